@@ -1,0 +1,37 @@
+"""traingauge: a Prometheus exporter that lives inside an ML training script.
+
+Importing it loads no framework, starts no thread, opens no port and reads no environment variable; what is named in
+``__all__`` is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from traingauge.errors import TrainGaugeError
+    from traingauge.monitor import ModelMonitor
+    from traingauge.reference import Reference
+
+__version__ = "0.1.0"
+
+__all__ = ["ModelMonitor", "Reference", "TrainGaugeError", "__version__"]
+
+_HOMES = {
+    "ModelMonitor": "traingauge.monitor",
+    "Reference": "traingauge.reference",
+    "TrainGaugeError": "traingauge.errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,197 @@
+"""The metric catalogue: every metric traingauge publishes, once.
+
+Collector, rules, dashboards, runbooks and docs take names and labels from here, and tests hold them to it. Names are
+stable. Each sample carries ``model`` and ``run`` before the labels listed here. An undefined value is an absent sample
+or NaN, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+Kind = Literal["gauge", "counter", "histogram", "info"]
+
+#: The labels that every sample carries, before those of its metric.
+RUN_LABELS = ("model", "run")
+
+#: The values of the label ``split``.
+SPLITS = ("train", "validation", "test")
+
+#: The values of the label ``state`` of ``model_run_state``.
+RUN_STATES = ("running", "finished", "failed", "interrupted")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric: its exposed name, kind, help text, own labels and base unit.
+
+    Attributes:
+        name: As exposed and queried: a counter's with ``_total``, an info's with ``_info``, a histogram's bare.
+        kind: The Prometheus type.
+        help: One sentence for ``# HELP``.
+        labels: Names of the metric's own labels, beside :data:`RUN_LABELS`.
+        unit: Base unit; the name ends with it.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    unit: str = ""
+
+    @property
+    def family(self) -> str:
+        """Name of the metric family, as OpenMetrics has it: without ``_total`` or ``_info``.
+
+        >>> CATALOG["model_steps_total"].family
+        'model_steps'
+        """
+        return self.name.removesuffix("_total" if self.kind == "counter" else "_info")
+
+
+_METRICS = (
+    # The run
+    Metric(
+        "model_run_info",
+        "info",
+        "What the run is made of: join it for anything descriptive.",
+        (
+            "framework",
+            "framework_version",
+            "traingauge_version",
+            "python_version",
+            "host",
+            "pid",
+            "task",
+            "exception",
+        ),
+    ),
+    Metric("model_run_state", "gauge", "1 for the state the run is in, 0 for the others.", ("state",)),
+    Metric("model_run_start_timestamp_seconds", "gauge", "When the run began.", unit="seconds"),
+    Metric("model_run_end_timestamp_seconds", "gauge", "When the run ended; absent until then.", unit="seconds"),
+    Metric(
+        "model_last_step_timestamp_seconds", "gauge", "When the last step was recorded.", ("split",), "seconds"
+    ),
+    # Progress
+    Metric("model_steps_total", "counter", "Steps (batches) recorded.", ("split",)),
+    Metric("model_samples_total", "counter", "Samples in the recorded steps.", ("split",)),
+    Metric("model_epochs_total", "counter", "Passes over the data that were completed.", ("split",)),
+    Metric("model_steps_planned", "gauge", "Training steps that the run means to take; absent if unknown."),
+    Metric("model_warmup_steps", "gauge", "Training steps from which thresholds count for a score never reached."),
+    Metric(
+        "model_step_expected_seconds",
+        "gauge",
+        "Median duration of the run's recent training steps: what a step is expected to take.",
+        unit="seconds",
+    ),
+    Metric("model_step_duration_seconds", "histogram", "Wall-clock duration of a step.", ("split",), "seconds"),
+    Metric(
+        "model_data_wait_seconds", "histogram", "Time a step waited for its batch of data.", ("split",), "seconds"
+    ),
+    # Loss and optimisation
+    Metric("model_loss", "gauge", "Loss of the last step itself (train) or of the last whole pass.", ("split",)),
+    Metric("model_loss_window_mean", "gauge", "Mean loss of the last steps in the window.", ("split",)),
+    Metric("model_loss_window_stddev", "gauge", "Sample standard deviation of the loss in the window.", ("split",)),
+    Metric("model_loss_window_min", "gauge", "Lowest loss in the window.", ("split",)),
+    Metric("model_loss_window_max", "gauge", "Highest loss in the window.", ("split",)),
+    Metric("model_loss_best", "gauge", "Lowest finite loss so far.", ("split",)),
+    Metric(
+        "model_loss_best_timestamp_seconds", "gauge", "When the lowest loss was recorded.", ("split",), "seconds"
+    ),
+    Metric("model_learning_rate", "gauge", "Learning rate of the last step."),
+    Metric("model_gradient_norm", "gauge", "Global L2 norm of the last step's gradients."),
+    Metric("model_scalar", "gauge", "A further scalar that the training script passed by name.", ("name", "split")),
+    Metric(
+        "model_nonfinite_total",
+        "counter",
+        "NaN and infinite values seen, also those gone before the next scrape.",
+        ("split", "signal"),
+    ),
+    # Scores: the rolling window (train) or the last whole pass (validation, test)
+    Metric("model_accuracy", "gauge", "Share of samples predicted right.", ("split",)),
+    Metric("model_precision", "gauge", "Precision, averaged as the run is configured (binary or macro).", ("split",)),
+    Metric("model_recall", "gauge", "Recall, averaged as the run is configured (binary or macro).", ("split",)),
+    Metric("model_f1", "gauge", "F1 score, averaged as the run is configured (binary or macro).", ("split",)),
+    Metric(
+        "model_score_best",
+        "gauge",
+        "Best value of a score so far; tells degraded from never reached.",
+        ("metric", "split"),
+    ),
+    Metric("model_class_precision", "gauge", "Precision of one class.", ("split", "class")),
+    Metric("model_class_recall", "gauge", "Recall of one class.", ("split", "class")),
+    Metric("model_class_f1", "gauge", "F1 score of one class.", ("split", "class")),
+    Metric("model_class_support", "gauge", "Samples (or weight) of one class in the window.", ("split", "class")),
+    Metric(
+        "model_class_true_positives_total", "counter", "Samples of the class predicted as it.", ("split", "class")
+    ),
+    Metric(
+        "model_class_false_positives_total",
+        "counter",
+        "Samples of other classes predicted as this one.",
+        ("split", "class"),
+    ),
+    Metric(
+        "model_class_false_negatives_total",
+        "counter",
+        "Samples of the class predicted as another.",
+        ("split", "class"),
+    ),
+    Metric("model_confusion", "gauge", "Samples by actual and predicted class.", ("split", "actual", "predicted")),
+    # Drift
+    Metric(
+        "model_feature_drift",
+        "gauge",
+        "Distance of a feature in the current window to the reference.",
+        ("feature", "statistic"),
+    ),
+    Metric("model_features_monitored", "gauge", "Features compared with the reference."),
+    Metric("model_features_drifted", "gauge", "Features whose drift is above the warning threshold."),
+    Metric(
+        "model_feature_missing_ratio",
+        "gauge",
+        "Share of values in the window that are missing or not finite.",
+        ("feature",),
+        "ratio",
+    ),
+    Metric(
+        "model_feature_out_of_range_ratio",
+        "gauge",
+        "Share of values in the window outside of the reference's range.",
+        ("feature",),
+        "ratio",
+    ),
+    Metric("model_drift_window_samples", "gauge", "Samples in the current drift window."),
+    Metric("model_drift_reference_samples", "gauge", "Samples the reference was made from."),
+    Metric(
+        "model_drift_reference_timestamp_seconds", "gauge", "When the reference was made.", unit="seconds"
+    ),
+    # Thresholds
+    Metric(
+        "model_threshold",
+        "gauge",
+        "Thresholds set in code, which the alert rules read and the dashboards draw.",
+        ("metric", "severity", "feature"),
+    ),
+    # The monitor watching itself
+    Metric("model_monitor_errors_total", "counter", "Errors inside monitoring; training went on.", ("reason",)),
+    Metric(
+        "model_monitor_overhead_seconds_total",
+        "counter",
+        "Time that monitoring itself took.",
+        ("reason",),
+        "seconds",
+    ),
+    Metric(
+        "model_monitor_dropped_series_total",
+        "counter",
+        "Series left out because a label reached its cap.",
+        ("reason",),
+    ),
+)
+
+#: Every metric by its exposed name, in the order in which a scrape lists them.
+CATALOG: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _METRICS})

@@ -1,0 +1,83 @@
+"""The form in which a run's state leaves it: columns of values under stable keys.
+
+A :class:`Family` is what one metric reads at one moment. Its keys (suffix and label values) are a tuple that stays *the
+same object* from scrape to scrape as long as the label sets do, so that whoever renders it can cache the text of every
+key and look at the values alone. It knows nothing of Prometheus' client library: ``collector`` turns it into that model
+of the data, ``exposition`` into bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from traingauge.catalog import CATALOG, RUN_LABELS, Metric
+
+
+class Key(NamedTuple):
+    """What tells one sample of a family from the others.
+
+    Attributes:
+        suffix: ``""``, or ``"_bucket"``, ``"_sum"``, ``"_count"`` of a histogram.
+        labels: Values of the metric's own labels, in the order of ``Metric.labels``; a bucket's ``le`` comes last.
+            ``None`` leaves the label out.
+    """
+
+    suffix: str
+    labels: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What one metric reads at one moment: ``values[i]`` under ``keys[i]``.
+
+    Attributes:
+        metric: The catalogue's entry.
+        keys: One a sample; the same tuple object while the label sets stay the same.
+        values: One a sample, float; NaN where undefined and known to be so.
+    """
+
+    metric: Metric
+    keys: tuple[Key, ...]
+    values: Sequence[float]
+
+    def __post_init__(self) -> None:
+        assert len(self.keys) == len(self.values), f"{self.metric.name}: a value is missing its key"
+
+
+class Identity(NamedTuple):
+    """The values of the labels that every sample of a run carries."""
+
+    model: str
+    run: str
+
+
+def label_names(metric: Metric, suffix: str) -> tuple[str, ...]:
+    """Names of all labels of a sample, in the order ``Identity`` + ``Key.labels`` gives their values.
+
+    >>> label_names(CATALOG["model_step_duration_seconds"], "_bucket")
+    ('model', 'run', 'split', 'le')
+    """
+    return (*RUN_LABELS, *metric.labels, *(("le",) if suffix == "_bucket" else ()))
+
+
+def keys(*labels: tuple[str | None, ...]) -> tuple[Key, ...]:
+    """Keys without a suffix, one for each tuple of label values.
+
+    >>> keys(("train",), ("test",))
+    (Key(suffix='', labels=('train',)), Key(suffix='', labels=('test',)))
+    """
+    return tuple(Key("", values) for values in labels)
+
+
+def single(name: str, value: float) -> Family:
+    """Family of a metric without own labels.
+
+    >>> single("model_learning_rate", 0.1).values
+    (0.1,)
+    """
+    return Family(CATALOG[name], _UNLABELLED, (value,))
+
+
+_UNLABELLED = keys(())
