@@ -1,0 +1,52 @@
+"""Numpy arrays from what training code has at hand: arrays, lists, pandas columns, tensors of any framework.
+
+No framework is imported: a tensor is known by its methods. What comes back may share memory with what was given.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.errors import InvalidTypeError
+
+#: Any numpy array: labels and predictions come in every numeric dtype.
+Array = NDArray[Any]
+
+
+def as_array(values: object, what: str) -> Array:
+    """Give values as a numpy array of numbers or strings.
+
+    Args:
+        values: An array, a (nested) sequence, or a tensor with ``detach``/``cpu``/``numpy`` methods.
+        what: Its name, for the error.
+
+    Raises:
+        InvalidTypeError: Not an array of numbers or strings.
+
+    >>> as_array([1, 0, 1], "y_true")
+    array([1, 0, 1])
+    """
+    array = values if type(values) is np.ndarray else _converted(values, what)
+    if array.dtype.kind not in "biufU":
+        if array.dtype.kind == "O" and all(isinstance(item, str) for item in array.flat):
+            return array.astype(np.str_)
+        raise InvalidTypeError(f"{what} has dtype {array.dtype}: expected numbers (labels, probabilities or logits)")
+    return array
+
+
+def _converted(values: Any, what: str) -> Array:
+    try:
+        for step in ("detach", "cpu"):
+            if hasattr(values, step):
+                values = getattr(values, step)()
+        if hasattr(values, "numpy"):
+            try:
+                return np.asarray(values.numpy())
+            except TypeError:  # torch's bfloat16 has no counterpart in numpy
+                return np.asarray(values.float().numpy())
+        return np.asarray(values)
+    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+        raise InvalidTypeError(f"{what} is no array of numbers: {type(values).__name__} ({error})") from error
