@@ -1,0 +1,37 @@
+"""Everything that the native stack raises on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class StackError(Exception):
+    """Base of every error of the native stack."""
+
+
+class MissingProgramsError(StackError, FileNotFoundError):
+    """Programs that the stack needs are not installed, and could not be."""
+
+    def __init__(self, missing: Iterable[str], looked_in: str, advice: str) -> None:
+        self.missing = tuple(missing)
+        super().__init__(f"not found: {', '.join(self.missing)} (looked in {looked_in})\n{advice}")
+
+
+class ConfigError(StackError, ValueError):
+    """A configuration that is not what the stack can start from."""
+
+
+class ServerDiedError(StackError, RuntimeError):
+    """A server ended, or was never ready; the message ends with the tail of its log."""
+
+    def __init__(self, name: str, what: str, log_tail: str) -> None:
+        self.name, self.log_tail = name, log_tail
+        super().__init__(f"{name} {what}; the end of its log:\n{log_tail or '(empty)'}")
+
+
+class QueryError(StackError, ValueError):
+    """Prometheus refused a query."""
+
+
+class WaitTimeoutError(StackError, TimeoutError):
+    """What was waited for did not come in time."""

@@ -1,0 +1,60 @@
+"""How an installed Grafana is started: from the shipped provisioning, on the loopback, without a login."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import config
+from .errors import ConfigError
+
+#: Where packages put Grafana's own files; release archives have them beside the program.
+_PACKAGED_HOME = Path("/usr/share/grafana")
+
+
+def grafana_command(program: Path, port: int, directory: Path) -> list[str | Path]:
+    """The command line of Grafana on a port.
+
+    Args:
+        program: ``grafana``, or ``grafana-server`` as it was called before version 10.
+        port: The port on 127.0.0.1.
+        directory: For its data.
+
+    Raises:
+        ConfigError: Grafana's own files are not where packages and archives have them.
+    """
+    server = [program] if program.name == "grafana-server" else [program, "server"]
+    settings = {
+        "server.http_addr": "127.0.0.1",
+        "server.http_port": port,
+        "paths.data": directory,
+        "paths.logs": directory / "log",
+        "paths.plugins": directory / "plugins",
+        "paths.provisioning": config.GRAFANA_PROVISIONING,
+        "log.mode": "console",
+        "auth.anonymous.enabled": "true",
+        "auth.anonymous.org_role": "Viewer",
+        "analytics.reporting_enabled": "false",
+        "analytics.check_for_updates": "false",
+        "analytics.check_for_plugin_updates": "false",
+    }
+    return [
+        *server,
+        f"--homepath={home(program)}",
+        *(f"cfg:{key}={value}" for key, value in settings.items()),
+    ]
+
+
+def grafana_environment(prometheus_url: str) -> dict[str, str]:
+    """What the provisioning files read from the environment."""
+    return {"PROMETHEUS_URL": prometheus_url, "DASHBOARDS": str(config.DASHBOARDS)}
+
+
+def home(program: Path) -> Path:
+    """The folder with Grafana's own files, for the program at this path."""
+    beside = program.resolve().parent.parent
+    for folder in (beside, beside / "share/grafana", _PACKAGED_HOME):
+        if (folder / "conf/defaults.ini").exists():
+            return folder
+    raise ConfigError(
+        f"{program}: conf/defaults.ini of Grafana is neither in {beside} nor in {_PACKAGED_HOME}"
+    )

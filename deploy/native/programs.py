@@ -1,0 +1,116 @@
+"""The server programs: where they are, which version, and how to get them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import MissingProgramsError
+
+#: A folder with server programs, looked in before PATH: an unpacked release archive or an unpacked package.
+SERVERS_VARIABLE = "TRAINGAUGE_SERVERS"
+
+#: Installs Debian packages where that is possible, and says what to do where it is not.
+APT_INSTALL = Path(__file__).with_name("apt-install")
+
+#: What the stack needs, by its names (Debian calls Alertmanager's program differently) ...
+_REQUIRED = {
+    "prometheus": ("prometheus",),
+    "promtool": ("promtool",),
+    "alertmanager": ("alertmanager", "prometheus-alertmanager"),
+    "amtool": ("amtool",),
+}
+#: ... and what it can do without.
+_GRAFANA = ("grafana", "grafana-server")
+
+_PACKAGES = ("prometheus", "prometheus-alertmanager")
+
+#: Where packages put daemons, which is not on everybody's PATH.
+_SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+#: How to get Grafana, which the stack can do without.
+GRAFANA_ADVICE = (
+    "none found: install it by Grafana's own packages or release archive (on PATH, or in the folder that "
+    f"{SERVERS_VARIABLE} names), or use `docker compose -f deploy/compose/compose.yaml up`"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """An installed program, and the version it reports ("unknown" if it reports none)."""
+
+    path: Path
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The programs that a stack runs; ``grafana`` is None where none is installed."""
+
+    prometheus: Program
+    promtool: Program
+    alertmanager: Program
+    amtool: Program
+    grafana: Program | None = None
+
+
+def find_programs(*, install: bool = True) -> Programs:
+    """Find the servers in ``$TRAINGAUGE_SERVERS`` and on PATH, the former first.
+
+    Args:
+        install: Install what is missing with ``apt-install``, where that is possible.
+
+    Raises:
+        MissingProgramsError: Some are not there; says which, where they were looked for, and what to do.
+    """
+    found = _required()
+    missing = [name for name, path in found.items() if path is None]
+    if missing and install and subprocess.run([APT_INSTALL, *_PACKAGES], check=False).returncode == 0:
+        found = _required()
+        missing = [name for name, path in found.items() if path is None]
+    if missing:
+        advice = (
+            f"Install them with `{APT_INSTALL} {' '.join(_PACKAGES)}` (Debian, Ubuntu), or unpack the "
+            "release archives of Prometheus and Alertmanager into one folder and point "
+            f"{SERVERS_VARIABLE} at it, or use `docker compose -f deploy/compose/compose.yaml up`."
+        )
+        raise MissingProgramsError(missing, _search_path(), advice)
+    grafana = _which(_GRAFANA)
+    required = {name: Program(path, version(path)) for name, path in found.items() if path is not None}
+    return Programs(**required, grafana=None if grafana is None else Program(grafana, version(grafana)))
+
+
+def version(program: Path) -> str:
+    """The version that a program reports, or "unknown"."""
+    for flag in ("--version", "-v"):  # Grafana before version 10 knows only the short one
+        answer = subprocess.run([program, flag], capture_output=True, text=True, timeout=30, check=False)
+        if found := re.search(r"version:? v?(\d+\.\d+[^\s,]*)", answer.stdout + answer.stderr, re.IGNORECASE):
+            return found[1]
+    return "unknown"
+
+
+def _required() -> dict[str, Path | None]:
+    return {name: _which(names) for name, names in _REQUIRED.items()}
+
+
+def _which(names: tuple[str, ...]) -> Path | None:
+    found = (shutil.which(name, path=_search_path()) for name in names)
+    return next((Path(path).absolute() for path in found if path), None)
+
+
+def _search_path() -> str:
+    folders = []
+    if servers := os.environ.get(SERVERS_VARIABLE):
+        root = Path(servers).expanduser()
+        # The folder itself, the archives unpacked in it, or packages unpacked with `dpkg -x`.
+        folders = [
+            root,
+            root / "bin",
+            root / "usr/bin",
+            *sorted(path for path in root.glob("*/") if path.is_dir()),
+        ]
+    return os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS])

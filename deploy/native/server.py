@@ -1,0 +1,176 @@
+"""One server process: started on a free port, waited for, stopped with all its children."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+
+from .client import get
+from .errors import ServerDiedError
+from .guard import Guard
+
+#: Seconds between two looks at something that is waited for.
+POLL = 0.05
+
+#: Seconds for a server to be ready, and to stop before it is killed.
+START_TIMEOUT, STOP_TIMEOUT = 60.0, 10.0
+
+#: A free port can be taken by somebody else before the server binds it; then another one is tried.
+_TRIES = 5
+_TAKEN = "address already in use"
+
+
+@dataclass(slots=True)
+class Server:
+    """A server program on a port of 127.0.0.1.
+
+    Attributes:
+        name: For messages.
+        command: The command line for a given port.
+        ready_path: Answers 200 when the server is ready.
+        listening: What its log says once the port is its own. (Without that, a ready answer could be that of
+            somebody else, who took the port first.)
+        log: The file that gets its output.
+        guard: Kills it if we die.
+        environment: Variables beside those of this process.
+        port: The port to try first; 0 takes a free one.
+    """
+
+    name: str
+    command: Callable[[int], Sequence[str | Path]]
+    ready_path: str
+    listening: str
+    log: Path
+    guard: Guard
+    environment: dict[str, str] = field(default_factory=dict)
+    port: int = 0
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is its process group too."""
+        assert self._process is not None, "not started"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it and wait until it is ready.
+
+        Raises:
+            ServerDiedError: It ended, or was not ready in time; with the tail of its log.
+        """
+        for attempt in range(_TRIES):
+            self.port = _free_port(self.port if attempt == 0 else 0)
+            self._launch()
+            try:
+                self._wait_until_ready()
+            except ServerDiedError as error:
+                self.stop()
+                if _TAKEN not in error.log_tail or attempt == _TRIES - 1:
+                    raise
+            else:
+                return
+
+    def check(self) -> None:
+        """Raise :class:`ServerDiedError` if it has ended."""
+        if self._process is not None and (code := self._process.poll()) is not None:
+            raise ServerDiedError(self.name, f"ended with exit code {code}", self.log_tail())
+
+    def log_tail(self, lines: int = 20) -> str:
+        """The last lines of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def stop(self) -> None:
+        """Stop it and all its children; nothing if it does not run."""
+        stop_all([self])
+
+    def terminate(self) -> None:
+        """Ask its process group to stop."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End what is left of its process group."""
+        if self._process is not None:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+            self.guard.release(self._process.pid)
+            self._process = None
+
+    def wait(self, timeout: float) -> None:
+        """Wait for its end, at most so many seconds."""
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout)
+
+    def _launch(self) -> None:
+        with self.log.open("wb") as log:
+            # A session of its own: Ctrl-C on the terminal goes to the launcher alone, which stops servers in
+            # order.
+            self._process = subprocess.Popen(
+                list(map(str, self.command(self.port))),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=os.environ | self.environment,
+                cwd=self.log.parent,
+            )
+        self.guard.watch(self._process.pid)
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < deadline:
+            self.check()
+            if self.listening in self.log.read_text(errors="replace") and self._answers():
+                return
+            time.sleep(POLL)
+        raise ServerDiedError(self.name, f"was not ready within {START_TIMEOUT:g} s", self.log_tail())
+
+    def _answers(self) -> bool:
+        try:
+            return get(self.url + self.ready_path, timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+
+def stop_all(servers: Sequence[Server]) -> None:
+    """Stop servers at the same time; one that does not stop within :data:`STOP_TIMEOUT` is killed.
+
+    Another Ctrl-C while they stop kills them at once.
+    """
+    try:
+        for server in servers:
+            server.terminate()
+        deadline = time.monotonic() + STOP_TIMEOUT
+        for server in servers:
+            server.wait(max(deadline - time.monotonic(), 0.0))
+    finally:
+        for server in servers:
+            server.kill()
+
+
+def _free_port(preferred: int) -> int:
+    for port in (preferred, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise ServerDiedError("the system", "has no free port on 127.0.0.1", "")

@@ -1,0 +1,253 @@
+"""A webhook receiver: records what Alertmanager delivers, and when."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+from .errors import WaitTimeoutError
+
+_log = logging.getLogger(__name__)
+
+#: No notification is larger, in bytes; a body that claims to be is refused unread.
+LARGEST_BODY = 16 * 2**20
+
+#: Seconds for a client to send its request; then the connection is dropped.
+SLOWEST_CLIENT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert of a notification.
+
+    Attributes:
+        status: "firing" or "resolved".
+        labels: All labels, ``alertname`` among them.
+        annotations: Summary, description, runbook_url ...
+        starts_at: When it began to fire, RFC 3339.
+        ends_at: When it was resolved, RFC 3339; the zero time while it fires.
+    """
+
+    status: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: str
+    ends_at: str
+
+    @property
+    def name(self) -> str:
+        """The alert's name."""
+        return self.labels.get("alertname", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One message of Alertmanager, which covers a group of alerts.
+
+    Attributes:
+        arrived: When it arrived, in seconds since the epoch.
+        status: "firing" while any alert of the group fires, else "resolved".
+        receiver: Alertmanager's name for where this was sent.
+        group_labels: What the alerts have been grouped by.
+        alerts: The alerts of the group, firing and resolved.
+    """
+
+    arrived: float
+    status: str
+    receiver: str
+    group_labels: Mapping[str, str]
+    alerts: tuple[Alert, ...]
+
+    def __str__(self) -> str:
+        """A few lines for a person: what, where, how bad, what to look at."""
+        lines = []
+        for alert in self.alerts:
+            identity = ", ".join(
+                f"{k}={v}" for k, v in alert.labels.items() if k not in ("alertname", "severity")
+            )
+            lines.append(
+                f"[{alert.status.upper()}] {alert.labels.get('severity', '-')}: {alert.name} ({identity})"
+            )
+            lines.extend(f"    {alert.annotations[key]}" for key in _READABLE if key in alert.annotations)
+        return "\n".join(lines)
+
+
+_READABLE = ("summary", "description", "runbook_url")
+
+
+class WebhookReceiver:
+    """Receives Alertmanager's webhook on a port of 127.0.0.1, in a thread, while its ``with`` block runs.
+
+    Malformed input is answered with 400 (which Alertmanager does not repeat), and its reason is kept in
+    ``rejected``.
+
+    Args:
+        callback: Called with each notification as it arrives, in the receiver's thread. An error in it is
+            logged; the notification is recorded all the same.
+        port: The port to listen on; 0 takes a free one.
+
+    >>> import requests
+    >>> with WebhookReceiver() as receiver:
+    ...     requests.post(receiver.url, data="nonsense", timeout=10).status_code, receiver.rejected
+    (400, ['no JSON: Expecting value: line 1 column 1 (char 0)'])
+    """
+
+    def __init__(self, callback: Callable[[Notification], None] | None = None, *, port: int = 0) -> None:
+        self._callback = callback
+        self._changed = threading.Condition()
+        self._notifications: list[Notification] = []
+        self._rejected: list[str] = []
+        self._server = _Server(("127.0.0.1", port), _handler(self))
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="webhook", daemon=True
+        )
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        """Where Alertmanager sends its notifications."""
+        return f"http://127.0.0.1:{self._server.server_port}/alerts"
+
+    @property
+    def notifications(self) -> list[Notification]:
+        """What arrived so far, oldest first."""
+        with self._changed:
+            return list(self._notifications)
+
+    @property
+    def rejected(self) -> list[str]:
+        """Why requests were refused, oldest first."""
+        with self._changed:
+            return list(self._rejected)
+
+    def alerts(self, status: str | None = None) -> list[tuple[float, Alert]]:
+        """Each alert of each notification with the notification's arrival time, oldest first.
+
+        Args:
+            status: "firing" or "resolved"; None for both.
+        """
+        return [
+            (notification.arrived, alert)
+            for notification in self.notifications
+            for alert in notification.alerts
+            if status in (None, alert.status)
+        ]
+
+    def wait_for(self, name: str, status: str = "firing", *, timeout: float = 60.0) -> tuple[float, Alert]:
+        """Wait until an alert of that name and status is delivered; returns the first and its arrival time.
+
+        Raises:
+            WaitTimeoutError: None came within ``timeout`` seconds; says what came instead.
+        """
+
+        def first() -> tuple[float, Alert] | None:
+            return next((item for item in self.alerts(status) if item[1].name == name), None)
+
+        with self._changed:
+            if self._changed.wait_for(first, timeout) and (found := first()):
+                return found
+        came = ", ".join(f"{alert.name} {alert.status}" for _, alert in self.alerts()) or "nothing"
+        raise WaitTimeoutError(f"{name} {status} was not delivered within {timeout:g} s; delivered: {came}")
+
+    def receive(self, body: bytes) -> str | None:
+        """Record a notification; returns why it was refused, or None."""
+        try:
+            notification = _parse(json.loads(body), time.time())
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:  # json's own errors are ValueErrors, as are those of decoding
+            return self.refuse(f"no JSON: {error}")
+        except (TypeError, KeyError, AttributeError) as error:
+            return self.refuse(f"no notification of Alertmanager: {error!r}")
+        with self._changed:
+            self._notifications.append(notification)
+            self._changed.notify_all()
+        if self._callback is not None:
+            try:
+                self._callback(notification)
+            except Exception:  # noqa: BLE001 - whatever it raises, the next notification must still arrive
+                _log.exception("the webhook's callback failed; the notification is recorded")
+        return None
+
+    def refuse(self, reason: str) -> str:
+        """Record a refused request."""
+        with self._changed:
+            self._rejected.append(reason)
+            self._changed.notify_all()
+        return reason
+
+
+def _parse(message: Any, arrived: float) -> Notification:
+    alerts = tuple(
+        Alert(
+            str(alert["status"]),
+            _strings(alert["labels"]),
+            _strings(alert.get("annotations", {})),
+            str(alert.get("startsAt", "")),
+            str(alert.get("endsAt", "")),
+        )
+        for alert in message["alerts"]
+    )
+    group = _strings(message.get("groupLabels", {}))
+    return Notification(arrived, str(message["status"]), str(message.get("receiver", "")), group, alerts)
+
+
+def _strings(labels: Mapping[Any, Any]) -> dict[str, str]:
+    return {str(key): str(value) for key, value in labels.items()}
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False  # a client that holds its connection open must not hold up the end
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        _log.debug("a client of the webhook went away", exc_info=True)
+
+
+def _handler(receiver: WebhookReceiver) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = SLOWEST_CLIENT
+
+        def do_POST(self) -> None:
+            length = self.headers.get("Content-Length", "")
+            if not length.isdecimal() or int(length) > LARGEST_BODY:
+                reason: str | None = receiver.refuse(
+                    f"Content-Length {length!r}: expected 0 to {LARGEST_BODY}"
+                )
+            else:
+                reason = receiver.receive(self.rfile.read(int(length)))
+            self._answer(400 if reason else 200, reason or "")
+
+        def do_GET(self) -> None:
+            self._answer(200, "traingauge's webhook receiver: POST notifications of Alertmanager here\n")
+
+        def _answer(self, status: int, text: str) -> None:
+            body = text.encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "text/plain; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Stay quiet: standard error belongs to the user."""
+
+    return Handler
