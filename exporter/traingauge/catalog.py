@@ -115,6 +115,10 @@ _METRICS = (
     Metric("model_precision", "gauge", "Precision, averaged as the run is configured (binary or macro).", ("split",)),
     Metric("model_recall", "gauge", "Recall, averaged as the run is configured (binary or macro).", ("split",)),
     Metric("model_f1", "gauge", "F1 score, averaged as the run is configured (binary or macro).", ("split",)),
+    Metric("model_mean_absolute_error", "gauge", "Mean absolute error of a regression model.", ("split",)),
+    Metric("model_root_mean_squared_error", "gauge", "Root mean squared error of a regression model.", ("split",)),
+    Metric("model_r2_score", "gauge", "Coefficient of determination of a regression model.", ("split",)),
+    Metric("model_bias", "gauge", "Mean of predicted minus true value of a regression model.", ("split",)),
     Metric(
         "model_score_best",
         "gauge",
@@ -165,6 +169,11 @@ _METRICS = (
         "ratio",
     ),
     Metric("model_drift_window_samples", "gauge", "Samples in the current drift window."),
+    Metric(
+        "model_drift_samples_needed",
+        "gauge",
+        "Samples the window must hold before the drift of all features is scored: fewer cannot tell it from chance.",
+    ),
     Metric("model_drift_reference_samples", "gauge", "Samples the reference was made from."),
     Metric(
         "model_drift_reference_timestamp_seconds", "gauge", "When the reference was made.", unit="seconds"

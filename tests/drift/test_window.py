@@ -1,0 +1,45 @@
+"""The last samples of a stream, as counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from traingauge.drift.binning import Binned
+from traingauge.drift.window import BLOCKS, SlidingWindow
+
+
+def batch(value, samples):
+    counts = np.zeros((1, 8), np.uint8)
+    counts[0, value] = samples
+    return Binned(counts, samples)
+
+
+@given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 40)), max_size=80), st.integers(1, 200))
+def test_it_counts_the_last_samples_and_nothing_else(batches, size):
+    """Whole batches leave; what is left are the last samples, at least as many as asked for."""
+    window, stream = SlidingWindow((1, 8), size), []
+    for value, samples in batches:
+        window.add(batch(value, samples))
+        stream += [value] * samples
+        kept = stream[len(stream) - window.samples :]
+        np.testing.assert_array_equal(window.counts[0], np.bincount(kept, minlength=8))
+        assert window.samples >= min(size, len(stream))
+
+
+def test_single_samples_are_kept_in_few_blocks():
+    window = SlidingWindow((1, 8), 3200)
+    for step in range(10_000):
+        window.add(batch(step % 8, 1))
+    assert len(window._blocks) <= BLOCKS + 1
+    assert 3200 <= window.samples <= 3200 + 3200 // BLOCKS
+
+
+@pytest.mark.parametrize("samples", [1, 7, 64])
+def test_batches_larger_than_the_window_replace_it(samples):
+    window = SlidingWindow((1, 8), 1)
+    window.add(batch(0, samples))
+    window.add(batch(1, samples))
+    np.testing.assert_array_equal(window.counts[0], [0, samples, 0, 0, 0, 0, 0, 0])

@@ -1,0 +1,52 @@
+"""One pass over the data in bounded memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from traingauge.reference import summary as module
+from traingauge.reference.summary import summarise
+
+
+def table(rows=1000, seed=0):
+    values = np.random.default_rng(seed).normal(size=(rows, 3))
+    values[::9, 1] = np.nan
+    values[::11, 2] = -np.inf
+    return values
+
+
+def assert_same(one, two):
+    assert one.samples == two.samples
+    for name in ("missing", "low", "high", "rows", "priorities"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+
+
+@pytest.mark.parametrize("limit", [50, 20_000])
+def test_merged_parts_are_the_whole_in_any_order(monkeypatch, limit):
+    monkeypatch.setattr(module, "MAX_ROWS", limit)
+    monkeypatch.setattr(module, "MIN_ROWS", 1)
+    values = table()
+    parts = [summarise(values[at : at + 170], at) for at in range(0, 1000, 170)]
+    forwards, backwards = parts[0], parts[-1]
+    for part in parts[1:]:
+        forwards = forwards + part
+    for part in parts[-2::-1]:
+        backwards = part + backwards
+    assert_same(forwards, summarise(values))
+    assert_same(backwards, summarise(values))
+
+
+def test_the_kept_rows_are_a_uniform_sample(monkeypatch):
+    """Each tenth of the data gives about a tenth of the rows: chi-square over the tenths."""
+    monkeypatch.setattr(module, "MAX_ROWS", 1000)
+    rows = summarise(np.arange(50_000.0).reshape(-1, 1)).rows
+    counts = np.histogram(rows, bins=10, range=(0, 50_000))[0]
+    assert ((counts - 100) ** 2 / 100).sum() < 28  # the 99.9 % quantile with 9 degrees of freedom
+
+
+def test_what_is_not_finite_is_missing_and_no_extreme():
+    summary = summarise(np.array([[np.nan, 1.0], [np.inf, 2.0]]))
+    np.testing.assert_array_equal(summary.missing, [2, 0])
+    np.testing.assert_array_equal(summary.low, [np.nan, 1.0])
+    np.testing.assert_array_equal(summary.high, [np.nan, 2.0])

@@ -1,0 +1,79 @@
+"""Tables of numbers from what training code has at hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, ShapeError
+from traingauge.reference.tables import as_column, as_table, table_names
+
+
+def test_images_are_flattened():
+    assert as_table(np.zeros((5, 4, 4, 3)), None).shape == (5, 48)
+
+
+def test_an_empty_batch_keeps_its_features():
+    assert as_table(np.zeros((0, 4, 4)), None).shape == (0, 16)
+
+
+def test_one_number_a_sample_is_one_feature():
+    assert as_table([1.0, 2.0], None).shape == (2, 1)
+
+
+def test_columns_are_put_in_the_order_of_the_names():
+    frame = pd.DataFrame({"b": [1.0], "a": [2.0]})
+    np.testing.assert_array_equal(as_table(frame, ["a", "b"]), [[2.0, 1.0]])
+
+
+def test_none_and_na_become_missing():
+    frame = pd.DataFrame({"a": pd.array([1, None], dtype="Int64"), "b": [True, None], "c": [1.5, np.nan]})
+    np.testing.assert_array_equal(as_table(frame, None), [[1.0, 1.0, 1.5], [np.nan, np.nan, np.nan]])
+
+
+def test_missing_and_extra_columns_are_named():
+    with pytest.raises(ReferenceMismatchError, match=r"without 'a' and with the unknown 'c': .* 'a', 'b'"):
+        as_table(pd.DataFrame({"b": [1.0], "c": [2.0]}), ["a", "b"])
+
+
+def test_another_number_of_features_names_both():
+    with pytest.raises(
+        ReferenceMismatchError, match=r"shape \(2, 3\), 3 a sample: the reference has 2 \('a', 'b'\)"
+    ):
+        as_table(np.zeros((2, 3)), ["a", "b"])
+
+
+def test_a_single_number_is_refused():
+    with pytest.raises(ShapeError, match="single number"):
+        as_table(1.0, None)
+
+
+@pytest.mark.parametrize("values", [["x", "y"], [[object()]], pd.DataFrame({"a": ["x"]})])
+def test_what_is_no_number_is_refused(values):
+    with pytest.raises(InvalidTypeError):
+        as_table(values, None)
+
+
+def test_names_are_those_given_then_the_columns_then_numbered():
+    frame = pd.DataFrame({"a": [1.0], 7: [2.0]})
+    assert table_names(frame, ["x", "y"], 2) == ("x", "y")
+    assert table_names(frame, None, 2) == ("a", "7")
+    assert table_names(np.zeros((1, 2)), None, 2) == ("f0", "f1")
+
+
+def test_a_name_is_needed_for_every_feature_and_once():
+    with pytest.raises(ShapeError, match="1 feature names for 2 features"):
+        table_names(None, ["x"], 2)
+    with pytest.raises(InvalidArgumentError, match="'x' more than once"):
+        table_names(None, ["x", "x"], 2)
+
+
+def test_scores_of_classes_become_the_class():
+    np.testing.assert_array_equal(as_column([[0.2, 0.8], [0.9, 0.1]], "y_pred"), [[1], [0]])
+
+
+def test_a_column_is_one_number_a_sample():
+    np.testing.assert_array_equal(as_column([0.2, 0.9], "y_pred"), [[0.2], [0.9]])
+    with pytest.raises(ShapeError, match="y_pred has shape"):
+        as_column(np.zeros((2, 2, 2)), "y_pred")
