@@ -1,0 +1,15 @@
+"""Every dashboard, by the name of its file. A new one takes a module, a test and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from dashboards import run_overview
+from dashboards.vocabulary.sdk import model
+
+DASHBOARDS: Mapping[str, Callable[[], model.Dashboard]] = MappingProxyType(
+    {
+        "run-overview": run_overview.dashboard,
+    }
+)

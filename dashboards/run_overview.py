@@ -1,0 +1,403 @@
+"""Run overview: one run, everything in the order in which one debugs it."""
+
+from __future__ import annotations
+
+from dashboards.vocabulary import annotations, units, variables
+from dashboards.vocabulary.layout import Section, compose
+from dashboards.vocabulary.links import to_runbook
+from dashboards.vocabulary.metrics import JUDGED_STATISTIC, per_second, series
+from dashboards.vocabulary.panels import lines, number, states
+from dashboards.vocabulary.queries import BEST_LINE, EXPECTED_LINE, FAINT, Query
+from dashboards.vocabulary.sdk import Panel, model
+from dashboards.vocabulary.states import state_codes, state_words
+from dashboards.vocabulary.tables import Column, rows
+from dashboards.vocabulary.thresholds import NONE_ALLOWED, threshold_lines
+
+UID = "traingauge-run-overview"
+
+#: A line of one split of one run.
+_SPLIT = "{{split}}, {{run}}"
+
+
+def dashboard() -> model.Dashboard:
+    """The dashboard."""
+    return compose(
+        uid=UID,
+        title="Run overview",
+        description="One training run, top to bottom in the order in which one debugs it.",
+        variables=[
+            variables.datasource(),
+            variables.models(),
+            variables.runs(),
+            variables.label("split", "Split", "Splits of the data", "model_steps_total"),
+        ],
+        annotations=annotations.of_a_run(),
+        sections=[
+            Section("Now: is it healthy?", _now()),
+            Section("Loss: does it learn?", _loss()),
+            Section("Optimisation: are the steps sound?", _optimisation()),
+            Section("Scores: is it good enough?", _scores()),
+            Section("Data: does it see what it was made for?", _data()),
+            Section("Throughput: is it fast enough?", _throughput()),
+            Section("What runs here", _info(), collapsed=True),
+        ],
+    )
+
+
+def _now() -> list[Panel]:
+    steps = f"max by (model, run) ({series('model_steps_total', split='train')})"
+    planned = f"max by (model, run) ({series('model_steps_planned')})"
+    expected = f"max by (model, run) ({series('model_step_expected_seconds')})"
+    last_step = f"max by (model, run) ({series('model_last_step_timestamp_seconds')})"
+    running = f"max by (model, run) ({series('model_run_state', state='running')}) == 1"
+    unplanned = "the run does not know how many steps it will take (no steps_planned, no epochs)."
+    return [
+        number(
+            "State",
+            Query(state_codes(), "{{run}}"),
+            description="How the run stands. *not answering* means that the endpoint is gone although the "
+            "run never said that it ended: a crash, an out-of-memory kill, a lost node.",
+            unit=units.NUMBER,
+            mappings=state_words(),
+            filled=True,
+        ),
+        number(
+            "Firing alerts",
+            Query(f"count({series('ALERTS', alertstate='firing')}) or vector(0)", "alerts", instant=True),
+            description="Alerts of the chosen runs that fire now; the table below names them.",
+            unit=units.COUNT,
+            decimals=0,
+            colouring=NONE_ALLOWED,
+            filled=True,
+        ),
+        number(
+            "Last step",
+            Query(f"(time() - {last_step}) and on (model, run) ({running})", "{{run}}", instant=True),
+            description="Time since the last step of any split. A running run whose number grows is stuck.",
+            unit=units.SECONDS,
+            decimals=1,
+            empty="the run is over, and no step is waited for.",
+        ),
+        number(
+            "Progress",
+            Query(f"{steps} / on (model, run) {planned}", "{{run}}"),
+            description="Training steps taken, of those planned.",
+            unit=units.SHARE,
+            decimals=1,
+            empty=unplanned,
+        ),
+        number(
+            "Time left",
+            Query(
+                f"clamp_min({planned} - on (model, run) {steps}, 0) * on (model, run) {expected} "
+                f"and on (model, run) ({running})",
+                "{{run}}",
+                instant=True,
+            ),
+            description="Steps left times the median duration of the recent steps. Evaluation between "
+            "epochs comes on top.",
+            unit=units.DURATION,
+            empty=f"the run is over, or {unplanned}",
+        ),
+        number(
+            "NaN and infinite values",
+            Query(f"sum by (model, run) ({series('model_nonfinite_total')})", "{{run}}"),
+            description="Non-finite losses, gradients, features and predictions since the run began, also "
+            "those that were gone before the next scrape. Any is a fault: look at the gradient norm and "
+            "the learning rate just before.",
+            unit=units.COUNT,
+            decimals=0,
+            colouring=NONE_ALLOWED,
+        ),
+        rows(
+            "Alerts that fire now",
+            Column("Alert", label="alertname", link=to_runbook("${__value.text}"), width=260),
+            Column("Severity", label="severity", width=100),
+            Column("Run", label="run"),
+            Column("Split", label="split", width=110),
+            Column("Class", label="class", width=110),
+            Column("Feature", label="feature", width=160),
+            Column(
+                "Since",
+                expr="max by (alertname, severity, run, split, class, feature) ("
+                f"{series('ALERTS_FOR_STATE')} and ignoring (alertstate) "
+                f"{series('ALERTS', alertstate='firing')}) * 1000",
+                unit=units.SINCE,
+                width=160,
+            ),
+            description="What fires, and since when its condition holds. The name leads to the runbook.",
+            sort_by="Severity",
+            height=5,
+            width=16,
+            empty="nothing fires, which is how it should be.",
+        ),
+        states(
+            "State over time",
+            Query(state_codes(), "{{run}}"),
+            description="When the run started, ended, or stopped answering.",
+            unit=units.NUMBER,
+            mappings=state_words(),
+            width=8,
+            height=5,
+        ),
+    ]
+
+
+def _loss() -> list[Panel]:
+    window_mean = series("model_loss_window_mean", split="train")
+    held_out = series("model_loss", split="validation")
+    return [
+        lines(
+            "Loss",
+            Query(series("model_loss", split="$split"), "last step, " + _SPLIT, style=FAINT),
+            Query(series("model_loss_window_mean", split="$split"), "window mean, " + _SPLIT),
+            Query(series("model_loss_best", split="$split"), "best, " + _SPLIT, style=BEST_LINE),
+            description="Loss of the last step itself and its mean over the last steps (train), or of the "
+            "last whole pass (validation, test). A gap in the line is a NaN.",
+            unit=units.NUMBER,
+            width=16,
+            height=10,
+        ),
+        lines(
+            "Spread of the loss",
+            Query(series("model_loss_window_stddev", split="$split"), "standard deviation, " + _SPLIT),
+            Query(
+                f"{series('model_loss_window_max', split='$split')} - "
+                f"{series('model_loss_window_min', split='$split')}",
+                "highest to lowest, " + _SPLIT,
+                style=FAINT,
+            ),
+            description="How much the loss varies over the last steps. A spread that grows while the mean "
+            "does not fall means steps that are too large, or batches that differ too much.",
+            unit=units.NUMBER,
+            minimum=0,
+            width=8,
+            height=10,
+        ),
+        lines(
+            "Generalisation gap",
+            Query(
+                f"max by (model, run) ({held_out}) - on (model, run) max by (model, run) ({window_mean})",
+                "validation above train, {{run}}",
+            ),
+            description="Validation loss minus the mean training loss. A gap that widens while the "
+            "training loss still falls is overfitting.",
+            unit=units.NUMBER,
+            width=8,
+            empty="the run evaluates no validation data.",
+        ),
+        lines(
+            "Time since the best loss",
+            Query(f"time() - {series('model_loss_best_timestamp_seconds', split='$split')}", _SPLIT),
+            description="Grows on a plateau, and when the loss diverges; falls to 0 at each new best.",
+            unit=units.SECONDS,
+            minimum=0,
+            width=8,
+        ),
+        lines(
+            "NaN and infinite values seen",
+            Query(
+                "sum by (model, run, split, signal) "
+                f"(increase({series('model_nonfinite_total')}[$__rate_interval]))",
+                "{{signal}}, {{split}}, {{run}}",
+            ),
+            description="Where non-finite values came from first: a feature (bad data), a gradient (too "
+            "large a step), a prediction or the loss (too late).",
+            unit=units.COUNT,
+            minimum=0,
+            bars=True,
+            width=8,
+        ),
+    ]
+
+
+def _optimisation() -> list[Panel]:
+    return [
+        lines(
+            "Learning rate",
+            Query(series("model_learning_rate"), "{{run}}"),
+            description="Learning rate of the last step. A straight line where a schedule was meant, or a "
+            "jump where none was, explains most sick losses.",
+            unit=units.NUMBER,
+            logarithmic=True,
+            width=8,
+            empty="the script does not report a learning rate.",
+        ),
+        lines(
+            "Gradient norm",
+            Query(series("model_gradient_norm"), "{{run}}"),
+            description="Global L2 norm of the last step's gradients. Rising by orders of magnitude: "
+            "exploding; sinking towards 0 with a loss that stays: vanishing.",
+            unit=units.NUMBER,
+            logarithmic=True,
+            width=8,
+            empty="the script does not report a gradient norm.",
+        ),
+        lines(
+            "Further scalars",
+            Query(series("model_scalar", split="$split"), "{{name}}, " + _SPLIT),
+            description="Whatever else the script passes to each step by name.",
+            unit=units.NUMBER,
+            width=8,
+            empty="the script passes no further scalars.",
+        ),
+    ]
+
+
+#: The scores, with what each of them says.
+_SCORES = {
+    "accuracy": "Share of samples predicted right. It hides what happens to rare classes: look at recall "
+    "too.",
+    "precision": "How far a predicted class is to be trusted. Falls when the model sees a class where "
+    "there is none.",
+    "recall": "How much of each class is found. Falls when a class is lost: *Classes* shows which.",
+    "f1": "Harmonic mean of precision and recall.",
+}
+
+
+def _scores() -> list[Panel]:
+    return [_score(name, description) for name, description in _SCORES.items()]
+
+
+def _score(name: str, description: str) -> Panel:
+    return lines(
+        name.capitalize(),
+        Query(series(f"model_{name}", split="$split"), _SPLIT),
+        Query(series("model_score_best", metric=name, split="$split"), "best, " + _SPLIT, style=BEST_LINE),
+        *threshold_lines(name),
+        description=f"{description} Over the last steps (train) or the last whole pass (validation, test). "
+        "Dashed: the thresholds that the alerts compare with; dotted: the best so far.",
+        unit=units.SHARE,
+        decimals=1,
+        maximum=1,
+        width=12,
+        empty="the run gives no class predictions (regression, or loss alone).",
+    )
+
+
+def _data() -> list[Panel]:
+    no_reference = "the run has no reference to compare its data with."
+    return [
+        lines(
+            "Strongest feature drift",
+            Query(
+                f"max by (model, run) ({series('model_feature_drift', statistic=JUDGED_STATISTIC)})",
+                "{{run}}",
+            ),
+            *threshold_lines("feature_drift", feature=""),
+            description="The feature that is furthest from the reference, by each statistic. *Data and "
+            "drift* names it.",
+            unit=units.NUMBER,
+            decimals=3,
+            minimum=0,
+            width=12,
+            empty=no_reference,
+        ),
+        lines(
+            "Features drifted",
+            Query(f"max by (model, run) ({series('model_features_drifted')})", "drifted, {{run}}"),
+            Query(
+                f"max by (model, run) ({series('model_features_monitored')})",
+                "monitored, {{run}}",
+                style=EXPECTED_LINE,
+            ),
+            description="Features above their threshold, of those compared with the reference. One is that "
+            "feature's pipeline; all at once is the source, or the wrong reference.",
+            unit=units.COUNT,
+            decimals=0,
+            minimum=0,
+            width=12,
+            empty=no_reference,
+        ),
+    ]
+
+
+def _throughput() -> list[Panel]:
+    durations = per_second("model_step_duration_seconds_bucket", "model, run, le", split="train")
+    busy = per_second("model_step_duration_seconds_sum", "model, run", split="train")
+    waited = per_second("model_data_wait_seconds_sum", "model, run", split="train")
+    overhead = per_second("model_monitor_overhead_seconds_total", "model, run")
+    return [
+        lines(
+            "Steps per second",
+            Query(f"rate({series('model_steps_total', split='$split')}[$__rate_interval])", _SPLIT),
+            description="Speed. Falls to 0 when the run hangs, and between epochs while another split is "
+            "evaluated.",
+            unit=units.STEPS_PER_SECOND,
+            minimum=0,
+            width=8,
+        ),
+        lines(
+            "Samples per second",
+            Query(f"rate({series('model_samples_total', split='$split')}[$__rate_interval])", _SPLIT),
+            description="Speed that can be compared between batch sizes.",
+            unit=units.SAMPLES_PER_SECOND,
+            minimum=0,
+            width=8,
+        ),
+        lines(
+            "Duration of a training step",
+            Query(f"histogram_quantile(0.5, {durations})", "median, {{run}}"),
+            Query(f"histogram_quantile(0.95, {durations})", "95th percentile, {{run}}", style=FAINT),
+            Query(
+                f"max by (model, run) ({series('model_step_expected_seconds')})",
+                "expected, {{run}}",
+                style=EXPECTED_LINE,
+            ),
+            description="Median and slow steps. *expected* is the median of the recent steps, which the "
+            "alert for a stuck run goes by. A 95th percentile far above the median is a loader or a node "
+            "that stutters.",
+            unit=units.SECONDS,
+            minimum=0,
+            width=8,
+        ),
+        lines(
+            "Share of time waiting for data",
+            Query(f"{waited} / on (model, run) {busy}", "{{run}}"),
+            description="Time that training steps waited for their batch, of the duration of the steps. "
+            "Much of it: the accelerator starves, and the input pipeline is what to speed up.",
+            unit=units.SHARE,
+            minimum=0,
+            width=12,
+            empty="the script does not tell waiting from computing.",
+        ),
+        lines(
+            "Share of time spent on monitoring",
+            Query(overhead, "{{run}}"),
+            description="Seconds that traingauge itself took, per second. It should stay near 0.",
+            unit=units.SHARE,
+            decimals=2,
+            minimum=0,
+            width=12,
+        ),
+    ]
+
+
+def _info() -> list[Panel]:
+    labels = (
+        "framework",
+        "framework_version",
+        "traingauge_version",
+        "python_version",
+        "host",
+        "pid",
+        "task",
+        "exception",
+    )
+    return [
+        rows(
+            "Runs",
+            Column("Model", label="model"),
+            Column("Run", label="run"),
+            *(Column(name.replace("_", " ").capitalize(), label=name) for name in labels),
+            Column(
+                "Started",
+                expr=f"max by (model, run, {', '.join(labels)}) ({series('model_run_info')} "
+                f"* on (model, run) group_left () {series('model_run_start_timestamp_seconds')}) * 1000",
+                unit=units.SINCE,
+            ),
+            description="What each run is made of and where it runs, as long as it answers.",
+            sort_by="Run",
+            height=6,
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""What every dashboard is written in: queries over the catalogue, panel kinds, units, thresholds, layout."""

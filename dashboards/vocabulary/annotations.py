@@ -1,0 +1,70 @@
+"""Events drawn over every panel of a run: what happened when."""
+
+from __future__ import annotations
+
+from dashboards.vocabulary import colours
+from dashboards.vocabulary.metrics import series
+from dashboards.vocabulary.queries import DATASOURCE
+from dashboards.vocabulary.sdk import dashboard
+
+
+def _events(
+    name: str,
+    colour: str,
+    title: str,
+    expr: str,
+    *,
+    at_value: bool = False,
+    tags: str = "run",
+    shown: bool = True,
+) -> dashboard.AnnotationQuery:
+    """Events where ``expr`` is above 0; with ``at_value`` at the millisecond that is its value."""
+    return (
+        dashboard.AnnotationQuery()
+        .name(name)
+        .datasource(DATASOURCE)
+        .enable(shown)
+        .icon_color(colour)
+        .expr(expr)
+        .title_format(title)
+        .text_format("{{model}} / {{run}}")
+        .tag_keys(tags)
+        .use_value_for_time(at_value)
+        .step("15s")
+    )
+
+
+def of_a_run() -> list[dashboard.AnnotationQuery]:
+    """Alerts, starts and restarts, ends, and epochs; the last to be switched on, since they may be many."""
+    milliseconds = "* 1000"
+    epochs = series("model_epochs_total", split="train")
+    return [
+        _events(
+            "Alerts",
+            colours.CRITICAL,
+            "{{alertname}} ({{severity}})",
+            series("ALERTS", alertstate="firing"),
+            tags="severity,run",
+        ),
+        _events(
+            "Starts",
+            colours.NEUTRAL,
+            "Run started",
+            f"max by (model, run) ({series('model_run_start_timestamp_seconds')}) {milliseconds}",
+            at_value=True,
+        ),
+        _events(
+            "Ends",
+            colours.OVER,
+            "Run ended",
+            f"max by (model, run) ({series('model_run_end_timestamp_seconds')}) {milliseconds}",
+            at_value=True,
+        ),
+        _events(
+            "Epochs",
+            colours.MUTED,
+            "Epoch completed",
+            f"max by (model, run) (changes({epochs}[$__rate_interval]) > 0)",
+            shown=False,
+        ),
+    ]

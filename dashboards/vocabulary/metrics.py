@@ -1,0 +1,120 @@
+"""Selectors over known metrics: a misspelt name fails when it is rendered, not when it is looked at.
+
+Known are the catalogue of the exporter, the series our rules record, and the few that Prometheus and
+Alertmanager publish about themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from traingauge.catalog import CATALOG, RUN_LABELS
+from traingauge.errors import UnknownNameError
+
+#: The job under which runs are scraped.
+JOB = "traingauge"
+
+#: The thresholds in force: set in code, else the defaults. The alerts compare with the same series.
+THRESHOLD = "model_run:model_threshold:effective"
+
+#: Series that the rules in ``alerting/rules`` record, with their labels beside model and run.
+RECORDED: Mapping[str, tuple[str, ...]] = MappingProxyType({THRESHOLD: ("metric", "severity", "feature")})
+
+#: What tells apart the alerts of one run.
+_IDENTIFYING = ("metric", "split", "class", "feature")
+
+#: What Prometheus adds to a scraped run or derives from its alert rules, with the labels a panel may use.
+OF_A_RUN: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "up": ("job", "instance"),
+        "scrape_duration_seconds": ("job", "instance"),
+        "scrape_samples_scraped": ("job", "instance"),
+        "ALERTS": ("alertname", "alertstate", "severity", *_IDENTIFYING),
+        "ALERTS_FOR_STATE": ("alertname", "severity", *_IDENTIFYING),
+    }
+)
+
+#: The drift statistic that has thresholds.
+JUDGED_STATISTIC = "psi"
+
+_HISTOGRAM_SUFFIXES = ("_bucket", "_sum", "_count")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A metric that may be queried.
+
+    Attributes:
+        labels: Names of its labels.
+        of_a_run: Whether it carries ``model`` and ``run``, so that the dashboard's selection narrows it.
+    """
+
+    labels: tuple[str, ...]
+    of_a_run: bool = True
+
+
+def _of_a_run(labels: tuple[str, ...]) -> Known:
+    return Known((*RUN_LABELS, *labels))
+
+
+def _known() -> dict[str, Known]:
+    known: dict[str, Known] = {}
+    for metric in CATALOG.values():
+        if metric.kind != "histogram":
+            known[metric.name] = _of_a_run(metric.labels)
+            continue
+        for suffix in _HISTOGRAM_SUFFIXES:
+            le = ("le",) if suffix == "_bucket" else ()
+            known[metric.name + suffix] = _of_a_run((*metric.labels, *le))
+    known |= {name: _of_a_run(labels) for name, labels in (RECORDED | OF_A_RUN).items()}
+    return known
+
+
+#: Every metric that a dashboard may query, by the name of its samples.
+KNOWN: Mapping[str, Known] = MappingProxyType(_known())
+
+
+def series(name: str, **labels: str) -> str:
+    """Selector of a metric, narrowed to the model and run that the dashboard shows.
+
+    A value that holds a dashboard variable is matched as an expression (``=~``), since a variable may stand
+    for several values; any other value is matched as it is. ``class_`` stands for the label ``class``.
+
+    Raises:
+        UnknownNameError: No such metric, or a label that the metric does not have.
+
+    >>> series("model_loss", split="$split")
+    'model_loss{model=~"$model", run=~"$run", split=~"$split"}'
+    >>> series("model_class_recall", class_="7")
+    'model_class_recall{model=~"$model", run=~"$run", class="7"}'
+    """
+    known = KNOWN.get(name)
+    if known is None:
+        raise UnknownNameError("metric", name, KNOWN)
+    matchers = {"model": "$model", "run": "$run"} if known.of_a_run else {}
+    for argument, value in labels.items():
+        label = argument.removesuffix("_")
+        if label not in known.labels:
+            raise UnknownNameError(f"label of {name}", label, known.labels)
+        matchers[label] = value
+    return f"{name}{{{', '.join(_matcher(label, value) for label, value in matchers.items())}}}"
+
+
+def _matcher(label: str, value: str) -> str:
+    return f'{label}{"=~" if "$" in value else "="}"{value}"'
+
+
+def per_second(name: str, by: str, **labels: str) -> str:
+    """Rate of a counter, summed.
+
+    Args:
+        name: The counter.
+        by: Labels that remain.
+        labels: Matchers, as :func:`series` takes them.
+
+    >>> per_second("model_steps_total", "run", split="train")
+    'sum by (run) (rate(model_steps_total{model=~"$model", run=~"$run", split="train"}[$__rate_interval]))'
+    """
+    return f"sum by ({by}) (rate({series(name, **labels)}[$__rate_interval]))"

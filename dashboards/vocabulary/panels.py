@@ -1,0 +1,300 @@
+"""The kinds of panels. Each states what it shows, in which unit, and, where it may be empty, why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from string import ascii_uppercase
+from typing import TypeVar
+
+from dashboards.vocabulary import colours
+from dashboards.vocabulary.links import Link
+from dashboards.vocabulary.queries import DATASOURCE, Query
+from dashboards.vocabulary.sdk import (
+    bargauge,
+    common,
+    heatmap,
+    heatmap_model,
+    model,
+    options,
+    stat,
+    statetimeline,
+    timeseries,
+)
+from dashboards.vocabulary.sdk import dashboard as builders
+from dashboards.vocabulary.thresholds import UNJUDGED, Steps, steps
+
+#: Where the reason that a panel may be empty begins in its description.
+MAY_BE_EMPTY = "May be empty: "
+
+#: What a panel without a value shows.
+NO_VALUE = "-"
+
+#: The kinds that draw queries; their builders share what is set here.
+Drawn = TypeVar("Drawn", timeseries.Panel, stat.Panel, bargauge.Panel, statetimeline.Panel, heatmap.Panel)
+
+
+def describe(description: str, empty: str) -> str:
+    """Description of a panel, with the reason why it may be empty where there is one."""
+    return f"{description}\n\n{MAY_BE_EMPTY}{empty}" if empty else description
+
+
+def _fill(
+    panel: Drawn, *, title: str, queries: Sequence[Query], description: str, unit: str, empty: str
+) -> Drawn:
+    """Give a panel what every kind has."""
+    panel.title(title).description(describe(description, empty)).datasource(DATASOURCE)
+    panel.unit(unit).no_value(NO_VALUE)
+    for ref, query in zip(ascii_uppercase, queries, strict=False):
+        panel.with_target(query.target(ref))
+        if query.style:
+            panel.override_by_query(ref, query.properties())
+    return panel
+
+
+def _colour(mode: model.FieldColorModeId, fixed: str = "") -> builders.FieldColor:
+    colour = builders.FieldColor().mode(mode)
+    return colour.fixed_color(fixed) if fixed else colour
+
+
+def _last() -> options.ReduceDataOptions:
+    return options.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
+
+
+def lines(
+    title: str,
+    *queries: Query,
+    description: str,
+    unit: str,
+    empty: str = "",
+    decimals: int | None = None,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    logarithmic: bool = False,
+    bars: bool = False,
+    width: int = 12,
+    height: int = 8,
+    links: Sequence[Link] = (),
+) -> timeseries.Panel:
+    """Values over time.
+
+    Args:
+        title: What is shown.
+        queries: What is asked.
+        description: What it says about a run, and what to look for.
+        unit: One of :mod:`dashboards.vocabulary.units`.
+        empty: Why it may be empty; without one it may not.
+        decimals: Digits after the point; as many as are needed if ``None``.
+        minimum: Lower end of the axis.
+        maximum: Upper end of the axis.
+        logarithmic: Whether the axis is logarithmic.
+        bars: Bars for events that are counted, in place of lines.
+        width: Columns of the grid's 24.
+        height: Rows of the grid.
+        links: Where to go on from a value.
+    """
+    panel = _fill(
+        timeseries.Panel(), title=title, queries=queries, description=description, unit=unit, empty=empty
+    )
+    panel.span(width).height(height)
+    panel.draw_style(common.GraphDrawStyle.BARS if bars else common.GraphDrawStyle.LINE)
+    panel.line_width(0 if bars else 2).fill_opacity(80 if bars else 0).show_points(
+        common.VisibilityMode.NEVER
+    )
+    panel.span_nulls(False).color_scheme(_colour(model.FieldColorModeId.PALETTE_CLASSIC))
+    panel.legend(
+        options.VizLegendOptions()
+        .show_legend(True)
+        .display_mode(common.LegendDisplayMode.TABLE)
+        .placement(common.LegendPlacement.BOTTOM)
+        .calcs(["lastNotNull", "min", "max"])
+    )
+    panel.tooltip(
+        options.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
+    )
+    if logarithmic:
+        panel.scale_distribution(options.ScaleDistributionConfig().type(common.ScaleDistribution.LOG).log(10))
+    if decimals is not None:
+        panel.decimals(decimals)
+    if minimum is not None:
+        panel.min(minimum)
+    if maximum is not None:
+        panel.max(maximum)
+    return panel.data_links([link.builder() for link in links])
+
+
+def number(
+    title: str,
+    *queries: Query,
+    description: str,
+    unit: str,
+    empty: str = "",
+    decimals: int | None = None,
+    colouring: Steps = UNJUDGED,
+    mappings: Sequence[model.ValueMapping] = (),
+    trend: bool = False,
+    filled: bool = False,
+    width: int = 4,
+    height: int = 4,
+    links: Sequence[Link] = (),
+) -> stat.Panel:
+    """The value now, one tile a run.
+
+    Args:
+        title: What is shown.
+        queries: What is asked.
+        description: What it says about a run, and what to look for.
+        unit: One of :mod:`dashboards.vocabulary.units`.
+        empty: Why it may be empty; without one it may not.
+        decimals: Digits after the point.
+        colouring: Colours by value.
+        mappings: Words for values.
+        trend: Whether the course so far is drawn behind the value.
+        filled: Whether the tile is filled with the colour, for what must be seen first.
+        width: Columns of the grid's 24.
+        height: Rows of the grid.
+        links: Where to go on from a value.
+    """
+    panel = _fill(stat.Panel(), title=title, queries=queries, description=description, unit=unit, empty=empty)
+    panel.span(width).height(height)
+    panel.reduce_options(_last()).thresholds(steps(colouring)).mappings(list(mappings))
+    panel.color_scheme(_colour(model.FieldColorModeId.THRESHOLDS))
+    panel.graph_mode(common.BigValueGraphMode.AREA if trend else common.BigValueGraphMode.NONE)
+    panel.color_mode(common.BigValueColorMode.BACKGROUND if filled else common.BigValueColorMode.VALUE)
+    panel.text_mode(common.BigValueTextMode.AUTO)
+    if decimals is not None:
+        panel.decimals(decimals)
+    return panel.data_links([link.builder() for link in links])
+
+
+def bars(
+    title: str,
+    *queries: Query,
+    description: str,
+    unit: str,
+    empty: str = "",
+    decimals: int | None = None,
+    minimum: float | None = 0,
+    maximum: float | None = None,
+    colouring: Steps = UNJUDGED,
+    width: int = 12,
+    height: int = 8,
+) -> bargauge.Panel:
+    """The value now, one bar a series, longest on top where the query sorts.
+
+    Args:
+        title: What is shown.
+        queries: What is asked.
+        description: What it says about a run, and what to look for.
+        unit: One of :mod:`dashboards.vocabulary.units`.
+        empty: Why it may be empty; without one it may not.
+        decimals: Digits after the point.
+        minimum: Where bars begin.
+        maximum: Where they end; the longest if ``None``.
+        colouring: Colours by value.
+        width: Columns of the grid's 24.
+        height: Rows of the grid.
+    """
+    panel = _fill(
+        bargauge.Panel(), title=title, queries=queries, description=description, unit=unit, empty=empty
+    )
+    panel.span(width).height(height)
+    panel.reduce_options(_last()).thresholds(steps(colouring)).orientation(common.VizOrientation.HORIZONTAL)
+    panel.color_scheme(_colour(model.FieldColorModeId.THRESHOLDS))
+    panel.display_mode(common.BarGaugeDisplayMode.BASIC).show_unfilled(True)
+    if decimals is not None:
+        panel.decimals(decimals)
+    if minimum is not None:
+        panel.min(minimum)
+    if maximum is not None:
+        panel.max(maximum)
+    return panel
+
+
+def states(
+    title: str,
+    *queries: Query,
+    description: str,
+    mappings: Sequence[model.ValueMapping],
+    unit: str,
+    empty: str = "",
+    width: int = 24,
+    height: int = 4,
+) -> statetimeline.Panel:
+    """Which state each run was in, over time.
+
+    Args:
+        title: What is shown.
+        queries: What is asked; values are codes of states.
+        description: What it says about a run, and what to look for.
+        mappings: Words and colours for the codes.
+        unit: One of :mod:`dashboards.vocabulary.units`.
+        empty: Why it may be empty; without one it may not.
+        width: Columns of the grid's 24.
+        height: Rows of the grid.
+    """
+    panel = _fill(
+        statetimeline.Panel(), title=title, queries=queries, description=description, unit=unit, empty=empty
+    )
+    panel.span(width).height(height)
+    panel.mappings(list(mappings)).color_scheme(_colour(model.FieldColorModeId.FIXED, colours.NEUTRAL))
+    panel.merge_values(True).row_height(0.8).show_value(common.VisibilityMode.AUTO)
+    return panel.legend(
+        options.VizLegendOptions()
+        .show_legend(False)
+        .display_mode(common.LegendDisplayMode.LIST)
+        .placement(common.LegendPlacement.BOTTOM)
+    )
+
+
+def cells(
+    title: str,
+    query: Query,
+    *,
+    description: str,
+    unit: str,
+    scheme: str,
+    empty: str = "",
+    minimum: float | None = None,
+    maximum: float | None = None,
+    reverse: bool = False,
+    width: int = 12,
+    height: int = 10,
+) -> heatmap.Panel:
+    """One row a series, one cell a moment, coloured by value.
+
+    Args:
+        title: What is shown.
+        query: What is asked; its legend names the rows.
+        description: What it says about a run, and what to look for.
+        unit: One of :mod:`dashboards.vocabulary.units`.
+        scheme: One of Grafana's colour schemes.
+        empty: Why it may be empty; without one it may not.
+        minimum: The value at the lower end of the scheme.
+        maximum: The value at its upper end.
+        reverse: Whether the scheme is turned round.
+        width: Columns of the grid's 24.
+        height: Rows of the grid.
+    """
+    panel = _fill(
+        heatmap.Panel(), title=title, queries=(query,), description=description, unit=unit, empty=empty
+    )
+    panel.span(width).height(height)
+    colour = (
+        heatmap.HeatmapColorOptions()
+        .mode(heatmap_model.HeatmapColorMode.SCHEME)
+        .scheme(scheme)
+        .reverse(reverse)
+        .exponent(0.5)
+        .fill("dark-orange")
+        .steps(64)
+    )
+    if minimum is not None:
+        colour.min(minimum)
+    if maximum is not None:
+        colour.max(maximum)
+    panel.calculate(False).color(colour).cell_gap(1)
+    # Grafana leaves out cells at or below this; its default, just above 0, would hide a recall of 0.
+    panel.filter_values(heatmap.FilterValueRange().le(-1))
+    panel.cell_values(heatmap.CellValues().unit(unit))
+    panel.rows_frame(heatmap.RowsHeatmapOptions().layout(common.HeatmapCellLayout.AUTO))
+    return panel.y_axis(heatmap.YAxisConfig().axis_placement(common.AxisPlacement.LEFT).reverse(False))

@@ -1,0 +1,82 @@
+"""A query of a panel, and what the lines it gives mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from dashboards.vocabulary import colours
+from dashboards.vocabulary.sdk import common, model, prometheus, prometheus_model
+
+#: Under which ``deploy/grafana`` provisions Prometheus; the first choice of the variable ``datasource``.
+DATASOURCE_UID = "traingauge-prometheus"
+
+#: Every query goes to the chosen data source.
+DATASOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
+
+#: How a line is drawn: Grafana's field properties by their id.
+Style = Mapping[str, object]
+
+
+def _line(colour: str, fill: Literal["dash", "dot"], *dash: int) -> Style:
+    return MappingProxyType(
+        {
+            "color": {"mode": "fixed", "fixedColor": colour},
+            "custom.lineStyle": {"fill": fill, "dash": list(dash)},
+            "custom.lineWidth": 1,
+            "custom.fillOpacity": 0,
+        }
+    )
+
+
+WARNING_LINE = _line(colours.WARNING, "dash", 10, 8)
+CRITICAL_LINE = _line(colours.CRITICAL, "dash", 10, 8)
+BEST_LINE = _line(colours.GOOD, "dot", 0, 6)
+EXPECTED_LINE = _line(colours.NEUTRAL, "dash", 4, 6)
+
+#: The raw value behind a smoothed one.
+FAINT: Style = MappingProxyType(
+    {"custom.lineWidth": 1, "custom.fillOpacity": 0, "custom.lineStyle": {"fill": "solid"}}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One PromQL expression of a panel.
+
+    Attributes:
+        expr: The expression; ``$__rate_interval`` is the range of every rate.
+        legend: Name of a line, with labels as ``{{run}}``.
+        instant: Whether only the value at the end of the time range is asked for.
+        table: Whether the answer becomes rows with a column a label, for tables.
+        style: How its lines are drawn, where not as the panel draws them.
+    """
+
+    expr: str
+    legend: str = ""
+    instant: bool = False
+    table: bool = False
+    style: Style | None = None
+
+    def target(self, ref: str) -> prometheus.Dataquery:
+        """The query as Grafana has it, named ``ref``."""
+        target = (
+            prometheus.Dataquery()
+            .ref_id(ref)
+            .datasource(DATASOURCE)
+            .editor_mode(prometheus_model.QueryEditorMode.CODE)
+            .expr(self.expr)
+            .legend_format(self.legend)
+            .format(
+                prometheus_model.PromQueryFormat.TABLE
+                if self.table
+                else prometheus_model.PromQueryFormat.TIME_SERIES
+            )
+        )
+        return target.instant() if self.instant else target.range()
+
+    def properties(self) -> list[model.DynamicConfigValue]:
+        """The style as Grafana has it."""
+        return [model.DynamicConfigValue(name, value) for name, value in (self.style or {}).items()]

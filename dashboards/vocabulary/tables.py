@@ -1,0 +1,100 @@
+"""Tables: a row for each set of labels, a column for each label or value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from string import ascii_uppercase
+
+from dashboards.vocabulary.links import Link
+from dashboards.vocabulary.panels import NO_VALUE, describe
+from dashboards.vocabulary.queries import DATASOURCE, Query
+from dashboards.vocabulary.sdk import model, options, table
+from dashboards.vocabulary.thresholds import Steps, steps
+from dashboards.vocabulary.units import TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column, of a label or of the value of a query.
+
+    Attributes:
+        title: Its heading.
+        label: The label it shows, or
+        expr: the expression whose value it shows; its result has the table's labels and no others.
+        unit: Unit of the value.
+        decimals: Digits after the point.
+        mappings: Words for values.
+        colouring: Colours by value; none if ``None``.
+        width: In pixels; as Grafana likes if ``None``.
+        link: Where a cell leads.
+    """
+
+    title: str
+    label: str = ""
+    expr: str = ""
+    unit: str = TEXT
+    decimals: int | None = None
+    mappings: Sequence[model.ValueMapping] = ()
+    colouring: Steps | None = None
+    width: int | None = None
+    link: Link | None = None
+
+    def properties(self) -> list[model.DynamicConfigValue]:
+        """What is particular to the column, as Grafana has it."""
+        properties: dict[str, object] = {"unit": self.unit}
+        if self.decimals is not None:
+            properties["decimals"] = self.decimals
+        if self.mappings:
+            properties["mappings"] = list(self.mappings)
+        if self.colouring is not None:
+            properties["thresholds"] = steps(self.colouring).build()
+            properties["custom.cellOptions"] = {"type": "color-text"}
+        if self.width is not None:
+            properties["custom.width"] = self.width
+        if self.link is not None:
+            properties["links"] = [self.link.property()]
+        return [model.DynamicConfigValue(name, value) for name, value in properties.items()]
+
+
+def rows(
+    title: str,
+    *columns: Column,
+    description: str,
+    sort_by: str,
+    descending: bool = False,
+    empty: str = "",
+    width: int = 24,
+    height: int = 8,
+) -> table.Panel:
+    """A table of the values now.
+
+    Args:
+        title: What is shown.
+        columns: From left to right.
+        description: What it says about a run, and what to look for.
+        sort_by: Heading of the column that rows are sorted by.
+        descending: Whether the largest comes first.
+        empty: Why it may be empty; without one it may not.
+        width: Columns of the grid's 24.
+        height: Rows of the grid.
+    """
+    values = [column for column in columns if column.expr]
+    panel = table.Panel().title(title).description(describe(description, empty)).datasource(DATASOURCE)
+    panel.span(width).height(height).no_value(NO_VALUE).unit(TEXT).filterable(False)
+    fields = {column.label: column for column in columns if column.label}
+    for ref, column in zip(ascii_uppercase, values, strict=False):
+        panel.with_target(Query(column.expr, instant=True, table=True).target(ref))
+        fields[f"Value #{ref}" if len(values) > 1 else "Value"] = column
+    order = {name: columns.index(column) for name, column in fields.items()}
+    titles = {name: column.title for name, column in fields.items()}
+    panel.with_transformation(model.DataTransformerConfig("merge", options={}))
+    panel.with_transformation(
+        model.DataTransformerConfig(
+            "organize",
+            options={"excludeByName": {"Time": True}, "indexByName": order, "renameByName": titles},
+        )
+    )
+    for column in columns:
+        panel.override_by_name(column.title, column.properties())
+    return panel.sort_by([options.TableSortByFieldState().display_name(sort_by).desc(descending)])

@@ -1,0 +1,48 @@
+"""Thresholds, drawn from the series that the alerts compare with: a picture never disagrees with a page."""
+
+from __future__ import annotations
+
+from dashboards.vocabulary import colours
+from dashboards.vocabulary.metrics import THRESHOLD, series
+from dashboards.vocabulary.queries import CRITICAL_LINE, WARNING_LINE, Query
+from dashboards.vocabulary.sdk import dashboard, model
+
+
+def threshold_lines(metric: str, **labels: str) -> tuple[Query, Query]:
+    """The warning and the critical threshold of a metric, as dashed lines.
+
+    Args:
+        metric: Name as thresholds have it: the catalogue's without ``model_``.
+        labels: Further matchers, as ``feature="$feature"``.
+    """
+    return (
+        Query(
+            series(THRESHOLD, metric=metric, severity="warning", **labels),
+            "warning threshold, {{run}}",
+            style=WARNING_LINE,
+        ),
+        Query(
+            series(THRESHOLD, metric=metric, severity="critical", **labels),
+            "critical threshold, {{run}}",
+            style=CRITICAL_LINE,
+        ),
+    )
+
+
+#: Colours from a value on, the first from minus infinity.
+Steps = tuple[tuple[float | None, str], ...]
+
+#: No judgement: one colour.
+UNJUDGED: Steps = ((None, colours.NEUTRAL),)
+
+#: Any occurrence is bad.
+NONE_ALLOWED: Steps = ((None, colours.GOOD), (1, colours.CRITICAL))
+
+
+def steps(colouring: Steps) -> dashboard.ThresholdsConfig:
+    """Colouring of a panel as Grafana has it."""
+    return (
+        dashboard.ThresholdsConfig()
+        .mode(model.ThresholdsMode.ABSOLUTE)
+        .steps([model.Threshold(value, colour) for value, colour in colouring])
+    )

@@ -1,0 +1,83 @@
+"""The variables on top of a dashboard; each narrows the next: data source, model, run, what the run has."""
+
+from __future__ import annotations
+
+from dashboards.vocabulary.metrics import KNOWN, series
+from dashboards.vocabulary.queries import DATASOURCE, DATASOURCE_UID
+from dashboards.vocabulary.sdk import dashboard, model
+
+#: What "All" stands for: anything, in place of a list of every value.
+ANYTHING = ".+"
+
+
+def datasource() -> dashboard.DatasourceVariable:
+    """Which Prometheus; ours, where it is provisioned."""
+    return (
+        dashboard.DatasourceVariable("datasource")
+        .label("Data source")
+        .description("The Prometheus that scrapes the runs")
+        .type("prometheus")
+        .current(model.VariableOption(text=DATASOURCE_UID, value=DATASOURCE_UID))
+    )
+
+
+def models() -> dashboard.QueryVariable:
+    """Which models: all of them to begin with."""
+    query = f"label_values({_unselected('model_run_start_timestamp_seconds')}, model)"
+    return (
+        _query("model", "Model", "Models that were trained in the time range", query)
+        .include_all(True)
+        .all_value(ANYTHING)
+    )
+
+
+def runs(*, everything: bool = False) -> dashboard.QueryVariable:
+    """Which runs, the newest first.
+
+    Args:
+        everything: Begin with all of them; otherwise with the newest.
+    """
+    started = f"{_unselected('model_run_start_timestamp_seconds', model='$model')}[$__range]"
+    query = f"query_result(sort_desc(max by (run) (last_over_time({started}))))"
+    variable = _query("run", "Run", "Runs of the chosen models in the time range, the newest first", query)
+    variable.regex('/run="([^"]+)"/').sort(model.VariableSort.DISABLED)
+    return variable.include_all(True).all_value(ANYTHING) if everything else variable
+
+
+def label(
+    name: str, title: str, description: str, metric: str, *, single: str | None = None
+) -> dashboard.QueryVariable:
+    """Which values of a label of the chosen runs: all of them to begin with.
+
+    Args:
+        name: The label, and the variable.
+        title: What stands before it.
+        description: What it chooses.
+        metric: The metric whose label it is.
+        single: The one value to begin with, where several at once make no sense.
+    """
+    variable = _query(name, title, description, f"label_values({series(metric)}, {name})")
+    if single is None:
+        return variable.include_all(True).all_value(ANYTHING)
+    return variable.multi(False).current(model.VariableOption(selected=True, text=single, value=single))
+
+
+def _query(name: str, title: str, description: str, query: str) -> dashboard.QueryVariable:
+    return (
+        dashboard.QueryVariable(name)
+        .label(title)
+        .description(description)
+        .datasource(DATASOURCE)
+        .query(query)
+        .definition(query)
+        .multi(True)
+        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(model.VariableSort.ALPHABETICAL_ASC)
+    )
+
+
+def _unselected(name: str, **labels: str) -> str:
+    """Selector that the variables which come before run may use: it does not name the run itself."""
+    assert name in KNOWN
+    inner = ", ".join(f'{key}=~"{value}"' for key, value in labels.items())
+    return f"{name}{{{inner}}}" if inner else name

@@ -1,0 +1,208 @@
+"""The rules of Grafana's dashboard linter, and a few of our own, on the files that Grafana gets."""
+
+import itertools
+import re
+from collections import Counter
+
+from dashboards.every import DASHBOARDS
+from dashboards.promql import parse, selectors
+from dashboards.reading import Json, expressions, panels
+from dashboards.vocabulary import panels as kinds
+from dashboards.vocabulary.metrics import KNOWN
+
+#: Kinds of panels that Grafana 9.4 has, and the one it lacks, which has a table beside it for that reason.
+KINDS_OF_9_4 = {"timeseries", "stat", "bargauge", "table", "state-timeline", "heatmap", "text"}
+NEWER_KINDS = {"trend"}
+
+#: Properties that a query or a column may set on its field; a misspelt one would be ignored in silence.
+FIELD_PROPERTIES = {
+    "color",
+    "custom.cellOptions",
+    "custom.fillOpacity",
+    "custom.lineStyle",
+    "custom.lineWidth",
+    "custom.width",
+    "decimals",
+    "links",
+    "mappings",
+    "max",
+    "min",
+    "thresholds",
+    "unit",
+}
+
+#: Functions whose range has to follow the resolution of the panel.
+RATES = re.compile(r"\b(?:rate|increase|changes|resets)\(")
+
+
+def test_the_uid_is_stable_and_ours(dashboard: Json):
+    assert re.fullmatch(r"traingauge-[a-z-]{1,29}", dashboard["uid"])
+
+
+def test_uids_and_titles_are_unique():
+    built = [build() for build in DASHBOARDS.values()]
+    assert len({one.uid for one in built}) == len({one.title for one in built}) == len(built)
+
+
+def test_the_dashboard_says_what_it_is_for(dashboard: Json):
+    assert dashboard["title"]
+    assert dashboard["description"].endswith(".")
+    assert "traingauge" in dashboard["tags"]
+
+
+def test_the_schema_is_that_of_the_oldest_grafana_and_carries_no_id_of_an_instance(dashboard: Json):
+    assert dashboard["schemaVersion"] == 37
+    assert "id" not in dashboard
+    assert not dashboard["editable"]
+
+
+def test_the_first_variable_chooses_the_data_source(dashboard: Json):
+    first = dashboard["templating"]["list"][0]
+    assert (first["type"], first["name"], first["query"]) == ("datasource", "datasource", "prometheus")
+    assert first["current"]["value"] == "traingauge-prometheus"
+
+
+def test_everything_asks_the_chosen_data_source(dashboard: Json):
+    chosen = {"type": "prometheus", "uid": "${datasource}"}
+    asking = [*panels(dashboard), *dashboard["annotations"]["list"]]
+    asking += [target for panel in panels(dashboard) for target in panel.get("targets", [])]
+    asking += [variable for variable in dashboard["templating"]["list"] if variable["type"] == "query"]
+    assert all(one["datasource"] == chosen for one in asking if one.get("type") != "text")
+
+
+def test_every_series_of_a_run_is_narrowed_to_the_chosen_model_and_run(dashboard: Json):
+    for expression in expressions(dashboard):
+        if expression.kind == "variable":
+            continue
+        for selector in selectors(parse(expression)):
+            if KNOWN[selector.name].of_a_run:
+                assert "model=~" in expression.text, expression.where
+                matchers = {matcher.name: matcher.value for matcher in selector.matchers.matchers}
+                assert matchers.get("model") == matchers.get("run") == ".+", f"{expression.where}: {selector}"
+
+
+def test_variables_only_narrow_by_those_before_them(dashboard: Json):
+    known: set[str] = set()
+    queries = {
+        expression.where: expression for expression in expressions(dashboard) if expression.kind == "variable"
+    }
+    for variable in dashboard["templating"]["list"]:
+        if variable["name"] in queries:
+            assert queries[variable["name"]].variables <= known, variable["name"]
+        known.add(variable["name"])
+
+
+def test_every_variable_that_is_used_exists_and_every_variable_is_used(dashboard: Json):
+    defined = {variable["name"] for variable in dashboard["templating"]["list"]} - {"datasource"}
+    used = {name for expression in expressions(dashboard) for name in expression.variables}
+    assert used == defined
+
+
+def test_every_variable_has_a_label_and_says_what_it_chooses(dashboard: Json):
+    for variable in dashboard["templating"]["list"]:
+        assert variable["label"], variable["name"]
+        assert variable["description"], variable["name"]
+
+
+def test_rates_take_the_interval_that_grafana_fits_to_the_panel(dashboard: Json):
+    for expression in expressions(dashboard):
+        if RATES.search(expression.text):
+            assert "[$__rate_interval]" in expression.text, expression.where
+
+
+def test_no_range_is_written_out(dashboard: Json):
+    for expression in expressions(dashboard):
+        assert not re.search(r"\[\d", expression.text), f"{expression.where}: {expression.text}"
+
+
+def test_only_counters_are_rated(dashboard: Json):
+    for expression in expressions(dashboard):
+        for name in re.findall(r"\b(?:rate|increase)\((\w+)", expression.text):
+            assert name.endswith(("_total", "_bucket", "_sum", "_count")), f"{expression.where}: {name}"
+
+
+def test_every_panel_has_title_description_and_unit(dashboard: Json):
+    for panel in panels(dashboard):
+        assert panel["title"], panel["id"]
+        assert panel["description"].partition("\n\n")[0].endswith("."), panel["title"]
+        if panel["type"] != "text":
+            assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+
+
+def test_a_panel_that_may_be_empty_says_why(dashboard: Json):
+    for panel in panels(dashboard):
+        _, found, reason = panel["description"].partition(kinds.MAY_BE_EMPTY)
+        assert not found or reason.endswith("."), panel["title"]
+
+
+def test_a_panel_of_one_value_reduces_to_the_last_one(dashboard: Json):
+    for panel in panels(dashboard):
+        if panel["type"] in {"stat", "bargauge"}:
+            assert panel["options"]["reduceOptions"]["calcs"] == ["lastNotNull"], panel["title"]
+
+
+def test_every_query_of_a_panel_has_a_name_of_its_own(dashboard: Json):
+    for panel in panels(dashboard):
+        names = [target["refId"] for target in panel.get("targets", [])]
+        assert len(set(names)) == len(names), panel["title"]
+        assert names or panel["type"] == "text", panel["title"]
+
+
+def test_every_line_has_a_legend(dashboard: Json):
+    for panel in panels(dashboard):
+        for target in panel.get("targets", []):
+            assert target["format"] == "table" or target["legendFormat"], panel["title"]
+
+
+def test_ids_and_titles_of_panels_are_unique(dashboard: Json):
+    every = [*panels(dashboard), *(panel for panel in dashboard["panels"] if panel["type"] == "row")]
+    for key in ("id", "title"):
+        assert Counter(panel[key] for panel in every).most_common(1)[0][1] == 1, key
+
+
+def test_panels_lie_on_the_grid_and_do_not_overlap(dashboard: Json):
+    taken: set[tuple[int, int]] = set()
+    for panel in dashboard["panels"]:
+        position = panel["gridPos"]
+        assert position["x"] + position["w"] <= 24, panel["title"]
+        columns = range(position["x"], position["x"] + position["w"])
+        lines = range(position["y"], position["y"] + position["h"])
+        cells = set(itertools.product(columns, lines))
+        assert not cells & taken, panel["title"]
+        taken |= cells
+
+
+def test_no_panel_needs_a_grafana_newer_than_9_4_but_those_with_a_table_beside_them(dashboard: Json):
+    used = {panel["type"] for panel in panels(dashboard)}
+    assert used <= KINDS_OF_9_4 | NEWER_KINDS
+    if used & NEWER_KINDS:
+        assert "table" in used
+
+
+def test_every_field_property_is_known(dashboard: Json):
+    for panel in panels(dashboard):
+        for override in panel["fieldConfig"]["overrides"]:
+            assert {one["id"] for one in override["properties"]} <= FIELD_PROPERTIES, panel["title"]
+
+
+def test_every_override_matches_a_query_or_a_column(dashboard: Json):
+    for panel in panels(dashboard):
+        queries = {target["refId"] for target in panel["targets"]}
+        organized = [one["options"] for one in panel.get("transformations", []) if one["id"] == "organize"]
+        columns = {name for options in organized for name in options["renameByName"].values()}
+        for override in panel["fieldConfig"]["overrides"]:
+            matcher = override["matcher"]
+            wanted = {"byFrameRefID": queries, "byName": columns}[matcher["id"]]
+            assert matcher["options"] in wanted, panel["title"]
+
+
+def test_every_dashboard_leads_to_the_others_and_keeps_selection_and_time(dashboard: Json):
+    (link,) = dashboard["links"]
+    assert link["tags"] == ["traingauge"]
+    assert link["includeVars"]
+    assert link["keepTime"]
+
+
+def test_a_link_to_a_dashboard_leads_to_one_that_exists(dashboard: Json):
+    uids = {build().uid for build in DASHBOARDS.values()}
+    assert set(re.findall(r'"/d/([a-z-]+)', str(dashboard).replace("'", '"'))) <= uids
