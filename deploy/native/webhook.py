@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -117,8 +118,12 @@ class WebhookReceiver:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.shutdown()
-        self._server.server_close()
         self._thread.join()
+        self.close()
+
+    def close(self) -> None:
+        """Give the port back; leaving the ``with`` block does it."""
+        self._server.server_close()
 
     @property
     def url(self) -> str:
@@ -228,9 +233,9 @@ def _handler(receiver: WebhookReceiver) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             length = self.headers.get("Content-Length", "")
-            if not length.isdecimal() or int(length) > LARGEST_BODY:
+            if not re.fullmatch("[0-9]{1,9}", length) or int(length) > LARGEST_BODY:
                 reason: str | None = receiver.refuse(
-                    f"Content-Length {length!r}: expected 0 to {LARGEST_BODY}"
+                    f"Content-Length {length[:20]!r}: expected 0 to {LARGEST_BODY}"
                 )
             else:
                 reason = receiver.receive(self.rfile.read(int(length)))
