@@ -20,7 +20,7 @@ PROMETHEUS_CONFIG = ROOT / "deploy/prometheus/prometheus.yml"
 RULES = ROOT / "alerting/rules"
 ALERTMANAGER_CONFIG = ROOT / "alerting/alertmanager/alertmanager.yml"
 GRAFANA_PROVISIONING = ROOT / "deploy/grafana/provisioning"
-DASHBOARDS = ROOT / "dashboards/json"
+DASHBOARDS = ROOT / "dashboards/rendered"
 
 #: Names of the servers in the shipped configuration.
 PROMETHEUS_ADDRESS, ALERTMANAGER_ADDRESS = "localhost:9090", "alertmanager:9093"

@@ -73,7 +73,7 @@ class Server:
             ServerDiedError: It ended, or was not ready in time; with the tail of its log.
         """
         for attempt in range(_TRIES):
-            self.port = _free_port(self.port if attempt == 0 else 0)
+            self.port = free_port(self.port if attempt == 0 else 0)
             self._launch()
             try:
                 self._wait_until_ready()
@@ -167,7 +167,8 @@ def stop_all(servers: Sequence[Server]) -> None:
             server.kill()
 
 
-def _free_port(preferred: int) -> int:
+def free_port(preferred: int) -> int:
+    """The preferred port of 127.0.0.1 if it is free, else (and for 0) one that is."""
     for port in (preferred, 0):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

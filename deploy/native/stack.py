@@ -147,6 +147,11 @@ class Stack:
         found: list[dict[str, Any]] = self._api("targets", {"state": "active"})["activeTargets"]
         return found
 
+    def rule_groups(self) -> list[dict[str, Any]]:
+        """Loaded rule groups, each with its ``rules`` and their ``health`` and ``lastError``."""
+        found: list[dict[str, Any]] = self._api("rules")["groups"]
+        return found
+
     def wait_for(self, condition: Callable[[], T], what: str, *, timeout: float = 60.0) -> T:
         """Wait until a condition is true, and return what it gave.
 

@@ -21,6 +21,7 @@ class FakeRun:
     def __init__(self) -> None:
         self.samples: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
         self.set_state("running")
+        self.set("model_steps_total", 1, split="train")
         run = self
 
         class Handler(BaseHTTPRequestHandler):
