@@ -1,6 +1,7 @@
 """Numpy arrays from what training code has at hand: arrays, lists, pandas columns, tensors of any framework.
 
-No framework is imported: a tensor is known by its methods. What comes back may share memory with what was given.
+No framework is imported: a tensor is known by its methods. What comes back may share memory with what was
+given.
 """
 
 from __future__ import annotations
@@ -29,11 +30,15 @@ def as_array(values: object, what: str) -> Array:
     >>> as_array([1, 0, 1], "y_true")
     array([1, 0, 1])
     """
+    if values is None:
+        raise InvalidTypeError(f"{what} is missing: scores need y_true and y_pred")
     array = values if type(values) is np.ndarray else _converted(values, what)
     if array.dtype.kind not in "biufU":
         if array.dtype.kind == "O" and all(isinstance(item, str) for item in array.flat):
             return array.astype(np.str_)
-        raise InvalidTypeError(f"{what} has dtype {array.dtype}: expected numbers (labels, probabilities or logits)")
+        raise InvalidTypeError(
+            f"{what} has dtype {array.dtype}: expected numbers (labels, probabilities or logits)"
+        )
     return array
 
 

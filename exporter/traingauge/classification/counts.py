@@ -1,12 +1,14 @@
 """The sufficient statistic of every hard-label score: three numbers a class and two in all.
 
-For class ``k`` these are the weight of samples of ``k`` predicted as ``k`` (true positives), of samples of ``k`` (support)
-and of samples predicted as ``k``. Beside them stand the weight of samples predicted entirely right and of all samples.
-Counts add up over steps, splits and processes. Unweighted counts are int64, and exact; weighted ones are float64.
+For class ``k`` these are the weight of samples of ``k`` predicted as ``k`` (true positives), of samples of
+``k`` (support) and of samples predicted as ``k``. Beside them stand the weight of samples predicted entirely
+right and of all samples. Counts add up over steps, splits and processes. Unweighted counts are int64, and
+exact; weighted ones are float64.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,16 +69,7 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         """Sum; the one with fewer classes is widened. The confusion matrix stays only if both have one."""
-        classes = max(self.classes, other.classes)
-        one, two = self.widened(classes), other.widened(classes)
-        return Counts(
-            one.true_positives + two.true_positives,
-            one.support + two.support,
-            one.predicted + two.predicted,
-            one.correct + two.correct,
-            one.total + two.total,
-            None if one.confusion is None or two.confusion is None else one.confusion + two.confusion,
-        )
+        return sum_counts([self, other], max(self.classes, other.classes))
 
     def widened(self, classes: int) -> Counts:
         """The same counts over at least as many classes; those that are new have none."""
@@ -94,8 +87,27 @@ class Counts:
         )
 
 
+def sum_counts(parts: Sequence[Counts], classes: int) -> Counts:
+    """Sum of at least one, over ``classes`` classes; the confusion matrix stays only if all have one."""
+    parts = [part.widened(classes) for part in parts]
+    if len(parts) == 1:
+        return parts[0]
+    matrices = [part.confusion for part in parts if part.confusion is not None]
+    return Counts(
+        np.sum([part.true_positives for part in parts], axis=0),
+        np.sum([part.support for part in parts], axis=0),
+        np.sum([part.predicted for part in parts], axis=0),
+        sum(part.correct for part in parts),
+        sum(part.total for part in parts),
+        np.sum(matrices, axis=0) if len(matrices) == len(parts) else None,
+    )
+
+
 def count_labels(
-    true: NDArray[np.intp], predicted: NDArray[np.intp], classes: int, weight: NDArray[np.float64] | None = None
+    true: NDArray[np.intp],
+    predicted: NDArray[np.intp],
+    classes: int,
+    weight: NDArray[np.float64] | None = None,
 ) -> Counts:
     """Counts of one label a sample.
 
@@ -107,7 +119,12 @@ def count_labels(
     """
     if classes <= CONFUSION_CLASSES:
         cells = np.bincount(true * classes + predicted, weight, classes * classes).reshape(classes, classes)
-        hits, support, guesses, confusion = cells.diagonal().copy(), cells.sum(axis=1), cells.sum(axis=0), cells
+        hits, support, guesses, confusion = (
+            cells.diagonal().copy(),
+            cells.sum(axis=1),
+            cells.sum(axis=0),
+            cells,
+        )
     else:
         right = true == predicted
         hits = np.bincount(true[right], None if weight is None else weight[right], classes)
@@ -127,7 +144,8 @@ def count_indicators(
         predicted: Shape (n, K).
         weight: Shape (n,), at least 0; 1 each if ``None``.
 
-    >>> counts = count_indicators(np.array([[True, True], [False, True]]), np.array([[True, False], [False, True]]))
+    >>> true, predicted = np.array([[True, True], [False, True]]), np.array([[True, False], [False, True]])
+    >>> counts = count_indicators(true, predicted)
     >>> counts.true_positives, counts.correct
     (array([1, 1]), 1)
     """

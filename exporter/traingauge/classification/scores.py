@@ -1,12 +1,13 @@
 """Scores as formulas over :class:`~traingauge.classification.counts.Counts`.
 
-Every function is pure. What is undefined is NaN, never 0: the precision of a class that was never predicted, the recall
-of a class that never occurred. An average over classes leaves the undefined ones out, and is NaN if none is left: that
-is scikit-learn's ``zero_division=np.nan`` with ``labels=range(K)``.
+Every function is pure. What is undefined is NaN, never 0: the precision of a class that was never predicted,
+the recall of a class that never occurred. An average over classes leaves the undefined ones out, and is NaN
+if none is left: that is scikit-learn's ``zero_division=np.nan`` with ``labels=range(K)``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import numpy as np
@@ -29,8 +30,9 @@ def divide(numerator: Array | float, denominator: Array | float) -> NDArray[np.f
     array([0.5, nan])
     """
     numerator, denominator = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
-    undefined = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
-    return np.divide(numerator, denominator, out=undefined, where=denominator != 0)
+    ratio = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
+    np.divide(numerator, denominator, out=ratio, where=denominator != 0)
+    return ratio
 
 
 def accuracy(counts: Counts) -> float:
@@ -39,7 +41,10 @@ def accuracy(counts: Counts) -> float:
 
 
 def precision(counts: Counts) -> NDArray[np.float64]:
-    """Share of a class's predictions that are right, TP / (TP + FP), shape (K,); NaN if it was never predicted."""
+    """Share of a class's predictions that are right, TP / (TP + FP), shape (K,).
+
+    NaN if it was never predicted.
+    """
     return divide(counts.true_positives, counts.predicted)
 
 
@@ -51,7 +56,8 @@ def recall(counts: Counts) -> NDArray[np.float64]:
 def f1(counts: Counts) -> NDArray[np.float64]:
     """Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN), shape (K,).
 
-    NaN only if the class neither occurred nor was predicted; 0 if it did one of them and has no true positive.
+    NaN only if the class neither occurred nor was predicted; 0 if it did one of them and has no true
+    positive.
     """
     return divide(2 * counts.true_positives, counts.support + counts.predicted)
 
@@ -62,3 +68,44 @@ def specificity(counts: Counts) -> NDArray[np.float64]:
     NaN if all samples are of the class.
     """
     return divide(counts.true_negatives, counts.total - counts.support)
+
+
+def pooled(counts: Counts) -> Counts:
+    """All classes as if they were one: what a micro-average is taken over.
+
+    Every pair of sample and class is one decision, and ``total`` is their number.
+    """
+    return Counts(
+        counts.true_positives.sum(keepdims=True),
+        counts.support.sum(keepdims=True),
+        counts.predicted.sum(keepdims=True),
+        counts.correct,
+        counts.total * counts.classes,
+    )
+
+
+def averaged(score: Callable[[Counts], NDArray[np.float64]], counts: Counts, average: Average) -> float:
+    """One number from those of the classes.
+
+    ``binary`` is the score of class 1; ``macro`` the mean over classes; ``weighted`` that mean weighted by
+    support; ``micro`` the score of all decisions pooled. Classes whose score is undefined are left out of a
+    mean; NaN if none with any weight is left.
+
+    Args:
+        score: One of :func:`precision`, :func:`recall`, :func:`f1`, :func:`specificity`.
+        counts: What it is taken of.
+        average: How.
+
+    >>> from traingauge.classification.counts import count_labels
+    >>> counts = count_labels(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), 2)
+    >>> [round(averaged(recall, counts, average), 3) for average in AVERAGES]
+    [1.0, 0.833, 0.75, 0.75]
+    """
+    if average == "micro":
+        return float(score(pooled(counts))[0])
+    values = score(counts)
+    if average == "binary":
+        return float(values[1]) if len(values) > 1 else np.nan
+    defined = ~np.isnan(values)
+    weight = (counts.support if average == "weighted" else np.ones(len(values)))[defined]
+    return float(divide(weight @ values[defined], weight.sum()))

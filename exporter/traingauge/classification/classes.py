@@ -1,0 +1,177 @@
+"""The classes of a run: what they are called, and their codes 0 to K - 1."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from traingauge.classification.arrays import Array
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, LabelError
+
+#: A class set that is not told grows up to this many classes: a label beyond is taken for a mistake.
+UNTOLD_CLASSES = 10_000
+
+_UNSIGNED = {np.dtype(f"i{size}"): np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
+
+
+class ClassSet:
+    """The classes of a run.
+
+    A class is known by its code, which is an integer label itself, by its name if labels are strings, or by
+    its value if other integers than 0 to K - 1 were told. A class set that was not told widens when it meets
+    a new label: integers up to the highest seen, strings in the order in which they appear. Safe to use from
+    several threads.
+
+    Args:
+        classes: How many, or what they are called: names, or integer labels. ``None`` to find out.
+
+    Raises:
+        InvalidArgumentError: No class at all, or one that is named twice.
+        InvalidTypeError: Neither a number nor all strings or all integers.
+
+    >>> ClassSet(["ham", "spam"]).codes(np.array(["spam", "ham"]), "y_true")
+    array([1, 0], dtype=uint8)
+    >>> untold = ClassSet(); codes = untold.codes(np.array([0, 3]), "y_true"); untold.names
+    ('0', '1', '2', '3')
+    """
+
+    def __init__(self, classes: int | Sequence[str] | Sequence[int] | None = None) -> None:
+        self.told = classes is not None
+        self._lock = threading.Lock()
+        self._by_label: dict[Any, int] = {}  # codes of labels that are not codes themselves
+        self._coded = classes is not None  # whether integer labels are codes; not yet known of an empty set
+        if classes is None:
+            labels: list[Any] = []
+        elif isinstance(classes, (int, np.integer)):
+            labels = list(range(int(classes)))
+        else:
+            labels = _checked(classes)
+        self.names = tuple(map(str, labels))
+        if self.told and not labels:
+            raise InvalidArgumentError(
+                f"classes={classes!r} holds no class: expected their number or their names"
+            )
+        if labels != list(range(len(labels))):
+            self._by_label = {label: code for code, label in enumerate(labels)}
+            self._coded = isinstance(labels[0], str)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def codes(self, labels: Array, what: str) -> Array:
+        """Codes of labels, as unsigned integers of the smallest fitting size.
+
+        Args:
+            labels: Shape (n,): integers, booleans, whole floats, or strings.
+            what: Their name, for the error.
+
+        Raises:
+            LabelError: A label outside of the classes, with the value and the classes.
+        """
+        if labels.dtype.kind == "U" or not self._coded:
+            if labels.dtype.kind == "U" or self._by_label:
+                return self._looked_up(labels, what)
+            self._coded = True
+        codes = self._unsigned(labels, what)
+        if len(codes):
+            highest = int(codes.max())
+            if highest >= len(self.names):
+                self._widen(highest + 1, labels, what)
+        return codes.astype(self.dtype)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The smallest unsigned type that holds every code."""
+        return np.min_scalar_type(max(len(self.names) - 1, 0))
+
+    def settle(self, count: int) -> None:
+        """Take ``count`` for the number of classes, because predictions have that many columns.
+
+        Raises:
+            LabelError: Other classes are known already.
+        """
+        known = len(self.names)
+        if known == count and self.told:
+            return
+        with self._lock:
+            if len(self.names) > count or self.told or (self._by_label and known != count):
+                named = ", ".join(self.names[:10]) + (", ..." if len(self.names) > 10 else "")
+                raise LabelError(f"predictions are for {count} classes, but there are {known}: {named}")
+            self.names = (*self.names, *map(str, range(len(self.names), count)))
+            self._coded = self._coded or not self._by_label
+            self.told = True
+
+    def at_least(self, count: int) -> None:
+        """Widen to ``count`` classes; a wider or a told set stays as it is."""
+        if not self.told and not self._by_label and len(self.names) < count:
+            with self._lock:
+                self.names = (*self.names, *map(str, range(len(self.names), count)))
+
+    def _unsigned(self, labels: Array, what: str) -> Array:
+        if labels.dtype.kind == "f":
+            whole = labels.astype(np.int64)
+            if (whole != labels).any():
+                raise self._unknown(labels[whole != labels][0].item(), what)
+            labels = whole
+        if labels.dtype.kind == "b":
+            return labels.view(np.uint8)
+        if labels.dtype.kind == "u":
+            return labels
+        labels = labels if labels.dtype.isnative else labels.astype(np.int64)
+        return labels.view(
+            _UNSIGNED[labels.dtype]
+        )  # what is negative becomes huge: one comparison checks both ends
+
+    def _widen(self, count: int, labels: Array, what: str) -> None:
+        if self.told or count > UNTOLD_CLASSES:
+            outside = (labels < 0) | (labels >= (len(self.names) if self.told else UNTOLD_CLASSES))
+            raise self._unknown(labels[outside][0].item(), what)
+        self.at_least(count)
+
+    def _looked_up(self, labels: Array, what: str) -> Array:
+        values = labels.tolist()
+        try:
+            codes = [self._by_label[value] for value in values]
+        except KeyError:
+            self._learn(values, what)
+            codes = [self._by_label[value] for value in values]
+        return np.array(codes, dtype=self.dtype)
+
+    def _learn(self, values: list[Any], what: str) -> None:
+        with self._lock:
+            for value in dict.fromkeys(values):
+                if value in self._by_label:
+                    continue
+                strings = not self.names or bool(self._by_label)
+                if (
+                    self.told
+                    or not isinstance(value, str)
+                    or not strings
+                    or len(self.names) >= UNTOLD_CLASSES
+                ):
+                    raise self._unknown(value, what)
+                self._by_label[value] = len(self.names)
+                self.names = (*self.names, value)
+
+    def _unknown(self, value: object, what: str) -> LabelError:
+        names = self.names[:10] if len(self.names) > 11 else self.names
+        listed = ", ".join(names) + (f", ... {self.names[-1]}" if len(names) < len(self.names) else "")
+        if self.told:
+            hint = f"expected one of the {len(self.names)} classes {listed}"
+        else:
+            hint = f"expected class codes from 0 below {UNTOLD_CLASSES}; for other labels pass classes=[...]"
+        return LabelError(f"{what} holds the label {value!r}: {hint}")
+
+
+def _checked(classes: Iterable[Any]) -> list[Any]:
+    labels = [label.item() if isinstance(label, np.generic) else label for label in classes]
+    if not (
+        all(isinstance(label, str) for label in labels) or all(isinstance(label, int) for label in labels)
+    ):
+        raise InvalidTypeError(f"classes={labels!r}: expected their number, or all names or all integers")
+    if len(set(labels)) < len(labels):
+        raise InvalidArgumentError(f"classes={labels!r} names a class twice")
+    return labels

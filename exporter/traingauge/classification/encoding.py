@@ -1,0 +1,211 @@
+"""From what training code has at hand to class codes and counts: a step reduced to what its scores need."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from traingauge.classification.alignment import align, spread
+from traingauge.classification.arrays import Array, as_array
+from traingauge.classification.classes import ClassSet
+from traingauge.classification.counts import Counts, count_indicators, count_labels
+from traingauge.classification.decisions import Decision
+from traingauge.classification.labels import Labels
+from traingauge.classification.steps import Step
+from traingauge.classification.tasks import TASKS, Task, find_task
+from traingauge.errors import InvalidArgumentError, LabelError, ShapeError, UnknownNameError
+
+if TYPE_CHECKING:
+    from traingauge.regression import Residuals
+
+#: Steps of more rows than this are counted when they are encoded: labels would take more room than counts.
+LABELS_KEPT = 8192
+
+_ROW_SUM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A step reduced to what its scores need.
+
+    Attributes:
+        samples: Samples in the step.
+        nonfinite: Samples left out because a label or a prediction was NaN or infinite.
+        content: Labels, counts or, of a regression model, residuals; ``None`` if the task is unknown yet.
+    """
+
+    samples: int
+    nonfinite: int
+    content: Labels | Counts | Residuals | None
+
+
+class Encoder:
+    """Reduces steps to labels or counts, and remembers what it found out: the task and the classes.
+
+    Safe to use from several threads.
+
+    Args:
+        task: One of :data:`~traingauge.classification.tasks.TASKS`; ``None`` to find out from the first step.
+        classes: How many classes there are, or their names or integer labels; ``None`` to find out.
+        threshold: Probability above which the positive class (binary) or a label (multi-label) is predicted;
+            ``None`` for 0.5, and for the higher score where both classes have one.
+        from_logits: Whether scores are logits; ``None`` to tell by whether the first ones lie in [0, 1].
+        ignore_index: Rows with this label (multi-label: with it in any column) are left out.
+
+    Attributes:
+        task: What is scored, ``None`` while that is unknown.
+        classes: The classes.
+
+    Raises:
+        UnknownNameError: An unknown task.
+        InvalidArgumentError: A threshold that is no probability, or classes that do not fit the task.
+
+    >>> encoder = Encoder(); step = encoder.clean([2, 0], [[0.1, 0.2, 0.7], [0.5, 0.4, 0.1]])
+    >>> encoder.task, encoder.reduce(step)
+    ('multiclass', Labels(true=array([2, 0], dtype=uint8), predicted=array([2, 0], dtype=uint8), weight=None))
+    """
+
+    def __init__(
+        self,
+        *,
+        task: Task | None = None,
+        classes: int | Sequence[str] | Sequence[int] | None = None,
+        threshold: float | None = None,
+        from_logits: bool | None = None,
+        ignore_index: int | str | None = None,
+    ) -> None:
+        if task is not None and task not in TASKS:
+            raise UnknownNameError("task", task, TASKS)
+        self.task: Task | None = None
+        self.classes = ClassSet(classes)
+        self._decision = Decision(threshold, from_logits)
+        self._ignore_index = ignore_index
+        self._told = False
+        self._lock = threading.Lock()
+        if task is not None:
+            self.tell(task)
+
+    def tell(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
+        """Say what is scored before the first step does.
+
+        Raises:
+            InvalidArgumentError: Classes that do not fit the task.
+        """
+        with self._lock:
+            if classes is not None and not self.classes.told:
+                self.classes = ClassSet(classes)
+            if task == "binary":
+                if not self.classes.told:
+                    self.classes.settle(2)
+                if len(self.classes) != 2:
+                    raise InvalidArgumentError(
+                        f"task='binary' has two classes, but {len(self.classes)} were given"
+                    )
+            self.task, self._told = task, True
+
+    def take_classes(self, count: int) -> None:
+        """Learn from counts that were made elsewhere that there are ``count`` classes."""
+        self.classes.settle(count)
+        if self.task is None:
+            self.task = "binary" if count == 2 else "multiclass"
+
+    def clean(self, y_true: object, y_pred: object, sample_weight: object = None) -> Step:
+        """Arrays of a step, aligned, without ignored and non-finite rows.
+
+        They may share memory with what was given. Finds out the task if it is not known yet.
+
+        Raises:
+            TrainGaugeError: Whatever does not fit, with what was given and what fits.
+        """
+        raw = as_array(y_true, "y_true")
+        true, predicted = align(raw, as_array(y_pred, "y_pred"), self.task)
+        weight = None
+        if sample_weight is not None:
+            weight = spread(as_array(sample_weight, "sample_weight"), len(raw), len(true), raw.shape)
+        step = Step(true, predicted, weight, len(raw))
+        if self._ignore_index is not None:
+            step = step.without(self._ignore_index)
+        step = step.finite()
+        if self.task is None:
+            self._find_task(step)
+        return step
+
+    def reduce(self, step: Step) -> Labels | Counts:
+        """Labels or counts of a step of a classification task; they share no memory with the step's arrays.
+
+        Raises:
+            LabelError: A label outside of the classes.
+            ShapeError: A step of another form than the task has.
+        """
+        if self.task == "multilabel":
+            return self._count_indicators(step)
+        predicted = self._predicted_codes(step.predicted)
+        true = self._true_codes(step.true)
+        if self.task == "binary" and len(self.classes) > 2 and not self._told:
+            self.task = "multiclass"  # hard labels of 0 and 1 were only the first of more
+        if len(true) > LABELS_KEPT:
+            return count_labels(
+                true.astype(np.intp), predicted.astype(np.intp), len(self.classes), step.weight
+            )
+        return Labels(true, predicted, step.weight)
+
+    def _find_task(self, step: Step) -> None:
+        with self._lock:
+            if self.task is None:
+                told = len(self.classes) if self.classes.told else 0
+                self.task = find_task(step.true, step.predicted, told)
+                if self.task == "binary":
+                    self.classes.at_least(2)
+
+    def _true_codes(self, true: Array) -> Array:
+        if true.ndim == 1:
+            return self.classes.codes(true, "y_true")
+        self.classes.settle(true.shape[1])
+        _check_one_label_a_row(true)
+        return _highest(true, self.classes.dtype)
+
+    def _predicted_codes(self, predicted: Array) -> Array:
+        if predicted.ndim == 2:
+            self.classes.settle(predicted.shape[1])
+            if self.task == "binary":
+                return self._decision.of_two(predicted).view(np.uint8)
+            return _highest(predicted, self.classes.dtype)
+        if self.task == "binary" and predicted.dtype.kind == "f":
+            self.classes.settle(2)
+            return self._decision.above(predicted).view(np.uint8)
+        return self.classes.codes(predicted, "y_pred")
+
+    def _count_indicators(self, step: Step) -> Counts:
+        if step.true.ndim != 2 or step.predicted.shape != step.true.shape:
+            raise ShapeError(
+                f"y_true and y_pred have shapes {step.true.shape} and {step.predicted.shape}: "
+                "multi-label needs a column for each class in both"
+            )
+        self.classes.settle(step.true.shape[1])
+        true = step.true != 0
+        if not np.array_equal(true, step.true):
+            wrong = step.true[true != step.true][0].item()
+            raise LabelError(f"y_true holds {wrong!r}: multi-label needs 0 or 1 in every column")
+        return count_indicators(true, self._decision.above(step.predicted), step.weight)
+
+
+def _highest(rows: Array, dtype: np.dtype[Any]) -> Array:
+    codes: Array = rows.argmax(axis=1).astype(dtype)
+    return codes
+
+
+def _check_one_label_a_row(rows: Array) -> None:
+    """One-hot rows, or soft labels that add up to 1."""
+    if np.count_nonzero(rows) == len(rows) and (rows.max(axis=1) == 1).all():
+        return
+    sums = rows.sum(axis=1, dtype=np.float64)
+    wrong = np.abs(sums - 1) > _ROW_SUM_TOLERANCE
+    if wrong.any():
+        raise LabelError(
+            f"y_true has a row that adds up to {sums[wrong][0].item():g}: "
+            "expected one label a sample (one-hot rows), or pass task='multilabel'"
+        )

@@ -1,0 +1,118 @@
+"""Regression scores: what a step is reduced to, and every score as a formula over it.
+
+A sufficient statistic a step, merged when scores are read: nothing is subtracted, so nothing drifts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from traingauge.errors import ShapeError
+
+
+@dataclass(frozen=True, slots=True)
+class Residuals:
+    """Sums over samples of the residual e = predicted - true, for each of D outputs.
+
+    Attributes:
+        weight: Σ w.
+        absolute: Σ w |e|, shape (D,).
+        squared: Σ w e², shape (D,).
+        signed: Σ w e, shape (D,).
+        mean: Weighted mean of the true values, shape (D,); 0 without samples.
+        spread: Σ w (true - mean)², shape (D,).
+    """
+
+    weight: float
+    absolute: NDArray[np.float64]
+    squared: NDArray[np.float64]
+    signed: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+
+def measure(true: ArrayLike, predicted: ArrayLike, weight: NDArray[np.float64] | None = None) -> Residuals:
+    """Residuals of one step.
+
+    Args:
+        true: Shape (n,) or (n, D), finite.
+        predicted: The same shape, finite.
+        weight: Shape (n,), at least 0; 1 each if ``None``.
+
+    Raises:
+        ShapeError: Shapes that differ.
+
+    >>> residuals = measure([1.0, 2.0, 3.0], [1.5, 2.0, 2.0])
+    >>> mean_absolute_error(residuals), bias(residuals)
+    (0.5, -0.16666666666666666)
+    """
+    true, predicted = np.asarray(true, np.float64), np.asarray(predicted, np.float64)
+    if true.shape != predicted.shape:
+        raise ShapeError(
+            f"y_true has shape {true.shape} and y_pred {predicted.shape}: regression needs the same"
+        )
+    true = true.reshape(len(true), -1)
+    error = predicted.reshape(true.shape) - true
+    w = np.ones(len(true)) if weight is None else weight
+    total = float(w.sum())
+    if not total:
+        nothing = np.zeros(true.shape[1])
+        return Residuals(0.0, nothing, nothing, nothing, nothing, nothing)
+    shifted = true - true[0]  # a constant column then has a spread of exactly 0
+    mean = w @ shifted / total
+    return Residuals(
+        total, w @ np.abs(error), w @ error**2, w @ error, true[0] + mean, w @ (shifted - mean) ** 2
+    )
+
+
+def merge(parts: Sequence[Residuals]) -> Residuals:
+    """Residuals of at least one step together.
+
+    The spread is merged as in Chan, Golub and LeVeque (1983), "Algorithms for computing the sample variance".
+    """
+    parts = [part for part in parts if part.weight] or list(parts[:1])
+    weight = np.array([part.weight for part in parts])
+    total = float(weight.sum())
+    if len(parts) == 1 or not total:
+        return parts[0]
+    means = np.array([part.mean for part in parts])
+    shifted = means - means[0]
+    mean = weight @ shifted / total
+    return Residuals(
+        total,
+        np.sum([part.absolute for part in parts], axis=0),
+        np.sum([part.squared for part in parts], axis=0),
+        np.sum([part.signed for part in parts], axis=0),
+        means[0] + mean,
+        np.sum([part.spread for part in parts], axis=0) + weight @ (shifted - mean) ** 2,
+    )
+
+
+def mean_absolute_error(residuals: Residuals) -> float:
+    """Σ w |e| / Σ w, the mean over the outputs; NaN without samples."""
+    return float((residuals.absolute / residuals.weight).mean()) if residuals.weight else np.nan
+
+
+def root_mean_squared_error(residuals: Residuals) -> float:
+    """√(Σ w e² / Σ w) of each output, their mean; NaN without samples."""
+    return float(np.sqrt(residuals.squared / residuals.weight).mean()) if residuals.weight else np.nan
+
+
+def bias(residuals: Residuals) -> float:
+    """Σ w e / Σ w, the mean over the outputs: above 0 if predictions are too high; NaN without samples."""
+    return float((residuals.signed / residuals.weight).mean()) if residuals.weight else np.nan
+
+
+def r2_score(residuals: Residuals) -> float:
+    """Coefficient of determination, 1 - Σ w e² / Σ w (true - mean)², the mean over the outputs.
+
+    NaN if the true values are all the same; such an output is left out of the mean.
+    """
+    varied = residuals.spread > 0
+    if not varied.any():
+        return np.nan
+    return float((1 - residuals.squared[varied] / residuals.spread[varied]).mean())
