@@ -1,0 +1,80 @@
+"""What an expression may ask for: the catalogue, the recorded series, and what Prometheus itself writes."""
+
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import promql_parser as promql
+import pytest
+
+from alerting import rulebook
+from dashboards.promql import grouping_labels, selectors
+from traingauge.catalog import CATALOG, RUN_LABELS
+
+#: Labels that Prometheus adds to every scraped sample.
+TARGET_LABELS = {"job", "instance"}
+
+#: Series that are not ours, with the labels they may be asked by.
+FOREIGN = {
+    "up": {*RUN_LABELS, *TARGET_LABELS},
+    "ALERTS": {*RUN_LABELS, "alertname", "alertstate", "severity"},
+}
+
+_SUFFIXES = {"histogram": {"_bucket": {"le"}, "_sum": set(), "_count": set()}}
+
+
+@pytest.fixture(scope="session")
+def known() -> Mapping[str, set[str]]:
+    """Each series there is, with its labels."""
+    return _published() | _recorded() | FOREIGN
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[..., str]:
+    """Run a program of Prometheus or Alertmanager for its output; fails with that if the program does."""
+
+    def run(*command: str | Path) -> str:
+        done = subprocess.run(
+            list(map(str, command)), capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def assert_known(known: Mapping[str, set[str]]) -> Callable[[str], None]:
+    """Assert that an expression asks for series that exist, by labels that they have."""
+
+    def check(expression: str) -> None:
+        tree = promql.parse(expression)
+        labels: set[str] = set()
+        for selector in selectors(tree):
+            matched = {matcher.name: matcher.value for matcher in selector.matchers.matchers}
+            assert selector.name or "job" in matched, f"{selector}: a metric's name, or all of a job"
+            if selector.name:
+                assert selector.name in known, selector.name
+                assert set(matched) <= known[selector.name], f"{selector}"
+                labels |= known[selector.name]
+        assert grouping_labels(tree) <= labels, expression
+
+    return check
+
+
+def _published() -> dict[str, set[str]]:
+    return {
+        metric.name + suffix: {*RUN_LABELS, *TARGET_LABELS, *metric.labels, *more}
+        for metric in CATALOG.values()
+        for suffix, more in _SUFFIXES.get(metric.kind, {"": set()}).items()
+    }
+
+
+def _recorded() -> dict[str, set[str]]:
+    """Labels of a recorded series: those of its level, those that its rules add, and those that they keep."""
+    series: dict[str, set[str]] = {}
+    for rule in rulebook.recordings():
+        level = set(rule.name.split(":")[0].split("_")) - {"global"}
+        kept = grouping_labels(promql.parse(rule.expr))
+        series[rule.name] = series.get(rule.name, set()) | level | set(rule.labels) | kept
+    return series

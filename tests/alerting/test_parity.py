@@ -1,0 +1,63 @@
+"""Rules, unit tests, runbooks and the catalogue speak of the same things."""
+
+import pytest
+import yaml
+
+from alerting import rulebook
+from traingauge.thresholds import METRICS
+
+ALERTS = rulebook.alerts()
+NAMES = sorted({alert.name for alert in ALERTS})
+
+
+def ids(rules):
+    return [f"{rule.file.stem}-{at}" for at, rule in enumerate(rules)]
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=ids(ALERTS))
+def test_an_alert_asks_for_series_and_labels_that_exist(assert_known, rule):
+    assert_known(rule.expr)
+
+
+@pytest.mark.parametrize("rule", rulebook.recordings(), ids=ids(rulebook.recordings()))
+def test_a_recording_asks_for_series_and_labels_that_exist(assert_known, rule):
+    assert_known(rule.expr)
+
+
+@pytest.mark.parametrize("alert", NAMES)
+def test_an_alert_is_unit_tested_to_fire_and_to_be_quiet(alert):
+    (file,) = {rule.file.name for rule in ALERTS if rule.name == alert}
+    cases = yaml.safe_load((rulebook.TESTS / file).read_text())["tests"]
+    expected = [
+        bool(check["exp_alerts"])
+        for case in cases
+        for check in case.get("alert_rule_test", ())
+        if check["alertname"] == alert
+    ]
+    assert True in expected, "an evaluation at which it fires, with its annotations"
+    assert False in expected, "one just before, and one after it has recovered"
+
+
+def test_a_unit_test_belongs_to_a_file_of_rules():
+    rules = {file.name for file in rulebook.rule_files()}
+    assert {file.name for file in rulebook.TESTS.glob("*.yml")} <= rules
+
+
+def test_every_alert_has_a_runbook_and_every_runbook_an_alert():
+    assert sorted(page.stem for page in rulebook.RUNBOOKS.glob("*.md")) == NAMES
+
+
+def test_an_alert_links_its_own_runbook():
+    for alert in ALERTS:
+        assert alert.annotations["runbook_url"].endswith(f"/alerting/runbooks/{alert.name}.md"), alert.name
+
+
+def test_a_default_is_of_a_metric_that_code_can_set_a_threshold_for():
+    effective = [rule.labels for rule in rulebook.recordings() if rule.name.endswith(":effective")]
+    assert {labels["metric"] for labels in effective if labels} <= set(METRICS)
+
+
+def test_every_metric_that_code_can_set_a_threshold_for_is_read_by_an_alert():
+    scores = {"accuracy", "precision", "recall", "f1"}  # read by the label `metric` of the recorded score
+    named = {metric for metric in METRICS if any(f'metric="{metric}"' in alert.expr for alert in ALERTS)}
+    assert named | scores == set(METRICS)
