@@ -12,8 +12,10 @@ from traingauge.families import Family, Key, keys, single
 from traingauge.running import Ring
 
 #: Upper bounds of the duration buckets in seconds: a tenth of a millisecond to ten minutes.
-DURATION_BUCKETS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-DURATION_BUCKETS += (30.0, 60.0, 120.0, 300.0, 600.0)
+DURATION_BUCKETS: tuple[float, ...] = (
+    *(1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0),
+)
 
 #: Steps whose median duration is what a step is expected to take.
 EXPECTED_OVER = 512
@@ -76,7 +78,9 @@ class Progress:
         self._waits: dict[str, Histogram] = {}
         self._histogram_keys: dict[str, tuple[tuple[str, ...], tuple[Key, ...]]] = {}
 
-    def add_steps(self, split: str, *, count: int, samples: int, last: float, durations: NDArray[np.float64]) -> None:
+    def add_steps(
+        self, split: str, *, count: int, samples: int, last: float, durations: NDArray[np.float64]
+    ) -> None:
         """Count ``count`` steps.
 
         Args:
@@ -91,9 +95,11 @@ class Progress:
         if split not in self._last:
             self._last_keys = keys(*((name,) for name in (*self._last, split)))
         self._last[split] = max(last, self._last.get(split, last))
-        self._durations.setdefault(split, Histogram(split)).observe(durations)
+        known = durations[np.isfinite(durations)]
+        if len(known):
+            self._durations.setdefault(split, Histogram(split)).observe(known)
         if split == "train":
-            self._recent.extend(durations[np.isfinite(durations)])
+            self._recent.extend(known)
 
     def add_waits(self, split: str, seconds: NDArray[np.float64]) -> None:
         """Count times, in seconds, that steps waited for data."""
@@ -105,7 +111,9 @@ class Progress:
 
     def families(self) -> Iterator[Family]:
         """Heartbeats, counters, expectations and step times."""
-        yield Family(CATALOG["model_last_step_timestamp_seconds"], self._last_keys, tuple(self._last.values()))
+        yield Family(
+            CATALOG["model_last_step_timestamp_seconds"], self._last_keys, tuple(self._last.values())
+        )
         for name, counts in (
             ("model_steps_total", self.steps),
             ("model_samples_total", self._samples),
@@ -125,6 +133,9 @@ class Progress:
     def _histogram(self, name: str, histograms: dict[str, Histogram]) -> Family:
         splits = tuple(histograms)
         if self._histogram_keys.get(name, ((), ()))[0] != splits:
-            self._histogram_keys[name] = (splits, tuple(key for one in histograms.values() for key in one.keys))
+            self._histogram_keys[name] = (
+                splits,
+                tuple(key for one in histograms.values() for key in one.keys),
+            )
         values: Sequence[float] = [value for one in histograms.values() for value in one.values()]
         return Family(CATALOG[name], self._histogram_keys[name][1], values)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
 
 from traingauge.catalog import CATALOG
+from traingauge.errors import InvalidTypeError, ShapeError
 from traingauge.families import Family, Key, keys, single
 
 #: Names beyond this many are dropped and counted: a label must stay bounded.
@@ -58,3 +62,39 @@ class Scalars:
             self._refused.add((name, split))
             self.dropped += 1
         return False
+
+
+def as_scalar(value: Any, what: str) -> Any:
+    """One number from what training code has at hand.
+
+    A tensor on a device is detached and kept as it is: turning it into a number waits for the device, so that is left to
+    whoever scrapes. Everything else becomes a float at once.
+
+    Args:
+        value: A number, an array or a tensor with one element.
+        what: Its name, for the error.
+
+    Raises:
+        ShapeError: More or fewer elements than one.
+        InvalidTypeError: No number.
+
+    >>> as_scalar(np.float32(0.5), "loss"), as_scalar(np.array([[2]]), "loss")
+    (0.5, 2.0)
+    """
+    if type(value) is float:
+        return value
+    if hasattr(value, "detach"):  # a torch tensor: let go of the graph it hangs on
+        value = value.detach()
+        if value.numel() == 1 and value.device.type != "cpu":
+            return value
+    try:
+        array = np.asarray(value)
+        if array.size != 1:
+            raise ShapeError(f"{what} has shape {array.shape}: expected one number")
+        if array.dtype.kind in "biuf":
+            return float(array.item())
+    except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
+        if isinstance(error, ShapeError):
+            raise
+        raise InvalidTypeError(f"{what} is a {type(value).__name__}: expected a number ({error})") from error
+    raise InvalidTypeError(f"{what} is {value!r}: expected a number")

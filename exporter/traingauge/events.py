@@ -1,0 +1,97 @@
+"""What training tells a run, in the order in which it happened: the entries of the recorder's queue.
+
+Clock readings are ``time.perf_counter``: it never jumps, so differences are durations. The recorder turns them into Unix
+time when it digests them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from traingauge.classification.counts import Counts
+    from traingauge.classification.encoding import Encoded
+    from traingauge.drift.binning import Binned
+
+#: One training step, as the hot path appends it: clock reading, loss, further scalars, encoded scores, binned features,
+#: samples. A bare tuple: to give its fields names would cost as much again as all the rest of a step.
+Step: TypeAlias = "tuple[float, Any, Mapping[str, Any], Encoded | None, Binned | None, int]"
+
+
+class Steps(NamedTuple):
+    """Training steps whose values were computed elsewhere: inside a framework's graph.
+
+    Attributes:
+        at: Clock reading of each, shape (n,).
+        losses: Shape (n,); ``None`` if they are unknown.
+        samples: Samples in all of them.
+        counts: Class counts, one a step; ``None`` if nothing is classified.
+        binned: Binned features; ``None`` without a reference.
+        nonfinite: Predictions that were not finite.
+        scalars: Further scalars, as of the last of them.
+    """
+
+    at: NDArray[np.float64]
+    losses: NDArray[np.float64] | None
+    samples: int
+    counts: Sequence[Counts] | None = None
+    binned: Binned | None = None
+    nonfinite: int = 0
+    scalars: Mapping[str, Any] = {}
+
+
+class Pass(NamedTuple):
+    """One whole pass over a split.
+
+    Attributes:
+        split: Where it belongs.
+        at: Clock reading of its end.
+        loss: Mean loss a sample; ``None`` if unknown.
+        steps: Batches in it.
+        samples: Samples in it.
+        scored: Encoded scores of its batches.
+        counts: Class counts that were computed elsewhere, instead of ``scored``.
+        nonfinite: Predictions that were not finite, beside those of ``scored``.
+        scalars: Further scalars.
+    """
+
+    split: str
+    at: float
+    loss: float | None
+    steps: int
+    samples: int
+    scored: Sequence[Encoded] = ()
+    counts: Counts | None = None
+    nonfinite: int = 0
+    scalars: Mapping[str, Any] = {}
+
+
+class Waits(NamedTuple):
+    """Times, in seconds, that training steps waited for their data."""
+
+    seconds: Sequence[float]
+
+
+class EpochEnd(NamedTuple):
+    """One pass over the training data is complete."""
+
+    at: float
+
+
+class Resumed(NamedTuple):
+    """Training begins or goes on: what came before is no part of the next step.
+
+    Attributes:
+        at: Clock reading.
+        planned: Training steps that are meant to follow; ``None`` if unknown.
+    """
+
+    at: float
+    planned: int | None = None
+
+
+Event: TypeAlias = "Step | Steps | Pass | Waits | EpochEnd | Resumed"

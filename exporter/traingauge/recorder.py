@@ -1,0 +1,378 @@
+"""A run's state: a queue that training appends to, and parts that whoever scrapes digests it into.
+
+Training appends one event a step to a deque, which is atomic and needs no lock. Digesting takes the queue in bulk, under a
+lock that training never waits for. So a scrape sees whole steps, and in order: loss and step counter belong together.
+
+An argument that does not fit raises at once, in the call that gave it. Any other error inside monitoring is counted, logged
+once and swallowed: training goes on.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge import thresholds
+from traingauge.catalog import CATALOG
+from traingauge.errors import ClosedError, TrainGaugeError
+from traingauge.events import EpochEnd, Event, Pass, Resumed, Step, Steps, Waits
+from traingauge.families import Family
+from traingauge.parts.loss import Loss
+from traingauge.parts.progress import Progress
+from traingauge.parts.run import Run
+from traingauge.parts.scalars import Scalars, as_scalar
+from traingauge.parts.scores import Scores
+from traingauge.parts.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from traingauge.classification.encoding import Encoded
+    from traingauge.drift.binning import Binned
+    from traingauge.parts.drift import Drift
+    from traingauge.thresholds import Threshold
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Events, and samples in them, from which the training thread digests by itself: memory stays bounded without a scrape.
+BACKLOG_EVENTS = 4096
+BACKLOG_SAMPLES = 1 << 20
+
+#: Before the names of a split's entries in the history, as Keras has it.
+HISTORY_PREFIX = {"train": "", "validation": "val_", "test": "test_"}
+
+_ORDER = {name: at for at, name in enumerate(CATALOG)}
+
+
+class Recorder:
+    """Takes what training says, and gives what the run reads.
+
+    Args:
+        run: Info and state.
+        scores: Classification and regression scores.
+        drift: Drift of the features; ``None`` without a reference.
+        limits: Thresholds set in code.
+        loss_window: Steps in the loss's window.
+        warmup_steps: Training steps from which thresholds count for scores that were never reached.
+
+    Attributes:
+        run: Info and state.
+        progress: Counters and heartbeats.
+        scores: Scores.
+        drift: Drift, or ``None``.
+        watchdog: Counters of what monitoring itself did.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        scores: Scores,
+        drift: Drift | None = None,
+        limits: Iterable[Threshold] = (),
+        *,
+        loss_window: int = 100,
+        warmup_steps: int | None = None,
+    ) -> None:
+        self.run, self.scores, self.drift = run, scores, drift
+        self.progress = Progress(warmup_steps)
+        self.watchdog = Watchdog()
+        self._loss = Loss(loss_window)
+        self._scalars = Scalars()
+        self._thresholds = thresholds.family(limits)
+        self._history: dict[str, list[float]] = {}
+        self._pending: deque[Event] = deque()
+        self._pending_samples = 0
+        self._digesting = threading.Lock()
+        self._at_end: list[weakref.WeakMethod[Callable[[], None]]] = []
+        self._previous = math.nan
+        self._unix = 0.0
+
+    # What training calls
+
+    def step(  # noqa: PLR0917 by position: this is the hot path
+        self,
+        loss: Any,
+        y_true: Any,
+        y_pred: Any,
+        features: Any,
+        sample_weight: Any,
+        samples: int,
+        scalars: Mapping[str, Any],
+    ) -> None:
+        """Record one training step; see :meth:`traingauge.ModelMonitor.step`."""
+        at = time.perf_counter()
+        if type(loss) is not float and loss is not None:
+            loss = as_scalar(loss, "loss")
+        for value in scalars.values():
+            if type(value) is not float:
+                scalars = as_scalars(scalars)
+                break
+        scored = binned = None
+        if y_true is not None or y_pred is not None or features is not None or sample_weight is not None:
+            scored, binned = self.encode(y_true, y_pred, sample_weight), self.bin(features)
+            samples = samples or _samples(scored, binned)
+            self._pending_samples += samples
+        self.record((at, loss, scalars, scored, binned, samples))
+
+    def record(self, event: Event) -> None:
+        """Append one event.
+
+        Raises:
+            ClosedError: The run has ended.
+        """
+        if self.run.ended is not None:
+            raise ClosedError(
+                f"the run is {self.run.state}: it takes no further steps; make a new ModelMonitor"
+            )
+        self._pending.append(event)
+        if len(self._pending) >= BACKLOG_EVENTS or self._pending_samples >= BACKLOG_SAMPLES:
+            self._relieve()
+
+    def encode(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Encoded | None:
+        """Labels and predictions reduced to what scores are made of; ``None`` where there is nothing to score.
+
+        Raises:
+            TrainGaugeError: Arguments that do not fit.
+        """
+        if y_true is None and y_pred is None and sample_weight is None:
+            return None
+        return self._guarded(self.scores.encode, y_true, y_pred, sample_weight)
+
+    def bin(self, features: Any) -> Binned | None:
+        """Features reduced to bin counts; ``None`` without features or without a reference to compare them with.
+
+        Raises:
+            TrainGaugeError: Features that do not fit the reference.
+        """
+        drift = self.drift
+        if features is None or drift is None:
+            return None
+        return self._guarded(drift.encode, features)
+
+    def at_end(self, method: Callable[[], None]) -> None:
+        """Have a bound method called before the run ends, unless its object is gone by then."""
+        self._at_end.append(weakref.WeakMethod(method))
+
+    def end(self, state: str, exception: str = "") -> None:
+        """End the run, with all that a framework's integration still holds back."""
+        for reference in self._at_end:
+            method = reference()
+            if method is not None:
+                self._guarded(method)
+        self.run.end(state, exception=exception)
+
+    # What whoever looks calls
+
+    def families(self) -> list[Family]:
+        """What the run reads now, in the catalogue's order."""
+        with self._digesting:
+            self._digest()
+            started = time.perf_counter()
+            families = sorted(self._read(), key=lambda family: _ORDER[family.metric.name])
+            self.watchdog.spent("scrape", time.perf_counter() - started)
+        return families
+
+    def history(self) -> dict[str, list[float]]:
+        """What was published at the end of each epoch and pass, as a copy.
+
+        ``loss``, ``accuracy`` … are of ``train``; those of the other splits begin with ``val_`` and ``test_``.
+        """
+        with self._digesting:
+            self._digest()
+            return {name: list(values) for name, values in self._history.items()}
+
+    def last_loss(self, split: str = "train") -> float:
+        """The last loss of a split, NaN if there is none."""
+        with self._digesting:
+            self._digest()
+            return self._loss.last(split)
+
+    # Digesting: one thread at a time, under the lock
+
+    def _relieve(self) -> None:
+        """Digest, unless somebody does already: training never waits."""
+        if self._digesting.acquire(blocking=False):
+            try:
+                self._digest()
+            finally:
+                self._digesting.release()
+
+    def _digest(self) -> None:
+        started = time.perf_counter()
+        self._unix = time.time() - started
+        self._pending_samples = 0
+        steps: list[Step] = []
+        for _ in range(len(self._pending)):  # what is appended meanwhile is left to the next
+            event = self._pending.popleft()
+            if type(event) is tuple:  # a step; the other events are named tuples
+                steps.append(cast("Step", event))
+                continue
+            self._try(self._digest_each, steps)
+            steps = []
+            self._try(_HANDLERS[type(event)], self, event)
+        self._try(self._digest_each, steps)
+        self.watchdog.spent("digest", time.perf_counter() - started)
+
+    def _try(self, digest: Callable[..., None], *arguments: object) -> None:
+        """One event that cannot be digested must not take the others with it."""
+        try:
+            digest(*arguments)
+        except Exception as error:  # noqa: BLE001 monitoring never breaks training
+            self.watchdog.failed("digest", error)
+
+    def _digest_each(self, steps: Sequence[Step]) -> None:
+        if not steps:
+            return
+        ats, losses, scalars, scored, binned, samples = zip(*steps, strict=True)
+        at = np.array(ats)
+        self._advance(at, sum(samples))
+        known = [index for index, loss in enumerate(losses) if loss is not None]
+        self._add_losses(np.array([float(losses[index]) for index in known]), at[known])
+        self._add_scored("train", [one for one in scored if one is not None], self.scores.add_steps)
+        self._add_binned([one for one in binned if one is not None])
+        for one in scalars:
+            self._add_scalars("train", one)
+
+    def _digest_steps(self, steps: Steps) -> None:
+        self._advance(steps.at, steps.samples)
+        if steps.losses is not None:
+            self._add_losses(steps.losses, steps.at)
+        if steps.counts is not None:
+            self.scores.add_step_counts("train", steps.counts)
+        if steps.binned is not None:
+            self._add_binned([steps.binned])
+        self.watchdog.saw_nonfinite("train", "prediction", steps.nonfinite)
+        self._add_scalars("train", steps.scalars)
+
+    def _digest_pass(self, done: Pass) -> None:
+        split = done.split
+        at = np.array([done.at])
+        unknown = np.full(1, math.nan)  # a pass has one end and no duration of its single steps
+        last = done.at + self._unix
+        self.progress.add_steps(split, count=done.steps, samples=done.samples, last=last, durations=unknown)
+        self.progress.end_epoch(split)
+        if done.loss is not None:
+            loss = np.array([float(done.loss)])
+            self.watchdog.saw_nonfinite(split, "loss", int(not math.isfinite(loss[0])))
+            self._loss.add(split, loss, at + self._unix)
+        if done.counts is not None:
+            self.scores.add_pass_counts(split, done.counts)
+        self._add_scored(split, done.scored, self.scores.add_pass)
+        self.watchdog.saw_nonfinite(split, "prediction", done.nonfinite)
+        self._add_scalars(split, done.scalars)
+        self._remember(split)
+        self._previous = done.at
+
+    def _digest_waits(self, waits: Waits) -> None:
+        self.progress.add_waits("train", np.array(waits.seconds))
+
+    def _digest_epoch(self, end: EpochEnd) -> None:
+        self.progress.end_epoch("train")
+        self._remember("train")
+        self._previous = end.at
+
+    def _digest_resumed(self, resumed: Resumed) -> None:
+        if resumed.planned is not None:
+            self.progress.steps_planned = self.progress.steps["train"] + resumed.planned
+        self._previous = resumed.at
+
+    def _advance(self, at: NDArray[np.float64], samples: int) -> None:
+        """Count training steps; a step lasts from the end of what came before it."""
+        durations = np.diff(at, prepend=self._previous)
+        last = float(at[-1])
+        self.progress.add_steps(
+            "train", count=len(at), samples=samples, last=last + self._unix, durations=durations
+        )
+        self._previous = last
+
+    def _add_losses(self, losses: NDArray[np.float64], at: NDArray[np.float64]) -> None:
+        if len(losses):
+            self.watchdog.saw_nonfinite("train", "loss", int(np.count_nonzero(~np.isfinite(losses))))
+            self._loss.add("train", losses, at + self._unix)
+
+    def _add_scored(
+        self, split: str, scored: Sequence[Encoded], add: Callable[[str, Sequence[Encoded]], None]
+    ) -> None:
+        if scored:
+            self.watchdog.saw_nonfinite(split, "prediction", sum(one.nonfinite for one in scored))
+            add(split, scored)
+
+    def _add_binned(self, binned: Sequence[Binned]) -> None:
+        if binned and self.drift is not None:
+            self.watchdog.saw_nonfinite("train", "feature", sum(one.nonfinite for one in binned))
+            self.drift.add(binned)
+
+    def _add_scalars(self, split: str, scalars: Mapping[str, Any]) -> None:
+        if scalars:
+            values = {name: float(value) for name, value in scalars.items()}
+            norm = values.get("gradient_norm", 0.0)
+            self.watchdog.saw_nonfinite(split, "gradient", int(not math.isfinite(norm)))
+            self._scalars.update(split, values)
+
+    def _remember(self, split: str) -> None:
+        prefix = HISTORY_PREFIX[split]
+        for name, value in {"loss": self._loss.last(split), **self.scores.current(split)}.items():
+            self._history.setdefault(prefix + name, []).append(value)
+
+    # Reading
+
+    def _read(self) -> Iterator[Family]:
+        task = self.scores.task
+        if task is not None and "task" not in self.run.info:
+            self.run.describe(task=task)
+        for part in (self.run, self.progress, self._loss, self._scalars, self.scores, self.drift):
+            if part is not None:
+                yield from self._guard_read(part.families)
+        if self._thresholds.keys:
+            yield self._thresholds
+        dropped = {"class": self.scores.dropped, "scalar": self._scalars.dropped}
+        if self.drift is not None:
+            dropped["feature"] = self.drift.dropped
+        yield from self.watchdog.families(dropped)
+
+    def _guard_read(self, families: Callable[[], Iterable[Family]]) -> list[Family]:
+        """A part that cannot be read must not take the others with it."""
+        try:
+            return list(families())
+        except Exception as error:  # noqa: BLE001 monitoring never breaks training
+            self.watchdog.failed("scrape", error)
+            return []
+
+    def _guarded(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """Run part of a step: a wrong argument raises, any other error is ours, counted and swallowed."""
+        try:
+            return work(*args, **kwargs)
+        except TrainGaugeError:
+            raise
+        except Exception as error:  # noqa: BLE001 monitoring never breaks training
+            self.watchdog.failed("step", error)
+            return None
+
+
+_HANDLERS: dict[type, Callable[[Recorder, Any], None]] = {
+    Steps: Recorder._digest_steps,
+    Pass: Recorder._digest_pass,
+    Waits: Recorder._digest_waits,
+    EpochEnd: Recorder._digest_epoch,
+    Resumed: Recorder._digest_resumed,
+}
+
+
+def as_scalars(scalars: Mapping[str, Any]) -> dict[str, Any]:
+    """Scalars given by name, each as one number; those that are ``None`` are left out.
+
+    Raises:
+        TrainGaugeError: One that is no number.
+    """
+    return {name: as_scalar(value, name) for name, value in scalars.items() if value is not None}
+
+
+def _samples(*reduced: Encoded | Binned | None) -> int:
+    return max((one.samples for one in reduced if one is not None), default=0)
