@@ -1,0 +1,440 @@
+"""``ModelMonitor``: the one object a training script needs.
+
+It owns a run from its start to its end: the recorder that training feeds, the endpoint that Prometheus scrapes, the file
+by which Prometheus finds it, and the order in which all of this ends.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from numbers import Real
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from traingauge import discovery
+from traingauge.catalog import SPLITS
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+from traingauge.evaluation import Evaluation
+from traingauge.events import EpochEnd, Waits
+from traingauge.exposition import Renderer
+from traingauge.families import Identity
+from traingauge.parts.run import Run
+from traingauge.parts.scores import Scores
+from traingauge.recorder import Recorder
+from traingauge.server import Server
+from traingauge.thresholds import Threshold, parse
+
+if TYPE_CHECKING:
+    from traingauge.classification.scores import Average
+    from traingauge.classification.tasks import Task
+    from traingauge.collector import RunCollector
+    from traingauge.integrations.keras import MonitorCallback
+    from traingauge.parts.drift import Drift
+    from traingauge.reference import Reference
+
+T = TypeVar("T")
+
+_log = logging.getLogger("traingauge")
+
+#: Longest name of a model or a run.
+NAME_LENGTH = 200
+
+
+class ModelMonitor:
+    """Publishes what a training run does, for as long as it runs.
+
+    Constructing it starts the endpoint; leaving the ``with``, :meth:`close` or the end of the interpreter ends the run. An
+    exception that leaves the ``with`` makes the run ``failed``, Ctrl-C ``interrupted``, anything else ``finished``. After
+    the end the endpoint stays until Prometheus has scraped it, if a Prometheus has scraped the run before.
+
+    Args:
+        model: Name of the model, or a Keras model, which :meth:`fit` then trains.
+        run: Name of this run of it; the time and a few random digits if ``None``.
+        host: Address to listen on. Nothing but this machine can reach the default.
+        port: Port to listen on; 0 picks a free one, which :attr:`url` tells and the discovery file carries.
+        thresholds: For each metric a number (its warning), or a mapping with ``warning`` and ``critical``.
+        reference: What features are compared with.
+        drift_window: Samples in the window that is compared with the reference.
+        window: Training steps in the rolling window of scores and loss.
+        warmup_steps: Training steps after which a score that never reached its threshold is reported.
+        steps_planned: Training steps the run means to take; Keras tells by itself.
+        task: ``"binary"``, ``"multiclass"``, ``"multilabel"`` or ``"regression"``; found out from the data if ``None``.
+        classes: Their names in the order of their codes, or their number; found out if ``None``.
+        average: How precision, recall and F1 are averaged over classes; ``"binary"`` for two classes, else ``"macro"``.
+        decision_threshold: Score from which a binary or multi-label prediction is positive; 0.5 for probabilities.
+        from_logits: Whether predictions are logits; found out if ``None``.
+        ignore_index: Label that is left out of every score.
+        discovery_dir: Where Prometheus looks for runs; :func:`traingauge.discovery.default_directory` if ``None``,
+            ``False`` to write no file.
+        links: Further links of the landing page: address by title.
+        linger: Longest time in seconds to wait, at the end, for the scrape that sees the end.
+
+    Attributes:
+        model: Name of the model.
+        run: Name of the run.
+
+    Raises:
+        PortInUseError: The port is taken.
+        TrainGaugeError: Any other argument that does not fit.
+
+    >>> with ModelMonitor("doc", run="example", discovery_dir=False) as monitor:
+    ...     monitor.step(loss=0.7, y_true=[0, 1, 1], y_pred=[0, 1, 0])
+    ...     monitor.state
+    'running'
+    >>> monitor.state
+    'finished'
+    """
+
+    def __init__(
+        self,
+        model: str | Any,
+        *,
+        run: str | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        thresholds: Mapping[str, float | Mapping[str, float]] | None = None,
+        reference: Reference | None = None,
+        drift_window: int = 1000,
+        window: int = 100,
+        warmup_steps: int | None = None,
+        steps_planned: int | None = None,
+        task: Task | None = None,
+        classes: Sequence[str] | int | None = None,
+        average: Average | None = None,
+        decision_threshold: float | None = None,
+        from_logits: bool | None = None,
+        ignore_index: int | None = None,
+        discovery_dir: str | os.PathLike[str] | bool | None = None,
+        links: Mapping[str, str] | None = None,
+        linger: float = 30.0,
+    ) -> None:
+        self._keras_model = None if isinstance(model, str) else _keras_model(model)
+        self.model = _name("model", model if isinstance(model, str) else model.name)
+        self.run = _new_run_name() if run is None else _name("run", run)
+        self._linger = _at_least("linger", linger, 0)
+        scores = Scores(
+            window=_count("window", window),
+            task=task,
+            classes=classes,
+            average=average,
+            threshold=decision_threshold,
+            from_logits=from_logits,
+            ignore_index=ignore_index,
+        )
+        limits = parse(thresholds or {})
+        self._recorder = Recorder(
+            Run(),
+            scores,
+            None if reference is None else _drift(reference, _count("drift_window", drift_window), limits),
+            limits,
+            loss_window=window,
+            warmup_steps=None if warmup_steps is None else _count("warmup_steps", warmup_steps),
+        )
+        if steps_planned is not None:
+            self._recorder.progress.steps_planned = _count("steps_planned", steps_planned)
+        self._owner = os.getpid()
+        self._closed = False
+        self._server = self._serve(host, port, links or {})
+        self._discovery = self._announce(discovery_dir)
+        atexit.register(self._end_with_interpreter)
+
+    # Recording
+
+    def step(
+        self,
+        loss: Any = None,
+        y_true: Any = None,
+        y_pred: Any = None,
+        features: Any = None,
+        sample_weight: Any = None,
+        *,
+        samples: int = 0,
+        **scalars: Any,
+    ) -> None:
+        """Record one training step; any subset of the arguments will do.
+
+        Args:
+            loss: Loss of this step, one number. A tensor on a device is read when somebody scrapes, not here.
+            y_true: Labels, shape (n,), (n, K) one-hot or multi-label, or the targets of a regression.
+            y_pred: Predictions: hard labels, probabilities or logits, shape (n,) or (n, K), or values.
+            features: What the model saw, shape (n, F) or a DataFrame, compared with the reference.
+            sample_weight: Shape (n,), at least 0.
+            samples: Samples in the step, where no array tells.
+            **scalars: Further numbers by name. ``learning_rate`` and ``gradient_norm`` have metrics of their own.
+
+        Raises:
+            TrainGaugeError: An argument that does not fit; nothing of the step is recorded.
+            ClosedError: The run has ended.
+        """
+        self._recorder.step(loss, y_true, y_pred, features, sample_weight, samples, scalars)
+
+    def evaluate(
+        self,
+        split: str,
+        *,
+        loss: Any = None,
+        y_true: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        **scalars: Any,
+    ) -> None:
+        """Record one whole pass over ``validation`` or ``test`` at once; :meth:`evaluation` takes one batch by batch.
+
+        The arguments are those of :meth:`step`, for all samples of the pass.
+
+        Raises:
+            TrainGaugeError: An argument that does not fit; nothing of the pass is recorded.
+        """
+        with self.evaluation(split) as evaluation:
+            evaluation.update(loss=loss, y_true=y_true, y_pred=y_pred, sample_weight=sample_weight, **scalars)
+
+    def evaluation(self, split: str) -> Evaluation:
+        """A pass over ``validation`` or ``test``, batch by batch; what it found is published when the ``with`` is left.
+
+        Raises:
+            UnknownNameError: Another split.
+
+        >>> with ModelMonitor("doc", discovery_dir=False) as monitor:
+        ...     with monitor.evaluation("validation") as evaluation:
+        ...         evaluation.update(loss=0.75, y_true=[0, 1], y_pred=[0, 1])
+        ...         evaluation.update(loss=0.0, y_true=[1], y_pred=[1])
+        ...     monitor.history["val_loss"]
+        [0.5]
+        """
+        if split not in SPLITS[1:]:
+            raise UnknownNameError("split of an evaluation", split, SPLITS[1:])
+        return Evaluation(self._recorder, split)
+
+    def end_epoch(self) -> None:
+        """Say that one pass over the training data is complete; Keras says so by itself."""
+        self._recorder.record(EpochEnd(time.perf_counter()))
+
+    def watch(self, batches: Iterable[T]) -> Iterator[T]:
+        """The same batches, with the time that training waits for each of them recorded.
+
+        >>> with ModelMonitor("doc", discovery_dir=False) as monitor:
+        ...     list(monitor.watch([1, 2]))
+        [1, 2]
+        """
+        source = iter(batches)
+        while True:
+            started = time.perf_counter()
+            try:
+                batch = next(source)
+            except StopIteration:
+                return
+            self._recorder.record(Waits((time.perf_counter() - started,)))
+            yield batch
+
+    # Keras
+
+    def keras(self, split: str | None = None) -> MonitorCallback:
+        """A Keras callback that records ``fit`` and ``evaluate``.
+
+        Args:
+            split: Where ``model.evaluate`` belongs when it is called with this callback outside of ``fit``; ``test``
+                if ``None``. Inside ``fit`` it is always ``validation``.
+
+        Raises:
+            UnsupportedBackendError: Keras does not run on TensorFlow.
+        """
+        from traingauge.integrations.keras import MonitorCallback
+
+        return MonitorCallback(self._recorder, split or "test")
+
+    def fit(self, *args: Any, test_data: Any = None, **kwargs: Any) -> dict[str, list[float]]:
+        """Train the wrapped Keras model with everything recorded; the arguments are those of ``keras.Model.fit``.
+
+        Args:
+            *args: As of ``fit``.
+            test_data: ``(x, y)``, ``(x, y, sample_weight)``, a dataset or a generator: evaluated once, after training.
+            **kwargs: As of ``fit``.
+
+        Returns:
+            The history, as :attr:`history` has it.
+
+        Raises:
+            InvalidTypeError: The monitor was made with a name, not with a model.
+        """
+        from traingauge.integrations.keras import fit
+
+        if self._keras_model is None:
+            raise InvalidTypeError(
+                f"this monitor has the name {self.model!r} and no model: ModelMonitor(model) can fit"
+            )
+        fit(self._keras_model, self._recorder, args, kwargs, test_data)
+        return self.history
+
+    # Reading
+
+    @property
+    def url(self) -> str:
+        """Where the run serves: ``/metrics``, ``/healthz`` and a landing page."""
+        return self._server.url
+
+    @property
+    def state(self) -> str:
+        """``running``, ``finished``, ``failed`` or ``interrupted``."""
+        return self._recorder.run.state
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """What was published at the end of each epoch and pass.
+
+        Names are those of the metrics, ``loss``, ``accuracy`` and so on; those of ``validation`` and ``test`` begin with
+        ``val_`` and ``test_``. A training entry is what the gauges read when the epoch ended: the last step's loss, and the
+        scores of the rolling window.
+        """
+        return self._recorder.history()
+
+    @property
+    def collector(self) -> RunCollector:
+        """The run as a collector for a prometheus_client registry of your own."""
+        from traingauge.collector import RunCollector
+
+        return RunCollector(Identity(self.model, self.run), self._recorder.families)
+
+    def __repr__(self) -> str:
+        return f"<ModelMonitor {self.model!r} run {self.run!r}: {self.state}, {self.url}>"
+
+    # The end
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end_after(error)
+
+    def close(self, state: str = "finished") -> None:
+        """End the run; a second call does nothing.
+
+        Args:
+            state: ``finished``, ``failed`` or ``interrupted``.
+        """
+        self._end(state)
+
+    def _end_after(self, error: BaseException | None) -> None:
+        state = "finished"
+        if isinstance(error, KeyboardInterrupt):
+            state = "interrupted"
+        elif error is not None and not (isinstance(error, SystemExit) and not error.code):
+            state = "failed"
+        self._end(state, exception=type(error).__name__ if state == "failed" else "")
+
+    def _end(self, state: str, exception: str = "") -> None:
+        # A forked child has a copy of the monitor; the run, its file and its socket belong to the parent.
+        if self._closed or os.getpid() != self._owner:
+            return
+        self._recorder.end(state, exception)
+        self._closed = True
+        atexit.unregister(self._end_with_interpreter)
+        try:
+            self._server.scrapes.wait(after=time.monotonic(), at_most=self._linger)
+        finally:  # Ctrl-C while waiting ends the waiting, not the order of the end
+            self._withdraw()
+            self._server.close()
+
+    def _end_with_interpreter(self) -> None:
+        """End a run that nobody closed; an unhandled exception that ends a script has failed it."""
+        interactive = hasattr(sys, "ps1")  # there an exception ends a statement, not the run
+        self._end_after(None if interactive else getattr(sys, "last_value", None))
+
+    # The start
+
+    def _serve(self, host: str, port: int, links: Mapping[str, str]) -> Server:
+        server = Server(
+            Renderer(Identity(self.model, self.run)),
+            self._recorder.families,
+            facts=self._facts,
+            links=links,
+            failed=lambda error: self._recorder.watchdog.failed("server", error),
+            host=host,
+            port=port,
+        )
+        _log.info("run %s of %s serves on %s", self.run, self.model, server.url)
+        return server
+
+    def _announce(self, directory: str | os.PathLike[str] | bool | None) -> discovery.DiscoveryFile | None:
+        if directory is False:
+            return None
+        if directory is True:
+            raise InvalidTypeError(
+                "discovery_dir is True: expected a path, None for the default, or False for no file"
+            )
+        try:
+            path = discovery.default_directory() if directory is None else Path(directory)
+            found = discovery.DiscoveryFile(path, Identity(self.model, self.run), self._server.address)
+            found.write()
+            discovery.sweep(path)
+        except (OSError, RuntimeError) as error:  # a full disk, a missing home: training goes on
+            self._recorder.watchdog.failed("discovery", error)
+            return None
+        return found
+
+    def _withdraw(self) -> None:
+        if self._discovery is not None:
+            try:
+                self._discovery.remove()
+            except OSError as error:
+                self._recorder.watchdog.failed("discovery", error)
+
+    def _facts(self) -> dict[str, str]:
+        run, progress = self._recorder.run, self._recorder.progress
+        steps, planned = progress.steps["train"], progress.steps_planned
+        return {
+            "Model": self.model,
+            "Run": self.run,
+            "State": run.state,
+            "Began": time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(run.started)),
+            "Training steps": f"{steps} of {planned}" if planned else str(steps),
+            "Last loss": f"{self._recorder.last_loss():.6g}",
+            **{name.replace("_", " ").capitalize(): value for name, value in run.info.items()},
+        }
+
+
+def _drift(reference: Reference, window: int, limits: Iterable[Threshold]) -> Drift:
+    from traingauge.parts.drift import Drift
+
+    warning = [one.value for one in limits if (one.metric, one.severity) == ("feature_drift", "warning")]
+    return Drift(reference, window=window, thresholds=warning[0] if warning else None)
+
+
+def _keras_model(model: Any) -> Any:
+    if not all(hasattr(model, name) for name in ("fit", "compute_loss", "name")):
+        raise InvalidTypeError(f"model is a {type(model).__name__}: expected a name or a Keras model")
+    return model
+
+
+def _name(what: str, name: object) -> str:
+    if not isinstance(name, str):
+        raise InvalidTypeError(f"{what} is {name!r}: expected a name, as str")
+    if not name.strip() or len(name) > NAME_LENGTH or not name.isprintable():
+        raise InvalidArgumentError(f"{what} is {name!r}: expected 1 to {NAME_LENGTH} printable characters")
+    return name
+
+
+def _new_run_name() -> str:
+    return f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}"
+
+
+def _count(what: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidTypeError(f"{what} is {value!r}: expected a whole number")
+    return int(_at_least(what, value, 1))
+
+
+def _at_least(what: str, value: object, least: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InvalidTypeError(f"{what} is {value!r}: expected a number")
+    if not float(value) >= least:
+        raise InvalidArgumentError(f"{what} is {value}: expected at least {least}")
+    return float(value)

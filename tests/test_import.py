@@ -1,0 +1,55 @@
+"""Importing traingauge costs nothing and does nothing."""
+
+import subprocess
+import sys
+
+import pytest
+
+import traingauge
+
+PROBE = """
+import sys, threading, socket, os
+opened = []
+sys.addaudithook(lambda event, args: opened.append(event) if event.startswith("socket.") else None)
+class Refusing(dict):
+    def __getitem__(self, key): raise AssertionError(f"read the environment: {key}")
+environment, os.environ = os.environ, Refusing()
+import traingauge
+os.environ = environment
+heavy = {"keras", "tensorflow", "torch", "numpy", "pandas", "prometheus_client", "requests"} & set(sys.modules)
+assert not heavy, heavy
+assert threading.active_count() == 1
+assert not opened, opened
+"""
+
+
+def test_import_loads_no_framework_starts_no_thread_opens_no_port_and_reads_no_environment() -> None:
+    done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_monitor_loads_no_framework() -> None:
+    code = (
+        "import sys; from traingauge import ModelMonitor\n"
+        "with ModelMonitor('m', discovery_dir=False) as m: m.step(loss=1.0, y_true=[0, 1], y_pred=[0, 1])\n"
+        "assert not {'keras', 'tensorflow', 'torch', 'pandas', 'sklearn', 'scipy'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", traingauge.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(traingauge, name) is not None
+    assert name in dir(traingauge)
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Monitor'"):
+        traingauge.Monitor  # noqa: B018 the access is the test
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    from importlib.metadata import version
+
+    assert version("traingauge") == traingauge.__version__
