@@ -1,0 +1,31 @@
+"""Train a linear classifier on handwritten digits, in a pod that Prometheus scrapes."""
+
+import os
+
+from sklearn.datasets import load_digits
+from sklearn.linear_model import SGDClassifier
+from sklearn.model_selection import train_test_split
+
+from traingauge import ModelMonitor
+
+BATCH = 64
+
+x, x_validation, y, y_validation = train_test_split(*load_digits(return_X_y=True), random_state=0)
+model = SGDClassifier(loss="log_loss", random_state=0)
+
+# In a pod the endpoint listens on all addresses, and there is no folder for a discovery file: the pod's annotations say
+# what would be in it.
+with ModelMonitor(
+    os.environ["MODEL"],
+    run=os.environ["RUN"],
+    host="0.0.0.0",  # noqa: S104 - the pod's network is its own
+    port=int(os.environ["PORT"]),
+    discovery_dir=False,
+    thresholds={"accuracy": 0.9},
+) as monitor:
+    for _ in range(20):
+        for start in range(0, len(x), BATCH):
+            batch, labels = x[start : start + BATCH], y[start : start + BATCH]
+            model.partial_fit(batch, labels, classes=range(10))
+            monitor.step(y_true=labels, y_pred=model.predict(batch))
+        monitor.evaluate("validation", y_true=y_validation, y_pred=model.predict(x_validation))

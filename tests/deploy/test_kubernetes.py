@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.native import config
+from deploy.native.grafana import grafana_environment
+
+FOLDER = config.ROOT / "deploy/kubernetes"
+EXAMPLE = FOLDER / "example"
+KUSTOMIZATION = config.load(FOLDER / "kustomization.yaml")
+OBJECTS: list[dict[str, Any]] = [
+    document
+    for name in KUSTOMIZATION["resources"]
+    for document in yaml.safe_load_all((FOLDER / name).read_text())
+]
+PODS_CONFIG = FOLDER / "pods.yml"
+(JOB,) = yaml.safe_load_all((EXAMPLE / "job.yaml").read_text())
+
+#: The files of each generated ConfigMap.
+CONFIG_MAPS = {
+    generator["name"]: [(FOLDER / file).resolve() for file in generator["files"] or ()]
+    for generator in KUSTOMIZATION["configMapGenerator"]
+}
+
+
+def objects(kind: str) -> dict[str, dict[str, Any]]:
+    return {item["metadata"]["name"]: item for item in OBJECTS if item["kind"] == kind}
+
+
+DEPLOYMENTS = objects("Deployment")
+
+
+def pod(deployment: str) -> dict[str, Any]:
+    spec: dict[str, Any] = DEPLOYMENTS[deployment]["spec"]["template"]["spec"]
+    return spec
+
+
+def containers(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*spec.get("initContainers", ()), *spec["containers"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "pattern"),
+    [
+        ("rules", config.RULES, "*.yml"),
+        ("alertmanager-templates", config.ALERTMANAGER_CONFIG.parent / "templates", "*.tmpl"),
+        ("dashboards", config.DASHBOARDS, "*.json"),
+        ("grafana-datasources", config.GRAFANA_PROVISIONING / "datasources", "*.yml"),
+        ("grafana-providers", config.GRAFANA_PROVISIONING / "dashboards", "*.yml"),
+    ],
+)
+def test_a_config_map_holds_every_file_of_its_folder(name: str, folder: Path, pattern: str) -> None:
+    """If this fails: name the new file in deploy/kubernetes/kustomization.yaml, as kustomize knows no patterns."""
+    assert CONFIG_MAPS[name] == sorted(folder.glob(pattern))
+
+
+def test_the_servers_read_the_files_that_the_native_stack_reads() -> None:
+    assert CONFIG_MAPS["prometheus"] == [config.PROMETHEUS_CONFIG, PODS_CONFIG]
+    assert CONFIG_MAPS["alertmanager"] == [config.ALERTMANAGER_CONFIG]
+
+
+@pytest.mark.parametrize("name", CONFIG_MAPS)
+def test_no_config_map_is_too_large_for_the_cluster(name: str) -> None:
+    assert sum(file.stat().st_size for file in CONFIG_MAPS[name]) < 2**20
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_what_a_pod_mounts_exists(name: str) -> None:
+    spec = pod(name)
+    volumes = {volume["name"]: volume for volume in spec["volumes"]}
+    mounted = {mount["name"] for container in containers(spec) for mount in container["volumeMounts"]}
+    assert mounted == set(volumes)
+    for volume in volumes.values():
+        if "configMap" in volume:
+            assert volume["configMap"]["name"] in CONFIG_MAPS
+        elif "persistentVolumeClaim" in volume:
+            assert volume["persistentVolumeClaim"]["claimName"] in objects("PersistentVolumeClaim")
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_no_server_runs_as_root_or_without_bounds(name: str) -> None:
+    spec = pod(name)
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    for container in containers(spec):
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert "memory" in container["resources"]["limits"]
+
+
+@pytest.mark.parametrize("name", objects("Service"))
+def test_a_service_leads_to_a_port_of_a_pod(name: str) -> None:
+    service = objects("Service")[name]["spec"]
+    template = DEPLOYMENTS[name]["spec"]["template"]
+    assert service["selector"].items() <= template["metadata"]["labels"].items()
+    ports = {port["name"]: port["containerPort"] for port in pod(name)["containers"][0]["ports"]}
+    assert [ports[port["targetPort"]] for port in service["ports"]] == [
+        port["port"] for port in service["ports"]
+    ]
+
+
+def test_the_services_have_the_names_that_prometheus_and_grafana_use() -> None:
+    host, port = config.ALERTMANAGER_ADDRESS.split(":")
+    assert objects("Service")[host]["spec"]["ports"][0]["port"] == int(port)
+    told = {variable["name"]: variable["value"] for variable in pod("grafana")["containers"][0]["env"]}
+    assert set(grafana_environment("")) <= set(told)
+    assert told["PROMETHEUS_URL"] == "http://prometheus:9090"
+
+
+def test_the_images_are_those_of_the_compose_file() -> None:
+    compose = config.load(config.ROOT / "deploy/compose/compose.yaml")["services"]
+    pinned = {f"{image['name']}:{image['newTag']}" for image in KUSTOMIZATION["images"]}
+    assert pinned == {service["image"] for service in compose.values()}
+    used = {container["image"] for name in DEPLOYMENTS for container in containers(pod(name))}
+    assert used == {image["name"] for image in KUSTOMIZATION["images"]}
+
+
+def appended() -> str:
+    """What the init container writes."""
+    return config.PROMETHEUS_CONFIG.read_text() + PODS_CONFIG.read_text()
+
+
+def test_the_discovery_of_pods_adds_one_job_and_changes_nothing_else() -> None:
+    shipped, effective = yaml.safe_load(config.PROMETHEUS_CONFIG.read_text()), yaml.safe_load(appended())
+    assert effective["scrape_configs"].pop()["job_name"] == "traingauge-pods"
+    assert effective == shipped
+
+
+@pytest.mark.servers
+def test_prometheus_accepts_the_configuration_with_the_discovery_of_pods(tmp_path: Path) -> None:
+    """Debian builds Prometheus without the discovery of Kubernetes, so that one block is read by hand."""
+    effective = yaml.safe_load(appended())
+    discovery = effective["scrape_configs"][-1].pop("kubernetes_sd_configs")
+    assert discovery == [{"role": "pod", "namespaces": {"own_namespace": True}}]
+    (tmp_path / "rules").symlink_to(config.RULES)
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(effective))
+    command = ["promtool", "check", "config", tmp_path / "prometheus.yml"]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def relabelled(folder: Path, **meta: str) -> dict[str, str] | None:
+    """The labels of a target that discovery found with these, after relabelling by the real promtool; None if dropped."""
+    found = {f"__meta_kubernetes_pod_{name}": value for name, value in meta.items()}
+    (folder / "pods.json").write_text(json.dumps([{"targets": ["10.0.0.7:9464"], "labels": found}]))
+    (job,) = yaml.safe_load(PODS_CONFIG.read_text())
+    del job["kubernetes_sd_configs"]
+    job["file_sd_configs"] = [{"files": ["pods.json"]}]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [job]}))
+    command = ["promtool", "check", "service-discovery", "--timeout=2s", "prometheus.yml", job["job_name"]]
+    answer = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    (result,) = json.loads(answer.stdout)
+    labels: dict[str, str] | None = result.get("labels") or None
+    return labels
+
+
+TRAINING_POD = {
+    "name": "digits-1-x7k2p",
+    "phase": "Running",
+    "container_port_name": "traingauge",
+    "annotation_traingauge_model": "digits",
+    "annotation_traingauge_run": "digits-1",
+}
+
+
+@pytest.mark.servers
+def test_a_training_pod_becomes_a_target_of_the_job_with_model_and_run(tmp_path: Path) -> None:
+    labels = relabelled(tmp_path, **TRAINING_POD)
+    assert labels is not None
+    expected = {
+        "__address__": "10.0.0.7:9464",
+        "instance": "digits-1-x7k2p",
+        "job": "traingauge",
+        "model": "digits",
+        "run": "digits-1",
+    }
+    assert labels.items() >= expected.items()
+
+
+@pytest.mark.servers
+def test_a_pod_that_failed_stays_a_target_at_an_address_where_nobody_answers(tmp_path: Path) -> None:
+    labels = relabelled(tmp_path, **TRAINING_POD | {"phase": "Failed"})
+    assert labels is not None
+    assert labels.items() >= {"__address__": "127.0.0.1:1", "model": "digits", "run": "digits-1"}.items()
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("change", [{"phase": "Succeeded"}, {"container_port_name": "http"}])
+def test_a_pod_that_is_over_or_no_training_is_no_target(tmp_path: Path, change: dict[str, str]) -> None:
+    assert relabelled(tmp_path, **TRAINING_POD | change) is None
+
+
+def test_the_example_is_a_pod_that_prometheus_finds() -> None:
+    template = JOB["spec"]["template"]
+    assert set(template["metadata"]["annotations"]) == {"traingauge/model", "traingauge/run"}
+    (container,) = template["spec"]["containers"]
+    assert [port["name"] for port in container["ports"]] == ["traingauge"]
+    told = {variable["name"]: variable.get("value") for variable in container["env"]}
+    assert told["PORT"] == str(container["ports"][0]["containerPort"])
+    read_by_the_script = {name for name in ("MODEL", "RUN", "PORT") if f'os.environ["{name}"]' in script()}
+    assert read_by_the_script == set(told)
+
+
+def test_the_script_of_the_example_trains() -> None:
+    environment = os.environ | {"MODEL": "digits", "RUN": "digits-1", "PORT": "0"}
+    subprocess.run([sys.executable, EXAMPLE / "train.py"], env=environment, check=True, timeout=120)
+
+
+def script() -> str:
+    return (EXAMPLE / "train.py").read_text()
