@@ -55,8 +55,9 @@ def measure(true: ArrayLike, predicted: ArrayLike, weight: NDArray[np.float64] |
         raise ShapeError(
             f"y_true has shape {true.shape} and y_pred {predicted.shape}: regression needs the same"
         )
-    true = true.reshape(len(true), -1)
-    error = predicted.reshape(true.shape) - true
+    if true.ndim == 1:
+        true, predicted = true[:, np.newaxis], predicted[:, np.newaxis]
+    error = predicted - true
     w = np.ones(len(true)) if weight is None else weight
     total = float(w.sum())
     if not total:

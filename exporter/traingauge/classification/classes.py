@@ -14,7 +14,9 @@ from traingauge.errors import InvalidArgumentError, InvalidTypeError, LabelError
 #: A class set that is not told grows up to this many classes: a label beyond is taken for a mistake.
 UNTOLD_CLASSES = 10_000
 
-_UNSIGNED = {np.dtype(f"i{size}"): np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
+# Seen as unsigned, what is negative becomes huge: one comparison checks both ends.
+_UNSIGNED = {np.dtype(f"{kind}{size}"): np.dtype(f"u{size}") for kind in "iu" for size in (1, 2, 4, 8)}
+_UNSIGNED[np.dtype(bool)] = np.dtype(np.uint8)
 
 
 class ClassSet:
@@ -27,6 +29,11 @@ class ClassSet:
 
     Args:
         classes: How many, or what they are called: names, or integer labels. ``None`` to find out.
+
+    Attributes:
+        names: One a class; integer labels as text.
+        dtype: The smallest unsigned type that holds every code.
+        told: Whether the set is known to be complete.
 
     Raises:
         InvalidArgumentError: No class at all, or one that is named twice.
@@ -49,7 +56,7 @@ class ClassSet:
             labels = list(range(int(classes)))
         else:
             labels = _checked(classes)
-        self.names = tuple(map(str, labels))
+        self._name(map(str, labels))
         if self.told and not labels:
             raise InvalidArgumentError(
                 f"classes={classes!r} holds no class: expected their number or their names"
@@ -71,21 +78,17 @@ class ClassSet:
         Raises:
             LabelError: A label outside of the classes, with the value and the classes.
         """
-        if labels.dtype.kind == "U" or not self._coded:
+        unsigned = _UNSIGNED.get(labels.dtype)
+        if unsigned is None or not self._coded:
             if labels.dtype.kind == "U" or self._by_label:
                 return self._looked_up(labels, what)
+            labels, unsigned = self._as_int64(labels, what), _UNSIGNED[np.dtype(np.int64)]
             self._coded = True
-        codes = self._unsigned(labels, what)
-        if len(codes):
-            highest = int(codes.max())
-            if highest >= len(self.names):
-                self._widen(highest + 1, labels, what)
+        codes = labels.view(unsigned)
+        limit = self._limits.get(unsigned)
+        if limit is not None and np.count_nonzero(codes < limit) < len(codes):
+            self._widen(int(codes.max()) + 1, labels, what)
         return codes.astype(self.dtype)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The smallest unsigned type that holds every code."""
-        return np.min_scalar_type(max(len(self.names) - 1, 0))
 
     def settle(self, count: int) -> None:
         """Take ``count`` for the number of classes, because predictions have that many columns.
@@ -100,7 +103,7 @@ class ClassSet:
             if len(self.names) > count or self.told or (self._by_label and known != count):
                 named = ", ".join(self.names[:10]) + (", ..." if len(self.names) > 10 else "")
                 raise LabelError(f"predictions are for {count} classes, but there are {known}: {named}")
-            self.names = (*self.names, *map(str, range(len(self.names), count)))
+            self._name((*self.names, *map(str, range(len(self.names), count))))
             self._coded = self._coded or not self._by_label
             self.told = True
 
@@ -108,22 +111,23 @@ class ClassSet:
         """Widen to ``count`` classes; a wider or a told set stays as it is."""
         if not self.told and not self._by_label and len(self.names) < count:
             with self._lock:
-                self.names = (*self.names, *map(str, range(len(self.names), count)))
+                self._name((*self.names, *map(str, range(len(self.names), count))))
 
-    def _unsigned(self, labels: Array, what: str) -> Array:
-        if labels.dtype.kind == "f":
-            whole = labels.astype(np.int64)
-            if (whole != labels).any():
-                raise self._unknown(labels[whole != labels][0].item(), what)
-            labels = whole
-        if labels.dtype.kind == "b":
-            return labels.view(np.uint8)
-        if labels.dtype.kind == "u":
-            return labels
-        labels = labels if labels.dtype.isnative else labels.astype(np.int64)
-        return labels.view(
-            _UNSIGNED[labels.dtype]
-        )  # what is negative becomes huge: one comparison checks both ends
+    def _name(self, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+        count = len(self.names)
+        self.dtype = np.min_scalar_type(max(count - 1, 0))
+        # As arrays of the labels' own type: numpy compares with them three times as fast as with a Python integer.
+        self._limits = {
+            kind: np.array(count, kind) for kind in _UNSIGNED.values() if count <= np.iinfo(kind).max
+        }
+
+    def _as_int64(self, labels: Array, what: str) -> Array:
+        """Whole floats, and integers of an unusual byte order."""
+        whole = labels.astype(np.int64)
+        if (whole != labels).any():
+            raise self._unknown(labels[whole != labels][0].item(), what)
+        return whole
 
     def _widen(self, count: int, labels: Array, what: str) -> None:
         if self.told or count > UNTOLD_CLASSES:
@@ -154,7 +158,7 @@ class ClassSet:
                 ):
                     raise self._unknown(value, what)
                 self._by_label[value] = len(self.names)
-                self.names = (*self.names, value)
+                self._name((*self.names, value))
 
     def _unknown(self, value: object, what: str) -> LabelError:
         names = self.names[:10] if len(self.names) > 11 else self.names

@@ -104,21 +104,22 @@ def sum_counts(parts: Sequence[Counts], classes: int) -> Counts:
 
 
 def count_labels(
-    true: NDArray[np.intp],
-    predicted: NDArray[np.intp],
+    true: Array,
+    predicted: Array,
     classes: int,
     weight: NDArray[np.float64] | None = None,
 ) -> Counts:
     """Counts of one label a sample.
 
     Args:
-        true: Shape (n,), in [0, classes); not checked.
-        predicted: Shape (n,), in [0, classes); not checked.
+        true: Shape (n,), integers in [0, classes); not checked.
+        predicted: Shape (n,), integers in [0, classes); not checked.
         classes: Number of classes K.
         weight: Shape (n,), at least 0; 1 each if ``None``.
     """
     if classes <= CONFUSION_CLASSES:
-        cells = np.bincount(true * classes + predicted, weight, classes * classes).reshape(classes, classes)
+        flat = true.astype(np.uint16) * np.uint16(classes) + predicted.astype(np.uint16)
+        cells = np.bincount(flat, weight, classes * classes).reshape(classes, classes)
         hits, support, guesses, confusion = (
             cells.diagonal().copy(),
             cells.sum(axis=1),

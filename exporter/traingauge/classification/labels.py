@@ -47,10 +47,10 @@ def tally(steps: Sequence[Labels | Counts], classes: int) -> Counts:
 
 def _count(steps: list[Labels], classes: int) -> Counts:
     if not steps:
-        nothing = np.zeros(0, np.intp)
+        nothing = np.zeros(0, np.uint8)
         return count_labels(nothing, nothing, classes)
-    true = np.concatenate([step.true for step in steps], dtype=np.intp)
-    predicted = np.concatenate([step.predicted for step in steps], dtype=np.intp)
+    true = np.concatenate([step.true for step in steps])
+    predicted = np.concatenate([step.predicted for step in steps])
     if all(step.weight is None for step in steps):
         return count_labels(true, predicted, classes)
     weights = [np.ones(len(step.true)) if step.weight is None else step.weight for step in steps]

@@ -64,7 +64,8 @@ class ClassCounters:
         return self._named if chosen is None else np.hstack([self._named[:, chosen], self._other])
 
     def _widen(self, classes: int) -> None:
-        self._named = np.pad(self._named, ((0, 0), (0, max(0, classes - self._named.shape[1]))))
+        if classes > self._named.shape[1]:
+            self._named = np.pad(self._named, ((0, 0), (0, classes - self._named.shape[1])))
 
 
 class ClassScores:

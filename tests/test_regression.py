@@ -1,0 +1,97 @@
+"""Regression scores equal scikit-learn's."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn import metrics
+
+from traingauge import regression
+from traingauge.errors import ShapeError
+
+VALUES = st.floats(-1e6, 1e6, width=32)
+
+
+@st.composite
+def samples(draw):
+    """True and predicted values, weights, and where the steps end."""
+    rows, outputs = draw(st.integers(1, 30)), draw(st.integers(1, 3))
+    true, predicted = (draw(hnp.arrays(np.float64, (rows, outputs), elements=VALUES)) for _ in range(2))
+    weight = draw(st.none() | hnp.arrays(np.float64, rows, elements=st.floats(0.1, 10)))
+    ends = draw(st.lists(st.integers(0, rows), max_size=4))
+    return true, predicted, weight, sorted(ends)
+
+
+def measured(true, predicted, weight, ends):
+    bounds = [0, *ends, len(true)]
+    return regression.merge(
+        [
+            regression.measure(true[a:b], predicted[a:b], None if weight is None else weight[a:b])
+            for a, b in pairwise(bounds)
+        ]
+    )
+
+
+@given(samples())
+def test_errors_equal_scikit_learns_however_the_samples_are_split_into_steps(drawn):
+    true, predicted, weight, _ = drawn
+    residuals = measured(*drawn)
+    near = {"rel": 1e-12, "abs": 1e-12}
+    expected = metrics.mean_absolute_error(true, predicted, sample_weight=weight)
+    assert regression.mean_absolute_error(residuals) == pytest.approx(expected, **near)
+    expected = metrics.root_mean_squared_error(true, predicted, sample_weight=weight)
+    assert regression.root_mean_squared_error(residuals) == pytest.approx(expected, **near)
+    expected = np.average(predicted - true, axis=0, weights=weight).mean()
+    assert regression.bias(residuals) == pytest.approx(expected, rel=1e-12, abs=1e-9)
+
+
+@given(samples())
+def test_r2_equals_scikit_learns_where_the_true_values_differ(drawn):
+    true, predicted, weight, _ = drawn
+    varied = np.ptp(true, axis=0) > 1e-3 * (1 + np.abs(true).max())
+    score = regression.r2_score(measured(*drawn))
+    if not varied.all():
+        return
+    expected = metrics.r2_score(true, predicted, sample_weight=weight)
+    assert score == pytest.approx(expected, rel=1e-10, abs=1e-10)
+
+
+def test_r2_of_constant_values_is_undefined():
+    residuals = regression.merge(
+        [regression.measure([0.1] * 3, [1.0, 2.0, 3.0]), regression.measure([0.1] * 7, [0.1] * 7)]
+    )
+    assert np.isnan(regression.r2_score(residuals))
+
+
+def test_an_output_without_spread_is_left_out_of_r2():
+    true, predicted = np.array([[1.0, 5.0], [2.0, 5.0]]), np.array([[1.0, 4.0], [2.0, 6.0]])
+    assert regression.r2_score(regression.measure(true, predicted)) == 1
+
+
+@pytest.mark.parametrize("weight", [None, np.zeros(0)])
+def test_every_score_of_no_samples_is_undefined(weight):
+    residuals = regression.measure(np.zeros(0), np.zeros(0), weight)
+    for score in (
+        regression.mean_absolute_error,
+        regression.root_mean_squared_error,
+        regression.bias,
+        regression.r2_score,
+    ):
+        assert np.isnan(score(residuals))
+
+
+def test_a_large_offset_costs_no_digits():
+    true = np.array([1e9, 1e9 + 1, 1e9 + 2])
+    assert regression.r2_score(measured(true, true + 0.5, None, [1])) == pytest.approx(
+        1 - 0.75 / 2, rel=1e-12
+    )
+
+
+def test_shapes_that_differ_raise():
+    with pytest.raises(ShapeError, match=r"\(2,\) and y_pred \(3,\)"):
+        regression.measure([1.0, 2.0], [1.0, 2.0, 3.0])
