@@ -1,0 +1,129 @@
+"""The whole product at work on real servers and real data: ``python -m demo``, or ``make demo``.
+
+A small network trains on real images while a real Prometheus scrapes it, the shipped rules judge it, and a real Alertmanager
+tells. Three faults are brought in, one after another. The exit code is 1 if an alert did not come or did not resolve, if one
+came that nothing explains, or if the clean end was told as trouble.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from deploy.native.errors import StackError
+from deploy.native.programs import GRAFANA_ADVICE, find_programs
+from deploy.native.stack import Stack
+from deploy.native.webhook import WebhookReceiver
+
+if TYPE_CHECKING:
+    from demo.report import Report
+
+#: Every waiting time of the shipped rules is divided by this, and nothing else of them is changed.
+FACTOR = 30.0
+
+#: Seconds after the end of the run in which nothing may page: longer than the waiting time of any rule about lost runs.
+QUIET = 15.0
+
+#: More epochs than the story takes; it stops training itself.
+EPOCHS = 100_000
+
+
+def main() -> int:
+    """Run the demo; the exit code says whether all went as it should."""
+    parser = argparse.ArgumentParser(
+        prog="python -m demo", description="See traingauge at work on real servers."
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the servers running at the end, until Ctrl-C"
+    )
+    options = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is loaded, which greets at length
+    from demo.report import Report
+
+    report = Report()
+    try:
+        with (
+            WebhookReceiver(report.receive) as receiver,
+            Stack(
+                webhook_url=receiver.url, factor=FACTOR, programs=find_programs(), with_grafana=options.keep
+            ) as stack,
+        ):
+            _introduce(stack)
+            _train(report, stack)
+            report.say(f"the run has ended; nothing may page for {QUIET:g} s")
+            time.sleep(QUIET)
+            passed = _conclude(report)
+            if options.keep:
+                _keep(stack)
+    except StackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: all servers are stopped", file=sys.stderr)
+        return 130
+    return 0 if passed else 1
+
+
+def _introduce(stack: Stack) -> None:
+    print(
+        f"Prometheus {stack.programs.prometheus.version} at {stack.prometheus_url}, "
+        f"Alertmanager {stack.programs.alertmanager.version} at {stack.alertmanager_url}\n"
+        f"They run the shipped files with every waiting time divided by {FACTOR:g} and nothing else changed: "
+        f"`for: 5m` waits {300 / FACTOR:g} s here.\n",
+        flush=True,
+    )
+
+
+def _train(report: Report, stack: Stack) -> None:
+    from demo import digits
+    from demo.faults import all_faults
+    from demo.story import Storyteller
+    from traingauge import ModelMonitor, Reference
+
+    train, validation, test = digits.load()
+    pixels = [f"pixel_{row}_{column}" for row in range(digits.SIDE) for column in range(digits.SIDE)]
+    model, pipeline = digits.make_model(), digits.Pipeline(train)
+    with ModelMonitor(
+        model,
+        thresholds={"accuracy": 0.9, "recall": {"warning": 0.9, "critical": 0.85}},
+        reference=Reference.from_data(train.images, feature_names=pixels),
+        discovery_dir=stack.discovery_dir,
+    ) as monitor:
+        report.say(f"training {model.name} on {len(train.labels)} digits; it serves {monitor.url}/metrics")
+        storyteller = Storyteller(monitor, all_faults(pipeline, model), report, stack)
+        monitor.fit(
+            pipeline,
+            epochs=EPOCHS,
+            validation_data=validation,
+            test_data=test,
+            callbacks=[storyteller],
+            verbose=0,
+        )
+        report.say(f"test accuracy {monitor.history['test_accuracy'][-1]:.3f}")
+
+
+def _conclude(report: Report) -> bool:
+    print(f"\n{report.table()}\n")
+    untold = [episode.fault for episode in report.episodes if not episode.over()]
+    for fault in untold:
+        print(f"FAILED: {fault.alert} ({fault.cause}) did not arrive, or did not resolve")
+    for alert in report.unexpected:
+        print(f"FAILED: unexpected alert {dict(alert.labels)}")
+    if not untold and not report.unexpected:
+        print("All alerts arrived and resolved, nothing else paged, and the clean end was quiet.")
+    return bool(report.episodes) and not untold and not report.unexpected
+
+
+def _keep(stack: Stack) -> None:
+    print(f"\nPrometheus    {stack.prometheus_url}\nAlertmanager  {stack.alertmanager_url}")
+    print(f"Grafana       {stack.grafana_url or GRAFANA_ADVICE}")
+    print("Left running with what the demo recorded; Ctrl-C stops everything.", flush=True)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
