@@ -69,9 +69,15 @@ class Watchdog:
         Args:
             dropped: Series left out, by the label (of :data:`CAPS`) that reached its cap.
         """
-        yield Family(CATALOG["model_nonfinite_total"], _NONFINITE_KEYS, tuple(map(float, self.nonfinite.values())))
-        yield Family(CATALOG["model_monitor_errors_total"], _REASON_KEYS, tuple(map(float, self.errors.values())))
-        yield Family(CATALOG["model_monitor_overhead_seconds_total"], _WORK_KEYS, tuple(self.seconds.values()))
+        yield Family(
+            CATALOG["model_nonfinite_total"], _NONFINITE_KEYS, tuple(map(float, self.nonfinite.values()))
+        )
+        yield Family(
+            CATALOG["model_monitor_errors_total"], _REASON_KEYS, tuple(map(float, self.errors.values()))
+        )
+        yield Family(
+            CATALOG["model_monitor_overhead_seconds_total"], _WORK_KEYS, tuple(self.seconds.values())
+        )
         counts = tuple(float(dropped.get(cap, 0)) for cap in CAPS)
         yield Family(CATALOG["model_monitor_dropped_series_total"], _CAP_KEYS, counts)
 
