@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from dashboards import run_overview
+from dashboards import classes, fleet, run_overview
 from dashboards.vocabulary.sdk import model
 
 DASHBOARDS: Mapping[str, Callable[[], model.Dashboard]] = MappingProxyType(
     {
+        "fleet": fleet.dashboard,
         "run-overview": run_overview.dashboard,
+        "classes": classes.dashboard,
     }
 )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dashboards.vocabulary import annotations, units, variables
+from dashboards.vocabulary.alerts import firing_alerts
 from dashboards.vocabulary.layout import Section, compose
-from dashboards.vocabulary.links import to_runbook
 from dashboards.vocabulary.metrics import JUDGED_STATISTIC, per_second, series
 from dashboards.vocabulary.panels import lines, number, states
 from dashboards.vocabulary.queries import BEST_LINE, EXPECTED_LINE, FAINT, Query
@@ -109,28 +109,7 @@ def _now() -> list[Panel]:
             decimals=0,
             colouring=NONE_ALLOWED,
         ),
-        rows(
-            "Alerts that fire now",
-            Column("Alert", label="alertname", link=to_runbook("${__value.text}"), width=260),
-            Column("Severity", label="severity", width=100),
-            Column("Run", label="run"),
-            Column("Split", label="split", width=110),
-            Column("Class", label="class", width=110),
-            Column("Feature", label="feature", width=160),
-            Column(
-                "Since",
-                expr="max by (alertname, severity, run, split, class, feature) ("
-                f"{series('ALERTS_FOR_STATE')} and ignoring (alertstate) "
-                f"{series('ALERTS', alertstate='firing')}) * 1000",
-                unit=units.SINCE,
-                width=160,
-            ),
-            description="What fires, and since when its condition holds. The name leads to the runbook.",
-            sort_by="Severity",
-            height=5,
-            width=16,
-            empty="nothing fires, which is how it should be.",
-        ),
+        firing_alerts(width=16, height=5),
         states(
             "State over time",
             Query(state_codes(), "{{run}}"),

@@ -46,7 +46,7 @@ def test_uids_and_titles_are_unique():
 
 def test_the_dashboard_says_what_it_is_for(dashboard: Json):
     assert dashboard["title"]
-    assert dashboard["description"].endswith(".")
+    assert dashboard["description"].endswith((".", "?"))
     assert "traingauge" in dashboard["tags"]
 
 
@@ -107,7 +107,7 @@ def test_every_variable_has_a_label_and_says_what_it_chooses(dashboard: Json):
 def test_rates_take_the_interval_that_grafana_fits_to_the_panel(dashboard: Json):
     for expression in expressions(dashboard):
         if RATES.search(expression.text):
-            assert "[$__rate_interval]" in expression.text, expression.where
+            assert re.search(r"\[\$__(?:rate_interval|range)\]", expression.text), expression.where
 
 
 def test_no_range_is_written_out(dashboard: Json):

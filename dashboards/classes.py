@@ -1,0 +1,184 @@
+"""Classes: which ones are lost, and what they are taken for."""
+
+from __future__ import annotations
+
+from dashboards.vocabulary import annotations, units, variables
+from dashboards.vocabulary.layout import Section, compose
+from dashboards.vocabulary.matrix import matrix
+from dashboards.vocabulary.metrics import series
+from dashboards.vocabulary.panels import bars, cells, lines
+from dashboards.vocabulary.queries import Query
+from dashboards.vocabulary.sdk import Panel, model
+from dashboards.vocabulary.tables import Column, rows
+from dashboards.vocabulary.thresholds import threshold_lines
+
+UID = "traingauge-classes"
+
+_NO_CLASSES = "the run gives no class predictions, or has not evaluated this split yet."
+
+
+def dashboard() -> model.Dashboard:
+    """The dashboard."""
+    return compose(
+        uid=UID,
+        title="Classes",
+        description="Scores class by class: which classes are lost, and what they are taken for.",
+        variables=[
+            variables.datasource(),
+            variables.models(),
+            variables.runs(),
+            variables.label("split", "Split", "Split of the data", "model_class_recall", single="validation"),
+            variables.label("class", "Class", "Classes to draw", "model_class_recall"),
+        ],
+        annotations=annotations.of_a_run(),
+        sections=[
+            Section("Which classes are worst?", _worst()),
+            Section("Since when?", _course()),
+            Section("What are they taken for?", _confusion()),
+            Section("Over the whole time range", _whole_range()),
+        ],
+    )
+
+
+def _per_class(name: str) -> str:
+    return f"min by (class) ({series(name, split='$split', class_='$class')})"
+
+
+def _worst() -> list[Panel]:
+    return [
+        rows(
+            "Classes by recall",
+            Column("Class", label="class"),
+            Column("Recall", expr=_per_class("model_class_recall"), unit=units.SHARE, decimals=1),
+            Column("Precision", expr=_per_class("model_class_precision"), unit=units.SHARE, decimals=1),
+            Column("F1", expr=_per_class("model_class_f1"), unit=units.SHARE, decimals=1),
+            Column("Support", expr=_per_class("model_class_support"), unit=units.COUNT, decimals=0),
+            description="Every class, the worst first (of several runs the worst value). Low recall: the "
+            "class is missed. Low precision: others are taken for it. Judge neither where support is small.",
+            sort_by="Recall",
+            width=14,
+            height=10,
+            empty=_NO_CLASSES,
+        ),
+        bars(
+            "Support",
+            Query(f"sort_desc({_per_class('model_class_support')})", "{{class}}", instant=True),
+            description="Samples of each class in the window or pass. A class that the data has lost shows "
+            "here first.",
+            unit=units.COUNT,
+            decimals=0,
+            width=10,
+            height=10,
+            empty=_NO_CLASSES,
+        ),
+    ]
+
+
+def _course() -> list[Panel]:
+    return [
+        cells(
+            "Recall of each class",
+            Query(_per_class("model_class_recall"), "{{class}}"),
+            description="One row a class, red where it is missed. A red band in one row is a class that "
+            "was lost; in all rows at once, the input or the model as a whole.",
+            unit=units.SHARE,
+            scheme="RdYlGn",
+            minimum=0,
+            maximum=1,
+            empty=_NO_CLASSES,
+        ),
+        cells(
+            "Precision of each class",
+            Query(_per_class("model_class_precision"), "{{class}}"),
+            description="One row a class, red where others are taken for it. A gap is a class that was "
+            "never predicted.",
+            unit=units.SHARE,
+            scheme="RdYlGn",
+            minimum=0,
+            maximum=1,
+            empty=_NO_CLASSES,
+        ),
+        lines(
+            "Recall of the chosen classes",
+            Query(series("model_class_recall", split="$split", class_="$class"), "class {{class}}, {{run}}"),
+            *threshold_lines("class_recall"),
+            description="Dashed: the threshold below which the alert for a collapsed class fires.",
+            unit=units.SHARE,
+            decimals=1,
+            minimum=0,
+            maximum=1,
+            empty=_NO_CLASSES,
+        ),
+        lines(
+            "F1 of the chosen classes",
+            Query(series("model_class_f1", split="$split", class_="$class"), "class {{class}}, {{run}}"),
+            description="Harmonic mean of precision and recall, class by class.",
+            unit=units.SHARE,
+            decimals=1,
+            minimum=0,
+            maximum=1,
+            empty=_NO_CLASSES,
+        ),
+    ]
+
+
+def _confusion() -> list[Panel]:
+    cell = f"sum by (actual, predicted) ({series('model_confusion', split='$split')})"
+    row = f"sum by (actual) ({series('model_confusion', split='$split')})"
+    too_many = "the run has more classes than a matrix can show, or gives no class predictions."
+    return [
+        matrix(
+            "Where each class goes",
+            f"{cell} / on (actual) group_left () {row}",
+            rows="actual",
+            columns="predicted",
+            description="Share of each class (row) that is predicted as each class (column). The diagonal "
+            "is recall; a strong cell beside it names the class that it is taken for.",
+            unit=units.SHARE,
+            decimals=0,
+            maximum=1,
+            height=11,
+            empty=too_many,
+        ),
+        matrix(
+            "Samples by actual and predicted class",
+            cell,
+            rows="actual",
+            columns="predicted",
+            description="The confusion matrix in samples: rows are actual classes, columns predicted ones. "
+            "Several runs are added up.",
+            unit=units.COUNT,
+            decimals=0,
+            height=11,
+            empty=too_many,
+        ),
+    ]
+
+
+def _whole_range() -> list[Panel]:
+    def grown(kind: str) -> str:
+        counter = series(f"model_class_{kind}_total", split="$split", class_="$class")
+        return f"sum by (class) (increase({counter}[$__range]))"
+
+    hits, missed, false = grown("true_positives"), grown("false_negatives"), grown("false_positives")
+    return [
+        bars(
+            "Recall over the time range",
+            Query(f"sort({hits} / ({hits} + {missed}))", "{{class}}", instant=True),
+            description="Recall over every sample of the time range, from counters: not the mean of scores "
+            "but the score of all samples, and right for several runs together.",
+            unit=units.SHARE,
+            decimals=1,
+            maximum=1,
+            empty=_NO_CLASSES,
+        ),
+        bars(
+            "Precision over the time range",
+            Query(f"sort({hits} / ({hits} + {false}))", "{{class}}", instant=True),
+            description="Precision over every sample of the time range, from counters.",
+            unit=units.SHARE,
+            decimals=1,
+            maximum=1,
+            empty=_NO_CLASSES,
+        ),
+    ]

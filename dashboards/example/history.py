@@ -1,0 +1,120 @@
+"""The history as OpenMetrics text with timestamps: what Prometheus would have scraped, and what it adds itself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from threading import Thread
+from time import sleep
+
+import requests
+
+from dashboards.example.clock import BEGIN, Clock
+from dashboards.example.runs import RUNS, STEP_SECONDS, Run, reference, train
+from traingauge import ModelMonitor
+
+#: Seconds between two scrapes, and the end of the history.
+SCRAPE_SECONDS = 15.0
+END = BEGIN + 3600.0
+
+#: Labels of a sample, in the order in which they are written.
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class History:
+    """Samples with timestamps, by the header of their metric family.
+
+    Attributes:
+        lines: Sample lines in the order of time, by header.
+    """
+
+    lines: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def scrape(self, exposition: str, at: float) -> int:
+        """Take an exposition as scraped at a Unix time, and return how many samples it had."""
+        header, samples = "", 0
+        for line in exposition.splitlines():
+            if line.startswith("# EOF"):
+                break
+            if line.startswith("#"):
+                header = f"{header}{line}\n" if header.count("\n") < 1 or _same(header, line) else f"{line}\n"
+                continue
+            self.lines[header].append(f"{line} {at:.3f}")
+            samples += 1
+        return samples
+
+    def add(self, name: str, labels: Mapping[str, str], values: Iterable[tuple[float, float]]) -> None:
+        """Take one series: its Unix times and values."""
+        named = ",".join(f'{label}="{value}"' for label, value in labels.items())
+        self.lines[f"# TYPE {name} unknown\n"] += [
+            f"{name}{{{named}}} {value!r} {at:.3f}" for at, value in values
+        ]
+
+    def text(self) -> str:
+        """All of it, one metric family after another, as OpenMetrics wants it."""
+        return "".join(header + "\n".join(lines) + "\n" for header, lines in self.lines.items()) + "# EOF\n"
+
+
+def _same(header: str, line: str) -> bool:
+    """Whether a comment line belongs to the family that ``header`` began."""
+    return header.split()[2] == line.split()[2]
+
+
+def simulate(history: History, run: Run) -> None:
+    """Train a run and take what Prometheus would have scraped of it."""
+    clock = Clock(run.began)
+    identity = {"model": run.model, "run": run.name, "job": "traingauge", "instance": f"{run.name}:9100"}
+    taken: list[tuple[float, float]] = []
+    with clock.installed(), requests.Session() as session:
+        session.trust_env = False
+        session.headers["Accept"] = "application/openmetrics-text; version=1.0.0"
+        monitor = ModelMonitor(
+            run.model,
+            run=run.name,
+            discovery_dir=False,
+            reference=reference(),
+            thresholds=run.thresholds,
+            steps_planned=round(run.planned * 60 / STEP_SECONDS),
+            classes=[str(digit) for digit in range(10)],
+        )
+
+        def scrape() -> str:
+            exposition = session.get(f"{monitor.url}/metrics").text
+            taken.append((clock.now, history.scrape(exposition, clock.now)))
+            return exposition
+
+        for _ in train(run, monitor, clock):
+            if clock.now % SCRAPE_SECONDS < STEP_SECONDS:
+                scrape()
+        if run.says_its_end:
+            clock.move(SCRAPE_SECONDS)
+            # The end waits until it has been scraped.
+            ending = Thread(target=monitor.close, args=(run.ends,))
+            ending.start()
+            while monitor.state == "running":
+                sleep(0.001)
+            scrape()
+            ending.join()
+        else:
+            monitor.close("interrupted")
+    silent = _grid(clock.now + SCRAPE_SECONDS, END) if run.ends == "crashed" else []
+    history.add("up", identity, [*((at, 1.0) for at, _ in taken), *((at, 0.0) for at in silent)])
+    history.add("scrape_samples_scraped", identity, taken)
+    history.add("scrape_duration_seconds", identity, [(at, 1e-5 * samples) for at, samples in taken])
+
+
+def _grid(first: float, last: float) -> Iterator[float]:
+    at = first
+    while at <= last:
+        yield at
+        at += SCRAPE_SECONDS
+
+
+def recorded(runs: Iterable[Run] = RUNS) -> History:
+    """The history of these runs."""
+    history = History()
+    for run in runs:
+        simulate(history, run)
+    return history

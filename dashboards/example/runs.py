@@ -1,0 +1,173 @@
+"""The runs of the history: healthy, sick in three ways, crashed, under way, and a regression."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dashboards.example.clock import BEGIN, Clock
+from dashboards.example.training import (
+    BATCH,
+    BLOCKS,
+    Batch,
+    Softmax,
+    brightness,
+    mislabelled,
+    shifted,
+    splits,
+)
+from traingauge import ModelMonitor, Reference
+
+#: Seconds of training that one step stands for.
+STEP_SECONDS = 1.0
+
+#: Training steps of an epoch; a validation pass follows each.
+EPOCH_STEPS = 60
+
+#: A moment of a fault: whether it applies at so many minutes into the run.
+During = Callable[[float], bool]
+
+
+def between(first: float, last: float) -> During:
+    """From minute ``first`` to minute ``last``."""
+    return lambda minute: first <= minute < last
+
+
+def never(minute: float) -> bool:
+    """At no moment."""
+    del minute
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training run.
+
+    Attributes:
+        model: Name of the model.
+        name: Name of the run.
+        starts: Minute of the history at which it starts.
+        minutes: How long it trains.
+        ends: The state it ends in; ``crashed`` if it vanishes, ``running`` if it goes on beyond the history.
+        rate: Learning rate at the start.
+        shifted: When its images come shifted.
+        mislabelled: When its labels come wrong.
+        exploding: When its learning rate is far too high.
+        seed: Of everything random.
+    """
+
+    model: str
+    name: str
+    starts: float
+    minutes: float
+    ends: str
+    rate: float = 0.5
+    shifted: During = never
+    mislabelled: During = never
+    exploding: During = never
+    seed: int = 0
+    thresholds: dict[str, float | dict[str, float]] = field(default_factory=dict)
+
+    @property
+    def planned(self) -> float:
+        """Minutes that it means to train."""
+        return self.minutes + 30 if self.ends == "running" else self.minutes
+
+    @property
+    def says_its_end(self) -> bool:
+        """Whether it lives to say that it ended, within the history."""
+        return self.ends not in {"crashed", "running"}
+
+    @property
+    def began(self) -> float:
+        """Unix time in seconds."""
+        return BEGIN + self.starts * 60
+
+
+#: Every run of the history, which is an hour long.
+RUNS = (
+    Run(
+        "digits",
+        "healthy",
+        starts=0,
+        minutes=40,
+        ends="finished",
+        thresholds={"accuracy": 0.85, "recall": 0.85},
+    ),
+    Run(
+        "digits",
+        "sick",
+        starts=4,
+        minutes=52,
+        ends="failed",
+        shifted=between(14, 22),
+        mislabelled=between(28, 36),
+        exploding=between(49, 52),
+        seed=1,
+        thresholds={"accuracy": {"warning": 0.85, "critical": 0.6}, "recall": 0.85, "class_recall": 0.5},
+    ),
+    Run("digits", "crashed", starts=10, minutes=25, ends="crashed", rate=0.05, seed=2),
+    Run("digits", "running", starts=30, minutes=30, ends="running", rate=0.2, seed=3),
+)
+
+
+def train(run: Run, monitor: ModelMonitor, clock: Clock) -> Iterator[None]:
+    """Train, with everything reported to the monitor; yields after each step."""
+    random = np.random.default_rng(run.seed)
+    network, exploding = Softmax.fresh(run.seed), 0
+    for step in range(round(run.minutes * 60 / STEP_SECONDS)):
+        minute = step * STEP_SECONDS / 60
+        (batch,) = monitor.watch(_loader(run, minute, clock, random))
+        exploding += run.exploding(minute)
+        rate = run.rate * 0.999**step * 1e8 ** min(exploding, 37)
+        probabilities = network.predict(batch.images)
+        loss = network.loss(probabilities, batch.digits)
+        norm = network.learn(batch, probabilities, rate)
+        clock.move(STEP_SECONDS * random.uniform(0.6, 0.8))
+        monitor.step(
+            loss=loss,
+            y_true=batch.digits,
+            y_pred=probabilities,
+            features=brightness(batch.images),
+            learning_rate=rate,
+            gradient_norm=norm,
+            weight_norm=network.norm(),
+        )
+        if (step + 1) % EPOCH_STEPS == 0:
+            monitor.end_epoch()
+            _evaluate(run, minute, network, monitor, "validation")
+        # What is left of the second, so that steps keep to the history's time.
+        clock.move(run.began + (step + 1) * STEP_SECONDS - clock.now)
+        yield
+    if run.ends == "finished":
+        _evaluate(run, run.minutes, network, monitor, "test")
+
+
+def reference() -> Reference:
+    """What the features are compared with: the training data."""
+    return Reference.from_data(brightness(splits()["train"].images), feature_names=BLOCKS)
+
+
+def _loader(run: Run, minute: float, clock: Clock, random: np.random.Generator) -> Iterator[Batch]:
+    """One batch of the training data, after the time that loading it takes."""
+    clock.move(STEP_SECONDS * random.uniform(0.05, 0.15))
+    data = splits()["train"]
+    chosen = random.integers(0, len(data.digits), BATCH)
+    yield _spoilt(run, minute, Batch(data.images[chosen], data.digits[chosen]))
+
+
+def _spoilt(run: Run, minute: float, batch: Batch) -> Batch:
+    if run.shifted(minute):
+        batch = shifted(batch)
+    return mislabelled(batch) if run.mislabelled(minute) else batch
+
+
+def _evaluate(run: Run, minute: float, network: Softmax, monitor: ModelMonitor, split: str) -> None:
+    batch = splits()[split]
+    if run.shifted(minute):
+        batch = shifted(batch)
+    probabilities = network.predict(batch.images)
+    loss = network.loss(probabilities, batch.digits)
+    monitor.evaluate(split, loss=loss, y_true=batch.digits, y_pred=probabilities)

@@ -1,0 +1,181 @@
+"""A real Prometheus on a recorded history, with what the shipped rules record and alert on over it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from dashboards.example.clock import BEGIN
+from dashboards.example.history import END, SCRAPE_SECONDS, History
+from deploy.native.guard import Guard
+from deploy.native.programs import Programs, find_programs
+from deploy.native.server import Server
+
+#: The rules that ship.
+RULES = Path(__file__).parents[2] / "alerting" / "rules"
+
+#: How often recorded series are computed from one another: each pass sees what the one before it recorded.
+_PASSES = 3
+
+
+class PromQLError(RuntimeError):
+    """Prometheus refused an expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Blocks of Prometheus' storage on disk.
+
+    Attributes:
+        directory: Where they lie.
+        programs: The programs to use.
+    """
+
+    directory: Path
+    programs: Programs
+
+    @classmethod
+    def of(cls, history: History, directory: Path) -> Store:
+        """A history, with the recorded series and the alerts that the shipped rules make of it."""
+        store = cls(directory, find_programs())
+        store.add(history)
+        for _ in range(_PASSES):
+            with store.served() as prometheus:
+                store._record(prometheus)
+        with store.served() as prometheus:
+            alerts = _alerts(prometheus)
+        store.add(alerts)
+        return store
+
+    def add(self, history: History) -> None:
+        """Add samples."""
+        text = self.directory / "history.om"
+        text.write_text(history.text())
+        self._promtool("create-blocks-from", "openmetrics", text, self._blocks)
+        text.unlink()
+
+    @contextmanager
+    def served(self) -> Iterator[Prometheus]:
+        """A Prometheus that answers from it, and scrapes nothing."""
+        config = self.directory / "prometheus.yml"
+        config.write_text("{}\n")
+
+        def command(port: int) -> list[str | Path]:
+            return [
+                self.programs.prometheus.path,
+                f"--config.file={config}",
+                f"--storage.tsdb.path={self._blocks}",
+                "--storage.tsdb.retention.time=100y",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ]
+
+        with Guard() as guard:
+            log = self.directory / "prometheus.log"
+            server = Server("Prometheus", command, "/-/ready", "Server is ready", log, guard)
+            server.start()
+            try:
+                yield Prometheus(server.url)
+            finally:
+                server.stop()
+
+    @property
+    def _blocks(self) -> Path:
+        return self.directory / "tsdb"
+
+    def _record(self, prometheus: Prometheus) -> None:
+        self._promtool(
+            "create-blocks-from",
+            "rules",
+            f"--url={prometheus.url}",
+            f"--start={BEGIN:.0f}",
+            f"--end={END:.0f}",
+            f"--eval-interval={SCRAPE_SECONDS:.0f}s",
+            f"--output-dir={self._blocks}",
+            *sorted(RULES.glob("*.yml")),
+        )
+
+    def _promtool(self, *arguments: str | Path) -> None:
+        subprocess.run([self.programs.promtool.path, "tsdb", *arguments], check=True, capture_output=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """A Prometheus that serves a history.
+
+    Attributes:
+        url: Where it listens.
+    """
+
+    url: str
+
+    def at(self, expr: str, moment: float = END) -> list[dict[str, Any]]:
+        """What an expression is at a Unix time; each series has ``metric`` and ``value``.
+
+        Raises:
+            PromQLError: With the reason.
+        """
+        return self._ask("query", {"query": expr, "time": f"{moment:.3f}"})
+
+    def over(self, expr: str, step: float = SCRAPE_SECONDS) -> list[dict[str, Any]]:
+        """What an expression was over the whole history; each series has ``metric`` and ``values``.
+
+        Raises:
+            PromQLError: With the reason.
+        """
+        return self._ask(
+            "query_range", {"query": expr, "start": f"{BEGIN}", "end": f"{END}", "step": f"{step}"}
+        )
+
+    def _ask(self, what: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.post(f"{self.url}/api/v1/{what}", data=parameters, timeout=60).json()
+        if answer["status"] != "success":
+            raise PromQLError(f"{answer['error']}: {parameters['query']}")
+        data = answer["data"]
+        return [{"metric": {}, "value": data["result"]}] if data["resultType"] == "scalar" else data["result"]
+
+
+def _alerts(prometheus: Prometheus) -> History:
+    """``ALERTS`` and ``ALERTS_FOR_STATE`` as the shipped rules would have written them, up to their waiting times."""
+    history = History()
+    for path in sorted(RULES.glob("*.yml")):
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            for rule in group["rules"]:
+                if "alert" in rule:
+                    _follow(prometheus, rule, history)
+    return history
+
+
+def _follow(prometheus: Prometheus, rule: Mapping[str, Any], history: History) -> None:
+    wait = _seconds(str(rule.get("for", "0s")))
+    static = {name: value for name, value in rule.get("labels", {}).items() if "{{" not in value}
+    for series in prometheus.over(str(rule["expr"])):
+        labels = (
+            {k: v for k, v in series["metric"].items() if k != "__name__"}
+            | static
+            | {"alertname": rule["alert"]}
+        )
+        active_at = before = float("-inf")
+        states: dict[str, list[tuple[float, float]]] = {"pending": [], "firing": []}
+        since: list[tuple[float, float]] = []
+        for at, _ in series["values"]:
+            if at - before > SCRAPE_SECONDS:
+                active_at = at
+            before = at
+            states["firing" if at - active_at >= wait else "pending"].append((at, 1.0))
+            since.append((at, float(active_at)))
+        history.add("ALERTS_FOR_STATE", labels, since)
+        for state, samples in states.items():
+            history.add("ALERTS", labels | {"alertstate": state}, samples)
+
+
+def _seconds(duration: str) -> float:
+    return float(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]

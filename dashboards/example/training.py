@@ -1,0 +1,102 @@
+"""A small real training: softmax regression on real images of digits, by stochastic gradient descent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+
+Array = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+BATCH = 64
+
+#: Samples of each split.
+SIZES = {"train": 1200, "validation": 300, "test": 297}
+
+
+class Batch(NamedTuple):
+    """Images, shape (n, 64) in 0 … 1, and their digits, shape (n,)."""
+
+    images: Array
+    digits: Labels
+
+
+@cache
+def splits() -> dict[str, Batch]:
+    """The digits of scikit-learn, in a fixed random order, split into train, validation and test."""
+    digits = load_digits()
+    order = np.random.default_rng(0).permutation(len(digits.target))
+    images, labels = digits.data[order] / 16.0, digits.target[order].astype(np.int64)
+    ends = np.cumsum(list(SIZES.values()))
+    return {
+        name: Batch(images[end - size : end], labels[end - size : end])
+        for (name, size), end in zip(SIZES.items(), ends, strict=True)
+    }
+
+
+def brightness(images: Array) -> Array:
+    """Mean brightness of each 2×2 block, shape (n, 16): the features whose drift is watched."""
+    return images.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(-1, 16)
+
+
+#: Names of :func:`brightness`, by row and column.
+BLOCKS = tuple(f"block_{row}_{column}" for row in range(4) for column in range(4))
+
+
+def shifted(batch: Batch) -> Batch:
+    """The same images, moved two pixels to the right: what a faulty input pipeline does."""
+    moved = np.roll(batch.images.reshape(-1, 8, 8), 2, axis=2).reshape(-1, 64)
+    return Batch(moved, batch.digits)
+
+
+def mislabelled(batch: Batch) -> Batch:
+    """The same images, with the 3s labelled as 8s and the 4s as 9s: what a faulty label job does."""
+    wrong = batch.digits.copy()
+    wrong[batch.digits == 3], wrong[batch.digits == 4] = 8, 9
+    return Batch(batch.images, wrong)
+
+
+@dataclass
+class Softmax:
+    """The model: logits ``images @ weights + bias``."""
+
+    weights: Array
+    bias: Array
+
+    @classmethod
+    def fresh(cls, seed: int) -> Softmax:
+        """With small random weights."""
+        return cls(np.random.default_rng(seed).normal(0.0, 0.05, (64, 10)), np.zeros(10))
+
+    # A training that explodes is one of those to be recorded: overflow is no surprise.
+    @np.errstate(over="ignore", invalid="ignore")
+    def predict(self, images: Array) -> Array:
+        """Class probabilities, shape (n, 10)."""
+        logits = images @ self.weights + self.bias
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    def loss(self, probabilities: Array, digits: Labels) -> float:
+        """Mean cross-entropy."""
+        right = probabilities[np.arange(len(digits)), digits]
+        return float(-np.log(np.maximum(right, 1e-12)).mean()) if np.isfinite(right).all() else float("nan")
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def learn(self, batch: Batch, probabilities: Array, rate: float) -> float:
+        """Take one step against the gradient and return the gradient's norm."""
+        error = probabilities.copy()
+        error[np.arange(len(batch.digits)), batch.digits] -= 1.0
+        gradient = batch.images.T @ error / len(batch.digits)
+        self.weights -= rate * gradient
+        self.bias -= rate * error.mean(axis=0)
+        return float(np.linalg.norm(gradient))
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def norm(self) -> float:
+        """Of the weights."""
+        return float(np.linalg.norm(self.weights))

@@ -1,0 +1,230 @@
+"""Fleet: every run at once, and one click to any of them."""
+
+from __future__ import annotations
+
+from dashboards.run_overview import UID as RUN_OVERVIEW
+from dashboards.vocabulary import annotations, colours, units, variables
+from dashboards.vocabulary.alerts import firing_alerts
+from dashboards.vocabulary.layout import Section, compose
+from dashboards.vocabulary.links import to_dashboard
+from dashboards.vocabulary.metrics import series
+from dashboards.vocabulary.panels import bars, lines, number, states
+from dashboards.vocabulary.queries import Query
+from dashboards.vocabulary.sdk import Panel, model
+from dashboards.vocabulary.states import SILENT, state_codes, state_words
+from dashboards.vocabulary.tables import Column, rows
+from dashboards.vocabulary.thresholds import NONE_ALLOWED
+from traingauge.catalog import RUN_STATES
+
+UID = "traingauge-fleet"
+
+_RANGE = "[$__range]"
+
+
+def dashboard() -> model.Dashboard:
+    """The dashboard."""
+    return compose(
+        uid=UID,
+        title="Fleet",
+        description="Every training run of the time range: which one needs a person?",
+        variables=[variables.datasource(), variables.models(), variables.runs(everything=True)],
+        annotations=annotations.of_a_run(),
+        sections=[
+            Section("Now: does any run need a person?", _now()),
+            Section("Every run", _runs()),
+            Section("How they go", _course()),
+        ],
+        since="now-6h",
+        refresh="30s",
+    )
+
+
+def _now() -> list[Panel]:
+    return [
+        *(
+            number(
+                f"Runs {word}",
+                Query(f"count({state_codes()} == {code}) or vector(0)", word, instant=True),
+                description=description,
+                unit=units.COUNT,
+                decimals=0,
+                colouring=colouring,
+            )
+            for word, code, description, colouring in (
+                ("training", 1, "Runs that answer and have not ended.", ((None, colours.NEUTRAL),)),
+                (
+                    "failed",
+                    1 + RUN_STATES.index("failed"),
+                    "Runs that ended with an exception and still answer.",
+                    NONE_ALLOWED,
+                ),
+                (
+                    "not answering",
+                    SILENT,
+                    "Runs whose endpoint is gone although they never said that they ended: crashed or "
+                    "killed.",
+                    NONE_ALLOWED,
+                ),
+            )
+        ),
+        *(
+            number(
+                f"{severity.capitalize()} alerts",
+                Query(
+                    f"count({series('ALERTS', alertstate='firing', severity=severity)}) or vector(0)",
+                    severity,
+                    instant=True,
+                ),
+                description=f"Alerts of severity {severity} that fire now.",
+                unit=units.COUNT,
+                decimals=0,
+                colouring=((None, colours.GOOD), (1, colour)),
+                filled=True,
+            )
+            for severity, colour in (("critical", colours.CRITICAL), ("warning", colours.WARNING))
+        ),
+        number(
+            "Samples per second",
+            Query(
+                f"sum(rate({series('model_samples_total', split='train')}[$__rate_interval])) or vector(0)",
+                "all runs",
+            ),
+            description="Training samples of all runs together.",
+            unit=units.SAMPLES_PER_SECOND,
+            decimals=0,
+            trend=True,
+        ),
+    ]
+
+
+def _runs() -> list[Panel]:
+    def newest(name: str, **labels: str) -> str:
+        """The last value in the time range, so that runs which are over are listed too."""
+        return f"max by (model, run) (last_over_time({series(name, **labels)}{_RANGE}))"
+
+    steps, planned = newest("model_steps_total", split="train"), newest("model_steps_planned")
+    running = f"max by (model, run) ({series('model_run_state', state='running')}) == 1"
+    age = f"time() - max by (model, run) ({series('model_last_step_timestamp_seconds')})"
+    left = f"clamp_min({planned} - on (model, run) {steps}, 0)"
+    open_run = to_dashboard(
+        "Open the run", RUN_OVERVIEW, model_name="${__data.fields.Model}", run="${__data.fields.Run}"
+    )
+    return [
+        rows(
+            "Runs",
+            Column("Run", label="run", link=open_run, width=220),
+            Column("Model", label="model"),
+            Column(
+                "State",
+                expr=state_codes(_RANGE),
+                unit=units.NUMBER,
+                mappings=state_words(),
+                colouring=(),
+                width=110,
+            ),
+            Column(
+                "Alerts",
+                expr=f"count by (model, run) ({series('ALERTS', alertstate='firing')})",
+                unit=units.COUNT,
+                decimals=0,
+                colouring=NONE_ALLOWED,
+                width=70,
+            ),
+            Column(
+                "Last step",
+                expr=f"({age}) and on (model, run) ({running})",
+                unit=units.SECONDS,
+                decimals=0,
+                width=90,
+            ),
+            Column(
+                "Progress",
+                expr=f"{steps} / on (model, run) {planned}",
+                unit=units.SHARE,
+                decimals=0,
+                width=90,
+            ),
+            Column(
+                "Time left",
+                expr=f"{left} * on (model, run) {newest('model_step_expected_seconds')} "
+                f"and on (model, run) ({running})",
+                unit=units.DURATION,
+                width=120,
+            ),
+            Column(
+                "Loss", expr=newest("model_loss_window_mean", split="train"), unit=units.NUMBER, decimals=4
+            ),
+            Column("Best loss", expr=newest("model_loss_best", split="train"), unit=units.NUMBER, decimals=4),
+            Column(
+                "Validation loss",
+                expr=newest("model_loss", split="validation"),
+                unit=units.NUMBER,
+                decimals=4,
+            ),
+            Column(
+                "Validation accuracy",
+                expr=newest("model_accuracy", split="validation"),
+                unit=units.SHARE,
+                decimals=1,
+            ),
+            Column(
+                "Started",
+                expr=f"{newest('model_run_start_timestamp_seconds')} * 1000",
+                unit=units.SINCE,
+                width=130,
+            ),
+            description="Every run of the time range, also those that are over. The name opens the run. A "
+            "cell is blank where a run does not report the value, and for last step and time left where it "
+            "is over.",
+            sort_by="Started",
+            descending=True,
+            height=12,
+        ),
+        firing_alerts(width=24, height=7),
+    ]
+
+
+def _course() -> list[Panel]:
+    open_run = to_dashboard(
+        "Open the run", RUN_OVERVIEW, model_name="${__field.labels.model}", run="${__field.labels.run}"
+    )
+    return [
+        states(
+            "State of every run",
+            Query(state_codes(), "{{run}}"),
+            description="When each run started, ended, or stopped answering.",
+            unit=units.NUMBER,
+            mappings=state_words(),
+            height=8,
+        ),
+        lines(
+            "Training loss of every run",
+            Query(f"max by (model, run) ({series('model_loss_window_mean', split='train')})", "{{run}}"),
+            description="Mean loss of the last training steps. Compare runs of one model only: losses of "
+            "different models are not alike.",
+            unit=units.NUMBER,
+            links=[open_run],
+        ),
+        bars(
+            "Slowest steps against what is expected",
+            Query(
+                f"sort_desc(({age_in_steps()}) and on (model, run) "
+                f"(max by (model, run) ({series('model_run_state', state='running')}) == 1))",
+                "{{run}}",
+                instant=True,
+            ),
+            description="Time since the last step, in steps of the usual duration. A run that is stuck "
+            "stands out long before it is noticed otherwise.",
+            unit=units.COUNT,
+            decimals=1,
+            empty="no run is under way.",
+        ),
+    ]
+
+
+def age_in_steps() -> str:
+    """Time since the last step of each run, in expected durations of a step."""
+    return (
+        f"(time() - max by (model, run) ({series('model_last_step_timestamp_seconds')})) "
+        f"/ on (model, run) max by (model, run) ({series('model_step_expected_seconds')})"
+    )
