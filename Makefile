@@ -27,6 +27,53 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 .PHONY: setup
 setup: $(VENV)/.dev ## Install everything that development needs into .venv
 
+.PHONY: servers
+servers: $(VENV)/.demo ## Find Prometheus and Alertmanager, or install them (Debian, Ubuntu)
+	@$(BIN)/python -m deploy.native.programs
+
+.PHONY: demo
+demo: servers ## See it at work: real training, three faults, real alerts (KEEP=1 leaves the servers running)
+	$(BIN)/python -m demo $(if $(KEEP),--keep)
+
+.PHONY: stack
+stack: servers ## Run Prometheus and Alertmanager for your own training scripts, until Ctrl-C
+	$(BIN)/python -m deploy.native
+
+.PHONY: test
+test: setup servers ## Set everything up and pass the tests
+	$(BIN)/pytest
+
+.PHONY: lint
+lint: setup ## Check style and the layers of the package
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+.PHONY: typecheck
+typecheck: setup ## Check types, strictly
+	$(BIN)/mypy
+
+.PHONY: format
+format: setup ## Format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: dashboards
+dashboards: setup ## Render the dashboards to JSON
+	$(BIN)/python -m dashboards
+
+.PHONY: docs
+docs: setup ## Write the generated pages of the documentation
+	$(BIN)/python -m docs
+
+.PHONY: generated
+generated: setup ## Check that what is generated is up to date
+	$(BIN)/python -m dashboards --check
+	$(BIN)/python -m docs --check
+
+.PHONY: check
+check: lint typecheck generated ## All checks but the tests
+
 .PHONY: clean
 clean: ## Remove what was built and installed here
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -1,0 +1,38 @@
+"""``python -m docs``: write the generated pages, or with ``--check`` compare with what is committed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from docs import alerts, metrics
+
+HOME = Path(__file__).parent
+
+#: Every generated page, and what writes it.
+PAGES: Mapping[str, Callable[[], str]] = {"metrics.md": metrics.page, "alerts.md": alerts.page}
+
+
+def main() -> int:
+    """Write or check; the exit code is 1 where the check finds a difference."""
+    parser = argparse.ArgumentParser(prog="python -m docs", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="fail if a committed page is out of date")
+    check = parser.parse_args().check
+    outdated = []
+    for name, page in PAGES.items():
+        path, text = HOME / name, page()
+        if check and (not path.exists() or path.read_text(encoding="utf-8") != text):
+            outdated.append(name)
+        elif not check:
+            path.write_text(text, encoding="utf-8")
+    if outdated:
+        print(
+            f"out of date: {', '.join(outdated)}; run `make docs` and commit what it writes", file=sys.stderr
+        )
+    return 1 if outdated else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
