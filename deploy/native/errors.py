@@ -29,6 +29,13 @@ class ServerDiedError(StackError, RuntimeError):
         super().__init__(f"{name} {what}; the end of its log:\n{log_tail or '(empty)'}")
 
 
+class NotRunningError(StackError, RuntimeError):
+    """The stack was asked for a server outside of its ``with`` block."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is not running: a stack runs within its `with` block")
+
+
 class QueryError(StackError, ValueError):
     """Prometheus refused a query."""
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn, Self, TypeVar
 
 from . import config
 from .client import get
-from .errors import ConfigError, QueryError, WaitTimeoutError
+from .errors import ConfigError, NotRunningError, QueryError, WaitTimeoutError
 from .grafana import grafana_command, grafana_environment
 from .guard import Guard
 from .programs import Programs, find_programs
@@ -85,7 +85,7 @@ class Stack:
 
     def __enter__(self) -> Self:
         with ExitStack() as cleanup:
-            cleanup.enter_context(_sigterm_as_exception())
+            cleanup.enter_context(_signals_as_exceptions())
             self._start(cleanup)
             self._cleanup = cleanup.pop_all()
         return self
@@ -105,12 +105,12 @@ class Stack:
     @property
     def prometheus_url(self) -> str:
         """Where Prometheus listens."""
-        return self._servers["prometheus"].url
+        return self._running("prometheus").url
 
     @property
     def alertmanager_url(self) -> str:
         """Where Alertmanager listens."""
-        return self._servers["alertmanager"].url
+        return self._running("alertmanager").url
 
     @property
     def grafana_url(self) -> str | None:
@@ -172,6 +172,11 @@ class Stack:
                 raise WaitTimeoutError(f"{what}: not within {timeout:g} s; the last answer was {result!r}")
             time.sleep(POLL)
         return result
+
+    def _running(self, name: str) -> Server:
+        if name not in self._servers:
+            raise NotRunningError(name)
+        return self._servers[name]
 
     def _api(self, path: str, parameters: Mapping[str, str] | None = None) -> Any:
         answer = get(f"{self.prometheus_url}/api/v1/{path}", parameters).json()
@@ -290,19 +295,20 @@ def _temporary_directory() -> Iterator[str]:
 
 
 @contextmanager
-def _sigterm_as_exception() -> Iterator[None]:
-    """Let SIGTERM end the ``with`` block as an exception does, unless somebody else handles the signal."""
-    ours = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    )
-    if ours:
-        signal.signal(signal.SIGTERM, _exit)
+def _signals_as_exceptions() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the ``with`` block as Ctrl-C does, unless somebody else handles them."""
+    ours = []
+    if threading.current_thread() is threading.main_thread():
+        ours = [
+            number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL
+        ]
+    for number in ours:
+        signal.signal(number, _exit)
     try:
         yield
     finally:
-        if ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _exit(number: int, _frame: FrameType | None) -> NoReturn:

@@ -70,7 +70,12 @@ def read_line(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 128 + signal.SIGTERM)]
+    ("number", "code"),
+    [
+        (signal.SIGINT, -signal.SIGINT),
+        (signal.SIGTERM, 128 + signal.SIGTERM),
+        (signal.SIGHUP, 128 + signal.SIGHUP),
+    ],
 )
 def test_a_signal_stops_the_servers_and_removes_the_directory(launch: Any, number: int, code: int) -> None:
     launcher = launch("-c", LAUNCHER)

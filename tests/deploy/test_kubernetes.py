@@ -58,8 +58,12 @@ def containers(spec: dict[str, Any]) -> list[dict[str, Any]]:
     ],
 )
 def test_a_config_map_holds_every_file_of_its_folder(name: str, folder: Path, pattern: str) -> None:
-    """If this fails: name the new file in deploy/kubernetes/kustomization.yaml, as kustomize knows no patterns."""
-    assert CONFIG_MAPS[name] == sorted(folder.glob(pattern))
+    """Kustomize knows no patterns, so its file names each."""
+    there = sorted(folder.glob(pattern))
+    lines = "".join(f"      - {os.path.relpath(file, FOLDER)}\n" for file in there)
+    assert CONFIG_MAPS[name] == there, (
+        f"the files of {name} in deploy/kubernetes/kustomization.yaml must be\n{lines}"
+    )
 
 
 def test_the_servers_read_the_files_that_the_native_stack_reads() -> None:

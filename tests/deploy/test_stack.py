@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from deploy.native import Stack, WebhookReceiver, config, server
-from deploy.native.errors import ConfigError, QueryError, ServerDiedError, WaitTimeoutError
+from deploy.native.errors import ConfigError, NotRunningError, QueryError, ServerDiedError, WaitTimeoutError
 from tests.deploy.conftest import RUN, FakeRun
 
 pytestmark = pytest.mark.servers
@@ -34,6 +34,11 @@ def runs(process_group: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def firing(stack: Stack) -> list[str]:
+    """The alerts about the run, by name."""
+    return [alert["labels"]["alertname"] for alert in stack.alerts("firing") if "run" in alert["labels"]]
 
 
 def test_the_servers_scrape_themselves_and_each_other(stack: Stack) -> None:
@@ -89,13 +94,13 @@ def test_a_run_is_found_its_alert_is_delivered_and_resolved(run: FakeRun) -> Non
         stack.wait_for(lambda: stack.query("model_loss == 0.5"), "the run's loss")
         (up,) = stack.query('up{job="traingauge"} == 1')
         assert up.labels.items() >= RUN.items()
-        assert stack.alerts("firing") == []
+        assert firing(stack) == []
 
         run.set("model_loss", float("nan"), split="train")
         run.set("model_nonfinite_total", 3, split="train", signal="loss")
         _, alert = receiver.wait_for("ModelLossNonFinite", "firing")
         assert alert.labels.items() >= (RUN | {"severity": "critical", "split": "train"}).items()
-        assert [alert["labels"]["alertname"] for alert in stack.alerts("firing")] == ["ModelLossNonFinite"]
+        assert firing(stack) == ["ModelLossNonFinite"]
 
         run.set("model_loss", 0.4, split="train")
         receiver.wait_for("ModelLossNonFinite", "resolved")
@@ -116,6 +121,13 @@ def test_leaving_stops_the_servers_and_removes_the_temporary_directory() -> None
         directory = stack.directory
     assert not any(map(runs, groups))
     assert not directory.exists()
+
+
+def test_outside_of_its_block_a_stack_says_that_it_does_not_run() -> None:
+    with Stack() as stack:
+        pass
+    with pytest.raises(NotRunningError, match="prometheus is not running"):
+        stack.query("1")
 
 
 def test_an_exception_stops_the_servers_and_passes() -> None:

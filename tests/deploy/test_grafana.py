@@ -1,0 +1,57 @@
+"""How Grafana is started; a real one is no Debian package, so these check what it would be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy.native import config
+from deploy.native.errors import ConfigError
+from deploy.native.grafana import grafana_command, grafana_environment
+
+
+def installed(folder: Path, program: str, home: str = ".") -> Path:
+    (folder / home / "conf").mkdir(parents=True)
+    (folder / home / "conf/defaults.ini").touch()
+    (folder / "bin").mkdir()
+    (folder / "bin" / program).touch()
+    return folder / "bin" / program
+
+
+@pytest.mark.parametrize("home", [".", "share/grafana"])
+def test_its_own_files_are_found_beside_the_program(tmp_path: Path, home: str) -> None:
+    program = installed(tmp_path, "grafana", home)
+    assert f"--homepath={(tmp_path / home).resolve()}" in grafana_command(program, 3000, tmp_path)
+
+
+@pytest.mark.parametrize(("name", "start"), [("grafana", ["server"]), ("grafana-server", [])])
+def test_old_and_new_programs_are_started_each_in_its_way(
+    tmp_path: Path, name: str, start: list[str]
+) -> None:
+    program = installed(tmp_path, name)
+    before_the_flags = [part for part in grafana_command(program, 3000, tmp_path) if "=" not in str(part)]
+    assert before_the_flags == [program, *start]
+
+
+def test_it_listens_on_the_loopback_with_the_shipped_provisioning_and_without_a_login(tmp_path: Path) -> None:
+    command = grafana_command(installed(tmp_path, "grafana"), 3001, tmp_path / "data")
+    assert set(command) >= {
+        "cfg:server.http_addr=127.0.0.1",
+        "cfg:server.http_port=3001",
+        f"cfg:paths.data={tmp_path / 'data'}",
+        f"cfg:paths.provisioning={config.GRAFANA_PROVISIONING}",
+        "cfg:auth.anonymous.enabled=true",
+        "cfg:auth.anonymous.org_role=Viewer",
+    }
+
+
+def test_the_provisioning_and_the_dashboards_are_there() -> None:
+    assert list(config.GRAFANA_PROVISIONING.glob("*/*.yml"))
+    assert list(Path(grafana_environment("http://127.0.0.1:9090")["DASHBOARDS"]).glob("*.json"))
+
+
+def test_a_program_without_its_own_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deploy.native.grafana._PACKAGED_HOME", tmp_path)
+    with pytest.raises(ConfigError, match=r"conf/defaults\.ini of Grafana is neither in"):
+        grafana_command(tmp_path / "bin/grafana", 3000, tmp_path)
