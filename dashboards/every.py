@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from dashboards import classes, fleet, run_overview
+from dashboards import classes, compare_runs, data_and_drift, fleet, monitoring_health, run_overview
 from dashboards.vocabulary.sdk import model
 
 DASHBOARDS: Mapping[str, Callable[[], model.Dashboard]] = MappingProxyType(
@@ -13,5 +13,8 @@ DASHBOARDS: Mapping[str, Callable[[], model.Dashboard]] = MappingProxyType(
         "fleet": fleet.dashboard,
         "run-overview": run_overview.dashboard,
         "classes": classes.dashboard,
+        "data-and-drift": data_and_drift.dashboard,
+        "compare-runs": compare_runs.dashboard,
+        "monitoring-health": monitoring_health.dashboard,
     }
 )

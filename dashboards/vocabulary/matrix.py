@@ -42,7 +42,9 @@ def matrix(
     for transformation in (
         # Columns come in the order in which their labels are first met, so the rows are sorted by them before.
         _sorted_by(columns),
-        _transformation("groupingToMatrix", columnField=columns, rowField=rows, valueField="Value"),
+        _transformation(
+            "groupingToMatrix", columnField=columns, rowField=rows, valueField="Value", emptyValue="null"
+        ),
         _sorted_by(f"{rows}\\{columns}"),
     ):
         panel.with_transformation(transformation)

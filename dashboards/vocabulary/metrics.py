@@ -36,6 +36,22 @@ OF_A_RUN: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
+#: What Prometheus and Alertmanager publish about themselves, with the labels a panel may use.
+OF_THE_SERVERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "prometheus_rule_evaluation_failures_total": ("rule_group",),
+        "prometheus_rule_group_interval_seconds": ("rule_group",),
+        "prometheus_rule_group_iterations_missed_total": ("rule_group",),
+        "prometheus_rule_group_last_duration_seconds": ("rule_group",),
+        "prometheus_notifications_dropped_total": (),
+        "prometheus_tsdb_head_series": (),
+        "alertmanager_alerts": ("state",),
+        "alertmanager_notifications_total": ("integration",),
+        "alertmanager_notifications_failed_total": ("integration",),
+        "alertmanager_notification_latency_seconds_bucket": ("integration", "le"),
+    }
+)
+
 #: The drift statistic that has thresholds.
 JUDGED_STATISTIC = "psi"
 
@@ -69,6 +85,9 @@ def _known() -> dict[str, Known]:
             le = ("le",) if suffix == "_bucket" else ()
             known[metric.name + suffix] = _of_a_run((*metric.labels, *le))
     known |= {name: _of_a_run(labels) for name, labels in (RECORDED | OF_A_RUN).items()}
+    known |= {
+        name: Known(("job", "instance", *labels), of_a_run=False) for name, labels in OF_THE_SERVERS.items()
+    }
     return known
 
 

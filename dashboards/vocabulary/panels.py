@@ -19,6 +19,7 @@ from dashboards.vocabulary.sdk import (
     stat,
     statetimeline,
     timeseries,
+    trend,
 )
 from dashboards.vocabulary.sdk import dashboard as builders
 from dashboards.vocabulary.thresholds import UNJUDGED, Steps, steps
@@ -30,6 +31,7 @@ MAY_BE_EMPTY = "May be empty: "
 NO_VALUE = "-"
 
 #: The kinds that draw queries; their builders share what is set here.
+Lines = TypeVar("Lines", timeseries.Panel, trend.Panel)
 Drawn = TypeVar("Drawn", timeseries.Panel, stat.Panel, bargauge.Panel, statetimeline.Panel, heatmap.Panel)
 
 
@@ -58,6 +60,22 @@ def _colour(mode: model.FieldColorModeId, fixed: str = "") -> builders.FieldColo
 
 def _last() -> options.ReduceDataOptions:
     return options.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
+
+
+def style_lines(panel: Lines) -> Lines:
+    """Draw as every panel with lines does: a table of values as legend, all values of a moment in the tooltip."""
+    panel.line_width(2).fill_opacity(0).show_points(common.VisibilityMode.NEVER).span_nulls(False)
+    panel.color_scheme(_colour(model.FieldColorModeId.PALETTE_CLASSIC))
+    panel.legend(
+        options.VizLegendOptions()
+        .show_legend(True)
+        .display_mode(common.LegendDisplayMode.TABLE)
+        .placement(common.LegendPlacement.BOTTOM)
+        .calcs(["lastNotNull", "min", "max"])
+    )
+    return panel.tooltip(
+        options.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
+    )
 
 
 def lines(
@@ -97,20 +115,7 @@ def lines(
     )
     panel.span(width).height(height)
     panel.draw_style(common.GraphDrawStyle.BARS if bars else common.GraphDrawStyle.LINE)
-    panel.line_width(0 if bars else 2).fill_opacity(80 if bars else 0).show_points(
-        common.VisibilityMode.NEVER
-    )
-    panel.span_nulls(False).color_scheme(_colour(model.FieldColorModeId.PALETTE_CLASSIC))
-    panel.legend(
-        options.VizLegendOptions()
-        .show_legend(True)
-        .display_mode(common.LegendDisplayMode.TABLE)
-        .placement(common.LegendPlacement.BOTTOM)
-        .calcs(["lastNotNull", "min", "max"])
-    )
-    panel.tooltip(
-        options.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
-    )
+    style_lines(panel).line_width(0 if bars else 2).fill_opacity(80 if bars else 0)
     if logarithmic:
         panel.scale_distribution(options.ScaleDistributionConfig().type(common.ScaleDistribution.LOG).log(10))
     if decimals is not None:

@@ -62,6 +62,19 @@ def label(
     return variable.multi(False).current(model.VariableOption(selected=True, text=single, value=single))
 
 
+def computed(name: str, title: str, description: str, expr: str) -> dashboard.QueryVariable:
+    """A number that Prometheus computes.
+
+    Args:
+        name: The variable.
+        title: What stands before it.
+        description: What it is for.
+        expr: Its result has no labels.
+    """
+    variable = _query(name, title, description, f"query_result({expr})")
+    return variable.multi(False).regex(r"/\{\} (\S+) /")
+
+
 def _query(name: str, title: str, description: str, query: str) -> dashboard.QueryVariable:
     return (
         dashboard.QueryVariable(name)

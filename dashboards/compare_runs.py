@@ -1,0 +1,150 @@
+"""Compare runs: two or more side by side, aligned by step, so that a slow machine does not look like a bad model."""
+
+from __future__ import annotations
+
+from dashboards.run_overview import UID as RUN_OVERVIEW
+from dashboards.vocabulary import annotations, units, variables
+from dashboards.vocabulary.by_step import curve, curve_table, step_grid
+from dashboards.vocabulary.layout import Section, compose
+from dashboards.vocabulary.links import to_dashboard
+from dashboards.vocabulary.metrics import per_second, series
+from dashboards.vocabulary.panels import lines
+from dashboards.vocabulary.queries import Query
+from dashboards.vocabulary.sdk import Panel, model
+from dashboards.vocabulary.tables import Column, rows
+
+UID = "traingauge-compare-runs"
+
+_NO_VALIDATION = "no chosen run evaluates validation data."
+_NO_CLASSES = "no chosen run gives class predictions on validation data."
+
+#: What is compared step by step: title, metric, split, unit, description, and why it may be empty.
+_CURVES = (
+    (
+        "Training loss",
+        "model_loss_window_mean",
+        "train",
+        units.NUMBER,
+        "Mean loss of the last training steps, at the same step of each run.",
+        "",
+    ),
+    (
+        "Validation loss",
+        "model_loss",
+        "validation",
+        units.NUMBER,
+        "Loss of the last validation pass, at the same training step of each run.",
+        _NO_VALIDATION,
+    ),
+    (
+        "Validation accuracy",
+        "model_accuracy",
+        "validation",
+        units.SHARE,
+        "Accuracy of the last validation pass, at the same training step of each run.",
+        _NO_CLASSES,
+    ),
+    (
+        "Validation recall",
+        "model_recall",
+        "validation",
+        units.SHARE,
+        "Recall of the last validation pass, at the same training step of each run.",
+        _NO_CLASSES,
+    ),
+)
+
+
+def dashboard() -> model.Dashboard:
+    """The dashboard."""
+    return compose(
+        uid=UID,
+        title="Compare runs",
+        description="Two or more runs side by side, aligned by training step and not only by time.",
+        variables=[variables.datasource(), variables.models(), variables.runs(everything=True), step_grid()],
+        annotations=annotations.of_a_run(),
+        sections=[
+            Section("Where do they stand?", _standing()),
+            Section(
+                "Aligned by training step",
+                [
+                    curve(title, series(metric, split=split), description=says, unit=unit, empty=empty)
+                    for title, metric, split, unit, says, empty in _CURVES
+                ],
+            ),
+            Section(
+                "The same as tables (for Grafana before 10, which cannot draw over steps)",
+                [
+                    curve_table(f"{title} at step", series(metric, split=split), says, unit=unit, empty=empty)
+                    for title, metric, split, unit, says, empty in _CURVES
+                ],
+                collapsed=True,
+            ),
+            Section("Over time", _over_time()),
+        ],
+        since="now-6h",
+        refresh="30s",
+    )
+
+
+def _standing() -> list[Panel]:
+    def newest(name: str, **labels: str) -> str:
+        return f"max by (model, run) (last_over_time({series(name, **labels)}[$__range]))"
+
+    open_run = to_dashboard(
+        "Open the run", RUN_OVERVIEW, model_name="${__data.fields.Model}", run="${__data.fields.Run}"
+    )
+    started, last = newest("model_run_start_timestamp_seconds"), newest("model_last_step_timestamp_seconds")
+    return [
+        rows(
+            "Chosen runs",
+            Column("Run", label="run", link=open_run, width=220),
+            Column("Model", label="model"),
+            Column("Steps", expr=newest("model_steps_total", split="train"), unit=units.COUNT, decimals=1),
+            Column("Training time", expr=f"{last} - on (model, run) {started}", unit=units.DURATION),
+            Column("Learning rate", expr=newest("model_learning_rate"), unit=units.NUMBER),
+            Column(
+                "Best training loss",
+                expr=newest("model_loss_best", split="train"),
+                unit=units.NUMBER,
+                decimals=4,
+            ),
+            Column(
+                "Best validation loss",
+                expr=newest("model_loss_best", split="validation"),
+                unit=units.NUMBER,
+                decimals=4,
+            ),
+            Column(
+                "Best validation accuracy",
+                expr=newest("model_score_best", metric="accuracy", split="validation"),
+                unit=units.SHARE,
+                decimals=1,
+            ),
+            Column(
+                "Test accuracy", expr=newest("model_accuracy", split="test"), unit=units.SHARE, decimals=1
+            ),
+            description="The chosen runs, the best validation loss first. A cell is blank where a run does "
+            "not report the value. The name opens the run.",
+            sort_by="Best validation loss",
+            height=8,
+        ),
+    ]
+
+
+def _over_time() -> list[Panel]:
+    return [
+        lines(
+            "Training loss over time",
+            Query(f"max by (model, run) ({series('model_loss_window_mean', split='train')})", "{{run}}"),
+            description="The same loss by the clock: what a faster machine gains.",
+            unit=units.NUMBER,
+        ),
+        lines(
+            "Training steps per second",
+            Query(per_second("model_steps_total", "model, run", split="train"), "{{run}}"),
+            description="Speed of each run.",
+            unit=units.STEPS_PER_SECOND,
+            minimum=0,
+        ),
+    ]

@@ -1,0 +1,227 @@
+"""Monitoring health: can what the other dashboards show be believed, and would anybody be told?"""
+
+from __future__ import annotations
+
+from dashboards.vocabulary import annotations, colours, units, variables
+from dashboards.vocabulary.layout import Section, compose
+from dashboards.vocabulary.metrics import JOB, per_second, series
+from dashboards.vocabulary.panels import lines, number, states
+from dashboards.vocabulary.queries import EXPECTED_LINE, Query
+from dashboards.vocabulary.sdk import Panel, model
+from dashboards.vocabulary.thresholds import NONE_ALLOWED
+
+UID = "traingauge-monitoring-health"
+
+_NO_ALERTMANAGER = "Prometheus does not scrape Alertmanager, or it has sent nothing yet."
+
+
+def dashboard() -> model.Dashboard:
+    """The dashboard."""
+    return compose(
+        uid=UID,
+        title="Monitoring health",
+        description="Whether the monitoring itself works: scrapes, rules, notifications, and what it costs "
+        "the runs.",
+        variables=[variables.datasource(), variables.models(), variables.runs(everything=True)],
+        annotations=annotations.of_a_run(),
+        sections=[
+            Section("Is every run scraped?", _scrapes()),
+            Section("Does the monitor keep up inside the runs?", _inside_runs()),
+            Section("Are rules evaluated?", _rules()),
+            Section("Is anybody told?", _notifications()),
+        ],
+        since="now-3h",
+        refresh="30s",
+    )
+
+
+def _scrapes() -> list[Panel]:
+    up = f"max by (model, run) ({series('up', job=JOB)})"
+    return [
+        number(
+            "Runs that do not answer",
+            Query(f"count({up} == 0) or vector(0)", "runs", instant=True),
+            description="Targets of runs whose last scrape failed. A run that ended in order takes its "
+            "target away, and is not counted.",
+            unit=units.COUNT,
+            decimals=0,
+            colouring=NONE_ALLOWED,
+            filled=True,
+            height=6,
+        ),
+        states(
+            "Scrapes of each run",
+            Query(up, "{{run}}"),
+            description="When each run answered.",
+            unit=units.NUMBER,
+            mappings=[
+                model.ValueMap(
+                    {
+                        "1": model.ValueMappingResult(text="up", color=colours.GOOD, index=0),
+                        "0": model.ValueMappingResult(text="down", color=colours.CRITICAL, index=1),
+                    }
+                )
+            ],
+            width=20,
+            height=6,
+        ),
+        lines(
+            "Duration of a scrape",
+            Query(f"max by (model, run) ({series('scrape_duration_seconds', job=JOB)})", "{{run}}"),
+            description="How long Prometheus waits for each run. Near the scrape timeout values are about "
+            "to be lost.",
+            unit=units.SECONDS,
+            minimum=0,
+        ),
+        lines(
+            "Samples of a scrape",
+            Query(f"max by (model, run) ({series('scrape_samples_scraped', job=JOB)})", "{{run}}"),
+            description="How many series each run publishes. It grows with classes and features, and then "
+            "stays.",
+            unit=units.COUNT,
+            decimals=0,
+            minimum=0,
+        ),
+    ]
+
+
+def _inside_runs() -> list[Panel]:
+    return [
+        lines(
+            "Errors inside monitoring",
+            Query(
+                "sum by (model, run, reason) "
+                f"(increase({series('model_monitor_errors_total')}[$__rate_interval]))",
+                "{{reason}}, {{run}}",
+            ),
+            description="Failures of the monitor itself; training went on. The run's log has the first of "
+            "each kind with its traceback.",
+            unit=units.COUNT,
+            minimum=0,
+            bars=True,
+            width=8,
+        ),
+        lines(
+            "Time spent on monitoring",
+            Query(
+                per_second("model_monitor_overhead_seconds_total", "model, run, reason"),
+                "{{reason}}, {{run}}",
+            ),
+            description="Seconds that the monitor took, per second, by what for. Scrapes happen beside "
+            "training, the rest on its thread.",
+            unit=units.SHARE,
+            decimals=2,
+            minimum=0,
+            width=8,
+        ),
+        lines(
+            "Series left out",
+            Query(
+                f"sum by (model, run, reason) ({series('model_monitor_dropped_series_total')})",
+                "{{reason}}, {{run}}",
+            ),
+            description="Classes or features that have no series of their own because there are too many; "
+            "they are counted in *other*, or not shown.",
+            unit=units.COUNT,
+            decimals=0,
+            minimum=0,
+            width=8,
+        ),
+    ]
+
+
+def _rules() -> list[Panel]:
+    return [
+        lines(
+            "Failed rule evaluations",
+            Query(
+                "sum by (rule_group) "
+                f"(increase({series('prometheus_rule_evaluation_failures_total')}[$__rate_interval]))",
+                "{{rule_group}}",
+            ),
+            Query(
+                "sum by (rule_group) "
+                f"(increase({series('prometheus_rule_group_iterations_missed_total')}[$__rate_interval]))",
+                "missed, {{rule_group}}",
+            ),
+            description="Evaluations that failed or came too late. While a group fails its alerts are blind.",
+            unit=units.COUNT,
+            minimum=0,
+            bars=True,
+            width=8,
+        ),
+        lines(
+            "Duration of rule groups",
+            Query(
+                f"max by (rule_group) ({series('prometheus_rule_group_last_duration_seconds')})",
+                "{{rule_group}}",
+            ),
+            Query(
+                f"min({series('prometheus_rule_group_interval_seconds')})",
+                "evaluation interval",
+                style=EXPECTED_LINE,
+            ),
+            description="How long each group takes. It has to stay well below the interval.",
+            unit=units.SECONDS,
+            minimum=0,
+            width=8,
+        ),
+        lines(
+            "Series in Prometheus",
+            Query(f"max by (instance) ({series('prometheus_tsdb_head_series')})", "{{instance}}"),
+            description="Active series in memory. A run that adds thousands has a label without bounds.",
+            unit=units.COUNT,
+            minimum=0,
+            width=8,
+        ),
+    ]
+
+
+def _notifications() -> list[Panel]:
+    latency = per_second("alertmanager_notification_latency_seconds_bucket", "integration, le")
+    return [
+        lines(
+            "Notifications",
+            Query(
+                "sum by (integration) "
+                f"(increase({series('alertmanager_notifications_total')}[$__rate_interval])) > 0",
+                "sent, {{integration}}",
+            ),
+            Query(
+                "sum by (integration) "
+                f"(increase({series('alertmanager_notifications_failed_total')}[$__rate_interval])) > 0",
+                "failed, {{integration}}",
+            ),
+            Query(
+                f"sum(increase({series('prometheus_notifications_dropped_total')}[$__rate_interval])) > 0",
+                "dropped by Prometheus",
+            ),
+            description="What Alertmanager sent and failed to send, and what Prometheus could not hand "
+            "over to it. A failure means that somebody was not told.",
+            unit=units.COUNT,
+            minimum=0,
+            bars=True,
+            width=8,
+            empty="nothing was sent, nor failed, in the time range.",
+        ),
+        lines(
+            "Time to deliver a notification",
+            Query(f"histogram_quantile(0.95, {latency})", "95th percentile, {{integration}}"),
+            description="How long the receiving end takes to accept a notification.",
+            unit=units.SECONDS,
+            minimum=0,
+            width=8,
+            empty=_NO_ALERTMANAGER,
+        ),
+        lines(
+            "Alerts in Alertmanager",
+            Query(f"sum by (state) ({series('alertmanager_alerts')})", "{{state}}"),
+            description="Alerts that Alertmanager holds: active ones are sent, suppressed ones are "
+            "silenced or inhibited.",
+            unit=units.COUNT,
+            decimals=0,
+            minimum=0,
+            width=8,
+            empty=_NO_ALERTMANAGER,
+        ),
+    ]
