@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +94,19 @@ def version(program: Path) -> str:
     return "unknown"
 
 
+def main() -> int:
+    """Find or install the servers, and print which they are; returns the exit code."""
+    try:
+        programs = find_programs()
+    except MissingProgramsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for name in (*_REQUIRED, "grafana"):
+        program: Program | None = getattr(programs, name)
+        print(f"{name:13} {f'{program.version}  {program.path}' if program else GRAFANA_ADVICE}")
+    return 0
+
+
 def _required() -> dict[str, Path | None]:
     return {name: _which(names) for name, names in _REQUIRED.items()}
 
@@ -114,3 +128,7 @@ def _search_path() -> str:
             *sorted(path for path in root.glob("*/") if path.is_dir()),
         ]
     return os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

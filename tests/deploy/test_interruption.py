@@ -20,7 +20,7 @@ pytestmark = pytest.mark.servers
 
 LAUNCHER = """
 import json
-from deploy.native import Stack
+from deploy.native.stack import Stack
 with Stack() as stack:
     print(json.dumps({"pids": list(stack.pids.values()), "directory": str(stack.directory)}), flush=True)
     stack.wait_for(lambda: None, "the end", timeout=300)

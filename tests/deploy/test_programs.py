@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.native.errors import MissingProgramsError
-from deploy.native.programs import APT_INSTALL, SERVERS_VARIABLE, find_programs
+from deploy.native.programs import APT_INSTALL, SERVERS_VARIABLE, find_programs, main
 
 
 def program(folder: Path, name: str, answer: str) -> None:
@@ -92,6 +93,26 @@ def test_servers_that_an_installation_brings_are_used(
     monkeypatch.setattr("deploy.native.programs._SYSTEM_FOLDERS", ())
     monkeypatch.setattr("deploy.native.programs.APT_INSTALL", installer)
     assert find_programs().prometheus.path == tmp_path / "bin/prometheus"
+
+
+@pytest.mark.servers
+def test_as_a_command_it_prints_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main() == 0
+    said = capsys.readouterr().out
+    for name, found in dataclasses.asdict(find_programs()).items():
+        assert re.search(
+            rf"^{name} +{re.escape(found['version']) if found else 'none found'}", said, re.MULTILINE
+        )
+
+
+def test_as_a_command_it_fails_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("deploy.native.programs._SYSTEM_FOLDERS", ())
+    monkeypatch.setattr("deploy.native.programs.APT_INSTALL", shutil.which("false", path="/bin:/usr/bin"))
+    assert main() == 1
+    assert capsys.readouterr().err.startswith("error: not found: prometheus, promtool, alertmanager, amtool")
 
 
 def test_the_installer_is_executable() -> None:

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.native import Stack, WebhookReceiver, config, server
+from deploy.native import config, server
 from deploy.native.errors import ConfigError, NotRunningError, QueryError, ServerDiedError, WaitTimeoutError
+from deploy.native.stack import Stack
+from deploy.native.webhook import WebhookReceiver
 from tests.deploy.conftest import RUN, FakeRun
 
 pytestmark = pytest.mark.servers
