@@ -110,6 +110,30 @@ _METRICS = (
         "NaN and infinite values seen, also those gone before the next scrape.",
         ("split", "signal"),
     ),
+    # Signals: the statistics of loss, scores, gradient norm and step time; `over` is window, decayed or run
+    Metric("model_signal_mean", "gauge", "Mean of a signal's values.", ("signal", "split", "over")),
+    Metric("model_signal_stddev", "gauge", "Sample standard deviation of a signal.", ("signal", "split", "over")),
+    Metric("model_signal_min", "gauge", "Lowest value of a signal.", ("signal", "split", "over")),
+    Metric("model_signal_max", "gauge", "Highest value of a signal.", ("signal", "split", "over")),
+    Metric("model_signal_quantile", "gauge", "Quantile of a signal.", ("signal", "split", "over", "quantile")),
+    Metric(
+        "model_signal_zscore",
+        "gauge",
+        "Distance of a signal's last value from the mean of those before, in their standard deviations.",
+        ("signal", "split"),
+    ),
+    Metric(
+        "model_signal_robust_zscore",
+        "gauge",
+        "Distance of a signal's last value from the median of those before, in units of their scaled median deviation.",
+        ("signal", "split"),
+    ),
+    Metric(
+        "model_signal_control_limit",
+        "gauge",
+        "Three standard deviations below and above the mean of the values before the last.",
+        ("signal", "split", "limit"),
+    ),
     # Scores: the rolling window (train) or the last whole pass (validation, test)
     Metric("model_accuracy", "gauge", "Share of samples predicted right.", ("split",)),
     Metric("model_precision", "gauge", "Precision, averaged as the run is configured (binary or macro).", ("split",)),

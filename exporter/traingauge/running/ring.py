@@ -1,4 +1,4 @@
-"""Statistics over a stream that is too long to keep."""
+"""The last values of a stream that is too long to keep."""
 
 from __future__ import annotations
 
