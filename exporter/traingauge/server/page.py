@@ -1,0 +1,33 @@
+"""The landing page: what a person sees who opens the endpoint in a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_STYLE = "body{font:16px sans-serif;margin:2em}th{text-align:left;padding-right:1em}"
+
+
+def landing_page(facts: Mapping[str, str], links: Mapping[str, str]) -> str:
+    """HTML with a table of facts, by heading, and a list of links, by title; whatever is in them is shown as text.
+
+    >>> "<td>a &lt;b&gt;</td>" in landing_page({"Model": "a <b>"}, {})
+    True
+    """
+    rows = "".join(
+        f"<tr><th>{_escaped(name)}</th><td>{_escaped(fact)}</td></tr>" for name, fact in facts.items()
+    )
+    own = {"Metrics": "/metrics", "Health": "/healthz"}
+    items = "".join(
+        f'<li><a href="{_escaped(to)}">{_escaped(title)}</a></li>' for title, to in {**own, **links}.items()
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>traingauge</title>'
+        f"<style>{_STYLE}</style></head><body><h1>traingauge</h1><table>{rows}</table><ul>{items}</ul></body></html>\n"
+    )
+
+
+def _escaped(text: str) -> str:
+    """As ``html.escape``, whose module loads the table of all entities, which costs more than the rest of the server."""
+    for raw, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;")):
+        text = text.replace(raw, entity)
+    return text
