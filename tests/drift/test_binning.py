@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from traingauge.drift.binning import column_edges, count_bins, pad_edges
+from traingauge.drift.binning import BLOCK, Binner, column_edges, count_bins, pad_edges
 
 VALUES = st.floats(width=64, allow_nan=False, allow_infinity=False)
 
@@ -113,3 +113,54 @@ def test_many_edges_are_counted_exactly():
     values = np.arange(1000.0)
     edges = edges_of(values, 1000)
     np.testing.assert_array_equal(count_bins(values[:, None], edges[None])[0, 1:-2], 1)
+
+
+# The table look-up
+
+
+@given(
+    hnp.arrays(np.float64, st.tuples(st.integers(0, 30), st.integers(1, 4)), elements=st.floats(width=64)),
+    st.data(),
+)
+def test_looking_up_equals_comparing(values, data):
+    """On any edges, and on values at, just below and just above each of them."""
+    sorted_edges = hnp.arrays(np.float64, st.integers(0, 8), elements=VALUES, unique=True)
+    edges = pad_edges([np.sort(data.draw(sorted_edges)) for _ in values.T])
+    with np.errstate(over="ignore"):
+        near = [edges.T, np.nextafter(edges.T, -np.inf), np.nextafter(edges.T, np.inf)]
+    values = np.concatenate([values, *near])
+    np.testing.assert_array_equal(Binner(edges).count(values), count_bins(values, edges))
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int64, np.float16, np.float32])
+@pytest.mark.parametrize(
+    "name", ["normal", "lognormal", "cauchy", "zero_inflated", "binary", "constant", "poisson"]
+)
+def test_looking_up_equals_comparing_on_data_of_every_kind(name, dtype):
+    rng = np.random.default_rng(0)
+    make = {
+        "normal": lambda size: rng.normal(size=size) * 20,
+        "lognormal": lambda size: rng.lognormal(size=size),
+        "cauchy": rng.standard_cauchy,
+        "zero_inflated": lambda size: np.where(rng.random(size) < 0.7, 0, rng.normal(size=size)),
+        "binary": lambda size: rng.integers(0, 2, size),
+        "constant": lambda size: np.full(size, 3),
+        "poisson": lambda size: rng.poisson(4, size),
+    }[name]
+    edges = edges_of(make(5000))[None]
+    values = np.clip(make((20_000, 1)), -1e4, 1e4).astype(dtype)
+    np.testing.assert_array_equal(Binner(edges).count(values), count_bins(values, edges))
+
+
+def test_more_values_than_a_block_are_all_counted():
+    edges = np.array([[0.0, 1.0]] * 7)
+    values = np.random.default_rng(0).normal(size=(BLOCK // 3, 7))
+    np.testing.assert_array_equal(Binner(edges).count(values), count_bins(values, edges))
+
+
+def test_edges_too_close_for_a_table_are_counted_all_the_same():
+    edges = np.array([[0.0, 1e-12, 1e-11, 1.0, 2.0], [0.0, 1.0, 2.0, 3.0, 4.0]])
+    values = np.array([[5e-12, 0.5], [0.5, 3.5], [np.nan, np.inf]])
+    binner = Binner(edges)
+    np.testing.assert_array_equal(binner._slow, [0])
+    np.testing.assert_array_equal(binner.count(values), count_bins(values, edges))

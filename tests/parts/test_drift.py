@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from traingauge.drift.binning import Binned
+from traingauge.drift.statistics import STATISTICS
+from traingauge.drift.window import WINDOWS
 from traingauge.errors import (
     InvalidArgumentError,
     InvalidTypeError,
@@ -78,7 +80,9 @@ def test_clean_windows_stay_below_the_threshold(window):
     frame = pd.DataFrame(sources(5000)).astype(float)
     reference = Reference.from_data(frame)
     for _ in range(50):
-        metrics = read(fed(pd.DataFrame(sources(window)).astype(float), reference, window=window))
+        metrics = read(
+            fed(pd.DataFrame(sources(window)).astype(float), reference, window=window, statistics=())
+        )
         assert max(metrics["model_feature_drift"].values()) < 0.2
         assert not any(math.isnan(score) for score in metrics["model_feature_drift"].values())
         assert metrics["model_features_drifted"][()] == 0
@@ -277,7 +281,7 @@ def wide(monkeypatch, cap=3, features=10):
 
 
 def shown(drift):
-    return {feature for feature, _ in read(drift)["model_feature_drift"]}
+    return {feature for (feature,) in read(drift)["model_feature_missing_ratio"]}
 
 
 def shifted(drift, **shifts):
@@ -313,3 +317,70 @@ def test_keys_stay_the_same_object_while_the_features_do(monkeypatch):
     shifted(drift, f4=1.1, f7=2.0, f9=3.0)
     second = {family.metric.name: family.keys for family in drift.families()}
     assert all(first[name] is second[name] for name in first)
+
+
+# Statistics, labels and predictions
+
+
+def test_every_statistic_is_published_and_its_pvalue_where_it_is_a_test():
+    metrics = read(fed(NORMAL[:1000], statistics=tuple(STATISTICS)))
+    assert {statistic for _, statistic in metrics["model_feature_drift"]} == set(STATISTICS)
+    assert {statistic for _, statistic in metrics["model_feature_drift_pvalue"]} == {"ks", "chi2"}
+
+
+def test_the_psi_is_published_whatever_is_chosen():
+    assert {statistic for _, statistic in read(fed(NORMAL, statistics=["ks"]))["model_feature_drift"]} == {
+        "psi",
+        "ks",
+    }
+
+
+def test_categories_have_no_statistic_that_needs_an_order():
+    frame = pd.DataFrame({"colour": list("abcd") * 500, "size": NORMAL[:2000, 0]})
+    metrics = read(fed(frame, Reference.from_data(frame)))
+    assert ("colour", "chi2") in metrics["model_feature_drift"]
+    assert ("colour", "ks") not in metrics["model_feature_drift"]
+    assert ("size", "ks") in metrics["model_feature_drift"]
+
+
+def test_a_category_that_doubles_and_one_that_is_new_are_drift():
+    frame = pd.DataFrame({"colour": list("abcd") * 500})
+    reference = Reference.from_data(frame)
+    doubled = read(fed(pd.DataFrame({"colour": list("aabc") * 250}), reference))
+    assert doubled["model_features_drifted"][()] == 1
+    new = read(fed(pd.DataFrame({"colour": list("abcz") * 250}), reference))
+    assert new["model_features_drifted"][()] == 1
+    assert new["model_feature_out_of_range_ratio"] == {("colour",): 0.25}
+
+
+def test_drift_of_labels_and_predictions_is_published():
+    labels = np.arange(5000) % 4
+    scores = np.eye(4)[labels]
+    reference = Reference.from_data(NORMAL, y_true=labels, y_pred=scores)
+    drift = Drift(reference)
+    drift.add([drift.encode(NORMAL[:1000], labels[:1000], np.eye(4)[labels[:1000] // 2])])
+    metrics = read(drift)
+    assert metrics["model_label_drift"]["psi",] < 0.05
+    assert metrics["model_prediction_drift"]["psi",] > 0.2
+
+
+def test_labels_are_left_alone_if_the_reference_has_none():
+    drift = Drift(REFERENCE)
+    drift.add([drift.encode(NORMAL, np.zeros(5000), np.zeros(5000))])
+    assert "model_label_drift" not in read(drift)
+
+
+@pytest.mark.parametrize("kind", WINDOWS)
+def test_every_kind_of_window_sees_drift_come_and_go(kind):
+    drift = Drift(REFERENCE, window=500, kind=kind)
+    for shift in (0.0, 2.0, 0.0):
+        for at in range(0, 5000, 100):
+            drift.add([drift.encode(NORMAL[at : at + 100] + shift)])
+        assert read(drift)["model_features_drifted"][()] == (3 if shift else 0)
+
+
+def test_an_unknown_statistic_or_kind_of_window_is_refused():
+    with pytest.raises(UnknownNameError, match="unknown drift statistic 'kl'"):
+        Drift(REFERENCE, statistics=["kl"])
+    with pytest.raises(UnknownNameError, match="unknown kind of window 'hopping'"):
+        Drift(REFERENCE, kind="hopping")

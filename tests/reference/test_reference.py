@@ -11,6 +11,8 @@ from sklearn.datasets import load_breast_cancer
 
 from traingauge import Reference
 from traingauge.errors import InvalidArgumentError, ShapeError
+from traingauge.reference import reference as module
+from traingauge.reference import summary
 
 
 def test_a_dataframe_gives_names_and_values():
@@ -45,8 +47,89 @@ def test_each_class_has_a_bin_of_its_own():
 
 @pytest.mark.parametrize("features", [np.zeros((0, 3)), np.zeros((3, 0)), pd.DataFrame()])
 def test_it_needs_rows_and_features(features):
-    with pytest.raises(InvalidArgumentError, match="needs rows and features"):
+    with pytest.raises(InvalidArgumentError, match="at least one row and one feature"):
         Reference.from_data(features)
+
+
+def mixed(rows=900):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"size": rng.normal(size=rows), "colour": rng.choice(list("abc"), rows)})
+    frame.loc[::7, "size"] = np.nan
+    frame.loc[::50, "colour"] = None
+    return frame
+
+
+def assert_same(one, two):
+    assert one.names == two.names
+    assert one.samples == two.samples
+    for part in ("features", "labels"):
+        first, second = getattr(one, part), getattr(two, part)
+        assert first.summary.schema == second.summary.schema
+        for name in ("edges", "discrete", "counts", "rows", "priorities", "low", "high", "missing"):
+            arrays = [
+                getattr(each if hasattr(each, name) else each.summary, name) for each in (first, second)
+            ]
+            np.testing.assert_array_equal(*arrays)
+
+
+@pytest.mark.parametrize("limit", [200, 20_000])
+def test_references_of_parts_add_up_to_that_of_the_whole(monkeypatch, limit):
+    """Also when a part does not know all categories, and when only some of the rows are kept."""
+    monkeypatch.setattr(summary, "MAX_ROWS", limit)
+    monkeypatch.setattr(summary, "MIN_ROWS", 1)
+    frame = mixed().sort_values("colour")
+    labels = np.arange(900) % 5
+    whole = Reference.from_data(frame, y_true=labels)
+    parts = [
+        Reference.from_data(frame[at : at + 300], y_true=labels[at : at + 300], first_row=at)
+        for at in (0, 300, 600)
+    ]
+    assert_same(parts[2] + parts[0] + parts[1], whole)
+
+
+@pytest.mark.parametrize("waiting", [100, 8192])
+def test_batches_give_the_reference_of_the_whole(monkeypatch, waiting):
+    monkeypatch.setattr(module, "MERGE_ROWS", waiting)
+    frame = mixed()
+    labels = np.arange(900) % 5
+    batches = ((frame[at : at + 64], labels[at : at + 64]) for at in range(0, 900, 64))
+    assert_same(Reference.from_batches(batches), Reference.from_data(frame, y_true=labels))
+
+
+def test_memory_stays_bounded_however_long_the_stream(monkeypatch):
+    monkeypatch.setattr(summary, "MAX_ROWS", 1000)
+    reference = Reference.from_batches(np.full((500, 2), float(at)) for at in range(100))
+    assert reference.samples == 50_000
+    assert reference.features.summary.rows.shape == (1000, 2)
+
+
+def test_a_function_makes_features_of_what_is_no_table():
+    images = np.random.default_rng(0).random((64, 8, 8))
+    reference = Reference.from_batches(
+        [images[:32], images[32:]], features=lambda batch: batch.mean(axis=(1, 2))
+    )
+    assert reference.samples == 64
+    assert reference.names == ("f0",)
+
+
+@pytest.mark.keras
+def test_a_tensorflow_data_set_is_a_stream_of_batches():
+    import tensorflow as tf
+
+    values = np.random.default_rng(0).normal(size=(500, 3)).astype(np.float32)
+    labels = np.arange(500) % 2
+    dataset = tf.data.Dataset.from_tensor_slices((values, labels)).batch(64)
+    assert_same(Reference.from_batches(dataset), Reference.from_data(values, y_true=labels))
+
+
+def test_references_of_other_features_do_not_add_up():
+    with pytest.raises(InvalidArgumentError, match="do not add up: 'f0' and 'f0', 'f1'"):
+        Reference.from_data(np.zeros((3, 1))) + Reference.from_data(np.zeros((3, 2)))
+
+
+def test_numbers_can_be_declared_categories():
+    reference = Reference.from_data([[3, 0.5], [7, 0.25]], categorical=["f0"])
+    assert reference.features.summary.schema.categories == (("3", "7"), None)
 
 
 def test_labels_have_to_be_as_many_as_rows():

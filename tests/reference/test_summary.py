@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from traingauge.reference import summary as module
-from traingauge.reference.summary import summarise
+from traingauge.reference.schema import Schema
+from traingauge.reference.summary import merged
 
 
 def table(rows=1000, seed=0):
@@ -16,10 +17,18 @@ def table(rows=1000, seed=0):
     return values
 
 
+def summarise(values, first_row=0):
+    return module.summarise(
+        Schema(tuple("abc"[: values.shape[1]]), (None,) * values.shape[1]), values, first_row
+    )
+
+
 def assert_same(one, two):
     assert one.samples == two.samples
     for name in ("missing", "low", "high", "rows", "priorities"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    for name in ("mean", "deviation"):
+        np.testing.assert_allclose(getattr(one, name), getattr(two, name), rtol=1e-12)
 
 
 @pytest.mark.parametrize("limit", [50, 20_000])
@@ -35,6 +44,7 @@ def test_merged_parts_are_the_whole_in_any_order(monkeypatch, limit):
         backwards = part + backwards
     assert_same(forwards, summarise(values))
     assert_same(backwards, summarise(values))
+    assert_same(merged(parts), summarise(values))
 
 
 def test_the_kept_rows_are_a_uniform_sample(monkeypatch):
@@ -50,3 +60,20 @@ def test_what_is_not_finite_is_missing_and_no_extreme():
     np.testing.assert_array_equal(summary.missing, [2, 0])
     np.testing.assert_array_equal(summary.low, [np.nan, 1.0])
     np.testing.assert_array_equal(summary.high, [np.nan, 2.0])
+
+
+def test_moments_are_those_of_the_finite_values():
+    values = table()
+    summary = summarise(values)
+    finite = np.where(np.isfinite(values), values, np.nan)
+    np.testing.assert_allclose(summary.mean, np.nanmean(finite, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(summary.deviation, np.nanstd(finite, axis=0, ddof=1), rtol=1e-12)
+
+
+def test_a_part_without_a_finite_value_changes_no_moment():
+    values = table()
+    empty = np.full((5, 3), np.nan)
+    assert_moments = (summarise(values) + summarise(empty), summarise(empty) + summarise(values))
+    for both in assert_moments:
+        np.testing.assert_allclose(both.mean, summarise(values).mean)
+        np.testing.assert_allclose(both.deviation, summarise(values).deviation)

@@ -7,52 +7,63 @@ import pandas as pd
 import pytest
 
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, ShapeError
-from traingauge.reference.tables import as_column, as_table, table_names
+from traingauge.reference.tables import as_column, as_columns, table_names
 
 
 def test_images_are_flattened():
-    assert as_table(np.zeros((5, 4, 4, 3)), None).shape == (5, 48)
+    assert as_columns(np.zeros((5, 4, 4, 3)), None).shape == (5, 48)
 
 
 def test_an_empty_batch_keeps_its_features():
-    assert as_table(np.zeros((0, 4, 4)), None).shape == (0, 16)
+    assert as_columns(np.zeros((0, 4, 4)), None).shape == (0, 16)
 
 
 def test_one_number_a_sample_is_one_feature():
-    assert as_table([1.0, 2.0], None).shape == (2, 1)
+    assert as_columns([1.0, 2.0], None).shape == (2, 1)
 
 
 def test_columns_are_put_in_the_order_of_the_names():
     frame = pd.DataFrame({"b": [1.0], "a": [2.0]})
-    np.testing.assert_array_equal(as_table(frame, ["a", "b"]), [[2.0, 1.0]])
+    np.testing.assert_array_equal(as_columns(frame, ["a", "b"]), [[2.0, 1.0]])
 
 
-def test_none_and_na_become_missing():
-    frame = pd.DataFrame({"a": pd.array([1, None], dtype="Int64"), "b": [True, None], "c": [1.5, np.nan]})
-    np.testing.assert_array_equal(as_table(frame, None), [[1.0, 1.0, 1.5], [np.nan, np.nan, np.nan]])
+def test_columns_of_one_kind_come_as_they_are_and_of_several_one_by_one():
+    assert as_columns(pd.DataFrame({"a": [1], "b": [2.5]}), None).dtype == np.float64
+    mixed = as_columns(pd.DataFrame({"a": [1], "b": ["x"]}), None)
+    assert [column.tolist() for column in mixed] == [[1], ["x"]]
+
+
+def test_pandas_categories_come_as_text():
+    frame = pd.DataFrame({"a": pd.Categorical([1, 2, None])})
+    assert [column.tolist() for column in as_columns(frame, None)] == [["1", "2", None]]
+    assert [column.tolist() for column in as_columns(frame[:2], None)] == [["1", "2"]]
+
+
+def test_dates_are_refused():
+    with pytest.raises(InvalidTypeError, match="feature 'when' has dtype datetime64"):
+        as_columns(pd.DataFrame({"when": pd.to_datetime(["2020-01-01"])}), None)
 
 
 def test_missing_and_extra_columns_are_named():
     with pytest.raises(ReferenceMismatchError, match=r"without 'a' and with the unknown 'c': .* 'a', 'b'"):
-        as_table(pd.DataFrame({"b": [1.0], "c": [2.0]}), ["a", "b"])
+        as_columns(pd.DataFrame({"b": [1.0], "c": [2.0]}), ["a", "b"])
 
 
 def test_another_number_of_features_names_both():
     with pytest.raises(
         ReferenceMismatchError, match=r"shape \(2, 3\), 3 a sample: the reference has 2 \('a', 'b'\)"
     ):
-        as_table(np.zeros((2, 3)), ["a", "b"])
+        as_columns(np.zeros((2, 3)), ["a", "b"])
 
 
 def test_a_single_number_is_refused():
     with pytest.raises(ShapeError, match="single number"):
-        as_table(1.0, None)
+        as_columns(1.0, None)
 
 
-@pytest.mark.parametrize("values", [["x", "y"], [[object()]], pd.DataFrame({"a": ["x"]})])
-def test_what_is_no_number_is_refused(values):
+def test_objects_are_refused():
     with pytest.raises(InvalidTypeError):
-        as_table(values, None)
+        as_columns([[object()]], None)
 
 
 def test_names_are_those_given_then_the_columns_then_numbered():

@@ -14,32 +14,39 @@ distance, so that values rounded to float32 fall where their float64 originals d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.classification.arrays import Array
+#: Cells of one feature's look-up table at most.
+CELLS = 4096
+
+#: Values that are counted at a time, so that what is in between stays in the processor's cache.
+BLOCK = 1 << 16
 
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True, slots=True)
 class Binned:
-    """A batch of features, reduced to how many values of each fall in each bin.
+    """A batch, reduced to how many values of each feature fall in each bin.
 
     Attributes:
-        counts: Shape (F, E + 2), of the smallest unsigned dtype that holds them; the last column is
-            "missing".
+        counts: Shape (F, E + 2), of the smallest unsigned dtype that holds them; the last column is "missing".
         samples: Rows of the batch.
+        others: The same of what goes with the features, by its name: labels, predictions.
     """
 
-    counts: Array
+    counts: NDArray[Any]
     samples: int
+    others: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def nonfinite(self) -> int:
-        """Values that were NaN or infinite."""
+        """Values of features that were NaN or infinite."""
         return int(self.counts[:, -1].sum(dtype=np.int64))
 
 
@@ -80,7 +87,7 @@ def pad_edges(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     return padded
 
 
-def count_bins(values: Array, edges: NDArray[np.float64]) -> NDArray[np.intp]:
+def count_bins(values: NDArray[Any], edges: NDArray[np.float64]) -> NDArray[np.intp]:
     """How many values of each feature fall in each bin.
 
     Args:
@@ -101,6 +108,115 @@ def count_bins(values: Array, edges: NDArray[np.float64]) -> NDArray[np.intp]:
         where[~np.isfinite(values)] = width + 1
     flat = where + np.arange(features) * (width + 2)
     return np.bincount(flat.ravel(), minlength=features * (width + 2)).reshape(features, width + 2)
+
+
+class Binner:
+    """Counts batches into the bins of given edges, exactly as :func:`count_bins`, by a table look-up.
+
+    The range of each feature's inner edges is cut into cells of equal width, so narrow that no two edges
+    share one. The cell of a value is one multiplication away; it says how many edges lie in the cells before,
+    and one comparison with the edge in the cell itself settles the rest. Rounding does no harm: finding the
+    cell is monotone, and edges are put into cells by the same arithmetic. A feature whose edges lie too close
+    for :data:`CELLS` is counted by comparison.
+
+    Args:
+        edges: Shape (F, E), ascending, padded with +inf.
+
+    >>> Binner(np.array([[0.0, 0.5]])).count(np.array([[0.0], [1.0], [np.nan]]))
+    array([[1, 0, 1, 1]])
+    """
+
+    def __init__(self, edges: NDArray[np.float64]) -> None:
+        self._edges = edges
+        tables: dict[int, _Cells] = {}
+        first_cell = 0
+        for feature, row in enumerate(edges):
+            table = _cells(row[row < np.inf], feature * (edges.shape[1] + 2), first_cell)
+            if table is not None:
+                tables[feature] = table
+                first_cell += len(table.below)
+        self._fast = np.array([*tables], dtype=np.intp)
+        self._slow = np.setdiff1d(np.arange(len(edges)), self._fast)
+        sizes = np.array([len(table.below) for table in tables.values()], dtype=np.float64)
+        self._first = np.cumsum(sizes) - sizes
+        self._last = self._first + sizes - 1
+        self._scale = np.array([table.scale for table in tables.values()])
+        self._shift = np.array([table.shift for table in tables.values()])
+        self._below = np.concatenate([np.empty(0, np.intp), *(table.below for table in tables.values())])
+        self._edge = np.concatenate([np.empty(0), *(table.edge for table in tables.values())])
+
+    def count(self, values: NDArray[Any]) -> NDArray[np.intp]:
+        """How many values of each feature fall in each bin.
+
+        Args:
+            values: Shape (n, F), any real dtype.
+
+        Returns:
+            Shape (F, E + 2); the last column counts what is missing.
+        """
+        features, width = self._edges.shape
+        counts = np.zeros((features, width + 2), dtype=np.intp)
+        rows = max(1, BLOCK // max(1, features))
+        for at in range(0, len(values), rows):
+            block = values[at : at + rows]
+            if not len(self._slow):
+                self._add(block, counts)
+            else:
+                self._add(block[:, self._fast], counts)
+                counts[self._slow] += count_bins(block[:, self._slow], self._edges[self._slow])
+        return counts
+
+    def _add(self, values: NDArray[Any], counts: NDArray[np.intp]) -> None:
+        finite = np.isfinite(values)
+        whole = bool(finite.all())
+        if not whole:
+            values = np.where(finite, values, 0.0)
+        with np.errstate(over="ignore"):
+            place = values * self._scale
+            place += self._shift
+        np.clip(place, self._first, self._last, out=place)
+        cell = place.astype(np.intp)
+        above = values > self._edge.take(cell)
+        where = self._below.take(cell)
+        where += above
+        if not whole:
+            missing = self._fast * counts.shape[1] + counts.shape[1] - 1
+            where = np.where(finite, where, missing)
+        counts += np.bincount(where.ravel(), minlength=counts.size).reshape(counts.shape)
+
+
+class _Cells(NamedTuple):
+    """One feature's cells: ``cell(x) = trunc(clip(x * scale + shift, first, first + cells - 1))``.
+
+    Attributes:
+        scale: Cells a unit.
+        shift: So that the first inner edge lies in the middle of the second cell.
+        below: Shape (cells,), edges in the cells before, plus the feature's first bin in the flat counts.
+        edge: Shape (cells,), the edge in the cell, +inf without one.
+    """
+
+    scale: float
+    shift: float
+    below: NDArray[np.intp]
+    edge: NDArray[np.float64]
+
+
+def _cells(edges: NDArray[np.float64], first_bin: int, first_cell: int) -> _Cells | None:
+    """Cells for one feature's edges, ``None`` where they would be too many."""
+    inner = edges[1:-1] if len(edges) > 2 else edges
+    with np.errstate(all="ignore"):  # edges too close or too far apart for the arithmetic have no cells
+        gap = 0.9 * np.diff(edges).min(initial=1.0 if len(edges) < 2 else np.inf)
+        scale, cells = 1 / gap, (inner[-1] - inner[0]) / gap + 4 if len(inner) else 1.0
+        shift = first_cell + 1.5 - (inner[0] * scale if len(inner) else 0.0)
+        places = edges * scale + shift
+    if not cells <= CELLS or not np.isfinite(scale) or not np.isfinite(shift):
+        return None
+    places = np.clip(places, first_cell, first_cell + int(cells) - 1).astype(np.intp) - first_cell
+    if (np.diff(places) < 1).any():
+        return None
+    edge = np.full(int(cells), np.inf)
+    edge[places] = edges
+    return _Cells(scale, shift, first_bin + np.searchsorted(places, np.arange(int(cells))), edge)
 
 
 def _equal_shares(counts: NDArray[np.intp], bins: int) -> NDArray[np.intp]:

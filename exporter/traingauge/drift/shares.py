@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-
-from traingauge.classification.arrays import Array
 
 #: Weight, in samples a bin, of what is believed of a bin before any sample is seen (Jeffreys' prior).
 PRIOR = 0.5
 
 
-def reference_shares(counts: Array, used: NDArray[np.bool_]) -> NDArray[np.float64]:
+def reference_shares(counts: NDArray[Any], used: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Shares of the reference in its bins, none of those in use at 0.
 
     ``(c + ½) / (m + ½ B)``, the mean of the posterior under Jeffreys' prior, where B bins are in use.
@@ -28,7 +28,7 @@ def reference_shares(counts: Array, used: NDArray[np.bool_]) -> NDArray[np.float
 
 
 def window_shares(
-    counts: Array, reference: NDArray[np.float64], used: NDArray[np.bool_]
+    counts: NDArray[Any], reference: NDArray[np.float64], used: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Shares of a window, drawn a little towards the reference: by as much as ½ a sample for every bin.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.catalog import CATALOG
-from traingauge.drift.binning import Binned, count_bins
-from traingauge.drift.psi import chance_psi, psi
-from traingauge.drift.shares import reference_shares, window_shares
-from traingauge.drift.window import SlidingWindow
+from traingauge.drift.binning import Binned
+from traingauge.drift.statistics import STATISTICS
+from traingauge.drift.window import WINDOWS
 from traingauge.errors import InvalidArgumentError, ShapeError, UnknownNameError
 from traingauge.families import Family, Key, keys, single
+from traingauge.parts.compared import THRESHOLD, Compared
 from traingauge.reference import Reference
-from traingauge.reference.tables import as_table
+from traingauge.reference.tables import as_column
 
 #: Features with series of their own at most; those that drifted most are shown.
 FEATURE_CAP = 200
@@ -26,26 +25,27 @@ FEATURE_CAP = 200
 #: How much more than a shown feature one must have drifted to take its place.
 HYSTERESIS = 1.25
 
-#: PSI above which a feature has drifted, unless a threshold is set.
-THRESHOLD = 0.2
+#: What is published unless other statistics are chosen.
+PUBLISHED = ("psi", "ks", "js", "wasserstein", "chi2")
 
-#: A score is published once its standard deviation by chance is at most this part of the usual threshold.
-CERTAINTY = 1 / 6
+_TARGETS = {"labels": "model_label_drift", "predictions": "model_prediction_drift"}
 
 _log = logging.getLogger("traingauge")
 
 
 class Drift:
-    """Drift of every feature over a window of the last samples.
+    """Drift of every feature, and of labels and predictions, over a window of the last samples.
 
     Args:
         reference: What the window is compared with.
         window: Samples in the window, at least 1.
         thresholds: PSI above which a feature counts as drifted: for all, or by feature (the others keep 0.2).
+        statistics: Names of :data:`traingauge.drift.statistics.STATISTICS` to publish; ``psi`` always is.
+        kind: How samples leave the window, one of :data:`traingauge.drift.window.WINDOWS`.
 
-    Attributes:
-        needed: Shape (F,), samples that the window must hold before the score of a feature is published: from
-            so many on, chance alone hardly reaches 0.2. Infinite if the reference itself is too small.
+    Raises:
+        InvalidArgumentError: No samples in the window.
+        UnknownNameError: A statistic, a kind or a feature that does not exist.
 
     >>> drift = Drift(Reference.from_data(np.arange(4000.0).reshape(-1, 1)), window=500)
     >>> drift.add([drift.encode(np.arange(2000.0, 2500.0).reshape(-1, 1))])
@@ -59,45 +59,70 @@ class Drift:
         *,
         window: int = 1000,
         thresholds: float | Mapping[str, float] | None = None,
+        statistics: Sequence[str] = PUBLISHED,
+        kind: str = "sliding",
     ) -> None:
         if window < 1:
             raise InvalidArgumentError(f"drift window is {window}: expected at least 1 sample")
+        if kind not in WINDOWS:
+            raise UnknownNameError("kind of window", kind, WINDOWS)
+        self._statistics = _known(statistics)
         self._reference = reference
-        self._profile = reference.features
-        self._shares = reference_shares(self._profile.counts, self._profile.used)
-        self._window = SlidingWindow(self._profile.counts.shape, window)
+        self._features = Compared(reference.features, window, kind)
+        self._targets = {
+            what: Compared(profile, window, kind)
+            for what in _TARGETS
+            if (profile := getattr(reference, what)) is not None
+        }
         self._thresholds = _by_feature(thresholds, reference.names)
-        self._constants = (float(len(reference.names)), float(reference.samples), reference.created)
-        self.needed = _needed(self._profile.counts, len(self._profile.summary.rows))
-        self._warn_if_too_small(window)
         self._shown = np.arange(min(FEATURE_CAP, len(reference.names)))
         self._name_keys()
+        self._warn_if_too_small(window)
+
+    @property
+    def edges(self) -> NDArray[np.float64]:
+        """Edges of the reference's bins, shape (F, E), for those who count bins elsewhere."""
+        return self._reference.edges
 
     @property
     def dropped(self) -> int:
         """Features without series of their own, because there are more than :data:`FEATURE_CAP`."""
         return len(self._reference.names) - len(self._shown)
 
-    def encode(self, features: Any) -> Binned:
+    @property
+    def needed(self) -> NDArray[np.float64]:
+        """Samples that the window must hold before a feature is scored, shape (F,); see ``Compared``."""
+        return self._features.needed
+
+    def encode(self, features: Any, y_true: Any = None, y_pred: Any = None) -> Binned:
         """Reduce a batch to bin counts of its own; pure, for any thread.
 
         Args:
             features: Shape (n, F) or (n, ...), which is flattened; a DataFrame, list or tensor. n may be 0.
+            y_true: Labels, as in :meth:`Reference.from_data`; left alone if the reference has none.
+            y_pred: Predictions, likewise.
 
         Raises:
             ReferenceMismatchError: Not the reference's features.
             ShapeError: A single number.
-            InvalidTypeError: Not numbers.
+            InvalidTypeError: Neither numbers nor text.
         """
-        table = as_table(features, self._reference.names)
-        counts = count_bins(table, self._profile.edges)
-        return Binned(counts.astype(np.min_scalar_type(len(table))), len(table))
+        profile = self._reference.features
+        table = profile.summary.schema.encode(features)
+        size = np.min_scalar_type(len(table))
+        others = {}
+        for what, values in (("labels", y_true), ("predictions", y_pred)):
+            if values is not None and what in self._targets:
+                target = self._targets[what].profile
+                column = target.summary.schema.encode(as_column(values, target.names[0]))
+                others[what] = target.binner.count(column).astype(np.min_scalar_type(len(column)))
+        return Binned(profile.binner.count(table).astype(size), len(table), others)
 
     def from_counts(self, counts: Any, samples: int, missing: Any) -> Binned:
         """A batch whose bins were counted elsewhere.
 
         Args:
-            counts: Shape (F, E + 1), finite values in the bins of ``reference.edges``.
+            counts: Shape (F, E + 1), finite values in the bins of ``edges``.
             samples: Rows of the batch.
             missing: Shape (F,), values that were NaN or infinite.
 
@@ -105,7 +130,7 @@ class Drift:
             ShapeError: Other shapes, or counts that do not add up to ``samples`` for every feature.
         """
         counts, missing = np.asarray(counts), np.asarray(missing)
-        features, width = self._profile.edges.shape
+        features, width = self.edges.shape
         if counts.shape != (features, width + 1) or missing.shape != (features,):
             raise ShapeError(
                 f"bin counts have shapes {counts.shape} and {missing.shape}: "
@@ -119,60 +144,69 @@ class Drift:
     def add(self, binned: Sequence[Binned]) -> None:
         """Add batches in their order; by one thread at a time."""
         for one in binned:
-            self._window.add(one)
+            self._features.window.add(one.counts, one.samples)
+            for what, counts in one.others.items():
+                self._targets[what].window.add(counts, int(counts.sum(dtype=np.int64)))
 
     def families(self) -> Iterator[Family]:
         """What the window reads; scores only of features for which it holds enough samples."""
-        monitored, reference_samples, created = self._constants
-        yield single("model_features_monitored", monitored)
-        yield single("model_drift_window_samples", float(self._window.samples))
+        yield single("model_features_monitored", float(len(self._reference.names)))
+        yield single("model_drift_window_samples", float(self._features.window.samples))
         yield single("model_drift_samples_needed", float(self.needed.max()))
-        yield single("model_drift_reference_samples", reference_samples)
-        yield single("model_drift_reference_timestamp_seconds", created)
-        if not self._window.samples:
-            return
-        scores = self._scores()
-        if np.isfinite(scores).any():
-            yield single("model_features_drifted", float(np.count_nonzero(scores > self._thresholds)))
-        self._choose(scores)
-        yield Family(CATALOG["model_feature_drift"], self._drift_keys, scores[self._shown].tolist())
+        yield single("model_drift_reference_samples", float(self._reference.samples))
+        yield single("model_drift_reference_timestamp_seconds", self._reference.created)
+        if self._features.window.samples:
+            yield from self._feature_families()
+        for what, target in self._targets.items():
+            if target.window.samples:
+                distances, _ = target.scores(self._statistics)
+                values = [float(distances[name][0]) for name in self._statistics]
+                yield Family(CATALOG[_TARGETS[what]], self._statistic_keys, values)
+
+    def _feature_families(self) -> Iterator[Family]:
+        distances, pvalues = self._features.scores(self._statistics)
+        psi = distances["psi"]
+        if np.isfinite(psi).any():
+            yield single("model_features_drifted", float(np.count_nonzero(psi > self._thresholds)))
+        self._choose(psi)
+        yield Family(CATALOG["model_feature_drift"], self._drift_keys, self._shown_of(distances))
+        yield Family(CATALOG["model_feature_drift_pvalue"], self._pvalue_keys, self._shown_of(pvalues))
         for name, ratios in (
-            ("model_feature_missing_ratio", self._missing()),
-            ("model_feature_out_of_range_ratio", self._out_of_range()),
+            ("model_feature_missing_ratio", self._features.missing()),
+            ("model_feature_out_of_range_ratio", self._features.out_of_range()),
         ):
             yield Family(CATALOG[name], self._feature_keys, ratios[self._shown].tolist())
 
-    def _scores(self) -> NDArray[np.float64]:
-        """PSI of every feature less what chance is expected to add, at least 0; NaN with too few samples."""
-        samples, rows = self._window.samples, len(self._profile.summary.rows)
-        shares = window_shares(self._profile.fold(self._window.counts), self._shares, self._profile.used)
-        scores = np.maximum(0.0, psi(self._shares, shares) - chance_psi(self._shares, samples, rows))
-        return np.where(samples >= self.needed, scores, math.nan)
+    def _shown_of(self, by_statistic: Mapping[str, NDArray[np.float64]]) -> list[float]:
+        """Values in the order of :meth:`_keys_of`."""
+        return [
+            value for name, values in by_statistic.items() for value in values[self._shown_for(name)].tolist()
+        ]
 
-    def _missing(self) -> NDArray[np.float64]:
-        return self._window.counts[:, -1] / self._window.samples
+    def _shown_for(self, statistic: str) -> NDArray[np.intp]:
+        categorical = self._reference.features.summary.schema.categorical
+        return self._shown[~categorical[self._shown]] if STATISTICS[statistic].ordered else self._shown
 
-    def _out_of_range(self) -> NDArray[np.float64]:
-        counts, above = self._window.counts, self._profile.above
-        beyond = counts[np.arange(len(counts)), above] + np.where(above > 0, counts[:, 0], 0)
-        return np.asarray(beyond / self._window.samples)
+    def _keys_of(self, statistics: Sequence[str]) -> tuple[Key, ...]:
+        names = self._reference.names
+        return keys(*((names[index], name) for name in statistics for index in self._shown_for(name)))
+
+    def _name_keys(self) -> None:
+        self._feature_keys = keys(*((self._reference.names[index],) for index in self._shown))
+        self._drift_keys = self._keys_of(self._statistics)
+        self._pvalue_keys = self._keys_of([name for name in self._statistics if STATISTICS[name].pvalue])
+        self._statistic_keys = keys(*((name,) for name in self._statistics))
 
     def _choose(self, scores: NDArray[np.float64]) -> None:
         """Show the features that drifted most; a shown one makes way only for one clearly further off."""
         if not self.dropped:
             return
-        scores = np.nan_to_num(scores, nan=0.0)
-        favoured = scores.copy()
+        favoured = np.nan_to_num(scores, nan=0.0)
         favoured[self._shown] = favoured[self._shown] * HYSTERESIS + 1e-9
         chosen = np.sort(np.argsort(-favoured, kind="stable")[: len(self._shown)])
         if not np.array_equal(chosen, self._shown):
             self._shown = chosen
             self._name_keys()
-
-    def _name_keys(self) -> None:
-        names = [self._reference.names[index] for index in self._shown]
-        self._feature_keys: tuple[Key, ...] = keys(*((name,) for name in names))
-        self._drift_keys: tuple[Key, ...] = keys(*((name, "psi") for name in names))
 
     def _warn_if_too_small(self, window: int) -> None:
         short = np.flatnonzero(self.needed > window)
@@ -189,15 +223,12 @@ class Drift:
             )
 
 
-def _needed(counts: NDArray[np.int64], rows: int) -> NDArray[np.float64]:
-    """Samples from which chance moves the PSI by at most a sixth of the usual threshold, shape (F,).
-
-    Its standard deviation is ``sqrt(2 (B - 1)) (1/n + 1/m)`` with the B bins that the reference's m rows
-    fill, solved for n.
-    """
-    freedom = np.maximum(1, np.count_nonzero(counts, axis=1) - 1)
-    room = THRESHOLD * CERTAINTY / np.sqrt(2.0 * freedom) - 1 / rows
-    return np.asarray(np.ceil(np.divide(1.0, room, out=np.full(len(counts), np.inf), where=room > 0)))
+def _known(statistics: Sequence[str]) -> tuple[str, ...]:
+    """The statistics to publish, with the PSI among them: thresholds are compared with it."""
+    for name in statistics:
+        if name not in STATISTICS:
+            raise UnknownNameError("drift statistic", name, STATISTICS)
+    return tuple(dict.fromkeys(("psi", *statistics)))
 
 
 def _by_feature(thresholds: float | Mapping[str, float] | None, names: Sequence[str]) -> NDArray[np.float64]:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.classification.arrays import Array
-from traingauge.drift.binning import column_edges, count_bins, pad_edges
+from traingauge.drift.binning import Binner, column_edges, pad_edges
+from traingauge.drift.comparison import Comparison
+from traingauge.reference.schema import Schema
 from traingauge.reference.summary import Summary
 
 #: Bins inside of a feature's range: what the usual thresholds of the PSI are meant for.
 BINS = 10
+
+_OWN = ("edges", "discrete")
+_SUMMARY = ("missing", "low", "high", "mean", "squares", "rows", "priorities")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,50 +27,69 @@ class Profile:
     """Features with their bins.
 
     Attributes:
-        names: One a feature, F in all.
         summary: What the bins were cut from.
-        edges: Shape (F, E), see :mod:`traingauge.drift.binning` for the convention.
+        edges: Shape (F, E), see :mod:`traingauge.drift.binning` for the convention; of categories, between
+            their places in the vocabulary.
         discrete: Shape (F,), whether each value has a bin of its own, so that one outside of the range is a
             new value.
+        binner: Counts into them.
         counts: Shape (F, E + 2), the kept rows in the bins as the statistics see them (after :meth:`fold`).
         used: Shape (F, E + 2), the bins that the statistics look at.
+        positions: Shape (F, E + 1), means of the kept rows in the bins, in standard deviations.
     """
 
     #: The arrays that it is stored as; of them the rest is made.
-    ARRAYS: ClassVar[tuple[str, ...]] = ("edges", "discrete", "missing", "low", "high", "rows", "priorities")
+    ARRAYS: ClassVar[tuple[str, ...]] = (*_OWN, *_SUMMARY)
 
-    names: tuple[str, ...]
     summary: Summary
     edges: NDArray[np.float64]
     discrete: NDArray[np.bool_]
-    counts: NDArray[np.int64] = field(init=False)
-    used: NDArray[np.bool_] = field(init=False)
+    binner: Binner = field(init=False, compare=False)
+    counts: NDArray[np.int64] = field(init=False, compare=False)
+    used: NDArray[np.bool_] = field(init=False, compare=False)
+    positions: NDArray[np.float64] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        counts = self.fold(count_bins(self.summary.rows, self.edges))
+        binner = Binner(self.edges)
+        counts = self.fold(binner.count(self.summary.rows))
         bins = np.arange(counts.shape[1])
         first = np.where(self.discrete, 0, 1)[:, None]
         last = np.where(self.discrete, self.above, self.above - 1)[:, None]
-        object.__setattr__(self, "counts", counts)
-        object.__setattr__(self, "used", ((bins >= first) & (bins <= last)) | (bins == counts.shape[1] - 1))
+        used = ((bins >= first) & (bins <= last)) | (bins == counts.shape[1] - 1)
+        made = {"binner": binner, "counts": counts, "used": used, "positions": self._positions()}
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
-    def of(cls, names: tuple[str, ...], samples: int, arrays: Mapping[str, Array]) -> Profile:
-        """The profile that :meth:`arrays` was called on."""
-        edges, discrete, *summary = (arrays[name] for name in cls.ARRAYS)
-        return cls(names, Summary(samples, *summary), edges, discrete)
+    def of(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Profile:
+        """The profile that :meth:`header` and :meth:`arrays` were called on."""
+        categories = tuple(None if one is None else tuple(one) for one in header["categories"])
+        schema = Schema(tuple(header["names"]), categories)
+        summary = Summary(schema, header["samples"], *(arrays[name] for name in _SUMMARY))
+        return cls(summary, *(arrays[name] for name in _OWN))
+
+    def header(self) -> dict[str, Any]:
+        """What it is stored as beside the arrays, for JSON."""
+        schema = self.summary.schema
+        return {"names": schema.names, "categories": schema.categories, "samples": self.summary.samples}
 
     def arrays(self) -> dict[str, Array]:
         """What it is stored as, by the names of :attr:`ARRAYS`."""
-        return {
-            name: getattr(self if name in ("edges", "discrete") else self.summary, name)
-            for name in self.ARRAYS
-        }
+        return {name: getattr(self if name in _OWN else self.summary, name) for name in self.ARRAYS}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return self.summary.schema.names
 
     @property
     def above(self) -> NDArray[np.intp]:
         """Shape (F,), the bin of values above the range; that of values below it is 0."""
         return np.asarray((self.edges < np.inf).sum(axis=1))
+
+    def compare(self, counts: Array) -> Comparison:
+        """A window's counts, shape (F, E + 2), beside those of the reference."""
+        return Comparison(self.counts, self.fold(counts), self.used, self.positions)
 
     def fold(self, counts: Array) -> Array:
         """Counts of raw bins as the statistics see them: the outermost quantile bins reach beyond the range.
@@ -84,12 +108,48 @@ class Profile:
         folded[which, 0] = folded[which, above] = 0
         return np.asarray(folded)
 
+    def _positions(self) -> NDArray[np.float64]:
+        positions = np.zeros((len(self.edges), self.edges.shape[1] + 1))
+        deviations = self.summary.deviation
+        for at, (column, edges) in enumerate(zip(self.summary.rows.T, self.edges, strict=True)):
+            values = np.sort(column[np.isfinite(column)])
+            where = np.searchsorted(edges, values)  # edges strictly below each value
+            sums = np.bincount(where, values, len(edges) + 1)
+            counts = np.bincount(where, minlength=len(edges) + 1)
+            means = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+            scale = deviations[at] if deviations[at] > 0 else 1.0
+            positions[at] = _ascending(means, edges) / scale
+        return positions
 
-def profile(names: tuple[str, ...], summary: Summary, bins: int = BINS) -> Profile:
+
+def profile(summary: Summary, bins: int = BINS) -> Profile:
     """Cut bins of about equal share, or one a value, for every feature of a summary."""
     edges, discrete = [], []
-    for column, low, high in zip(summary.rows.T, summary.low, summary.high, strict=True):
+    for column, low, high, categories in zip(
+        summary.rows.T, summary.low, summary.high, summary.schema.categories, strict=True
+    ):
+        if categories is not None:
+            edges.append(
+                column_edges(
+                    np.arange(len(categories), dtype=np.float64), 0.0, len(categories) - 1.0, len(categories)
+                )
+            )
+            discrete.append(True)
+            continue
         values = column[np.isfinite(column)]
         edges.append(column_edges(values, low, high, bins))
         discrete.append(len(np.unique(values)) <= bins)
-    return Profile(names, summary, pad_edges(edges), np.array(discrete, dtype=np.bool_))
+    return Profile(summary, pad_edges(edges), np.array(discrete, dtype=np.bool_))
+
+
+def _ascending(means: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where the mass of each bin lies: its mean; of an empty bin the nearest edge, and nowhere behind the last one."""
+    edges = edges[edges < np.inf]
+    known = np.full(len(means), np.nan)
+    if not len(edges):
+        return np.zeros(len(means))
+    known[: len(edges) + 1] = np.concatenate([edges, edges[-1:]])
+    positions = np.where(np.isnan(means), known, means)
+    last = len(edges)
+    positions[last + 1 :] = positions[last]
+    return np.maximum.accumulate(positions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.classification.arrays import Array
 from traingauge.errors import InvalidArgumentError, ShapeError
 from traingauge.reference import file
 from traingauge.reference.profile import Profile, profile
-from traingauge.reference.summary import summarise
-from traingauge.reference.tables import as_column, as_table, table_names
+from traingauge.reference.schema import learn
+from traingauge.reference.summary import Summary, merged, summarise
+from traingauge.reference.tables import as_column
 
 _PARTS = ("features", "labels", "predictions")
 
 #: Bins of labels and predictions: more than of features, so that every class has its own.
 TARGET_BINS = 100
+
+#: Rows that wait to be merged into those that are kept.
+MERGE_ROWS = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Reference:
     """A compact profile of training data, which later data is compared with.
 
     It keeps the edges of each feature's bins and a uniform sample of the rows, at most 20 000, as they are:
-    treat its file like the data.
+    treat its file like the data. References of parts of the data add up to that of the whole.
 
     Attributes:
         features: The profile of the features.
@@ -41,6 +44,8 @@ class Reference:
     >>> reference = Reference.from_data([[0, 5], [1, 5], [1, 5]], feature_names=["switch", "constant"])
     >>> reference.names, reference.samples, reference.edges.shape
     (('switch', 'constant'), 3, (2, 3))
+    >>> (reference + reference).samples
+    6
     """
 
     features: Profile
@@ -54,8 +59,10 @@ class Reference:
         features: Any,
         *,
         feature_names: Sequence[str] | None = None,
+        categorical: Iterable[str] = (),
         y_true: Any = None,
         y_pred: Any = None,
+        first_row: int = 0,
     ) -> Reference:
         """Profile of data that is at hand as a whole.
 
@@ -63,25 +70,91 @@ class Reference:
             features: Shape (n, F) or (n, ...), which is flattened; or a DataFrame. NaN and infinite values
                 count as missing.
             feature_names: One a feature; by default a DataFrame's columns, else ``f0``, ``f1`` and so on.
+            categorical: Names of features whose numbers are categories. Text always is.
             y_true: Labels, shape (n,) or one-hot (n, K), for the drift of the labels.
             y_pred: What the trained model predicts, of the same shapes (labels, probabilities, logits or a
                 regression's numbers), for the drift of the predictions.
+            first_row: Position of the first row in the whole data, if this is a part of it to be added to
+                others. It draws the sample: parts at their true positions add up to exactly the reference of
+                the whole.
 
         Raises:
-            InvalidArgumentError: No rows, or feature names that do not fit.
+            InvalidArgumentError: No rows, feature names that do not fit, or too many categories.
             ShapeError: Labels or predictions of another length than the features.
-            InvalidTypeError: Not numbers.
+            InvalidTypeError: Neither numbers nor text.
         """
-        table = as_table(features, None)
-        if not table.size:
-            raise InvalidArgumentError(
-                f"features have shape {table.shape}: a reference needs rows and features"
-            )
-        names = table_names(features, feature_names, table.shape[1])
-        labels = _target(y_true, "y_true", len(table))
-        return cls(
-            profile(names, summarise(table)), labels, _target(y_pred, "y_pred", len(table)), time.time()
-        )
+        batches = [(features, y_true, y_pred)]
+        return cls._from_parts(batches, feature_names, tuple(categorical), first_row)
+
+    @classmethod
+    def from_batches(
+        cls,
+        batches: Iterable[Any],
+        *,
+        features: Callable[[Any], Any] | None = None,
+        feature_names: Sequence[str] | None = None,
+        categorical: Iterable[str] = (),
+        first_row: int = 0,
+    ) -> Reference:
+        """Profile of data that comes in batches, in one pass and in bounded memory.
+
+        Args:
+            batches: Any iterable (generator, ``tf.data`` dataset, DataLoader) of features, or of tuples that
+                begin with features and labels.
+            features: Makes the features of a batch's, for what is no table: images, sequences, embeddings.
+            feature_names: As in :meth:`from_data`.
+            categorical: As in :meth:`from_data`.
+            first_row: As in :meth:`from_data`.
+
+        Raises:
+            InvalidArgumentError: No rows, or what :meth:`from_data` refuses in a batch.
+        """
+        parts = (_split(batch, features) for batch in batches)
+        return cls._from_parts(parts, feature_names, tuple(categorical), first_row)
+
+    @classmethod
+    def _from_parts(
+        cls,
+        parts: Iterable[tuple[Any, Any, Any]],
+        names: Sequence[str] | None,
+        categorical: tuple[str, ...],
+        first_row: int,
+    ) -> Reference:
+        sums = _Sum(), _Sum(), _Sum()
+        row = first_row
+        for features, y_true, y_pred in parts:
+            schema = learn(features, names, categorical)
+            whole = summarise(schema, schema.encode(features), row)
+            sums[0].add(whole)
+            sums[1].add(_target(y_true, "y_true", row, whole.samples))
+            sums[2].add(_target(y_pred, "y_pred", row, whole.samples))
+            row += whole.samples
+        features, labels, predictions = (one.total() for one in sums)
+        if features is None or not features.samples or not features.schema.names:
+            raise InvalidArgumentError("a reference needs at least one row and one feature")
+        return cls._of(features, labels, predictions, time.time())
+
+    @classmethod
+    def _of(
+        cls, features: Summary, labels: Summary | None, predictions: Summary | None, created: float
+    ) -> Reference:
+        targets = [None if one is None else profile(one, TARGET_BINS) for one in (labels, predictions)]
+        return cls(profile(features), targets[0], targets[1], created)
+
+    def __add__(self, other: Reference) -> Reference:
+        """The reference of both parts of the data; bins are cut anew.
+
+        Raises:
+            InvalidArgumentError: Other features.
+        """
+        if not isinstance(other, Reference):
+            return NotImplemented
+        targets = [
+            None if one is None or two is None else one.summary + two.summary
+            for one, two in ((self.labels, other.labels), (self.predictions, other.predictions))
+        ]
+        created = max(self.created, other.created)
+        return self._of(self.features.summary + other.features.summary, targets[0], targets[1], created)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -107,13 +180,11 @@ class Reference:
         Raises:
             OSError: The file cannot be written.
         """
-        header: dict[str, Any] = {"created": self.created, "profiles": {}}
-        arrays: dict[str, Array] = {}
-        for part in _PARTS:
-            one: Profile | None = getattr(self, part)
-            if one is not None:
-                header["profiles"][part] = {"names": list(one.names), "samples": one.summary.samples}
-                arrays |= {f"{part}.{name}": array for name, array in one.arrays().items()}
+        profiles = {part: one for part in _PARTS if (one := getattr(self, part)) is not None}
+        header = {"created": self.created, "profiles": {part: one.header() for part, one in profiles.items()}}
+        arrays = {
+            f"{part}.{name}": array for part, one in profiles.items() for name, array in one.arrays().items()
+        }
         file.write(Path(path), header, arrays)
 
     @classmethod
@@ -126,11 +197,7 @@ class Reference:
         """
         header, arrays = file.read(Path(path))
         profiles = {
-            part: Profile.of(
-                tuple(one["names"]),
-                one["samples"],
-                {name: arrays[f"{part}.{name}"] for name in Profile.ARRAYS},
-            )
+            part: Profile.of(one, {name: arrays[f"{part}.{name}"] for name in Profile.ARRAYS})
             for part, one in header["profiles"].items()
         }
         return cls(
@@ -138,10 +205,37 @@ class Reference:
         )
 
 
-def _target(values: Any, what: str, rows: int) -> Profile | None:
+def _split(batch: Any, features: Callable[[Any], Any] | None) -> tuple[Any, Any, Any]:
+    """Features and labels of a batch as data sets give them: bare, or in a tuple with the labels second."""
+    whole = batch if isinstance(batch, tuple) else (batch,)
+    labels = whole[1] if len(whole) > 1 else None
+    return whole[0] if features is None else features(whole[0]), labels, None
+
+
+def _target(values: Any, what: str, row: int, rows: int) -> Summary | None:
     if values is None:
         return None
     column = as_column(values, what)
     if len(column) != rows:
         raise ShapeError(f"{what} has {len(column)} rows and features {rows}: expected one for each")
-    return profile((what,), summarise(column), TARGET_BINS)
+    schema = learn(column, (what,), ())
+    return summarise(schema, schema.encode(column), row)
+
+
+class _Sum:
+    """Summaries that are added up as they come, many at a time: merging costs a pass over all kept rows."""
+
+    def __init__(self) -> None:
+        self._parts: list[Summary] = []
+        self._rows = 0
+
+    def add(self, part: Summary | None) -> None:
+        if part is None:
+            return
+        self._parts.append(part)
+        self._rows += len(part.rows)
+        if self._rows >= MERGE_ROWS:
+            self._parts, self._rows = [merged(self._parts)], 0
+
+    def total(self) -> Summary | None:
+        return merged(self._parts) if self._parts else None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.classification.arrays import Array
+from traingauge.reference.schema import Schema
 
 #: Rows kept at most.
 MAX_ROWS = 20_000
@@ -26,57 +29,107 @@ class Summary:
     whole is the merged summaries of its parts, in any order. Up to :func:`capacity` rows all are kept.
 
     Attributes:
+        schema: Names and vocabularies.
         samples: Rows seen.
-        missing: Shape (F,), values seen that were NaN or infinite.
-        low: Shape (F,), least finite value, NaN without any.
-        high: Shape (F,), greatest.
-        rows: Shape (k, F), in order of their priorities.
+        missing: Shape (F,), values seen that were missing, NaN or infinite.
+        low: Shape (F,), least finite value; NaN without any, and of categories.
+        high: Shape (F,), greatest; likewise.
+        mean: Shape (F,), of the finite values; likewise.
+        squares: Shape (F,), sum of their squared deviations from it; 0 where that is NaN.
+        rows: Shape (k, F), encoded, in order of their priorities.
         priorities: Shape (k,), uint64, ascending.
 
-    >>> one, two = summarise(np.array([[1.0], [2.0]])), summarise(np.array([[5.0]]), first_row=2)
-    >>> (one + two).samples, (one + two).high
-    (3, array([5.]))
+    >>> schema = Schema(("a",), (None,))
+    >>> one = summarise(schema, np.array([[1.0], [2.0]]))
+    >>> both = one + summarise(schema, np.array([[6.0]]), first_row=2)
+    >>> both.samples, both.mean, both.deviation
+    (3, array([3.]), array([2.64575131]))
     """
 
+    schema: Schema
     samples: int
     missing: NDArray[np.int64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    squares: NDArray[np.float64]
     rows: NDArray[np.float64]
     priorities: NDArray[np.uint64]
 
+    @property
+    def deviation(self) -> NDArray[np.float64]:
+        """Sample standard deviation (n - 1) of the finite values, shape (F,); NaN with fewer than two."""
+        finite = self.samples - self.missing
+        variance = np.divide(self.squares, finite - 1, out=np.full(len(finite), np.nan), where=finite > 1)
+        return np.asarray(np.sqrt(variance))
+
     def __add__(self, other: Summary) -> Summary:
-        """Summary of both; they have the same features."""
-        rows, priorities = _lowest(
-            np.concatenate([self.rows, other.rows]), np.concatenate([self.priorities, other.priorities])
-        )
-        return Summary(
-            self.samples + other.samples,
-            self.missing + other.missing,
-            np.fmin(self.low, other.low),
-            np.fmax(self.high, other.high),
-            rows,
-            priorities,
-        )
+        """Summary of both.
+
+        Raises:
+            InvalidArgumentError: Other features.
+        """
+        return merged([self, other])
 
 
-def summarise(table: Array, first_row: int = 0) -> Summary:
+def merged(parts: Sequence[Summary]) -> Summary:
+    """Summary of one part or more.
+
+    Raises:
+        InvalidArgumentError: Parts with different features.
+    """
+    schema = reduce(Schema.__or__, [part.schema for part in parts])
+    rows, priorities = _lowest(
+        np.concatenate([part.schema.recode(part.rows, schema) for part in parts]),
+        np.concatenate([part.priorities for part in parts]),
+    )
+    _, mean, squares = reduce(
+        _pooled, [(part.samples - part.missing, part.mean, part.squares) for part in parts]
+    )
+    return Summary(
+        schema,
+        sum(part.samples for part in parts),
+        np.sum([part.missing for part in parts], axis=0),
+        reduce(np.fmin, [part.low for part in parts]),
+        reduce(np.fmax, [part.high for part in parts]),
+        mean,
+        squares,
+        rows,
+        priorities,
+    )
+
+
+def summarise(schema: Schema, table: Array, first_row: int = 0) -> Summary:
     """Summary of a table.
 
     Args:
+        schema: That encoded it.
         table: Shape (n, F), any real dtype.
         first_row: Position of its first row in the whole data.
     """
     values = table.astype(np.float64)
     finite = np.isfinite(values)
-    some = finite.any(axis=0)
+    count = finite.sum(axis=0)
+    some = (count > 0) & ~schema.categorical  # places in a vocabulary have no mean and no range
+    mean = np.divide(
+        np.where(finite, values, 0.0).sum(axis=0), count, out=np.full(len(some), np.nan), where=some
+    )
+    squares = (np.where(finite & some, values - mean, 0.0) ** 2).sum(axis=0)
     low = np.where(finite, values, np.inf).min(axis=0, initial=np.inf)
     high = np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf)
-    positions = np.arange(first_row, first_row + len(values), dtype=np.uint64)
-    rows, priorities = _lowest(values, _priorities(positions))
-    missing = len(values) - finite.sum(axis=0)
+    rows, priorities = _lowest(
+        values, _priorities(np.arange(first_row, first_row + len(values), dtype=np.uint64))
+    )
     return Summary(
-        len(values), missing, np.where(some, low, np.nan), np.where(some, high, np.nan), rows, priorities
+        schema,
+        len(values),
+        len(values) - count,
+        np.where(some, low, np.nan),
+        np.where(some, high, np.nan),
+        mean,
+        squares,
+        rows,
+        priorities,
     )
 
 
@@ -87,6 +140,18 @@ def capacity(features: int) -> int:
     (20000, 10204, 1000)
     """
     return max(MIN_ROWS, min(MAX_ROWS, MAX_VALUES // max(1, features)))
+
+
+_Moments = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
+
+
+def _pooled(one: _Moments, two: _Moments) -> _Moments:
+    """Count, mean and squared deviations of both (Chan, Golub & LeVeque, 1979)."""
+    (count, mean, squares), (more, other, spread) = one, two
+    total = count + more
+    gap = np.where((count > 0) & (more > 0), other - mean, 0.0)
+    weight = more / np.maximum(1, total)
+    return total, np.where(count > 0, mean + gap * weight, other), squares + spread + gap**2 * count * weight
 
 
 def _lowest(

@@ -1,4 +1,4 @@
-"""Tables of numbers from what training code has at hand: arrays, lists, tensors, pandas DataFrames."""
+"""Tables from what training code has at hand: arrays, lists, tensors, pandas DataFrames."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from traingauge.classification.arrays import Array, as_array
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, ShapeError
 
 
-def as_table(features: Any, names: Sequence[str] | None) -> Array:
-    """Features as a two-dimensional array of numbers, shape (n, F).
+def as_columns(features: Any, names: Sequence[str] | None) -> Array | list[Array]:
+    """Features as an array of shape (n, F), or, of a DataFrame with columns of several kinds, as its F columns.
 
     Args:
         features: An array, nested sequence or tensor of shape (n, ...), flattened to (n, F) (images); shape
@@ -24,25 +24,21 @@ def as_table(features: Any, names: Sequence[str] | None) -> Array:
     Raises:
         ReferenceMismatchError: Other columns, or another number of features, than expected.
         ShapeError: A single number.
-        InvalidTypeError: Not numbers.
+        InvalidTypeError: Dates, or anything else that is neither number nor text.
 
-    >>> as_table([[[1, 2], [3, 4]]], ["a", "b", "c", "d"])
+    >>> as_columns([[[1, 2], [3, 4]]], ["a", "b", "c", "d"])
     array([[1, 2, 3, 4]])
     """
     if is_frame(features):
-        features = _ordered(features, names).to_numpy()
-        if features.dtype.kind == "O":
-            features = _numbers(features)
+        return _frame_columns(features, names)
     table = as_array(features, "features")
-    if table.dtype.kind == "U":
-        raise InvalidTypeError(f"features have dtype {table.dtype}: expected numbers")
     if not table.ndim:
         raise ShapeError("features is a single number: expected shape (samples, features)")
-    table = table.reshape(len(table), -1) if len(table) else table.reshape(0, int(np.prod(table.shape[1:])))
+    table = table.reshape(len(table), math.prod(table.shape[1:]))
     if names is not None and table.shape[1] != len(names):
         raise ReferenceMismatchError(
             f"features have shape {table.shape}, {table.shape[1]} a sample: the reference has {len(names)} "
-            f"({_listed(names)})"
+            f"({listed(names)})"
         )
     return table
 
@@ -56,15 +52,13 @@ def as_column(values: Any, what: str) -> Array:
 
     Raises:
         ShapeError: Neither one nor two dimensions.
-        InvalidTypeError: Not numbers.
+        InvalidTypeError: Neither numbers nor text.
 
     >>> as_column([[0.1, 0.9], [0.8, 0.2]], "y_pred")
     array([[1],
            [0]])
     """
     column = as_array(values, what)
-    if column.dtype.kind == "U":
-        raise InvalidTypeError(f"{what} has dtype {column.dtype}: expected numbers")
     if column.ndim not in (1, 2):
         raise ShapeError(f"{what} has shape {column.shape}: expected (samples,) or (samples, classes)")
     if column.ndim == 2 and column.shape[1] > 1:
@@ -86,7 +80,7 @@ def table_names(features: Any, given: Sequence[str] | None, count: int) -> tuple
         raise ShapeError(f"{len(names)} feature names for {count} features: expected one each")
     if len(set(names)) < count:
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise InvalidArgumentError(f"feature names are not unique: {_listed(twice)} more than once")
+        raise InvalidArgumentError(f"feature names are not unique: {listed(twice)} more than once")
     return names
 
 
@@ -95,36 +89,50 @@ def is_frame(features: Any) -> bool:
     return hasattr(features, "columns") and hasattr(features, "to_numpy")
 
 
-def _ordered(frame: Any, names: Sequence[str] | None) -> Any:
-    columns = [str(column) for column in frame.columns]
-    if names is None or columns == list(names):
-        return frame
-    missing = [name for name in names if name not in columns]
-    extra = [column for column in columns if column not in set(names)]
-    if missing or extra:
-        differences = [
-            f"{what} {_listed(which)}"
-            for what, which in (("without", missing), ("with the unknown", extra))
-            if which
-        ]
-        raise ReferenceMismatchError(
-            f"a table {' and '.join(differences)}: the reference has {_listed(names)}"
-        )
-    return frame.iloc[:, [columns.index(name) for name in names]]
+def listed(names: Sequence[str]) -> str:
+    """Names for a message, the first eight of many.
 
-
-def _numbers(values: Array) -> Array:
-    """Objects (columns of several dtypes, ``None``, ``pandas.NA``) as float64, what is absent as NaN."""
-    try:
-        return np.array([[math.nan if _absent(item) else item for item in row] for row in values], np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidTypeError(f"features are not all numbers: {error}") from error
-
-
-def _absent(item: Any) -> bool:
-    return item is None or type(item).__name__ in ("NAType", "NaTType")
-
-
-def _listed(names: Sequence[str]) -> str:
+    >>> listed(["a", "b"])
+    "'a', 'b'"
+    """
     shown = ", ".join(map(repr, names[:8]))
     return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+
+
+def _frame_columns(frame: Any, names: Sequence[str] | None) -> Array | list[Array]:
+    columns = _ordered(frame, names)
+    series = [frame[column] for column in columns]
+    if all(getattr(one.dtype, "kind", "O") in "iuf" for one in series):
+        whole = (
+            frame.to_numpy()
+            if columns == list(frame.columns)
+            else np.column_stack([*map(np.asarray, series)])
+        )
+        if whole.dtype.kind in "iuf":
+            return np.asarray(whole)
+    return [_plain(one, str(column)) for column, one in zip(columns, series, strict=True)]
+
+
+def _plain(series: Any, name: str) -> Array:
+    """A column as an array of numbers, text, or objects of either kind; categories as text."""
+    if hasattr(series.dtype, "categories"):
+        names = np.array([str(category) for category in series.dtype.categories] + [None], dtype=object)
+        return np.asarray(names[np.asarray(series.cat.codes)])  # -1, the last one, is what is absent
+    values = np.asarray(series.to_numpy())
+    if values.dtype.kind not in "biufUO":
+        raise InvalidTypeError(f"feature {name!r} has dtype {series.dtype}: expected numbers or text")
+    return values
+
+
+def _ordered(frame: Any, names: Sequence[str] | None) -> list[Any]:
+    """A DataFrame's own labels of its columns, in the order of the names."""
+    labels = {str(column): column for column in frame.columns}
+    if names is None:
+        return list(frame.columns)
+    missing = [name for name in names if name not in labels]
+    extra = [label for label in labels if label not in set(names)]
+    if missing or extra:
+        kinds = (("without", missing), ("with the unknown", extra))
+        differences = " and ".join(f"{what} {listed(which)}" for what, which in kinds if which)
+        raise ReferenceMismatchError(f"a table {differences}: the reference has {listed(names)}")
+    return [labels[name] for name in names]

@@ -1,0 +1,24 @@
+"""The L∞ distance."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def linf(reference: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[np.float64]:
+    """L∞ (Chebyshev) distance, max |q - p|: by how much the share of the one bin changed that changed most.
+
+    In [0, 1], symmetric, a metric.
+
+    Args:
+        reference: Shares p, shape (..., B), each row sums to 1.
+        window: Shares q, of a shape that broadcasts with it.
+
+    Returns:
+        Shape (...).
+
+    >>> float(linf(np.array([0.5, 0.25, 0.25]), np.array([0.5, 0.5, 0.0])))
+    0.25
+    """
+    return np.asarray(np.abs(window - reference).max(axis=-1))

@@ -1,0 +1,87 @@
+"""A window of recent data beside its profile in the reference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.classification.arrays import Array
+from traingauge.drift.statistics import STATISTICS
+from traingauge.drift.window import WINDOWS
+from traingauge.reference.profile import Profile
+
+#: PSI above which a feature has drifted, unless a threshold is set.
+THRESHOLD = 0.2
+
+#: A score is published once its standard deviation by chance is at most this part of the usual threshold.
+CERTAINTY = 1 / 6
+
+
+class Compared:
+    """Counts of recent samples, and how far they are from a profile.
+
+    Args:
+        profile: What the window is compared with.
+        window: Samples in it.
+        kind: One of :data:`traingauge.drift.window.WINDOWS`.
+
+    Attributes:
+        profile: What the window is compared with.
+        needed: Shape (F,), samples that the window must hold before a feature is scored: from so many on, chance alone
+            hardly moves its PSI to 0.2. Infinite if the reference itself is too small.
+    """
+
+    def __init__(self, profile: Profile, window: int, kind: str) -> None:
+        self.profile = profile
+        self.window = WINDOWS[kind](profile.counts.shape, window)
+        self.needed = needed(profile.counts)
+
+    def scores(
+        self, statistics: Sequence[str]
+    ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
+        """Distances, and p-values where they are defined, of every feature by statistic, shape (F,).
+
+        NaN where the window holds too few samples, and where a statistic needs an order that categories do not have.
+        """
+        comparison = self.profile.compare(self.window.counts)
+        few = self.window.samples < self.needed
+        unordered = few | self.profile.summary.schema.categorical
+        distances, pvalues = {}, {}
+        for name in statistics:
+            statistic = STATISTICS[name]
+            undefined = unordered if statistic.ordered else few
+            distance = statistic.distance(comparison)
+            if statistic.pvalue is not None:
+                pvalues[name] = np.where(undefined, math.nan, statistic.pvalue(comparison, distance))
+            distances[name] = np.where(undefined, math.nan, distance)
+        return distances, pvalues
+
+    def missing(self) -> NDArray[np.float64]:
+        """Share of values that are missing, shape (F,); the window is not empty."""
+        return np.asarray(self.window.counts[:, -1] / self.window.samples)
+
+    def out_of_range(self) -> NDArray[np.float64]:
+        """Share of values outside of the profile's range, or in a category that it does not have, shape (F,)."""
+        counts, above = self.window.counts, self.profile.above
+        beyond = counts[np.arange(len(counts)), above] + np.where(above > 0, counts[:, 0], 0)
+        return np.asarray(beyond / self.window.samples)
+
+
+def needed(counts: Array) -> NDArray[np.float64]:
+    """Samples from which chance moves the PSI by at most a sixth of the usual threshold, shape (F,).
+
+    Its standard deviation is ``sqrt(2 (B - 1)) (1/n + 1/m)`` with the B bins that the reference's m rows fill, solved
+    for n.
+
+    Args:
+        counts: Of the reference, shape (F, B).
+
+    >>> needed(np.array([[1000] * 10]))
+    array([129.])
+    """
+    freedom = np.maximum(1, np.count_nonzero(counts, axis=1) - 1)
+    room = THRESHOLD * CERTAINTY / np.sqrt(2.0 * freedom) - 1 / counts.sum(axis=1)
+    return np.asarray(np.ceil(np.divide(1.0, room, out=np.full(len(counts), np.inf), where=room > 0)))
