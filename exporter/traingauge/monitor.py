@@ -119,6 +119,10 @@ class ModelMonitor:
         self.model = _name("model", model if isinstance(model, str) else model.name)
         self.run = _new_run_name() if run is None else _name("run", run)
         self._linger = _at_least("linger", linger, 0)
+        if discovery_dir is True:
+            raise InvalidTypeError(
+                "discovery_dir is True: expected a path, None for the default, or False for no file"
+            )
         scores = Scores(
             window=_count("window", window),
             task=task,

@@ -1,0 +1,37 @@
+"""What tests of several folders use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from traingauge import ModelMonitor
+from traingauge.families import label_names
+
+# How long an example takes says nothing on a machine that others use too.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
+
+def readings(monitor: ModelMonitor) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Every sample that the monitor publishes now, by name and own labels."""
+    found = {}
+    for family in monitor._recorder.families():
+        for key, value in zip(family.keys, family.values, strict=True):
+            names = label_names(family.metric, key.suffix)[2:]
+            labels = {name: label for name, label in zip(names, key.labels, strict=True) if label is not None}
+            found[family.metric.name + key.suffix, frozenset(labels.items())] = value
+    return found
+
+
+@pytest.fixture
+def read() -> Callable[..., float | None]:
+    """Reads one sample of a monitor: ``read(monitor, "model_loss", split="train")``; ``None`` if it is absent."""
+
+    def one(monitor: ModelMonitor, metric: str, /, **labels: Any) -> float | None:
+        return readings(monitor).get((metric, frozenset(labels.items())))
+
+    return one

@@ -1,0 +1,534 @@
+"""The one object that a training script needs: from its start to its end."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.datasets import load_breast_cancer
+
+from traingauge import ModelMonitor, Reference
+from traingauge.errors import (
+    ClosedError,
+    InvalidArgumentError,
+    InvalidTypeError,
+    LabelError,
+    PortInUseError,
+    ReferenceMismatchError,
+    ShapeError,
+    TrainGaugeError,
+    UnknownNameError,
+)
+from traingauge.parts.loss import Loss
+from traingauge.parts.run import Run
+from traingauge.parts.scores import Scores
+from traingauge.recorder import Recorder
+
+Reading = Callable[..., float | None]
+
+
+@pytest.fixture
+def monitor() -> Any:
+    with ModelMonitor("m", run="r", discovery_dir=False) as made:
+        yield made
+
+
+# The start
+
+
+def test_port_0_picks_a_free_one_and_says_which(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "traingauge"), ModelMonitor("m", discovery_dir=False) as monitor:
+        assert requests.get(f"{monitor.url}/healthz", timeout=5).text == "ok\n"
+        assert monitor.url in caplog.text
+        assert monitor.url in repr(monitor)
+
+
+def test_a_taken_port_is_an_error_that_names_it_and_what_to_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortInUseError, match=rf"port {port} on 127.0.0.1 is in use: .*port=0") as raised:
+            ModelMonitor("m", port=port, discovery_dir=False)
+    assert isinstance(raised.value, OSError)
+
+
+def test_two_monitors_in_one_process_serve_their_own_runs() -> None:
+    with (
+        ModelMonitor("m", run="1", discovery_dir=False) as one,
+        ModelMonitor("m", run="2", discovery_dir=False) as two,
+    ):
+        one.step(loss=1.0)
+        two.step(loss=2.0)
+        texts = [requests.get(f"{monitor.url}/metrics", timeout=5).text for monitor in (one, two)]
+    assert 'model_loss{model="m",run="1",split="train"} 1.0\n' in texts[0]
+    assert 'run="2"' not in texts[0]
+    assert 'model_loss{model="m",run="2",split="train"} 2.0\n' in texts[1]
+
+
+def test_it_listens_on_the_loopback_only_unless_told_otherwise(monitor: ModelMonitor) -> None:
+    assert monitor.url.startswith("http://127.0.0.1:")
+
+
+def test_each_run_gets_a_name_of_its_own() -> None:
+    with ModelMonitor("m", discovery_dir=False) as one, ModelMonitor("m", discovery_dir=False) as two:
+        assert one.run != two.run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({"model": ""}, InvalidArgumentError, "model is ''"),
+        ({"model": "a\nb"}, InvalidArgumentError, "printable"),
+        ({"model": 3}, InvalidTypeError, "expected a name or a Keras model"),
+        ({"run": 3}, InvalidTypeError, "run is 3: expected a name"),
+        ({"port": 70000}, InvalidArgumentError, "port is 70000: expected 0"),
+        ({"port": "9109"}, InvalidTypeError, "port is '9109'"),
+        ({"window": 0}, InvalidArgumentError, "window is 0: expected at least 1"),
+        ({"window": 1.5}, InvalidTypeError, "window is 1.5: expected a whole number"),
+        ({"warmup_steps": -1}, InvalidArgumentError, "warmup_steps is -1"),
+        ({"linger": math.nan}, InvalidArgumentError, "linger is nan"),
+        ({"thresholds": {"acuracy": 0.9}}, UnknownNameError, "'acuracy'"),
+        ({"task": "clustering"}, UnknownNameError, "'clustering'"),
+        ({"average": "harmonic"}, UnknownNameError, "'harmonic'"),
+        ({"discovery_dir": True}, InvalidTypeError, "discovery_dir is True"),
+    ],
+)
+def test_a_wrong_argument_says_at_once_what_was_given_and_what_fits(
+    arguments: dict[str, Any], error: type, says: str
+) -> None:
+    before = threading.active_count()
+    with pytest.raises(error, match=says) as raised:
+        ModelMonitor(**{"model": "m", "discovery_dir": False} | arguments)
+    assert isinstance(raised.value, TrainGaugeError)
+    assert threading.active_count() == before, "nothing was left running"
+
+
+# Steps
+
+
+def test_a_step_takes_any_subset_of_what_there_is(monitor: ModelMonitor, read: Reading) -> None:
+    monitor.step()
+    monitor.step(loss=0.5)
+    monitor.step(y_true=[0, 1], y_pred=[0, 1])
+    monitor.step(learning_rate=0.1, entropy=2.0)
+    monitor.step(samples=7)
+    assert read(monitor, "model_steps_total", split="train") == 5
+    assert read(monitor, "model_samples_total", split="train") == 9
+    assert read(monitor, "model_loss", split="train") == 0.5
+    assert read(monitor, "model_learning_rate") == 0.1
+    assert read(monitor, "model_scalar", name="entropy", split="train") == 2.0
+
+
+@given(st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=120))
+def test_the_window_statistics_are_those_of_numpy_over_the_last_steps(losses: list[float]) -> None:
+    recorder = Recorder(Run(), Scores(), loss_window=50)
+    for loss in losses:
+        recorder.step(loss, None, None, None, None, 0, {})
+    published = {family.metric.name: family.values for family in recorder.families()}
+    window = np.array(losses[-50:])
+    assert list(published["model_loss"]) == [losses[-1]]
+    assert list(published["model_loss_best"]) == [min(losses)]
+    assert list(published["model_loss_window_min"]) == [window.min()]
+    assert list(published["model_loss_window_max"]) == [window.max()]
+    assert list(published["model_loss_window_mean"]) == pytest.approx([window.mean()], rel=1e-12)
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
+def test_a_nonfinite_loss_is_published_and_counted_and_stays_counted(
+    monitor: ModelMonitor, read: Reading, loss: float
+) -> None:
+    monitor.step(loss=1.0)
+    monitor.step(loss=loss)
+    assert str(read(monitor, "model_loss", split="train")) == str(loss)
+    monitor.step(loss=2.0)
+    assert read(monitor, "model_nonfinite_total", split="train", signal="loss") == 1
+    assert read(monitor, "model_loss_window_mean", split="train") == 1.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({"loss": [1.0, 2.0]}, ShapeError, r"loss has shape \(2,\): expected one number"),
+        ({"loss": "low"}, InvalidTypeError, "loss is 'low': expected a number"),
+        ({"entropy": "high"}, InvalidTypeError, "entropy is 'high'"),
+        ({"y_true": [0, 1], "y_pred": [0]}, ShapeError, "2"),
+        ({"y_true": [0, 1]}, TrainGaugeError, "y_pred"),
+        ({"sample_weight": [1.0]}, TrainGaugeError, "y_true"),
+    ],
+)
+def test_a_wrong_step_says_what_was_given_and_records_nothing(
+    monitor: ModelMonitor, read: Reading, arguments: dict[str, Any], error: type, says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        monitor.step(**arguments)
+    assert read(monitor, "model_steps_total", split="train") == 0
+
+
+def test_a_label_out_of_range_is_named_with_the_classes() -> None:
+    with (
+        ModelMonitor("m", discovery_dir=False, classes=3) as monitor,
+        pytest.raises(LabelError, match="7"),
+    ):
+        monitor.step(y_true=[0, 7], y_pred=[0, 1])
+
+
+def test_an_empty_batch_and_none_are_no_steps_to_be_afraid_of(monitor: ModelMonitor, read: Reading) -> None:
+    monitor.step(loss=None, y_true=[], y_pred=[], entropy=None)
+    monitor.step(y_true=np.empty(0, int), y_pred=np.empty((0, 3)))
+    assert read(monitor, "model_steps_total", split="train") == 2
+    assert read(monitor, "model_loss", split="train") is None
+
+
+def test_nan_predictions_are_counted_and_never_scored(monitor: ModelMonitor, read: Reading) -> None:
+    monitor.step(y_true=[0, 1, 1], y_pred=[0.1, math.nan, 0.9])
+    assert read(monitor, "model_nonfinite_total", split="train", signal="prediction") == 1
+    assert read(monitor, "model_accuracy", split="train") == 1.0
+    assert read(monitor, "model_samples_total", split="train") == 3
+
+
+def test_an_array_that_the_caller_reuses_does_not_change_what_was_recorded(
+    monitor: ModelMonitor, read: Reading
+) -> None:
+    true, predicted = np.array([0, 1]), np.array([0, 1])
+    monitor.step(y_true=true, y_pred=predicted)
+    predicted[:] = 1 - predicted
+    assert read(monitor, "model_accuracy", split="train") == 1.0
+
+
+def test_the_step_after_an_evaluation_does_not_count_the_evaluations_time(
+    monitor: ModelMonitor, read: Reading
+) -> None:
+    monitor.step(loss=1.0)
+    monitor.step(loss=1.0)
+    time.sleep(0.3)
+    monitor.evaluate("validation", loss=1.0)
+    monitor.step(loss=1.0)
+    total = read(monitor, "model_step_duration_seconds_sum", split="train")
+    assert total is not None
+    assert total < 0.2
+
+
+def test_steps_of_many_threads_are_all_counted(monitor: ModelMonitor, read: Reading) -> None:
+    def train() -> None:
+        for _ in range(3000):
+            monitor.step(loss=1.0, y_true=[0, 1], y_pred=[0, 1])
+
+    threads = [threading.Thread(target=train) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        requests.get(f"{monitor.url}/metrics", timeout=5)
+    assert read(monitor, "model_steps_total", split="train") == 12000
+    assert read(monitor, "model_class_true_positives_total", split="train", **{"class": "1"}) == 12000
+
+
+def test_without_a_scrape_the_queue_stays_bounded(monitor: ModelMonitor) -> None:
+    for _ in range(20_000):
+        monitor.step(loss=1.0)
+    assert len(monitor._recorder._pending) <= 4096
+
+
+# Drift
+
+
+def test_features_are_compared_with_the_reference(read: Reading) -> None:
+    data = load_breast_cancer()
+    reference = Reference.from_data(data.data, feature_names=data.feature_names.tolist())
+    with ModelMonitor("m", discovery_dir=False, reference=reference, drift_window=569) as monitor:
+        monitor.step(features=data.data)
+        clean = read(monitor, "model_features_drifted")
+        shifted = data.data.copy()
+        shifted[:, 0] += 2 * data.data[:, 0].std()
+        monitor.step(features=shifted)
+        assert (clean, read(monitor, "model_features_drifted")) == (0.0, 1.0)
+        drift = read(monitor, "model_feature_drift", feature="mean radius", statistic="psi")
+        assert drift is not None
+        assert drift > 0.2
+
+
+def test_features_that_are_not_the_references_are_refused_with_both(read: Reading) -> None:
+    frame = pd.DataFrame({"age": [1.0, 2.0], "weight": [3.0, 4.0]})
+    with ModelMonitor("m", discovery_dir=False, reference=Reference.from_data(frame)) as monitor:
+        with pytest.raises(ReferenceMismatchError, match="height"):
+            monitor.step(features=frame.rename(columns={"weight": "height"}))
+        with pytest.raises(ReferenceMismatchError, match="3"):
+            monitor.step(features=np.zeros((4, 3)))
+
+
+# Evaluation
+
+
+def test_an_evaluation_is_published_all_at_once_and_replaces_the_last(
+    monitor: ModelMonitor, read: Reading
+) -> None:
+    monitor.evaluate("validation", loss=0.5, y_true=[0, 1], y_pred=[0, 0])
+    with monitor.evaluation("validation") as evaluation:
+        evaluation.update(loss=0.4, y_true=[0, 1], y_pred=[0, 1])
+        assert read(monitor, "model_accuracy", split="validation") == 0.5
+    assert read(monitor, "model_accuracy", split="validation") == 1.0
+    assert read(monitor, "model_epochs_total", split="validation") == 2
+
+
+def test_the_loss_of_a_pass_is_the_mean_over_its_samples(monitor: ModelMonitor) -> None:
+    with monitor.evaluation("test") as evaluation:
+        evaluation.update(loss=1.0, samples=30)
+        evaluation.update(loss=4.0, samples=10)
+    assert monitor.history["test_loss"] == [1.75]
+
+
+def test_an_evaluation_that_breaks_off_is_not_published(monitor: ModelMonitor) -> None:
+    def broken() -> None:
+        with monitor.evaluation("test") as evaluation:
+            evaluation.update(loss=1.0)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        broken()
+    assert monitor.history == {}
+
+
+@pytest.mark.parametrize("split", ["train", "valid", ""])
+def test_another_split_is_refused_with_the_known_ones(monitor: ModelMonitor, split: str) -> None:
+    with pytest.raises(UnknownNameError, match="expected one of 'validation', 'test'"):
+        monitor.evaluate(split, loss=1.0)
+
+
+def test_history_holds_what_was_published_at_the_end_of_each_epoch(monitor: ModelMonitor) -> None:
+    for epoch in range(3):
+        monitor.step(loss=9.0, y_true=[0, 1], y_pred=[0, 0])
+        monitor.step(loss=float(epoch), y_true=[0, 1], y_pred=[0, 1])
+        monitor.evaluate("validation", loss=epoch + 0.5)
+        monitor.end_epoch()
+    history = monitor.history
+    assert history["loss"] == [0.0, 1.0, 2.0]
+    assert history["val_loss"] == [0.5, 1.5, 2.5]
+    assert history["accuracy"] == [0.75] * 3
+
+
+def test_watched_batches_come_through_unchanged_and_their_waits_are_recorded(
+    monitor: ModelMonitor, read: Reading
+) -> None:
+    def slow() -> Any:
+        for batch in ("a", "b"):
+            time.sleep(0.05)
+            yield batch
+
+    assert list(monitor.watch(slow())) == ["a", "b"]
+    assert read(monitor, "model_data_wait_seconds_count", split="train") == 2
+    waited = read(monitor, "model_data_wait_seconds_sum", split="train")
+    assert waited is not None
+    assert waited >= 0.1
+
+
+# The end
+
+
+def test_leaving_the_with_finishes_the_run_and_frees_the_port() -> None:
+    with ModelMonitor("m", discovery_dir=False) as monitor:
+        port = int(monitor.url.rpartition(":")[2])
+    assert monitor.state == "finished"
+    with socket.create_server(("127.0.0.1", port)):
+        pass
+
+
+def test_an_exception_fails_the_run_names_itself_and_goes_on() -> None:
+    monitor = ModelMonitor("m", discovery_dir=False)
+    with pytest.raises(ZeroDivisionError), monitor:
+        raise ZeroDivisionError
+    assert monitor.state == "failed"
+    assert monitor._recorder.run.info["exception"] == "ZeroDivisionError"
+
+
+def test_ctrl_c_interrupts_the_run() -> None:
+    monitor = ModelMonitor("m", discovery_dir=False)
+    with pytest.raises(KeyboardInterrupt), monitor:
+        raise KeyboardInterrupt
+    assert monitor.state == "interrupted"
+    assert "exception" not in monitor._recorder.run.info
+
+
+@pytest.mark.parametrize(
+    ("code", "state"), [(0, "finished"), (None, "finished"), (1, "failed"), ("bad", "failed")]
+)
+def test_sys_exit_ends_the_run_by_its_code(code: object, state: str) -> None:
+    monitor = ModelMonitor("m", discovery_dir=False)
+    with pytest.raises(SystemExit), monitor:
+        sys.exit(code)  # type: ignore[arg-type]
+    assert monitor.state == state
+
+
+def test_closing_twice_keeps_the_first_state() -> None:
+    monitor = ModelMonitor("m", discovery_dir=False)
+    monitor.close("failed")
+    monitor.close()
+    assert monitor.state == "failed"
+
+
+def test_a_step_after_the_end_is_refused() -> None:
+    monitor = ModelMonitor("m", discovery_dir=False)
+    monitor.close()
+    with pytest.raises(ClosedError, match="the run is finished"):
+        monitor.step(loss=1.0)
+
+
+def scrape_as_prometheus(url: str) -> str:
+    return requests.get(
+        f"{url}/metrics", headers={"X-Prometheus-Scrape-Timeout-Seconds": "5"}, timeout=5
+    ).text
+
+
+def test_a_scraped_run_stays_until_its_end_was_scraped(tmp_path: Path) -> None:
+    monitor = ModelMonitor("m", discovery_dir=tmp_path)
+    scrape_as_prometheus(monitor.url)
+    closing = threading.Thread(target=monitor.close)
+    closing.start()
+    while monitor.state == "running":
+        time.sleep(0.01)
+    assert list(tmp_path.glob("*.json")), "it is still announced"
+    assert 'state="finished"} 1.0' in scrape_as_prometheus(monitor.url)
+    closing.join(timeout=5)
+    assert not closing.is_alive()
+    assert not list(tmp_path.glob("*"))
+
+
+def test_the_wait_for_the_last_scrape_is_bounded() -> None:
+    monitor = ModelMonitor("m", discovery_dir=False, linger=0.2)
+    scrape_as_prometheus(monitor.url)
+    started = time.monotonic()
+    monitor.close()
+    assert time.monotonic() - started < 5
+
+
+def test_a_run_that_nobody_scraped_ends_at_once() -> None:
+    monitor = ModelMonitor("m", discovery_dir=False)
+    requests.get(f"{monitor.url}/metrics", timeout=5)  # a person looking is no Prometheus
+    started = time.monotonic()
+    monitor.close()
+    assert time.monotonic() - started < 5
+
+
+# Scripts, as processes of their own
+
+SCRIPT = """
+import sys, os, signal
+from traingauge import ModelMonitor
+monitor = ModelMonitor("m", run="r", discovery_dir={directory!r})
+end = monitor._recorder.run.end
+def told(state, exception=""):
+    print(state, exception)
+    end(state, exception=exception)
+monitor._recorder.run.end = told
+{body}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "told", "left"),
+    [
+        ("monitor.step(loss=1.0)", "finished", 0),
+        ("raise ValueError", "failed ValueError", 0),
+        ("os.kill(os.getpid(), signal.SIGINT)\nsignal.pause()", "interrupted", 0),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "", 1),
+        (
+            "pid = os.fork()\nif pid == 0: sys.exit()\nos.waitpid(pid, 0); assert os.listdir({directory!r})",
+            "finished",
+            0,
+        ),
+    ],
+)
+def test_the_end_of_the_interpreter_ends_the_run_and_only_a_crash_leaves_the_discovery_file(
+    tmp_path: Path, body: str, told: str, left: int
+) -> None:
+    script = SCRIPT.format(directory=str(tmp_path), body=body.format(directory=str(tmp_path)))
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.strip() == told, done.stderr
+    assert len(list(tmp_path.glob("*.json"))) == left
+
+
+# What fails inside
+
+
+def test_a_discovery_directory_that_cannot_be_written_is_counted_and_training_goes_on(
+    tmp_path: Path, read: Reading, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    with ModelMonitor("m", discovery_dir=blocked / "targets") as monitor:
+        monitor.step(loss=1.0)
+        assert read(monitor, "model_monitor_errors_total", reason="discovery") == 1
+    assert "monitoring failed (discovery)" in caplog.text
+
+
+def test_a_full_disk_is_counted_and_training_goes_on(read: Reading) -> None:
+    with ModelMonitor("m", discovery_dir="/dev/full") as monitor:
+        monitor.step(loss=1.0)
+        assert read(monitor, "model_monitor_errors_total", reason="discovery") == 1
+
+
+class BrokenTensor:
+    """A device tensor whose value can no longer be read."""
+
+    device = type("Device", (), {"type": "cuda"})()
+
+    def detach(self) -> BrokenTensor:
+        return self
+
+    def numel(self) -> int:
+        return 1
+
+    def __float__(self) -> float:
+        raise RuntimeError("device lost")
+
+
+def test_a_loss_that_cannot_be_read_is_counted_and_the_steps_are_counted_all_the_same(
+    monitor: ModelMonitor, read: Reading, caplog: pytest.LogCaptureFixture
+) -> None:
+    monitor.step(loss=BrokenTensor())
+    monitor.end_epoch()
+    monitor.step(loss=2.0)
+    assert read(monitor, "model_steps_total", split="train") == 2
+    assert read(monitor, "model_loss", split="train") == 2.0
+    assert read(monitor, "model_monitor_errors_total", reason="digest") == 1
+    assert caplog.text.count("device lost") >= 1
+
+
+def test_a_part_that_cannot_be_read_does_not_take_the_others_with_it(
+    monitor: ModelMonitor, read: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor.step(loss=1.0)
+
+    def broken(part: Loss) -> Any:
+        raise RuntimeError("broken part")
+
+    monkeypatch.setattr(Loss, "families", broken)
+    assert read(monitor, "model_loss", split="train") is None
+    assert read(monitor, "model_steps_total", split="train") == 1
+    assert read(monitor, "model_monitor_errors_total", reason="scrape") == 3  # this reading's own included
+
+
+def test_a_lost_endpoint_does_not_stop_training(monitor: ModelMonitor, read: Reading) -> None:
+    monitor._server.close()
+    monitor.step(loss=1.0)
+    assert read(monitor, "model_loss", split="train") == 1.0
+
+
+def test_signals_are_left_to_the_script(monitor: ModelMonitor) -> None:
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert os.getpid() == monitor._owner
