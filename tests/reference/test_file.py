@@ -108,7 +108,7 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_beside_it(path, monkeypat
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(file.os, "fsync", full)
+    monkeypatch.setattr("traingauge.archive.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         Reference.load(path).save(path)
     assert path.read_bytes() == whole

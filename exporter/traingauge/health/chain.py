@@ -95,7 +95,7 @@ def reach_probability(chain: Floats, target: NDArray[np.intp]) -> Floats:
     """
     result = np.zeros(len(chain))
     result[target] = 1.0
-    open_states = reachable(chain)[:, target].any(axis=1)
+    open_states: Mask = np.asarray(reachable(chain)[:, target].any(axis=1))
     open_states[target] = False
     unknown = np.flatnonzero(open_states)
     if len(unknown):
@@ -138,9 +138,8 @@ def expected_steps(chain: Floats, target: int) -> Floats:
     without[target] = 0.0
     without[target, target] = 1.0
     reached = reachable(without)
-    sure = ~(reached & ~reached[:, target]).any(
-        axis=1
-    )  # it reaches no state from which the target is out of reach
+    # Not from a state that may first reach one from which the target is out of reach.
+    sure: Mask = np.asarray(~(reached & ~reached[:, target]).any(axis=1))
     sure[target] = False
     unknown = np.flatnonzero(sure)
     if len(unknown):

@@ -1,111 +1,11 @@
-"""The file of a reference: a zip archive of arrays, which numpy and any zip tool can open.
-
-``header.json`` says what it is in plain text, and each array is one ``.npy`` member, as ``numpy.savez``
-writes them. Zip and not JSON, because ten thousand rows of numbers are five times as long in decimal and lose
-their type; no pickle, because loading a file must not run code. The header holds a SHA-256 over everything
-else.
-"""
+"""The file of a reference."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import os
-import tempfile
-import zipfile
-import zlib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from traingauge.archive import Archive
 
-import numpy as np
-
-from traingauge.classification.arrays import Array
-from traingauge.errors import DamagedFileError
-
-FORMAT = "traingauge-reference"
-
-#: Raised with every change that an older version cannot read.
 VERSION = 1
 
+_FILE = Archive("traingauge-reference", VERSION, "reference")
 
-def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-    """Write header and arrays, whole or not at all.
-
-    Args:
-        path: Replaced if it is there.
-        header: What JSON can hold.
-        arrays: Of numbers, by name.
-
-    Raises:
-        OSError: The file cannot be written; what was there is untouched.
-    """
-    members = {f"{name}.npy": _dumped(array) for name, array in arrays.items()}
-    whole = {**header, "format": FORMAT, "version": VERSION}
-    whole["sha256"] = _digest(whole, members)
-    members["header.json"] = json.dumps(whole, indent=1).encode()
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-                for name in sorted(members):
-                    archive.writestr(name, members[name])
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-
-
-def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Header and arrays of a file.
-
-    Raises:
-        DamagedFileError: Not a reference, damaged, or written by a newer version.
-        OSError: The file cannot be read.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {name: archive.read(name) for name in archive.namelist()}
-        header = json.loads(members.pop("header.json"))
-        if header["format"] != FORMAT:
-            raise DamagedFileError(f"{path} is no reference: its format is {header['format']!r}")
-        if header["version"] > VERSION:
-            raise DamagedFileError(
-                f"{path} was written by a newer traingauge (version {header['version']} of the format, this "
-                f"one reads up to {VERSION}): upgrade traingauge, or make the reference anew"
-            )
-        if header.pop("sha256") != _digest(header, members):
-            raise DamagedFileError(f"{path} is damaged: its checksum does not match its content")
-        return header, {name.removesuffix(".npy"): _loaded(data) for name, data in members.items()}
-    except DamagedFileError:
-        raise
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        RuntimeError,
-        LookupError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise DamagedFileError(f"{path} is no reference, or damaged: {error}") from error
-
-
-def _dumped(array: Array) -> bytes:
-    buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _loaded(data: bytes) -> Array:
-    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-
-
-def _digest(header: Mapping[str, Any], members: Mapping[str, bytes]) -> str:
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
-    for name in sorted(members):
-        digest.update(name.encode())
-        digest.update(hashlib.sha256(members[name]).digest())
-    return digest.hexdigest()
+write, read = _FILE.write, _FILE.read
