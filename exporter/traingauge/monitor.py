@@ -370,12 +370,8 @@ class ModelMonitor:
     def _announce(self, directory: str | os.PathLike[str] | bool | None) -> discovery.DiscoveryFile | None:
         if directory is False:
             return None
-        if directory is True:
-            raise InvalidTypeError(
-                "discovery_dir is True: expected a path, None for the default, or False for no file"
-            )
         try:
-            path = discovery.default_directory() if directory is None else Path(directory)
+            path = Path(directory) if isinstance(directory, (str, os.PathLike)) else discovery.default_directory()
             found = discovery.DiscoveryFile(path, Identity(self.model, self.run), self._server.address)
             found.write()
             discovery.sweep(path)
