@@ -18,7 +18,7 @@ from traingauge.errors import InvalidArgumentError, InvalidTypeError, LabelError
 
 
 def reduced(encoder, true, predicted, weight=None):
-    return encoder.reduce(encoder.clean(true, predicted, weight))
+    return encoder.reduce(encoder.clean(true, predicted, weight)).content
 
 
 def codes(content):
@@ -114,7 +114,7 @@ def test_rows_that_are_not_finite_are_counted_and_left_out():
     predicted[1, 0] = np.nan
     step = encoder.clean([0, 2, 2], predicted, [1.0, 2.0, 3.0])
     assert (step.samples, step.nonfinite, step.weight.tolist()) == (3, 1, [1, 3])
-    assert codes(encoder.reduce(step)) == ([0, 2], [0, 1])
+    assert codes(encoder.reduce(step).content) == ([0, 2], [0, 1])
     assert Encoder().clean([0.0, np.nan, np.inf], [0.1, 0.2, 0.3]).nonfinite == 2
     assert Encoder().clean([0, 1, 1], [0.1, -np.inf, np.nan]).nonfinite == 2
 
@@ -129,7 +129,7 @@ def test_an_empty_batch_is_fine(true, predicted):
     encoder = Encoder(task="multiclass")
     step = encoder.clean(true, predicted)
     assert step.samples == 0
-    assert len(encoder.reduce(step).true) == 0
+    assert len(encoder.reduce(step).content.true) == 0
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ class Decision:
             raise InvalidArgumentError(f"threshold={threshold!r}: expected a probability between 0 and 1")
         self._threshold = threshold
         self.logits = from_logits
+        self._told = from_logits is not None
 
     def above(self, scores: Array) -> NDArray[np.bool_]:
         """Which scores are above the threshold.
@@ -63,6 +65,12 @@ class Decision:
         positive = scores[:, 1] - scores[:, 0] if self.logits else scores[:, 1]
         return np.asarray(positive > self._cut())
 
+    def guess(self, scores: Iterable[Array]) -> bool:
+        """Whether scores are logits, where either would do: those seen from now on may still tell otherwise."""
+        if not self.logits and not self._told:
+            self.logits = any(_outside(each) for each in scores) or self.logits
+        return bool(self.logits)
+
     def check(self, scores: Array) -> None:
         """Find out whether scores are logits, and that later ones are the same.
 
@@ -71,12 +79,11 @@ class Decision:
         """
         if self.logits or not scores.size:
             return
-        low, high = scores.min(), scores.max()
-        outside = bool(low < -_OUTSIDE or high > 1 + _OUTSIDE)
+        outside = _outside(scores)
         if self.logits is None:
             self.logits = outside
         elif outside:
-            wrong = (low if low < -_OUTSIDE else high).item()
+            wrong = max(scores.min(), scores.max(), key=lambda score: abs(score - 0.5)).item()
             raise InvalidArgumentError(
                 f"y_pred holds {wrong:g}, but probabilities were expected: "
                 "pass from_logits=True if these are logits, or task='regression' if they are quantities"
@@ -85,3 +92,7 @@ class Decision:
     def _cut(self) -> float:
         threshold = 0.5 if self._threshold is None else self._threshold
         return math.log(threshold / (1 - threshold)) if self.logits else threshold
+
+
+def _outside(scores: Array) -> bool:
+    return bool(scores.size) and bool(scores.min() < -_OUTSIDE or scores.max() > 1 + _OUTSIDE)

@@ -7,12 +7,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from traingauge.classification.alignment import align, spread
 from traingauge.classification.arrays import Array, as_array
 from traingauge.classification.classes import ClassSet
 from traingauge.classification.counts import Counts, count_indicators, count_labels
 from traingauge.classification.decisions import Decision
+from traingauge.classification.forecasts import (
+    HISTOGRAM_CLASSES,
+    SCORES_KEPT,
+    Forecast,
+    ForecastSums,
+    reduce_forecasts,
+)
 from traingauge.classification.labels import Labels
 from traingauge.classification.steps import Step
 from traingauge.classification.tasks import TASKS, Task, find_task
@@ -34,11 +42,13 @@ class Encoded(NamedTuple):
         samples: Samples in the step.
         nonfinite: Samples left out because a label or a prediction was NaN or infinite.
         content: Labels, counts or, of a regression model, residuals; ``None`` if the task is unknown yet.
+        forecast: The scores that labels were predicted by, or their sums; ``None`` where there are none.
     """
 
     samples: int
     nonfinite: int
     content: Labels | Counts | Residuals | None
+    forecast: Forecast | ForecastSums | None = None
 
 
 class Encoder:
@@ -63,7 +73,7 @@ class Encoder:
         InvalidArgumentError: A threshold that is no probability, or classes that do not fit the task.
 
     >>> encoder = Encoder(); step = encoder.clean([2, 0], [[0.1, 0.2, 0.7], [0.5, 0.4, 0.1]])
-    >>> encoder.task, encoder.reduce(step)
+    >>> encoder.task, encoder.reduce(step).content
     ('multiclass', Labels(true=array([2, 0], dtype=uint8), predicted=array([2, 0], dtype=uint8), weight=None))
     """
 
@@ -132,24 +142,29 @@ class Encoder:
             self._find_task(step)
         return step
 
-    def reduce(self, step: Step) -> Labels | Counts:
-        """Labels or counts of a step of a classification task; they share no memory with the step's arrays.
+    def reduce(self, step: Step) -> Encoded:
+        """Reduce a step of a classification task; what comes back shares no memory with the step's arrays.
 
         Raises:
             LabelError: A label outside of the classes.
             ShapeError: A step of another form than the task has.
         """
         if self.task == "multilabel":
-            return self._count_indicators(step)
+            return self._reduce_indicators(step)
         predicted = self._predicted_codes(step.predicted)
         true = self._true_codes(step.true)
         if self.task == "binary" and len(self.classes) > 2 and not self._told:
             self.task = "multiclass"  # hard labels of 0 and 1 were only the first of more
+        content: Labels | Counts = Labels(true, predicted, step.weight)
         if len(true) > LABELS_KEPT:
-            return count_labels(
-                true.astype(np.intp), predicted.astype(np.intp), len(self.classes), step.weight
-            )
-        return Labels(true, predicted, step.weight)
+            content = count_labels(true, predicted, len(self.classes), step.weight)
+        forecast = self._forecast(true, step.predicted, step.weight)
+        return Encoded(step.samples, step.nonfinite, content, forecast)
+
+    def reduce_forecasts(self, forecasts: Sequence[Forecast | ForecastSums]) -> ForecastSums | None:
+        """Sums of several steps' forecasts; ``None`` if there is none."""
+        logits = self._decision.guess(each.scores for each in forecasts if isinstance(each, Forecast))
+        return reduce_forecasts(forecasts, logits=logits)
 
     def _find_task(self, step: Step) -> None:
         with self._lock:
@@ -177,7 +192,27 @@ class Encoder:
             return self._decision.above(predicted).view(np.uint8)
         return self.classes.codes(predicted, "y_pred")
 
-    def _count_indicators(self, step: Step) -> Counts:
+    def _forecast(
+        self, true: Array, scores: Array, weight: NDArray[np.float64] | None
+    ) -> Forecast | ForecastSums | None:
+        if scores.dtype.kind != "f" or not len(scores) or (scores.ndim == 1 and self.task != "binary"):
+            return None
+        if self.task == "multiclass":
+            return self._kept(Forecast(true, scores, weight))
+        if scores.ndim == 2:
+            self._decision.check(scores)
+            scores = scores[:, 1] - scores[:, 0] if self._decision.logits else scores[:, 1]
+        return self._kept(Forecast(true[:, np.newaxis] == 1, scores[:, np.newaxis], weight))
+
+    def _kept(self, forecast: Forecast) -> Forecast | ForecastSums | None:
+        scores = forecast.scores
+        if scores.dtype == np.float16:
+            scores = scores.astype(np.float32)
+        if scores.shape[1] > HISTOGRAM_CLASSES or scores.size > SCORES_KEPT:
+            return self.reduce_forecasts([forecast._replace(scores=scores)])
+        return forecast._replace(scores=scores.copy())
+
+    def _reduce_indicators(self, step: Step) -> Encoded:
         if step.true.ndim != 2 or step.predicted.shape != step.true.shape:
             raise ShapeError(
                 f"y_true and y_pred have shapes {step.true.shape} and {step.predicted.shape}: "
@@ -188,7 +223,10 @@ class Encoder:
         if not np.array_equal(true, step.true):
             wrong = step.true[true != step.true][0].item()
             raise LabelError(f"y_true holds {wrong!r}: multi-label needs 0 or 1 in every column")
-        return count_indicators(true, self._decision.above(step.predicted), step.weight)
+        counts = count_indicators(true, self._decision.above(step.predicted), step.weight)
+        hard = step.predicted.dtype.kind != "f" or not len(true)
+        forecast = None if hard else self._kept(Forecast(true, step.predicted, step.weight))
+        return Encoded(step.samples, step.nonfinite, counts, forecast)
 
 
 def _highest(rows: Array, dtype: np.dtype[Any]) -> Array:

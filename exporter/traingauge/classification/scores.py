@@ -19,6 +19,8 @@ from traingauge.classification.counts import Counts
 #: How one number is made of those of the classes.
 Average = Literal["binary", "macro", "weighted", "micro"]
 
+_ROUNDING = 1e-12
+
 #: The known averages.
 AVERAGES: tuple[Average, ...] = get_args(Average)
 
@@ -67,7 +69,11 @@ def specificity(counts: Counts) -> NDArray[np.float64]:
 
     NaN if all samples are of the class.
     """
-    return divide(counts.true_negatives, counts.total - counts.support)
+    others = np.asarray(counts.total - counts.support, np.float64)
+    others[others <= _ROUNDING * counts.total] = (
+        0  # weights, added up in another order, leave a little of nothing
+    )
+    return divide(counts.true_negatives, others)
 
 
 def pooled(counts: Counts) -> Counts:
@@ -109,3 +115,36 @@ def averaged(score: Callable[[Counts], NDArray[np.float64]], counts: Counts, ave
     defined = ~np.isnan(values)
     weight = (counts.support if average == "weighted" else np.ones(len(values)))[defined]
     return float(divide(weight @ values[defined], weight.sum()))
+
+
+def balanced_accuracy(counts: Counts) -> float:
+    """Mean recall of the classes that occurred; NaN without samples (Brodersen et al., 2010)."""
+    return averaged(recall, counts, "macro")
+
+
+def matthews_correlation(counts: Counts) -> float:
+    """Correlation of true and predicted labels, -1 to 1 (Gorodkin, 2004).
+
+    With c samples right of s, support t and times predicted p of each class: (c s - Σ p t) / √((s² - Σ p²) (s² - Σ t²)).
+    NaN if all samples are of one class or are predicted as one.
+    """
+    support, predicted, samples = _margins(counts)
+    covariance = counts.correct * samples - predicted @ support
+    spread = (predicted.sum() ** 2 - predicted @ predicted) * (support.sum() ** 2 - support @ support)
+    return float(divide(covariance, np.sqrt(spread)))
+
+
+def cohen_kappa(counts: Counts) -> float:
+    """Agreement beyond what chance would bring, (p_o - p_e) / (1 - p_e), with p_e = Σ p t / s² (Cohen, 1960).
+
+    NaN if chance alone would always agree: all samples are of one class, and are predicted as it.
+    """
+    support, predicted, samples = _margins(counts)
+    by_chance = predicted @ support
+    return float(divide(counts.correct * samples - by_chance, support.sum() * predicted.sum() - by_chance))
+
+
+def _margins(counts: Counts) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Support, predicted and samples; summed up anew, so that a single class leaves a spread of exactly 0."""
+    support, predicted = counts.support.astype(np.float64), counts.predicted.astype(np.float64)
+    return support, predicted, float(support.sum())
