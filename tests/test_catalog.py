@@ -1,0 +1,101 @@
+"""The catalogue names metrics as the field does, and a run publishes exactly what it lists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import numpy as np
+import pytest
+import requests
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from sklearn.datasets import load_diabetes, load_digits
+
+from traingauge import ModelMonitor, Reference
+from traingauge.catalog import CATALOG, RUN_LABELS, Metric
+
+METRICS = pytest.mark.parametrize("metric", CATALOG.values(), ids=lambda metric: metric.name)
+
+#: Seconds, ratios and the like end a name; a counter ends with _total behind its unit.
+UNITS = {"seconds", "ratio", "bytes", "info"}
+
+
+@METRICS
+def test_a_name_is_made_as_prometheus_names_are(metric: Metric) -> None:
+    assert re.fullmatch(r"model_[a-z0-9]+(_[a-z0-9]+)*", metric.name)
+    assert metric.name.endswith("_total") == (metric.kind == "counter")
+    assert metric.name.endswith("_info") == (metric.kind == "info")
+
+
+@METRICS
+def test_a_unit_ends_the_familys_name_and_every_such_name_has_its_unit(metric: Metric) -> None:
+    last = metric.family.rpartition("_")[2]
+    assert metric.unit == (last if last in UNITS - {"info"} else "")
+
+
+@METRICS
+def test_a_help_text_is_one_sentence(metric: Metric) -> None:
+    assert metric.help.endswith(".")
+    assert "\n" not in metric.help
+    assert metric.help[0].isupper() or metric.help[0].isdigit()
+
+
+@METRICS
+def test_labels_are_plain_names_that_prometheus_does_not_need_for_itself(metric: Metric) -> None:
+    labels = (*RUN_LABELS, *metric.labels)
+    assert len(set(labels)) == len(labels)
+    assert not {"job", "instance", "le"} & set(labels)
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", label) for label in labels)
+
+
+@pytest.fixture(scope="module")
+def scrapes() -> list[tuple[str, str]]:
+    """Text and OpenMetrics of a classifier and of a regression that use all there is."""
+    found = []
+    for dataset, task in ((load_digits, "multiclass"), (load_diabetes, "regression")):
+        x, y = dataset(return_X_y=True)
+        true = y[:400]
+        predicted = np.eye(10)[true] if task == "multiclass" else true + 1.0
+        with ModelMonitor(
+            f"full-{task}",
+            task=task,
+            discovery_dir=False,
+            reference=Reference.from_data(x, y_true=y, y_pred=y),
+            steps_planned=100,
+            warmup_steps=1,
+            thresholds={"accuracy": 0.9, "feature_drift": 0.3},
+        ) as monitor:
+            for _ in monitor.watch(range(3)):
+                monitor.step(0.5, true, predicted, x[:400], learning_rate=0.1, gradient_norm=1.0, entropy=2.0)
+            for split in ("validation", "test"):
+                monitor.evaluate(split, loss=0.4, y_true=true, y_pred=predicted)
+            monitor.end_epoch()
+            monitor._recorder.run.end("finished")
+            accept = {"Accept": "application/openmetrics-text;version=1.0.0"}
+            url = f"{monitor.url}/metrics"
+            found.append(
+                (requests.get(url, timeout=5).text, requests.get(url, headers=accept, timeout=5).text)
+            )
+    return found
+
+
+def test_a_run_publishes_every_metric_of_the_catalogue_and_no_other(scrapes: list[tuple[str, str]]) -> None:
+    published = {name for text, _ in scrapes for name in re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)}
+    assert published == set(CATALOG)
+
+
+def test_promtool_has_no_complaint_about_a_scrape(scrapes: list[tuple[str, str]]) -> None:
+    for text, _ in scrapes:
+        done = subprocess.run(
+            ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_clients_strict_parser_reads_the_openmetrics_of_a_scrape(scrapes: list[tuple[str, str]]) -> None:
+    for text, openmetrics in scrapes:
+        families = list(text_string_to_metric_families(openmetrics))
+        assert len(families) == len(re.findall("^# TYPE", text, re.MULTILINE))
+        for family in families:
+            for sample in family.samples:
+                assert sample.labels.keys() >= set(RUN_LABELS)
