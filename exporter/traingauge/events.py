@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from traingauge.classification.counts import Counts
     from traingauge.classification.encoding import Encoded
     from traingauge.drift.binning import Binned
+    from traingauge.regression import Residuals
 
 #: One training step, as the hot path appends it: clock reading, loss, further scalars, encoded scores, binned features,
 #: samples. A bare tuple: to give its fields names would cost as much again as all the rest of a step.
@@ -29,19 +30,19 @@ class Steps(NamedTuple):
         at: Clock reading of each, shape (n,).
         losses: Shape (n,); ``None`` if they are unknown.
         samples: Samples in all of them.
-        counts: Class counts, one a step; ``None`` if nothing is classified.
+        counts: Class counts or residuals, one a step that was scored.
         binned: Binned features; ``None`` without a reference.
         nonfinite: Predictions that were not finite.
-        scalars: Further scalars, as of the last of them.
+        scalars: Further scalars by name, shape (n,) each.
     """
 
     at: NDArray[np.float64]
     losses: NDArray[np.float64] | None
     samples: int
-    counts: Sequence[Counts] | None = None
+    counts: Sequence[Counts] | Sequence[Residuals] = ()
     binned: Binned | None = None
     nonfinite: int = 0
-    scalars: Mapping[str, Any] = {}
+    scalars: Mapping[str, NDArray[np.float64]] = {}
 
 
 class Pass(NamedTuple):
@@ -54,7 +55,7 @@ class Pass(NamedTuple):
         steps: Batches in it.
         samples: Samples in it.
         scored: Encoded scores of its batches.
-        counts: Class counts that were computed elsewhere, instead of ``scored``.
+        counts: Class counts or residuals that were computed elsewhere, instead of ``scored``.
         nonfinite: Predictions that were not finite, beside those of ``scored``.
         scalars: Further scalars.
     """
@@ -65,7 +66,7 @@ class Pass(NamedTuple):
     steps: int
     samples: int
     scored: Sequence[Encoded] = ()
-    counts: Counts | None = None
+    counts: Counts | Residuals | None = None
     nonfinite: int = 0
     scalars: Mapping[str, Any] = {}
 

@@ -25,6 +25,7 @@ from traingauge.catalog import CATALOG
 from traingauge.errors import ClosedError, TrainGaugeError
 from traingauge.events import EpochEnd, Event, Pass, Resumed, Step, Steps, Waits
 from traingauge.families import Family
+from traingauge.judge import Columns, Judge
 from traingauge.parts.loss import Loss
 from traingauge.parts.progress import Progress
 from traingauge.parts.run import Run
@@ -34,8 +35,10 @@ from traingauge.parts.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from traingauge.classification.encoding import Encoded
+    from traingauge.course import Course
     from traingauge.drift.binning import Binned
     from traingauge.parts.drift import Drift
+    from traingauge.reference_run import ReferenceRun
     from traingauge.thresholds import Threshold
 
 P = ParamSpec("P")
@@ -61,6 +64,7 @@ class Recorder:
         limits: Thresholds set in code.
         loss_window: Steps in the loss's window.
         warmup_steps: Training steps from which thresholds count for scores that were never reached.
+        expected: A good run to compare with; ``None`` to expect nothing.
 
     Attributes:
         run: Info and state.
@@ -68,6 +72,7 @@ class Recorder:
         scores: Scores.
         drift: Drift, or ``None``.
         watchdog: Counters of what monitoring itself did.
+        judge: Statistics of the signals, the course of the run, and its health.
     """
 
     def __init__(
@@ -79,10 +84,12 @@ class Recorder:
         *,
         loss_window: int = 100,
         warmup_steps: int | None = None,
+        expected: ReferenceRun | None = None,
     ) -> None:
         self.run, self.scores, self.drift = run, scores, drift
         self.progress = Progress(warmup_steps)
         self.watchdog = Watchdog()
+        self.judge = Judge(loss_window, expected)
         self._loss = Loss(loss_window)
         self._scalars = Scalars()
         self._thresholds = thresholds.family(limits)
@@ -188,6 +195,12 @@ class Recorder:
             self._digest()
             return {name: list(values) for name, values in self._history.items()}
 
+    def course(self) -> Course:
+        """How the run went so far, as a copy."""
+        with self._digesting:
+            self._digest()
+            return self.judge.course.copy()
+
     def last_loss(self, split: str = "train") -> float:
         """The last loss of a split, NaN if there is none."""
         with self._digesting:
@@ -232,24 +245,53 @@ class Recorder:
             return
         ats, losses, scalars, scored, binned, samples = zip(*steps, strict=True)
         at = np.array(ats)
-        self._advance(at, sum(samples))
+        seconds = self._advance(at, sum(samples))
         known = [index for index, loss in enumerate(losses) if loss is not None]
         self._add_losses(np.array([float(losses[index]) for index in known]), at[known])
-        self._add_scored("train", [one for one in scored if one is not None], self.scores.add_steps)
         self._add_binned([one for one in binned if one is not None])
         for one in scalars:
             self._add_scalars("train", one)
+        norms = [one.get("gradient_norm") for one in scalars]
+        self._judge(
+            Columns.of(at, losses, norms, seconds, np.array(samples, dtype=np.int64)),
+            lambda piece: self._add_scored(
+                "train", [one for one in scored[piece] if one is not None], self.scores.add_steps
+            ),
+        )
 
     def _digest_steps(self, steps: Steps) -> None:
-        self._advance(steps.at, steps.samples)
+        seconds = self._advance(steps.at, steps.samples)
         if steps.losses is not None:
             self._add_losses(steps.losses, steps.at)
-        if steps.counts is not None:
-            self.scores.add_step_counts("train", steps.counts)
+        self._judge_steps(steps, seconds)
         if steps.binned is not None:
             self._add_binned([steps.binned])
         self.watchdog.saw_nonfinite("train", "prediction", steps.nonfinite)
-        self._add_scalars("train", steps.scalars)
+        norms = steps.scalars.get("gradient_norm", np.zeros(1))[:-1]  # the last one is seen below
+        self.watchdog.saw_nonfinite("train", "gradient", int(np.count_nonzero(~np.isfinite(norms))))
+        self._add_scalars("train", {name: values[-1] for name, values in steps.scalars.items()})
+
+    def _judge_steps(self, steps: Steps, seconds: NDArray[np.float64]) -> None:
+        count = len(steps.at)
+        samples = np.diff(np.linspace(0, steps.samples, count + 1).round().astype(np.int64))  # each its share
+
+        def score(piece: slice) -> None:
+            if len(steps.counts) == count:
+                self.scores.add_step_counts("train", steps.counts[piece])
+            elif piece.stop == count:  # which of the steps were scored is not known
+                self.scores.add_step_counts("train", steps.counts)
+
+        norms = steps.scalars.get("gradient_norm")
+        self._judge(Columns.of(steps.at, steps.losses, norms, seconds, samples), score)
+
+    def _judge(self, steps: Columns, score: Callable[[slice], None]) -> None:
+        """Score the steps piece by piece, so that every mark reads what the scores were there."""
+        self.judge.add_steps(steps)
+        for piece, marked in self.judge.pieces(steps.at):
+            score(piece)
+            self.judge.advance(steps, piece)
+            if marked:
+                self.judge.mark(float(steps.at[piece.stop - 1]), self.scores.current("train"))
 
     def _digest_pass(self, done: Pass) -> None:
         split = done.split
@@ -267,6 +309,9 @@ class Recorder:
         self._add_scored(split, done.scored, self.scores.add_pass)
         self.watchdog.saw_nonfinite(split, "prediction", done.nonfinite)
         self._add_scalars(split, done.scalars)
+        self.judge.add_pass(
+            split, None if done.loss is None else float(done.loss), self.scores.current(split)
+        )
         self._remember(split)
         self._previous = done.at
 
@@ -283,14 +328,15 @@ class Recorder:
             self.progress.steps_planned = self.progress.steps["train"] + resumed.planned
         self._previous = resumed.at
 
-    def _advance(self, at: NDArray[np.float64], samples: int) -> None:
-        """Count training steps; a step lasts from the end of what came before it."""
+    def _advance(self, at: NDArray[np.float64], samples: int) -> NDArray[np.float64]:
+        """Count training steps, and their durations: a step lasts from the end of what came before it."""
         durations = np.diff(at, prepend=self._previous)
         last = float(at[-1])
         self.progress.add_steps(
             "train", count=len(at), samples=samples, last=last + self._unix, durations=durations
         )
         self._previous = last
+        return durations
 
     def _add_losses(self, losses: NDArray[np.float64], at: NDArray[np.float64]) -> None:
         if len(losses):
@@ -327,7 +373,7 @@ class Recorder:
         task = self.scores.task
         if task is not None and "task" not in self.run.info:
             self.run.describe(task=task)
-        for part in (self.run, self.progress, self._loss, self._scalars, self.scores, self.drift):
+        for part in (self.run, self.progress, self._loss, self._scalars, self.judge, self.scores, self.drift):
             if part is not None:
                 yield from self._guard_read(part.families)
         if self._thresholds.keys:

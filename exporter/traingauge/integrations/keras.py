@@ -2,23 +2,38 @@
 
 The values come from inside of the graph (:mod:`traingauge.integrations.keras_probe`). The callback only notes when steps
 ended, and reads the graph's variables when many steps, or a fraction of a second, have passed.
+
+Scores weigh samples as the model's own loss does: with ``sample_weight``, with the output's mask, and in training with
+``class_weight``, which Keras makes sample weights of. Features are compared with the reference as the model gets them; what
+is read at once enters the drift window at once.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.errors import ClosedError, InvalidArgumentError, UnsupportedBackendError
+from traingauge.catalog import SPLITS
+from traingauge.errors import (
+    ClosedError,
+    InvalidArgumentError,
+    UnknownNameError,
+    UnsupportedBackendError,
+)
 from traingauge.events import EpochEnd, Pass, Resumed, Steps
-from traingauge.integrations.keras_probe import Probe, Rows
 from traingauge.recorder import Recorder
+
+if TYPE_CHECKING:
+    from traingauge.integrations.keras_probe import Probe
+    from traingauge.integrations.keras_tables import Rows
+    from traingauge.integrations.keras_task import Plan
 
 Hook = TypeVar("Hook", bound=Callable[..., None])
 Logs = Mapping[str, Any] | None
@@ -32,7 +47,7 @@ def _never_breaks(hook: Hook) -> Hook:
 
     @functools.wraps(hook)
     def guarded(self: MonitorCallback, *args: Any, **kwargs: Any) -> None:
-        if self.recorder.run.ended is None:
+        if self.recorder.run.ended is None and self._probe is not None:
             try:
                 hook(self, *args, **kwargs)
             except Exception as error:  # noqa: BLE001 monitoring never breaks training
@@ -50,31 +65,34 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
     Args:
         recorder: The run.
         split: Where ``evaluate`` outside of ``fit`` belongs: ``validation`` or ``test``.
+        gradient_norm: Whether to record the global norm of the gradients, before clipping.
 
     Raises:
         UnsupportedBackendError: Keras does not run on TensorFlow.
+        UnknownNameError: Another split.
     """
 
-    #: Keras may dispatch steps without waiting for this callback.
-    async_safe = True
-
-    def __init__(self, recorder: Recorder, split: str = "test") -> None:
+    def __init__(self, recorder: Recorder, split: str = "test", *, gradient_norm: bool = False) -> None:
         super().__init__()
         if keras.backend.backend() != "tensorflow":
             raise UnsupportedBackendError(
                 f"Keras runs on {keras.backend.backend()!r}: the callback needs its 'tensorflow' backend; "
                 "in a loop of your own, monitor.step(…) takes any framework"
             )
-        self.recorder, self._split = recorder, split
+        if split not in SPLITS[1:]:
+            raise UnknownNameError("split of an evaluation", split, SPLITS[1:])
+        self.recorder, self._split, self._gradient_norm = recorder, split, gradient_norm
+        self._probe: Probe | None = None
         self._fitting = False
-        self._first_epoch: int | None = None
         self._ends: list[float] = []
         self._resumed = self._last_read = 0.0
-        self._batches = 0
-        recorder.at_end(self._read)
+        self._read_at = self._together = 1
+        self._epoch_steps: int | None = None
+        self._taken = 0
+        self._planned = False
 
     def set_model(self, model: Any) -> None:
-        """Keras calls it before it traces anything: the moment to wrap the model's steps.
+        """Keras calls it before it traces anything: the moment to tap the model's steps.
 
         Raises:
             ClosedError: The run has ended.
@@ -89,24 +107,33 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
                 "the callback records one; in a loop of your own, monitor.step(…) takes any"
             )
         self.recorder.run.describe(framework="keras", framework_version=keras.__version__)
-        self._probe = _probe(model, self.recorder)
-        self._read_at = max(1, self._probe.slots // (2 * int(model.steps_per_execution)))
+        self._together = int(model.steps_per_execution)
+        try:
+            self._probe = _probe(model, self.recorder, gradients=self._gradient_norm)
+        except Exception as error:  # noqa: BLE001 monitoring never breaks training
+            self._probe = None
+            self.recorder.watchdog.failed("integration", error)
 
     @_never_breaks
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Leave out the steps of a ``fit`` that was recorded by nobody."""
-        self._fitting, self._first_epoch = True, None
+        """Leave out the steps that were recorded by nobody."""
+        probe = self._active
+        self._fitting, self._planned = True, False
+        self._epoch_steps = self.params.get("steps")
         self._ends.clear()
-        self._probe.read_steps()
+        probe.read_steps()
+        probe.read_bins()
+        probe.before_end = self._read
+        self._read_at = 1  # what is scored, and so how much room there is, is known after the first
 
     @_never_breaks
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """What came before is no part of the epoch's first step."""
         planned = None
-        if self._first_epoch is None:
-            self._first_epoch = epoch
-            if self.params.get("epochs") and self.params.get("steps"):
-                planned = (self.params["epochs"] - epoch) * self.params["steps"]
+        if not self._planned and self._epoch_steps and self.params.get("epochs"):
+            self._planned = True
+            planned = (self.params["epochs"] - epoch) * self._epoch_steps
+        self._taken = 0
         self._resumed = time.perf_counter()
         self.recorder.record(Resumed(self._resumed, planned))
 
@@ -120,66 +147,73 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
 
     @_never_breaks
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Complete the epoch."""
+        """Complete the epoch; the first one tells how long those are of which nobody knew."""
         self._read()
+        self._epoch_steps = self._epoch_steps or self._taken
         self.recorder.record(EpochEnd(time.perf_counter()))
 
     @_never_breaks
     def on_train_end(self, logs: Logs = None) -> None:
-        """Outside of ``fit`` again."""
+        """Outside of ``fit`` again; steps that it did not take, because it was stopped early, are planned no more."""
         self._fitting = False
+        if self._planned:
+            self.recorder.record(Resumed(time.perf_counter(), 0))
 
     @_never_breaks
     def on_test_begin(self, logs: Logs = None) -> None:
         """Begin a pass."""
         self._read()
-        self._probe.begin_pass()
-        self._batches = 0
-
-    @_never_breaks
-    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Count the batches."""
-        self._batches = batch + 1
+        self._active.begin_pass()
 
     @_never_breaks
     def on_test_end(self, logs: Logs = None) -> None:
         """Publish the pass, all at once."""
-        rows = self._probe.read_pass()
-        if rows is not None and rows.samples:
+        rows = self._active.read_pass()
+        if rows is not None:
             done = Pass(
                 split="validation" if self._fitting else self._split,
                 at=time.perf_counter(),
                 loss=None if rows.losses is None else float(rows.losses[0]),
-                steps=self._batches,
+                steps=rows.steps,
                 samples=rows.samples,
-                counts=None if rows.counts is None else rows.counts[0],
+                counts=rows.scored[0] if len(rows.scored) == 1 else None,
                 nonfinite=rows.nonfinite,
             )
             self.recorder.record(done)
 
+    @property
+    def _active(self) -> Probe:
+        assert self._probe is not None  # no hook runs without
+        return self._probe
+
     def _read(self) -> None:
         """Record the steps since the last reading."""
-        if not self._ends:
-            return
-        ends, self._ends = np.array(self._ends), []
-        began, self._resumed = self._resumed, float(ends[-1])
-        read = self._probe.read_steps()
-        if read is not None:
-            rows, lost = read
-            if lost:
-                error = RuntimeError(f"{lost} steps were overwritten before they were read")
-                self.recorder.watchdog.failed("integration", error)
-            self.recorder.record(self._steps(rows, _spread(ends, began, rows.rows)))
+        ends, self._ends = self._ends, []
+        began, self._resumed = self._resumed, ends[-1] if ends else self._resumed
+        rows, lost = self._active.read_steps()
+        if lost:
+            error = RuntimeError(f"{lost} steps were overwritten before they were read")
+            self.recorder.watchdog.failed("integration", error)
+        if rows is not None:  # without an end if fit was interrupted before it called the hook
+            at = _spread(np.array(ends or [time.perf_counter()]), began, rows.steps, self._together)
+            self.recorder.record(self._steps(rows, at))
+            self._taken += rows.steps
+        elif ends:  # what they computed is not known, but they were taken
+            self.recorder.record(Steps(np.array(ends), None, 0))
+        self._read_at = max(1, self._active.room // (2 * self._together))
         self._last_read = time.perf_counter()
 
     def _steps(self, rows: Rows, at: NDArray[np.float64]) -> Steps:
         binned = None
-        bins = self._probe.read_bins()
+        bins = self._active.read_bins()
         if bins is not None and self.recorder.drift is not None:
             binned = self.recorder.drift.from_counts(bins[:, :-1], int(bins[0].sum()), bins[:, -1])
-        rate = getattr(self.model.optimizer, "learning_rate", None)
-        scalars = {} if rate is None else {"learning_rate": float(keras.ops.convert_to_numpy(rate))}
-        return Steps(at, rows.losses, rows.samples, rows.counts, binned, rows.nonfinite, scalars)
+        scalars = {}
+        if not np.isnan(rows.rates[-1]):
+            scalars["learning_rate"] = rows.rates
+        if not rows.norms[-1] < 0:
+            scalars["gradient_norm"] = rows.norms
+        return Steps(at, rows.losses, rows.samples, rows.scored, binned, rows.nonfinite, scalars)
 
 
 def fit(
@@ -193,22 +227,30 @@ def fit(
         args: As of ``fit``.
         kwargs: As of ``fit``.
         test_data: ``(x, y)``, ``(x, y, sample_weight)``, or anything that ``evaluate`` takes as ``x``.
+
+    Raises:
+        InvalidArgumentError: A tuple of another length.
     """
-    options = dict(kwargs)
-    given = options.pop("callbacks", None)
-    others = (
-        []
-        if given is None
-        else list(getattr(given, "callbacks", given if hasattr(given, "__iter__") else [given]))
-    )
-    model.fit(*args, callbacks=[MonitorCallback(recorder), *others], **options)
-    if test_data is not None:
-        x, y, sample_weight = _unpacked(test_data)
-        callbacks = [MonitorCallback(recorder, "test")]
-        batch_size, verbose = options.get("batch_size"), options.get("verbose", "auto")
+    test = None if test_data is None else _unpacked(test_data)
+    options = inspect.signature(model.fit).bind(*args, **kwargs).arguments
+    options["callbacks"] = [MonitorCallback(recorder), *_listed(options.get("callbacks"))]
+    model.fit(**options)
+    if test is not None:
         model.evaluate(
-            x, y, batch_size=batch_size, sample_weight=sample_weight, verbose=verbose, callbacks=callbacks
+            *test[:2],
+            sample_weight=test[2],
+            batch_size=options.get("batch_size"),
+            verbose=options.get("verbose", "auto"),
+            callbacks=[MonitorCallback(recorder, "test")],
         )
+
+
+def _listed(callbacks: Any) -> list[Any]:
+    """Callbacks as ``fit`` takes them: none, one, a list or a ``CallbackList``."""
+    if callbacks is None:
+        return []
+    callbacks = getattr(callbacks, "callbacks", callbacks)
+    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
 
 
 def _unpacked(data: Any) -> tuple[Any, Any, Any]:
@@ -221,34 +263,45 @@ def _unpacked(data: Any) -> tuple[Any, Any, Any]:
     return data[0], data[1], data[2] if len(data) == 3 else None
 
 
-def _probe(model: Any, recorder: Recorder) -> Probe:
+def _probe(model: Any, recorder: Recorder, *, gradients: bool) -> Probe:
+    """The probe that watches the model for the run, made anew where it does not fit what is wanted."""
+    from traingauge.integrations.keras_probe import Probe
+    from traingauge.integrations.keras_task import Told
+
     probe = Probe.of(model, recorder)
-    if probe is not None and probe.slots >= 2 * int(model.steps_per_execution):
-        return probe
-    if probe is not None:  # compiled anew, with more steps an execution than its ring has room for
-        probe.remove()
+    if probe is not None:
+        if probe.serves(gradients=gradients):
+            return probe
+        probe.end()
     scores, drift = recorder.scores, recorder.drift
+    ignored = scores.ignore_index
     probe = Probe(
         model,
-        task=scores.task,
-        threshold=scores.threshold,
+        recorder,
+        told=Told(
+            scores.task, scores.threshold, scores.from_logits, None if isinstance(ignored, str) else ignored
+        ),
         edges=None if drift is None else drift.edges,
-        found=lambda plan: scores.tell(plan.task, plan.outputs),
-        owner=recorder,
-        failed=lambda error: recorder.watchdog.failed("integration", error),
+        gradients=gradients,
+        found=functools.partial(_tell, recorder),
+        failed=functools.partial(recorder.watchdog.failed, "integration"),
     )
-    recorder.at_end(probe.remove)
+    recorder.at_end(probe.end)
     return probe
 
 
-def _spread(ends: NDArray[np.float64], began: float, count: int) -> NDArray[np.float64]:
+def _tell(recorder: Recorder, plan: Plan) -> None:
+    recorder.scores.tell(plan.task, plan.classes or None)
+
+
+def _spread(ends: NDArray[np.float64], began: float, count: int, together: int) -> NDArray[np.float64]:
     """When each of ``count`` steps ended, spread evenly between the hooks, which see the end of an execution of several.
 
-    >>> _spread(np.array([2.0, 3.0]), 0.0, 4)
-    array([1. , 2. , 2.5, 3. ])
+    >>> _spread(np.array([2.0, 3.0]), 0.0, 3, 2)
+    array([1., 2., 3.])
     """
     if count == len(ends):
         return ends
-    each = -(-count // len(ends))  # the last execution of an epoch may be shorter
-    hooks = np.minimum(np.arange(len(ends) + 1) * each, count)
+    hooks = np.minimum(np.arange(len(ends) + 1) * together, count)
+    hooks[-1] = count  # the last execution of an epoch may be shorter
     return np.asarray(np.interp(np.arange(1, count + 1), hooks, [began, *ends]))

@@ -14,121 +14,117 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from traingauge.classification.counts import CONFUSION_CLASSES, Counts
+from traingauge.integrations.keras_rows import flat_labels, flat_outputs, flat_weights
 from traingauge.integrations.keras_task import Plan
 
 
-def counts_width(plan: Plan) -> int:
-    """Length of the vector."""
-    return plan.outputs**2 if _whole(plan) else 3 * plan.outputs + 2
-
-
-def comparable(plan: Plan, y: Any, y_pred: Any) -> bool:
-    """Whether labels and outputs go together, as far as their static shapes tell; the loss of a model decides for itself."""
-    labels, outputs = list(y.shape[1:]), list(y_pred.shape[1:])
-    if labels == outputs:
-        return True
-    if labels and labels[-1] == 1:
-        labels.pop()
-    return (
-        outputs[:-1] == labels and (plan.task != "binary" or plan.outputs == 2) and plan.task != "multilabel"
-    )
-
-
-def count_predictions(plan: Plan, y: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, Any]:
-    """Counts of a batch, and how many of its predictions were not finite; those, and labels out of range, are not counted.
+class ClassCounts:
+    """Counts labels against outputs.
 
     Args:
-        plan: How outputs become predictions.
-        y: Labels, shape (n,), (n, 1), (n, …) or one-hot (n, …, K).
-        y_pred: Outputs, shape (n,), (n, 1) or (n, …, K).
-        sample_weight: Shape (n,) or (n, …); 1 each if ``None``.
+        plan: How outputs become classes.
 
-    Returns:
-        The vector, shape (:func:`counts_width`,), and a scalar, both float64.
+    Attributes:
+        width: Length of the vector.
     """
-    mask = getattr(y_pred, "_keras_mask", None)
-    y_pred = tf.stop_gradient(y_pred)
-    columns = plan.outputs if y_pred.shape.rank > 1 and y_pred.shape[-1] == plan.outputs else 1
-    scores = tf.reshape(y_pred, [-1, columns])
-    finite = tf.reduce_all(tf.math.is_finite(scores), axis=1)
-    weight = _weights(tf.shape(y_pred)[: max(1, y_pred.shape.rank - 1)], sample_weight, mask)
-    nonfinite = tf.reduce_sum(tf.cast(~finite, tf.float64))
-    if plan.task == "multilabel":
-        true = (
-            tf.reshape(y, [-1, columns]) > tf.cast(0.5, y.dtype)
-            if y.dtype.is_floating
-            else tf.reshape(y, [-1, columns]) > 0
-        )
-        return _indicator_counts(true, scores > plan.threshold, tf.where(finite, weight, 0.0)), nonfinite
-    true, predicted = _codes(plan, y, scores, columns)
-    valid = finite & (true >= 0) & (true < plan.outputs)
-    return _label_counts(plan, true, predicted, tf.where(valid, weight, 0.0)), nonfinite
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._whole = plan.task != "multilabel" and plan.classes <= CONFUSION_CLASSES
+        self.width = plan.classes**2 if self._whole else 3 * plan.classes + 2
+
+    def measure(self, y: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, Any]:
+        """Inside the graph: counts of a batch, and how many of its rows were not finite.
+
+        Those rows are not counted, nor are rows with a label that is ignored or out of range.
+
+        Args:
+            y: Labels, shape (n,), (n, 1), (n, …) or one-hot (n, …, K).
+            y_pred: Outputs, shape (n,), (n, 1) or (n, …, K).
+            sample_weight: Shape (n,) or (n, …); 1 each if ``None``.
+
+        Returns:
+            The vector, shape (width,), and a scalar, both float64.
+        """
+        plan = self._plan
+        scores = flat_outputs(plan, y_pred)
+        usable = _usable(scores)
+        weight = flat_weights(plan, y_pred, sample_weight)
+        labels = flat_labels(plan, y, y_pred)
+        if labels.dtype.is_floating:
+            finite = tf.math.is_finite(labels)
+            usable &= finite if labels.shape.rank == 1 else tf.reduce_all(finite, axis=1)
+        nonfinite = tf.reduce_sum(tf.cast(~usable, tf.float64))
+        for ignored in plan.ignored:
+            kept = labels != tf.cast(ignored, labels.dtype)
+            usable &= kept if labels.shape.rank == 1 else tf.reduce_all(kept, axis=1)
+        weight = tf.where(usable, weight, 0.0)
+        if plan.task == "multilabel":
+            true = _positive(plan, labels)
+            return self._of_indicators(true, scores > _cut(plan, scores), weight), nonfinite
+        return self._of_labels(*self._codes(labels, scores), weight), nonfinite
+
+    def merge(self, whole: Any, part: Any) -> Any:
+        """Inside the graph: the vector of two parts together."""
+        return whole + part
+
+    def decode(self, rows: NDArray[np.float64], *, weighted: bool) -> list[Counts]:
+        """Outside of the graph: the counts that vectors hold, shape (n, width); whole numbers without weights."""
+        values = rows if weighted else rows.astype(np.int64)
+        classes = self._plan.classes
+        if self._whole:
+            cells = values.reshape(-1, classes, classes)
+            hits = cells.diagonal(axis1=1, axis2=2)
+            correct, total = hits.sum(axis=1).tolist(), cells.sum(axis=(1, 2)).tolist()
+            return list(map(Counts, hits, cells.sum(axis=2), cells.sum(axis=1), correct, total, cells))
+        hits, support, predicted = values[:, : 3 * classes].reshape(-1, 3, classes).swapaxes(0, 1)
+        return list(map(Counts, hits, support, predicted, values[:, -2].tolist(), values[:, -1].tolist()))
+
+    def _codes(self, labels: Any, scores: Any) -> tuple[Any, Any]:
+        plan = self._plan
+        if plan.columns == 1:
+            return _positive(plan, labels), scores[:, 0] > _cut(plan, scores)
+        true = labels if labels.shape.rank == 1 else tf.argmax(labels, axis=1)
+        if plan.cut is None:
+            return true, tf.argmax(scores, axis=1)
+        second = scores[:, 1] - scores[:, 0] if plan.logits else scores[:, 1]
+        return true, second > _cut(plan, scores)
+
+    def _of_labels(self, true: Any, predicted: Any, weight: Any) -> Any:
+        classes = self._plan.classes
+        true, predicted = tf.cast(true, tf.int64), tf.cast(predicted, tf.int64)
+        weight = tf.where((true >= 0) & (true < classes), weight, 0.0)
+        true = tf.clip_by_value(true, 0, classes - 1)
+        if self._whole:
+            return tf.math.unsorted_segment_sum(weight, true * classes + predicted, classes * classes)
+        hit = weight * tf.cast(true == predicted, tf.float64)
+        sums = [tf.math.unsorted_segment_sum(hit, true, classes)]
+        sums += [tf.math.unsorted_segment_sum(weight, labels, classes) for labels in (true, predicted)]
+        return tf.concat([*sums, tf.stack([tf.reduce_sum(hit), tf.reduce_sum(weight)])], axis=0)
+
+    def _of_indicators(self, true: Any, predicted: Any, weight: Any) -> Any:
+        exact = weight * tf.cast(tf.reduce_all(true == predicted, axis=1), tf.float64)
+        sums = [
+            tf.linalg.matvec(tf.cast(each, tf.float64), weight, transpose_a=True)
+            for each in (true & predicted, true, predicted)
+        ]
+        return tf.concat([*sums, tf.stack([tf.reduce_sum(exact), tf.reduce_sum(weight)])], axis=0)
 
 
-def as_counts(plan: Plan, vector: NDArray[np.float64], *, weighted: bool) -> Counts:
-    """The counts that a vector holds; whole numbers where no weights were given."""
-    values = vector if weighted else vector.astype(np.int64)
-    classes = plan.outputs
-    if _whole(plan):
-        cells = values.reshape(classes, classes)
-        hits = cells.diagonal().copy()
-        return Counts(
-            hits, cells.sum(axis=1), cells.sum(axis=0), hits.sum().item(), cells.sum().item(), cells
-        )
-    hits, support, predicted = values[: 3 * classes].reshape(3, classes)
-    return Counts(hits, support, predicted, values[-2].item(), values[-1].item())
+def _usable(scores: Any) -> Any:
+    """Rows with a finite score; one of -inf is fine where another class has a finite one: it masks a class out."""
+    if scores.shape[1] == 1:
+        return tf.math.is_finite(scores[:, 0])
+    infinity = tf.constant(np.inf, scores.dtype)
+    return tf.reduce_all(scores < infinity, axis=1) & tf.reduce_any(tf.math.is_finite(scores), axis=1)
 
 
-def _whole(plan: Plan) -> bool:
-    return plan.task != "multilabel" and plan.outputs <= CONFUSION_CLASSES
+def _positive(plan: Plan, labels: Any) -> Any:
+    """Which labels of 0 and 1 (or, of a hinge loss, -1 and 1) are positive."""
+    if not labels.dtype.is_floating:
+        labels = tf.cast(labels, tf.float32)
+    return labels > tf.cast(plan.positive, labels.dtype)
 
 
-def _weights(shape: Any, sample_weight: Any, mask: Any) -> Any:
-    """One weight a prediction, flat: what Keras' own losses make of sample weights and masks."""
-    weight = tf.ones(shape, tf.float64)
-    for factor in (sample_weight, mask):
-        if factor is not None:
-            weight *= _aligned(tf.cast(factor, tf.float64), shape, weight.shape.rank)
-    return tf.reshape(weight, [-1])
-
-
-def _aligned(factor: Any, shape: Any, rank: int) -> Any:
-    """One value a prediction, or one a sample that broadcasts to its predictions."""
-    if factor.shape.rank > rank:  # (n, 1) beside (n,)
-        return tf.reshape(factor, shape)
-    for _ in range(rank - factor.shape.rank):
-        factor = tf.expand_dims(factor, -1)
-    return factor
-
-
-def _codes(plan: Plan, y: Any, scores: Any, columns: int) -> tuple[Any, Any]:
-    if columns == 1:
-        true = tf.cast(
-            tf.reshape(y, [-1]) > tf.cast(0, y.dtype), tf.int64
-        )  # 0 and 1, or -1 and 1 of the hinge losses
-        return true, tf.cast(scores[:, 0] > plan.threshold, tf.int64)
-    one_hot = y.shape.rank > 1 and y.shape[-1] == columns
-    true = (
-        tf.argmax(tf.reshape(y, [-1, columns]), axis=1) if one_hot else tf.cast(tf.reshape(y, [-1]), tf.int64)
-    )
-    return true, tf.argmax(scores, axis=1)
-
-
-def _label_counts(plan: Plan, true: Any, predicted: Any, weight: Any) -> Any:
-    classes = plan.outputs
-    inside = tf.clip_by_value(true, 0, classes - 1)  # its weight is 0 where it was outside
-    if _whole(plan):
-        return tf.math.unsorted_segment_sum(weight, inside * classes + predicted, classes * classes)
-    hit = weight * tf.cast(inside == predicted, tf.float64)
-    sums = [tf.math.unsorted_segment_sum(hit, inside, classes)]
-    sums += [tf.math.unsorted_segment_sum(weight, labels, classes) for labels in (inside, predicted)]
-    return tf.concat([*sums, tf.stack([tf.reduce_sum(hit), tf.reduce_sum(weight)])], axis=0)
-
-
-def _indicator_counts(true: Any, predicted: Any, weight: Any) -> Any:
-    exact = weight * tf.cast(tf.reduce_all(true == predicted, axis=1), tf.float64)
-    sums = [
-        tf.linalg.matvec(tf.cast(each, tf.float64), weight, transpose_a=True)
-        for each in (true & predicted, true, predicted)
-    ]
-    return tf.concat([*sums, tf.stack([tf.reduce_sum(exact), tf.reduce_sum(weight)])], axis=0)
+def _cut(plan: Plan, scores: Any) -> Any:
+    return tf.cast(plan.cut, scores.dtype)

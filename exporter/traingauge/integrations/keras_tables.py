@@ -1,0 +1,245 @@
+"""Variables that a model's graph writes and the callback reads: one row a training step, one sum a pass."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from traingauge.classification.counts import Counts
+from traingauge.integrations.keras_counts import ClassCounts
+from traingauge.integrations.keras_residuals import ResidualSums
+from traingauge.integrations.keras_task import Plan
+from traingauge.regression import Residuals
+
+#: Steps a ring holds: this many, as long as it takes no more cells than that, but never fewer than the last.
+SLOTS = 1024
+CELLS = 1 << 18
+FEWEST_SLOTS = 16
+
+#: Cells of a ring at most; a model that needs more (many classes and many steps an execution) is not scored.
+MOST_CELLS = 1 << 24
+
+# Columns of a ring's head; the last says what is known of the step: UNKNOWN, NOT_SCORED, or which scores follow.
+_LOSS, _SAMPLES, _NONFINITE, _RATE, _NORM, _KIND = range(6)
+_UNKNOWN, _NOT_SCORED = -1.0, 0.0
+
+# Columns of a pass's head.
+_PASS_LOSS, _PASS_SAMPLES, _PASS_NONFINITE, _PASS_STEPS, _PASS_UNKNOWN = range(5)
+
+
+class Statistic(Protocol):
+    """What scores are made of, as a vector inside of the graph.
+
+    Attributes:
+        width: Length of the vector.
+    """
+
+    width: int
+
+    def measure(self, y: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, Any]:
+        """Inside the graph: the vector of a batch, and how many of its rows were not finite."""
+
+    def merge(self, whole: Any, part: Any) -> Any:
+        """Inside the graph: the vector of two parts together."""
+
+    def decode(self, rows: NDArray[np.float64], *, weighted: bool) -> list[Counts] | list[Residuals]:
+        """Outside of the graph: what vectors hold."""
+
+
+class Measured(NamedTuple):
+    """A step inside of the graph.
+
+    Attributes:
+        samples: Scalar.
+        loss: Scalar; ``None`` if unknown.
+        plan: How it is scored; ``None`` if it is not.
+        weighted: Whether its samples have weights.
+        vector: Of the plan's statistic.
+        nonfinite: Scalar, rows that were not finite.
+    """
+
+    samples: Any
+    loss: Any = None
+    plan: Plan | None = None
+    weighted: bool = False
+    vector: Any = None
+    nonfinite: Any = 0.0
+
+
+class Rows(NamedTuple):
+    """What was read.
+
+    Attributes:
+        steps: How many.
+        samples: In all of them.
+        losses: One a step, or one for the pass: its mean a sample. ``None`` if one is unknown.
+        nonfinite: Predictions that were not finite.
+        scored: Counts or residuals, one a step that was scored, or one for the pass.
+        rates: Learning rates, NaN where unknown; of training steps.
+        norms: Norms of the gradients, negative where unknown; of training steps.
+    """
+
+    steps: int
+    samples: int
+    losses: NDArray[np.float64] | None
+    nonfinite: int
+    scored: list[Counts] | list[Residuals]
+    rates: NDArray[np.float64] = np.zeros(0)
+    norms: NDArray[np.float64] = np.zeros(0)
+
+
+class _Block:
+    """A variable for the vectors of one statistic; traced functions refer to it, so it is kept once it was made."""
+
+    def __init__(self, plan: Plan, *, weighted: bool, slots: int) -> None:
+        self.plan, self.weighted, self.slots = plan, weighted, slots
+        self.statistic = statistic_of(plan)
+        self.rows = _variable(slots, self.statistic.width)
+
+    def decode(self, rows: NDArray[np.float64]) -> list[Counts] | list[Residuals]:
+        return self.statistic.decode(rows, weighted=self.weighted)
+
+
+class Ring:
+    """The last training steps, a row each.
+
+    Args:
+        together: Steps that follow each other without a reading between them: an execution's.
+    """
+
+    def __init__(self, together: int) -> None:
+        self.together = together
+        self._slots = max(SLOTS, together)
+        self._heads = _variable(self._slots, _KIND + 1)
+        self._blocks: list[_Block] = []
+        with tf.init_scope():
+            self._written = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._read = 0
+
+    @property
+    def room(self) -> int:
+        """Steps that may pass between two readings."""
+        return min([self._slots, *(block.slots for block in self._blocks)])
+
+    def write(self, step: Measured, rate: Any, norm: Any) -> None:
+        """Inside the graph: put a step in the place of the oldest."""
+        kind = _UNKNOWN if step.loss is None else _NOT_SCORED
+        if step.plan is not None:
+            block, index = self._block(step.plan, weighted=step.weighted)
+            kind = index + 1.0
+            where = tf.math.floormod(self._written, block.slots)
+            block.rows.scatter_nd_update([[where]], [step.vector])
+        head = [
+            _or(step.loss, np.nan),
+            step.samples,
+            step.nonfinite,
+            _or(rate, np.nan),
+            _or(norm, -1.0),
+            kind,
+        ]
+        where = tf.math.floormod(self._written, self._slots)
+        self._heads.scatter_nd_update([[where]], [tf.stack([tf.cast(each, tf.float64) for each in head])])
+        self._written.assign_add(1)
+
+    def read(self) -> tuple[Rows | None, int]:
+        """Outside of the graph: the steps since the last reading, and how many were overwritten before it."""
+        written = int(self._written.numpy())
+        fresh = min(written - self._read, self.room)
+        lost, self._read = written - self._read - fresh, written
+        if not fresh:
+            return None, lost
+        steps = np.arange(written - fresh, written)
+        heads = self._heads.numpy()[steps % self._slots]
+        kinds = heads[:, _KIND]
+        scored: list[Any] = []
+        for index, block in enumerate(self._blocks):
+            here = steps[kinds == index + 1]
+            if len(here):
+                scored += block.decode(block.rows.numpy()[here % block.slots])
+        rows = Rows(
+            steps=fresh,
+            samples=int(heads[:, _SAMPLES].sum()),
+            losses=None if (kinds == _UNKNOWN).any() else heads[:, _LOSS],
+            nonfinite=int(heads[:, _NONFINITE].sum()),
+            scored=scored,
+            rates=heads[:, _RATE],
+            norms=heads[:, _NORM],
+        )
+        return rows, lost
+
+    def holds(self, plan: Plan) -> bool:
+        """Whether there is room for the vectors of a plan."""
+        return statistic_of(plan).width * max(FEWEST_SLOTS, self.together) <= MOST_CELLS
+
+    def _block(self, plan: Plan, *, weighted: bool) -> tuple[_Block, int]:
+        for index, block in enumerate(self._blocks):
+            if (block.plan, block.weighted) == (plan, weighted) and block.slots >= self.together:
+                return block, index
+        slots = min(SLOTS, max(FEWEST_SLOTS, CELLS // statistic_of(plan).width))
+        self._blocks.append(_Block(plan, weighted=weighted, slots=max(slots, self.together)))
+        return self._blocks[-1], len(self._blocks) - 1
+
+
+class Sum:
+    """A pass, added up."""
+
+    def __init__(self) -> None:
+        self._head = _variable(1, _PASS_UNKNOWN + 1)
+        self._blocks: list[_Block] = []
+        self._used: list[tf.Variable] = []
+
+    def write(self, step: Measured) -> None:
+        """Inside the graph: add a step."""
+        if step.plan is not None:
+            block, used = self._block(step.plan, weighted=step.weighted)
+            block.rows.assign([block.statistic.merge(block.rows[0], step.vector)])
+            used.assign(1.0)
+        samples = tf.cast(step.samples, tf.float64)
+        loss = 0.0 if step.loss is None else tf.cast(step.loss, tf.float64) * samples
+        head = [loss, samples, step.nonfinite, 1.0, float(step.loss is None)]
+        self._head.assign_add([tf.stack([tf.cast(each, tf.float64) for each in head])])
+
+    def read(self) -> Rows | None:
+        """Outside of the graph: the pass since it was cleared; ``None`` without a step."""
+        (head,) = self._head.numpy()
+        steps, samples = int(head[_PASS_STEPS]), int(head[_PASS_SAMPLES])
+        if not steps:
+            return None
+        scored: list[Any] = []
+        for block, used in zip(self._blocks, self._used, strict=True):
+            if used.numpy():
+                scored += block.decode(block.rows.numpy())
+        known = samples and not head[_PASS_UNKNOWN]
+        losses = head[_PASS_LOSS : _PASS_LOSS + 1] / samples if known else None
+        return Rows(steps, samples, losses, int(head[_PASS_NONFINITE]), scored)
+
+    def clear(self) -> None:
+        """Outside of the graph: begin anew."""
+        for variable in (self._head, *self._used, *(block.rows for block in self._blocks)):
+            variable.assign(tf.zeros_like(variable))
+
+    def _block(self, plan: Plan, *, weighted: bool) -> tuple[_Block, tf.Variable]:
+        for block, used in zip(self._blocks, self._used, strict=True):
+            if (block.plan, block.weighted) == (plan, weighted):
+                return block, used
+        self._blocks.append(_Block(plan, weighted=weighted, slots=1))
+        with tf.init_scope():
+            self._used.append(tf.Variable(0.0, dtype=tf.float64, trainable=False))
+        return self._blocks[-1], self._used[-1]
+
+
+def statistic_of(plan: Plan) -> Statistic:
+    """What the scores of a plan are made of."""
+    return ResidualSums(plan) if plan.task == "regression" else ClassCounts(plan)
+
+
+def _variable(slots: int, width: int) -> tf.Variable:
+    with tf.init_scope():  # a variable outlives the function that is being traced
+        return tf.Variable(tf.zeros([slots, width], tf.float64), trainable=False)
+
+
+def _or(value: Any, otherwise: float) -> Any:
+    return otherwise if value is None else value
