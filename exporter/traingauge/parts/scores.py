@@ -2,58 +2,51 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from traingauge import regression
 from traingauge.catalog import CATALOG
-from traingauge.classification import scores
+from traingauge.classification import forecasts
 from traingauge.classification.counts import Counts
 from traingauge.classification.encoding import Encoded, Encoder
 from traingauge.classification.labels import Labels, tally
 from traingauge.classification.scores import AVERAGES, Average
+from traingauge.classification.steps import Step
 from traingauge.classification.tasks import Task
-from traingauge.errors import InvalidArgumentError, UnknownNameError
+from traingauge.errors import InvalidArgumentError, ShapeError, UnknownNameError
 from traingauge.families import Family
 from traingauge.parts.class_scores import OTHER, ClassScores
 from traingauge.parts.keyring import Keyring
+from traingauge.parts.run_scores import Measured, remember_best, run_scores
 from traingauge.regression import Residuals
 
-_AVERAGED = {"precision": scores.precision, "recall": scores.recall, "f1": scores.f1}
-_REGRESSION: dict[str, Callable[[Residuals], float]] = {
-    "mean_absolute_error": regression.mean_absolute_error,
-    "root_mean_squared_error": regression.root_mean_squared_error,
-    "r2_score": regression.r2_score,
-    "bias": regression.bias,
-}
-_LOWER_IS_BETTER = ("mean_absolute_error", "root_mean_squared_error")
-_NO_BEST = ("bias",)
+#: Labels of a score beside its split.
+_MORE_LABELS = {"top_k_accuracy": (str(forecasts.TOP_K),)}
 
 
 class _Split:
     """What is known of one split: the steps in the window, or the last pass."""
 
     def __init__(self, window: int) -> None:
-        self.recent: deque[Labels | Counts | Residuals] = deque(maxlen=window)
-        self.passed = False
+        self.recent: deque[Encoded] = deque(maxlen=window)
+        self.measured: Measured | None = (
+            None  # what ``recent`` adds up to, once somebody asked, or the last pass
+        )
         self.best: dict[str, float] = {}
 
-    def add_steps(self, contents: Sequence[Labels | Counts | Residuals]) -> None:
-        if self.passed:
-            self.recent.clear()
-        self.passed = False
-        self.recent.extend(contents)
+    def add_steps(self, steps: Sequence[Encoded]) -> None:
+        self.recent.extend(steps)
+        self.measured = None
 
-    def replace(self, total: Counts | Residuals) -> None:
+    def replace(self, measured: Measured) -> None:
         self.recent.clear()
-        self.recent.append(total)
-        self.passed = True
+        self.measured = measured
 
     @property
     def complete(self) -> bool:
         """Whether its scores are worth being remembered: a single lucky batch is not."""
-        return self.passed or len(self.recent) == self.recent.maxlen
+        return not self.recent or len(self.recent) == self.recent.maxlen
 
 
 class Scores:
@@ -79,8 +72,10 @@ class Scores:
 
     >>> part = Scores(window=2)
     >>> part.add_steps("train", [part.encode([0, 1, 1, 1], [0.1, 0.9, 0.2, 0.8])])
-    >>> {name: round(score, 3) for name, score in part.current("train").items()}
-    {'accuracy': 0.75, 'precision': 1.0, 'recall': 0.667, 'f1': 0.8}
+    >>> current = part.current("train"); list(current)[:5]
+    ['accuracy', 'precision', 'recall', 'f1', 'specificity']
+    >>> round(current["recall"], 3), round(current["roc_auc"], 3)
+    (0.667, 1.0)
     """
 
     def __init__(
@@ -118,6 +113,7 @@ class Scores:
         self._check_average()
         self._by_class = ClassScores(class_cap)
         self._splits: dict[str, _Split] = {}
+        self._outputs: int | None = None  # of a regression model
         self._keyring = Keyring()
 
     @property
@@ -174,90 +170,104 @@ class Scores:
             TrainGaugeError: Whatever does not fit, with what was given and what fits.
         """
         step = self._encoder.clean(y_true, y_pred, sample_weight)
-        content: Labels | Counts | Residuals | None = None
         if self.task == "regression":
-            content = regression.measure(step.true, step.predicted, step.weight)
-        elif self.task is not None:
-            self._check_average()
-            content = self._encoder.reduce(step)
-        return Encoded(step.samples, step.nonfinite, content)
+            residuals = self._measure(step)
+            return Encoded(step.samples, step.nonfinite, residuals)
+        if self.task is None:
+            return Encoded(step.samples, step.nonfinite, None)
+        self._check_average()
+        return self._encoder.reduce(step)
 
     def add_steps(self, split: str, encoded: Sequence[Encoded]) -> None:
         """Add steps to the rolling window, in their order."""
-        self._add_steps(split, [step.content for step in encoded if step.content is not None])
+        steps = [step for step in encoded if step.content is not None]
+        if steps:
+            self._count(split, self._content(steps))
+            self._split(split).add_steps(steps)
 
     def add_step_counts(self, split: str, counts: Sequence[Counts] | Sequence[Residuals]) -> None:
         """Add steps that were counted or measured elsewhere to the rolling window, in their order."""
         self._take_classes(counts)
-        self._add_steps(split, counts)
+        self.add_steps(split, [Encoded(0, 0, each) for each in counts])
 
     def add_pass(self, split: str, encoded: Sequence[Encoded]) -> None:
         """Take one whole evaluation pass; its scores replace those of the split."""
-        self._add_pass(split, [step.content for step in encoded if step.content is not None])
+        steps = [step for step in encoded if step.content is not None]
+        if steps:
+            measured = self._measured(steps)
+            self._count(split, measured.content)
+            self._split(split).replace(measured)
+            self.current(split)
 
     def add_pass_counts(self, split: str, counts: Counts | Residuals) -> None:
         """Take one whole evaluation pass that was counted or measured elsewhere."""
         self._take_classes([counts])
-        self._add_pass(split, [counts])
+        self.add_pass(split, [Encoded(0, 0, counts)])
 
     def current(self, split: str) -> dict[str, float]:
         """The published scores of a split by name; NaN where undefined, empty if nothing was recorded."""
         if split not in self._splits:
             return {}
+        assert self.task is not None, "what is recorded has a task"
+        average: Average = self._average or ("binary" if self.task == "binary" else "macro")
+        values = run_scores(self._current(split), self.task, average)
         state = self._splits[split]
-        values = self._scores(self._total(state.recent))
         if state.complete:
-            _remember_best(state.best, values)
+            remember_best(state.best, values)
         return values
 
     def families(self) -> Iterator[Family]:
         """Run-level scores, the best of each, and for classifiers what is known of every class."""
         if not self._splits:
             return
-        current = {split: self.current(split) for split in self._splits}
-        per_split = self._keyring.keys("split", tuple((split,) for split in current))
-        for name in next(iter(current.values())):
-            values = tuple(values[name] for values in current.values())
-            yield Family(CATALOG[f"model_{name}"], per_split, values)
+        yield from self._run_level()
         yield self._best()
         counts = {
-            split: total
-            for split, state in self._splits.items()
-            if isinstance(total := self._total(state.recent), Counts)
+            split: measured.content
+            for split in self._splits
+            if isinstance((measured := self._current(split)).content, Counts)
         }
         if counts:
             yield from self._by_class.families(counts, self.classes)
             yield from self._confusion(counts)
 
-    def _add_steps(self, split: str, contents: Sequence[Labels | Counts | Residuals]) -> None:
-        if contents:
-            self._count(split, self._total(contents))
-            self._splits.setdefault(split, _Split(self._window)).add_steps(contents)
+    def _split(self, split: str) -> _Split:
+        return self._splits.setdefault(split, _Split(self._window))
 
-    def _add_pass(self, split: str, contents: Sequence[Labels | Counts | Residuals]) -> None:
-        if contents:
-            total = self._total(contents)
-            self._count(split, total)
-            self._splits.setdefault(split, _Split(self._window)).replace(total)
-            self.current(split)
+    def _current(self, split: str) -> Measured:
+        """What a split reads now, over as many classes as there are by now."""
+        state = self._splits[split]
+        if state.measured is None:
+            state.measured = self._measured(state.recent)
+        content = state.measured.content
+        if isinstance(content, Counts) and content.classes < len(self.classes):
+            state.measured = state.measured._replace(content=content.widened(len(self.classes)))
+        return state.measured
 
-    def _count(self, split: str, total: Counts | Residuals) -> None:
-        if isinstance(total, Counts):
-            self._by_class.count(split, total)
+    def _measured(self, steps: Collection[Encoded]) -> Measured:
+        scored = [step.forecast for step in steps if step.forecast is not None]
+        return Measured(self._content(steps), self._encoder.reduce_forecasts(scored))
 
-    def _total(self, contents: Sequence[Labels | Counts | Residuals]) -> Counts | Residuals:
+    def _content(self, steps: Collection[Encoded]) -> Counts | Residuals:
+        contents = [step.content for step in steps]
         residuals = [content for content in contents if isinstance(content, Residuals)]
         if residuals:
             return regression.merge(residuals)
-        counted = [content for content in contents if not isinstance(content, Residuals)]
-        return tally(counted, len(self._encoder.classes))
+        return tally(
+            [content for content in contents if isinstance(content, Labels | Counts)], len(self.classes)
+        )
 
-    def _scores(self, total: Counts | Residuals) -> dict[str, float]:
-        if isinstance(total, Residuals):
-            return {name: score(total) for name, score in _REGRESSION.items()}
-        average: Average = self._average or ("binary" if self.task == "binary" else "macro")
-        averages = {name: scores.averaged(score, total, average) for name, score in _AVERAGED.items()}
-        return {"accuracy": scores.accuracy(total), **averages}
+    def _count(self, split: str, content: Counts | Residuals) -> None:
+        if isinstance(content, Counts):
+            self._by_class.count(split, content)
+
+    def _run_level(self) -> Iterator[Family]:
+        current = {split: self.current(split) for split in self._splits}
+        for name in dict.fromkeys(name for values in current.values() for name in values):
+            metric = CATALOG[f"model_{name}"]
+            more = _MORE_LABELS.get(name, ())
+            values = {(split, *more): values[name] for split, values in current.items() if name in values}
+            yield Family(metric, self._keyring.keys(name, tuple(values)), tuple(values.values()))
 
     def _best(self) -> Family:
         best = {
@@ -282,6 +292,14 @@ class Scores:
         values = [float(cell) for matrix in cells.values() for cell in matrix.flat]
         yield Family(CATALOG["model_confusion"], self._keyring.keys("confusion", labels), values)
 
+    def _measure(self, step: Step) -> Residuals:
+        residuals = regression.measure(step.true, step.predicted, step.weight)
+        outputs = len(residuals.absolute)
+        if self._outputs not in (None, outputs):
+            raise ShapeError(f"y_true has {outputs} outputs a sample, but earlier steps had {self._outputs}")
+        self._outputs = outputs
+        return residuals
+
     def _take_classes(self, counts: Sequence[Counts | Residuals]) -> None:
         for each in counts:
             if isinstance(each, Counts):
@@ -293,11 +311,3 @@ class Scores:
                 f"average='binary' is the score of the positive class, but the task is {self.task}: "
                 "expected 'macro', 'weighted' or 'micro'"
             )
-
-
-def _remember_best(best: dict[str, float], values: Mapping[str, float]) -> None:
-    for name, value in values.items():
-        if name in _NO_BEST or math.isnan(value):
-            continue
-        better = min if name in _LOWER_IS_BETTER else max
-        best[name] = better(value, best.get(name, value))
