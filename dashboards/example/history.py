@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from threading import Thread
-from time import sleep
 
 import requests
+from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics.exposition import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 from dashboards.example.clock import BEGIN, Clock
 from dashboards.example.runs import RUNS, STEP_SECONDS, Run, reference, train
@@ -52,6 +53,14 @@ class History:
             f"{name}{{{named}}} {value!r} {at:.3f}" for at, value in values
         ]
 
+    def hold(self, exposition: str, job: str, names: Container[str]) -> None:
+        """Take some series of a server's own exposition, as if it had published these values all the time."""
+        for family in text_string_to_metric_families(exposition):
+            for sample in family.samples:
+                if sample.name in names:
+                    labels = sample.labels | {"job": job, "instance": f"{job}:9090"}
+                    self.add(sample.name, labels, ((at, sample.value) for at in grid(BEGIN, END)))
+
     def text(self) -> str:
         """All of it, one metric family after another, as OpenMetrics wants it."""
         return "".join(header + "\n".join(lines) + "\n" for header, lines in self.lines.items()) + "# EOF\n"
@@ -74,38 +83,34 @@ def simulate(history: History, run: Run) -> None:
             run.model,
             run=run.name,
             discovery_dir=False,
+            linger=0,
             reference=reference(),
             thresholds=run.thresholds,
             steps_planned=round(run.planned * 60 / STEP_SECONDS),
             classes=[str(digit) for digit in range(10)],
         )
 
-        def scrape() -> str:
-            exposition = session.get(f"{monitor.url}/metrics").text
+        def scrape(exposition: str) -> None:
             taken.append((clock.now, history.scrape(exposition, clock.now)))
-            return exposition
 
         for _ in train(run, monitor, clock):
             if clock.now % SCRAPE_SECONDS < STEP_SECONDS:
-                scrape()
+                scrape(session.get(f"{monitor.url}/metrics").text)
+        registry = CollectorRegistry()
+        registry.register(monitor.collector)
+        monitor.close(run.ends if run.says_its_end else "interrupted")
         if run.says_its_end:
             clock.move(SCRAPE_SECONDS)
-            # The end waits until it has been scraped.
-            ending = Thread(target=monitor.close, args=(run.ends,))
-            ending.start()
-            while monitor.state == "running":
-                sleep(0.001)
-            scrape()
-            ending.join()
-        else:
-            monitor.close("interrupted")
-    silent = _grid(clock.now + SCRAPE_SECONDS, END) if run.ends == "crashed" else []
+            # The endpoint is closed by now; what it served last is what its collector says.
+            scrape(generate_latest(registry).decode())
+    silent = grid(clock.now + SCRAPE_SECONDS, END) if run.ends == "crashed" else []
     history.add("up", identity, [*((at, 1.0) for at, _ in taken), *((at, 0.0) for at in silent)])
     history.add("scrape_samples_scraped", identity, taken)
     history.add("scrape_duration_seconds", identity, [(at, 1e-5 * samples) for at, samples in taken])
 
 
-def _grid(first: float, last: float) -> Iterator[float]:
+def grid(first: float, last: float) -> Iterator[float]:
+    """The moments of scrapes between two Unix times."""
     at = first
     while at <= last:
         yield at

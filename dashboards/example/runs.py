@@ -21,10 +21,10 @@ from dashboards.example.training import (
 from traingauge import ModelMonitor, Reference
 
 #: Seconds of training that one step stands for.
-STEP_SECONDS = 1.0
+STEP_SECONDS = 2.0
 
 #: Training steps of an epoch; a validation pass follows each.
-EPOCH_STEPS = 60
+EPOCH_STEPS = 30
 
 #: A moment of a fault: whether it applies at so many minutes into the run.
 During = Callable[[float], bool]
@@ -138,7 +138,7 @@ def train(run: Run, monitor: ModelMonitor, clock: Clock) -> Iterator[None]:
         if (step + 1) % EPOCH_STEPS == 0:
             monitor.end_epoch()
             _evaluate(run, minute, network, monitor, "validation")
-        # What is left of the second, so that steps keep to the history's time.
+        # What is left of the step, so that steps keep to the history's time.
         clock.move(run.began + (step + 1) * STEP_SECONDS - clock.now)
         yield
     if run.ends == "finished":

@@ -13,7 +13,9 @@ import requests
 import yaml
 
 from dashboards.example.clock import BEGIN
-from dashboards.example.history import END, SCRAPE_SECONDS, History
+from dashboards.example.history import END, SCRAPE_SECONDS, History, recorded
+from dashboards.example.servers import own_metrics
+from dashboards.vocabulary.metrics import OF_THE_SERVERS
 from deploy.native.guard import Guard
 from deploy.native.programs import Programs, find_programs
 from deploy.native.server import Server
@@ -40,6 +42,14 @@ class Store:
 
     directory: Path
     programs: Programs
+
+    @classmethod
+    def made(cls, directory: Path) -> Store:
+        """The history of the example's runs and servers, in a folder that is there."""
+        history = recorded()
+        for job, exposition in own_metrics(directory).items():
+            history.hold(exposition, job, OF_THE_SERVERS)
+        return cls.of(history, directory)
 
     @classmethod
     def of(cls, history: History, directory: Path) -> Store:
@@ -123,15 +133,14 @@ class Prometheus:
         """
         return self._ask("query", {"query": expr, "time": f"{moment:.3f}"})
 
-    def over(self, expr: str, step: float = SCRAPE_SECONDS) -> list[dict[str, Any]]:
-        """What an expression was over the whole history; each series has ``metric`` and ``values``.
+    def over(self, expr: str, until: float = END) -> list[dict[str, Any]]:
+        """What an expression was from the beginning to a Unix time; each series has ``metric`` and ``values``.
 
         Raises:
             PromQLError: With the reason.
         """
-        return self._ask(
-            "query_range", {"query": expr, "start": f"{BEGIN}", "end": f"{END}", "step": f"{step}"}
-        )
+        span = {"start": f"{BEGIN}", "end": f"{until}", "step": f"{SCRAPE_SECONDS}"}
+        return self._ask("query_range", {"query": expr} | span)
 
     def _ask(self, what: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
         with requests.Session() as session:

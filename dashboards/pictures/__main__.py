@@ -1,0 +1,113 @@
+"""``python -m dashboards.pictures``: draw every dashboard into ``docs/dashboards``."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from dashboards.example.clock import BEGIN
+from dashboards.example.store import Prometheus, Store
+from dashboards.pictures.kinds import FAINT, INK, KINDS, PAPER, Answer
+from dashboards.reading import Expression, Json
+from dashboards.render import RENDERED
+
+DOCS = Path(__file__).parents[2] / "docs" / "dashboards"
+
+#: The moment at which one looks: the learning rate of the sick run has just exploded.
+NOW = BEGIN + 53.5 * 60
+
+#: Inches of a column and of a row of the grid, and dots to the inch.
+COLUMN, ROW, DPI = 0.62, 0.36, 72
+
+#: What is chosen where a dashboard shows one run, and where it shows all.
+ONE_RUN = {"model": "digits", "run": "sick", "split": ".+", "class": ".+", "feature": ".+", "grid": "10"}
+ALL_RUNS = ONE_RUN | {"model": ".+", "run": ".+"}
+
+
+def chosen(dashboard: Json) -> dict[str, str]:
+    """The selection that shows a dashboard at work."""
+    variables = {variable["name"]: variable for variable in dashboard["templating"]["list"]}
+    selection = ALL_RUNS if variables["run"]["includeAll"] else ONE_RUN
+    starts = variables.get("split", {}).get("current", {}).get("value")
+    return selection | ({"split": starts} if starts else {})
+
+
+def draw(dashboard: Json, prometheus: Prometheus) -> Figure:
+    """One dashboard, every panel at its place."""
+    rows = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in dashboard["panels"]) + 2
+    figure = Figure(figsize=(24 * COLUMN, rows * ROW), facecolor=PAPER)
+    selection = chosen(dashboard)
+    note = f"{dashboard['title']}: the layout, drawn with matplotlib from real query results (Grafana's looks differ)"
+    figure.text(0.01, 1 - 1 / rows, note, color=INK, fontsize=13, va="center")
+    for panel in dashboard["panels"]:
+        position = panel["gridPos"]
+        left, width = position["x"] / 24, position["w"] / 24
+        top = 1 - (position["y"] + 2) / rows
+        height = position["h"] / rows
+        if panel["type"] == "row":
+            arrow = "▸" if panel["collapsed"] else "▾"
+            figure.text(
+                0.01, top - height / 2, f"{arrow} {panel['title']}", color=INK, fontsize=11, va="center"
+            )
+            continue
+        figure.text(left + 0.008, top - 0.45 / rows, panel["title"], color=INK, fontsize=9, va="center")
+        wide = 0.05 if panel["type"] in {"timeseries", "trend"} else 0.085
+        if panel["type"] in {"stat", "table"}:
+            wide = 0.008
+        # Room for the legend below lines.
+        below = 2.6 if panel["type"] in {"timeseries", "trend"} else 0.9
+        axes = figure.add_axes(
+            (
+                left + wide * min(1, width * 3),
+                top - height + below / rows,
+                width - wide - 0.012,
+                height - (below + 1) / rows,
+            )
+        )
+        axes.set_facecolor(PAPER)
+        axes.tick_params(colors=INK, labelsize=6)
+        for spine in axes.spines.values():
+            spine.set_color(FAINT)
+        KINDS[panel["type"]](
+            axes, panel, [_answer(target, prometheus, selection) for target in panel["targets"]], NOW
+        )
+    return figure
+
+
+def _answer(target: Json, prometheus: Prometheus, selection: dict[str, str]) -> Answer:
+    text = Expression("", "panel", target["expr"]).filled_in(selection)
+    return Answer(
+        target, prometheus.at(text, NOW) if target.get("instant") else prometheus.over(text, until=NOW)
+    )
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG of few colours, which keeps it small."""
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(buffer, dpi=DPI, facecolor=PAPER)
+    Image.open(buffer).convert("RGB").quantize(96).save(path, optimize=True)
+
+
+def main() -> int:
+    """Draw all of them."""
+    mpl.rcParams["font.family"] = "DejaVu Sans"
+    DOCS.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, Store.made(Path(folder)).served() as prometheus:
+        for path in sorted(RENDERED.glob("*.json")):
+            picture = DOCS / f"{path.stem}.png"
+            save(draw(json.loads(path.read_text()), prometheus), picture)
+            print(picture)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

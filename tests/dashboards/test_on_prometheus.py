@@ -1,0 +1,110 @@
+"""Every expression, executed on a real Prometheus that holds healthy, sick, crashed and running runs."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from dashboards.example.clock import BEGIN
+from dashboards.example.history import END
+from dashboards.example.store import Prometheus, PromQLError, Store
+from dashboards.reading import Expression, Json, expressions, panels
+from dashboards.vocabulary.metrics import OF_THE_SERVERS
+from dashboards.vocabulary.panels import MAY_BE_EMPTY
+
+pytestmark = pytest.mark.servers
+
+#: What is chosen: one run, or all of them.
+SELECTIONS = {
+    "one run": {
+        "model": "digits",
+        "run": "sick",
+        "split": ".+",
+        "class": ".+",
+        "feature": ".+",
+        "grid": "10",
+    },
+    "all runs": {"model": ".+", "run": ".+", "split": ".+", "class": ".+", "feature": ".+", "grid": "10"},
+}
+
+#: Moments at which one looks: in a faulty minute of the sick run, and at the end.
+MOMENTS = (BEGIN + 38 * 60, END)
+
+#: Panels that the history leaves empty, for the reason that they give.
+LEFT_EMPTY: dict[str, set[str]] = {
+    "traingauge-monitoring-health": {"Notifications"},
+}
+
+
+@pytest.fixture(scope="session")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    with Store.made(tmp_path_factory.mktemp("history")).served() as server:
+        yield server
+
+
+def results(prometheus: Prometheus, expression: Expression, selection: dict[str, str]) -> list[object]:
+    text = expression.filled_in(selection)
+    if not expression.instant:
+        return prometheus.over(text)
+    return [series for moment in MOMENTS for series in prometheus.at(text, moment)]
+
+
+@pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)
+def test_every_expression_is_answered_without_an_error(
+    prometheus: Prometheus, dashboard: Json, selection: dict[str, str]
+):
+    for expression in expressions(dashboard):
+        results(prometheus, expression, selection)
+
+
+@pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)
+def test_no_query_is_empty_unless_its_panel_says_why(
+    prometheus: Prometheus, dashboard: Json, selection: dict[str, str]
+):
+    excused = {panel["title"] for panel in panels(dashboard) if MAY_BE_EMPTY in panel["description"]}
+    if selection is SELECTIONS["one run"]:
+        # A column of a table stays blank where this one run does not report its value.
+        excused |= {panel["title"] for panel in panels(dashboard) if panel["type"] == "table"}
+    empty = {
+        f"{expression.where} {expression.ref}: {expression.text}"
+        for expression in expressions(dashboard)
+        if expression.where not in excused and not results(prometheus, expression, selection)
+    }
+    assert not empty
+
+
+def test_the_history_fills_the_panels_that_may_be_empty_too(prometheus: Prometheus, dashboard: Json):
+    """Otherwise nobody would have seen them at work."""
+    shown = {
+        expression.where
+        for expression in expressions(dashboard)
+        if results(prometheus, expression, SELECTIONS["all runs"])
+    }
+    empty = {panel["title"] for panel in panels(dashboard)} - shown
+    assert empty == LEFT_EMPTY.get(dashboard["uid"], set())
+
+
+def test_a_table_has_a_row_for_each_set_of_its_labels_and_no_more(prometheus: Prometheus, dashboard: Json):
+    """Columns are joined by their labels: a series with another label would open a row of its own."""
+    for panel in panels(dashboard):
+        targets = [target["refId"] for target in panel["targets"] if target["format"] == "table"]
+        if len(targets) < 2:
+            continue
+        keys = {
+            frozenset(series["metric"])
+            for expression in expressions(dashboard)
+            if expression.where == panel["title"]
+            for series in results(prometheus, expression, SELECTIONS["all runs"])
+        }
+        assert len(keys) == 1, panel["title"]
+
+
+def test_an_error_of_prometheus_is_not_taken_for_an_empty_answer(prometheus: Prometheus):
+    with pytest.raises(PromQLError, match="parse error"):
+        prometheus.at("sum by (")
+
+
+def test_the_series_of_the_servers_are_what_real_servers_publish(prometheus: Prometheus):
+    for name, labels in OF_THE_SERVERS.items():
+        found = prometheus.at(name)
+        assert found, name
+        assert set(labels) <= set(found[0]["metric"]), name
