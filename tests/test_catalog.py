@@ -11,7 +11,7 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from sklearn.datasets import load_diabetes, load_digits
 
-from traingauge import ModelMonitor, Reference
+from traingauge import ModelMonitor, Reference, ReferenceRun
 from traingauge.catalog import CATALOG, RUN_LABELS, Metric
 
 METRICS = pytest.mark.parametrize("metric", CATALOG.values(), ids=lambda metric: metric.name)
@@ -52,6 +52,9 @@ def test_labels_are_plain_names_that_prometheus_does_not_need_for_itself(metric:
 def scrapes() -> list[tuple[str, str]]:
     """Text and OpenMetrics of a classifier and of a regression that use all there is."""
     found = []
+    with ModelMonitor("full-multiclass", window=4, discovery_dir=False, linger=0) as good:
+        for loss in (0.7, 0.6, 0.5):
+            good.step(loss)
     for dataset, task in ((load_digits, "multiclass"), (load_diabetes, "regression")):
         x, y = dataset(return_X_y=True)
         true = y[:400]
@@ -64,6 +67,8 @@ def scrapes() -> list[tuple[str, str]]:
             steps_planned=100,
             warmup_steps=1,
             thresholds={"accuracy": 0.9, "feature_drift": 0.3},
+            window=4,
+            expected=ReferenceRun.record(good) if task == "multiclass" else None,
         ) as monitor:
             for _ in monitor.watch(range(3)):
                 monitor.step(0.5, true, predicted, x[:400], learning_rate=0.1, gradient_norm=1.0, entropy=2.0)

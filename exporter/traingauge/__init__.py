@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from traingauge.errors import TrainGaugeError
     from traingauge.monitor import ModelMonitor
     from traingauge.reference import Reference
+    from traingauge.reference_run import ReferenceRun
 
 __version__ = "0.1.0"
 
-__all__ = ["ModelMonitor", "Reference", "TrainGaugeError", "__version__"]
+__all__ = ["ModelMonitor", "Reference", "ReferenceRun", "TrainGaugeError", "__version__"]
 
 _HOMES = {
     "ModelMonitor": "traingauge.monitor",
     "Reference": "traingauge.reference",
+    "ReferenceRun": "traingauge.reference_run",
     "TrainGaugeError": "traingauge.errors",
 }
 

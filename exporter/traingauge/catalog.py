@@ -115,7 +115,7 @@ _METRICS = (
     Metric("model_signal_stddev", "gauge", "Sample standard deviation of a signal.", ("signal", "split", "over")),
     Metric("model_signal_min", "gauge", "Lowest value of a signal.", ("signal", "split", "over")),
     Metric("model_signal_max", "gauge", "Highest value of a signal.", ("signal", "split", "over")),
-    Metric("model_signal_quantile", "gauge", "Quantile of a signal.", ("signal", "split", "over", "quantile")),
+    Metric("model_signal_quantile", "gauge", "Quantile of a signal.", ("signal", "split", "over", "q")),
     Metric(
         "model_signal_zscore",
         "gauge",
@@ -239,6 +239,38 @@ _METRICS = (
     Metric("model_drift_reference_samples", "gauge", "Samples the reference was made from."),
     Metric(
         "model_drift_reference_timestamp_seconds", "gauge", "When the reference was made.", unit="seconds"
+    ),
+    # What a good run had reached at the same point
+    Metric("model_expected", "gauge", "What a reference run had at this point of training.", ("metric", "split")),
+    Metric("model_expected_stddev", "gauge", "Standard deviation of what is expected.", ("metric", "split")),
+    Metric(
+        "model_deviation",
+        "gauge",
+        "Last reading less what was expected, in standard deviations; above 0 is worse for a loss and better for a score.",
+        ("metric", "split"),
+    ),
+    # Health, as a Markov chain of states
+    Metric("model_health", "gauge", "1 for the state of health the run is in, 0 for the others.", ("state",)),
+    Metric(
+        "model_health_strain",
+        "gauge",
+        "How far a signal is on its worse side, in standard deviations: 3 is warning, 6 degraded, 12 failing.",
+        ("signal", "split"),
+    ),
+    Metric(
+        "model_health_stationary_probability",
+        "gauge",
+        "Share of time the run would spend in a state if it went on as it does.",
+        ("state",),
+    ),
+    Metric(
+        "model_health_failing_probability",
+        "gauge",
+        "Probability that the run is failing at some time within so many further training steps.",
+        ("horizon",),
+    ),
+    Metric(
+        "model_health_steps_to_failing", "gauge", "Training steps until the run is expected to be failing."
     ),
     # Thresholds
     Metric(

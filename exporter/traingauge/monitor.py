@@ -28,6 +28,7 @@ from traingauge.families import Identity
 from traingauge.parts.run import Run
 from traingauge.parts.scores import Scores
 from traingauge.recorder import Recorder
+from traingauge.reference_run import ReferenceRun, checked
 from traingauge.server import Server
 from traingauge.thresholds import Threshold, parse
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from traingauge.classification.scores import Average
     from traingauge.classification.tasks import Task
     from traingauge.collector import RunCollector
+    from traingauge.course import Course
     from traingauge.integrations.keras import MonitorCallback
     from traingauge.parts.drift import Drift
     from traingauge.reference import Reference
@@ -64,6 +66,7 @@ class ModelMonitor:
         drift_window: Samples in the window that is compared with the reference.
         window: Training steps in the rolling window of scores and loss.
         warmup_steps: Training steps after which a score that never reached its threshold is reported.
+        expected: A good run of the model, which this one is compared with at the same number of samples.
         steps_planned: Training steps the run means to take; Keras tells by itself.
         task: ``"binary"``, ``"multiclass"``, ``"multilabel"`` or ``"regression"``; found out from the data if ``None``.
         classes: Their names in the order of their codes, or their number; found out if ``None``.
@@ -104,6 +107,7 @@ class ModelMonitor:
         drift_window: int = 1000,
         window: int = 100,
         warmup_steps: int | None = None,
+        expected: ReferenceRun | None = None,
         steps_planned: int | None = None,
         task: Task | None = None,
         classes: Sequence[str] | int | None = None,
@@ -140,6 +144,7 @@ class ModelMonitor:
             limits,
             loss_window=window,
             warmup_steps=None if warmup_steps is None else _count("warmup_steps", warmup_steps),
+            expected=None if expected is None else checked(expected, self.model),
         )
         if steps_planned is not None:
             self._recorder.progress.steps_planned = _count("steps_planned", steps_planned)
@@ -297,6 +302,11 @@ class ModelMonitor:
         scores of the rolling window.
         """
         return self._recorder.history()
+
+    @property
+    def course(self) -> Course:
+        """How loss, gradient norm and scores went so far: what :meth:`traingauge.ReferenceRun.record` takes."""
+        return self._recorder.course()
 
     @property
     def collector(self) -> RunCollector:

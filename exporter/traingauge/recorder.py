@@ -273,7 +273,8 @@ class Recorder:
 
     def _judge_steps(self, steps: Steps, seconds: NDArray[np.float64]) -> None:
         count = len(steps.at)
-        samples = np.diff(np.linspace(0, steps.samples, count + 1).round().astype(np.int64))  # each its share
+        until = np.linspace(0, steps.samples, count + 1).round()
+        samples = (until[1:] - until[:-1]).astype(np.int64)  # each its share
 
         def score(piece: slice) -> None:
             if len(steps.counts) == count:
@@ -291,7 +292,7 @@ class Recorder:
             score(piece)
             self.judge.advance(steps, piece)
             if marked:
-                self.judge.mark(float(steps.at[piece.stop - 1]), self.scores.current("train"))
+                self.judge.mark(float(steps.at[piece.stop - 1]), self.scores.headline("train"))
 
     def _digest_pass(self, done: Pass) -> None:
         split = done.split
@@ -310,7 +311,7 @@ class Recorder:
         self.watchdog.saw_nonfinite(split, "prediction", done.nonfinite)
         self._add_scalars(split, done.scalars)
         self.judge.add_pass(
-            split, None if done.loss is None else float(done.loss), self.scores.current(split)
+            split, None if done.loss is None else float(done.loss), self.scores.headline(split)
         )
         self._remember(split)
         self._previous = done.at

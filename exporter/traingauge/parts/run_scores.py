@@ -44,6 +44,10 @@ _OF_RANKING: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "average_precision": histograms.average_precision,
 }
 
+#: Those that a run is judged by.
+_HEADLINES_OF_REGRESSION = ("mean_absolute_error", "root_mean_squared_error", "r2_score")
+_HEADLINES_OF_CLASSES = ("precision", "recall", "f1")
+
 _LOWER_IS_BETTER = frozenset(
     ("mean_absolute_error", "root_mean_squared_error", "log_loss", "brier_score", "calibration_error")
 )
@@ -80,6 +84,14 @@ def run_scores(measured: Measured, task: Task, average: Average) -> dict[str, fl
     if forecast is not None:
         values |= _forecast_scores(forecast, content, average)
     return values
+
+
+def headline_scores(content: Counts | Residuals, average: Average) -> dict[str, float]:
+    """The few scores that a run is judged by, by name; a subset of :func:`run_scores`."""
+    if isinstance(content, Residuals):
+        return {name: _OF_REGRESSION[name](content) for name in _HEADLINES_OF_REGRESSION}
+    averages = {name: averaged(_AVERAGED[name], content, average) for name in _HEADLINES_OF_CLASSES}
+    return {"accuracy": scores.accuracy(content), **averages}
 
 
 def remember_best(best: MutableMapping[str, float], values: Mapping[str, float]) -> None:

@@ -18,7 +18,7 @@ from traingauge.errors import InvalidArgumentError, ShapeError, UnknownNameError
 from traingauge.families import Family
 from traingauge.parts.class_scores import OTHER, ClassScores
 from traingauge.parts.keyring import Keyring
-from traingauge.parts.run_scores import Measured, remember_best, run_scores
+from traingauge.parts.run_scores import Measured, headline_scores, remember_best, run_scores
 from traingauge.regression import Residuals
 
 #: Labels of a score beside its split.
@@ -209,12 +209,19 @@ class Scores:
         if split not in self._splits:
             return {}
         assert self.task is not None, "what is recorded has a task"
-        average: Average = self._average or ("binary" if self.task == "binary" else "macro")
-        values = run_scores(self._current(split), self.task, average)
+        values = run_scores(self._current(split), self.task, self._averaging)
         state = self._splits[split]
         if state.complete:
             remember_best(state.best, values)
         return values
+
+    def headline(self, split: str) -> dict[str, float]:
+        """The few scores that a run is judged by; of labels or residuals alone, so cheap enough for every few steps."""
+        if split not in self._splits:
+            return {}
+        recent = self._splits[split].recent
+        content = self._content(recent) if recent else self._current(split).content
+        return headline_scores(content, self._averaging)
 
     def families(self) -> Iterator[Family]:
         """Run-level scores, the best of each, and for classifiers what is known of every class."""
@@ -230,6 +237,10 @@ class Scores:
         if counts:
             yield from self._by_class.families(counts, self.classes)
             yield from self._confusion(counts)
+
+    @property
+    def _averaging(self) -> Average:
+        return self._average or ("binary" if self.task == "binary" else "macro")
 
     def _split(self, split: str) -> _Split:
         return self._splits.setdefault(split, _Split(self._window))

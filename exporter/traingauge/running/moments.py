@@ -43,6 +43,9 @@ class Moments:
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> Moments:
         """Those of values, shape (n,); NaN and infinite ones are left out."""
+        if len(values) == 1 and math.isfinite(values[0]):  # the usual case of a score
+            only = float(values[0])
+            return cls(1, only, 0.0, only, only)
         values = values[np.isfinite(values)]
         if not len(values):
             return cls()

@@ -1,0 +1,205 @@
+"""Judging a run while it goes: against its own past, against a good run, and by where it is likely to end.
+
+Every few dozen training steps is a *mark*. There the scores of the rolling window and the means of loss and gradient norm
+since the last mark are read once, for the course of the run, for what was expected of it, and for its health. So a mark
+costs what a scrape costs, and a step next to nothing. Marks stand at fixed steps, whoever scrapes and when.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.course import Course, Position
+from traingauge.families import Family
+from traingauge.parts.expected import Expected
+from traingauge.parts.health import Health
+from traingauge.parts.signals import Signals
+from traingauge.reference_run import ReferenceRun
+
+Floats = NDArray[np.float64]
+
+#: Marks in a window of steps.
+MARKS_A_WINDOW = 4
+
+#: After so many marks, they are at least so many seconds apart: steps that take microseconds must not pay for more.
+DENSE_MARKS, SECONDS_APART = 200, 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Training steps in their order, column by column, each of shape (n,).
+
+    Attributes:
+        at: Clock readings in seconds, ascending.
+        loss: NaN where none was given.
+        gradient_norm: NaN where none was given.
+        seconds: Durations, NaN where unknown.
+        samples: Samples in each.
+        nonfinite: Whether a loss or gradient norm that was given is NaN or infinite.
+    """
+
+    at: Floats
+    loss: Floats
+    gradient_norm: Floats
+    seconds: Floats
+    samples: NDArray[np.int64]
+    nonfinite: NDArray[np.bool_]
+
+    @classmethod
+    def of(
+        cls,
+        at: Floats,
+        losses: Floats | Sequence[Any] | None,
+        norms: Floats | Sequence[Any] | None,
+        seconds: Floats,
+        samples: NDArray[np.int64],
+    ) -> Columns:
+        """Columns from what was recorded: arrays, or sequences in which ``None`` stands for what was not given."""
+        (loss, lost), (norm, exploded) = _column(losses, len(at)), _column(norms, len(at))
+        return cls(at, loss, norm, seconds, samples, lost | exploded)
+
+
+class Judge:
+    """All that judges a run beyond thresholds.
+
+    Args:
+        window: Training steps in the window of the statistics.
+        expected: A good run to compare with, or ``None``.
+
+    Attributes:
+        course: How the run went.
+        health: State of health and its chain.
+    """
+
+    def __init__(self, window: int, expected: ReferenceRun | None = None) -> None:
+        self.course = Course()
+        self.health = Health()
+        self._signals = Signals(window)
+        self._expected = Expected(expected)
+        self._spacing = max(1, window // MARKS_A_WINDOW)
+        self._marks = 0
+        self._since = 0
+        self._marked_at = -math.inf
+        self._sums = dict.fromkeys(("loss", "gradient_norm"), (0.0, 0))
+        self.position = Position(0, 0)
+
+    def add_steps(self, steps: Columns) -> None:
+        """Take the statistics of steps; :meth:`pieces` and :meth:`advance` take what marks need."""
+        for signal, values in (
+            ("loss", steps.loss),
+            ("gradient_norm", steps.gradient_norm),
+            ("step_seconds", steps.seconds),
+        ):
+            if np.isfinite(values).any():
+                self._signals.add(signal, "train", values)
+
+    def pieces(self, at: Floats) -> Iterator[tuple[slice, bool]]:
+        """The same steps in pieces that end at marks: where each lies, and whether it ends at one."""
+        start = 0
+        while start < len(at):
+            stop = start + self._spacing - self._since
+            if self._marks >= DENSE_MARKS:
+                stop = max(stop, int(np.searchsorted(at, self._marked_at + SECONDS_APART)) + 1)
+            yield slice(start, min(stop, len(at))), stop <= len(at)
+            start = stop
+
+    def advance(self, steps: Columns, piece: slice) -> None:
+        """Go on by a piece of the steps."""
+        count = len(steps.at[piece])
+        self._since += count
+        self.position = Position(
+            self.position.steps + count, self.position.samples + int(steps.samples[piece].sum())
+        )
+        for signal, values in (("loss", steps.loss[piece]), ("gradient_norm", steps.gradient_norm[piece])):
+            finite = values[np.isfinite(values)]
+            total, number = self._sums[signal]
+            self._sums[signal] = (total + float(finite.sum()), number + len(finite))
+        if steps.nonfinite[piece].any():
+            self.health.nonfinite()
+
+    def mark(self, at: float, scores: Mapping[str, float]) -> None:
+        """Read everything once.
+
+        Args:
+            at: Clock reading of the last step.
+            scores: Those of the rolling window, by name.
+        """
+        for signal, (total, number) in self._sums.items():
+            if number:
+                self._read(signal, "train", total / number)
+            self._sums[signal] = (0.0, 0)
+        self._read_scores("train", scores)
+        self.health.mark(self._since)
+        self._marks, self._since, self._marked_at = self._marks + 1, 0, at
+
+    def add_pass(self, split: str, loss: float | None, scores: Mapping[str, float]) -> None:
+        """Read a whole pass over a split.
+
+        Args:
+            split: ``validation`` or ``test``.
+            loss: ``None`` if unknown.
+            scores: By name.
+        """
+        if loss is not None:
+            self._signals.add("loss", split, np.array([loss]))
+            self._read("loss", split, loss)
+        self._read_scores(split, scores)
+
+    def roll_back(self, steps: int) -> None:
+        """Training goes on from an earlier step; what was read after it is forgotten by the course."""
+        self.position = self.course.position_at(steps)
+        self.course.roll_back(steps)
+
+    def families(self) -> Iterator[Family]:
+        """Statistics, expectations and health."""
+        yield from self._signals.families()
+        yield from self._expected.families()
+        yield from self.health.families()
+
+    def save(self) -> dict[str, Any]:
+        """All of it, as a tree of plain values and arrays."""
+        return {
+            "signals": self._signals.save(),
+            "course": self.course.save(),
+            "health": self.health.save(),
+            "marks": self._marks,
+            "since": self._since,
+            "sums": {signal: list(sums) for signal, sums in self._sums.items()},
+            "position": list(self.position),
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave."""
+        self._signals.restore(saved["signals"])
+        self.course = Course.restored(saved["course"])
+        self.health.restore(saved["health"])
+        self._marks, self._since = saved["marks"], saved["since"]
+        self._sums = {signal: (total, number) for signal, (total, number) in saved["sums"].items()}
+        self.position = Position(*saved["position"])
+
+    def _read_scores(self, split: str, scores: Mapping[str, float]) -> None:
+        for name, value in scores.items():
+            self._signals.add(name, split, np.array([value]))
+            self._read(name, split, value)
+
+    def _read(self, metric: str, split: str, value: float) -> None:
+        self.course.add(metric, split, self.position, value)
+        deviation = self._expected.read(metric, split, self.position, value)
+        self.health.read(metric, split, value, deviation)
+
+
+def _column(values: Floats | Sequence[Any] | None, count: int) -> tuple[Floats, NDArray[np.bool_]]:
+    """The values, NaN where none was given; and where one was given that is not finite."""
+    if values is None:
+        return np.full(count, math.nan), np.zeros(count, dtype=np.bool_)
+    if isinstance(values, np.ndarray):
+        return values, ~np.isfinite(values)
+    column = np.array([math.nan if value is None else float(value) for value in values])
+    given = np.array([value is not None for value in values])
+    return column, given & ~np.isfinite(column)
