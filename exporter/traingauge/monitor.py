@@ -33,6 +33,7 @@ from traingauge.server import Server
 from traingauge.thresholds import Threshold, parse
 
 if TYPE_CHECKING:
+    from traingauge.alertmanager import AlertSender, Severity
     from traingauge.classification.scores import Average
     from traingauge.classification.tasks import Task
     from traingauge.collector import RunCollector
@@ -44,6 +45,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _log = logging.getLogger("traingauge")
+
+#: Where alerts are sent unless the script says otherwise.
+ALERTMANAGER_VARIABLE = "TRAINGAUGE_ALERTMANAGER_URL"
+
+#: Seconds for which a crash stays told, and seconds that the end of a run waits for its last alerts to be delivered.
+CRASH_TOLD_SECONDS, FLUSH_SECONDS = 1800.0, 5.0
 
 #: Longest name of a model or a run.
 NAME_LENGTH = 200
@@ -76,6 +83,8 @@ class ModelMonitor:
         ignore_index: Label that is left out of every score.
         discovery_dir: Where Prometheus looks for runs; :func:`traingauge.discovery.default_directory` if ``None``,
             ``False`` to write no file.
+        alertmanager_url: Where :meth:`send_alert` sends; ``$TRAINGAUGE_ALERTMANAGER_URL`` if ``None``. With either, a
+            crash of the run is told as ``TrainingCrashed`` before the process ends.
         links: Further links of the landing page: address by title.
         linger: Longest time in seconds to wait, at the end, for the scrape that sees the end.
 
@@ -116,6 +125,7 @@ class ModelMonitor:
         from_logits: bool | None = None,
         ignore_index: int | None = None,
         discovery_dir: str | os.PathLike[str] | bool | None = None,
+        alertmanager_url: str | None = None,
         links: Mapping[str, str] | None = None,
         linger: float = 30.0,
     ) -> None:
@@ -148,6 +158,8 @@ class ModelMonitor:
         )
         if steps_planned is not None:
             self._recorder.progress.steps_planned = _count("steps_planned", steps_planned)
+        alertmanager_url = alertmanager_url or os.environ.get(ALERTMANAGER_VARIABLE)
+        self._alerts = None if alertmanager_url is None else self._alert_sender(alertmanager_url)
         self._owner = os.getpid()
         self._closed = False
         self._server = self._serve(host, port, links or {})
@@ -241,6 +253,53 @@ class ModelMonitor:
                 return
             self._recorder.record(Waits((time.perf_counter() - started,)))
             yield batch
+
+    # Alerts
+
+    def send_alert(
+        self,
+        name: str,
+        summary: str,
+        *,
+        severity: Severity = "warning",
+        description: str = "",
+        labels: Mapping[str, str] | None = None,
+        resolves_after: float = 300.0,
+    ) -> None:
+        """Tell Alertmanager something that no metric tells; training does not wait for it.
+
+        Without an Alertmanager (``alertmanager_url=…``) nothing is sent, which is counted and logged once.
+
+        Args:
+            name: Name of the alert, such as ``LabelAuditFailed``.
+            summary: What is wrong, in one sentence.
+            severity: ``critical``, ``warning`` or ``info``.
+            description: What to look at.
+            labels: Further labels; other labels make it another alert.
+            resolves_after: Seconds after which it is over by itself. Sending it again keeps it alive.
+
+        Raises:
+            TrainGaugeError: An argument that does not fit.
+        """
+        if self._alerts is None:
+            error = RuntimeError(
+                f"alert {name!r} was not sent: pass alertmanager_url= or set ${ALERTMANAGER_VARIABLE}"
+            )
+            self._recorder.watchdog.failed("alert", error)
+        else:
+            self._alerts.send(
+                name,
+                summary,
+                severity=severity,
+                description=description,
+                labels=labels,
+                resolves_after=resolves_after,
+            )
+
+    def resolve_alert(self, name: str, *, labels: Mapping[str, str] | None = None) -> None:
+        """End an alert that was sent with these labels; one that is not active is left alone."""
+        if self._alerts is not None:
+            self._alerts.resolve(name, labels)
 
     # Keras
 
@@ -349,6 +408,8 @@ class ModelMonitor:
         if self._closed or os.getpid() != self._owner:
             return
         self._recorder.end(state, exception)
+        if self._alerts is not None:
+            self._tell_end(self._alerts, state, exception)
         self._closed = True
         atexit.unregister(self._end_with_interpreter)
         try:
@@ -356,6 +417,17 @@ class ModelMonitor:
         finally:  # Ctrl-C while waiting ends the waiting, not the order of the end
             self._withdraw()
             self._server.close()
+
+    def _tell_end(self, alerts: AlertSender, state: str, exception: str) -> None:
+        if state == "failed":
+            alerts.send(
+                "TrainingCrashed",
+                f"Training crashed with {exception or 'an error'}.",
+                severity="critical",
+                description=f"Run {self.run} of {self.model} ended after {self._recorder.steps_taken()} training steps.",
+                resolves_after=CRASH_TOLD_SECONDS,
+            )
+        alerts.flush(FLUSH_SECONDS)
 
     def _end_with_interpreter(self) -> None:
         """End a run that nobody closed; an unhandled exception that ends a script has failed it."""
@@ -377,11 +449,21 @@ class ModelMonitor:
         _log.info("run %s of %s serves on %s", self.run, self.model, server.url)
         return server
 
+    def _alert_sender(self, url: str) -> AlertSender:
+        from traingauge.alertmanager import AlertSender
+
+        watchdog = self._recorder.watchdog
+        return AlertSender(url, Identity(self.model, self.run), lambda error: watchdog.failed("alert", error))
+
     def _announce(self, directory: str | os.PathLike[str] | bool | None) -> discovery.DiscoveryFile | None:
         if directory is False:
             return None
         try:
-            path = Path(directory) if isinstance(directory, (str, os.PathLike)) else discovery.default_directory()
+            path = (
+                Path(directory)
+                if isinstance(directory, (str, os.PathLike))
+                else discovery.default_directory()
+            )
             found = discovery.DiscoveryFile(path, Identity(self.model, self.run), self._server.address)
             found.write()
             discovery.sweep(path)
@@ -398,8 +480,8 @@ class ModelMonitor:
                 self._recorder.watchdog.failed("discovery", error)
 
     def _facts(self) -> dict[str, str]:
-        run, progress = self._recorder.run, self._recorder.progress
-        steps, planned = progress.steps["train"], progress.steps_planned
+        run, planned = self._recorder.run, self._recorder.progress.steps_planned
+        steps = self._recorder.steps_taken()
         return {
             "Model": self.model,
             "Run": self.run,

@@ -207,6 +207,12 @@ class Recorder:
             self._digest()
             return self._loss.last(split)
 
+    def steps_taken(self, split: str = "train") -> int:
+        """Steps recorded so far."""
+        with self._digesting:
+            self._digest()
+            return self.progress.steps[split]
+
     # Digesting: one thread at a time, under the lock
 
     def _relieve(self) -> None:
