@@ -24,21 +24,29 @@ class Statistic(NamedTuple):
 
     Attributes:
         distance: Of every feature, shape (..., F); NaN where it is undefined.
-        pvalue: Probability of at least that distance by chance, from the comparison and the distance;
-            ``None`` if no distribution is known.
+        pvalue: Probability of at least that distance by chance, from the comparison and the distance; ``None`` if
+            no distribution is known.
+        chance: What chance is expected to add to the distance, which is taken off its score; ``None`` if it is not.
         ordered: Whether it needs bins in an order: it is undefined for categories.
     """
 
     distance: Callable[[Comparison], NDArray[np.float64]]
     pvalue: Callable[[Comparison, NDArray[np.float64]], NDArray[np.float64]] | None = None
+    chance: Callable[[Comparison], NDArray[np.float64]] | None = None
     ordered: bool = False
 
+    def score(self, comparison: Comparison) -> NDArray[np.float64]:
+        """What is published, shape (..., F): the distance, less what chance is expected to add."""
+        return self.less_chance(self.distance(comparison), comparison)
 
-def _psi(comparison: Comparison) -> NDArray[np.float64]:
-    """The PSI less what chance is expected to add, at least 0: so that windows of all sizes can be compared."""
-    reference, window = comparison.smooth
-    chance = chance_psi(reference, comparison.used, comparison.samples, comparison.reference_samples)
-    return np.maximum(0.0, psi(reference, window) - chance)
+    def less_chance(self, distance: NDArray[np.float64], comparison: Comparison) -> NDArray[np.float64]:
+        """A distance less what chance is expected to add to it, at least 0: so windows of all sizes can be compared."""
+        return distance if self.chance is None else np.maximum(0.0, distance - self.chance(comparison))
+
+
+def _chance_psi(comparison: Comparison) -> NDArray[np.float64]:
+    reference, _ = comparison.smooth
+    return chance_psi(reference, comparison.used, comparison.samples, comparison.reference_samples)
 
 
 def _ks_pvalue(comparison: Comparison, distance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -49,7 +57,7 @@ def _ks_pvalue(comparison: Comparison, distance: NDArray[np.float64]) -> NDArray
 #: Every statistic; another one is a file of its own, its test, and a line here.
 STATISTICS: Mapping[str, Statistic] = MappingProxyType(
     {
-        "psi": Statistic(_psi),
+        "psi": Statistic(lambda comparison: psi(*comparison.smooth), chance=_chance_psi),
         "js": Statistic(lambda comparison: js(*comparison.plain)),
         "ks": Statistic(lambda comparison: ks(*comparison.present), _ks_pvalue, ordered=True),
         "wasserstein": Statistic(

@@ -19,6 +19,9 @@ THRESHOLD = 0.2
 #: A score is published once its standard deviation by chance is at most this part of the usual threshold.
 CERTAINTY = 1 / 6
 
+#: Part of a calibrated window that has to be full: one that decays only ever comes close to its size.
+_WHOLE = 0.99
+
 
 class Compared:
     """Counts of recent samples, and how far they are from a profile.
@@ -27,37 +30,39 @@ class Compared:
         profile: What the window is compared with.
         window: Samples in it.
         kind: One of :data:`traingauge.drift.window.WINDOWS`.
+        calibrated: Whether there are thresholds for this size of window, and no other.
 
     Attributes:
         profile: What the window is compared with.
         needed: Shape (F,), samples that the window must hold before a feature is scored: from so many on, chance alone
-            hardly moves its PSI to 0.2. Infinite if the reference itself is too small.
+            hardly moves its PSI to 0.2. Infinite if the reference itself is too small. All of the window if calibrated.
     """
 
-    def __init__(self, profile: Profile, window: int, kind: str) -> None:
+    def __init__(self, profile: Profile, window: int, kind: str, *, calibrated: bool = False) -> None:
         self.profile = profile
         self.window = WINDOWS[kind](profile.counts.shape, window)
-        self.needed = needed(profile.counts)
+        whole = np.full(len(profile.names), np.ceil(_WHOLE * window))
+        self.needed = whole if calibrated else needed(profile.counts)
 
     def scores(
         self, statistics: Sequence[str]
     ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
-        """Distances, and p-values where they are defined, of every feature by statistic, shape (F,).
+        """Scores, and p-values where they are defined, of every feature by statistic, shape (F,).
 
         NaN where the window holds too few samples, and where a statistic needs an order that categories do not have.
         """
         comparison = self.profile.compare(self.window.counts)
         few = self.window.samples < self.needed
         unordered = few | self.profile.summary.schema.categorical
-        distances, pvalues = {}, {}
+        scores, pvalues = {}, {}
         for name in statistics:
             statistic = STATISTICS[name]
             undefined = unordered if statistic.ordered else few
             distance = statistic.distance(comparison)
             if statistic.pvalue is not None:
                 pvalues[name] = np.where(undefined, math.nan, statistic.pvalue(comparison, distance))
-            distances[name] = np.where(undefined, math.nan, distance)
-        return distances, pvalues
+            scores[name] = np.where(undefined, math.nan, statistic.less_chance(distance, comparison))
+        return scores, pvalues
 
     def missing(self) -> NDArray[np.float64]:
         """Share of values that are missing, shape (F,); the window is not empty."""

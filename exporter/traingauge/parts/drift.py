@@ -13,7 +13,7 @@ from traingauge.catalog import CATALOG
 from traingauge.drift.binning import Binned
 from traingauge.drift.statistics import STATISTICS
 from traingauge.drift.window import WINDOWS
-from traingauge.errors import InvalidArgumentError, ShapeError, UnknownNameError
+from traingauge.errors import InvalidArgumentError, ReferenceMismatchError, ShapeError, UnknownNameError
 from traingauge.families import Family, Key, keys, single
 from traingauge.parts.compared import THRESHOLD, Compared
 from traingauge.reference import Reference
@@ -28,6 +28,10 @@ HYSTERESIS = 1.25
 #: What is published unless other statistics are chosen.
 PUBLISHED = ("psi", "ks", "js", "wasserstein", "chi2")
 
+#: What is published beside the statistics of a calibrated reference: how many times its threshold a feature is at, by
+#: whichever of the calibrated statistics finds it furthest off. Above 1 it has drifted.
+CALIBRATED_STATISTIC = "calibrated"
+
 _TARGETS = {"labels": "model_label_drift", "predictions": "model_prediction_drift"}
 
 _log = logging.getLogger("traingauge")
@@ -38,13 +42,15 @@ class Drift:
 
     Args:
         reference: What the window is compared with.
-        window: Samples in the window, at least 1.
-        thresholds: PSI above which a feature counts as drifted: for all, or by feature (the others keep 0.2).
+        window: Samples in the window, at least 1; by default 1000, or as many as the reference is calibrated for.
+        thresholds: PSI above which a feature counts as drifted: for all, or by feature. By default the reference's own,
+            if it is calibrated, else 0.2.
         statistics: Names of :data:`traingauge.drift.statistics.STATISTICS` to publish; ``psi`` always is.
         kind: How samples leave the window, one of :data:`traingauge.drift.window.WINDOWS`.
 
     Raises:
         InvalidArgumentError: No samples in the window.
+        ReferenceMismatchError: A window of another size than the reference is calibrated for.
         UnknownNameError: A statistic, a kind or a feature that does not exist.
 
     >>> drift = Drift(Reference.from_data(np.arange(4000.0).reshape(-1, 1)), window=500)
@@ -57,24 +63,39 @@ class Drift:
         self,
         reference: Reference,
         *,
-        window: int = 1000,
+        window: int | None = None,
         thresholds: float | Mapping[str, float] | None = None,
         statistics: Sequence[str] = PUBLISHED,
         kind: str = "sliding",
     ) -> None:
+        calibration = reference.calibration
+        if window is None:
+            window = 1000 if calibration is None else calibration.window
         if window < 1:
             raise InvalidArgumentError(f"drift window is {window}: expected at least 1 sample")
         if kind not in WINDOWS:
             raise UnknownNameError("kind of window", kind, WINDOWS)
         self._statistics = _known(statistics)
+        self._scored = tuple(
+            dict.fromkeys((*self._statistics, *(calibration.thresholds if calibration else ())))
+        )
         self._reference = reference
-        self._features = Compared(reference.features, window, kind)
+        if calibration is not None and window != calibration.window:
+            raise ReferenceMismatchError(
+                f"drift window is {window}: the reference is calibrated for windows of {calibration.window} samples"
+            )
+        self._calibration = calibration if thresholds is None else None
+        self._features = Compared(reference.features, window, kind, calibrated=self._calibration is not None)
         self._targets = {
             what: Compared(profile, window, kind)
             for what in _TARGETS
             if (profile := getattr(reference, what)) is not None
         }
         self._thresholds = _by_feature(thresholds, reference.names)
+        self._published = (*self._statistics, *((CALIBRATED_STATISTIC,) if self._calibration else ()))
+        self._tested = tuple(name for name in self._statistics if STATISTICS[name].pvalue is not None)
+        self._statistic_keys = keys(*((name,) for name in self._statistics))
+        self._categorical = reference.features.summary.schema.categorical
         self._shown = np.arange(min(FEATURE_CAP, len(reference.names)))
         self._name_keys()
         self._warn_if_too_small(window)
@@ -118,6 +139,12 @@ class Drift:
                 others[what] = target.binner.count(column).astype(np.min_scalar_type(len(column)))
         return Binned(profile.binner.count(table).astype(size), len(table), others)
 
+    def thresholds(self) -> dict[str, float]:
+        """PSI above which a feature has drifted, by feature; only what the reference is calibrated for."""
+        if self._calibration is None:
+            return {}
+        return dict(zip(self._reference.names, self._calibration.thresholds["psi"].tolist(), strict=True))
+
     def from_counts(self, counts: Any, samples: int, missing: Any) -> Binned:
         """A batch whose bins were counted elsewhere.
 
@@ -159,33 +186,38 @@ class Drift:
             yield from self._feature_families()
         for what, target in self._targets.items():
             if target.window.samples:
-                distances, _ = target.scores(self._statistics)
-                values = [float(distances[name][0]) for name in self._statistics]
+                scores, _ = target.scores(self._statistics)
+                values = [float(scores[name][0]) for name in self._statistics]
                 yield Family(CATALOG[_TARGETS[what]], self._statistic_keys, values)
 
     def _feature_families(self) -> Iterator[Family]:
-        distances, pvalues = self._features.scores(self._statistics)
-        psi = distances["psi"]
-        if np.isfinite(psi).any():
-            yield single("model_features_drifted", float(np.count_nonzero(psi > self._thresholds)))
-        self._choose(psi)
-        yield Family(CATALOG["model_feature_drift"], self._drift_keys, self._shown_of(distances))
-        yield Family(CATALOG["model_feature_drift_pvalue"], self._pvalue_keys, self._shown_of(pvalues))
+        scores, pvalues = self._features.scores(self._scored)
+        if self._calibration is not None:
+            excess = scores[CALIBRATED_STATISTIC] = self._calibration.excess(scores)
+        else:
+            excess = scores["psi"] / self._thresholds
+        if np.isfinite(excess).any():
+            yield single("model_features_drifted", float(np.count_nonzero(excess > 1)))
+        self._choose(excess)
+        yield Family(
+            CATALOG["model_feature_drift"], self._drift_keys, self._shown_of(self._published, scores)
+        )
+        yield Family(
+            CATALOG["model_feature_drift_pvalue"], self._pvalue_keys, self._shown_of(self._tested, pvalues)
+        )
         for name, ratios in (
             ("model_feature_missing_ratio", self._features.missing()),
             ("model_feature_out_of_range_ratio", self._features.out_of_range()),
         ):
             yield Family(CATALOG[name], self._feature_keys, ratios[self._shown].tolist())
 
-    def _shown_of(self, by_statistic: Mapping[str, NDArray[np.float64]]) -> list[float]:
-        """Values in the order of :meth:`_keys_of`."""
-        return [
-            value for name, values in by_statistic.items() for value in values[self._shown_for(name)].tolist()
-        ]
+    def _shown_of(self, statistics: Sequence[str], values: Mapping[str, NDArray[np.float64]]) -> list[float]:
+        """Values of the shown features, in the order of :meth:`_keys_of`."""
+        return [value for name in statistics for value in values[name][self._shown_for(name)].tolist()]
 
     def _shown_for(self, statistic: str) -> NDArray[np.intp]:
-        categorical = self._reference.features.summary.schema.categorical
-        return self._shown[~categorical[self._shown]] if STATISTICS[statistic].ordered else self._shown
+        ordered = statistic in STATISTICS and STATISTICS[statistic].ordered
+        return self._shown[~self._categorical[self._shown]] if ordered else self._shown
 
     def _keys_of(self, statistics: Sequence[str]) -> tuple[Key, ...]:
         names = self._reference.names
@@ -193,9 +225,7 @@ class Drift:
 
     def _name_keys(self) -> None:
         self._feature_keys = keys(*((self._reference.names[index],) for index in self._shown))
-        self._drift_keys = self._keys_of(self._statistics)
-        self._pvalue_keys = self._keys_of([name for name in self._statistics if STATISTICS[name].pvalue])
-        self._statistic_keys = keys(*((name,) for name in self._statistics))
+        self._drift_keys, self._pvalue_keys = self._keys_of(self._published), self._keys_of(self._tested)
 
     def _choose(self, scores: NDArray[np.float64]) -> None:
         """Show the features that drifted most; a shown one makes way only for one clearly further off."""

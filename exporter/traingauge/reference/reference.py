@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from traingauge.errors import InvalidArgumentError, ShapeError
 from traingauge.reference import file
+from traingauge.reference.calibration import Calibration, calibrate
 from traingauge.reference.profile import Profile, profile
 from traingauge.reference.schema import learn
 from traingauge.reference.summary import Summary, merged, summarise
@@ -40,6 +41,7 @@ class Reference:
         labels: That of ``y_true``, one column; ``None`` if it was not given.
         predictions: That of ``y_pred``, one column; ``None`` if it was not given.
         created: Unix time in seconds at which it was made.
+        calibration: Thresholds that :meth:`calibrate` found, ``None`` before.
 
     >>> reference = Reference.from_data([[0, 5], [1, 5], [1, 5]], feature_names=["switch", "constant"])
     >>> reference.names, reference.samples, reference.edges.shape
@@ -52,6 +54,7 @@ class Reference:
     labels: Profile | None
     predictions: Profile | None
     created: float
+    calibration: Calibration | None = None
 
     @classmethod
     def from_data(
@@ -156,6 +159,24 @@ class Reference:
         created = max(self.created, other.created)
         return self._of(self.features.summary + other.features.summary, targets[0], targets[1], created)
 
+    def calibrate(
+        self, *, window: int = 1000, false_alarm_rate: float = 0.01, resamples: int = 2000, seed: int = 0
+    ) -> Reference:
+        """The same reference with thresholds that keep a false-alarm rate, found by resampling its rows.
+
+        See :func:`traingauge.reference.calibration.calibrate`. It takes seconds, and more with many rows and features.
+
+        Args:
+            window: Samples in the windows that will be compared with it.
+            false_alarm_rate: Probability that any feature of a window without drift is found to have drifted.
+            resamples: How many to draw, at least 10 / ``false_alarm_rate``.
+            seed: Of the random numbers.
+
+        Raises:
+            InvalidArgumentError: Arguments that do not fit.
+        """
+        return replace(self, calibration=calibrate(self.features, window, false_alarm_rate, resamples, seed))
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the features, F in all."""
@@ -181,10 +202,21 @@ class Reference:
             OSError: The file cannot be written.
         """
         profiles = {part: one for part in _PARTS if (one := getattr(self, part)) is not None}
-        header = {"created": self.created, "profiles": {part: one.header() for part, one in profiles.items()}}
+        header: dict[str, Any] = {
+            "created": self.created,
+            "profiles": {part: one.header() for part, one in profiles.items()},
+        }
         arrays = {
             f"{part}.{name}": array for part, one in profiles.items() for name, array in one.arrays().items()
         }
+        if self.calibration is not None:
+            thresholds = self.calibration.thresholds
+            header["calibration"] = {
+                "window": self.calibration.window,
+                "false_alarm_rate": self.calibration.false_alarm_rate,
+                "statistics": list(thresholds),
+            }
+            arrays |= {f"calibration.{name}": threshold for name, threshold in thresholds.items()}
         file.write(Path(path), header, arrays)
 
     @classmethod
@@ -200,9 +232,12 @@ class Reference:
             part: Profile.of(one, {name: arrays[f"{part}.{name}"] for name in Profile.ARRAYS})
             for part, one in header["profiles"].items()
         }
-        return cls(
-            profiles["features"], profiles.get("labels"), profiles.get("predictions"), header["created"]
-        )
+        calibration = header.get("calibration")
+        if calibration is not None:
+            thresholds = {name: arrays[f"calibration.{name}"] for name in calibration["statistics"]}
+            calibration = Calibration(calibration["window"], calibration["false_alarm_rate"], thresholds)
+        labels, predictions = profiles.get("labels"), profiles.get("predictions")
+        return cls(profiles["features"], labels, predictions, header["created"], calibration)
 
 
 def _split(batch: Any, features: Callable[[Any], Any] | None) -> tuple[Any, Any, Any]:

@@ -1,0 +1,173 @@
+"""Thresholds that keep a false-alarm rate, found by resampling the reference's own rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.drift.comparison import Comparison
+from traingauge.drift.statistics import STATISTICS
+from traingauge.errors import InvalidArgumentError
+from traingauge.reference.profile import Profile
+
+#: Resamples that must lie beyond the threshold for it to mean something.
+TAIL = 10
+
+#: Resamples, and columns of bins, that are worked on at a time.
+_RESAMPLES, _COLUMNS = 250, 2048
+
+
+#: The statistics that look together whether a feature has drifted: bin by bin, at the greatest gap, and by distance. Each
+#: sees changes that the others are weak on.
+CALIBRATED = ("psi", "ks", "wasserstein")
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Above which distance a feature of a window without drift is hardly ever found.
+
+    Attributes:
+        window: Samples in the window that the thresholds are for.
+        false_alarm_rate: Probability that any feature of one such window is above any of its thresholds by chance.
+        thresholds: By statistic, one of :data:`CALIBRATED`, shape (F,); NaN where a feature has no such statistic.
+    """
+
+    window: int
+    false_alarm_rate: float
+    thresholds: Mapping[str, NDArray[np.float64]]
+
+    def excess(self, scores: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+        """The greatest score of a feature as a multiple of its threshold, shape (F,): above 1 it has drifted.
+
+        NaN where no statistic has a score.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = [scores[name] / threshold for name, threshold in self.thresholds.items()]
+        return np.asarray(np.fmax.reduce(ratios))
+
+
+def calibrate(profile: Profile, window: int, rate: float, resamples: int, seed: int) -> Calibration:
+    """Thresholds for windows of a size, corrected for the number of features and statistics.
+
+    Each resample draws rows of the reference anew, with replacement: a window of its size, and a reference of the
+    reference's, because that is a sample too. Whole rows are drawn, so features that go together stay together. A
+    feature's distances, brought near to normal by the cube root (Wilson & Hilferty, 1931), are measured in their standard
+    deviations; the thresholds lie where the *greatest* of all is in a share ``rate`` of the resamples (the max-T method of
+    Westfall & Young, 1993). That loses no power to features, or statistics, that say the same.
+
+    Resampling knows no value that the reference lacks, yet clean data may hold some. So a threshold is at least what as
+    many new values make of it as chance may bring, where they have a probability of one in the reference's rows.
+
+    Args:
+        profile: The reference's features.
+        window: Samples in a window.
+        rate: Probability of a false alarm in one window, over all features and statistics, in (0, 1).
+        resamples: How many to draw; at least :data:`TAIL` / ``rate``.
+        seed: Of the random numbers.
+
+    Raises:
+        InvalidArgumentError: Arguments that do not fit.
+    """
+    if window < 1:
+        raise InvalidArgumentError(f"window is {window}: expected at least 1 sample")
+    if not 0 < rate < 1:
+        raise InvalidArgumentError(f"false_alarm_rate is {rate}: expected a probability between 0 and 1")
+    if resamples * rate < TAIL:
+        raise InvalidArgumentError(
+            f"{resamples} resamples are too few for a false-alarm rate of {rate}: expected at least {TAIL / rate:.0f}"
+        )
+    roots = np.empty((len(CALIBRATED), resamples, len(profile.names)), dtype=np.float32)
+    for rows, columns, comparison in _resampled(profile, window, resamples, np.random.default_rng(seed)):
+        for at, name in enumerate(CALIBRATED):
+            roots[at, rows, columns] = np.cbrt(STATISTICS[name].distance(comparison))
+    bounds = _bounds(np.nan_to_num(roots), rate)
+    clean = profile.compare(_proportional(profile, window))
+    new = _with_new_values(profile, window, rate)
+    thresholds = {}
+    for name, bound in zip(CALIBRATED, bounds, strict=True):
+        statistic = STATISTICS[name]
+        least = statistic.score(new)
+        threshold = np.fmax(statistic.less_chance(bound, clean), least)
+        undefined = profile.summary.schema.categorical & statistic.ordered
+        thresholds[name] = np.where(undefined, np.nan, threshold)
+    return Calibration(window, rate, thresholds)
+
+
+def _bounds(roots: NDArray[np.float32], rate: float) -> NDArray[np.float64]:
+    """Distances that the greatest of all exceeds in a share ``rate`` of the resamples, shape (statistics, F)."""
+    mean = roots.mean(axis=1, keepdims=True, dtype=np.float64)
+    deviation = roots.std(axis=1, keepdims=True, dtype=np.float64)
+    scaled = np.divide(roots - mean, deviation, out=np.zeros(roots.shape), where=deviation > 0)
+    greatest = np.quantile(scaled.max(axis=(0, 2)), 1 - rate, method="higher")
+    return np.asarray(np.maximum(0.0, mean + greatest * deviation)[:, 0] ** 3)
+
+
+def _resampled(
+    profile: Profile, window: int, resamples: int, rng: np.random.Generator
+) -> Iterator[tuple[slice, slice, Comparison]]:
+    """Comparisons of resampled windows with resampled references, some resamples and some features at a time."""
+    bins = _bins(profile)
+    rows, features, width = len(bins), *profile.counts.shape
+    block = max(1, _COLUMNS // width)
+    for first in range(0, resamples, _RESAMPLES):
+        drawn = slice(first, min(resamples, first + _RESAMPLES))
+        weights = [_draws(rng, drawn.stop - first, size, rows) for size in (rows, window)]
+        for start in range(0, features, block):
+            columns = slice(start, min(features, start + block))
+            filled = profile.counts[columns] > 0
+            hot = (bins[:, columns, None] == np.arange(width))[:, filled].astype(np.float32)
+            counts = np.zeros((2, drawn.stop - first, *filled.shape), dtype=np.float32)
+            for count, weight in zip(counts, weights, strict=True):
+                count[:, filled] = weight @ hot
+            used, positions = profile.used[columns], profile.positions[columns]
+            yield drawn, columns, Comparison(counts[0], counts[1], used, positions)
+
+
+def _draws(rng: np.random.Generator, resamples: int, size: int, rows: int) -> NDArray[np.float32]:
+    """How often each row is drawn, shape (resamples, rows), when ``size`` are drawn with replacement."""
+    drawn = rng.integers(0, rows, (resamples, size)) + rows * np.arange(resamples)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=resamples * rows)
+    return np.asarray(counts.reshape(resamples, rows), dtype=np.float32)
+
+
+def _bins(profile: Profile) -> NDArray[np.int16]:
+    """The bin of every kept row, shape (m, F), as the statistics see them."""
+    width = profile.counts.shape[1]
+    bins = np.empty(profile.summary.rows.shape, dtype=np.int16)
+    for at, (column, edges) in enumerate(zip(profile.summary.rows.T, profile.edges, strict=True)):
+        first, last = np.flatnonzero(profile.used[at, :-1])[[0, -1]]
+        inside = np.clip(np.searchsorted(edges, column), first, last)
+        bins[:, at] = np.where(np.isfinite(column), inside, width - 1)
+    return bins
+
+
+def _proportional(profile: Profile, window: int) -> NDArray[np.float64]:
+    """Counts of a window with exactly the reference's shares."""
+    return np.asarray(profile.counts * (window / profile.counts.sum(axis=1, keepdims=True)))
+
+
+def _with_new_values(profile: Profile, window: int, rate: float) -> Comparison:
+    """A window in which as many values as chance may bring lie in a bin where the reference has none."""
+    features, rows = len(profile.names), int(profile.counts[0].sum())
+    new = min(window, _poisson_quantile(window / rows, 1 - rate / features))
+    counts = _proportional(profile, window - new)
+    empty = profile.used & (profile.counts == 0)
+    which = np.flatnonzero(empty.any(axis=1))
+    counts[which, empty[which].argmax(axis=1)] += new
+    full = np.setdiff1d(np.arange(features), which)
+    counts[full] = _proportional(profile, window)[full]
+    return Comparison(profile.counts, counts, profile.used, profile.positions)
+
+
+def _poisson_quantile(mean: float, probability: float) -> int:
+    """Least count that a Poisson variable exceeds with at most ``1 - probability``."""
+    count, term = 0, np.exp(-mean)
+    total = term
+    while total < probability:
+        count += 1
+        term *= mean / count
+        total += term
+    return count
