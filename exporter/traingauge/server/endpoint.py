@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, PortInUseError
 from traingauge.exposition import CONTENT_TYPES, Renderer
 from traingauge.families import Family
+from traingauge.pace import Pace
 from traingauge.server.loop import Loop
 from traingauge.server.negotiation import accepts_gzip, choose_format
 from traingauge.server.page import landing_page
@@ -109,7 +110,7 @@ class Server:
     def _metrics(self, request: Request) -> Response:
         started = time.monotonic()
         form = choose_format(request.headers.get("accept", ""))
-        body = self._renderer.render(self._families(), form)
+        body = self._renderer.render(self._families(), form, Pace().breathe)
         headers = {"Vary": "Accept, Accept-Encoding"}
         if len(body) >= COMPRESS_FROM and accepts_gzip(request.headers.get("accept-encoding", "")):
             body, headers["Content-Encoding"] = _gzip(body), "gzip"
