@@ -35,6 +35,7 @@ def dashboard() -> model.Dashboard:
             Section("Which classes are worst?", _worst()),
             Section("Since when?", _course()),
             Section("What are they taken for?", _confusion()),
+            Section("Can its probabilities be believed?", _probabilities()),
             Section("Over the whole time range", _whole_range()),
         ],
     )
@@ -151,6 +152,57 @@ def _confusion() -> list[Panel]:
             decimals=0,
             height=11,
             empty=too_many,
+        ),
+    ]
+
+
+def _probabilities() -> list[Panel]:
+    no_probabilities = "the run gives predicted classes alone, and no probabilities."
+
+    def of(*names: str) -> list[Query]:
+        return [
+            Query(
+                series(f"model_{name}", split="$split"),
+                f"{name.replace('_', ' ')}, {{{{split}}}}, {{{{run}}}}",
+            )
+            for name in names
+        ]
+
+    return [
+        lines(
+            "Calibration error",
+            *of("calibration_error"),
+            description="Expected calibration error: how far the confidence of predictions is from how "
+            "often they are right. It grows with training, also where accuracy no longer does: the model "
+            "becomes sure of itself.",
+            unit=units.SHARE,
+            decimals=1,
+            minimum=0,
+            width=8,
+            empty=no_probabilities,
+        ),
+        lines(
+            "Cost of wrong confidence",
+            *of("log_loss", "brier_score"),
+            description="Log loss and Brier score. Both punish a wrong prediction the more the surer it "
+            "was; the log loss without bounds.",
+            unit=units.NUMBER,
+            decimals=3,
+            minimum=0,
+            width=8,
+            empty=no_probabilities,
+        ),
+        lines(
+            "Ranking",
+            *of("roc_auc", "average_precision"),
+            description="Areas under the ROC and the precision-recall curve: how well probabilities order "
+            "the samples, whatever the decision threshold. The second is the stricter one where a class is "
+            "rare.",
+            unit=units.NUMBER,
+            decimals=3,
+            maximum=1,
+            width=8,
+            empty=no_probabilities,
         ),
     ]
 

@@ -35,6 +35,7 @@ def dashboard() -> model.Dashboard:
         sections=[
             Section("Has the data moved?", _now()),
             Section("Which features?", _features()),
+            Section("Did what the model answers, and what is right, move too?", _targets()),
             Section("Is the data sound?", _quality()),
             Section("How far are the scores to be trusted?", _trust()),
         ],
@@ -161,6 +162,31 @@ def _features() -> list[Panel]:
 
 def _drift_colours() -> tuple[tuple[float | None, str], ...]:
     return ((None, colours.GOOD), (0.1, colours.WARNING), (0.2, colours.CRITICAL))
+
+
+def _targets() -> list[Panel]:
+    return [
+        lines(
+            "Drift of the predictions",
+            Query(series("model_prediction_drift"), "{{statistic}}, {{run}}"),
+            description="Distance of what the model answers to what it answered on the reference. "
+            "Predictions that move while features do not are a change of the model itself.",
+            unit=units.NUMBER,
+            decimals=3,
+            minimum=0,
+            empty="the reference holds no predictions.",
+        ),
+        lines(
+            "Drift of the labels",
+            Query(series("model_label_drift"), "{{statistic}}, {{run}}"),
+            description="Distance of the labels to those of the reference. Labels that move while features "
+            "do not are a fault of labelling, or a class that comes or goes.",
+            unit=units.NUMBER,
+            decimals=3,
+            minimum=0,
+            empty="the reference holds no labels.",
+        ),
+    ]
 
 
 def _quality() -> list[Panel]:

@@ -11,7 +11,7 @@ from dashboards.vocabulary.metrics import series
 from dashboards.vocabulary.panels import bars, lines, number, states
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel, model
-from dashboards.vocabulary.states import SILENT, state_codes, state_words
+from dashboards.vocabulary.states import SILENT, health_codes, health_words, state_codes, state_words
 from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import NONE_ALLOWED
 from traingauge.catalog import RUN_STATES
@@ -121,6 +121,14 @@ def _runs() -> list[Panel]:
                 mappings=state_words(),
                 colouring=(),
                 width=110,
+            ),
+            Column(
+                "Health",
+                expr=health_codes(),
+                unit=units.NUMBER,
+                mappings=health_words(),
+                colouring=(),
+                width=90,
             ),
             Column(
                 "Alerts",

@@ -9,7 +9,7 @@ from dashboards.vocabulary.metrics import JUDGED_STATISTIC, per_second, series
 from dashboards.vocabulary.panels import lines, number, states
 from dashboards.vocabulary.queries import BEST_LINE, EXPECTED_LINE, FAINT, Query
 from dashboards.vocabulary.sdk import Panel, model
-from dashboards.vocabulary.states import state_codes, state_words
+from dashboards.vocabulary.states import health_codes, health_words, state_codes, state_words
 from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import NONE_ALLOWED, threshold_lines
 
@@ -34,9 +34,11 @@ def dashboard() -> model.Dashboard:
         annotations=annotations.of_a_run(),
         sections=[
             Section("Now: is it healthy?", _now()),
+            Section("Judgement: is it as it should be, and where does it head?", _judgement()),
             Section("Loss: does it learn?", _loss()),
             Section("Optimisation: are the steps sound?", _optimisation()),
             Section("Scores: is it good enough?", _scores()),
+            Section("Further scores", _further_scores(), collapsed=True),
             Section("Data: does it see what it was made for?", _data()),
             Section("Throughput: is it fast enough?", _throughput()),
             Section("What runs here", _info(), collapsed=True),
@@ -63,8 +65,13 @@ def _now() -> list[Panel]:
         ),
         number(
             "Firing alerts",
-            Query(f"count({series('ALERTS', alertstate='firing')}) or vector(0)", "alerts", instant=True),
-            description="Alerts of the chosen runs that fire now; the table below names them.",
+            Query(
+                f"count({series('ALERTS', alertstate='firing', severity='critical|warning')}) or vector(0)",
+                "alerts",
+                instant=True,
+            ),
+            description="Critical and warning alerts of the chosen runs that fire now; the table below "
+            "names them.",
             unit=units.COUNT,
             decimals=0,
             colouring=NONE_ALLOWED,
@@ -122,6 +129,68 @@ def _now() -> list[Panel]:
     ]
 
 
+def _judgement() -> list[Panel]:
+    return [
+        states(
+            "Health over time",
+            Query(health_codes(), "{{run}}"),
+            description="State of the run's health: how far its worst signal is from its own past, or from "
+            "what a reference run had at this point. Three standard deviations are a warning, six "
+            "degraded, twelve failing.",
+            unit=units.NUMBER,
+            mappings=health_words(),
+            width=12,
+            height=7,
+            empty="the run has not taken enough steps to be judged.",
+        ),
+        lines(
+            "Probability of failing",
+            Query(series("model_health_failing_probability"), "within {{horizon}} steps, {{run}}"),
+            description="How likely the run is to be failing within so many further training steps, if its "
+            "health goes on as it did. It rises before a threshold is crossed.",
+            unit=units.SHARE,
+            decimals=1,
+            minimum=0,
+            maximum=1,
+            width=12,
+            height=7,
+            empty="the run has not taken enough steps to be judged.",
+        ),
+        lines(
+            "Strain of each signal",
+            Query(series("model_health_strain", split="$split"), "{{signal}}, " + _SPLIT),
+            description="How far each signal is on its worse side, in standard deviations: 3 is warning, 6 "
+            "degraded, 12 failing. The highest names the cause.",
+            unit=units.NUMBER,
+            decimals=1,
+            minimum=0,
+            width=8,
+            empty="the run has not taken enough steps to be judged.",
+        ),
+        lines(
+            "Unusual values",
+            Query(series("model_signal_robust_zscore", split="$split"), "{{signal}}, " + _SPLIT),
+            description="Distance of the last value of each signal from the median of those before it, in "
+            "robust standard deviations. Beyond 3 on either side it is unusual; a single spike is noise, a "
+            "band is not.",
+            unit=units.NUMBER,
+            decimals=1,
+            width=8,
+            empty="the run has not taken enough steps to be judged.",
+        ),
+        lines(
+            "Deviation from what was expected",
+            Query(series("model_deviation", split="$split"), "{{metric}}, " + _SPLIT),
+            description="Last reading less what a reference run had at the same point, in standard "
+            "deviations. Above 0 is worse for a loss, and better for a score.",
+            unit=units.NUMBER,
+            decimals=1,
+            width=8,
+            empty="the run was given no reference run to be compared with.",
+        ),
+    ]
+
+
 def _loss() -> list[Panel]:
     window_mean = series("model_loss_window_mean", split="train")
     held_out = series("model_loss", split="validation")
@@ -131,6 +200,11 @@ def _loss() -> list[Panel]:
             Query(series("model_loss", split="$split"), "last step, " + _SPLIT, style=FAINT),
             Query(series("model_loss_window_mean", split="$split"), "window mean, " + _SPLIT),
             Query(series("model_loss_best", split="$split"), "best, " + _SPLIT, style=BEST_LINE),
+            Query(
+                series("model_expected", metric="loss", split="$split"),
+                "expected, " + _SPLIT,
+                style=EXPECTED_LINE,
+            ),
             description="Loss of the last step itself and its mean over the last steps (train), or of the "
             "last whole pass (validation, test). A gap in the line is a NaN.",
             unit=units.NUMBER,
@@ -243,6 +317,9 @@ def _score(name: str, description: str) -> Panel:
         name.capitalize(),
         Query(series(f"model_{name}", split="$split"), _SPLIT),
         Query(series("model_score_best", metric=name, split="$split"), "best, " + _SPLIT, style=BEST_LINE),
+        Query(
+            series("model_expected", metric=name, split="$split"), "expected, " + _SPLIT, style=EXPECTED_LINE
+        ),
         *threshold_lines(name),
         description=f"{description} Over the last steps (train) or the last whole pass (validation, test). "
         "Dashed: the thresholds that the alerts compare with; dotted: the best so far.",
@@ -252,6 +329,48 @@ def _score(name: str, description: str) -> Panel:
         width=12,
         empty="the run gives no class predictions (regression, or loss alone).",
     )
+
+
+def _further_scores() -> list[Panel]:
+    def of(*names: str) -> list[Query]:
+        return [
+            Query(series(f"model_{name}", split="$split"), f"{name.replace('_', ' ')}, {_SPLIT}")
+            for name in names
+        ]
+
+    regression = "the run is no regression."
+    return [
+        lines(
+            "Scores that chance does not flatter",
+            *of("balanced_accuracy", "matthews_correlation", "cohen_kappa"),
+            description="Mean recall of the classes, and agreement beyond chance. Where classes are "
+            "unequal, accuracy stays high while these fall.",
+            unit=units.NUMBER,
+            decimals=3,
+            maximum=1,
+            width=8,
+            empty="the run gives no class predictions (regression, or loss alone).",
+        ),
+        lines(
+            "Error of a regression",
+            *of("mean_absolute_error", "root_mean_squared_error"),
+            description="Mean absolute and root mean squared error, in the unit of the target. The second "
+            "far above the first means few large errors.",
+            unit=units.NUMBER,
+            minimum=0,
+            width=8,
+            empty=regression,
+        ),
+        lines(
+            "Fit of a regression",
+            *of("r2_score", "bias"),
+            description="Share of the target's variance that is explained, and the mean of predicted less "
+            "true value. A bias away from 0 is a model that is off on the whole.",
+            unit=units.NUMBER,
+            width=8,
+            empty=regression,
+        ),
+    ]
 
 
 def _data() -> list[Panel]:

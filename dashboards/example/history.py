@@ -14,9 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from dashboards.example.clock import BEGIN, Clock
 from dashboards.example.runs import RUNS, STEP_SECONDS, Run, reference, train
 from traingauge import ModelMonitor
+from traingauge.reference_run import ReferenceRun
 
 #: Seconds between two scrapes, and the end of the history.
-SCRAPE_SECONDS = 15.0
+SCRAPE_SECONDS = 30.0
 END = BEGIN + 3600.0
 
 #: Labels of a sample, in the order in which they are written.
@@ -71,8 +72,14 @@ def _same(header: str, line: str) -> bool:
     return header.split()[2] == line.split()[2]
 
 
-def simulate(history: History, run: Run) -> None:
-    """Train a run and take what Prometheus would have scraped of it."""
+def simulate(history: History, run: Run, expected: ReferenceRun | None = None) -> ModelMonitor:
+    """Train a run and take what Prometheus would have scraped of it.
+
+    Args:
+        history: Where it goes.
+        run: What to train.
+        expected: What it is compared with at each step.
+    """
     clock = Clock(run.began)
     identity = {"model": run.model, "run": run.name, "job": "traingauge", "instance": f"{run.name}:9100"}
     taken: list[tuple[float, float]] = []
@@ -85,6 +92,7 @@ def simulate(history: History, run: Run) -> None:
             discovery_dir=False,
             linger=0,
             reference=reference(),
+            expected=expected,
             thresholds=run.thresholds,
             steps_planned=round(run.planned * 60 / STEP_SECONDS),
             classes=[str(digit) for digit in range(10)],
@@ -107,6 +115,7 @@ def simulate(history: History, run: Run) -> None:
     history.add("up", identity, [*((at, 1.0) for at, _ in taken), *((at, 0.0) for at in silent)])
     history.add("scrape_samples_scraped", identity, taken)
     history.add("scrape_duration_seconds", identity, [(at, 1e-5 * samples) for at, samples in taken])
+    return monitor
 
 
 def grid(first: float, last: float) -> Iterator[float]:
@@ -118,8 +127,10 @@ def grid(first: float, last: float) -> Iterator[float]:
 
 
 def recorded(runs: Iterable[Run] = RUNS) -> History:
-    """The history of these runs."""
+    """The history of these runs; the first is what the others are compared with."""
     history = History()
-    for run in runs:
-        simulate(history, run)
+    first, *others = runs
+    expected = ReferenceRun.record(simulate(history, first))
+    for run in others:
+        simulate(history, run, expected)
     return history

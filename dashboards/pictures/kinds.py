@@ -89,7 +89,7 @@ def _lines(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
             fill = style.get("custom.lineStyle", {}).get("fill", "solid")
             name = f"{named(answer.target['legendFormat'], one['metric'])}  {written(_last(one), field, now)}"
             if bars:
-                axes.bar(times, values, width=15 / 86400, color=colour, label=name)
+                axes.bar(times, values, width=30 / 86400, color=colour, label=name)
             else:
                 dashes = {"dash": (0, (5, 4)), "dot": (0, (1, 3)), "solid": "solid"}[fill]
                 width = 0.7 * style.get("custom.lineWidth", 2)
@@ -179,7 +179,7 @@ def _states(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
     names = [
         named(answer.target["legendFormat"], one["metric"]) for answer in answers for one in answer.series
     ]
-    step = 15 / 86400
+    step = 30 / 86400
     for place, one in enumerate(series):
         times, values = _numbers(one)
         for at, value in zip(times, values, strict=True):

@@ -10,6 +10,7 @@ from dashboards.reading import Json
 #: Grafana's palette, as far as the dashboards use it.
 COLOURS = {
     "green": "#73bf69",
+    "yellow": "#fade2a",
     "orange": "#ff9830",
     "red": "#f2495c",
     "blue": "#5794f2",

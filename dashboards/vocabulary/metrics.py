@@ -98,8 +98,8 @@ KNOWN: Mapping[str, Known] = MappingProxyType(_known())
 def series(name: str, **labels: str) -> str:
     """Selector of a metric, narrowed to the model and run that the dashboard shows.
 
-    A value that holds a dashboard variable is matched as an expression (``=~``), since a variable may stand
-    for several values; any other value is matched as it is. ``class_`` stands for the label ``class``.
+    A value that holds a dashboard variable or alternatives (``a|b``) is matched as an expression (``=~``), any
+    other value as it is. ``class_`` stands for the label ``class``.
 
     Raises:
         UnknownNameError: No such metric, or a label that the metric does not have.
@@ -122,7 +122,7 @@ def series(name: str, **labels: str) -> str:
 
 
 def _matcher(label: str, value: str) -> str:
-    return f'{label}{"=~" if "$" in value else "="}"{value}"'
+    return f'{label}{"=~" if set("$|") & set(value) else "="}"{value}"'
 
 
 def per_second(name: str, by: str, **labels: str) -> str:

@@ -1,20 +1,29 @@
-"""How a run stands, as one number, and the words and colours for it."""
+"""How a run stands and how healthy it is: each as one number, and the words and colours for it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from dashboards.vocabulary import colours
 from dashboards.vocabulary.metrics import JOB, series
 from dashboards.vocabulary.sdk import model
 from traingauge.catalog import RUN_STATES
+from traingauge.health.states import STATES as HEALTH_STATES
 
 #: Code of a run whose endpoint does not answer although it has not said that it ended.
 SILENT = len(RUN_STATES) + 1
 
-_COLOURS = {
+_RUN_COLOURS = {
     "running": colours.GOOD,
     "finished": colours.NEUTRAL,
     "failed": colours.CRITICAL,
     "interrupted": colours.WARNING,
+}
+_HEALTH_COLOURS = {
+    "healthy": colours.GOOD,
+    "warning": colours.CAUTION,
+    "degraded": colours.WARNING,
+    "failing": colours.CRITICAL,
 }
 
 
@@ -35,13 +44,29 @@ def state_codes(window: str = "") -> str:
 
 def state_words() -> list[model.ValueMapping]:
     """Words and colours for :func:`state_codes`."""
-    words = [(code, state, _COLOURS[state]) for code, state in enumerate(RUN_STATES, start=1)]
-    words.append((SILENT, "not answering", colours.CRITICAL))
+    words = [(state, _RUN_COLOURS[state]) for state in RUN_STATES]
+    return _words([*words, ("not answering", colours.CRITICAL)])
+
+
+def health_codes() -> str:
+    """Expression for the health of each run: 1 for healthy and up."""
+    terms = [
+        f"{code} * {series('model_health', state=state)}" for code, state in enumerate(HEALTH_STATES, start=1)
+    ]
+    return f"max by (model, run) ({' or '.join(terms)})"
+
+
+def health_words() -> list[model.ValueMapping]:
+    """Words and colours for :func:`health_codes`."""
+    return _words([(state, _HEALTH_COLOURS[state]) for state in HEALTH_STATES])
+
+
+def _words(words: Iterable[tuple[str, str]]) -> list[model.ValueMapping]:
     return [
         model.ValueMap(
             {
-                str(code): model.ValueMappingResult(text=word, color=colour, index=index)
-                for index, (code, word, colour) in enumerate(words)
+                str(index + 1): model.ValueMappingResult(text=word, color=colour, index=index)
+                for index, (word, colour) in enumerate(words)
             }
         )
     ]
