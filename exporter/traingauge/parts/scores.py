@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from traingauge import regression
 from traingauge.catalog import CATALOG
@@ -25,6 +26,10 @@ from traingauge.regression import Residuals
 _MORE_LABELS = {"top_k_accuracy": (str(forecasts.TOP_K),)}
 
 
+#: What a saved state holds of the scores.
+RECORDS = (Encoded, Labels, Counts, Residuals, Measured, forecasts.Forecast, forecasts.ForecastSums)
+
+
 class _Split:
     """What is known of one split: the steps in the window, or the last pass."""
 
@@ -33,15 +38,16 @@ class _Split:
         self.measured: Measured | None = (
             None  # what ``recent`` adds up to, once somebody asked, or the last pass
         )
+        self.scores: dict[str, float] | None = None  # of ``measured``
         self.best: dict[str, float] = {}
 
     def add_steps(self, steps: Sequence[Encoded]) -> None:
         self.recent.extend(steps)
-        self.measured = None
+        self.measured = self.scores = None
 
     def replace(self, measured: Measured) -> None:
         self.recent.clear()
-        self.measured = measured
+        self.measured, self.scores = measured, None
 
     @property
     def complete(self) -> bool:
@@ -180,6 +186,7 @@ class Scores:
 
     def add_steps(self, split: str, encoded: Sequence[Encoded]) -> None:
         """Add steps to the rolling window, in their order."""
+        self._encoder.take(encoded)
         steps = [step for step in encoded if step.content is not None]
         if steps:
             self._count(split, self._content(steps))
@@ -192,6 +199,7 @@ class Scores:
 
     def add_pass(self, split: str, encoded: Sequence[Encoded]) -> None:
         """Take one whole evaluation pass; its scores replace those of the split."""
+        self._encoder.take(encoded)
         steps = [step for step in encoded if step.content is not None]
         if steps:
             measured = self._measured(steps)
@@ -209,11 +217,12 @@ class Scores:
         if split not in self._splits:
             return {}
         assert self.task is not None, "what is recorded has a task"
-        values = run_scores(self._current(split), self.task, self._averaging)
-        state = self._splits[split]
-        if state.complete:
-            remember_best(state.best, values)
-        return values
+        state, measured = self._splits[split], self._current(split)
+        if state.scores is None:
+            state.scores = run_scores(measured, self.task, self._averaging)
+            if state.complete:
+                remember_best(state.best, state.scores)
+        return dict(state.scores)
 
     def headline(self, split: str) -> dict[str, float]:
         """The few scores that a run is judged by; of labels or residuals alone, so cheap enough for every few steps."""
@@ -238,6 +247,33 @@ class Scores:
             yield from self._by_class.families(counts, self.classes)
             yield from self._confusion(counts)
 
+    def save(self) -> dict[str, Any]:
+        """All of it, as a tree of plain values, arrays and :data:`RECORDS`."""
+        return {
+            "encoder": self._encoder.save(),
+            "by_class": self._by_class.save(),
+            "outputs": self._outputs,
+            "splits": {
+                split: [list(state.recent), None if state.recent else state.measured, dict(state.best)]
+                for split, state in self._splits.items()
+            },
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave.
+
+        Raises:
+            InvalidArgumentError: The run is now told another task or other classes.
+        """
+        self._encoder.restore(saved["encoder"])
+        self._by_class.restore(saved["by_class"])
+        self._outputs = saved["outputs"]
+        for split, (recent, measured, best) in saved["splits"].items():
+            state = self._split(split)
+            state.recent.extend(recent)
+            state.measured = measured
+            state.best.update(best)
+
     @property
     def _averaging(self) -> Average:
         return self._average or ("binary" if self.task == "binary" else "macro")
@@ -253,6 +289,7 @@ class Scores:
         content = state.measured.content
         if isinstance(content, Counts) and content.classes < len(self.classes):
             state.measured = state.measured._replace(content=content.widened(len(self.classes)))
+            state.scores = None
         return state.measured
 
     def _measured(self, steps: Collection[Encoded]) -> Measured:
