@@ -26,7 +26,7 @@ CONTENT_TYPES: dict[Format, str] = {
 
 
 #: Samples that are rendered at once: a few microseconds of work.
-CHUNK = 64
+CHUNK = 32
 
 
 class Renderer:

@@ -10,26 +10,28 @@ from __future__ import annotations
 import time
 
 #: Seconds of work between two pauses.
-SLICE = 100e-6
+SLICE = 50e-6
 
-#: Seconds of a pause: long enough for a waiting thread to wake up and take the GIL.
+#: Seconds of a pause: long enough for a waiting thread to wake up, take the GIL and get some of its own work done.
 PAUSE = 50e-6
 
-#: Longest slice, in seconds, against a thread that does not let go of the GIL.
-LONGEST_SLICE = 2e-3
+#: A pause of so many seconds means that another thread does not let go of the GIL: after each one in a row, slices
+#: become longer by a factor, up to a longest.
+HELD, GROWTH, LONGEST_SLICE = 3e-3, 4.0, 2e-3
 
 
 class Pace:
     """Pauses between slices of work.
 
     A thread that computes in pure Python never lets go of the GIL by itself, so that every pause costs a whole switch
-    interval. Where pauses take long, slices become longer, and the work ends in a bounded time.
+    interval. Then slices become longer, and the work still ends in a bounded time.
 
     >>> pace = Pace()
     >>> pace.breathe()
     """
 
     def __init__(self) -> None:
+        self._slice = SLICE
         self._until = time.perf_counter() + SLICE
 
     def breathe(self) -> None:
@@ -39,4 +41,5 @@ class Pace:
             return
         time.sleep(PAUSE)
         back = time.perf_counter()
-        self._until = back + min(max(SLICE, back - over - 2 * PAUSE), LONGEST_SLICE)
+        self._slice = min(self._slice * GROWTH, LONGEST_SLICE) if back - over > HELD else SLICE
+        self._until = back + self._slice
