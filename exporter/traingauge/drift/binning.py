@@ -137,11 +137,11 @@ class Binner:
                 first_cell += len(table.below)
         self._fast = np.array([*tables], dtype=np.intp)
         self._slow = np.setdiff1d(np.arange(len(edges)), self._fast)
-        sizes = np.array([len(table.below) for table in tables.values()], dtype=np.float64)
-        self._first = np.cumsum(sizes) - sizes
-        self._last = self._first + sizes - 1
-        self._scale = np.array([table.scale for table in tables.values()])
-        self._shift = np.array([table.shift for table in tables.values()])
+        sizes = np.array([len(table.below) for table in tables.values()], dtype=np.intp)
+        self._first = (np.cumsum(sizes) - sizes).astype(np.float32)
+        self._last = (np.cumsum(sizes) - 1).astype(np.float32)
+        self._scale = np.array([table.scale for table in tables.values()], dtype=np.float32)
+        self._shift = np.array([table.shift for table in tables.values()], dtype=np.float32)
         self._below = np.concatenate([np.empty(0, np.intp), *(table.below for table in tables.values())])
         self._edge = np.concatenate([np.empty(0), *(table.edge for table in tables.values())])
 
@@ -167,26 +167,24 @@ class Binner:
         return counts
 
     def _add(self, values: NDArray[Any], counts: NDArray[np.intp]) -> None:
-        finite = np.isfinite(values)
-        whole = bool(finite.all())
-        if not whole:
-            values = np.where(finite, values, 0.0)
-        with np.errstate(over="ignore"):
-            place = values * self._scale
-            place += self._shift
-        np.clip(place, self._first, self._last, out=place)
-        cell = place.astype(np.intp)
-        above = values > self._edge.take(cell)
-        where = self._below.take(cell)
-        where += above
-        if not whole:
-            missing = self._fast * counts.shape[1] + counts.shape[1] - 1
-            where = np.where(finite, where, missing)
+        with np.errstate(over="ignore", invalid="ignore"):
+            rough = values.astype(np.float32)
+            finite = None if np.isfinite(rough.sum()) else np.isfinite(values)
+            if finite is not None:
+                values = np.where(finite, values, 0)
+                rough = values.astype(np.float32)
+            cell = _cell(rough, self._scale, self._shift, self._first, self._last)
+        where = self._below.take(
+            cell, mode="clip"
+        )  # no cell is outside, but clipping is faster than checking
+        where += values > self._edge.take(cell, mode="clip")
+        if finite is not None:
+            where = np.where(finite, where, (self._fast + 1) * counts.shape[1] - 1)
         counts += np.bincount(where.ravel(), minlength=counts.size).reshape(counts.shape)
 
 
 class _Cells(NamedTuple):
-    """One feature's cells: ``cell(x) = trunc(clip(x * scale + shift, first, first + cells - 1))``.
+    """One feature's cells.
 
     Attributes:
         scale: Cells a unit.
@@ -195,8 +193,8 @@ class _Cells(NamedTuple):
         edge: Shape (cells,), the edge in the cell, +inf without one.
     """
 
-    scale: float
-    shift: float
+    scale: np.float32
+    shift: np.float32
     below: NDArray[np.intp]
     edge: NDArray[np.float64]
 
@@ -206,17 +204,33 @@ def _cells(edges: NDArray[np.float64], first_bin: int, first_cell: int) -> _Cell
     inner = edges[1:-1] if len(edges) > 2 else edges
     with np.errstate(all="ignore"):  # edges too close or too far apart for the arithmetic have no cells
         gap = 0.9 * np.diff(edges).min(initial=1.0 if len(edges) < 2 else np.inf)
-        scale, cells = 1 / gap, (inner[-1] - inner[0]) / gap + 4 if len(inner) else 1.0
-        shift = first_cell + 1.5 - (inner[0] * scale if len(inner) else 0.0)
-        places = edges * scale + shift
-    if not cells <= CELLS or not np.isfinite(scale) or not np.isfinite(shift):
-        return None
-    places = np.clip(places, first_cell, first_cell + int(cells) - 1).astype(np.intp) - first_cell
+        cells = (inner[-1] - inner[0]) / gap + 4 if len(inner) else 1.0
+        scale = np.float32(1 / gap)
+        shift = np.float32(first_cell + 1.5 - (inner[0] / gap if len(inner) else 0.0))
+        if not cells <= CELLS or not np.isfinite(scale) or not np.isfinite(shift):
+            return None
+        ends = np.array([first_cell, first_cell + int(cells) - 1], dtype=np.float32)
+        places = _cell(edges.astype(np.float32), scale, shift, ends[:1], ends[1:]) - first_cell
     if (np.diff(places) < 1).any():
         return None
     edge = np.full(int(cells), np.inf)
     edge[places] = edges
     return _Cells(scale, shift, first_bin + np.searchsorted(places, np.arange(int(cells))), edge)
+
+
+def _cell(
+    values: NDArray[np.float32],
+    scale: NDArray[np.float32] | np.float32,
+    shift: NDArray[np.float32] | np.float32,
+    first: NDArray[np.float32],
+    last: NDArray[np.float32],
+) -> NDArray[np.intp]:
+    """The cell of each value, monotone in it; in float32, for speed and because it need not be exact. Overwrites them."""
+    values *= scale
+    values += shift
+    np.maximum(values, first, out=values)
+    np.minimum(values, last, out=values)
+    return values.astype(np.intp)
 
 
 def _equal_shares(counts: NDArray[np.intp], bins: int) -> NDArray[np.intp]:

@@ -28,6 +28,12 @@ class Window(Protocol):
     def add(self, counts: NDArray[Any], samples: int) -> None:
         """Add a batch: its counts, of the same shape, and how many samples it has."""
 
+    def save(self) -> list[Any]:
+        """All of it, as plain values and arrays."""
+
+    def restore(self, saved: list[Any]) -> None:
+        """Take what :meth:`save` gave, in a window that nothing was added to."""
+
 
 class SlidingWindow:
     """Counts of the last ``size`` samples or a little more: whole blocks leave, and are subtracted exactly.
@@ -68,6 +74,15 @@ class SlidingWindow:
             self.counts -= gone
             self.samples -= size
 
+    def save(self) -> list[Any]:
+        """The blocks in it."""
+        return [list(block) for block in self._blocks]
+
+    def restore(self, saved: list[Any]) -> None:
+        """Add the blocks."""
+        for counts, samples in saved:
+            self.add(counts, samples)
+
 
 class TumblingWindow:
     """Counts of the last whole window: it shows nothing new until ``size`` further samples have come.
@@ -99,6 +114,14 @@ class TumblingWindow:
         if self._seen >= self._size:
             self.counts, self.samples = self._next, self._seen
             self._next, self._seen = np.zeros_like(self.counts), 0
+
+    def save(self) -> list[Any]:
+        """The last whole window and the one that is filling."""
+        return [self.counts, self.samples, self._next.copy(), self._seen]
+
+    def restore(self, saved: list[Any]) -> None:
+        """Take both."""
+        self.counts, self.samples, self._next, self._seen = saved
 
 
 class DecayingWindow:
@@ -136,6 +159,14 @@ class DecayingWindow:
         self._squares = self._squares * keep**2 + samples
         self.samples = self._weight**2 / self._squares
         self.counts = self._weighted * (self._weight / self._squares)
+
+    def save(self) -> list[Any]:
+        """What has faded so far."""
+        return [self.counts, self.samples, self._weighted, self._weight, self._squares]
+
+    def restore(self, saved: list[Any]) -> None:
+        """Take it."""
+        self.counts, self.samples, self._weighted, self._weight, self._squares = saved
 
 
 #: Every kind of window by its name.
