@@ -18,6 +18,9 @@ TARGET_LABELS = {"job", "instance"}
 FOREIGN = {
     "up": {*RUN_LABELS, *TARGET_LABELS},
     "ALERTS": {*RUN_LABELS, "alertname", "alertstate", "severity"},
+    "prometheus_rule_evaluation_failures_total": {"rule_group"},
+    "prometheus_notifications_dropped_total": set(),
+    "alertmanager_notifications_failed_total": {"integration"},
 }
 
 _SUFFIXES = {"histogram": {"_bucket": {"le"}, "_sum": set(), "_count": set()}}
@@ -53,6 +56,7 @@ def assert_known(known: Mapping[str, set[str]]) -> Callable[[str], None]:
         for selector in selectors(tree):
             matched = {matcher.name: matcher.value for matcher in selector.matchers.matchers}
             assert selector.name or "job" in matched, f"{selector}: a metric's name, or all of a job"
+            labels |= {*RUN_LABELS, *TARGET_LABELS}
             if selector.name:
                 assert selector.name in known, selector.name
                 assert set(matched) <= known[selector.name], f"{selector}"
