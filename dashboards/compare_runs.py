@@ -100,7 +100,7 @@ def _standing() -> list[Panel]:
             "Chosen runs",
             Column("Run", label="run", link=open_run, width=220),
             Column("Model", label="model"),
-            Column("Steps", expr=newest("model_steps_total", split="train"), unit=units.COUNT, decimals=1),
+            Column("Steps", expr=newest("model_steps_total", split="train"), unit=units.COUNT, decimals=0),
             Column("Training time", expr=f"{last} - on (model, run) {started}", unit=units.DURATION),
             Column("Learning rate", expr=newest("model_learning_rate"), unit=units.NUMBER),
             Column(

@@ -30,6 +30,13 @@ def dashboard() -> model.Dashboard:
             variables.models(),
             variables.runs(),
             variables.label("feature", "Feature", "Features to draw", "model_feature_missing_ratio"),
+            variables.label(
+                "statistic",
+                "Statistic",
+                "How distance is measured",
+                "model_feature_drift",
+                single=JUDGED_STATISTIC,
+            ),
         ],
         annotations=annotations.of_a_run(),
         sections=[
@@ -98,12 +105,19 @@ def _now() -> list[Panel]:
 def _features() -> list[Panel]:
     drift = _of_a_feature("model_feature_drift", statistic=JUDGED_STATISTIC)
     top = f"topk({_TOP}, {drift})"
+    pvalue = series("model_feature_drift_pvalue", feature="$feature")
     threshold = f"max by (feature) ({series(THRESHOLD, metric='feature_drift', severity='warning', feature='$feature')})"
     return [
         rows(
             "Features by drift",
             Column("Feature", label="feature"),
             Column("Drift", expr=top, unit=units.NUMBER, decimals=3, colouring=_drift_colours()),
+            Column(
+                "P-value",
+                expr=f"min by (feature) ({pvalue}) and on (feature) {top}",
+                unit=units.NUMBER,
+                decimals=4,
+            ),
             Column(
                 "Own threshold", expr=f"{threshold} and on (feature) {top}", unit=units.NUMBER, decimals=3
             ),
@@ -121,7 +135,8 @@ def _features() -> list[Panel]:
             ),
             description=f"The {_TOP} features that moved most, of several runs the strongest drift. A "
             "threshold of its own stands beside a feature that has one; the general one holds for the "
-            "others.",
+            "others. The p-value is the smallest of those statistics that are tests: drift by chance "
+            "alone has a large one.",
             sort_by="Drift",
             descending=True,
             width=10,
@@ -144,7 +159,7 @@ def _features() -> list[Panel]:
         lines(
             "Drift of the chosen features",
             Query(
-                series("model_feature_drift", feature="$feature"),
+                series("model_feature_drift", feature="$feature", statistic="$statistic"),
                 "{{feature}}, {{statistic}}, {{run}}",
             ),
             *threshold_lines("feature_drift", feature=""),
@@ -168,7 +183,7 @@ def _targets() -> list[Panel]:
     return [
         lines(
             "Drift of the predictions",
-            Query(series("model_prediction_drift"), "{{statistic}}, {{run}}"),
+            Query(series("model_prediction_drift", statistic="$statistic"), "{{statistic}}, {{run}}"),
             description="Distance of what the model answers to what it answered on the reference. "
             "Predictions that move while features do not are a change of the model itself.",
             unit=units.NUMBER,
@@ -178,7 +193,7 @@ def _targets() -> list[Panel]:
         ),
         lines(
             "Drift of the labels",
-            Query(series("model_label_drift"), "{{statistic}}, {{run}}"),
+            Query(series("model_label_drift", statistic="$statistic"), "{{statistic}}, {{run}}"),
             description="Distance of the labels to those of the reference. Labels that move while features "
             "do not are a fault of labelling, or a class that comes or goes.",
             unit=units.NUMBER,
@@ -217,7 +232,7 @@ def _quality() -> list[Panel]:
             "NaN and infinite values by where they were seen",
             Query(
                 "sum by (model, run, signal) "
-                f"(increase({series('model_nonfinite_total')}[$__rate_interval]))",
+                f"(increase({series('model_nonfinite_total')}[$__rate_interval])) > 0",
                 "{{signal}}, {{run}}",
             ),
             description="Non-finite values as they come. In features they are the data's fault, and the "
@@ -227,6 +242,8 @@ def _quality() -> list[Panel]:
             bars=True,
             width=24,
             height=6,
+            empty="every value was finite, which is how it should be.",
+            nothing="none",
         ),
     ]
 

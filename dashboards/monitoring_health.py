@@ -100,6 +100,8 @@ def _inside_runs() -> list[Panel]:
             minimum=0,
             bars=True,
             width=8,
+            empty="nothing failed, which is how it should be.",
+            nothing="none",
         ),
         lines(
             "Time spent on monitoring",
@@ -117,9 +119,11 @@ def _inside_runs() -> list[Panel]:
         lines(
             "Series left out",
             Query(
-                f"sum by (model, run, reason) ({series('model_monitor_dropped_series_total')})",
+                f"sum by (model, run, reason) ({series('model_monitor_dropped_series_total')}) > 0",
                 "{{reason}}, {{run}}",
             ),
+            empty="every class and feature has its series.",
+            nothing="none",
             description="Classes or features that have no series of their own because there are too many; "
             "they are counted in *other*, or not shown.",
             unit=units.COUNT,
@@ -131,37 +135,31 @@ def _inside_runs() -> list[Panel]:
 
 
 def _rules() -> list[Panel]:
+    failed = f"increase({series('prometheus_rule_evaluation_failures_total')}[$__rate_interval])"
+    missed = f"increase({series('prometheus_rule_group_iterations_missed_total')}[$__rate_interval])"
+    durations = f"max by (rule_group) ({series('prometheus_rule_group_last_duration_seconds')})"
     return [
         lines(
-            "Failed rule evaluations",
-            Query(
-                "sum by (rule_group) "
-                f"(increase({series('prometheus_rule_evaluation_failures_total')}[$__rate_interval]))",
-                "{{rule_group}}",
-            ),
-            Query(
-                "sum by (rule_group) "
-                f"(increase({series('prometheus_rule_group_iterations_missed_total')}[$__rate_interval]))",
-                "missed, {{rule_group}}",
-            ),
+            "Failed and missed evaluations",
+            Query(_by_group(f"sum by (rule_group) ({failed}) > 0"), "failed, {{rule_group}}"),
+            Query(_by_group(f"sum by (rule_group) ({missed}) > 0"), "missed, {{rule_group}}"),
             description="Evaluations that failed or came too late. While a group fails its alerts are blind.",
             unit=units.COUNT,
             minimum=0,
             bars=True,
             width=8,
+            empty="every evaluation succeeded in time, which is how it should be.",
+            nothing="none",
         ),
         lines(
-            "Duration of rule groups",
-            Query(
-                f"max by (rule_group) ({series('prometheus_rule_group_last_duration_seconds')})",
-                "{{rule_group}}",
-            ),
+            "Slowest rule groups",
+            Query(_by_group(f"topk(5, {durations})"), "{{rule_group}}"),
             Query(
                 f"min({series('prometheus_rule_group_interval_seconds')})",
                 "evaluation interval",
                 style=EXPECTED_LINE,
             ),
-            description="How long each group takes. It has to stay well below the interval.",
+            description="How long the five slowest groups take. It has to stay well below the interval.",
             unit=units.SECONDS,
             minimum=0,
             width=8,
@@ -175,6 +173,11 @@ def _rules() -> list[Panel]:
             width=8,
         ),
     ]
+
+
+def _by_group(expr: str) -> str:
+    """The same with the names of rule groups in place of the paths that Prometheus has before them."""
+    return f'label_replace({expr}, "rule_group", "$1", "rule_group", ".*;(.*)")'
 
 
 def _notifications() -> list[Panel]:
@@ -203,6 +206,7 @@ def _notifications() -> list[Panel]:
             bars=True,
             width=8,
             empty="nothing was sent, nor failed, in the time range.",
+            nothing="none",
         ),
         lines(
             "Time to deliver a notification",

@@ -20,7 +20,8 @@ BUILT_IN: Mapping[str, str] = {
 }
 
 _FUNCTIONS = (re.compile(r"^label_values\((.*), *\w+\)$"), re.compile(r"^query_result\((.*)\)$"))
-_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+#: Not ``$1``, which is a group of ``label_replace``.
+_VARIABLE = re.compile(r"\$(?:\{([a-z_]\w*)\}|([a-z_]\w*))")
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,7 +251,7 @@ def _loss() -> list[Panel]:
             "NaN and infinite values seen",
             Query(
                 "sum by (model, run, split, signal) "
-                f"(increase({series('model_nonfinite_total')}[$__rate_interval]))",
+                f"(increase({series('model_nonfinite_total')}[$__rate_interval])) > 0",
                 "{{signal}}, {{split}}, {{run}}",
             ),
             description="Where non-finite values came from first: a feature (bad data), a gradient (too "
@@ -260,6 +260,8 @@ def _loss() -> list[Panel]:
             minimum=0,
             bars=True,
             width=8,
+            empty="every value was finite, which is how it should be.",
+            nothing="none",
         ),
     ]
 

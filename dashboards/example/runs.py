@@ -121,7 +121,7 @@ def train(run: Run, monitor: ModelMonitor, clock: Clock) -> Iterator[None]:
         minute = step * STEP_SECONDS / 60
         (batch,) = monitor.watch(_loader(run, minute, clock, random))
         exploding += run.exploding(minute)
-        rate = run.rate * 0.999**step * 1e8 ** min(exploding, 37)
+        rate = run.rate * 0.999**step * 1e8 ** min(exploding, 5)
         probabilities = network.predict(batch.images)
         loss = network.loss(probabilities, batch.digits)
         norm = network.learn(batch, probabilities, rate)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-Array = NDArray[np.float64]
+Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 BATCH = 64
@@ -31,7 +31,8 @@ def splits() -> dict[str, Batch]:
     """The digits of scikit-learn, in a fixed random order, split into train, validation and test."""
     digits = load_digits()
     order = np.random.default_rng(0).permutation(len(digits.target))
-    images, labels = digits.data[order] / 16.0, digits.target[order].astype(np.int64)
+    images = (digits.data[order] / 16.0).astype(np.float32)
+    labels = digits.target[order].astype(np.int64)
     ends = np.cumsum(list(SIZES.values()))
     return {
         name: Batch(images[end - size : end], labels[end - size : end])
@@ -63,7 +64,7 @@ def mislabelled(batch: Batch) -> Batch:
 
 @dataclass
 class Softmax:
-    """The model: logits ``images @ weights + bias``."""
+    """The model: logits ``images @ weights + bias``, in single precision as training usually is."""
 
     weights: Array
     bias: Array
@@ -71,7 +72,8 @@ class Softmax:
     @classmethod
     def fresh(cls, seed: int) -> Softmax:
         """With small random weights."""
-        return cls(np.random.default_rng(seed).normal(0.0, 0.05, (64, 10)), np.zeros(10))
+        weights = np.random.default_rng(seed).normal(0.0, 0.05, (64, 10))
+        return cls(weights.astype(np.float32), np.zeros(10, np.float32))
 
     # A training that explodes is one of those to be recorded: overflow is no surprise.
     @np.errstate(over="ignore", invalid="ignore")

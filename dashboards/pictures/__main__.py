@@ -28,7 +28,15 @@ NOW = BEGIN + 54.5 * 60
 COLUMN, ROW, DPI = 0.62, 0.36, 72
 
 #: What is chosen where a dashboard shows one run, and where it shows all.
-ONE_RUN = {"model": "digits", "run": "sick", "split": ".+", "class": ".+", "feature": ".+", "grid": "10"}
+ONE_RUN = {
+    "model": "digits",
+    "run": "sick",
+    "split": ".+",
+    "class": ".+",
+    "feature": ".+",
+    "statistic": "psi",
+    "grid": "10",
+}
 ALL_RUNS = ONE_RUN | {"model": ".+", "run": ".+"}
 
 

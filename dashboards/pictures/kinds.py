@@ -307,6 +307,7 @@ def _draw_table(axes: Axes, titles: list[str], cells: list[list[tuple[str, str]]
     table = axes.table(
         [[text for text, _ in row] for row in shown],
         colLabels=titles,
+        colWidths=[1 / len(titles)] * len(titles),
         loc="upper left",
         cellLoc="left",
         edges="horizontal",

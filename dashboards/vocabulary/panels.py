@@ -41,11 +41,18 @@ def describe(description: str, empty: str) -> str:
 
 
 def _fill(
-    panel: Drawn, *, title: str, queries: Sequence[Query], description: str, unit: str, empty: str
+    panel: Drawn,
+    *,
+    title: str,
+    queries: Sequence[Query],
+    description: str,
+    unit: str,
+    empty: str,
+    nothing: str = NO_VALUE,
 ) -> Drawn:
     """Give a panel what every kind has."""
     panel.title(title).description(describe(description, empty)).datasource(DATASOURCE)
-    panel.unit(unit).no_value(NO_VALUE)
+    panel.unit(unit).no_value(nothing)
     for ref, query in zip(ascii_uppercase, queries, strict=False):
         panel.with_target(query.target(ref))
         if query.style:
@@ -84,6 +91,7 @@ def lines(
     description: str,
     unit: str,
     empty: str = "",
+    nothing: str = NO_VALUE,
     decimals: int | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
@@ -101,6 +109,7 @@ def lines(
         description: What it says about a run, and what to look for.
         unit: One of :mod:`dashboards.vocabulary.units`.
         empty: Why it may be empty; without one it may not.
+        nothing: What it says when it is empty.
         decimals: Digits after the point; as many as are needed if ``None``.
         minimum: Lower end of the axis.
         maximum: Upper end of the axis.
@@ -111,7 +120,13 @@ def lines(
         links: Where to go on from a value.
     """
     panel = _fill(
-        timeseries.Panel(), title=title, queries=queries, description=description, unit=unit, empty=empty
+        timeseries.Panel(),
+        title=title,
+        queries=queries,
+        description=description,
+        unit=unit,
+        empty=empty,
+        nothing=nothing,
     )
     panel.span(width).height(height)
     panel.draw_style(common.GraphDrawStyle.BARS if bars else common.GraphDrawStyle.LINE)

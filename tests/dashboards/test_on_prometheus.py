@@ -14,16 +14,10 @@ from dashboards.vocabulary.panels import MAY_BE_EMPTY
 pytestmark = pytest.mark.servers
 
 #: What is chosen: one run, or all of them.
+EVERYTHING = {"split": ".+", "class": ".+", "feature": ".+", "statistic": "psi", "grid": "10"}
 SELECTIONS = {
-    "one run": {
-        "model": "digits",
-        "run": "sick",
-        "split": ".+",
-        "class": ".+",
-        "feature": ".+",
-        "grid": "10",
-    },
-    "all runs": {"model": ".+", "run": ".+", "split": ".+", "class": ".+", "feature": ".+", "grid": "10"},
+    "one run": {"model": "digits", "run": "sick", **EVERYTHING},
+    "all runs": {"model": ".+", "run": ".+", **EVERYTHING},
 }
 
 #: Moments at which one looks: in a faulty minute of the sick run, and at the end.
@@ -31,8 +25,14 @@ MOMENTS = (BEGIN + 38 * 60, END)
 
 #: Panels that the history leaves empty, for the reason that they give.
 LEFT_EMPTY: dict[str, set[str]] = {
+    "traingauge-data-and-drift": {"Drift of the predictions", "Drift of the labels"},
     "traingauge-run-overview": {"Error of a regression", "Fit of a regression"},
-    "traingauge-monitoring-health": {"Notifications"},
+    "traingauge-monitoring-health": {
+        "Errors inside monitoring",
+        "Series left out",
+        "Failed and missed evaluations",
+        "Notifications",
+    },
 }
 
 
