@@ -74,14 +74,14 @@ def matches(matcher: str, labels: dict[str, str]) -> bool:
     return equal != operator.startswith("!")
 
 
-def muted_by(source: str, **labels: str) -> set[str]:
+def muted_by(source: str, severity: str = "", **labels: str) -> set[str]:
     """Alerts, of the same run and otherwise without labels in common, that a firing one mutes."""
     return {
         target
         for target in NAMES | {"TrainingCrashed"}
         for rule in DOCUMENT["inhibit_rules"]
         if set(rule["equal"]) <= {"model", "run", *labels}
-        if all(matches(matcher, {"alertname": source}) for matcher in rule["source_matchers"])
+        if all(matches(one, {"alertname": source, "severity": severity}) for one in rule["source_matchers"])
         if all(matches(matcher, {"alertname": target}) for matcher in rule["target_matchers"])
     }
 
@@ -115,6 +115,14 @@ def test_data_that_drifts_as_a_whole_is_told_once():
         "ModelFeatureMissing",
         "ModelFeatureOutOfRange",
     }
+
+
+def test_a_score_that_is_critical_mutes_the_loss_that_rose_with_it_and_not_the_other_way_round():
+    scores = {"ModelPredictionsCollapsed", "ModelClassRecallCollapsed", "ModelScoreBelowThreshold"}
+    for score in scores:
+        assert "ModelLossDiverging" in muted_by(score, severity="critical")
+        assert "ModelLossDiverging" not in muted_by(score, severity="warning")
+    assert not scores & muted_by("ModelLossDiverging", severity="critical")
 
 
 def test_a_score_below_its_threshold_does_not_mute_another_score():
