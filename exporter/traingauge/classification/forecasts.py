@@ -24,7 +24,7 @@ HISTOGRAM_CLASSES = 20
 FORECAST_CLASSES = 100
 
 #: Scores of a step that are kept as they are until somebody looks; a step with more of them is reduced at once.
-SCORES_KEPT = 32_768
+SCORES_KEPT = 65_536
 
 #: k of the top-k accuracy.
 TOP_K = 5
