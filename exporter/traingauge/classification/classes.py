@@ -78,15 +78,15 @@ class ClassSet:
         Raises:
             LabelError: A label outside of the classes, with the value and the classes.
         """
-        unsigned = _UNSIGNED.get(labels.dtype)
-        if unsigned is None or not self._coded:
+        view = self._views.get(labels.dtype) if self._coded else None
+        if view is None:
             if labels.dtype.kind == "U" or self._by_label:
                 return self._looked_up(labels, what)
-            labels, unsigned = self._as_int64(labels, what), _UNSIGNED[np.dtype(np.int64)]
-            self._coded = True
+            labels = self._as_int64(labels, what)
+            self._coded, view = True, self._views[labels.dtype]
+        unsigned, limit = view
         codes = labels.view(unsigned)
-        limit = self._limits.get(unsigned)
-        if limit is not None and np.count_nonzero(codes < limit) < len(codes):
+        if np.count_nonzero(codes < limit) < len(codes) and int(codes.max()) >= len(self.names):
             self._widen(int(codes.max()) + 1, labels, what)
         return codes.astype(self.dtype)
 
@@ -138,9 +138,10 @@ class ClassSet:
         self.names = tuple(names)
         count = len(self.names)
         self.dtype = np.min_scalar_type(max(count - 1, 0))
-        # As arrays of the labels' own type: numpy compares with them three times as fast as with a Python integer.
-        self._limits = {
-            kind: np.array(count, kind) for kind in _UNSIGNED.values() if count <= np.iinfo(kind).max
+        # Limits as arrays of the labels' own type: numpy compares with them three times as fast as with an integer.
+        self._views = {
+            given: (unsigned, np.array(min(count, np.iinfo(unsigned).max), unsigned))
+            for given, unsigned in _UNSIGNED.items()
         }
 
     def _as_int64(self, labels: Array, what: str) -> Array:

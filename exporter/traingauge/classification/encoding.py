@@ -189,9 +189,10 @@ class Encoder:
 
     def take(self, steps: Iterable[Encoded]) -> None:
         """Say that steps have arrived where there is a bound on how many are kept."""
-        sizes = sum(step.forecast.scores.size for step in steps if isinstance(step.forecast, Forecast))
-        with self._lock:
-            self._outstanding -= sizes
+        sizes = [step.forecast.scores.size for step in steps if isinstance(step.forecast, Forecast)]
+        if sizes:
+            with self._lock:
+                self._outstanding -= sum(sizes)
 
     def reduce_forecasts(self, forecasts: Sequence[Forecast | ForecastSums]) -> ForecastSums | None:
         """Sums of several steps' forecasts; ``None`` if there is none."""

@@ -39,7 +39,7 @@ def tally(steps: Sequence[Labels | Counts], classes: int) -> Counts:
            [2, 0]])
     """
     labels = [step for step in steps if isinstance(step, Labels)]
-    counts = [step for step in steps if isinstance(step, Counts)]
+    counts = [step for step in steps if isinstance(step, Counts)] if len(labels) < len(steps) else []
     if labels or not counts:
         counts.append(_count(labels, classes))
     return sum_counts(counts, classes)

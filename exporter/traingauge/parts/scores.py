@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from traingauge import regression
 from traingauge.catalog import CATALOG
@@ -298,12 +298,9 @@ class Scores:
 
     def _content(self, steps: Collection[Encoded]) -> Counts | Residuals:
         contents = [step.content for step in steps]
-        residuals = [content for content in contents if isinstance(content, Residuals)]
-        if residuals:
-            return regression.merge(residuals)
-        return tally(
-            [content for content in contents if isinstance(content, Labels | Counts)], len(self.classes)
-        )
+        if isinstance(contents[0], Residuals):
+            return regression.merge(cast("list[Residuals]", contents))
+        return tally(cast("list[Labels | Counts]", contents), len(self.classes))
 
     def _count(self, split: str, content: Counts | Residuals) -> None:
         if isinstance(content, Counts):
