@@ -49,7 +49,7 @@ def test_labels_are_plain_names_that_prometheus_does_not_need_for_itself(metric:
 
 
 @pytest.fixture(scope="module")
-def scrapes() -> list[tuple[str, str]]:
+def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
     """Text and OpenMetrics of a classifier and of a regression that use all there is."""
     found = []
     with ModelMonitor("full-multiclass", window=4, discovery_dir=False, linger=0) as good:
@@ -68,6 +68,7 @@ def scrapes() -> list[tuple[str, str]]:
             warmup_steps=1,
             thresholds={"accuracy": 0.9, "feature_drift": 0.3},
             window=4,
+            state_dir=tmp_path_factory.mktemp("state"),
             expected=ReferenceRun.record(good) if task == "multiclass" else None,
         ) as monitor:
             for _ in monitor.watch(range(3)):
@@ -76,6 +77,7 @@ def scrapes() -> list[tuple[str, str]]:
                 monitor.evaluate(split, loss=0.4, y_true=true, y_pred=predicted)
             monitor.end_epoch()
             monitor._recorder.run.end("finished")
+            monitor._recorder.saved({}, 1.0)
             accept = {"Accept": "application/openmetrics-text;version=1.0.0"}
             url = f"{monitor.url}/metrics"
             found.append(

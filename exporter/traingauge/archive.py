@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.errors import DamagedFileError
+from traingauge.errors import DamagedFileError, NewerFileError
 
 Array = NDArray[Any]
 
@@ -73,7 +73,8 @@ class Archive:
         """Header and arrays of a file.
 
         Raises:
-            DamagedFileError: Not of this kind, damaged, or written by a newer version.
+            NewerFileError: Written by a newer version.
+            DamagedFileError: Not of this kind, or damaged.
             OSError: The file cannot be read.
         """
         try:
@@ -83,7 +84,7 @@ class Archive:
             if header["format"] != self.format:
                 raise DamagedFileError(f"{path} is no {self.what}: its format is {header['format']!r}")
             if header["version"] > self.version:
-                raise DamagedFileError(
+                raise NewerFileError(
                     f"{path} was written by a newer traingauge (version {header['version']} of the format, this "
                     f"one reads up to {self.version}): upgrade traingauge, or make the {self.what} anew"
                 )

@@ -75,7 +75,12 @@ _METRICS = (
     Metric(
         "model_last_step_timestamp_seconds", "gauge", "When the last step was recorded.", ("split",), "seconds"
     ),
+    Metric("model_restarts_total", "counter", "Times that a new process went on with the run from its saved state."),
+    Metric(
+        "model_state_saved_timestamp_seconds", "gauge", "When the run's state was last saved.", unit="seconds"
+    ),
     # Progress
+    Metric("model_step", "gauge", "Step that the model stands at; it falls when training goes back to a checkpoint."),
     Metric("model_steps_total", "counter", "Steps (batches) recorded.", ("split",)),
     Metric("model_samples_total", "counter", "Samples in the recorded steps.", ("split",)),
     Metric("model_epochs_total", "counter", "Passes over the data that were completed.", ("split",)),

@@ -50,6 +50,18 @@ class DamagedFileError(TrainGaugeError, ValueError):
     """A file of ours that is truncated, altered, or written by a newer version."""
 
 
+class NewerFileError(DamagedFileError):
+    """A file of ours that a newer version wrote: sound, and not to be read by this one."""
+
+
+class StateInUseError(TrainGaugeError, OSError):
+    """A state directory that belongs to a live process."""
+
+
+class StateMismatchError(InvalidArgumentError):
+    """A state directory that belongs to another run."""
+
+
 class PortInUseError(TrainGaugeError, OSError):
     """The endpoint's port is taken by another process."""
 

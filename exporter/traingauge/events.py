@@ -95,4 +95,10 @@ class Resumed(NamedTuple):
     planned: int | None = None
 
 
-Event: TypeAlias = "Step | Steps | Pass | Waits | EpochEnd | Resumed"
+class WentBack(NamedTuple):
+    """The model was restored: training goes on after an earlier step, whose number this is."""
+
+    step: int
+
+
+Event: TypeAlias = "Step | Steps | Pass | Waits | EpochEnd | Resumed | WentBack"

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.course import Course, Position
-from traingauge.families import Family
+from traingauge.families import Family, single
 from traingauge.parts.expected import Expected
 from traingauge.parts.health import Health
 from traingauge.parts.signals import Signals
@@ -157,7 +157,8 @@ class Judge:
         self.course.roll_back(steps)
 
     def families(self) -> Iterator[Family]:
-        """Statistics, expectations and health."""
+        """Where the run stands, statistics, expectations and health."""
+        yield single("model_step", float(self.position.steps))
         yield from self._signals.families()
         yield from self._expected.families()
         yield from self.health.families()

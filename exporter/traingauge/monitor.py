@@ -22,17 +22,22 @@ from traingauge import discovery
 from traingauge.catalog import SPLITS
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 from traingauge.evaluation import Evaluation
-from traingauge.events import EpochEnd, Waits
+from traingauge.events import EpochEnd, Waits, WentBack
 from traingauge.exposition import Renderer
 from traingauge.families import Identity
 from traingauge.parts.run import Run
 from traingauge.parts.scores import Scores
+from traingauge.persistence import Persistence
 from traingauge.recorder import Recorder
 from traingauge.reference_run import ReferenceRun, checked
 from traingauge.server import Server
 from traingauge.thresholds import Threshold, parse
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas
+    from numpy.typing import NDArray
+
     from traingauge.alertmanager import AlertSender, Severity
     from traingauge.classification.scores import Average
     from traingauge.classification.tasks import Task
@@ -85,6 +90,9 @@ class ModelMonitor:
             ``False`` to write no file.
         alertmanager_url: Where :meth:`send_alert` sends; ``$TRAINGAUGE_ALERTMANAGER_URL`` if ``None``. With either, a
             crash of the run is told as ``TrainingCrashed`` before the process ends.
+        state_dir: Directory, of this run alone, in which its state is kept. A new process that is given the same one goes
+            on with the run: ``run`` may then be left out, counters go on, and :meth:`resume_at` says from which step.
+        save_every: Seconds between two savings of the state at most; after a scrape it is saved sooner.
         links: Further links of the landing page: address by title.
         linger: Longest time in seconds to wait, at the end, for the scrape that sees the end.
 
@@ -94,6 +102,9 @@ class ModelMonitor:
 
     Raises:
         PortInUseError: The port is taken.
+        StateInUseError: A live process uses the state directory.
+        StateMismatchError: The state directory holds another run.
+        DamagedFileError: The state directory holds nothing that can be read.
         TrainGaugeError: Any other argument that does not fit.
 
     >>> with ModelMonitor("doc", run="example", discovery_dir=False) as monitor:
@@ -126,12 +137,16 @@ class ModelMonitor:
         ignore_index: int | None = None,
         discovery_dir: str | os.PathLike[str] | bool | None = None,
         alertmanager_url: str | None = None,
+        state_dir: str | os.PathLike[str] | None = None,
+        save_every: float = 30.0,
         links: Mapping[str, str] | None = None,
         linger: float = 30.0,
     ) -> None:
         self._keras_model = None if isinstance(model, str) else _keras_model(model)
         self.model = _name("model", model if isinstance(model, str) else model.name)
-        self.run = _new_run_name() if run is None else _name("run", run)
+        save_every = _at_least("save_every", save_every, 0.1)
+        self._persistence = Persistence(state_dir, self.model, None if run is None else _name("run", run))
+        self.run = self._persistence.run or _new_run_name()
         self._linger = _at_least("linger", linger, 0)
         if discovery_dir is True:
             raise InvalidTypeError(
@@ -160,10 +175,12 @@ class ModelMonitor:
             self._recorder.progress.steps_planned = _count("steps_planned", steps_planned)
         alertmanager_url = alertmanager_url or os.environ.get(ALERTMANAGER_VARIABLE)
         self._alerts = None if alertmanager_url is None else self._alert_sender(alertmanager_url)
+        self._persistence.restore(self._recorder)
         self._owner = os.getpid()
         self._closed = False
         self._server = self._serve(host, port, links or {})
         self._discovery = self._announce(discovery_dir)
+        self._persistence.start(self._recorder, Identity(self.model, self.run), save_every)
         atexit.register(self._end_with_interpreter)
 
     # Recording
@@ -253,6 +270,22 @@ class ModelMonitor:
                 return
             self._recorder.record(Waits((time.perf_counter() - started,)))
             yield batch
+
+    def resume_at(self, step: int) -> None:
+        """Say from which training step the model goes on: that of the checkpoint it was restored from.
+
+        ``model_step`` and the history go back to it; the counters do not, as they count the work that was done. Only after
+        this is a run that lost the steps since its last checkpoint compared with others at the right place.
+
+        Args:
+            step: Training steps that the restored model has taken, at least 0.
+
+        Raises:
+            TrainGaugeError: No such number.
+        """
+        if isinstance(step, bool) or not isinstance(step, int):
+            raise InvalidTypeError(f"step is {step!r}: expected a whole number")
+        self._recorder.record(WentBack(int(_at_least("step", step, 0))))
 
     # Alerts
 
@@ -362,6 +395,40 @@ class ModelMonitor:
         """
         return self._recorder.history()
 
+    def rows(self, split: str = "train") -> dict[str, NDArray[np.float64]]:
+        """Everything recorded of a split, at full resolution, by column: ``step``, ``time``, ``loss`` and so on.
+
+        A row is a training step, or a whole pass over ``validation`` or ``test``; NaN where it has no value. Training scores
+        are read every few dozen steps. With a ``state_dir`` the rows of the whole run are there, without one at least the
+        last 65 536 training steps.
+
+        Raises:
+            UnknownNameError: Another split.
+        """
+        if split not in SPLITS:
+            raise UnknownNameError("split", split, SPLITS)
+        return self._recorder.rows(split, self._persistence.read)
+
+    def frame(self, split: str = "train") -> pandas.DataFrame:
+        """The same as a pandas DataFrame, by step."""
+        import pandas
+
+        rows = self.rows(split)
+        return pandas.DataFrame(rows).set_index("step") if rows else pandas.DataFrame()
+
+    def plot(self, *columns: str) -> Any:
+        """A matplotlib figure of the run: one panel a column, one line a split; matplotlib has to be installed.
+
+        Args:
+            *columns: Names of columns of :meth:`rows`; loss and accuracy, as far as they are there, if none is given.
+
+        Raises:
+            UnknownNameError: A column that no split has.
+        """
+        from traingauge.plot import plot
+
+        return plot({split: self.rows(split) for split in SPLITS}, columns, f"{self.model}, run {self.run}")
+
     @property
     def course(self) -> Course:
         """How loss, gradient norm and scores went so far: what :meth:`traingauge.ReferenceRun.record` takes."""
@@ -408,6 +475,7 @@ class ModelMonitor:
         if self._closed or os.getpid() != self._owner:
             return
         self._recorder.end(state, exception)
+        self._persistence.close()
         if self._alerts is not None:
             self._tell_end(self._alerts, state, exception)
         self._closed = True

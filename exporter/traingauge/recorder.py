@@ -15,6 +15,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import numpy as np
@@ -23,10 +24,12 @@ from numpy.typing import NDArray
 from traingauge import thresholds
 from traingauge.catalog import CATALOG
 from traingauge.errors import ClosedError, TrainGaugeError
-from traingauge.events import EpochEnd, Event, Pass, Resumed, Step, Steps, Waits
+from traingauge.events import EpochEnd, Event, Pass, Resumed, Step, Steps, Waits, WentBack
 from traingauge.families import Family
+from traingauge.history import History
 from traingauge.judge import Columns, Judge
 from traingauge.parts.loss import Loss
+from traingauge.parts.memory import Memory
 from traingauge.parts.progress import Progress
 from traingauge.parts.run import Run
 from traingauge.parts.scalars import Scalars, as_scalar
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from traingauge.classification.encoding import Encoded
     from traingauge.course import Course
     from traingauge.drift.binning import Binned
+    from traingauge.history import Segment
     from traingauge.parts.drift import Drift
     from traingauge.reference_run import ReferenceRun
     from traingauge.thresholds import Threshold
@@ -73,6 +77,8 @@ class Recorder:
         drift: Drift, or ``None``.
         watchdog: Counters of what monitoring itself did.
         judge: Statistics of the signals, the course of the run, and its health.
+        memory: Restarts and savings of the run.
+        when_read: Called after each reading by :meth:`families`.
     """
 
     def __init__(
@@ -90,10 +96,13 @@ class Recorder:
         self.progress = Progress(warmup_steps)
         self.watchdog = Watchdog()
         self.judge = Judge(loss_window, expected)
+        self.memory = Memory()
+        self.when_read: Callable[[], None] | None = None
         self._loss = Loss(loss_window)
         self._scalars = Scalars()
         self._thresholds = thresholds.family(limits)
-        self._history: dict[str, list[float]] = {}
+        self._history = History()
+        self._epochs: dict[str, list[tuple[int, float]]] = {}
         self._pending: deque[Event] = deque()
         self._pending_samples = 0
         self._digesting = threading.Lock()
@@ -184,6 +193,8 @@ class Recorder:
             started = time.perf_counter()
             families = sorted(self._read(), key=lambda family: _ORDER[family.metric.name])
             self.watchdog.spent("scrape", time.perf_counter() - started)
+        if self.when_read is not None:
+            self.when_read()
         return families
 
     def history(self) -> dict[str, list[float]]:
@@ -193,7 +204,13 @@ class Recorder:
         """
         with self._digesting:
             self._digest()
-            return {name: list(values) for name, values in self._history.items()}
+            return {name: [value for _, value in entries] for name, entries in self._epochs.items()}
+
+    def rows(self, split: str, read: Callable[[str, int], Mapping[str, NDArray[np.float64]]]) -> Segment:
+        """Everything recorded of a split, by column; see :meth:`traingauge.history.History.columns`."""
+        with self._digesting:
+            self._digest()
+            return self._history.columns(split, partial(read, split))
 
     def course(self) -> Course:
         """How the run went so far, as a copy."""
@@ -212,6 +229,51 @@ class Recorder:
         with self._digesting:
             self._digest()
             return self.progress.steps[split]
+
+    # What survives the process
+
+    def save(self) -> tuple[dict[str, Any], dict[tuple[str, int], Segment]]:
+        """The run's state as a tree of plain values, arrays and records, and segments of its history that it refers to."""
+        with self._digesting:
+            self._digest()
+            tree = {name: part.save() for name, part in self._saved_parts().items()}
+            tree["epochs"] = {name: list(entries) for name, entries in self._epochs.items()}
+            tree["history"] = self._history.save()
+            return tree, self._history.sealed()
+
+    def saved(self, segments: Iterable[tuple[str, int]], at: float) -> None:
+        """What :meth:`save` gave is on disk: its segments may leave memory."""
+        with self._digesting:
+            self._history.drop(segments)
+            self.memory.saved = at
+
+    def restore(self, tree: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`save` gave, before the first step; a part that cannot begins anew, and that is counted."""
+
+        def restore_rest(rest: Mapping[str, Any]) -> None:
+            self._epochs = {
+                name: [(step, value) for step, value in entries] for name, entries in rest["epochs"].items()
+            }
+            self._history = History.restored(rest["history"])
+
+        for name, part in self._saved_parts().items():
+            if name in tree:
+                self._try("state", part.restore, tree[name])
+        self._try("state", restore_rest, tree)
+
+    def _saved_parts(self) -> dict[str, Any]:
+        parts = {
+            "run": self.run,
+            "progress": self.progress,
+            "loss": self._loss,
+            "scalars": self._scalars,
+            "scores": self.scores,
+            "drift": self.drift,
+            "judge": self.judge,
+            "watchdog": self.watchdog,
+            "memory": self.memory,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
 
     # Digesting: one thread at a time, under the lock
 
@@ -233,18 +295,18 @@ class Recorder:
             if type(event) is tuple:  # a step; the other events are named tuples
                 steps.append(cast("Step", event))
                 continue
-            self._try(self._digest_each, steps)
+            self._try("digest", self._digest_each, steps)
             steps = []
-            self._try(_HANDLERS[type(event)], self, event)
-        self._try(self._digest_each, steps)
+            self._try("digest", _HANDLERS[type(event)], self, event)
+        self._try("digest", self._digest_each, steps)
         self.watchdog.spent("digest", time.perf_counter() - started)
 
-    def _try(self, digest: Callable[..., None], *arguments: object) -> None:
-        """One event that cannot be digested must not take the others with it."""
+    def _try(self, reason: str, work: Callable[..., object], *arguments: object) -> None:
+        """One event that cannot be digested, or part that cannot be restored, must not take the others with it."""
         try:
-            digest(*arguments)
+            work(*arguments)
         except Exception as error:  # noqa: BLE001 monitoring never breaks training
-            self.watchdog.failed("digest", error)
+            self.watchdog.failed(reason, error)
 
     def _digest_each(self, steps: Sequence[Step]) -> None:
         if not steps:
@@ -263,6 +325,7 @@ class Recorder:
             lambda piece: self._add_scored(
                 "train", [one for one in scored[piece] if one is not None], self.scores.add_steps
             ),
+            _by_name(scalars),
         )
 
     def _digest_steps(self, steps: Steps) -> None:
@@ -289,16 +352,31 @@ class Recorder:
                 self.scores.add_step_counts("train", steps.counts)
 
         norms = steps.scalars.get("gradient_norm")
-        self._judge(Columns.of(steps.at, steps.losses, norms, seconds, samples), score)
+        self._judge(Columns.of(steps.at, steps.losses, norms, seconds, samples), score, steps.scalars)
 
-    def _judge(self, steps: Columns, score: Callable[[slice], None]) -> None:
+    def _judge(
+        self,
+        steps: Columns,
+        score: Callable[[slice], None],
+        scalars: Mapping[str, NDArray[np.float64]],
+    ) -> None:
         """Score the steps piece by piece, so that every mark reads what the scores were there."""
         self.judge.add_steps(steps)
+        columns = {
+            "step": self.judge.position.steps + np.arange(1.0, len(steps.at) + 1),
+            "time": steps.at + self._unix,
+            "samples": steps.samples.astype(np.float64),
+            "seconds": steps.seconds,
+            "loss": steps.loss,
+            **scalars,
+        }
         for piece, marked in self.judge.pieces(steps.at):
             score(piece)
             self.judge.advance(steps, piece)
+            scores = self.scores.headline("train") if marked else {}
             if marked:
-                self.judge.mark(float(steps.at[piece.stop - 1]), self.scores.headline("train"))
+                self.judge.mark(float(steps.at[piece.stop - 1]), scores)
+            self._history.add("train", {name: values[piece] for name, values in columns.items()}, scores)
 
     def _digest_pass(self, done: Pass) -> None:
         split = done.split
@@ -319,7 +397,9 @@ class Recorder:
         self.judge.add_pass(
             split, None if done.loss is None else float(done.loss), self.scores.headline(split)
         )
-        self._remember(split)
+        scores = self._remember(split)
+        row = {"step": self.judge.position.steps, "time": last, "samples": done.samples, **scores, **done.scalars}
+        self._history.add(split, {name: np.array([float(value)]) for name, value in row.items()}, {})
         self._previous = done.at
 
     def _digest_waits(self, waits: Waits) -> None:
@@ -334,6 +414,14 @@ class Recorder:
         if resumed.planned is not None:
             self.progress.steps_planned = self.progress.steps["train"] + resumed.planned
         self._previous = resumed.at
+
+    def _digest_went_back(self, event: WentBack) -> None:
+        self.judge.roll_back(event.step)
+        self._history.roll_back(event.step)
+        self._epochs = {
+            name: [entry for entry in entries if entry[0] <= event.step]
+            for name, entries in self._epochs.items()
+        }
 
     def _advance(self, at: NDArray[np.float64], samples: int) -> NDArray[np.float64]:
         """Count training steps, and their durations: a step lasts from the end of what came before it."""
@@ -369,10 +457,12 @@ class Recorder:
             self.watchdog.saw_nonfinite(split, "gradient", int(not math.isfinite(norm)))
             self._scalars.update(split, values)
 
-    def _remember(self, split: str) -> None:
-        prefix = HISTORY_PREFIX[split]
-        for name, value in {"loss": self._loss.last(split), **self.scores.current(split)}.items():
-            self._history.setdefault(prefix + name, []).append(value)
+    def _remember(self, split: str) -> dict[str, float]:
+        prefix, step = HISTORY_PREFIX[split], self.judge.position.steps
+        values = {"loss": self._loss.last(split), **self.scores.current(split)}
+        for name, value in values.items():
+            self._epochs.setdefault(prefix + name, []).append((step, value))
+        return values
 
     # Reading
 
@@ -380,7 +470,7 @@ class Recorder:
         task = self.scores.task
         if task is not None and "task" not in self.run.info:
             self.run.describe(task=task)
-        for part in (self.run, self.progress, self._loss, self._scalars, self.judge, self.scores, self.drift):
+        for part in (self.run, self.progress, self._loss, self._scalars, self.judge, self.scores, self.drift, self.memory):
             if part is not None:
                 yield from self._guard_read(part.families)
         if self._thresholds.keys:
@@ -415,6 +505,7 @@ _HANDLERS: dict[type, Callable[[Recorder, Any], None]] = {
     Waits: Recorder._digest_waits,
     EpochEnd: Recorder._digest_epoch,
     Resumed: Recorder._digest_resumed,
+    WentBack: Recorder._digest_went_back,
 }
 
 
@@ -425,6 +516,12 @@ def as_scalars(scalars: Mapping[str, Any]) -> dict[str, Any]:
         TrainGaugeError: One that is no number.
     """
     return {name: as_scalar(value, name) for name, value in scalars.items() if value is not None}
+
+
+def _by_name(scalars: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[np.float64]]:
+    """Scalars of each step as one column a name, NaN where a step has none of that name."""
+    names = dict.fromkeys(name for one in scalars for name in one)
+    return {name: np.array([float(one.get(name, math.nan)) for one in scalars]) for name in names}
 
 
 def _samples(*reduced: Encoded | Binned | None) -> int:

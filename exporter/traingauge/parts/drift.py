@@ -190,6 +190,30 @@ class Drift:
                 values = [float(scores[name][0]) for name in self._statistics]
                 yield Family(CATALOG[_TARGETS[what]], self._statistic_keys, values)
 
+    def save(self) -> dict[str, Any]:
+        """The windows, as a tree of plain values and arrays."""
+        return {
+            "shape": list(self._reference.features.counts.shape),
+            "features": self._features.window.save(),
+            "targets": {what: target.window.save() for what, target in self._targets.items()},
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave.
+
+        Raises:
+            ReferenceMismatchError: It was compared with another reference.
+        """
+        shape = list(self._reference.features.counts.shape)
+        if saved["shape"] != shape:
+            raise ReferenceMismatchError(
+                f"the drift window has bins of shape {saved['shape']} and the reference of shape {shape}: it is another one"
+            )
+        self._features.window.restore(saved["features"])
+        for what, window in saved["targets"].items():
+            if what in self._targets:
+                self._targets[what].window.restore(window)
+
     def _feature_families(self) -> Iterator[Family]:
         scores, pvalues = self._features.scores(self._scored)
         if self._calibration is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +78,20 @@ class Loss:
             yield self._family(f"model_loss_window_{statistic}", tuple(window[at] for window in windows))
         yield self._family("model_loss_best", tuple(split.best for split in splits))
         yield self._family("model_loss_best_timestamp_seconds", tuple(split.best_at for split in splits))
+
+    def save(self) -> dict[str, Any]:
+        """All of it, as a tree of plain values and arrays."""
+        return {
+            name: [split.window.values(), split.last, split.best, split.best_at]
+            for name, split in self._splits.items()
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave."""
+        for name, (window, *rest) in saved.items():
+            split = self._splits[name] = _SplitLoss(Ring(self.window), *rest)
+            split.window.extend(window)
+        self._keys = keys(*((name,) for name in self._splits))
 
     def _family(self, name: str, values: tuple[float, ...]) -> Family:
         return Family(CATALOG[name], self._keys, values)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,18 @@ class Histogram:
         """Cumulative bucket counts, sum and count, in the order of ``keys``."""
         cumulative = self._counts.cumsum()
         return [*cumulative.astype(float).tolist(), self._sum, float(cumulative[-1])]
+
+    def save(self) -> list[Any]:
+        """All of it, as plain values and an array."""
+        return [self._counts.copy(), self._sum]
+
+    @classmethod
+    def restored(cls, split: str, saved: list[Any]) -> Histogram:
+        """What :meth:`save` gave."""
+        histogram = cls(split)
+        counts, histogram._sum = saved
+        histogram._counts += counts
+        return histogram
 
 
 class Progress:
@@ -129,6 +142,24 @@ class Progress:
         yield self._histogram("model_step_duration_seconds", self._durations)
         if self._waits:
             yield self._histogram("model_data_wait_seconds", self._waits)
+
+    def save(self) -> dict[str, Any]:
+        """Counters and step times, as a tree; not when the last step was: a resumed run has not taken one yet."""
+        return {
+            "steps": dict(self.steps),
+            "samples": dict(self._samples),
+            "epochs": dict(self._epochs),
+            "recent": self._recent.values(),
+            "durations": {split: one.save() for split, one in self._durations.items()},
+            "waits": {split: one.save() for split, one in self._waits.items()},
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave."""
+        self.steps, self._samples, self._epochs = saved["steps"], saved["samples"], saved["epochs"]
+        self._recent.extend(saved["recent"])
+        self._durations = {split: Histogram.restored(split, one) for split, one in saved["durations"].items()}
+        self._waits = {split: Histogram.restored(split, one) for split, one in saved["waits"].items()}
 
     def _histogram(self, name: str, histograms: dict[str, Histogram]) -> Family:
         splits = tuple(histograms)

@@ -6,7 +6,8 @@ import os
 import platform
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from traingauge import __version__
 from traingauge.catalog import CATALOG, RUN_STATES
@@ -66,6 +67,14 @@ class Run:
         if self.ended is None:
             self.state, self.ended = state, time.time()
             self.describe(exception=exception)
+
+    def save(self) -> dict[str, Any]:
+        """When it began, and the info that tells what it is."""
+        return {"started": self.started, "info": self.info}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave: the run goes on, in this process."""
+        self.started = saved["started"]
 
     def families(self) -> Iterator[Family]:
         """``model_run_*``."""

@@ -53,6 +53,16 @@ class Scalars:
         if self._named:
             yield Family(CATALOG["model_scalar"], self._keys, tuple(self._named.values()))
 
+    def save(self) -> dict[str, Any]:
+        """The last values, as a tree of plain values."""
+        return {"own": dict(self._own), "named": [[*key, value] for key, value in self._named.items()]}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave."""
+        self._own = saved["own"]
+        self._named = {(name, split): value for name, split, value in saved["named"]}
+        self._keys = keys(*self._named)
+
     def _admit(self, name: str, split: str) -> bool:
         if len(self._named) < NAME_CAP:
             self._named[name, split] = float("nan")

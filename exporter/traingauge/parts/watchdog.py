@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from traingauge.catalog import CATALOG, SPLITS
 from traingauge.families import Family, keys
 
 #: Where an error inside monitoring happened.
-REASONS = ("step", "digest", "scrape", "server", "discovery", "alert", "integration")
+REASONS = ("step", "digest", "scrape", "server", "discovery", "alert", "integration", "state")
 
 #: What monitoring spends its time on.
 WORK = ("encode", "digest", "scrape")
@@ -62,6 +63,25 @@ class Watchdog:
         """Count NaN and infinite values."""
         if count:
             self.nonfinite[split, signal] += count
+
+    def save(self) -> dict[str, Any]:
+        """All counters, as a tree of plain values."""
+        with self._lock:
+            return {
+                "errors": dict(self.errors),
+                "seconds": dict(self.seconds),
+                "nonfinite": [[*key, count] for key, count in self.nonfinite.items()],
+            }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Add what :meth:`save` gave."""
+        with self._lock:
+            for reason, count in saved["errors"].items():
+                self.errors[reason] += count
+            for work, seconds in saved["seconds"].items():
+                self.seconds[work] += seconds
+            for split, signal, count in saved["nonfinite"]:
+                self.nonfinite[split, signal] += count
 
     def families(self, dropped: Mapping[str, int]) -> Iterator[Family]:
         """The monitor's own metrics.

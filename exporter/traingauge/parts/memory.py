@@ -1,0 +1,40 @@
+"""What survives the process: how often the run was resumed, and when its state was last saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from traingauge.families import Family, single
+
+
+class Memory:
+    """Counts restarts, and tells when the state was last saved.
+
+    Attributes:
+        restarts: Times that a process went on with the run after its first; ``None`` if the run keeps no state.
+        saved: Unix time in seconds of the last saved state, ``None`` before the first.
+
+    >>> memory = Memory(); memory.restarts = 0; memory.restore({"restarts": 1})
+    >>> [family.values for family in memory.families()]
+    [(2.0,)]
+    """
+
+    def __init__(self) -> None:
+        self.restarts: int | None = None
+        self.saved: float | None = None
+
+    def families(self) -> Iterator[Family]:
+        """``model_restarts_total`` and when the state was saved; nothing for a run that keeps no state."""
+        if self.restarts is not None:
+            yield single("model_restarts_total", float(self.restarts))
+        if self.saved is not None:
+            yield single("model_state_saved_timestamp_seconds", self.saved)
+
+    def save(self) -> dict[str, Any]:
+        """The restarts so far."""
+        return {"restarts": self.restarts or 0}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Another process goes on with the run."""
+        self.restarts = saved["restarts"] + 1

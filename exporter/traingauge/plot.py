@@ -1,0 +1,48 @@
+"""A run drawn with matplotlib, for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.errors import UnknownNameError
+
+#: Drawn where nothing is chosen, as far as there is any.
+USUAL = ("loss", "accuracy")
+
+_NO_VALUES = ("step", "time")
+
+
+def plot(tables: Mapping[str, Mapping[str, NDArray[np.float64]]], columns: Sequence[str], title: str) -> Any:
+    """A matplotlib figure: one panel a column, one line a split, over the training steps.
+
+    Args:
+        tables: Columns of rows by split, ``step`` among them.
+        columns: Which to draw; the usual ones if empty.
+        title: Of the figure.
+
+    Raises:
+        UnknownNameError: A column that no split has.
+    """
+    known = dict.fromkeys(name for table in tables.values() for name in table if name not in _NO_VALUES)
+    for name in columns:
+        if name not in known:
+            raise UnknownNameError("column", name, known)
+    chosen = columns or [name for name in USUAL if name in known]
+    figure = import_module("matplotlib.figure").Figure(
+        figsize=(8, 3 * max(1, len(chosen))), layout="constrained"
+    )
+    figure.suptitle(title)
+    for place, name in enumerate(chosen, start=1):
+        axes = figure.add_subplot(len(chosen), 1, place)
+        for split, table in tables.items():
+            if name in table:
+                there = ~np.isnan(table[name])
+                axes.plot(table["step"][there], table[name][there], label=split)
+        axes.set(xlabel="training step", ylabel=name)
+        axes.legend()
+    return figure

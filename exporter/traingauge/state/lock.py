@@ -1,0 +1,58 @@
+"""One process a state directory."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from pathlib import Path
+
+from traingauge.errors import StateInUseError
+
+
+class Lock:
+    """Holds a directory until it is released or the process is gone, however that ends.
+
+    It is the kernel's lock on an open file, so ``kill -9`` releases it too, and a file that was left behind locks nobody
+    out. A forked child, such as a data loader's worker, lets go of its copy at once: it must not hold what its parent held.
+
+    Args:
+        path: The file that is locked; it is made if it is not there, and stays.
+
+    Raises:
+        StateInUseError: A live process holds it.
+        OSError: The file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import fcntl  # POSIX: without it there is no lock, and so no state
+
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(self._descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(self._descriptor)
+            raise StateInUseError(
+                f"{path.parent} is in use by process {holder}: wait for it to end, or pass another state_dir="
+            ) from error
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        _HELD.add(self)
+
+    def release(self) -> None:
+        """Let others have it; a second call does nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+            _HELD.discard(self)
+
+
+_HELD: weakref.WeakSet[Lock] = weakref.WeakSet()
+
+
+def _let_go() -> None:
+    for lock in list(_HELD):
+        lock.release()
+
+
+os.register_at_fork(after_in_child=_let_go)

@@ -1,0 +1,55 @@
+"""Saves a run's state while training goes on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+#: Seconds between two savings at least, however often Prometheus scrapes.
+LEAST_SECONDS = 1.0
+
+
+class Saver:
+    """A thread that saves every so often, and soon after each scrape.
+
+    What Prometheus has seen is then on disk, so that the counters of a resumed run do not fall behind it.
+
+    Args:
+        save: Saves once; may raise.
+        every: Seconds between two savings at most.
+        failed: Told of every error of ``save``.
+    """
+
+    def __init__(self, save: Callable[[], None], every: float, failed: Callable[[Exception], None]) -> None:
+        self._save, self._every, self._failed = save, every, failed
+        self._asked, self._stopped = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="traingauge-state", daemon=True)
+        self._thread.start()
+
+    def ask(self) -> None:
+        """Have it save soon; returns at once."""
+        self._asked.set()
+
+    def close(self) -> None:
+        """Save once more, in this thread, and stop; it does not raise."""
+        self._stopped.set()
+        self._asked.set()
+        self._thread.join()
+        self._save_once()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._asked.wait(self._every)
+            if self._stopped.is_set():
+                return
+            self._asked.clear()
+            started = time.monotonic()
+            self._save_once()
+            self._stopped.wait(max(0.0, min(LEAST_SECONDS, self._every) - (time.monotonic() - started)))
+
+    def _save_once(self) -> None:
+        try:
+            self._save()
+        except Exception as error:  # noqa: BLE001 a full disk must not end the saving, let alone training
+            self._failed(error)

@@ -1,0 +1,174 @@
+"""The state directory of one run: the last good copies of its state, and the segments of its history.
+
+::
+
+    lock                        held by the process that writes here
+    state-00000041.zip          the last copies, each whole and checksummed
+    state-00000042.zip
+    state-00000040.zip.damaged  what could not be read, kept for whoever wants to know
+    history/train-000000.zip    steps that no longer change
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.archive import Archive
+from traingauge.errors import DamagedFileError, NewerFileError, StateMismatchError
+from traingauge.families import Identity
+from traingauge.state.lock import Lock
+from traingauge.state.tree import flatten, unflatten
+
+Segment = Mapping[str, NDArray[np.float64]]
+
+#: Copies of the state that are kept.
+COPIES = 3
+
+_STATE = Archive("traingauge-state", 1, "state of a run")
+_HISTORY = Archive("traingauge-history", 1, "history of a run")
+_NAME = re.compile(r"state-(\d{8})\.zip")
+
+_log = logging.getLogger("traingauge")
+
+
+class Saved(NamedTuple):
+    """A state as it was found.
+
+    Attributes:
+        path: Where.
+        identity: Whose it is.
+        saved: Unix time in seconds at which it was written.
+        tree: What :meth:`traingauge.recorder.Recorder.save` gave.
+        damaged: Newer copies that could not be read.
+    """
+
+    path: Path
+    identity: Identity
+    saved: float
+    tree: dict[str, Any]
+    damaged: tuple[Path, ...]
+
+
+class Store:
+    """The state directory of a live run; it belongs to this process until it is closed.
+
+    Args:
+        directory: Made if it is not there.
+
+    Raises:
+        StateInUseError: A live process uses it.
+        OSError: It cannot be made or written.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self._lock = Lock(directory / "lock")
+        self._next = max((number for number, _ in _copies(directory)), default=0) + 1
+
+    def resume(self, model: str, run: str | None, records: Sequence[type]) -> Saved | None:
+        """The newest state that can be read, ``None`` if there is none; damaged ones are put aside.
+
+        Args:
+            model: Name of the model that resumes.
+            run: Name of the run; ``None`` takes that of the state.
+            records: Types of which it may hold records.
+
+        Raises:
+            StateMismatchError: It is the state of another model or run.
+            DamagedFileError: None of the copies can be read, or a newer version wrote them. Nothing was changed.
+        """
+        found = newest(self.directory, records)
+        if found is None:
+            return None
+        if found.identity.model != model or run not in (None, found.identity.run):
+            raise StateMismatchError(
+                f"{self.directory} holds the state of run {found.identity.run!r} of model {found.identity.model!r}, not of "
+                f"run {run!r} of model {model!r}: pass another state_dir="
+            )
+        for path in found.damaged:
+            _log.warning("%s is damaged: it is put aside, and %s resumed instead", path, found.path.name)
+            path.rename(path.with_name(f"{path.name}.damaged"))
+        return found
+
+    def save(self, identity: Identity, now: float, tree: Mapping[str, Any]) -> None:
+        """Write another copy, whole or not at all, and drop the oldest beyond :data:`COPIES`.
+
+        Raises:
+            OSError: It cannot be written; the earlier copies are untouched.
+        """
+        plain, data = flatten(tree)
+        header = {"model": identity.model, "run": identity.run, "saved": now, "tree": plain}
+        _STATE.write(self.directory / f"state-{self._next:08d}.zip", header, {"data": data})
+        self._next += 1
+        for _, path in _copies(self.directory)[:-COPIES]:
+            path.unlink(missing_ok=True)
+
+    def save_segment(self, table: str, number: int, segment: Segment) -> None:
+        """Write a segment of the history, whole or not at all; one that is there is replaced.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        path = segment_path(self.directory, table, number)
+        path.parent.mkdir(exist_ok=True)
+        _HISTORY.write(path, {}, segment)
+
+    def close(self) -> None:
+        """Leave the directory to others."""
+        self._lock.release()
+
+
+def newest(directory: Path, records: Sequence[type]) -> Saved | None:
+    """The newest copy that can be read; ``None`` if there is none at all. Changes nothing.
+
+    Raises:
+        NewerFileError: The newest was written by a newer version.
+        DamagedFileError: None can be read.
+    """
+    damaged: list[Path] = []
+    for _, path in reversed(_copies(directory)):
+        try:
+            header, arrays = _STATE.read(path)
+            tree = unflatten(header["tree"], arrays["data"], records)
+            return Saved(
+                path, Identity(header["model"], header["run"]), header["saved"], tree, tuple(damaged)
+            )
+        except NewerFileError:
+            raise
+        except (DamagedFileError, LookupError, TypeError, ValueError) as error:
+            _log.warning("%s", error)
+            damaged.append(path)
+    if damaged:
+        raise DamagedFileError(
+            f"none of the {len(damaged)} copies of the state in {directory} can be read: move them away to begin anew"
+        )
+    return None
+
+
+def segment_path(directory: Path, table: str, number: int) -> Path:
+    """Where a segment of the history lies."""
+    return directory / "history" / f"{table}-{number:06d}.zip"
+
+
+def read_segment(directory: Path, table: str, number: int) -> Segment:
+    """A segment of the history.
+
+    Raises:
+        DamagedFileError: It cannot be read.
+        OSError: It is not there.
+    """
+    return _HISTORY.read(segment_path(directory, table, number))[1]
+
+
+def _copies(directory: Path) -> list[tuple[int, Path]]:
+    """Number and path of each copy, oldest first."""
+    found = ((_NAME.fullmatch(path.name), path) for path in directory.glob("state-*.zip"))
+    return sorted((int(match[1]), path) for match, path in found if match)

@@ -1,0 +1,136 @@
+"""The state directory of one run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from traingauge.archive import Archive
+from traingauge.errors import DamagedFileError, NewerFileError, StateInUseError, StateMismatchError
+from traingauge.families import Identity
+from traingauge.state.store import COPIES, Store, newest, read_segment
+
+WHO = Identity("m", "r")
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "state")
+    yield store
+    store.close()
+
+
+def damage(path, at=0.5):
+    whole = bytearray(path.read_bytes())
+    whole[int(len(whole) * at)] ^= 0xFF
+    path.write_bytes(whole)
+
+
+def copies(store):
+    return sorted(store.directory.glob("state-*.zip"))
+
+
+def test_an_empty_directory_resumes_nothing(store):
+    assert store.resume("m", None, ()) is None
+
+
+def test_the_newest_copy_is_resumed_and_the_last_few_are_kept(store):
+    for number in range(COPIES + 3):
+        store.save(WHO, 100.0 + number, {"number": number, "data": np.arange(number)})
+    assert len(copies(store)) == COPIES
+    found = store.resume("m", None, ())
+    assert (found.identity, found.saved, found.tree["number"]) == (WHO, 100.0 + COPIES + 2, COPIES + 2)
+    assert found.tree["data"].tolist() == list(range(COPIES + 2))
+
+
+@pytest.mark.parametrize("at", [0.0, 0.1, 0.5, 0.9, 0.99])
+def test_a_damaged_copy_is_put_aside_and_the_one_before_resumed(store, caplog, at):
+    for number in range(2):
+        store.save(WHO, 1.0, {"number": number, "data": np.arange(1000)})
+    newer = copies(store)[-1]
+    newer.write_bytes(newer.read_bytes()[: int(newer.stat().st_size * at)])
+    found = store.resume("m", "r", ())
+    assert found.tree["number"] == 0
+    assert f"{newer} is damaged" in caplog.text
+    assert newer.with_name(f"{newer.name}.damaged").exists()
+    store.save(WHO, 1.0, {"number": 2})
+    assert store.resume("m", "r", ()).tree["number"] == 2
+
+
+def test_with_no_copy_that_can_be_read_nothing_begins_anew(store):
+    store.save(WHO, 1.0, {"number": 0})
+    (only,) = copies(store)
+    damage(only)
+    before = only.read_bytes()
+    with pytest.raises(DamagedFileError, match="move them away"):
+        store.resume("m", "r", ())
+    assert only.read_bytes() == before
+
+
+def test_a_copy_of_a_newer_version_is_not_passed_over_for_an_older(store):
+    store.save(WHO, 1.0, {"number": 0})
+    Archive("traingauge-state", 2, "state").write(store.directory / "state-00000009.zip", {}, {})
+    with pytest.raises(NewerFileError, match="upgrade traingauge"):
+        store.resume("m", "r", ())
+
+
+@pytest.mark.parametrize(("model", "run"), [("m", "other"), ("other", "r"), ("other", None)])
+def test_the_state_of_another_run_is_left_alone(store, model, run):
+    store.save(WHO, 1.0, {})
+    before = copies(store)[0].read_bytes()
+    with pytest.raises(StateMismatchError, match="'r' of model 'm'"):
+        store.resume(model, run, ())
+    assert copies(store)[0].read_bytes() == before
+
+
+def test_a_directory_in_use_is_refused_with_the_process_that_uses_it(store):
+    with pytest.raises(StateInUseError, match=str(os.getpid())):
+        Store(store.directory)
+    code = f"from pathlib import Path; from traingauge.state.store import Store; Store(Path({str(store.directory)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert f"in use by process {os.getpid()}" in done.stderr
+    store.close()
+    Store(store.directory).close()
+
+
+def _wait(started, event):
+    started.set()
+    event.wait(60)
+
+
+def test_a_forked_child_does_not_hold_on_to_it(store):
+    context = multiprocessing.get_context("fork")
+    started, event = context.Event(), context.Event()
+    child = context.Process(target=_wait, args=(started, event))
+    child.start()
+    started.wait(60)
+    store.close()
+    try:
+        Store(store.directory).close()
+    finally:
+        event.set()
+        child.join()
+
+
+def test_a_failed_save_leaves_the_earlier_copies_and_nothing_beside_them(store, monkeypatch):
+    store.save(WHO, 1.0, {"number": 0})
+    before = sorted(store.directory.iterdir())
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("traingauge.archive.os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        store.save(WHO, 1.0, {"number": 1})
+    assert sorted(store.directory.iterdir()) == before
+    assert newest(store.directory, ()).tree["number"] == 0
+
+
+def test_segments_of_the_history_are_read_as_they_were_written(store):
+    store.save_segment("train", 3, {"step": np.arange(3.0)})
+    assert read_segment(store.directory, "train", 3)["step"].tolist() == [0, 1, 2]
