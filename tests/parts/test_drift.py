@@ -384,3 +384,56 @@ def test_an_unknown_statistic_or_kind_of_window_is_refused():
         Drift(REFERENCE, statistics=["kl"])
     with pytest.raises(UnknownNameError, match="unknown kind of window 'hopping'"):
         Drift(REFERENCE, kind="hopping")
+
+
+# How features go together
+
+
+def pairs(correlation, rows):
+    return rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], rows)
+
+
+def test_a_change_in_correlation_alone_is_seen_by_looking_at_all_features_together():
+    reference = Reference.from_data(pairs(0.7, 5000))
+    clean, flipped = read(fed(pairs(0.7, 1000), reference)), read(fed(pairs(-0.7, 1000), reference))
+    assert clean["model_multivariate_drift"]["psi",] < 0.05
+    assert flipped["model_multivariate_drift"]["psi",] > 0.2
+    assert flipped["model_features_drifted"][()] == 0
+
+
+def test_clean_halves_of_real_images_go_together_alike():
+    images = np.random.default_rng(0).permutation(load_digits().data)
+    metrics = read(fed(images[900:], Reference.from_data(images[:900]), window=897))
+    assert metrics["model_multivariate_drift"]["psi",] < 0.2
+
+
+def test_one_feature_and_counts_from_elsewhere_have_no_joint_drift():
+    assert "model_multivariate_drift" not in read(fed(NORMAL[:, :1], Reference.from_data(NORMAL[:, :1])))
+    drift = Drift(REFERENCE)
+    counts = drift.encode(NORMAL).counts
+    drift.add([drift.from_counts(counts[:, :-1], 5000, counts[:, -1])])
+    assert "model_multivariate_drift" not in read(drift)
+
+
+# Kept over a restart
+
+
+@pytest.mark.parametrize("kind", WINDOWS)
+def test_what_was_saved_is_restored(kind):
+    drift, again = Drift(REFERENCE, window=500, kind=kind), Drift(REFERENCE, window=500, kind=kind)
+    drift.add([drift.encode(NORMAL[at : at + 60] + 0.5) for at in range(0, 1200, 60)])
+    again.restore(drift.save())
+    assert read(again) == read(drift)
+    for one in (drift, again):
+        one.add([one.encode(NORMAL[:300])])
+    assert read(again) == read(drift)
+
+
+def test_counts_of_another_reference_or_kind_of_window_are_let_go():
+    saved = fed(NORMAL).save()
+    for other in (
+        Drift(Reference.from_data(NORMAL + 1, feature_names=["a", "b", "c"])),
+        Drift(REFERENCE, kind="decaying"),
+    ):
+        other.restore(saved)
+        assert read(other)["model_drift_window_samples"][()] == 0

@@ -27,14 +27,17 @@ def test_what_is_loaded_is_what_was_saved(path):
     reference.save(path.with_suffix(".again"))
     again = Reference.load(path.with_suffix(".again"))
     assert again.created == reference.created
-    for part in ("features", "labels", "predictions"):
-        one, two = getattr(reference, part), getattr(again, part)
+    assert set(again.profiles) == {"features", "labels", "predictions", "joint"}
+    for part in again.profiles:
+        one, two = reference.profiles[part], again.profiles[part]
         assert one.names == two.names
-        assert one.summary.samples == two.summary.samples == 500
+        assert one.summary.samples == two.summary.samples
         for name, array in one.arrays().items():
             np.testing.assert_array_equal(array, two.arrays()[name])
             assert array.dtype == two.arrays()[name].dtype
         np.testing.assert_array_equal(one.counts, two.counts)
+    for name, array in reference.joint.arrays().items():
+        np.testing.assert_array_equal(array, again.joint.arrays()[name])
 
 
 def test_any_zip_tool_and_numpy_can_open_it(path):

@@ -41,8 +41,10 @@ def test_each_class_has_a_bin_of_its_own():
     reference = Reference.from_data(
         np.zeros((60, 1)), y_true=np.arange(60) % 20, y_pred=np.eye(20)[np.arange(60) % 20]
     )
-    np.testing.assert_array_equal(reference.labels.counts[0, 1:21], 3)
-    np.testing.assert_array_equal(reference.predictions.counts, reference.labels.counts)
+    np.testing.assert_array_equal(reference.profiles["labels"].counts[0, 1:21], 3)
+    np.testing.assert_array_equal(
+        reference.profiles["predictions"].counts, reference.profiles["labels"].counts
+    )
 
 
 @pytest.mark.parametrize("features", [np.zeros((0, 3)), np.zeros((3, 0)), pd.DataFrame()])
@@ -63,7 +65,7 @@ def assert_same(one, two):
     assert one.names == two.names
     assert one.samples == two.samples
     for part in ("features", "labels"):
-        first, second = getattr(one, part), getattr(two, part)
+        first, second = one.profiles[part], two.profiles[part]
         assert first.summary.schema == second.summary.schema
         for name in ("edges", "discrete", "counts", "rows", "priorities", "low", "high", "missing"):
             arrays = [

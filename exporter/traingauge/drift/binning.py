@@ -207,7 +207,7 @@ def _cells(edges: NDArray[np.float64], first_bin: int, first_cell: int) -> _Cell
         cells = (inner[-1] - inner[0]) / gap + 4 if len(inner) else 1.0
         scale = np.float32(1 / gap)
         shift = np.float32(first_cell + 1.5 - (inner[0] / gap if len(inner) else 0.0))
-        if not cells <= CELLS or not np.isfinite(scale) or not np.isfinite(shift):
+        if not (cells <= CELLS and 0 < scale < np.inf and np.isfinite(shift)):
             return None
         ends = np.array([first_cell, first_cell + int(cells) - 1], dtype=np.float32)
         places = _cell(edges.astype(np.float32), scale, shift, ends[:1], ends[1:]) - first_cell

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from traingauge.classification.arrays import Array
 from traingauge.drift.statistics import STATISTICS
 from traingauge.drift.window import WINDOWS
+from traingauge.reference.calibration import Calibration
 from traingauge.reference.profile import Profile
 
 #: PSI above which a feature has drifted, unless a threshold is set.
@@ -18,6 +19,10 @@ THRESHOLD = 0.2
 
 #: A score is published once its standard deviation by chance is at most this part of the usual threshold.
 CERTAINTY = 1 / 6
+
+#: What is published beside the statistics of a calibrated reference: how many times its threshold a feature is at, by
+#: whichever of the calibrated statistics finds it furthest off. Above 1 it has drifted.
+CALIBRATED_STATISTIC = "calibrated"
 
 #: Part of a calibrated window that has to be full: one that decays only ever comes close to its size.
 _WHOLE = 0.99
@@ -30,38 +35,47 @@ class Compared:
         profile: What the window is compared with.
         window: Samples in it.
         kind: One of :data:`traingauge.drift.window.WINDOWS`.
-        calibrated: Whether there are thresholds for this size of window, and no other.
+        calibration: Thresholds for this size of window.
 
     Attributes:
         profile: What the window is compared with.
+        window: Counts of the recent samples.
+        calibration: Thresholds, or ``None``.
         needed: Shape (F,), samples that the window must hold before a feature is scored: from so many on, chance alone
             hardly moves its PSI to 0.2. Infinite if the reference itself is too small. All of the window if calibrated.
     """
 
-    def __init__(self, profile: Profile, window: int, kind: str, *, calibrated: bool = False) -> None:
+    def __init__(
+        self, profile: Profile, window: int, kind: str, calibration: Calibration | None = None
+    ) -> None:
         self.profile = profile
         self.window = WINDOWS[kind](profile.counts.shape, window)
         whole = np.full(len(profile.names), np.ceil(_WHOLE * window))
-        self.needed = whole if calibrated else needed(profile.counts)
+        self.needed = needed(profile.counts) if calibration is None else whole
+        self.calibration = calibration
 
     def scores(
         self, statistics: Sequence[str]
     ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
         """Scores, and p-values where they are defined, of every feature by statistic, shape (F,).
 
-        NaN where the window holds too few samples, and where a statistic needs an order that categories do not have.
+        NaN where the window holds too few samples, and where a statistic needs an order that categories do not have. With a
+        calibration also the scores of its statistics, and :data:`CALIBRATED_STATISTIC`.
         """
         comparison = self.profile.compare(self.window.counts)
         few = self.window.samples < self.needed
         unordered = few | self.profile.summary.schema.categorical
+        calibrated = () if self.calibration is None else tuple(self.calibration.thresholds)
         scores, pvalues = {}, {}
-        for name in statistics:
+        for name in dict.fromkeys((*statistics, *calibrated)):
             statistic = STATISTICS[name]
             undefined = unordered if statistic.ordered else few
             distance = statistic.distance(comparison)
             if statistic.pvalue is not None:
                 pvalues[name] = np.where(undefined, math.nan, statistic.pvalue(comparison, distance))
             scores[name] = np.where(undefined, math.nan, statistic.less_chance(distance, comparison))
+        if self.calibration is not None:
+            scores[CALIBRATED_STATISTIC] = self.calibration.excess(scores)
         return scores, pvalues
 
     def missing(self) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from traingauge.drift.statistics import STATISTICS
 from traingauge.drift.window import WINDOWS
 from traingauge.errors import InvalidArgumentError, ReferenceMismatchError, ShapeError, UnknownNameError
 from traingauge.families import Family, Key, keys, single
-from traingauge.parts.compared import THRESHOLD, Compared
+from traingauge.parts.compared import CALIBRATED_STATISTIC, THRESHOLD, Compared
 from traingauge.reference import Reference
 from traingauge.reference.tables import as_column
 
@@ -28,17 +28,17 @@ HYSTERESIS = 1.25
 #: What is published unless other statistics are chosen.
 PUBLISHED = ("psi", "ks", "js", "wasserstein", "chi2")
 
-#: What is published beside the statistics of a calibrated reference: how many times its threshold a feature is at, by
-#: whichever of the calibrated statistics finds it furthest off. Above 1 it has drifted.
-CALIBRATED_STATISTIC = "calibrated"
-
-_TARGETS = {"labels": "model_label_drift", "predictions": "model_prediction_drift"}
+_OTHERS = {
+    "labels": "model_label_drift",
+    "predictions": "model_prediction_drift",
+    "joint": "model_multivariate_drift",
+}
 
 _log = logging.getLogger("traingauge")
 
 
 class Drift:
-    """Drift of every feature, and of labels and predictions, over a window of the last samples.
+    """Drift of every feature, of all together, of labels and predictions, over a window of the last samples.
 
     Args:
         reference: What the window is compared with.
@@ -75,26 +75,23 @@ class Drift:
             raise InvalidArgumentError(f"drift window is {window}: expected at least 1 sample")
         if kind not in WINDOWS:
             raise UnknownNameError("kind of window", kind, WINDOWS)
-        self._statistics = _known(statistics)
-        self._scored = tuple(
-            dict.fromkeys((*self._statistics, *(calibration.thresholds if calibration else ())))
-        )
-        self._reference = reference
         if calibration is not None and window != calibration.window:
             raise ReferenceMismatchError(
                 f"drift window is {window}: the reference is calibrated for windows of {calibration.window} samples"
             )
-        self._calibration = calibration if thresholds is None else None
-        self._features = Compared(reference.features, window, kind, calibrated=self._calibration is not None)
-        self._targets = {
-            what: Compared(profile, window, kind)
-            for what in _TARGETS
-            if (profile := getattr(reference, what)) is not None
+        self._statistics = _known(statistics)
+        self._reference, self._kind = reference, kind
+        found = reference.calibrations if thresholds is None else {}
+        self._features = Compared(reference.features, window, kind, found.get("features"))
+        self._others = {
+            part: Compared(profile, window, kind, found.get(part))
+            for part, profile in reference.profiles.items()
+            if part in _OTHERS
         }
         self._thresholds = _by_feature(thresholds, reference.names)
-        self._published = (*self._statistics, *((CALIBRATED_STATISTIC,) if self._calibration else ()))
+        self._published = (*self._statistics, *((CALIBRATED_STATISTIC,) if found else ()))
         self._tested = tuple(name for name in self._statistics if STATISTICS[name].pvalue is not None)
-        self._statistic_keys = keys(*((name,) for name in self._statistics))
+        self._statistic_keys = keys(*((name,) for name in self._published))
         self._categorical = reference.features.summary.schema.categorical
         self._shown = np.arange(min(FEATURE_CAP, len(reference.names)))
         self._name_keys()
@@ -130,20 +127,22 @@ class Drift:
         """
         profile = self._reference.features
         table = profile.summary.schema.encode(features)
-        size = np.min_scalar_type(len(table))
-        others = {}
-        for what, values in (("labels", y_true), ("predictions", y_pred)):
-            if values is not None and what in self._targets:
-                target = self._targets[what].profile
-                column = target.summary.schema.encode(as_column(values, target.names[0]))
-                others[what] = target.binner.count(column).astype(np.min_scalar_type(len(column)))
-        return Binned(profile.binner.count(table).astype(size), len(table), others)
+        columns = {}
+        for part, values in (("labels", y_true), ("predictions", y_pred)):
+            if values is not None and part in self._others:
+                target = self._others[part].profile
+                columns[part] = target.summary.schema.encode(as_column(values, target.names[0]))
+        if self._reference.joint is not None:
+            columns["joint"] = self._reference.joint.distances(table)
+        others = {part: self._others[part].profile.count(column) for part, column in columns.items()}
+        return Binned(profile.count(table), len(table), others)
 
     def thresholds(self) -> dict[str, float]:
         """PSI above which a feature has drifted, by feature; only what the reference is calibrated for."""
-        if self._calibration is None:
+        calibration = self._features.calibration
+        if calibration is None:
             return {}
-        return dict(zip(self._reference.names, self._calibration.thresholds["psi"].tolist(), strict=True))
+        return dict(zip(self._reference.names, calibration.thresholds["psi"].tolist(), strict=True))
 
     def from_counts(self, counts: Any, samples: int, missing: Any) -> Binned:
         """A batch whose bins were counted elsewhere.
@@ -172,8 +171,28 @@ class Drift:
         """Add batches in their order; by one thread at a time."""
         for one in binned:
             self._features.window.add(one.counts, one.samples)
-            for what, counts in one.others.items():
-                self._targets[what].window.add(counts, int(counts.sum(dtype=np.int64)))
+            for part, counts in one.others.items():
+                self._others[part].window.add(counts, int(counts.sum(dtype=np.int64)))
+
+    def save(self) -> dict[str, Any]:
+        """The windows, and the bins that they are counts of, as a tree of plain values and arrays."""
+        windows = {
+            part: [compared.profile.edges, compared.window.save()]
+            for part, compared in self._compared().items()
+        }
+        return {"kind": self._kind, "windows": windows}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave; counts in the bins of another reference, or of another kind, are let go."""
+        if saved["kind"] != self._kind:
+            return
+        for part, compared in self._compared().items():
+            edges, window = saved["windows"].get(part, (None, None))
+            if np.array_equal(edges, compared.profile.edges):
+                compared.window.restore(window)
+
+    def _compared(self) -> dict[str, Compared]:
+        return {"features": self._features, **self._others}
 
     def families(self) -> Iterator[Family]:
         """What the window reads; scores only of features for which it holds enough samples."""
@@ -184,42 +203,15 @@ class Drift:
         yield single("model_drift_reference_timestamp_seconds", self._reference.created)
         if self._features.window.samples:
             yield from self._feature_families()
-        for what, target in self._targets.items():
-            if target.window.samples:
-                scores, _ = target.scores(self._statistics)
-                values = [float(scores[name][0]) for name in self._statistics]
-                yield Family(CATALOG[_TARGETS[what]], self._statistic_keys, values)
-
-    def save(self) -> dict[str, Any]:
-        """The windows, as a tree of plain values and arrays."""
-        return {
-            "shape": list(self._reference.features.counts.shape),
-            "features": self._features.window.save(),
-            "targets": {what: target.window.save() for what, target in self._targets.items()},
-        }
-
-    def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave.
-
-        Raises:
-            ReferenceMismatchError: It was compared with another reference.
-        """
-        shape = list(self._reference.features.counts.shape)
-        if saved["shape"] != shape:
-            raise ReferenceMismatchError(
-                f"the drift window has bins of shape {saved['shape']} and the reference of shape {shape}: it is another one"
-            )
-        self._features.window.restore(saved["features"])
-        for what, window in saved["targets"].items():
-            if what in self._targets:
-                self._targets[what].window.restore(window)
+        for part, other in self._others.items():
+            if other.window.samples:
+                scores, _ = other.scores(self._statistics)
+                values = [float(scores[name][0]) for name in self._published]
+                yield Family(CATALOG[_OTHERS[part]], self._statistic_keys, values)
 
     def _feature_families(self) -> Iterator[Family]:
-        scores, pvalues = self._features.scores(self._scored)
-        if self._calibration is not None:
-            excess = scores[CALIBRATED_STATISTIC] = self._calibration.excess(scores)
-        else:
-            excess = scores["psi"] / self._thresholds
+        scores, pvalues = self._features.scores(self._statistics)
+        excess = scores.get(CALIBRATED_STATISTIC, scores["psi"] / self._thresholds)
         if np.isfinite(excess).any():
             yield single("model_features_drifted", float(np.count_nonzero(excess > 1)))
         self._choose(excess)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from traingauge.classification.arrays import Array
 from traingauge.drift.comparison import Comparison
 from traingauge.drift.statistics import STATISTICS
 from traingauge.errors import InvalidArgumentError
@@ -38,6 +40,20 @@ class Calibration:
     window: int
     false_alarm_rate: float
     thresholds: Mapping[str, NDArray[np.float64]]
+
+    @classmethod
+    def of(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Calibration:
+        """The one that :meth:`header` was called on."""
+        thresholds = {name: arrays[f"thresholds.{name}"] for name in header["statistics"]}
+        return cls(header["window"], header["false_alarm_rate"], thresholds)
+
+    def header(self) -> dict[str, Any]:
+        """What it is stored as beside the thresholds, for JSON."""
+        return {
+            "window": self.window,
+            "false_alarm_rate": self.false_alarm_rate,
+            "statistics": list(self.thresholds),
+        }
 
     def excess(self, scores: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
         """The greatest score of a feature as a multiple of its threshold, shape (F,): above 1 it has drifted.

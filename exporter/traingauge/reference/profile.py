@@ -87,6 +87,10 @@ class Profile:
         """Shape (F,), the bin of values above the range; that of values below it is 0."""
         return np.asarray((self.edges < np.inf).sum(axis=1))
 
+    def count(self, table: Array) -> Array:
+        """Counts of an encoded table, shape (n, F), in the smallest unsigned dtype that holds them, shape (F, E + 2)."""
+        return self.binner.count(table).astype(np.min_scalar_type(len(table)))
+
     def compare(self, counts: Array) -> Comparison:
         """A window's counts, shape (F, E + 2), beside those of the reference."""
         return Comparison(self.counts, self.fold(counts), self.used, self.positions)

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from traingauge.classification.arrays import Array
 from traingauge.errors import InvalidArgumentError, ShapeError
 from traingauge.reference import file
 from traingauge.reference.calibration import Calibration, calibrate
-from traingauge.reference.profile import Profile, profile
+from traingauge.reference.joint import Joint, fit
+from traingauge.reference.profile import BINS, Profile, profile
 from traingauge.reference.schema import learn
 from traingauge.reference.summary import Summary, merged, summarise
 from traingauge.reference.tables import as_column
 
-_PARTS = ("features", "labels", "predictions")
+#: What is compared: the features, the labels, the predictions, and the distances of rows by ``Joint``.
+PARTS = ("features", "labels", "predictions", "joint")
+
+_GIVEN = PARTS[:3]
 
 #: Bins of labels and predictions: more than of features, so that every class has its own.
 TARGET_BINS = 100
@@ -37,11 +42,11 @@ class Reference:
     treat its file like the data. References of parts of the data add up to that of the whole.
 
     Attributes:
-        features: The profile of the features.
-        labels: That of ``y_true``, one column; ``None`` if it was not given.
-        predictions: That of ``y_pred``, one column; ``None`` if it was not given.
+        profiles: By part, of :data:`PARTS`: that of ``features``; of ``labels`` and ``predictions`` (one column each), if
+            they were given; of ``joint``, if there are features of numbers to look at together.
+        joint: How the features go together, or ``None``.
         created: Unix time in seconds at which it was made.
-        calibration: Thresholds that :meth:`calibrate` found, ``None`` before.
+        calibrations: By part, the thresholds that :meth:`calibrate` found; empty before.
 
     >>> reference = Reference.from_data([[0, 5], [1, 5], [1, 5]], feature_names=["switch", "constant"])
     >>> reference.names, reference.samples, reference.edges.shape
@@ -50,11 +55,10 @@ class Reference:
     6
     """
 
-    features: Profile
-    labels: Profile | None
-    predictions: Profile | None
+    profiles: Mapping[str, Profile]
+    joint: Joint | None
     created: float
-    calibration: Calibration | None = None
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
     @classmethod
     def from_data(
@@ -123,41 +127,42 @@ class Reference:
         categorical: tuple[str, ...],
         first_row: int,
     ) -> Reference:
-        sums = _Sum(), _Sum(), _Sum()
+        sums = {part: _Sum() for part in _GIVEN}
         row = first_row
         for features, y_true, y_pred in parts:
             schema = learn(features, names, categorical)
             whole = summarise(schema, schema.encode(features), row)
-            sums[0].add(whole)
-            sums[1].add(_target(y_true, "y_true", row, whole.samples))
-            sums[2].add(_target(y_pred, "y_pred", row, whole.samples))
+            sums["features"].add(whole)
+            sums["labels"].add(_target(y_true, "y_true", row, whole.samples))
+            sums["predictions"].add(_target(y_pred, "y_pred", row, whole.samples))
             row += whole.samples
-        features, labels, predictions = (one.total() for one in sums)
-        if features is None or not features.samples or not features.schema.names:
+        totals = {part: total for part, one in sums.items() if (total := one.total()) is not None}
+        if "features" not in totals or not totals["features"].samples or not totals["features"].schema.names:
             raise InvalidArgumentError("a reference needs at least one row and one feature")
-        return cls._of(features, labels, predictions, time.time())
+        return cls._of(totals, time.time())
 
     @classmethod
-    def _of(
-        cls, features: Summary, labels: Summary | None, predictions: Summary | None, created: float
-    ) -> Reference:
-        targets = [None if one is None else profile(one, TARGET_BINS) for one in (labels, predictions)]
-        return cls(profile(features), targets[0], targets[1], created)
+    def _of(cls, summaries: Mapping[str, Summary], created: float) -> Reference:
+        profiles = {
+            part: profile(one, BINS if part == "features" else TARGET_BINS) for part, one in summaries.items()
+        }
+        together = fit(summaries["features"])
+        if together is None:
+            return cls(profiles, None, created)
+        joint, distances = together
+        return cls(profiles | {"joint": profile(distances)}, joint, created)
 
     def __add__(self, other: Reference) -> Reference:
-        """The reference of both parts of the data; bins are cut anew.
+        """The reference of both parts of the data; bins are cut anew, and thresholds have to be calibrated anew.
 
         Raises:
             InvalidArgumentError: Other features.
         """
         if not isinstance(other, Reference):
             return NotImplemented
-        targets = [
-            None if one is None or two is None else one.summary + two.summary
-            for one, two in ((self.labels, other.labels), (self.predictions, other.predictions))
-        ]
-        created = max(self.created, other.created)
-        return self._of(self.features.summary + other.features.summary, targets[0], targets[1], created)
+        both = (part for part in _GIVEN if part in self.profiles and part in other.profiles)
+        summaries = {part: self.profiles[part].summary + other.profiles[part].summary for part in both}
+        return self._of(summaries, max(self.created, other.created))
 
     def calibrate(
         self, *, window: int = 1000, false_alarm_rate: float = 0.01, resamples: int = 2000, seed: int = 0
@@ -168,14 +173,29 @@ class Reference:
 
         Args:
             window: Samples in the windows that will be compared with it.
-            false_alarm_rate: Probability that any feature of a window without drift is found to have drifted.
+            false_alarm_rate: Probability that any feature of a window without drift is found to have drifted; the same
+                again for labels, predictions, and the features together.
             resamples: How many to draw, at least 10 / ``false_alarm_rate``.
             seed: Of the random numbers.
 
         Raises:
             InvalidArgumentError: Arguments that do not fit.
         """
-        return replace(self, calibration=calibrate(self.features, window, false_alarm_rate, resamples, seed))
+        calibrations = {
+            part: calibrate(one, window, false_alarm_rate, resamples, seed)
+            for part, one in self.profiles.items()
+        }
+        return replace(self, calibrations=calibrations)
+
+    @property
+    def features(self) -> Profile:
+        """The profile of the features."""
+        return self.profiles["features"]
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The thresholds of the features, ``None`` before :meth:`calibrate`."""
+        return self.calibrations.get("features")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -201,22 +221,16 @@ class Reference:
         Raises:
             OSError: The file cannot be written.
         """
-        profiles = {part: one for part in _PARTS if (one := getattr(self, part)) is not None}
-        header: dict[str, Any] = {
-            "created": self.created,
-            "profiles": {part: one.header() for part, one in profiles.items()},
-        }
-        arrays = {
-            f"{part}.{name}": array for part, one in profiles.items() for name, array in one.arrays().items()
-        }
-        if self.calibration is not None:
-            thresholds = self.calibration.thresholds
-            header["calibration"] = {
-                "window": self.calibration.window,
-                "false_alarm_rate": self.calibration.false_alarm_rate,
-                "statistics": list(thresholds),
-            }
-            arrays |= {f"calibration.{name}": threshold for name, threshold in thresholds.items()}
+        header: dict[str, Any] = {"created": self.created, "profiles": {}, "calibrations": {}}
+        arrays: dict[str, Array] = {}
+        for part, one in self.profiles.items():
+            header["profiles"][part] = one.header()
+            arrays |= {f"{part}.{name}": array for name, array in one.arrays().items()}
+        for part, found in self.calibrations.items():
+            header["calibrations"][part] = found.header()
+            arrays |= {f"{part}.thresholds.{name}": array for name, array in found.thresholds.items()}
+        if self.joint is not None:
+            arrays |= {f"together.{name}": array for name, array in self.joint.arrays().items()}
         file.write(Path(path), header, arrays)
 
     @classmethod
@@ -228,16 +242,14 @@ class Reference:
             OSError: The file cannot be read.
         """
         header, arrays = file.read(Path(path))
-        profiles = {
-            part: Profile.of(one, {name: arrays[f"{part}.{name}"] for name in Profile.ARRAYS})
-            for part, one in header["profiles"].items()
-        }
-        calibration = header.get("calibration")
-        if calibration is not None:
-            thresholds = {name: arrays[f"calibration.{name}"] for name in calibration["statistics"]}
-            calibration = Calibration(calibration["window"], calibration["false_alarm_rate"], thresholds)
-        labels, predictions = profiles.get("labels"), profiles.get("predictions")
-        return cls(profiles["features"], labels, predictions, header["created"], calibration)
+        groups: dict[str, dict[str, Array]] = {}
+        for name, array in arrays.items():
+            group, _, rest = name.partition(".")
+            groups.setdefault(group, {})[rest] = array
+        profiles = {part: Profile.of(one, groups[part]) for part, one in header["profiles"].items()}
+        found = {part: Calibration.of(one, groups[part]) for part, one in header["calibrations"].items()}
+        joint = Joint.of(groups["together"]) if "together" in groups else None
+        return cls(profiles, joint, header["created"], found)
 
 
 def _split(batch: Any, features: Callable[[Any], Any] | None) -> tuple[Any, Any, Any]:
