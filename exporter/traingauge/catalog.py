@@ -169,6 +169,12 @@ _METRICS = (
     Metric("model_r2_score", "gauge", "Coefficient of determination of a regression model.", ("split",)),
     Metric("model_bias", "gauge", "Mean of predicted minus true value of a regression model.", ("split",)),
     Metric(
+        "model_residual_quantile",
+        "gauge",
+        "Quantile of predicted minus true value of a regression model.",
+        ("split", "quantile"),
+    ),
+    Metric(
         "model_score_best",
         "gauge",
         "Best value of a score so far; tells degraded from never reached.",
@@ -217,6 +223,12 @@ _METRICS = (
         "model_label_drift",
         "gauge",
         "Distance of the labels in the current window to the reference.",
+        ("statistic",),
+    ),
+    Metric(
+        "model_multivariate_drift",
+        "gauge",
+        "Distance of how the features vary together in the current window to the reference.",
         ("statistic",),
     ),
     Metric("model_features_monitored", "gauge", "Features compared with the reference."),
