@@ -85,6 +85,35 @@ def test_every_score_of_no_samples_is_undefined(weight):
         assert np.isnan(score(residuals))
 
 
+@given(samples(), st.sampled_from([0.05, 0.5, 0.95, 1.0]))
+def test_residual_quantiles_equal_numpys_however_the_samples_are_split_into_steps(drawn, share):
+    true, predicted, weight, _ = drawn
+    residuals = (predicted - true).ravel()
+    weights = np.repeat(np.ones(len(true)) if weight is None else weight, true.shape[1])
+    quantile = regression.residual_quantile(measured(*drawn), share)
+    assert quantile in residuals
+    total, near = weights.sum(), 1e-9
+    assert weights[residuals <= quantile].sum() >= share * total * (1 - near)
+    assert weights[residuals < quantile].sum() < share * total * (1 + near)
+    if weight is None:
+        assert quantile == np.quantile(residuals, share, method="inverted_cdf")
+
+
+def test_of_large_steps_values_at_equal_distances_stand_for_all():
+    random = np.random.default_rng(0)
+    true, error = random.normal(size=50_000), random.normal(size=50_000)
+    residuals = regression.merge([regression.measure(true, true + error)] * 100)
+    assert residuals.sample.shape[1] <= regression.SAMPLE
+    assert regression.residual_quantile(residuals, 0.95) == pytest.approx(1.645, abs=0.15)
+
+
+def test_quantiles_are_unknown_where_only_sums_are_known():
+    sums = np.ones(1)
+    assert np.isnan(
+        regression.residual_quantile(regression.Residuals(1.0, sums, sums, sums, sums, sums), 0.5)
+    )
+
+
 def test_a_large_offset_costs_no_digits():
     true = np.array([1e9, 1e9 + 1, 1e9 + 2])
     assert regression.r2_score(measured(true, true + 0.5, None, [1])) == pytest.approx(

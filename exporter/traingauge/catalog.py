@@ -169,10 +169,10 @@ _METRICS = (
     Metric("model_r2_score", "gauge", "Coefficient of determination of a regression model.", ("split",)),
     Metric("model_bias", "gauge", "Mean of predicted minus true value of a regression model.", ("split",)),
     Metric(
-        "model_residual_quantile",
+        "model_residual_percentile",
         "gauge",
-        "Quantile of predicted minus true value of a regression model.",
-        ("split", "quantile"),
+        "Percentile of predicted minus true value of a regression model.",
+        ("split", "percentile"),
     ),
     Metric(
         "model_score_best",

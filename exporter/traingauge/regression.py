@@ -13,6 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from traingauge.errors import ShapeError
 
+#: Residuals kept of one step for quantiles; of a step with more, every k-th is kept.
+STEP_SAMPLE = 1024
+
+#: Residuals kept of a window or a pass; of more, every k-th is kept.
+SAMPLE = 65_536
+
 
 @dataclass(frozen=True, slots=True)
 class Residuals:
@@ -25,6 +31,7 @@ class Residuals:
         signed: Σ w e, shape (D,).
         mean: Weighted mean of the true values, shape (D,); 0 without samples.
         spread: Σ w (true - mean)², shape (D,).
+        sample: Residuals of all outputs, and their weights, shape (2, m); ``None`` where only the sums are known.
     """
 
     weight: float
@@ -33,6 +40,7 @@ class Residuals:
     signed: NDArray[np.float64]
     mean: NDArray[np.float64]
     spread: NDArray[np.float64]
+    sample: NDArray[np.float64] | None = None
 
 
 def measure(true: ArrayLike, predicted: ArrayLike, weight: NDArray[np.float64] | None = None) -> Residuals:
@@ -65,8 +73,15 @@ def measure(true: ArrayLike, predicted: ArrayLike, weight: NDArray[np.float64] |
         return Residuals(0.0, nothing, nothing, nothing, nothing, nothing)
     shifted = true - true[0]  # a constant column then has a spread of exactly 0
     mean = w @ shifted / total
+    sample = np.stack([error.ravel(), np.repeat(w, error.shape[1])])
     return Residuals(
-        total, w @ np.abs(error), w @ error**2, w @ error, true[0] + mean, w @ (shifted - mean) ** 2
+        total,
+        w @ np.abs(error),
+        w @ error**2,
+        w @ error,
+        true[0] + mean,
+        w @ (shifted - mean) ** 2,
+        _thinned(sample, STEP_SAMPLE),
     )
 
 
@@ -83,6 +98,7 @@ def merge(parts: Sequence[Residuals]) -> Residuals:
     means = np.array([part.mean for part in parts])
     shifted = means - means[0]
     mean = weight @ shifted / total
+    samples = [part.sample for part in parts if part.sample is not None]
     return Residuals(
         total,
         np.sum([part.absolute for part in parts], axis=0),
@@ -90,6 +106,7 @@ def merge(parts: Sequence[Residuals]) -> Residuals:
         np.sum([part.signed for part in parts], axis=0),
         means[0] + mean,
         np.sum([part.spread for part in parts], axis=0) + weight @ (shifted - mean) ** 2,
+        _thinned(np.concatenate(samples, axis=1), SAMPLE) if len(samples) == len(parts) else None,
     )
 
 
@@ -117,3 +134,30 @@ def r2_score(residuals: Residuals) -> float:
     if not varied.any():
         return np.nan
     return float((1 - residuals.squared[varied] / residuals.spread[varied]).mean())
+
+
+def residual_quantile(residuals: Residuals, share: float) -> float:
+    """The smallest residual that at least ``share`` of the samples (by weight) do not exceed; NaN if unknown.
+
+    Exact for steps of at most :data:`STEP_SAMPLE` values and windows of at most :data:`SAMPLE`: of more, values at equal
+    distances stand for all. Outputs are pooled.
+
+    Args:
+        residuals: What it is taken of.
+        share: In (0, 1].
+
+    >>> residual_quantile(measure([1.0, 2.0, 3.0], [1.5, 2.0, 2.0]), 0.5)
+    0.0
+    """
+    if residuals.sample is None or not residuals.weight:
+        return np.nan
+    values, weight = residuals.sample
+    order = np.argsort(values)
+    cumulative = np.cumsum(weight[order])
+    # A little less than the share: weights, added up in another order, must not carry it to the next value.
+    at = np.searchsorted(cumulative, share * cumulative[-1] * (1 - 1e-12))
+    return float(values[order[at]])
+
+
+def _thinned(sample: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    return sample[:, :: -(-sample.shape[1] // size)].copy() if sample.shape[1] > size else sample

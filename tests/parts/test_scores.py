@@ -10,7 +10,7 @@ from sklearn import metrics
 
 from traingauge.catalog import CATALOG
 from traingauge.classification.counts import count_labels
-from traingauge.errors import InvalidArgumentError, TrainGaugeError, UnknownNameError
+from traingauge.errors import InvalidArgumentError, ShapeError, TrainGaugeError, UnknownNameError
 from traingauge.parts.scores import Scores
 
 
@@ -128,6 +128,21 @@ def test_the_lowest_error_is_the_best_and_a_bias_has_none():
     assert values["model_score_best", "mean_absolute_error", "test"] == pytest.approx(0.2 / 3)
     assert values["model_mean_absolute_error", "test"] == pytest.approx(1.1 / 3)
     assert ("model_score_best", "bias", "test") not in values
+
+
+def test_residual_percentiles_are_one_metric():
+    part = Scores()
+    part.add_pass("test", [part.encode([1.5, 2.5, 4.0], [1.6, 2.4, 4.0])])
+    (family,) = (one for one in part.families() if one.metric.name == "model_residual_percentile")
+    assert [key.labels for key in family.keys] == [("test", "5"), ("test", "50"), ("test", "95")]
+    assert family.values == pytest.approx((-0.1, 0.0, 0.1))
+
+
+def test_outputs_of_a_regression_model_stay_as_many_as_they_were():
+    part = Scores(task="regression")
+    part.encode([[1.0, 2.0]], [[1.5, 2.0]])
+    with pytest.raises(ShapeError, match="1 outputs a sample, but earlier steps had 2"):
+        part.encode([1.0], [1.5])
 
 
 def test_binary_scores_are_those_of_the_positive_class():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, MutableMapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,9 @@ _OF_REGRESSION: dict[str, Callable[[Residuals], float]] = {
     "root_mean_squared_error": regression.root_mean_squared_error,
     "r2_score": regression.r2_score,
     "bias": regression.bias,
+    "residual_p5": partial(regression.residual_quantile, share=0.05),
+    "residual_p50": partial(regression.residual_quantile, share=0.5),
+    "residual_p95": partial(regression.residual_quantile, share=0.95),
 }
 _AVERAGED: dict[str, Callable[[Counts], NDArray[np.float64]]] = {
     "precision": scores.precision,
@@ -51,7 +55,15 @@ _HEADLINES_OF_CLASSES = ("precision", "recall", "f1")
 _LOWER_IS_BETTER = frozenset(
     ("mean_absolute_error", "root_mean_squared_error", "log_loss", "brier_score", "calibration_error")
 )
-_NEITHER_IS_BETTER = frozenset(("bias",))
+_NEITHER_IS_BETTER = frozenset(("bias", "residual_p5", "residual_p50", "residual_p95"))
+
+#: Metric and labels, beside its split, of each score that is not called like its metric.
+PUBLISHED_AS = {
+    "top_k_accuracy": ("model_top_k_accuracy", (str(forecasts.TOP_K),)),
+    "residual_p5": ("model_residual_percentile", ("5",)),
+    "residual_p50": ("model_residual_percentile", ("50",)),
+    "residual_p95": ("model_residual_percentile", ("95",)),
+}
 
 
 class Measured(NamedTuple):
@@ -67,7 +79,9 @@ class Measured(NamedTuple):
 
 
 def run_scores(measured: Measured, task: Task, average: Average) -> dict[str, float]:
-    """Scores by name, that of the catalogue without ``model_``; NaN where undefined, left out where they do not apply.
+    """Scores by name; NaN where undefined, left out where they do not apply.
+
+    Names are those of the catalogue without ``model_``, or those of :data:`PUBLISHED_AS`.
 
     Args:
         measured: What they are taken of.

@@ -19,12 +19,8 @@ from traingauge.errors import InvalidArgumentError, ShapeError, UnknownNameError
 from traingauge.families import Family
 from traingauge.parts.class_scores import OTHER, ClassScores
 from traingauge.parts.keyring import Keyring
-from traingauge.parts.run_scores import Measured, headline_scores, remember_best, run_scores
+from traingauge.parts.run_scores import PUBLISHED_AS, Measured, headline_scores, remember_best, run_scores
 from traingauge.regression import Residuals
-
-#: Labels of a score beside its split.
-_MORE_LABELS = {"top_k_accuracy": (str(forecasts.TOP_K),)}
-
 
 #: What a saved state holds of the scores.
 RECORDS = (Encoded, Labels, Counts, Residuals, Measured, forecasts.Forecast, forecasts.ForecastSums)
@@ -308,11 +304,13 @@ class Scores:
 
     def _run_level(self) -> Iterator[Family]:
         current = {split: self.current(split) for split in self._splits}
-        for name in dict.fromkeys(name for values in current.values() for name in values):
-            metric = CATALOG[f"model_{name}"]
-            more = _MORE_LABELS.get(name, ())
-            values = {(split, *more): values[name] for split, values in current.items() if name in values}
-            yield Family(metric, self._keyring.keys(name, tuple(values)), tuple(values.values()))
+        families: dict[str, dict[tuple[str, ...], float]] = {}
+        for split, values in current.items():
+            for name, value in values.items():
+                metric, labels = PUBLISHED_AS.get(name, (f"model_{name}", ()))
+                families.setdefault(metric, {})[split, *labels] = value
+        for metric, samples in families.items():
+            yield Family(CATALOG[metric], self._keyring.keys(metric, tuple(samples)), tuple(samples.values()))
 
     def _best(self) -> Family:
         best = {
