@@ -27,6 +27,12 @@ def readings(monitor: ModelMonitor) -> dict[tuple[str, frozenset[tuple[str, str]
     return found
 
 
+@pytest.fixture(name="readings")
+def _readings() -> Callable[[ModelMonitor], dict[tuple[str, frozenset[tuple[str, str]]], float]]:
+    """Reads every sample of a monitor, by name and own labels."""
+    return readings
+
+
 @pytest.fixture
 def read() -> Callable[..., float | None]:
     """Reads one sample of a monitor: ``read(monitor, "model_loss", split="train")``; ``None`` if it is absent."""
