@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from traingauge.canary import Canary
     from traingauge.errors import TrainGaugeError
     from traingauge.monitor import ModelMonitor
     from traingauge.reference import Reference
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["ModelMonitor", "Reference", "ReferenceRun", "TrainGaugeError", "__version__"]
+__all__ = ["Canary", "ModelMonitor", "Reference", "ReferenceRun", "TrainGaugeError", "__version__"]
 
 _HOMES = {
+    "Canary": "traingauge.canary",
     "ModelMonitor": "traingauge.monitor",
     "Reference": "traingauge.reference",
     "ReferenceRun": "traingauge.reference_run",

@@ -289,6 +289,11 @@ _METRICS = (
     Metric(
         "model_health_steps_to_failing", "gauge", "Training steps until the run is expected to be failing."
     ),
+    # The canary: a fixed batch with the outputs of a trusted model
+    Metric("model_canary_distance", "gauge", "Root mean square difference of the outputs to the expected ones."),
+    Metric("model_canary_mismatches", "gauge", "Samples of the canary that were answered differently."),
+    Metric("model_canary_samples", "gauge", "Samples in the canary."),
+    Metric("model_canary_age_seconds", "gauge", "Time since the canary was last asked.", unit="seconds"),
     # Thresholds
     Metric(
         "model_threshold",

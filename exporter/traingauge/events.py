@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from traingauge.canary import Reading
     from traingauge.classification.counts import Counts
     from traingauge.classification.encoding import Encoded
     from traingauge.drift.binning import Binned
@@ -101,4 +102,11 @@ class WentBack(NamedTuple):
     step: int
 
 
-Event: TypeAlias = "Step | Steps | Pass | Waits | EpochEnd | Resumed | WentBack"
+class Checked(NamedTuple):
+    """A canary was asked: the clock reading, and how far the answer was from the expected one."""
+
+    at: float
+    reading: Reading
+
+
+Event: TypeAlias = "Step | Steps | Pass | Waits | EpochEnd | Resumed | WentBack | Checked"

@@ -12,17 +12,18 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from traingauge import discovery
+from traingauge.canary import Canary, Probe
 from traingauge.catalog import SPLITS
-from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, UnknownNameError
 from traingauge.evaluation import Evaluation
-from traingauge.events import EpochEnd, Waits, WentBack
+from traingauge.events import Checked, EpochEnd, Waits, WentBack
 from traingauge.exposition import Renderer
 from traingauge.families import Identity
 from traingauge.parts.run import Run
@@ -286,6 +287,42 @@ class ModelMonitor:
         if isinstance(step, bool) or not isinstance(step, int):
             raise InvalidTypeError(f"step is {step!r}: expected a whole number")
         self._recorder.record(WentBack(int(_at_least("step", step, 0))))
+
+    def canary(self, canary: Canary, predict: Callable[[Any], Any], *, every: int | None = None) -> Probe:
+        """Ask the model a fixed batch from time to time, and publish how far its answer is from the expected one.
+
+        It is asked once, at once, and then by ``step()`` of what is returned, in the training thread: frameworks do not let
+        another thread use a model that trains.
+
+        Args:
+            canary: Recorded from a trusted model.
+            predict: Gives the model's outputs for the canary's inputs.
+            every: Calls of ``step()`` from one check to the next; ``None`` to check on demand, by ``check()``.
+
+        Raises:
+            ReferenceMismatchError: The canary of another model.
+            ShapeError: Outputs of another shape than the canary has.
+
+        >>> trusted = Canary.record("doc", lambda x: 2.0 * x, [1.0, 2.0])
+        >>> with ModelMonitor("doc", discovery_dir=False) as monitor:
+        ...     probe = monitor.canary(trusted, lambda x: 2.5 * x, every=100)
+        ...     probe.step()
+        ...     probe.check().mismatches
+        2
+        """
+        if canary.model != self.model:
+            raise ReferenceMismatchError(
+                f"the canary is of model {canary.model!r} and this run of {self.model!r}: record one of {self.model!r}"
+            )
+        probe = Probe(
+            canary,
+            predict,
+            None if every is None else _count("every", every),
+            found=lambda reading: self._recorder.record(Checked(time.perf_counter(), reading)),
+            failed=lambda error: self._recorder.watchdog.failed("integration", error),
+        )
+        probe.check()
+        return probe
 
     # Alerts
 

@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from traingauge import thresholds
 from traingauge.catalog import CATALOG
 from traingauge.errors import ClosedError, TrainGaugeError
-from traingauge.events import EpochEnd, Event, Pass, Resumed, Step, Steps, Waits, WentBack
+from traingauge.events import Checked, EpochEnd, Event, Pass, Resumed, Step, Steps, Waits, WentBack
 from traingauge.families import Family
 from traingauge.history import History
 from traingauge.judge import Columns, Judge
+from traingauge.parts.canary import CanaryPart
 from traingauge.parts.loss import Loss
 from traingauge.parts.memory import Memory
 from traingauge.parts.progress import Progress
@@ -100,6 +101,7 @@ class Recorder:
         self.when_read: Callable[[], None] | None = None
         self._loss = Loss(loss_window)
         self._scalars = Scalars()
+        self._canary = CanaryPart()
         self._thresholds = thresholds.family(limits)
         self._history = History()
         self._epochs: dict[str, list[tuple[int, float]]] = {}
@@ -415,6 +417,10 @@ class Recorder:
             self.progress.steps_planned = self.progress.steps["train"] + resumed.planned
         self._previous = resumed.at
 
+    def _digest_checked(self, event: Checked) -> None:
+        self._canary.update(event.reading, event.at + self._unix)
+        self._previous = event.at  # the time that it took is no part of the next step
+
     def _digest_went_back(self, event: WentBack) -> None:
         self.judge.roll_back(event.step)
         self._history.roll_back(event.step)
@@ -470,7 +476,7 @@ class Recorder:
         task = self.scores.task
         if task is not None and "task" not in self.run.info:
             self.run.describe(task=task)
-        for part in (self.run, self.progress, self._loss, self._scalars, self.judge, self.scores, self.drift, self.memory):
+        for part in (self.run, self.progress, self._loss, self._scalars, self.judge, self.scores, self.drift, self._canary, self.memory):
             if part is not None:
                 yield from self._guard_read(part.families)
         if self._thresholds.keys:
@@ -506,6 +512,7 @@ _HANDLERS: dict[type, Callable[[Recorder, Any], None]] = {
     EpochEnd: Recorder._digest_epoch,
     Resumed: Recorder._digest_resumed,
     WentBack: Recorder._digest_went_back,
+    Checked: Recorder._digest_checked,
 }
 
 
