@@ -42,6 +42,7 @@ def dashboard() -> model.Dashboard:
         sections=[
             Section("Has the data moved?", _now()),
             Section("Which features?", _features()),
+            Section("Did they move together?", _together()),
             Section("Did what the model answers, and what is right, move too?", _targets()),
             Section("Is the data sound?", _quality()),
             Section("How far are the scores to be trusted?", _trust()),
@@ -177,6 +178,23 @@ def _features() -> list[Panel]:
 
 def _drift_colours() -> tuple[tuple[float | None, str], ...]:
     return ((None, colours.GOOD), (0.1, colours.WARNING), (0.2, colours.CRITICAL))
+
+
+def _together() -> list[Panel]:
+    return [
+        lines(
+            "Drift of how features vary together",
+            Query(series("model_multivariate_drift"), "{{statistic}}, {{run}}"),
+            description="Distance of the features' joint behaviour to the reference. It moves when "
+            "correlations change while each feature by itself looks as before.",
+            unit=units.NUMBER,
+            decimals=3,
+            minimum=0,
+            width=24,
+            height=7,
+            empty=_NO_REFERENCE,
+        ),
+    ]
 
 
 def _targets() -> list[Panel]:

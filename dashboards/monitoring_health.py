@@ -99,7 +99,7 @@ def _inside_runs() -> list[Panel]:
             unit=units.COUNT,
             minimum=0,
             bars=True,
-            width=8,
+            width=6,
             empty="nothing failed, which is how it should be.",
             nothing="none",
         ),
@@ -114,7 +114,19 @@ def _inside_runs() -> list[Panel]:
             unit=units.SHARE,
             decimals=2,
             minimum=0,
-            width=8,
+            width=6,
+        ),
+        lines(
+            "Time since the state was saved",
+            Query(
+                f"time() - max by (model, run) ({series('model_state_saved_timestamp_seconds')})", "{{run}}"
+            ),
+            description="How much of a run's memory a crash would cost. It grows when the disk is full or "
+            "the folder is gone.",
+            unit=units.SECONDS,
+            minimum=0,
+            width=6,
+            empty="no run was given a folder for its state.",
         ),
         lines(
             "Series left out",
@@ -129,7 +141,7 @@ def _inside_runs() -> list[Panel]:
             unit=units.COUNT,
             decimals=0,
             minimum=0,
-            width=8,
+            width=6,
         ),
     ]
 

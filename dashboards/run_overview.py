@@ -139,8 +139,7 @@ def _judgement() -> list[Panel]:
             "degraded, twelve failing.",
             unit=units.NUMBER,
             mappings=health_words(),
-            width=12,
-            height=7,
+            width=8,
             empty="the run has not taken enough steps to be judged.",
         ),
         lines(
@@ -152,9 +151,19 @@ def _judgement() -> list[Panel]:
             decimals=1,
             minimum=0,
             maximum=1,
-            width=12,
-            height=7,
+            width=8,
             empty="the run has not taken enough steps to be judged.",
+        ),
+        lines(
+            "Steps until failing",
+            Query(series("model_health_steps_to_failing"), "{{run}}"),
+            description="Training steps until the run is expected to be failing, if its health goes on as "
+            "it did. Falling by orders of magnitude is the warning; the number itself is rough.",
+            unit=units.COUNT,
+            minimum=0,
+            logarithmic=True,
+            width=8,
+            empty="the run has not taken enough steps to be judged, or nothing leads it to failing.",
         ),
         lines(
             "Strain of each signal",
@@ -350,7 +359,7 @@ def _further_scores() -> list[Panel]:
             unit=units.NUMBER,
             decimals=3,
             maximum=1,
-            width=8,
+            width=12,
             empty="the run gives no class predictions (regression, or loss alone).",
         ),
         lines(
@@ -360,7 +369,16 @@ def _further_scores() -> list[Panel]:
             "far above the first means few large errors.",
             unit=units.NUMBER,
             minimum=0,
-            width=8,
+            width=12,
+            empty=regression,
+        ),
+        lines(
+            "Errors of a regression, by percentile",
+            Query(series("model_residual_percentile", split="$split"), "{{percentile}} %, " + _SPLIT),
+            description="Percentiles of predicted less true value. A fan that opens to one side is a bias "
+            "for some of the samples, which the mean hides.",
+            unit=units.NUMBER,
+            width=12,
             empty=regression,
         ),
         lines(
@@ -369,7 +387,7 @@ def _further_scores() -> list[Panel]:
             description="Share of the target's variance that is explained, and the mean of predicted less "
             "true value. A bias away from 0 is a model that is off on the whole.",
             unit=units.NUMBER,
-            width=8,
+            width=12,
             empty=regression,
         ),
     ]

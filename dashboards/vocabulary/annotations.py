@@ -61,6 +61,12 @@ def of_a_run() -> list[dashboard.AnnotationQuery]:
             at_value=True,
         ),
         _events(
+            "Restarts",
+            colours.WARNING,
+            "Went on from its saved state",
+            f"max by (model, run) (changes({series('model_restarts_total')}[$__rate_interval]) > 0)",
+        ),
+        _events(
             "Epochs",
             colours.MUTED,
             "Epoch completed",
