@@ -261,6 +261,36 @@ def test_features_are_compared_with_the_reference(read: Reading) -> None:
         assert drift > 0.2
 
 
+def test_a_calibrated_reference_brings_its_own_thresholds_and_window(read: Reading) -> None:
+    data = load_breast_cancer()
+    reference = Reference.from_data(data.data[:, :3], feature_names=["a", "b", "c"])
+    calibrated = reference.calibrate(window=200, false_alarm_rate=0.05)
+    with ModelMonitor(
+        "m", discovery_dir=False, reference=calibrated, thresholds={"accuracy": 0.9}
+    ) as monitor:
+        monitor.step(features=data.data[:200, :3])
+        labels = {"metric": "feature_drift", "severity": "warning"}
+        for name in "abc":
+            threshold = read(monitor, "model_threshold", feature=name, **labels)
+            assert threshold is not None
+            assert threshold > 0
+        assert read(monitor, "model_threshold", metric="accuracy", severity="warning") == 0.9
+    with pytest.raises(ReferenceMismatchError, match="calibrated for windows of 200"):
+        ModelMonitor("m", discovery_dir=False, reference=calibrated, drift_window=100)
+
+
+def test_labels_and_predictions_are_compared_with_the_references(read: Reading) -> None:
+    x, y = load_breast_cancer(return_X_y=True)
+    reference = Reference.from_data(x, y_true=y, y_pred=y)
+    with ModelMonitor("m", discovery_dir=False, reference=reference, drift_window=len(y)) as monitor:
+        monitor.step(features=x, y_true=y, y_pred=np.ones_like(y))
+        same = read(monitor, "model_label_drift", statistic="psi")
+        changed = read(monitor, "model_prediction_drift", statistic="psi")
+        assert same is not None
+        assert changed is not None
+        assert same < 0.1 < changed
+
+
 def test_features_that_are_not_the_references_are_refused_with_both(read: Reading) -> None:
     frame = pd.DataFrame({"age": [1.0, 2.0], "weight": [3.0, 4.0]})
     with ModelMonitor("m", discovery_dir=False, reference=Reference.from_data(frame)) as monitor:

@@ -76,7 +76,8 @@ class ModelMonitor:
         port: Port to listen on; 0 picks a free one, which :attr:`url` tells and the discovery file carries.
         thresholds: For each metric a number (its warning), or a mapping with ``warning`` and ``critical``.
         reference: What features are compared with.
-        drift_window: Samples in the window that is compared with the reference.
+        drift_window: Samples in the window that is compared with the reference; 1000, or what the reference is calibrated
+            for, if ``None``.
         window: Training steps in the rolling window of scores and loss.
         warmup_steps: Training steps after which a score that never reached its threshold is reported.
         expected: A good run of the model, which this one is compared with at the same number of samples.
@@ -125,7 +126,7 @@ class ModelMonitor:
         port: int = 0,
         thresholds: Mapping[str, float | Mapping[str, float]] | None = None,
         reference: Reference | None = None,
-        drift_window: int = 1000,
+        drift_window: int | None = None,
         window: int = 100,
         warmup_steps: int | None = None,
         expected: ReferenceRun | None = None,
@@ -166,7 +167,7 @@ class ModelMonitor:
         self._recorder = Recorder(
             Run(),
             scores,
-            None if reference is None else _drift(reference, _count("drift_window", drift_window), limits),
+            None if reference is None else _drift(reference, drift_window, limits),
             limits,
             loss_window=window,
             warmup_steps=None if warmup_steps is None else _count("warmup_steps", warmup_steps),
@@ -370,6 +371,24 @@ class ModelMonitor:
         """End an alert that was sent with these labels; one that is not active is left alone."""
         if self._alerts is not None:
             self._alerts.resolve(name, labels)
+
+    # What is watched
+
+    def describe(self, model: Any) -> None:
+        """Publish the structure of a model: parameters, optimizer, loss, and a digest of its architecture.
+
+        They go to ``model_run_info``, ``model_parameters`` and the landing page. If a run that was resumed, or described
+        before, had another architecture, that is counted and logged.
+
+        Args:
+            model: A Keras model; shapes and parameters are known once it is built, optimizer and loss once it is compiled.
+
+        Raises:
+            InvalidTypeError: A model of no framework that is known.
+        """
+        from traingauge.description import describe
+
+        self._recorder.describe(describe(model))
 
     # Keras
 
@@ -595,12 +614,14 @@ class ModelMonitor:
             "Training steps": f"{steps} of {planned}" if planned else str(steps),
             "Last loss": f"{self._recorder.last_loss():.6g}",
             **{name.replace("_", " ").capitalize(): value for name, value in run.info.items()},
+            **self._recorder.structure.facts,
         }
 
 
-def _drift(reference: Reference, window: int, limits: Iterable[Threshold]) -> Drift:
+def _drift(reference: Reference, window: int | None, limits: Iterable[Threshold]) -> Drift:
     from traingauge.parts.drift import Drift
 
+    window = None if window is None else _count("drift_window", window)
     warning = [one.value for one in limits if (one.metric, one.severity) == ("feature_drift", "warning")]
     return Drift(reference, window=window, thresholds=warning[0] if warning else None)
 

@@ -35,16 +35,18 @@ from traingauge.parts.progress import Progress
 from traingauge.parts.run import Run
 from traingauge.parts.scalars import Scalars, as_scalar
 from traingauge.parts.scores import Scores
+from traingauge.parts.structure import Structure
 from traingauge.parts.watchdog import Watchdog
+from traingauge.thresholds import Threshold
 
 if TYPE_CHECKING:
     from traingauge.classification.encoding import Encoded
     from traingauge.course import Course
+    from traingauge.description import Description
     from traingauge.drift.binning import Binned
     from traingauge.history import Segment
     from traingauge.parts.drift import Drift
     from traingauge.reference_run import ReferenceRun
-    from traingauge.thresholds import Threshold
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -79,6 +81,7 @@ class Recorder:
         watchdog: Counters of what monitoring itself did.
         judge: Statistics of the signals, the course of the run, and its health.
         memory: Restarts and savings of the run.
+        structure: Structure of the model.
         when_read: Called after each reading by :meth:`families`.
     """
 
@@ -98,11 +101,13 @@ class Recorder:
         self.watchdog = Watchdog()
         self.judge = Judge(loss_window, expected)
         self.memory = Memory()
+        self.structure = Structure()
         self.when_read: Callable[[], None] | None = None
         self._loss = Loss(loss_window)
         self._scalars = Scalars()
         self._canary = CanaryPart()
-        self._thresholds = thresholds.family(limits)
+        self._limits, self._calibrated = tuple(limits), dict[str, float]()
+        self._thresholds = thresholds.family(self._limits)
         self._history = History()
         self._epochs: dict[str, list[tuple[int, float]]] = {}
         self._pending: deque[Event] = deque()
@@ -134,7 +139,8 @@ class Recorder:
                 break
         scored = binned = None
         if y_true is not None or y_pred is not None or features is not None or sample_weight is not None:
-            scored, binned = self.encode(y_true, y_pred, sample_weight), self.bin(features)
+            scored = self.encode(y_true, y_pred, sample_weight)
+            binned = self.bin(features, y_true, y_pred)
             samples = samples or _samples(scored, binned)
             self._pending_samples += samples
         self.record((at, loss, scalars, scored, binned, samples))
@@ -163,8 +169,8 @@ class Recorder:
             return None
         return self._guarded(self.scores.encode, y_true, y_pred, sample_weight)
 
-    def bin(self, features: Any) -> Binned | None:
-        """Features reduced to bin counts; ``None`` without features or without a reference to compare them with.
+    def bin(self, features: Any, y_true: Any, y_pred: Any) -> Binned | None:
+        """Features, labels and predictions reduced to bin counts; ``None`` without features or without a reference.
 
         Raises:
             TrainGaugeError: Features that do not fit the reference.
@@ -172,7 +178,17 @@ class Recorder:
         drift = self.drift
         if features is None or drift is None:
             return None
-        return self._guarded(drift.encode, features)
+        return self._guarded(drift.encode, features, y_true, y_pred)
+
+    def describe(self, description: Description) -> None:
+        """Say what is being trained."""
+        with self._digesting:
+            self.structure.update(description)
+            self.run.describe(
+                architecture=description.architecture,
+                optimizer=description.optimizer,
+                loss_function=description.loss,
+            )
 
     def at_end(self, method: Callable[[], None]) -> None:
         """Have a bound method called before the run ends, unless its object is gone by then."""
@@ -274,6 +290,7 @@ class Recorder:
             "judge": self.judge,
             "watchdog": self.watchdog,
             "memory": self.memory,
+            "structure": self.structure,
         }
         return {name: part for name, part in parts.items() if part is not None}
 
@@ -400,7 +417,13 @@ class Recorder:
             split, None if done.loss is None else float(done.loss), self.scores.headline(split)
         )
         scores = self._remember(split)
-        row = {"step": self.judge.position.steps, "time": last, "samples": done.samples, **scores, **done.scalars}
+        row = {
+            "step": self.judge.position.steps,
+            "time": last,
+            "samples": done.samples,
+            **scores,
+            **done.scalars,
+        }
         self._history.add(split, {name: np.array([float(value)]) for name, value in row.items()}, {})
         self._previous = done.at
 
@@ -476,15 +499,34 @@ class Recorder:
         task = self.scores.task
         if task is not None and "task" not in self.run.info:
             self.run.describe(task=task)
-        for part in (self.run, self.progress, self._loss, self._scalars, self.judge, self.scores, self.drift, self._canary, self.memory):
+        for part in (
+            self.run,
+            self.structure,
+            self.progress,
+            self._loss,
+            self._scalars,
+            self.judge,
+            self.scores,
+            self.drift,
+            self._canary,
+            self.memory,
+        ):
             if part is not None:
                 yield from self._guard_read(part.families)
-        if self._thresholds.keys:
-            yield self._thresholds
+        yield from self._guard_read(self._read_thresholds)
         dropped = {"class": self.scores.dropped, "scalar": self._scalars.dropped}
         if self.drift is not None:
             dropped["feature"] = self.drift.dropped
         yield from self.watchdog.families(dropped)
+
+    def _read_thresholds(self) -> Iterator[Family]:
+        """Thresholds set in code, and those that the reference is calibrated to for the features that are shown."""
+        calibrated = {} if self.drift is None else self.drift.thresholds()
+        if calibrated != self._calibrated:
+            own = [Threshold("feature_drift", "warning", value, name) for name, value in calibrated.items()]
+            self._calibrated, self._thresholds = calibrated, thresholds.family([*self._limits, *own])
+        if self._thresholds.keys:
+            yield self._thresholds
 
     def _guard_read(self, families: Callable[[], Iterable[Family]]) -> list[Family]:
         """A part that cannot be read must not take the others with it."""

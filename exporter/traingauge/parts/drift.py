@@ -138,11 +138,12 @@ class Drift:
         return Binned(profile.count(table), len(table), others)
 
     def thresholds(self) -> dict[str, float]:
-        """PSI above which a feature has drifted, by feature; only what the reference is calibrated for."""
+        """PSI above which a feature has drifted, for the features with series; empty if the reference is not calibrated."""
         calibration = self._features.calibration
         if calibration is None:
             return {}
-        return dict(zip(self._reference.names, calibration.thresholds["psi"].tolist(), strict=True))
+        values = calibration.thresholds["psi"]
+        return {self._reference.names[index]: float(values[index]) for index in self._shown}
 
     def from_counts(self, counts: Any, samples: int, missing: Any) -> Binned:
         """A batch whose bins were counted elsewhere.
