@@ -13,6 +13,7 @@ from sklearn.datasets import load_diabetes, load_digits
 
 from traingauge import Canary, ModelMonitor, Reference, ReferenceRun
 from traingauge.catalog import CATALOG, RUN_LABELS, Metric
+from traingauge.description import Description
 
 METRICS = pytest.mark.parametrize("metric", CATALOG.values(), ids=lambda metric: metric.name)
 
@@ -76,6 +77,7 @@ def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
             for split in ("validation", "test"):
                 monitor.evaluate(split, loss=0.4, y_true=true, y_pred=predicted)
             monitor.end_epoch()
+            monitor._recorder.describe(Description("f00", 3, 1, "Adam", "mse", {}))
             monitor.canary(Canary.record(f"full-{task}", np.sqrt, [1.0, 4.0]), np.sqrt)
             monitor._recorder.run.end("finished")
             monitor._recorder.saved({}, 1.0)

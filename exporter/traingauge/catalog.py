@@ -66,6 +66,9 @@ _METRICS = (
             "host",
             "pid",
             "task",
+            "architecture",
+            "optimizer",
+            "loss_function",
             "exception",
         ),
     ),
@@ -74,6 +77,10 @@ _METRICS = (
     Metric("model_run_end_timestamp_seconds", "gauge", "When the run ended; absent until then.", unit="seconds"),
     Metric(
         "model_last_step_timestamp_seconds", "gauge", "When the last step was recorded.", ("split",), "seconds"
+    ),
+    Metric("model_parameters", "gauge", "Parameters of the model.", ("trainable",)),
+    Metric(
+        "model_architecture_changes_total", "counter", "Times that the model became one of another architecture."
     ),
     Metric("model_restarts_total", "counter", "Times that a new process went on with the run from its saved state."),
     Metric(
