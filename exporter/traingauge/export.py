@@ -1,0 +1,124 @@
+"""A saved run for other programs: as CSV, as Parquet, and as OpenMetrics that Prometheus takes in with its timestamps."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.catalog import CATALOG, SPLITS, Metric
+from traingauge.families import Identity
+from traingauge.history import History
+from traingauge.parts.scores import RECORDS
+from traingauge.state.store import Saved, newest, read_segment
+
+Table = Mapping[str, NDArray[np.float64]]
+
+#: Columns that are no metric of their own.
+_NOT_EXPORTED = ("time", "samples", "seconds")
+
+
+def read(directory: Path) -> tuple[Saved, dict[str, Table]]:
+    """The newest state in a directory, and the rows of every split; the run may be live, and nothing is changed.
+
+    Raises:
+        FileNotFoundError: No state is there.
+        DamagedFileError: None can be read.
+    """
+    saved = newest(directory, RECORDS)
+    if saved is None:
+        raise FileNotFoundError(f"{directory} holds no state of a run")
+    history = History.restored(saved.tree["history"])
+    tables = {split: history.columns(split, partial(read_segment, directory, split)) for split in SPLITS}
+    return saved, {split: table for split, table in tables.items() if table}
+
+
+def write_csv(tables: Mapping[str, Table], file: TextIO) -> None:
+    """All rows of all splits, one line each; a field without a value is empty."""
+    names = list(dict.fromkeys(name for table in tables.values() for name in table))
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["split", *names])
+    for split, table in tables.items():
+        columns = [table[name].tolist() if name in table else None for name in names]
+        for row in range(len(table["step"])):
+            values = (None if column is None else column[row] for column in columns)
+            writer.writerow(
+                [split, *("" if value is None or math.isnan(value) else repr(value) for value in values)]
+            )
+
+
+def write_openmetrics(identity: Identity, tables: Mapping[str, Table], file: TextIO) -> None:
+    """Every series with its timestamps, for ``promtool tsdb create-blocks-from openmetrics``.
+
+    Prometheus knows milliseconds: of several values within one, the last is written. A loss that was NaN is; other columns
+    leave out what is NaN, because there it means that nothing was read at that step.
+    """
+    families: dict[str, list[str]] = {}
+    for split, table in tables.items():
+        for column, values in table.items():
+            exported = _exported(column, split)
+            if exported is not None:
+                metric, labels = exported
+                families.setdefault(metric.name, []).extend(
+                    _lines(
+                        metric, {**identity._asdict(), **labels}, table["time"], values, nan=column == "loss"
+                    )
+                )
+    for name in CATALOG:
+        if name in families:
+            file.write(f"# HELP {name} {CATALOG[name].help}\n# TYPE {name} gauge\n")
+            file.writelines(families[name])
+    file.write("# EOF\n")
+
+
+def write_parquet(tables: Mapping[str, Table], path: Path) -> None:
+    """All rows of all splits as one Parquet file; pandas and pyarrow have to be installed.
+
+    Raises:
+        ImportError: They are not.
+        OSError: The file cannot be written.
+    """
+    import pandas
+
+    frames = [pandas.DataFrame({"split": split, **table}) for split, table in tables.items()]
+    pandas.concat(frames, ignore_index=True).to_parquet(path)
+
+
+def _exported(column: str, split: str) -> tuple[Metric, dict[str, str]] | None:
+    """The metric that a column holds the values of, and its labels."""
+    if column in _NOT_EXPORTED or (column == "step" and split != "train"):
+        return None
+    metric = CATALOG.get(f"model_{column}")
+    if metric is not None and metric.kind == "gauge" and metric.labels in {(), ("split",)}:
+        return metric, {"split": split} if metric.labels else {}
+    return CATALOG["model_scalar"], {"name": column, "split": split}
+
+
+def _lines(
+    metric: Metric,
+    labels: Mapping[str, str],
+    times: NDArray[np.float64],
+    values: NDArray[np.float64],
+    *,
+    nan: bool,
+) -> Iterator[str]:
+    there = np.ones(len(values), dtype=np.bool_) if nan else ~np.isnan(values)
+    moments, values = np.round(times[there] * 1000)[::-1], values[there][::-1]
+    milliseconds, last = np.unique(moments, return_index=True)  # the first of the reversed is the last
+    text = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    for moment, value in zip(milliseconds.tolist(), values[last].tolist(), strict=True):
+        yield f"{metric.name}{{{text}}} {_number(value)} {moment / 1000:.3f}\n"
+
+
+def _number(value: float) -> str:
+    return repr(value).replace("inf", "Inf").replace("nan", "NaN")
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
