@@ -68,17 +68,27 @@ class ClassCounts:
         """Inside the graph: the vector of two parts together."""
         return whole + part
 
-    def decode(self, rows: NDArray[np.float64], *, weighted: bool) -> list[Counts]:
-        """Outside of the graph: the counts that vectors hold, shape (n, width); whole numbers without weights."""
-        values = rows if weighted else rows.astype(np.int64)
+    def decode(self, rows: NDArray[np.float64]) -> list[Counts]:
+        """Outside of the graph: the counts that vectors hold, shape (n, width)."""
         classes = self._plan.classes
         if self._whole:
-            cells = values.reshape(-1, classes, classes)
+            cells = rows.reshape(-1, classes, classes)
             hits = cells.diagonal(axis1=1, axis2=2)
             correct, total = hits.sum(axis=1).tolist(), cells.sum(axis=(1, 2)).tolist()
             return list(map(Counts, hits, cells.sum(axis=2), cells.sum(axis=1), correct, total, cells))
-        hits, support, predicted = values[:, : 3 * classes].reshape(-1, 3, classes).swapaxes(0, 1)
-        return list(map(Counts, hits, support, predicted, values[:, -2].tolist(), values[:, -1].tolist()))
+        hits, support, predicted = rows[:, : 3 * classes].reshape(-1, 3, classes).swapaxes(0, 1)
+        return list(map(Counts, hits, support, predicted, rows[:, -2].tolist(), rows[:, -1].tolist()))
+
+    def split(self, vector: Any) -> tuple[Any, Any, Any, Any, Any]:
+        """Inside the graph: true positives, support and predicted, shape (K,) each, then those right and all samples."""
+        classes = self._plan.classes
+        if self._whole:
+            cells = tf.reshape(vector, [classes, classes])
+            hits = tf.linalg.diag_part(cells)
+            sides = tf.reduce_sum(cells, axis=1), tf.reduce_sum(cells, axis=0)
+            return hits, *sides, tf.reduce_sum(hits), tf.reduce_sum(cells)
+        hits, support, predicted, correct, total = tf.split(vector, [classes] * 3 + [1, 1])
+        return hits, support, predicted, correct[0], total[0]
 
     def _codes(self, labels: Any, scores: Any) -> tuple[Any, Any]:
         plan = self._plan

@@ -133,12 +133,12 @@ class Probe:
         self._failed(error)
 
     def _write(self, step: Taken) -> None:
-        self._ring.write(self._measured(step), step.rate, step.gradients)
+        self._ring.write(self._measured(step, self._ring.reserve), step.rate, step.gradients)
 
     def _add(self, step: Taken) -> None:
-        self._sum.write(self._measured(step))
+        self._sum.write(self._measured(step, self._sum.reserve))
 
-    def _measured(self, step: Taken) -> Measured:
+    def _measured(self, step: Taken, reserve: Callable[[Plan], None]) -> Measured:
         samples = self._tried(_samples, step.data)
         known = Measured(0.0 if samples is None else samples)
         if step.call is None:
@@ -147,9 +147,9 @@ class Probe:
             )
             return known
         known = known._replace(loss=tf.reduce_mean(step.call.loss))
-        return self._tried(self._scored, known, step.call) or known
+        return self._tried(self._scored, known, step.call, reserve) or known
 
-    def _scored(self, known: Measured, call: Call) -> Measured:
+    def _scored(self, known: Measured, call: Call, reserve: Callable[[Plan], None]) -> Measured:
         if call.y is None:
             return known
         try:
@@ -159,8 +159,8 @@ class Probe:
             self._say(f"its scores are not recorded: {reason}")
             return known
         self._found(plan)
-        weighted = call.sample_weight is not None
-        return known._replace(plan=plan, weighted=weighted, vector=vector, nonfinite=nonfinite)
+        reserve(plan)
+        return known._replace(plan=plan, vector=vector, nonfinite=nonfinite)
 
     def _plan(self, call: Call) -> Plan:
         plan = find_plan(self.model.loss, call.y, call.y_pred, self._told)

@@ -73,9 +73,8 @@ class ResidualSums:
             [n + m, sums + more, mean + apart * share, spread + added + apart**2 * (n * share)], axis=0
         )
 
-    def decode(self, rows: NDArray[np.float64], *, weighted: bool) -> list[Residuals]:
+    def decode(self, rows: NDArray[np.float64]) -> list[Residuals]:
         """Outside of the graph: the residuals that vectors hold, shape (n, width)."""
-        del weighted  # residuals are sums of real numbers either way
         columns = rows[:, 1:].reshape(len(rows), 5, self._plan.columns)
         return [Residuals(weight, *sums) for weight, sums in zip(rows[:, 0].tolist(), columns, strict=True)]
 

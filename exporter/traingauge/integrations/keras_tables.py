@@ -45,7 +45,7 @@ class Statistic(Protocol):
     def merge(self, whole: Any, part: Any) -> Any:
         """Inside the graph: the vector of two parts together."""
 
-    def decode(self, rows: NDArray[np.float64], *, weighted: bool) -> list[Counts] | list[Residuals]:
+    def decode(self, rows: NDArray[np.float64]) -> list[Counts] | list[Residuals]:
         """Outside of the graph: what vectors hold."""
 
 
@@ -56,7 +56,6 @@ class Measured(NamedTuple):
         samples: Scalar.
         loss: Scalar; ``None`` if unknown.
         plan: How it is scored; ``None`` if it is not.
-        weighted: Whether its samples have weights.
         vector: Of the plan's statistic.
         nonfinite: Scalar, rows that were not finite.
     """
@@ -64,7 +63,6 @@ class Measured(NamedTuple):
     samples: Any
     loss: Any = None
     plan: Plan | None = None
-    weighted: bool = False
     vector: Any = None
     nonfinite: Any = 0.0
 
@@ -94,13 +92,11 @@ class Rows(NamedTuple):
 class _Block:
     """A variable for the vectors of one statistic; traced functions refer to it, so it is kept once it was made."""
 
-    def __init__(self, plan: Plan, *, weighted: bool, slots: int) -> None:
-        self.plan, self.weighted, self.slots = plan, weighted, slots
+    def __init__(self, plan: Plan, slots: int) -> None:
+        self.plan, self.slots = plan, slots
         self.statistic = statistic_of(plan)
         self.rows = _variable(slots, self.statistic.width)
-
-    def decode(self, rows: NDArray[np.float64]) -> list[Counts] | list[Residuals]:
-        return self.statistic.decode(rows, weighted=self.weighted)
+        self.used = _variable(1, 1)
 
 
 class Ring:
@@ -128,8 +124,8 @@ class Ring:
         """Inside the graph: put a step in the place of the oldest."""
         kind = _UNKNOWN if step.loss is None else _NOT_SCORED
         if step.plan is not None:
-            block, index = self._block(step.plan, weighted=step.weighted)
-            kind = index + 1.0
+            block = self._block(step.plan)
+            kind = self._blocks.index(block) + 1.0
             where = tf.math.floormod(self._written, block.slots)
             block.rows.scatter_nd_update([[where]], [step.vector])
         head = [
@@ -158,7 +154,7 @@ class Ring:
         for index, block in enumerate(self._blocks):
             here = steps[kinds == index + 1]
             if len(here):
-                scored += block.decode(block.rows.numpy()[here % block.slots])
+                scored += block.statistic.decode(block.rows.numpy()[here % block.slots])
         rows = Rows(
             steps=fresh,
             samples=int(heads[:, _SAMPLES].sum()),
@@ -174,13 +170,17 @@ class Ring:
         """Whether there is room for the vectors of a plan."""
         return statistic_of(plan).width * max(FEWEST_SLOTS, self.together) <= MOST_CELLS
 
-    def _block(self, plan: Plan, *, weighted: bool) -> tuple[_Block, int]:
-        for index, block in enumerate(self._blocks):
-            if (block.plan, block.weighted) == (plan, weighted) and block.slots >= self.together:
-                return block, index
+    def reserve(self, plan: Plan) -> None:
+        """While tracing: make room for the vectors of a plan."""
+        self._block(plan)
+
+    def _block(self, plan: Plan) -> _Block:
+        for block in self._blocks:
+            if block.plan == plan and block.slots >= self.together:
+                return block
         slots = min(SLOTS, max(FEWEST_SLOTS, CELLS // statistic_of(plan).width))
-        self._blocks.append(_Block(plan, weighted=weighted, slots=max(slots, self.together)))
-        return self._blocks[-1], len(self._blocks) - 1
+        self._blocks.append(_Block(plan, max(slots, self.together)))
+        return self._blocks[-1]
 
 
 class Sum:
@@ -189,14 +189,13 @@ class Sum:
     def __init__(self) -> None:
         self._head = _variable(1, _PASS_UNKNOWN + 1)
         self._blocks: list[_Block] = []
-        self._used: list[tf.Variable] = []
 
     def write(self, step: Measured) -> None:
         """Inside the graph: add a step."""
         if step.plan is not None:
-            block, used = self._block(step.plan, weighted=step.weighted)
+            block = self._block(step.plan)
             block.rows.assign([block.statistic.merge(block.rows[0], step.vector)])
-            used.assign(1.0)
+            block.used.assign([[1.0]])
         samples = tf.cast(step.samples, tf.float64)
         loss = 0.0 if step.loss is None else tf.cast(step.loss, tf.float64) * samples
         head = [loss, samples, step.nonfinite, 1.0, float(step.loss is None)]
@@ -209,26 +208,28 @@ class Sum:
         if not steps:
             return None
         scored: list[Any] = []
-        for block, used in zip(self._blocks, self._used, strict=True):
-            if used.numpy():
-                scored += block.decode(block.rows.numpy())
+        for block in self._blocks:
+            if block.used.numpy().any():
+                scored += block.statistic.decode(block.rows.numpy())
         known = samples and not head[_PASS_UNKNOWN]
         losses = head[_PASS_LOSS : _PASS_LOSS + 1] / samples if known else None
         return Rows(steps, samples, losses, int(head[_PASS_NONFINITE]), scored)
 
     def clear(self) -> None:
         """Outside of the graph: begin anew."""
-        for variable in (self._head, *self._used, *(block.rows for block in self._blocks)):
+        for variable in (self._head, *(each for block in self._blocks for each in (block.rows, block.used))):
             variable.assign(tf.zeros_like(variable))
 
-    def _block(self, plan: Plan, *, weighted: bool) -> tuple[_Block, tf.Variable]:
-        for block, used in zip(self._blocks, self._used, strict=True):
-            if (block.plan, block.weighted) == (plan, weighted):
-                return block, used
-        self._blocks.append(_Block(plan, weighted=weighted, slots=1))
-        with tf.init_scope():
-            self._used.append(tf.Variable(0.0, dtype=tf.float64, trainable=False))
-        return self._blocks[-1], self._used[-1]
+    def reserve(self, plan: Plan) -> None:
+        """While tracing: make room for the vector of a plan."""
+        self._block(plan)
+
+    def _block(self, plan: Plan) -> _Block:
+        for block in self._blocks:
+            if block.plan == plan:
+                return block
+        self._blocks.append(_Block(plan, slots=1))
+        return self._blocks[-1]
 
 
 def statistic_of(plan: Plan) -> Statistic:

@@ -111,19 +111,33 @@ def find_plan(loss: Any, y: Any, y_pred: Any, told: Told) -> Plan:
     columns = _columns(task, last, y, y_pred)
     if columns > SCORED_OUTPUTS:
         raise UnclearError(f"it has {columns} outputs, more than {SCORED_OUTPUTS}")
-    if task == "regression":
-        return Plan(task, columns)
-    hinge = "hinge" in name
     logits = told.from_logits if told.from_logits is not None else bool(getattr(loss, "from_logits", False))
-    ignored = {told.ignore_index, getattr(loss, "ignore_class", None)} - {None}
-    return Plan(
-        task,
-        columns,
-        0.0 if hinge and columns == 1 else _cut(task, columns, told.threshold, logits=logits),
-        logits,
-        0.0 if hinge else 0.5,
-        tuple(sorted(int(label) for label in ignored if label is not None)),
-    )
+    plan = plan_of(told._replace(task=task, from_logits=logits), columns)
+    ignored = getattr(loss, "ignore_class", None)
+    if ignored is not None:
+        plan = plan._replace(ignored=(*plan.ignored, int(ignored)))
+    if "hinge" in name:  # decides by the sign
+        plan = plan._replace(cut=None if plan.cut is None else 0.0, positive=0.0)
+    return plan
+
+
+def plan_of(told: Told, columns: int) -> Plan:
+    """The plan when all is told.
+
+    Args:
+        told: With a task; outputs are probabilities unless they are said to be logits.
+        columns: Outputs a row.
+
+    >>> plan_of(Told("binary", from_logits=True), 1)
+    Plan(task='binary', columns=1, cut=0.0, logits=True, positive=0.5, ignored=())
+    """
+    assert told.task is not None
+    if told.task == "regression":
+        return Plan(told.task, columns)
+    logits = bool(told.from_logits)
+    cut = _cut(told.task, columns, told.threshold, logits=logits)
+    ignored = () if told.ignore_index is None else (told.ignore_index,)
+    return Plan(told.task, columns, cut, logits, ignored=ignored)
 
 
 def comparable(plan: Plan, y: Any, y_pred: Any) -> bool:
