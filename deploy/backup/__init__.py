@@ -1,0 +1,1 @@
+"""Backs up what the servers keep, while they run, and brings it back."""

@@ -1,0 +1,122 @@
+"""What servers keep, backed up while they run and brought back."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sqlite3
+import subprocess
+import time
+
+import pytest
+import requests
+
+from deploy.backup.__main__ import main
+
+CONFIG = """
+global: {scrape_interval: 200ms}
+scrape_configs: [{job_name: itself, static_configs: [{targets: ["127.0.0.1:%d"]}]}]
+"""
+
+
+def answer(url, expression, at=None):
+    parameters = {"query": expression} | ({} if at is None else {"time": at})
+    found = requests.get(f"{url}/api/v1/query", parameters, timeout=5).json()["data"]["result"]
+    return float(found[0]["value"][1]) if found else None
+
+
+@contextlib.contextmanager
+def prometheus(directory, *options):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = directory.parent / f"{directory.name}.yml"
+    config.write_text(CONFIG % port)
+    process = subprocess.Popen(
+        [
+            "prometheus",
+            f"--config.file={config}",
+            f"--storage.tsdb.path={directory}",
+            f"--web.listen-address=127.0.0.1:{port}",
+            *options,
+        ],
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            with contextlib.suppress(requests.ConnectionError):
+                if requests.get(f"{url}/-/ready", timeout=2).ok:
+                    break
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.mark.servers
+def test_what_a_prometheus_kept_is_there_again_after_a_restore(tmp_path):
+    with prometheus(tmp_path / "one", "--web.enable-admin-api") as url:
+        deadline = time.monotonic() + 20
+        while (answer(url, "count_over_time(up[1m])") or 0) < 5:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        at = time.time()
+        before = answer(url, "count_over_time(up[1m])", at)
+        done = main(
+            [
+                "save",
+                f"{tmp_path}/backup.tar.gz",
+                "--prometheus-url",
+                url,
+                "--prometheus-data",
+                f"{tmp_path}/one",
+            ]
+        )
+        assert done == 0
+        assert not list((tmp_path / "one/snapshots").iterdir()), "the snapshot is not left behind"
+    assert main(["restore", f"{tmp_path}/backup.tar.gz", "--prometheus-data", f"{tmp_path}/two"]) == 0
+    with prometheus(tmp_path / "two") as url:
+        assert answer(url, "count_over_time(up[1m])", at) == before
+
+
+@pytest.mark.servers
+def test_a_prometheus_without_the_admin_api_is_told_so(tmp_path, capsys):
+    with prometheus(tmp_path / "one") as url:
+        arguments = ["--prometheus-url", url, "--prometheus-data", f"{tmp_path}/one"]
+        assert main(["save", f"{tmp_path}/backup.tar.gz", *arguments]) == 1
+    assert "--web.enable-admin-api" in capsys.readouterr().err
+    assert not (tmp_path / "backup.tar.gz").exists()
+
+
+def test_grafanas_database_is_copied_whole_while_it_is_written(tmp_path):
+    writing = sqlite3.connect(tmp_path / "grafana.db")
+    with contextlib.closing(writing):
+        writing.execute("PRAGMA journal_mode=WAL")
+        writing.execute("CREATE TABLE dashboard (title TEXT)")
+        writing.execute("INSERT INTO dashboard VALUES ('run overview')")
+        writing.commit()
+        writing.execute("INSERT INTO dashboard VALUES ('not yet saved')")
+        assert main(["save", f"{tmp_path}/b.tar.gz", "--grafana-db", f"{tmp_path}/grafana.db"]) == 0
+    assert main(["restore", f"{tmp_path}/b.tar.gz", "--grafana-db", f"{tmp_path}/new/grafana.db"]) == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "new/grafana.db")) as restored:
+        assert restored.execute("SELECT title FROM dashboard").fetchall() == [("run overview",)]
+
+
+def test_nothing_is_overwritten(tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/block").write_text("precious")
+    (tmp_path / "grafana.db").write_text("precious")
+    for arguments in (["--prometheus-data", f"{tmp_path}/data"], ["--grafana-db", f"{tmp_path}/grafana.db"]):
+        assert main(["restore", f"{tmp_path}/b.tar.gz", *arguments]) == 1
+        assert "nothing is overwritten" in capsys.readouterr().err
+    assert (tmp_path / "data/block").read_text() == "precious"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--prometheus-url", "http://127.0.0.1:9"]])
+def test_half_a_command_line_is_refused(tmp_path, arguments):
+    with pytest.raises(SystemExit):
+        main(["save", f"{tmp_path}/b.tar.gz", *arguments])
