@@ -184,7 +184,7 @@ def _together() -> list[Panel]:
     return [
         lines(
             "Drift of how features vary together",
-            Query(series("model_multivariate_drift"), "{{statistic}}, {{run}}"),
+            Query(series("model_multivariate_drift", statistic="$statistic"), "{{statistic}}, {{run}}"),
             description="Distance of the features' joint behaviour to the reference. It moves when "
             "correlations change while each feature by itself looks as before.",
             unit=units.NUMBER,
