@@ -121,6 +121,12 @@ def test_a_large_offset_costs_no_digits():
     )
 
 
+def test_what_exceeds_the_range_of_floats_is_infinite_or_undefined():
+    residuals = regression.merge([regression.measure([1e300, 0.0], [0.0, 1e300])] * 2)
+    assert regression.root_mean_squared_error(residuals) == np.inf
+    assert np.isnan(regression.r2_score(residuals))
+
+
 def test_shapes_that_differ_raise():
     with pytest.raises(ShapeError, match=r"\(2,\) and y_pred \(3,\)"):
         regression.measure([1.0, 2.0], [1.0, 2.0, 3.0])

@@ -65,6 +65,14 @@ def measure(true: ArrayLike, predicted: ArrayLike, weight: NDArray[np.float64] |
         )
     if true.ndim == 1:
         true, predicted = true[:, np.newaxis], predicted[:, np.newaxis]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _summed(true, predicted, weight)
+
+
+def _summed(
+    true: NDArray[np.float64], predicted: NDArray[np.float64], weight: NDArray[np.float64] | None
+) -> Residuals:
+    """Residuals of shape (n, D); what exceeds the range of floats becomes infinite."""
     error = predicted - true
     w = np.ones(len(true)) if weight is None else weight
     total = float(w.sum())
@@ -95,6 +103,11 @@ def merge(parts: Sequence[Residuals]) -> Residuals:
     total = float(weight.sum())
     if len(parts) == 1 or not total:
         return parts[0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _merged(parts, weight, total)
+
+
+def _merged(parts: Sequence[Residuals], weight: NDArray[np.float64], total: float) -> Residuals:
     means = np.array([part.mean for part in parts])
     shifted = means - means[0]
     mean = weight @ shifted / total
@@ -133,7 +146,8 @@ def r2_score(residuals: Residuals) -> float:
     varied = residuals.spread > 0
     if not varied.any():
         return np.nan
-    return float((1 - residuals.squared[varied] / residuals.spread[varied]).mean())
+    with np.errstate(invalid="ignore"):  # both may have exceeded the range of floats
+        return float((1 - residuals.squared[varied] / residuals.spread[varied]).mean())
 
 
 def residual_quantile(residuals: Residuals, share: float) -> float:

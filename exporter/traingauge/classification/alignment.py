@@ -36,6 +36,10 @@ def align(true: Array, predicted: Array, task: str | None) -> tuple[Array, Array
             f"y_true has {len(true)} samples and y_pred {len(predicted)}: "
             f"their shapes are {true.shape} and {predicted.shape}"
         )
+    if 0 in true.shape[1:] or 0 in predicted.shape[1:]:
+        raise ShapeError(
+            f"y_true and y_pred have shapes {true.shape} and {predicted.shape}: an axis is empty"
+        )
     if true.ndim == 1 and predicted.ndim <= 2 and predicted.shape[-1] != 1:
         return true, predicted
     if predicted.ndim < 3 or predicted.shape[:-1] != true.shape:

@@ -14,6 +14,9 @@ from traingauge.errors import InvalidArgumentError, InvalidTypeError, LabelError
 #: A class set that is not told grows up to this many classes: a label beyond is taken for a mistake.
 UNTOLD_CLASSES = 10_000
 
+# No float or integer of any byte order beyond it is a label.
+_LARGEST = 2**53
+
 # Seen as unsigned, what is negative becomes huge: one comparison checks both ends.
 _UNSIGNED = {np.dtype(f"{kind}{size}"): np.dtype(f"u{size}") for kind in "iu" for size in (1, 2, 4, 8)}
 _UNSIGNED[np.dtype(bool)] = np.dtype(np.uint8)
@@ -146,10 +149,11 @@ class ClassSet:
 
     def _as_int64(self, labels: Array, what: str) -> Array:
         """Whole floats, and integers of an unusual byte order."""
-        whole = labels.astype(np.int64)
-        if (whole != labels).any():
-            raise self._unknown(labels[whole != labels][0].item(), what)
-        return whole
+        values = labels.astype(np.float64)
+        fits = (np.abs(values) < _LARGEST) & (values == np.floor(values))
+        if not fits.all():
+            raise self._unknown(labels[~fits][0].item(), what)
+        return labels.astype(np.int64)
 
     def _widen(self, count: int, labels: Array, what: str) -> None:
         if self.told or count > UNTOLD_CLASSES:

@@ -24,7 +24,13 @@ from traingauge.classification.forecasts import (
 from traingauge.classification.labels import Labels
 from traingauge.classification.steps import Step
 from traingauge.classification.tasks import TASKS, Task, find_task
-from traingauge.errors import InvalidArgumentError, LabelError, ShapeError, UnknownNameError
+from traingauge.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    LabelError,
+    ShapeError,
+    UnknownNameError,
+)
 
 if TYPE_CHECKING:
     from traingauge.regression import Residuals
@@ -64,7 +70,8 @@ class Encoder:
         classes: How many classes there are, or their names or integer labels; ``None`` to find out.
         threshold: Probability above which the positive class (binary) or a label (multi-label) is predicted;
             ``None`` for 0.5, and for the higher score where both classes have one.
-        from_logits: Whether scores are logits; ``None`` to tell by whether the first ones lie in [0, 1].
+        from_logits: Whether scores are logits; ``None`` to tell by whether those of the first step lie in [0, 1]: of
+            a later step that says otherwise an error is made.
         ignore_index: Rows with this label (multi-label: with it in any column) are left out.
 
     Attributes:
@@ -157,6 +164,8 @@ class Encoder:
         """
         raw = as_array(y_true, "y_true")
         true, predicted = align(raw, as_array(y_pred, "y_pred"), self.task)
+        if true.dtype.kind == "U" or predicted.dtype.kind == "U":
+            self._check_names(true, predicted)
         weight = None
         if sample_weight is not None:
             weight = spread(as_array(sample_weight, "sample_weight"), len(raw), len(true), raw.shape)
@@ -198,6 +207,19 @@ class Encoder:
         """Sums of several steps' forecasts; ``None`` if there is none."""
         logits = self._decision.guess(each.scores for each in forecasts if isinstance(each, Forecast))
         return reduce_forecasts(forecasts, logits=logits)
+
+    def _check_names(self, true: Array, predicted: Array) -> None:
+        """Strings are labels, one a sample; no scores, no quantities."""
+        for what, array in (("y_true", true), ("y_pred", predicted)):
+            if (
+                array.dtype.kind == "U"
+                and array.size
+                and (array.ndim == 2 or self.task in ("multilabel", "regression"))
+            ):
+                raise InvalidTypeError(
+                    f"{what} holds strings such as {array.ravel()[:1].tolist()} in shape {array.shape}: "
+                    "expected numbers, or one label a sample"
+                )
 
     def _find_task(self, step: Step) -> None:
         with self._lock:
