@@ -62,6 +62,11 @@ format: setup ## Format the code
 dashboards: setup ## Render the dashboards to JSON
 	$(BIN)/python -m dashboards
 
+.PHONY: pictures
+pictures: setup servers ## Draw the dashboards' layout from real query results
+	$(BIN)/pip install --quiet --editable '.[pictures]'
+	$(BIN)/python -m dashboards.pictures
+
 .PHONY: docs
 docs: setup ## Write the generated pages of the documentation
 	$(BIN)/python -m docs
