@@ -260,6 +260,12 @@ _METRICS = (
         "gauge",
         "Samples the window must hold before the drift of all features is scored: fewer cannot tell it from chance.",
     ),
+    Metric(
+        "model_drift_sampling_ratio",
+        "gauge",
+        "Share of the rows that drift looks at: every so many of a batch.",
+        unit="ratio",
+    ),
     Metric("model_drift_reference_samples", "gauge", "Samples the reference was made from."),
     Metric(
         "model_drift_reference_timestamp_seconds", "gauge", "When the reference was made.", unit="seconds"

@@ -437,3 +437,23 @@ def test_counts_of_another_reference_or_kind_of_window_are_let_go():
     ):
         other.restore(saved)
         assert read(other)["model_drift_window_samples"][()] == 0
+
+
+# What it costs
+
+
+def test_a_share_of_the_rows_can_be_looked_at_and_is_published():
+    drift = Drift(REFERENCE, sampling=0.25)
+    assert drift.encode(NORMAL[:100]).samples == 25
+    np.testing.assert_array_equal(drift.encode(NORMAL).counts, Drift(REFERENCE).encode(NORMAL[::4]).counts)
+    assert read(drift)["model_drift_sampling_ratio"][()] == 0.25
+
+
+@pytest.mark.parametrize("sampling", [0.0, 1.5, float("nan")])
+def test_a_share_of_no_rows_is_refused(sampling):
+    with pytest.raises(InvalidArgumentError, match="sampling is"):
+        Drift(REFERENCE, sampling=sampling)
+
+
+def test_looking_at_all_features_together_can_be_left_out():
+    assert "joint" not in Drift(REFERENCE, multivariate=False).encode(NORMAL).others

@@ -47,9 +47,11 @@ class Drift:
             if it is calibrated, else 0.2.
         statistics: Names of :data:`traingauge.drift.statistics.STATISTICS` to publish; ``psi`` always is.
         kind: How samples leave the window, one of :data:`traingauge.drift.window.WINDOWS`.
+        multivariate: Whether to look at all features together as well. It about doubles the time of a step.
+        sampling: Share of the rows to look at, in (0, 1]: every so many of a batch. Bounds the time of a step.
 
     Raises:
-        InvalidArgumentError: No samples in the window.
+        InvalidArgumentError: No samples in the window, or no share of the rows.
         ReferenceMismatchError: A window of another size than the reference is calibrated for.
         UnknownNameError: A statistic, a kind or a feature that does not exist.
 
@@ -67,12 +69,18 @@ class Drift:
         thresholds: float | Mapping[str, float] | None = None,
         statistics: Sequence[str] = PUBLISHED,
         kind: str = "sliding",
+        multivariate: bool = True,
+        sampling: float = 1.0,
     ) -> None:
         calibration = reference.calibration
         if window is None:
             window = 1000 if calibration is None else calibration.window
         if window < 1:
             raise InvalidArgumentError(f"drift window is {window}: expected at least 1 sample")
+        if not 0 < sampling <= 1:
+            raise InvalidArgumentError(
+                f"sampling is {sampling}: expected a share of the rows above 0, at most 1"
+            )
         if kind not in WINDOWS:
             raise UnknownNameError("kind of window", kind, WINDOWS)
         if calibration is not None and window != calibration.window:
@@ -86,8 +94,9 @@ class Drift:
         self._others = {
             part: Compared(profile, window, kind, found.get(part))
             for part, profile in reference.profiles.items()
-            if part in _OTHERS
+            if part in _OTHERS and (multivariate or part != "joint")
         }
+        self._every = round(1 / sampling)
         self._thresholds = _by_feature(thresholds, reference.names)
         self._published = (*self._statistics, *((CALIBRATED_STATISTIC,) if found else ()))
         self._tested = tuple(name for name in self._statistics if STATISTICS[name].pvalue is not None)
@@ -126,13 +135,15 @@ class Drift:
             InvalidTypeError: Neither numbers nor text.
         """
         profile = self._reference.features
-        table = profile.summary.schema.encode(features)
+        table = profile.summary.schema.encode(features)[:: self._every]
         columns = {}
         for part, values in (("labels", y_true), ("predictions", y_pred)):
             if values is not None and part in self._others:
                 target = self._others[part].profile
-                columns[part] = target.summary.schema.encode(as_column(values, target.names[0]))
-        if self._reference.joint is not None:
+                columns[part] = target.summary.schema.encode(as_column(values, target.names[0]))[
+                    :: self._every
+                ]
+        if self._reference.joint is not None and "joint" in self._others:
             columns["joint"] = self._reference.joint.distances(table)
         others = {part: self._others[part].profile.count(column) for part, column in columns.items()}
         return Binned(profile.count(table), len(table), others)
@@ -199,6 +210,7 @@ class Drift:
         """What the window reads; scores only of features for which it holds enough samples."""
         yield single("model_features_monitored", float(len(self._reference.names)))
         yield single("model_drift_window_samples", float(self._features.window.samples))
+        yield single("model_drift_sampling_ratio", 1 / self._every)
         yield single("model_drift_samples_needed", float(self.needed.max()))
         yield single("model_drift_reference_samples", float(self._reference.samples))
         yield single("model_drift_reference_timestamp_seconds", self._reference.created)

@@ -71,7 +71,7 @@ class Joint:
         """
         rows = _standard(table[:, self.columns], self.center, self.scale)
         squares = (rows @ self.components) ** 2 @ self.weights[:-1]
-        return np.asarray(squares + self.weights[-1] * np.einsum("ij,ij->i", rows, rows))[:, None]
+        return np.asarray(squares + self.weights[-1] * (rows * rows).sum(axis=1))[:, None]
 
 
 def fit(summary: Summary) -> tuple[Joint, Summary] | None:
