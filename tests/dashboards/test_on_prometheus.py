@@ -28,11 +28,6 @@ NEVER_HAPPENS = {"Restarts"}
 
 #: Panels that the history leaves empty, for the reason that they give.
 LEFT_EMPTY: dict[str, set[str]] = {
-    "traingauge-data-and-drift": {
-        "Drift of how features vary together",
-        "Drift of the predictions",
-        "Drift of the labels",
-    },
     "traingauge-run-overview": {
         "Error of a regression",
         "Errors of a regression, by percentile",
