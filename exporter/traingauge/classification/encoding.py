@@ -211,11 +211,7 @@ class Encoder:
     def _check_names(self, true: Array, predicted: Array) -> None:
         """Strings are labels, one a sample; no scores, no quantities."""
         for what, array in (("y_true", true), ("y_pred", predicted)):
-            if (
-                array.dtype.kind == "U"
-                and array.size
-                and (array.ndim == 2 or self.task in ("multilabel", "regression"))
-            ):
+            if array.dtype.kind == "U" and (array.ndim == 2 or self.task in ("multilabel", "regression")):
                 raise InvalidTypeError(
                     f"{what} holds strings such as {array.ravel()[:1].tolist()} in shape {array.shape}: "
                     "expected numbers, or one label a sample"
