@@ -1,7 +1,9 @@
 """The renderer gives byte for byte what prometheus_client gives."""
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,12 +14,11 @@ from prometheus_client.utils import floatToGoString
 
 from traingauge.catalog import CATALOG, Metric
 from traingauge.collector import RunCollector
-from traingauge.exposition import Renderer, number
+from traingauge.exposition import BATCH, SEGMENT, Renderer, number
 from traingauge.families import Family, Identity, Key, keys, single
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 FLOATS = st.floats() | st.sampled_from([0.0, -0.0, 1e6, 999999.0, 1e16, 123456789.125, 1e300, 5e-324])
-NO_MINUS_ZERO = FLOATS.map(lambda value: value if value else 0.0)
 
 
 @st.composite
@@ -53,7 +54,7 @@ def test_both_formats_are_those_of_prometheus_client(identity: Identity, read: l
     )
 
 
-@given(st.lists(st.tuples(NO_MINUS_ZERO, NO_MINUS_ZERO), min_size=1, max_size=6))
+@given(st.lists(st.tuples(FLOATS, FLOATS), min_size=1, max_size=6))
 def test_a_changed_value_is_rendered_anew_and_an_unchanged_one_stays(
     readings: list[tuple[float, float]],
 ) -> None:
@@ -62,6 +63,57 @@ def test_a_changed_value_is_rendered_anew_and_an_unchanged_one_stays(
     for values in readings:
         read = [Family(CATALOG["model_loss"], same, values)]
         assert renderer.render(read, "text") == rendered_by_client(identity, read)[0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2 * SEGMENT), FLOATS), max_size=20), st.booleans())
+def test_values_that_change_anywhere_among_thousands_are_rendered_in_their_places(
+    changes: list[tuple[int, float]], as_array: bool
+) -> None:
+    values = np.zeros(2 * SEGMENT + 1)
+    RENDERER.render([_many(values)], "text")
+    for at, value in changes:
+        values[at] = value
+    lines = RENDERER.render([_many(values if as_array else values.tolist())], "text").splitlines()[2:]
+    assert [line.rpartition(b" ")[2].decode() for line in lines] == [
+        floatToGoString(value) for value in values
+    ]
+    assert [line.partition(b'feature="')[2][:4].decode() for line in lines] == NAMES
+
+
+NAMES = [f"{at:04d}" for at in range(2 * SEGMENT + 1)]
+MANY = keys(*((name, None) for name in NAMES))
+RENDERER = Renderer(Identity("m", "r"))
+
+
+def _many(values: Sequence[float]) -> Family:
+    return Family(CATALOG["model_feature_drift"], MANY, values)
+
+
+def test_the_same_family_may_lose_and_gain_samples() -> None:
+    renderer = Renderer(Identity("m", "r"))
+    for count in (3, SEGMENT + 1, 0, 1):
+        read = [
+            Family(
+                CATALOG["model_class_f1"], keys(*(("train", str(at)) for at in range(count))), [0.5] * count
+            )
+        ]
+        assert renderer.render(read, "text") == rendered_by_client(Identity("m", "r"), read)[0]
+
+
+def test_whole_numbers_are_rendered_as_floats() -> None:
+    text = Renderer(Identity("m", "r")).render([single("model_steps_planned", 3)], "text")
+    assert text.endswith(b" 3.0\n")
+
+
+def test_the_caller_may_pause_every_few_values() -> None:
+    pauses: list[int] = []
+    read = [_many([0.5] * len(NAMES))]
+    renderer = Renderer(Identity("m", "r"))
+    renderer.render(read, "text", lambda: pauses.append(1))
+    first = len(pauses)
+    renderer.render(read, "text", lambda: pauses.append(1))
+    assert first >= 2 * len(NAMES) / BATCH
+    assert len(pauses) == first
 
 
 def test_new_keys_replace_the_old_ones() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import resource
 import socket
 import threading
@@ -139,6 +140,11 @@ def test_a_client_that_takes_nothing_delays_nobody(start: Start, connect: Connec
 def test_a_response_larger_than_all_buffers_arrives_whole(start: Start, connect: Connect) -> None:
     _, headers, body = connect(start(large)).request()
     assert len(body) == int(headers["content-length"]) > 10_000_000
+
+
+def test_a_large_response_is_compressed_whole(start: Start, connect: Connect) -> None:
+    client = connect(start(large))
+    assert gzip.decompress(client.request(Accept_Encoding="gzip")[2]) == client.request()[2]
 
 
 def test_a_client_that_breaks_off_is_forgotten(

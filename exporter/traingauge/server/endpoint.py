@@ -24,6 +24,9 @@ from traingauge.server.wire import Request, Response
 #: Bodies shorter than this, in bytes, are not worth compressing.
 COMPRESS_FROM = 1024
 
+#: Bytes that are compressed in one call.
+COMPRESS_AT_ONCE = 65_536
+
 #: Clients that may wait to be accepted.
 BACKLOG = 64
 
@@ -110,19 +113,32 @@ class Server:
     def _metrics(self, request: Request) -> Response:
         started = time.monotonic()
         form = choose_format(request.headers.get("accept", ""))
-        body = self._renderer.render(self._families(), form, Pace().breathe)
+        pieces = list(self._renderer.pieces(self._families(), form, Pace().breathe))
         headers = {"Vary": "Accept, Accept-Encoding"}
-        if len(body) >= COMPRESS_FROM and accepts_gzip(request.headers.get("accept-encoding", "")):
-            body, headers["Content-Encoding"] = _gzip(body), "gzip"
+        compress = accepts_gzip(request.headers.get("accept-encoding", ""))
+        if compress and sum(map(len, pieces)) >= COMPRESS_FROM:
+            body, headers["Content-Encoding"] = _gzip(pieces), "gzip"
+        else:
+            body = b"".join(pieces)
         by_prometheus = request.method == "GET" and "x-prometheus-scrape-timeout-seconds" in request.headers
         sent = (lambda: self.scrapes.seen(started)) if by_prometheus else None
         return Response(body, CONTENT_TYPES[form], headers=headers, sent=sent)
 
 
-def _gzip(body: bytes) -> bytes:
-    """Compressed at level 1: level 9 costs eight times more. zlib works without the GIL."""
+def _gzip(pieces: Sequence[bytes]) -> bytes:
+    """Compressed at level 1: level 9 costs eight times more.
+
+    zlib lets go of the GIL, so training goes on meanwhile; it is called seldom, as to get the GIL back may take a while.
+    """
     compressor = zlib.compressobj(1, wbits=zlib.MAX_WBITS + 16)
-    return compressor.compress(body) + compressor.flush()
+    packed: list[bytes] = []
+    waiting: list[bytes] = []
+    for piece in pieces:
+        waiting.append(piece)
+        if sum(map(len, waiting)) >= COMPRESS_AT_ONCE:
+            packed.append(compressor.compress(b"".join(waiting)))
+            waiting.clear()
+    return b"".join([*packed, compressor.compress(b"".join(waiting)), compressor.flush()])
 
 
 def _check_port(port: object) -> None:
