@@ -97,9 +97,9 @@ def comparison(reference, window):
 
 
 @pytest.mark.parametrize("name", STATISTICS)
-def test_equal_shares_are_no_distance(name):
-    distance = STATISTICS[name].distance(comparison([50, 50, 10], [500, 500, 100]))
-    np.testing.assert_allclose(distance, 0, atol=1e-7)
+def test_equal_shares_score_nothing(name):
+    score = STATISTICS[name].score(comparison([50, 50, 10], [500, 500, 100]))
+    np.testing.assert_allclose(score, 0, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", STATISTICS)
