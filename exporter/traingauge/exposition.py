@@ -27,7 +27,7 @@ CONTENT_TYPES: dict[Format, str] = {
 
 
 #: Samples whose text is kept in one piece.
-SEGMENT = 1024
+SEGMENT = 512
 
 #: Values that are written without a chance to pause: some 30 microseconds of work.
 BATCH = 32
@@ -109,11 +109,14 @@ class _Segment:
 
     def text(self, values: Sequence[float], breathe: Callable[[], None]) -> bytes:
         """The lines of its samples."""
+        breathe()
         new = np.array(values, dtype=np.float64)
         bits = new.view(np.int64)
         changed = np.arange(len(bits)) if self._bits is None else np.flatnonzero(bits != self._bits)
         if len(changed):
-            self._splice(changed, _written(new[changed], breathe))
+            written = _written(new[changed], breathe)
+            breathe()
+            self._splice(changed, written)
             self._bits = bits
         return self._text
 

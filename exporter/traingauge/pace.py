@@ -13,7 +13,7 @@ import time
 SLICE = 50e-6
 
 #: Seconds of a pause: long enough for a waiting thread to wake up, take the GIL and get some of its own work done.
-PAUSE = 50e-6
+PAUSE = 100e-6
 
 #: A pause of so many seconds means that another thread does not let go of the GIL: after each one in a row, slices
 #: become longer by a factor, up to a longest.
