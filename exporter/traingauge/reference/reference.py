@@ -34,7 +34,7 @@ TARGET_BINS = 100
 MERGE_ROWS = 8192
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Reference:
     """A compact profile of training data, which later data is compared with.
 
@@ -51,8 +51,8 @@ class Reference:
     >>> reference = Reference.from_data([[0, 5], [1, 5], [1, 5]], feature_names=["switch", "constant"])
     >>> reference.names, reference.samples, reference.edges.shape
     (('switch', 'constant'), 3, (2, 3))
-    >>> (reference + reference).samples
-    6
+    >>> reference + reference
+    <Reference of 6 samples, 2 features>
     """
 
     profiles: Mapping[str, Profile]
@@ -186,6 +186,9 @@ class Reference:
             for part, one in self.profiles.items()
         }
         return replace(self, calibrations=calibrations)
+
+    def __repr__(self) -> str:
+        return f"<Reference of {self.samples} samples, {len(self.names)} features>"
 
     @property
     def features(self) -> Profile:
