@@ -41,7 +41,7 @@ def test_addresses_are_replaced_wherever_they_stand() -> None:
 
 def test_intervals_are_divided_down_to_the_shortest() -> None:
     assert prometheus(factor=5)["global"] == {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    assert prometheus(factor=5000)["global"] == {"scrape_interval": "250ms", "evaluation_interval": "250ms"}
+    assert prometheus(factor=5000)["global"] == {"scrape_interval": "1s", "evaluation_interval": "1s"}
 
 
 def test_runs_are_found_by_file_and_keep_their_labels() -> None:
