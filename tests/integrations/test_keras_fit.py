@@ -18,9 +18,9 @@ BATCH = 64
 CROSS_ENTROPY = "sparse_categorical_crossentropy"
 
 
-def classifier(**options):
+def classifier(optimizer="adam", **options):
     model = dense(16, 10, inputs=64, last="softmax")
-    model.compile("adam", CROSS_ENTROPY, **options)
+    model.compile(optimizer, CROSS_ENTROPY, **options)
     return model
 
 
@@ -51,7 +51,7 @@ def unknown_length(x, y):
 def of_arrays(digits):
     """Losses of two epochs over arrays, with which every other form of the same data must agree."""
     recorder = Kept()
-    fit(classifier(), *digits, recorder=recorder, batch_size=BATCH, epochs=2)
+    fit(classifier("sgd"), *digits, recorder=recorder, batch_size=BATCH, epochs=2)
     return recorder.losses
 
 
@@ -69,13 +69,23 @@ def of_arrays(digits):
 )
 def test_it_does_not_matter_in_what_form_the_data_come(digits, of_arrays, data, options):
     recorder = Kept()
-    fit(classifier(), *data(*digits), recorder=recorder, epochs=2, **options)
+    fit(classifier("sgd"), *data(*digits), recorder=recorder, epochs=2, **options)
     np.testing.assert_allclose(recorder.losses, of_arrays, rtol=1e-5)
     published = recorder.published()
     assert published["steps_total", "train"] == 58
     assert published["steps_planned",] == 58
     assert published["epochs_total", "train"] == 2
     assert not recorder.errors
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_where_the_data_end_unforeseen_no_step_is_counted_that_had_none(digits):
+    data = unknown_length(digits[0][: 2 * BATCH], digits[1][: 2 * BATCH])
+    recorder = Kept()
+    fit(classifier(), data, recorder=recorder, epochs=20, validation_data=data)
+    assert recorder.published()["steps_total", "train"] == len(recorder.losses) == 40
+    assert recorder.losses.min() > 0
+    assert recorder.published()["steps_total", "validation"] == 40
 
 
 def test_the_last_part_of_the_data_validates(digits):

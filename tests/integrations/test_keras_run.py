@@ -139,13 +139,15 @@ def fails(*_, **__):
 )
 def test_an_error_inside_monitoring_is_counted_and_training_goes_on(digits, monkeypatch, where, name, known):
     monkeypatch.setattr(where, name, fails)
-    recorder = Kept()
-    history = fit(classifier(), *digits, recorder=recorder, batch_size=BATCH, validation_split=0.2).history
+    model, recorder = classifier(), Kept()
+    history = fit(model, *digits, recorder=recorder, batch_size=BATCH, validation_split=0.2).history
     assert len(history["val_loss"]) == 1
     assert recorder.errors["integration"]
     assert (("loss", "train") in recorder.published()) == known
     if name != "read":
         assert recorder.published()["steps_total", "train"] == 23
+    recorder.end("finished")
+    assert not OWN & set(model.__dict__)
 
 
 def test_a_model_that_cannot_be_tapped_trains_unwatched(digits, monkeypatch):

@@ -103,9 +103,11 @@ class Probe:
 
     def end(self) -> None:
         """Let go of the model, which gets its own steps back."""
-        if self.before_end is not None:
-            self.before_end()
-        Tap.detach(self.model, self)
+        try:
+            if self.before_end is not None:
+                self.before_end()
+        finally:
+            Tap.detach(self.model, self)
 
     # Inside the graph
 

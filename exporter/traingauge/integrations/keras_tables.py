@@ -122,12 +122,12 @@ class Ring:
 
     def write(self, step: Measured, rate: Any, norm: Any) -> None:
         """Inside the graph: put a step in the place of the oldest."""
-        kind = _UNKNOWN if step.loss is None else _NOT_SCORED
+        kind, done = _UNKNOWN if step.loss is None else _NOT_SCORED, []
         if step.plan is not None:
             block = self._block(step.plan)
             kind = self._blocks.index(block) + 1.0
             where = tf.math.floormod(self._written, block.slots)
-            block.rows.scatter_nd_update([[where]], [step.vector])
+            done.append(block.rows.scatter_nd_update([[where]], [step.vector]))
         head = [
             _or(step.loss, np.nan),
             step.samples,
@@ -137,8 +137,12 @@ class Ring:
             kind,
         ]
         where = tf.math.floormod(self._written, self._slots)
-        self._heads.scatter_nd_update([[where]], [tf.stack([tf.cast(each, tf.float64) for each in head])])
-        self._written.assign_add(1)
+        row = tf.stack([tf.cast(each, tf.float64) for each in head])
+        done.append(self._heads.scatter_nd_update([[where]], [row]))
+        with tf.control_dependencies(
+            done
+        ):  # where the data end, a graph runs without any: it has not taken a step
+            self._written.assign_add(1)
 
     def read(self) -> tuple[Rows | None, int]:
         """Outside of the graph: the steps since the last reading, and how many were overwritten before it."""
@@ -194,8 +198,9 @@ class Sum:
         """Inside the graph: add a step."""
         if step.plan is not None:
             block = self._block(step.plan)
-            block.rows.assign([block.statistic.merge(block.rows[0], step.vector)])
-            block.used.assign([[1.0]])
+            merged = block.rows.assign([block.statistic.merge(block.rows[0], step.vector)])
+            with tf.control_dependencies([merged]):
+                block.used.assign([[1.0]])
         samples = tf.cast(step.samples, tf.float64)
         loss = 0.0 if step.loss is None else tf.cast(step.loss, tf.float64) * samples
         head = [loss, samples, step.nonfinite, 1.0, float(step.loss is None)]

@@ -168,10 +168,10 @@ class Tap:
 def _norms(optimizer: Any, guarded: Callable[[Callable[[], Any]], Any]) -> Iterator[list[Any]]:
     """Collect the norm of the gradients of each ``optimizer.apply`` in the ``with``; of none without an optimizer."""
     norms: list[Any] = []
-    if optimizer is None:
+    apply = getattr(optimizer, "apply", None)
+    if apply is None:
         yield norms
         return
-    apply = optimizer.apply
 
     @functools.wraps(apply)
     def watched(grads: Any, *args: Any, **kwargs: Any) -> Any:
