@@ -19,9 +19,27 @@ if TYPE_CHECKING:
     from traingauge.drift.binning import Binned
     from traingauge.regression import Residuals
 
-#: One training step, as the hot path appends it: clock reading, loss, further scalars, encoded scores, binned features,
-#: samples. A bare tuple: to give its fields names would cost as much again as all the rest of a step.
-Step: TypeAlias = "tuple[float, Any, Mapping[str, Any], Encoded | None, Binned | None, int]"
+#: One training step that gave numbers by name, as the hot path appends it: clock reading, numbers. A bare tuple: to give its
+#: fields names would cost as much again as all the rest of a step.
+Numbers: TypeAlias = "tuple[float, Mapping[str, Any]]"
+
+
+class Scored(NamedTuple):
+    """One training step that gave more than numbers.
+
+    Attributes:
+        at: Clock reading.
+        numbers: By name, the loss among them.
+        scored: Encoded scores.
+        binned: Binned features.
+        samples: Samples in it.
+    """
+
+    at: float
+    numbers: Mapping[str, Any]
+    scored: Encoded | None
+    binned: Binned | None
+    samples: int
 
 
 class Steps(NamedTuple):
@@ -109,4 +127,4 @@ class Checked(NamedTuple):
     reading: Reading
 
 
-Event: TypeAlias = "Step | Steps | Pass | Waits | EpochEnd | Resumed | WentBack | Checked"
+Event: TypeAlias = "Numbers | Scored | Steps | Pass | Waits | EpochEnd | Resumed | WentBack | Checked"

@@ -184,6 +184,8 @@ class ModelMonitor:
         self._discovery = self._announce(discovery_dir)
         self._persistence.start(self._recorder, Identity(self.model, self.run), save_every)
         atexit.register(self._end_with_interpreter)
+        if type(self).step is ModelMonitor.step:  # a subclass may have its own
+            self.step = self._recorder.shortcut(self.step)  # type: ignore[method-assign]
 
     # Recording
 

@@ -1,7 +1,8 @@
 """A run's state: a queue that training appends to, and parts that whoever scrapes digests it into.
 
-Training appends one event a step to a deque, which is atomic and needs no lock. Digesting takes the queue in bulk, under a
-lock that training never waits for. So a scrape sees whole steps, and in order: loss and step counter belong together.
+Training appends one event a step to a list, which is atomic and needs no lock. Digesting takes what the list holds as one
+slice and deletes as much from its head, each as atomic, under a lock that training never waits for. So a scrape sees whole
+steps, and in order: loss and step counter belong together.
 
 An argument that does not fit raises at once, in the call that gave it. Any other error inside monitoring is counted, logged
 once and swallowed: training goes on.
@@ -13,9 +14,9 @@ import math
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from contextlib import suppress
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import numpy as np
@@ -23,9 +24,10 @@ from numpy.typing import NDArray
 
 from traingauge import thresholds
 from traingauge.catalog import CATALOG
-from traingauge.errors import ClosedError, TrainGaugeError
-from traingauge.events import Checked, EpochEnd, Event, Pass, Resumed, Step, Steps, Waits, WentBack
+from traingauge.errors import ClosedError, InvalidTypeError, TrainGaugeError
+from traingauge.events import Checked, EpochEnd, Event, Numbers, Pass, Resumed, Scored, Steps, Waits, WentBack
 from traingauge.families import Family
+from traingauge.given import Given
 from traingauge.history import History
 from traingauge.judge import Columns, Judge
 from traingauge.parts.canary import CanaryPart
@@ -110,12 +112,13 @@ class Recorder:
         self._thresholds = thresholds.family(self._limits)
         self._history = History()
         self._epochs: dict[str, list[tuple[int, float]]] = {}
-        self._pending: deque[Event] = deque()
+        self._pending: list[Event] = []
         self._pending_samples = 0
         self._digesting = threading.Lock()
         self._at_end: list[weakref.WeakMethod[Callable[[], None]]] = []
         self._previous = math.nan
         self._unix = 0.0
+        self._numbers_only = False  # whether the last steps gave nothing but numbers
 
     # What training calls
 
@@ -143,7 +146,34 @@ class Recorder:
             binned = self.bin(features, y_true, y_pred)
             samples = samples or _samples(scored, binned)
             self._pending_samples += samples
-        self.record((at, loss, scalars, scored, binned, samples))
+        numbers = scalars if loss is None else {"loss": loss, **scalars}
+        if scored is None and binned is None and not samples:
+            self.record((at, numbers))
+            self._numbers_only = True
+        else:
+            self.record(Scored(at, numbers, scored, binned, samples))
+
+    def shortcut(self, step: Callable[..., None]) -> Callable[..., None]:
+        """A faster way for steps that give floats by name and nothing else; all others go the way that is given.
+
+        It names no parameters: to match four keywords against seven of them costs as much as all the rest of a step. So the
+        run's first step, and whatever is no float, goes the other way, on which every argument is checked.
+        """
+        pending, append, clock = self._pending, self._pending.append, time.perf_counter
+
+        @wraps(step)
+        def shortcut(*args: Any, **numbers: Any) -> None:
+            if args or not self._numbers_only:
+                return step(*args, **numbers)
+            for number in numbers.values():
+                if type(number) is not float:
+                    return step(*args, **numbers)
+            append((clock(), numbers))
+            if len(pending) >= BACKLOG_EVENTS:
+                self._relieve()
+            return None
+
+        return shortcut
 
     def record(self, event: Event) -> None:
         """Append one event.
@@ -200,6 +230,7 @@ class Recorder:
             method = reference()
             if method is not None:
                 self._guarded(method)
+        self._numbers_only = False
         self.run.end(state, exception=exception)
 
     # What whoever looks calls
@@ -308,17 +339,28 @@ class Recorder:
         started = time.perf_counter()
         self._unix = time.time() - started
         self._pending_samples = 0
-        steps: list[Step] = []
-        for _ in range(len(self._pending)):  # what is appended meanwhile is left to the next
-            event = self._pending.popleft()
-            if type(event) is tuple:  # a step; the other events are named tuples
-                steps.append(cast("Step", event))
-                continue
-            self._try("digest", self._digest_each, steps)
-            steps = []
-            self._try("digest", _HANDLERS[type(event)], self, event)
-        self._try("digest", self._digest_each, steps)
+        count = len(self._pending)  # what is appended meanwhile is left to the next
+        events = self._pending[:count]
+        del self._pending[:count]
+        if _STEPS.issuperset(map(type, events)):
+            self._try("digest", self._digest_each, cast("list[Numbers | Scored]", events))
+        else:
+            self._digest_in_order(events)
         self.watchdog.spent("digest", time.perf_counter() - started)
+
+    def _digest_in_order(self, events: Sequence[Event]) -> None:
+        """Steps together, but no further than to the next event that has to come after them."""
+        steps: list[Event] = []
+        for event in events:
+            if type(event) in _STEPS:
+                steps.append(event)
+            elif type(event) is Waits:
+                self._try("digest", self._digest_waits, event)
+            else:
+                self._try("digest", self._digest_each, steps)
+                steps = []
+                self._try("digest", _HANDLERS[type(event)], self, event)
+        self._try("digest", self._digest_each, steps)
 
     def _try(self, reason: str, work: Callable[..., object], *arguments: object) -> None:
         """One event that cannot be digested, or part that cannot be restored, must not take the others with it."""
@@ -327,25 +369,41 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 monitoring never breaks training
             self.watchdog.failed(reason, error)
 
-    def _digest_each(self, steps: Sequence[Step]) -> None:
+    def _digest_each(self, steps: Sequence[Numbers | Scored]) -> None:
         if not steps:
             return
-        ats, losses, scalars, scored, binned, samples = zip(*steps, strict=True)
-        at = np.array(ats)
-        seconds = self._advance(at, sum(samples))
-        known = [index for index, loss in enumerate(losses) if loss is not None]
-        self._add_losses(np.array([float(losses[index]) for index in known]), at[known])
-        self._add_binned([one for one in binned if one is not None])
-        for one in scalars:
-            self._add_scalars("train", one)
-        norms = [one.get("gradient_norm") for one in scalars]
-        self._judge(
-            Columns.of(at, losses, norms, seconds, np.array(samples, dtype=np.int64)),
-            lambda piece: self._add_scored(
-                "train", [one for one in scored[piece] if one is not None], self.scores.add_steps
-            ),
-            _by_name(scalars),
-        )
+        at = np.array([step[0] for step in steps])
+        given = self._give([step[1] for step in steps])
+        detailed: list[tuple[int, Scored]] = []
+        if Scored in set(map(type, steps)):
+            detailed = [(index, step) for index, step in enumerate(steps) if isinstance(step, Scored)]
+        samples = np.zeros(len(steps), dtype=np.int64)
+        for index, step in detailed:
+            samples[index] = step.samples
+        seconds = self._advance(at, int(samples.sum()))
+        if "loss" in given.names:
+            self._add_losses(given.known("loss"), at[given.where("loss")])
+        self._add_binned([step.binned for _, step in detailed if step.binned is not None])
+        by_name = {name: given.column(name) for name in given.names if name != "loss" and name not in _ARRAYS}
+        self._add_scalars("train", {name: given.known(name) for name in by_name})
+
+        def score(piece: slice) -> None:
+            scored = [step.scored for index, step in detailed if piece.start <= index < piece.stop]
+            self._add_scored("train", [one for one in scored if one is not None], self.scores.add_steps)
+
+        losses, norms = given.sequence("loss"), given.sequence("gradient_norm")
+        self._judge(Columns.of(at, losses, norms, seconds, samples), score, by_name)
+
+    def _give(self, rows: Sequence[Mapping[str, Any]]) -> Given:
+        try:
+            given = Given(rows)
+        except Exception as error:  # noqa: BLE001 a tensor whose device is lost, say, takes only itself
+            self.watchdog.failed("digest", error)
+            given = Given([_readable(row) for row in rows])
+        for name in _ARRAYS.intersection(given.names):  # what took the shortcut was not checked by name
+            wrong = InvalidTypeError(f"{name} is one number: expected an array with a row a sample")
+            self.watchdog.failed("step", wrong)
+        return given
 
     def _digest_steps(self, steps: Steps) -> None:
         seconds = self._advance(steps.at, steps.samples)
@@ -355,9 +413,7 @@ class Recorder:
         if steps.binned is not None:
             self._add_binned([steps.binned])
         self.watchdog.saw_nonfinite("train", "prediction", steps.nonfinite)
-        norms = steps.scalars.get("gradient_norm", np.zeros(1))[:-1]  # the last one is seen below
-        self.watchdog.saw_nonfinite("train", "gradient", int(np.count_nonzero(~np.isfinite(norms))))
-        self._add_scalars("train", {name: values[-1] for name, values in steps.scalars.items()})
+        self._add_scalars("train", steps.scalars)
 
     def _judge_steps(self, steps: Steps, seconds: NDArray[np.float64]) -> None:
         count = len(steps.at)
@@ -412,7 +468,8 @@ class Recorder:
             self.scores.add_pass_counts(split, done.counts)
         self._add_scored(split, done.scored, self.scores.add_pass)
         self.watchdog.saw_nonfinite(split, "prediction", done.nonfinite)
-        self._add_scalars(split, done.scalars)
+        scalars = {name: np.array([float(value)]) for name, value in done.scalars.items()}
+        self._add_scalars(split, scalars)
         self.judge.add_pass(
             split, None if done.loss is None else float(done.loss), self.scores.headline(split)
         )
@@ -479,12 +536,11 @@ class Recorder:
             self.watchdog.saw_nonfinite("train", "feature", sum(one.nonfinite for one in binned))
             self.drift.add(binned)
 
-    def _add_scalars(self, split: str, scalars: Mapping[str, Any]) -> None:
-        if scalars:
-            values = {name: float(value) for name, value in scalars.items()}
-            norm = values.get("gradient_norm", 0.0)
-            self.watchdog.saw_nonfinite(split, "gradient", int(not math.isfinite(norm)))
-            self._scalars.update(split, values)
+    def _add_scalars(self, split: str, scalars: Mapping[str, NDArray[np.float64]]) -> None:
+        """Take numbers in the order in which they were given, by name; at least one of each."""
+        norms = scalars.get("gradient_norm", np.zeros(0))
+        self.watchdog.saw_nonfinite(split, "gradient", int(np.count_nonzero(~np.isfinite(norms))))
+        self._scalars.update(split, {name: float(values[-1]) for name, values in scalars.items()})
 
     def _remember(self, split: str) -> dict[str, float]:
         prefix, step = HISTORY_PREFIX[split], self.judge.position.steps
@@ -547,10 +603,15 @@ class Recorder:
             return None
 
 
+#: Events that are one training step each.
+_STEPS = frozenset([tuple, Scored])
+
+#: Arguments of a step that are no number by name.
+_ARRAYS = frozenset(["y_true", "y_pred", "features", "sample_weight"])
+
 _HANDLERS: dict[type, Callable[[Recorder, Any], None]] = {
     Steps: Recorder._digest_steps,
     Pass: Recorder._digest_pass,
-    Waits: Recorder._digest_waits,
     EpochEnd: Recorder._digest_epoch,
     Resumed: Recorder._digest_resumed,
     WentBack: Recorder._digest_went_back,
@@ -567,10 +628,12 @@ def as_scalars(scalars: Mapping[str, Any]) -> dict[str, Any]:
     return {name: as_scalar(value, name) for name, value in scalars.items() if value is not None}
 
 
-def _by_name(scalars: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[np.float64]]:
-    """Scalars of each step as one column a name, NaN where a step has none of that name."""
-    names = dict.fromkeys(name for one in scalars for name in one)
-    return {name: np.array([float(one.get(name, math.nan)) for one in scalars]) for name in names}
+def _readable(row: Mapping[str, Any]) -> dict[str, float]:
+    numbers = {}
+    for name, value in row.items():
+        with suppress(Exception):
+            numbers[name] = float(value)
+    return numbers
 
 
 def _samples(*reduced: Encoded | Binned | None) -> int:
