@@ -113,7 +113,7 @@ def test_the_caller_may_pause_every_few_values() -> None:
     first = len(pauses)
     renderer.render(read, "text", lambda: pauses.append(1))
     assert first >= 2 * len(NAMES) / BATCH
-    assert len(pauses) == first
+    assert len(pauses) - first <= len(NAMES) / SEGMENT + 1
 
 
 def test_new_keys_replace_the_old_ones() -> None:
