@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from statistics import fmean
 from typing import Any
 
 from traingauge.catalog import CATALOG
@@ -21,7 +22,8 @@ HORIZONS = (100, 1000)
 HIGH_IS_WORSE = ("loss", "mean_absolute_error", "root_mean_squared_error")
 NEUTRAL = ("bias",)
 
-#: Readings whose mean is compared with the best: of steps, and of whole passes, which are calmer and rarer.
+#: Readings whose mean is compared with the best, and with what was expected: of steps, and of whole passes, which are
+#: calmer and rarer.
 SPANS = {"train": 4, "validation": 2, "test": 2}
 
 _STATE_KEYS = keys(*((state,) for state in STATES))
@@ -39,7 +41,7 @@ class Health:
 
     def __init__(self) -> None:
         self._strains: dict[tuple[str, str], Strain] = {}
-        self._deviations: dict[tuple[str, str], float] = {}
+        self._deviations: dict[tuple[str, str], list[float]] = {}
         self._transitions = Transitions()
         self._nonfinite = False
         self._spacing = math.nan
@@ -65,7 +67,11 @@ class Health:
             self._strains[key] = _strain(signal, split)
         self._strains[key].add(value)
         sign = 1 if signal in HIGH_IS_WORSE else -1
-        self._deviations[key] = math.nan if signal in NEUTRAL else sign * deviation
+        if signal in NEUTRAL or math.isnan(deviation):
+            self._deviations[key] = []
+        else:
+            recent = self._deviations.get(key, [])
+            self._deviations[key] = [*recent, sign * deviation][-SPANS[split] :]
 
     def nonfinite(self) -> None:
         """A loss or a gradient was NaN or infinite since the last mark."""
@@ -81,8 +87,11 @@ class Health:
         self._spacing = steps if math.isnan(self._spacing) else 0.9 * self._spacing + 0.1 * steps
 
     def strains(self) -> dict[tuple[str, str], float]:
-        """By signal and split: the greater of how far it fell behind its own best and behind what was expected of it."""
-        return {key: _greater(one.strain, self._deviations[key]) for key, one in self._strains.items()}
+        """By signal and split: the greater of how far it fell behind its own best and behind what was expected of it.
+
+        The second is the mean deviation of the same last readings, once there are so many: one bad pass makes no run sick.
+        """
+        return {key: _greater(one.strain, self._deviation(*key)) for key, one in self._strains.items()}
 
     def families(self) -> Iterator[Family]:
         """``model_health*``; nothing before the first mark."""
@@ -105,6 +114,10 @@ class Health:
         yield single(
             "model_health_steps_to_failing", float(expected_steps(chain, FAILING)[state]) * self._spacing
         )
+
+    def _deviation(self, signal: str, split: str) -> float:
+        recent = self._deviations[signal, split]
+        return fmean(recent) if len(recent) == SPANS[split] else math.nan
 
     def save(self) -> dict[str, Any]:
         """All of it, as a tree of plain values and arrays."""
