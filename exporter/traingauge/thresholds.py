@@ -24,7 +24,16 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 MINIMA = ("accuracy", "precision", "recall", "f1", "class_recall")
 
 #: Metrics that are bad when they are high.
-MAXIMA = ("loss", "feature_drift", "features_drifted_ratio")
+MAXIMA = (
+    "loss",
+    "feature_drift",
+    "features_drifted_ratio",
+    "prediction_drift",
+    "label_drift",
+    "multivariate_drift",
+    "deviation",
+    "failing_probability",
+)
 
 #: Every metric that may have a threshold, by the catalogue's name without ``model_``.
 METRICS = (*MINIMA, *MAXIMA)
