@@ -15,7 +15,8 @@ from traingauge.drift.comparison import Comparison
 from traingauge.drift.js import js
 from traingauge.drift.ks import ks, ks_pvalue
 from traingauge.drift.linf import linf
-from traingauge.drift.statistics import STATISTICS
+from traingauge.drift.pearson import pearson
+from traingauge.drift.statistics import LEAST, STATISTICS
 from traingauge.drift.tv import tv
 from traingauge.drift.wasserstein import wasserstein
 
@@ -89,6 +90,21 @@ def test_small_tails_of_chi2_are_right_to_many_digits(statistic, freedom):
 def test_tv_and_linf_are_scipy_s(one, two):
     assert tv(shares(one), shares(two)) == pytest.approx(cityblock(shares(one), shares(two)) / 2, abs=1e-10)
     assert linf(shares(one), shares(two)) == pytest.approx(chebyshev(shares(one), shares(two)), abs=1e-10)
+
+
+@given(COUNTS, COUNTS)
+def test_pearson_is_scipy_s_goodness_of_fit_for_each_sample(one, two):
+    two = np.where(one > 0, two, 0)
+    if two.sum():
+        filled = one > 0
+        expected = shares(one)[filled] * two.sum()
+        statistic = stats.chisquare(two[filled], expected, sum_check=False).statistic
+        assert pearson(shares(one), shares(two)) == pytest.approx(statistic / two.sum(), rel=1e-10, abs=1e-10)
+
+
+def test_pearson_looks_at_bins_that_the_reference_knows_well():
+    few, many = comparison([1000, LEAST - 1], [900, 100]), comparison([1000, LEAST], [900, 100])
+    assert STATISTICS["pearson"].distance(few) < 0.1 < STATISTICS["pearson"].distance(many)
 
 
 def comparison(reference, window):

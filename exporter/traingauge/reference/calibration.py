@@ -22,9 +22,9 @@ TAIL = 10
 _RESAMPLES, _COLUMNS = 250, 2048
 
 
-#: The statistics that look together whether a feature has drifted: bin by bin, at the greatest gap, and by distance. Each
-#: sees changes that the others are weak on.
-CALIBRATED = ("psi", "ks", "wasserstein")
+#: The statistics that look together whether a feature has drifted: bin by bin, with an eye to values that vanish or are new
+#: and to such as become frequent, at the greatest gap, and by distance. Each sees changes that the others are weak on.
+CALIBRATED = ("psi", "pearson", "ks", "wasserstein")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,14 @@ def calibrate(profile: Profile, window: int, rate: float, resamples: int, seed: 
     Each resample draws rows of the reference anew, with replacement: a window of its size, and a reference of the
     reference's, because that is a sample too. Whole rows are drawn, so features that go together stay together. A
     feature's distances, brought near to normal by the cube root (Wilson & Hilferty, 1931), are measured in their standard
-    deviations; the thresholds lie where the *greatest* of all is in a share ``rate`` of the resamples (the max-T method of
-    Westfall & Young, 1993). That loses no power to features, or statistics, that say the same.
+    deviations, and the greatest of all features is what counts (max-T, Westfall & Young, 1993). The statistics share the
+    rate evenly (min-P, ibid.): each may exceed its limit equally often, and together as often as ``rate`` says. So no power
+    is lost to features, or statistics, that say the same.
 
-    Resampling knows no value that the reference lacks, yet clean data may hold some. So a threshold is at least what as
-    many new values make of it as chance may bring, where they have a probability of one in the reference's rows.
+    Resampling knows no value that the reference lacks, yet clean data may hold some. Where values occurred once, as the rare
+    ones of many categories do, new ones join the resampled windows with the probability that Good & Turing (1953) give them:
+    the share of what occurred once. And everywhere a threshold is at least what as many new values make of it as chance may
+    bring, where they have a probability of one in the reference's rows.
 
     Args:
         profile: The reference's features.
@@ -95,30 +98,34 @@ def calibrate(profile: Profile, window: int, rate: float, resamples: int, seed: 
         raise InvalidArgumentError(
             f"{resamples} resamples are too few for a false-alarm rate of {rate}: expected at least {TAIL / rate:.0f}"
         )
-    roots = np.empty((len(CALIBRATED), resamples, len(profile.names)), dtype=np.float32)
+    statistics = [STATISTICS[name] for name in CALIBRATED]
+    roots = np.empty((len(statistics), resamples, len(profile.names)), dtype=np.float32)
     for rows, columns, comparison in _resampled(profile, window, resamples, np.random.default_rng(seed)):
-        for at, name in enumerate(CALIBRATED):
-            roots[at, rows, columns] = np.cbrt(STATISTICS[name].distance(comparison))
-    bounds = _bounds(np.nan_to_num(roots), rate)
-    clean = profile.compare(_proportional(profile, window))
-    new = _with_new_values(profile, window, rate)
-    thresholds = {}
-    for name, bound in zip(CALIBRATED, bounds, strict=True):
-        statistic = STATISTICS[name]
-        least = statistic.score(new)
-        threshold = np.fmax(statistic.less_chance(bound, clean), least)
-        undefined = profile.summary.schema.categorical & statistic.ordered
-        thresholds[name] = np.where(undefined, np.nan, threshold)
-    return Calibration(window, rate, thresholds)
+        for at, statistic in enumerate(statistics):
+            roots[at, rows, columns] = np.cbrt(statistic.distance(comparison))
+    categorical = profile.summary.schema.categorical
+    undefined = np.array([categorical & statistic.ordered for statistic in statistics])
+    # What is undefined is never the greatest, so it takes nothing from the others.
+    bounds = _bounds(np.where(undefined[:, None] | np.isnan(roots), 0.0, roots), rate)
+    clean, new = profile.compare(_proportional(profile, window)), _with_new_values(profile, window, rate)
+    thresholds = [
+        np.where(never, np.nan, np.fmax(statistic.less_chance(bound, clean), statistic.score(new)))
+        for statistic, bound, never in zip(statistics, bounds, undefined, strict=True)
+    ]
+    return Calibration(window, rate, dict(zip(CALIBRATED, thresholds, strict=True)))
 
 
-def _bounds(roots: NDArray[np.float32], rate: float) -> NDArray[np.float64]:
+def _bounds(roots: NDArray[np.floating[Any]], rate: float) -> NDArray[np.float64]:
     """Distances that the greatest of all exceeds in a share ``rate`` of the resamples, shape (statistics, F)."""
     mean = roots.mean(axis=1, keepdims=True, dtype=np.float64)
     deviation = roots.std(axis=1, keepdims=True, dtype=np.float64)
     scaled = np.divide(roots - mean, deviation, out=np.zeros(roots.shape), where=deviation > 0)
-    greatest = np.quantile(scaled.max(axis=(0, 2)), 1 - rate, method="higher")
-    return np.asarray(np.maximum(0.0, mean + greatest * deviation)[:, 0] ** 3)
+    greatest = scaled.max(axis=2)  # of all features, by statistic and resample
+    above = np.array([len(row) - np.searchsorted(np.sort(row), row) for row in greatest]) / greatest.shape[1]
+    # The rate of every statistic by itself, for which that of all together is the stated one.
+    each = np.quantile(above.min(axis=0), rate, method="lower")
+    limits = np.quantile(greatest, 1 - each, axis=1, method="higher")
+    return np.asarray(np.maximum(0.0, mean[:, 0] + limits[:, None] * deviation[:, 0]) ** 3)
 
 
 def _resampled(
@@ -138,8 +145,22 @@ def _resampled(
             counts = np.zeros((2, drawn.stop - first, *filled.shape), dtype=np.float32)
             for count, weight in zip(counts, weights, strict=True):
                 count[:, filled] = weight @ hot
+            counts[1] += _new_values(profile, columns, window, drawn.stop - first, rng)
             used, positions = profile.used[columns], profile.positions[columns]
             yield drawn, columns, Comparison(counts[0], counts[1], used, positions)
+
+
+def _new_values(
+    profile: Profile, columns: slice, window: int, resamples: int, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Counts of values that the reference lacks in resampled windows, shape (resamples, features, bins)."""
+    counts, above = profile.counts[columns], profile.above[columns]
+    once = np.count_nonzero(counts[:, :-1] == 1, axis=1) * profile.discrete[columns]
+    new = np.zeros((resamples, *counts.shape), dtype=np.float32)
+    new[:, np.arange(len(counts)), above] = rng.poisson(
+        window * once / counts.sum(axis=1), (resamples, len(counts))
+    )
+    return new
 
 
 def _draws(rng: np.random.Generator, resamples: int, size: int, rows: int) -> NDArray[np.float32]:
