@@ -93,10 +93,14 @@ def as_scalar(value: Any, what: str) -> Any:
     """
     if type(value) is float:
         return value
-    if hasattr(value, "detach"):  # a torch tensor: let go of the graph it hangs on
-        value = value.detach()
-        if value.numel() == 1 and value.device.type != "cpu":
-            return value
+    if hasattr(value, "detach"):  # a torch tensor
+        if value.numel() != 1:
+            raise ShapeError(f"{what} has shape {tuple(value.shape)}: expected one number")
+        if value.device.type != "cpu":
+            return value.detach()  # it lets go of the graph that it hangs on
+        number = value.item()
+        if isinstance(number, (float, int)):
+            return float(number)
     try:
         array = np.asarray(value)
         if array.size != 1:
