@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -394,19 +393,22 @@ class ModelMonitor:
 
     # Keras
 
-    def keras(self, split: str | None = None) -> MonitorCallback:
+    def keras(self, split: str | None = None, *, gradient_norm: bool = False) -> MonitorCallback:
         """A Keras callback that records ``fit`` and ``evaluate``.
 
         Args:
             split: Where ``model.evaluate`` belongs when it is called with this callback outside of ``fit``; ``test``
                 if ``None``. Inside ``fit`` it is always ``validation``.
+            gradient_norm: Also record the norm of each step's gradients, before clipping; it costs a pass over them.
 
         Raises:
             UnsupportedBackendError: Keras does not run on TensorFlow.
         """
         from traingauge.integrations.keras import MonitorCallback
 
-        return MonitorCallback(self._recorder, split or "test")
+        return MonitorCallback(
+            self._recorder, "test" if split is None else split, gradient_norm=gradient_norm
+        )
 
     def fit(self, *args: Any, test_data: Any = None, **kwargs: Any) -> dict[str, list[float]]:
         """Train the wrapped Keras model with everything recorded; the arguments are those of ``keras.Model.fit``.
@@ -643,7 +645,7 @@ def _name(what: str, name: object) -> str:
 
 
 def _new_run_name() -> str:
-    return f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}"
+    return f"{time.strftime('%Y%m%dT%H%M%S')}-{os.urandom(2).hex()}"
 
 
 def _count(what: str, value: object) -> int:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.catalog import SPLITS
+from traingauge.description import describe
 from traingauge.errors import (
     ClosedError,
     InvalidArgumentError,
@@ -89,7 +90,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._read_at = self._together = 1
         self._epoch_steps: int | None = None
         self._taken = 0
-        self._planned = False
+        self._planned = self._described = False
 
     def set_model(self, model: Any) -> None:
         """Keras calls it before it traces anything: the moment to tap the model's steps.
@@ -118,7 +119,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Leave out the steps that were recorded by nobody."""
         probe = self._active
-        self._fitting, self._planned = True, False
+        self._fitting, self._planned, self._described = True, False, False
         self._epoch_steps = self.params.get("steps")
         self._ends.clear()
         probe.read_steps()
@@ -144,6 +145,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._ends.append(now)
         if len(self._ends) >= self._read_at or now - self._last_read > READ_EVERY:
             self._read()
+            self._describe()
 
     @_never_breaks
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -180,6 +182,12 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
                 nonfinite=rows.nonfinite,
             )
             self.recorder.record(done)
+
+    def _describe(self) -> None:
+        """Say what is trained, once it is built: after a step."""
+        if not self._described:
+            self._described = True
+            self.recorder.describe(describe(self.model))
 
     @property
     def _active(self) -> Probe:
