@@ -35,6 +35,10 @@ servers: $(VENV)/.demo ## Find Prometheus and Alertmanager, or install them (Deb
 demo: servers ## See it at work: real training, three faults, real alerts (KEEP=1 leaves the servers running)
 	$(BIN)/python -m demo $(if $(KEEP),--keep)
 
+.PHONY: demo-judging
+demo-judging: $(VENV)/.demo ## See what no threshold tells: deviation from good runs, a canary, the risk of failing
+	$(BIN)/python -m demo.judging
+
 .PHONY: stack
 stack: servers ## Run Prometheus and Alertmanager for your own training scripts, until Ctrl-C
 	$(BIN)/python -m deploy.native
