@@ -1,0 +1,190 @@
+"""The page and the file of numbers."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from benchmarks.alerts.faults import FAULTS
+from benchmarks.alerts.healthy import HEALTHY
+from benchmarks.alerts.recording import EVALUATION_SECONDS, SCRAPE_SECONDS
+from benchmarks.alerts.runs import HEALTHY_SECONDS
+from benchmarks.alerts.verdict import Verdict
+
+#: What is aimed at: share of seeds in which a fault is detected, false alarms a healthy run, alerts a cause.
+DETECTED, FALSE_ALARMS, ALERTS = 0.95, 0.01, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All verdicts, and where they come from.
+
+    Attributes:
+        verdicts: Of every run.
+        promtool: Version of it.
+        when: Day on which it was measured.
+        machine: On which.
+    """
+
+    verdicts: Sequence[Verdict]
+    promtool: str
+    when: str = field(default_factory=lambda: time.strftime("%Y-%m-%d"))
+    machine: str = field(default_factory=lambda: f"{platform.system()} {platform.machine()}")
+
+    def of(self, kind: str) -> list[Verdict]:
+        """Of all runs of one kind."""
+        return [verdict for verdict in self.verdicts if verdict.case.kind == kind]
+
+    @property
+    def faults(self) -> list[str]:
+        """The faults that were tried."""
+        return [kind for kind in FAULTS if self.of(kind)]
+
+    @property
+    def healthy(self) -> list[Verdict]:
+        """Of all healthy runs."""
+        return [verdict for verdict in self.verdicts if verdict.case.fault is None]
+
+    @property
+    def missed(self) -> list[str]:
+        """The faults that are not detected as often as they should be."""
+        return [kind for kind in self.faults if _share(self.of(kind)) < DETECTED]
+
+    @property
+    def loud(self) -> list[str]:
+        """The faults of which more is told than should be."""
+        return [kind for kind in self.faults if max(len(run.told) for run in self.of(kind)) > ALERTS]
+
+    @property
+    def false_alarms(self) -> float:
+        """Alerts told a healthy run."""
+        return sum(len(run.told) for run in self.healthy) / max(1, len(self.healthy))
+
+    @property
+    def met(self) -> bool:
+        """Whether all targets are."""
+        return not self.missed and not self.loud and self.false_alarms <= FALSE_ALARMS
+
+    def page(self) -> str:
+        """As Markdown."""
+        return "\n".join([*self._head(), *self._faults(), *self._healthy(), ""])
+
+    def numbers(self) -> dict[str, Any]:
+        """As JSON has it: every run, with everything that was told of it."""
+        runs = [
+            {"kind": run.case.kind, "seed": run.case.seed, "alarms": [asdict(alarm) for alarm in run.alarms]}
+            for run in self.verdicts
+        ]
+        return {
+            "when": self.when,
+            "machine": self.machine,
+            "promtool": self.promtool,
+            "scrape_seconds": SCRAPE_SECONDS,
+            "runs": runs,
+        }
+
+    def _head(self) -> list[str]:
+        detected = f"{len(self.faults) - len(self.missed)} of {len(self.faults)} faults"
+        quiet = f"{len(self.faults) - len(self.loud)} of {len(self.faults)} faults"
+        return [
+            "# How good the alerts are",
+            "",
+            "<!-- Written by `python -m benchmarks.alerts`; do not edit. -->",
+            "",
+            "Real models train on real data and publish through the real exporter, under a clock that is moved by hand.",
+            "Faults are injected one at a time; what a scrape sees is replayed through the shipped rules, unscaled, by",
+            "`promtool test rules`, and what is told is what Alertmanager's shipped inhibition and routes leave.",
+            "`benchmarks/alerts` says how.",
+            "",
+            f"Measured on {self.when}, {self.machine}, promtool {self.promtool}, a scrape every {SCRAPE_SECONDS:g} s "
+            f"and an evaluation every {EVALUATION_SECONDS:g} s; {len(self.verdicts)} runs.",
+            "",
+            "| target | measured | met |",
+            "| --- | --- | --- |",
+            f"| each fault detected by its own alert in ≥ {DETECTED:.0%} of its runs | {detected} "
+            f"| {_yes(not self.missed)} |",
+            f"| ≤ {FALSE_ALARMS * 100:g} false alarm in 100 healthy runs | {self.false_alarms * 100:.1f} "
+            f"({len(self.healthy)} runs) | {_yes(self.false_alarms <= FALSE_ALARMS)} |",
+            f"| ≤ {ALERTS} alerts told of one cause, in every run | {quiet} | {_yes(not self.loud)} |",
+            "",
+        ]
+
+    def _faults(self) -> list[str]:
+        lines = [
+            "## Faults",
+            "",
+            "*Detected*: an alert that names the fault fired and was not muted. *Time*: from the fault to it, median and",
+            "slowest. *Told*: different alerts that reach a person, median and most. *Others*: those that do not name",
+            "the fault, with the number of runs; those in parentheses are only to be looked up.",
+            "",
+            "| fault | what happens | its own alerts | detected | time | told | others |",
+            "| --- | --- | --- | --- | --- | --- | --- |",
+        ]
+        for kind in self.faults:
+            fault, runs = FAULTS[kind], self.of(kind)
+            took = [run.detected_after for run in runs if run.detected_after is not None]
+            told = [len(run.told) for run in runs]
+            cells = [
+                kind,
+                fault.what,
+                ", ".join(_short(name) for name in sorted(fault.own)) or "none",
+                f"{sum(run.good for run in runs)} of {len(runs)}",
+                f"{_minutes(statistics.median(took))}, {_minutes(max(took))}" if took else "never",
+                f"{statistics.median(told):g}, {max(told)}",
+                _counted(
+                    (name for run in runs for name in run.told if name not in fault.own),
+                    (name for run in runs for name in run.looked_up if name not in fault.own),
+                ),
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+        early = [name for run in self.verdicts for name in run.before]
+        lines += [
+            "",
+            f"Before the fault, while these runs were healthy, {len(early)} alerts were told"
+            + (f": {_counted(early, ())}." if early else "."),
+            "",
+        ]
+        return lines
+
+    def _healthy(self) -> list[str]:
+        lines = [
+            "## Healthy runs",
+            "",
+            f"Each is watched for {HEALTHY_SECONDS / 60:g} minutes, or until its end.",
+            "",
+            "| kind | runs | false alarms a run | which (in parentheses: only to be looked up) |",
+            "| --- | --- | --- | --- |",
+        ]
+        for kind in HEALTHY:
+            if runs := self.of(kind):
+                told = [name for run in runs for name in run.told]
+                which = _counted(told, (name for run in runs for name in run.looked_up))
+                lines.append(f"| {kind} | {len(runs)} | {len(told) / len(runs):.2f} | {which} |")
+        return lines
+
+
+def _share(runs: Sequence[Verdict]) -> float:
+    return sum(run.good for run in runs) / len(runs)
+
+
+def _counted(told: Iterable[str], looked_up: Iterable[str]) -> str:
+    texts = [f"{_short(name)} {count}" for name, count in Counter(told).most_common()]
+    texts += [f"({_short(name)} {count})" for name, count in Counter(looked_up).most_common()]
+    return ", ".join(texts) or "none"
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("Model")
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def _yes(met: bool) -> str:
+    return "yes" if met else "**no**"

@@ -1,0 +1,100 @@
+"""The runs of the benchmark, recorded: several at a time, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.alerts.data import CLASSIFICATIONS, REGRESSIONS
+from benchmarks.alerts.faults import FAULTS, MINUTE, Fault
+from benchmarks.alerts.healthy import HEALTHY
+from benchmarks.alerts.session import Session, Setup
+
+#: Seconds for which a healthy run is looked at.
+HEALTHY_SECONDS = 80 * MINUTE
+
+#: One run's series in promtool's notation.
+Series = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One run.
+
+    Attributes:
+        kind: A fault's name, or that of a kind of healthy runs.
+        seed: Of everything random in it, and what tells it from others of its kind.
+        haste: What all times are divided by.
+    """
+
+    kind: str
+    seed: int
+    haste: float = 1.0
+
+    @property
+    def fault(self) -> Fault | None:
+        """What goes wrong; ``None`` for a healthy run."""
+        return FAULTS.get(self.kind)
+
+    @property
+    def run(self) -> str:
+        """The name that the run publishes."""
+        return f"{self.kind}-{self.seed}"
+
+    @property
+    def at(self) -> float:
+        """Seconds into the run at which the fault begins."""
+        return 0.0 if self.fault is None else self.fault.at / self.haste
+
+    @property
+    def seconds(self) -> float:
+        """For which the run is looked at."""
+        return self.at + (HEALTHY_SECONDS if self.fault is None else self.fault.watched) / self.haste
+
+    def record(self) -> Series:
+        """Train it."""
+        fault, seed = self.fault, 1000 * self.seed + [*FAULTS, *HEALTHY].index(self.kind)
+        if fault is None:
+            names = (*CLASSIFICATIONS, *REGRESSIONS)
+            setup = Setup.drawn(seed, names[self.seed % len(names)])
+            HEALTHY[self.kind](setup)
+            session = Session(setup.data.name, self.run, setup, self.seconds)
+        else:
+            setup = Setup.drawn(seed, fault.on[self.seed % len(fault.on)])
+            session = Session(setup.data.name, self.run, setup, self.seconds, fault.inject, self.at)
+        return dict(session.record().values())
+
+
+def record(cases: Iterable[Case], processes: int, cache: Path | None = None) -> Iterator[tuple[Case, Series]]:
+    """Train all of these, and yield each as it is done.
+
+    Args:
+        cases: To train.
+        processes: How many train at a time; 0 to do it in this process.
+        cache: A folder of runs that were recorded before, which are not trained again.
+    """
+    cases = list(cases)
+    if not processes:
+        yield from ((case, _recorded(case, cache)) for case in cases)
+        return
+    # The arrays are small: threads within an operation would only get in each other's way.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        yield from zip(cases, pool.map(_recorded, cases, [cache] * len(cases)), strict=True)
+
+
+def _recorded(case: Case, cache: Path | None) -> Series:
+    if cache is None:
+        return case.record()
+    path = cache / f"{case.run}.json"
+    if not path.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(case.record()), encoding="utf-8")
+    series: Series = json.loads(path.read_text(encoding="utf-8"))
+    return series

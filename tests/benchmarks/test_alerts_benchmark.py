@@ -1,0 +1,178 @@
+"""The benchmark of the alerts, reduced: a few faults, two healthy runs, and what mutes what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from alerting import rulebook
+from benchmarks.alerts.__main__ import judged
+from benchmarks.alerts.faults import FAULTS
+from benchmarks.alerts.inhibition import Matchers, Policy
+from benchmarks.alerts.recording import Recording
+from benchmarks.alerts.report import Report
+from benchmarks.alerts.runs import Case
+from benchmarks.alerts.verdict import Alarm, Verdict
+
+#: None of these needs the history of an hour that others do.
+FAULTY = ("nan", "class-collapse", "missing-feature", "oom-kill", "crash", "clean-end")
+HEALTHY = ("warm-restarts", "resumed")
+
+
+@pytest.fixture(scope="module")
+def judgement() -> Mapping[str, Verdict]:
+    cases = [Case(kind, seed=0, haste=4.0) for kind in (*FAULTY, *HEALTHY)]
+    return {verdict.case.kind: verdict for verdict in judged(cases, processes=0)}
+
+
+@pytest.mark.servers
+class TestReduced:
+    @pytest.mark.parametrize("kind", FAULTY)
+    def test_a_fault_is_told_by_its_own_alert_and_a_clean_end_is_not_told(
+        self, judgement: Mapping[str, Verdict], kind: str
+    ) -> None:
+        assert judgement[kind].good, judgement[kind]
+
+    @pytest.mark.parametrize("kind", FAULTY)
+    def test_one_cause_is_told_by_two_alerts_at_most(
+        self, judgement: Mapping[str, Verdict], kind: str
+    ) -> None:
+        assert len(judgement[kind].told) <= 2
+
+    @pytest.mark.parametrize("kind", FAULTY)
+    def test_nothing_is_told_before_the_fault(self, judgement: Mapping[str, Verdict], kind: str) -> None:
+        assert judgement[kind].before == []
+
+    @pytest.mark.parametrize("kind", HEALTHY)
+    def test_nothing_is_told_of_a_healthy_run(self, judgement: Mapping[str, Verdict], kind: str) -> None:
+        assert judgement[kind].told == []
+
+
+def test_every_alert_that_names_a_fault_is_shipped() -> None:
+    own = {name for fault in FAULTS.values() for name in fault.own}
+    assert own <= {alert.name for alert in rulebook.alerts()}
+
+
+class TestMatchers:
+    @pytest.mark.parametrize(
+        ("text", "labels", "holds"),
+        [
+            ('a="b"', {"a": "b"}, True),
+            ('a="b"', {}, False),
+            ('a!="b"', {}, True),
+            ('a=~"b|c"', {"a": "c"}, True),
+            ('a=~"b"', {"a": "bb"}, False),
+            ('a!~"b.*"', {"a": "bb"}, False),
+            ("a = b", {"a": "b"}, True),
+            (r'a="\"b\""', {"a": '"b"'}, True),
+            ('a=""', {}, True),
+        ],
+    )
+    def test_a_matcher_holds_as_in_alertmanager(self, text: str, labels: dict[str, str], holds: bool) -> None:
+        assert Matchers.of([text])(labels) is holds
+
+    def test_what_is_not_a_matcher_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="is not a matcher"):
+            Matchers.of(["a>b"])
+
+
+class TestPolicy:
+    SHIPPED = Policy.shipped()
+
+    @staticmethod
+    def alert(name: str, severity: str = "warning", **labels: str) -> dict[str, str]:
+        return {"alertname": f"Model{name}", "severity": severity, "model": "m", "run": "r"} | labels
+
+    def told(self, *firing: dict[str, str]) -> list[str]:
+        return [alert["alertname"] for alert in self.SHIPPED.told(firing)]
+
+    def test_a_critical_alert_mutes_its_warning(self) -> None:
+        labels = {"split": "train", "metric": "f1"}
+        firing = [
+            self.alert("ScoreBelowThreshold", severity, **labels) for severity in ("warning", "critical")
+        ]
+        assert [alert["severity"] for alert in self.SHIPPED.told(firing)] == ["critical"]
+
+    def test_a_vanished_run_mutes_what_else_is_wrong_with_it(self) -> None:
+        assert self.told(self.alert("RunVanished", "critical"), self.alert("ThroughputDrop")) == [
+            "ModelRunVanished"
+        ]
+
+    def test_one_run_does_not_mute_another(self) -> None:
+        firing = [self.alert("RunVanished", "critical"), self.alert("ThroughputDrop", run="other")]
+        assert len(self.told(*firing)) == 2
+
+    def test_what_is_muted_mutes_all_the_same(self) -> None:
+        firing = [
+            self.alert("FeaturesDrifted"),
+            self.alert("FeatureMissing", feature="age"),
+            self.alert("FeatureDrift", feature="age"),
+        ]
+        assert self.told(*firing) == ["ModelFeaturesDrifted"]
+
+    def test_an_alert_that_is_source_and_target_is_not_muted_by_its_like(self) -> None:
+        rule = {"source_matchers": ['a="1"'], "target_matchers": ['a="1"'], "equal": []}
+        policy = Policy.of({"inhibit_rules": [rule], "route": {"receiver": "people"}})
+        assert len(policy.told([{"a": "1", "b": "1"}, {"a": "1", "b": "2"}])) == 2
+
+    def test_what_is_only_informative_is_told_nobody(self) -> None:
+        assert self.told(self.alert("LossPlateau", "info")) == []
+
+
+class TestRecording:
+    IDENTITY = 'model="m",run="r"'
+
+    def values(self, *answers: str | None) -> dict[str, str]:
+        """Of scrapes with these answers, in promtool's notation, by name; None for none."""
+        recording = Recording()
+        for answer in answers:
+            if answer is None:
+                recording.down(self.IDENTITY, "i")
+            else:
+                recording.scrape(answer, self.IDENTITY, "i")
+        return {series.partition("{")[0]: values for series, values in recording.values()}
+
+    def test_a_value_that_stays_is_counted(self) -> None:
+        assert self.values(*['model_loss{split="train"} 0.5'] * 3)["model_loss"] == "0.5x2"
+
+    def test_a_value_that_is_no_number_is_spelt_out(self) -> None:
+        values = self.values(*['model_loss{split="train"} NaN'] * 2, 'model_loss{split="train"} +Inf')
+        assert values["model_loss"] == "NaN NaN Inf"
+
+    def test_a_failed_scrape_ends_every_series_and_is_not_up(self) -> None:
+        values = self.values('model_loss{split="train"} 1', None, None)
+        assert values == {"up": "1 0x1", "model_loss": "1 stale _x1"}
+
+    def test_a_series_that_comes_later_begins_with_blanks(self) -> None:
+        assert self.values("", "", 'model_loss{split="train"} 1')["model_loss"] == "_x2 1"
+
+    def test_what_no_rule_reads_is_left_out(self) -> None:
+        assert set(self.values("python_info 1")) == {"up"}
+
+    def test_a_target_that_left_discovery_is_neither_up_nor_down(self) -> None:
+        recording = Recording()
+        recording.scrape("", self.IDENTITY, "i")
+        recording.gone()
+        assert [values for _, values in recording.values()] == ["1 stale"]
+
+
+class TestVerdict:
+    @staticmethod
+    def verdict(kind: str, *alarms: tuple[str, float]) -> Verdict:
+        return Verdict(Case(kind, 0), tuple(Alarm(name, "warning", (), at, told=True) for name, at in alarms))
+
+    def test_only_an_alert_that_names_the_fault_detects_it(self) -> None:
+        assert not self.verdict("nan", ("ModelStuck", 1e4)).good
+
+    def test_what_was_there_before_the_fault_does_not_detect_it(self) -> None:
+        verdict = self.verdict("nan", ("ModelLossNonFinite", 60.0))
+        assert (verdict.good, verdict.before) == (False, ["ModelLossNonFinite"])
+
+    def test_the_time_to_detect_begins_with_the_fault(self) -> None:
+        at = FAULTS["nan"].at
+        assert self.verdict("nan", ("ModelLossNonFinite", at + 30.0)).detected_after == 30.0
+
+    def test_a_target_that_is_missed_is_said_to_be(self) -> None:
+        report = Report([self.verdict("nan"), self.verdict("plain", ("ModelStuck", 9.0))], promtool="2.42")
+        assert (report.missed, report.false_alarms, report.met) == (["nan"], 1.0, False)
