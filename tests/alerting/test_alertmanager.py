@@ -130,6 +130,13 @@ def test_a_score_below_its_threshold_does_not_mute_another_score():
     assert muted_by("ModelScoreBelowThreshold", split="", metric="") == {"ModelScoreBelowBest"}
 
 
+def test_scores_that_are_critical_mute_single_classes():
+    assert "ModelClassRecallCollapsed" in muted_by("ModelScoreBelowThreshold", severity="critical", split="")
+    assert "ModelClassRecallCollapsed" not in muted_by(
+        "ModelScoreBelowThreshold", severity="warning", split=""
+    )
+
+
 def test_critical_mutes_the_warning_of_the_same_thing():
     (rule,) = (rule for rule in DOCUMENT["inhibit_rules"] if "alertname" in rule["equal"])
     identifying = {"model", "run", "split", "metric", "class", "feature"}
