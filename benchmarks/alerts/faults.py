@@ -197,20 +197,20 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "labels-corrupted": Fault(
         "six of ten training labels are drawn at random",
-        _own("ScoreBelowThreshold", "ScoreBelowBest"),
+        _own("ScoreBelowThreshold", "ScoreBelowBest", "LabelDrift"),
         _labels_corrupted,
         on=CLASSIFICATIONS,
     ),
     "class-dropped": Fault(
         "one class no longer comes in training",
-        _own("ClassRecallCollapsed", "PredictionsCollapsed"),
+        _own("LabelDrift", "ClassRecallCollapsed", "PredictionsCollapsed"),
         _class_dropped,
         on=("digits", "wine"),
         watched=60 * MINUTE,
     ),
     "class-collapse": Fault(
         "every label has become the same, and so does every answer",
-        _own("PredictionsCollapsed"),
+        _own("PredictionsCollapsed", "LabelDrift"),
         _labels_constant,
         on=CLASSIFICATIONS,
     ),

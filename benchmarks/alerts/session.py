@@ -249,7 +249,11 @@ class Session:
 
 
 def _reference(data: Data) -> Reference:
-    return Reference.from_data(data.watched(data.train.x), feature_names=data.names)
+    return Reference.from_data(
+        data.watched(data.train.x),
+        feature_names=data.names,
+        y_true=data.train.y.astype(int) if data.classes else None,
+    )
 
 
 def _validate(network: Network, monitor: ModelMonitor, data: Data) -> None:
