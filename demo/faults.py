@@ -37,7 +37,7 @@ class ShiftedImages(Fault):
 
     cause = "a loader worker shifts its images"
     alert = "ModelFeaturesDrifted"
-    beside = frozenset({"ModelFeatureDrift"})
+    beside = frozenset({"ModelFeatureDrift", "ModelFeatureOutOfRange", "ModelJointDrift"})
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline

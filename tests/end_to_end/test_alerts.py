@@ -186,14 +186,16 @@ def test_a_cleanly_ended_run_was_seen_to_finish_and_pages_nobody(world: World) -
 
 
 def test_nobody_is_told_of_what_follows_from_the_cause(world: World) -> None:
-    expected = {
+    """At most two alerts for one cause: the collapse of classes may be told beside that of the score, or not in time."""
+    explained = {
         "nan": {"ModelLossNonFinite"},
         "degraded": {"ModelScoreBelowThreshold", "ModelClassRecallCollapsed"},
+        "drifting": {"ModelFeaturesDrifted", "ModelFeatureDrift"},
         "stuck": {"ModelStuck"},
         "failed": {"ModelRunFailed"},
         "killed": {"ModelRunVanished"},
     }
-    for run, alerts in expected.items():
-        for alert in alerts:
-            world.wait_until_told(run, alert, "firing")
-    assert {run: world.told(run, "firing") for run in expected} == expected
+    mains = {**dict(MENDED), "failed": "ModelRunFailed", "killed": "ModelRunVanished"}
+    for run, alert in mains.items():
+        world.wait_until_told(run, alert, "firing")
+        assert world.told(run, "firing") <= explained[run], run
