@@ -13,7 +13,7 @@ from benchmarks.alerts.inhibition import Matchers, Policy
 from benchmarks.alerts.recording import Recording
 from benchmarks.alerts.report import Report
 from benchmarks.alerts.runs import Case
-from benchmarks.alerts.verdict import Alarm, Verdict
+from benchmarks.alerts.verdict import Alarm, Verdict, verdicts
 
 #: None of these needs the history of an hour that others do.
 FAULTY = ("nan", "class-collapse", "missing-feature", "oom-kill", "crash", "clean-end")
@@ -172,6 +172,12 @@ class TestVerdict:
     def test_the_time_to_detect_begins_with_the_fault(self) -> None:
         at = FAULTS["nan"].at
         assert self.verdict("nan", ("ModelLossNonFinite", at + 30.0)).detected_after == 30.0
+
+    def test_what_fires_after_the_last_sample_of_a_run_is_not_counted(self) -> None:
+        case = Case("nan", 0)
+        alert = {"alertname": "ModelStuck", "severity": "critical", "model": "digits", "run": case.run}
+        (verdict,) = verdicts([case], {10_000: [alert]}, Policy.shipped())
+        assert verdict.alarms == ()
 
     def test_a_target_that_is_missed_is_said_to_be(self) -> None:
         report = Report([self.verdict("nan"), self.verdict("plain", ("ModelStuck", 9.0))], promtool="2.42")
