@@ -350,6 +350,19 @@ def test_history_holds_what_was_published_at_the_end_of_each_epoch(monitor: Mode
     assert history["accuracy"] == [0.75] * 3
 
 
+def test_checkpoints_are_counted_and_saving_one_is_no_part_of_a_step(
+    monitor: ModelMonitor, read: Reading
+) -> None:
+    monitor.step(loss=1.0)
+    time.sleep(0.3)
+    monitor.checkpointed()
+    monitor.step(loss=1.0)
+    assert read(monitor, "model_checkpoints_total") == 1
+    total = read(monitor, "model_step_duration_seconds_sum", split="train")
+    assert total is not None
+    assert total < 0.2
+
+
 def test_watched_batches_come_through_unchanged_and_their_waits_are_recorded(
     monitor: ModelMonitor, read: Reading
 ) -> None:

@@ -137,6 +137,7 @@ def train(run: Run, monitor: ModelMonitor, clock: Clock) -> Iterator[None]:
         )
         if (step + 1) % EPOCH_STEPS == 0:
             monitor.end_epoch()
+            monitor.checkpointed()
             _evaluate(run, minute, network, monitor, "validation")
         # What is left of the step, so that steps keep to the history's time.
         clock.move(run.began + (step + 1) * STEP_SECONDS - clock.now)

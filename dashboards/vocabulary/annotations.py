@@ -35,7 +35,7 @@ def _events(
 
 
 def of_a_run() -> list[dashboard.AnnotationQuery]:
-    """Alerts, starts and restarts, ends, and epochs; the last to be switched on, since they may be many."""
+    """Alerts, starts and restarts, ends, checkpoints and epochs; the last two are off at first, since they may be many."""
     milliseconds = "* 1000"
     epochs = series("model_epochs_total", split="train")
     return [
@@ -65,6 +65,13 @@ def of_a_run() -> list[dashboard.AnnotationQuery]:
             colours.WARNING,
             "Went on from its saved state",
             f"max by (model, run) (changes({series('model_restarts_total')}[$__rate_interval]) > 0)",
+        ),
+        _events(
+            "Checkpoints",
+            colours.NEUTRAL,
+            "Checkpoint saved",
+            f"max by (model, run) (changes({series('model_checkpoints_total')}[$__rate_interval]) > 0)",
+            shown=False,
         ),
         _events(
             "Epochs",

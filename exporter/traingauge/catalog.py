@@ -74,48 +74,89 @@ _METRICS = (
     ),
     Metric("model_run_state", "gauge", "1 for the state the run is in, 0 for the others.", ("state",)),
     Metric("model_run_start_timestamp_seconds", "gauge", "When the run began.", unit="seconds"),
-    Metric("model_run_end_timestamp_seconds", "gauge", "When the run ended; absent until then.", unit="seconds"),
     Metric(
-        "model_last_step_timestamp_seconds", "gauge", "When the last step was recorded.", ("split",), "seconds"
+        "model_run_end_timestamp_seconds", "gauge", "When the run ended; absent until then.", unit="seconds"
+    ),
+    Metric(
+        "model_last_step_timestamp_seconds",
+        "gauge",
+        "When the last step was recorded.",
+        ("split",),
+        "seconds",
     ),
     Metric("model_parameters", "gauge", "Parameters of the model.", ("trainable",)),
     Metric(
-        "model_architecture_changes_total", "counter", "Times that the model became one of another architecture."
+        "model_architecture_changes_total",
+        "counter",
+        "Times that the model became one of another architecture.",
     ),
-    Metric("model_restarts_total", "counter", "Times that a new process went on with the run from its saved state."),
+    Metric(
+        "model_restarts_total",
+        "counter",
+        "Times that a new process went on with the run from its saved state.",
+    ),
     Metric(
         "model_state_saved_timestamp_seconds", "gauge", "When the run's state was last saved.", unit="seconds"
     ),
     # Progress
-    Metric("model_step", "gauge", "Step that the model stands at; it falls when training goes back to a checkpoint."),
+    Metric(
+        "model_step",
+        "gauge",
+        "Step that the model stands at; it falls when training goes back to a checkpoint.",
+    ),
     Metric("model_steps_total", "counter", "Steps (batches) recorded.", ("split",)),
     Metric("model_samples_total", "counter", "Samples in the recorded steps.", ("split",)),
     Metric("model_epochs_total", "counter", "Passes over the data that were completed.", ("split",)),
+    Metric("model_checkpoints_total", "counter", "Checkpoints of the model that the script said it saved."),
     Metric("model_steps_planned", "gauge", "Training steps that the run means to take; absent if unknown."),
-    Metric("model_warmup_steps", "gauge", "Training steps from which thresholds count for a score never reached."),
+    Metric(
+        "model_warmup_steps", "gauge", "Training steps from which thresholds count for a score never reached."
+    ),
     Metric(
         "model_step_expected_seconds",
         "gauge",
         "Median duration of the run's recent training steps: what a step is expected to take.",
         unit="seconds",
     ),
-    Metric("model_step_duration_seconds", "histogram", "Wall-clock duration of a step.", ("split",), "seconds"),
     Metric(
-        "model_data_wait_seconds", "histogram", "Time a step waited for its batch of data.", ("split",), "seconds"
+        "model_step_duration_seconds", "histogram", "Wall-clock duration of a step.", ("split",), "seconds"
+    ),
+    Metric(
+        "model_data_wait_seconds",
+        "histogram",
+        "Time a step waited for its batch of data.",
+        ("split",),
+        "seconds",
     ),
     # Loss and optimisation
-    Metric("model_loss", "gauge", "Loss of the last step itself (train) or of the last whole pass.", ("split",)),
+    Metric(
+        "model_loss", "gauge", "Loss of the last step itself (train) or of the last whole pass.", ("split",)
+    ),
     Metric("model_loss_window_mean", "gauge", "Mean loss of the last steps in the window.", ("split",)),
-    Metric("model_loss_window_stddev", "gauge", "Sample standard deviation of the loss in the window.", ("split",)),
+    Metric(
+        "model_loss_window_stddev",
+        "gauge",
+        "Sample standard deviation of the loss in the window.",
+        ("split",),
+    ),
     Metric("model_loss_window_min", "gauge", "Lowest loss in the window.", ("split",)),
     Metric("model_loss_window_max", "gauge", "Highest loss in the window.", ("split",)),
     Metric("model_loss_best", "gauge", "Lowest finite loss so far.", ("split",)),
     Metric(
-        "model_loss_best_timestamp_seconds", "gauge", "When the lowest loss was recorded.", ("split",), "seconds"
+        "model_loss_best_timestamp_seconds",
+        "gauge",
+        "When the lowest loss was recorded.",
+        ("split",),
+        "seconds",
     ),
     Metric("model_learning_rate", "gauge", "Learning rate of the last step."),
     Metric("model_gradient_norm", "gauge", "Global L2 norm of the last step's gradients."),
-    Metric("model_scalar", "gauge", "A further scalar that the training script passed by name.", ("name", "split")),
+    Metric(
+        "model_scalar",
+        "gauge",
+        "A further scalar that the training script passed by name.",
+        ("name", "split"),
+    ),
     Metric(
         "model_nonfinite_total",
         "counter",
@@ -124,7 +165,9 @@ _METRICS = (
     ),
     # Signals: the statistics of loss, scores, gradient norm and step time; `over` is window, decayed or run
     Metric("model_signal_mean", "gauge", "Mean of a signal's values.", ("signal", "split", "over")),
-    Metric("model_signal_stddev", "gauge", "Sample standard deviation of a signal.", ("signal", "split", "over")),
+    Metric(
+        "model_signal_stddev", "gauge", "Sample standard deviation of a signal.", ("signal", "split", "over")
+    ),
     Metric("model_signal_min", "gauge", "Lowest value of a signal.", ("signal", "split", "over")),
     Metric("model_signal_max", "gauge", "Highest value of a signal.", ("signal", "split", "over")),
     Metric("model_signal_quantile", "gauge", "Quantile of a signal.", ("signal", "split", "over", "q")),
@@ -148,12 +191,24 @@ _METRICS = (
     ),
     # Scores: the rolling window (train) or the last whole pass (validation, test)
     Metric("model_accuracy", "gauge", "Share of samples predicted right.", ("split",)),
-    Metric("model_precision", "gauge", "Precision, averaged as the run is configured (binary or macro).", ("split",)),
-    Metric("model_recall", "gauge", "Recall, averaged as the run is configured (binary or macro).", ("split",)),
+    Metric(
+        "model_precision",
+        "gauge",
+        "Precision, averaged as the run is configured (binary or macro).",
+        ("split",),
+    ),
+    Metric(
+        "model_recall", "gauge", "Recall, averaged as the run is configured (binary or macro).", ("split",)
+    ),
     Metric("model_f1", "gauge", "F1 score, averaged as the run is configured (binary or macro).", ("split",)),
     Metric("model_balanced_accuracy", "gauge", "Mean recall of the classes that occurred.", ("split",)),
     Metric("model_specificity", "gauge", "Specificity, averaged as the run is configured.", ("split",)),
-    Metric("model_matthews_correlation", "gauge", "Correlation of true and predicted labels, -1 to 1.", ("split",)),
+    Metric(
+        "model_matthews_correlation",
+        "gauge",
+        "Correlation of true and predicted labels, -1 to 1.",
+        ("split",),
+    ),
     Metric("model_cohen_kappa", "gauge", "Agreement of true and predicted labels beyond chance.", ("split",)),
     Metric(
         "model_top_k_accuracy",
@@ -161,10 +216,14 @@ _METRICS = (
         "Share of samples whose class is among the k with the highest scores.",
         ("split", "k"),
     ),
-    Metric("model_roc_auc", "gauge", "Area under the ROC curve, of classes each against the rest.", ("split",)),
+    Metric(
+        "model_roc_auc", "gauge", "Area under the ROC curve, of classes each against the rest.", ("split",)
+    ),
     Metric("model_average_precision", "gauge", "Area under the precision-recall curve.", ("split",)),
     Metric("model_log_loss", "gauge", "Mean negative log of the probability of what came true.", ("split",)),
-    Metric("model_brier_score", "gauge", "Mean squared difference of probabilities and outcomes.", ("split",)),
+    Metric(
+        "model_brier_score", "gauge", "Mean squared difference of probabilities and outcomes.", ("split",)
+    ),
     Metric(
         "model_calibration_error",
         "gauge",
@@ -172,7 +231,9 @@ _METRICS = (
         ("split",),
     ),
     Metric("model_mean_absolute_error", "gauge", "Mean absolute error of a regression model.", ("split",)),
-    Metric("model_root_mean_squared_error", "gauge", "Root mean squared error of a regression model.", ("split",)),
+    Metric(
+        "model_root_mean_squared_error", "gauge", "Root mean squared error of a regression model.", ("split",)
+    ),
     Metric("model_r2_score", "gauge", "Coefficient of determination of a regression model.", ("split",)),
     Metric("model_bias", "gauge", "Mean of predicted minus true value of a regression model.", ("split",)),
     Metric(
@@ -190,9 +251,14 @@ _METRICS = (
     Metric("model_class_precision", "gauge", "Precision of one class.", ("split", "class")),
     Metric("model_class_recall", "gauge", "Recall of one class.", ("split", "class")),
     Metric("model_class_f1", "gauge", "F1 score of one class.", ("split", "class")),
-    Metric("model_class_support", "gauge", "Samples (or weight) of one class in the window.", ("split", "class")),
     Metric(
-        "model_class_true_positives_total", "counter", "Samples of the class predicted as it.", ("split", "class")
+        "model_class_support", "gauge", "Samples (or weight) of one class in the window.", ("split", "class")
+    ),
+    Metric(
+        "model_class_true_positives_total",
+        "counter",
+        "Samples of the class predicted as it.",
+        ("split", "class"),
     ),
     Metric(
         "model_class_false_positives_total",
@@ -206,7 +272,9 @@ _METRICS = (
         "Samples of the class predicted as another.",
         ("split", "class"),
     ),
-    Metric("model_confusion", "gauge", "Samples by actual and predicted class.", ("split", "actual", "predicted")),
+    Metric(
+        "model_confusion", "gauge", "Samples by actual and predicted class.", ("split", "actual", "predicted")
+    ),
     # Drift
     Metric(
         "model_feature_drift",
@@ -271,7 +339,9 @@ _METRICS = (
         "model_drift_reference_timestamp_seconds", "gauge", "When the reference was made.", unit="seconds"
     ),
     # What a good run had reached at the same point
-    Metric("model_expected", "gauge", "What a reference run had at this point of training.", ("metric", "split")),
+    Metric(
+        "model_expected", "gauge", "What a reference run had at this point of training.", ("metric", "split")
+    ),
     Metric("model_expected_stddev", "gauge", "Standard deviation of what is expected.", ("metric", "split")),
     Metric(
         "model_deviation",
@@ -303,7 +373,9 @@ _METRICS = (
         "model_health_steps_to_failing", "gauge", "Training steps until the run is expected to be failing."
     ),
     # The canary: a fixed batch with the outputs of a trusted model
-    Metric("model_canary_distance", "gauge", "Root mean square difference of the outputs to the expected ones."),
+    Metric(
+        "model_canary_distance", "gauge", "Root mean square difference of the outputs to the expected ones."
+    ),
     Metric("model_canary_mismatches", "gauge", "Samples of the canary that were answered differently."),
     Metric("model_canary_samples", "gauge", "Samples in the canary."),
     Metric("model_canary_age_seconds", "gauge", "Time since the canary was last asked.", unit="seconds"),
@@ -315,7 +387,9 @@ _METRICS = (
         ("metric", "severity", "feature"),
     ),
     # The monitor watching itself
-    Metric("model_monitor_errors_total", "counter", "Errors inside monitoring; training went on.", ("reason",)),
+    Metric(
+        "model_monitor_errors_total", "counter", "Errors inside monitoring; training went on.", ("reason",)
+    ),
     Metric(
         "model_monitor_overhead_seconds_total",
         "counter",

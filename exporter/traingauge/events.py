@@ -102,6 +102,12 @@ class EpochEnd(NamedTuple):
     at: float
 
 
+class Checkpointed(NamedTuple):
+    """The script saved a checkpoint of the model; what follows is no part of a step before this clock reading."""
+
+    at: float
+
+
 class Resumed(NamedTuple):
     """Training begins or goes on: what came before is no part of the next step.
 
@@ -127,4 +133,6 @@ class Checked(NamedTuple):
     reading: Reading
 
 
-Event: TypeAlias = "Numbers | Scored | Steps | Pass | Waits | EpochEnd | Resumed | WentBack | Checked"
+Event: TypeAlias = (
+    "Numbers | Scored | Steps | Pass | Waits | EpochEnd | Checkpointed | Resumed | WentBack | Checked"
+)

@@ -22,7 +22,7 @@ from traingauge.canary import Canary, Probe
 from traingauge.catalog import SPLITS
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, UnknownNameError
 from traingauge.evaluation import Evaluation
-from traingauge.events import Checked, EpochEnd, Waits, WentBack
+from traingauge.events import Checked, Checkpointed, EpochEnd, Waits, WentBack
 from traingauge.exposition import Renderer
 from traingauge.families import Identity
 from traingauge.parts.run import Run
@@ -256,6 +256,10 @@ class ModelMonitor:
     def end_epoch(self) -> None:
         """Say that one pass over the training data is complete; Keras says so by itself."""
         self._recorder.record(EpochEnd(time.perf_counter()))
+
+    def checkpointed(self) -> None:
+        """Say that a checkpoint of the model was saved: it is counted, and the dashboards mark it."""
+        self._recorder.record(Checkpointed(time.perf_counter()))
 
     def watch(self, batches: Iterable[T]) -> Iterator[T]:
         """The same batches, with the time that training waits for each of them recorded.

@@ -25,7 +25,19 @@ from numpy.typing import NDArray
 from traingauge import thresholds
 from traingauge.catalog import CATALOG
 from traingauge.errors import ClosedError, InvalidTypeError, TrainGaugeError
-from traingauge.events import Checked, EpochEnd, Event, Numbers, Pass, Resumed, Scored, Steps, Waits, WentBack
+from traingauge.events import (
+    Checked,
+    Checkpointed,
+    EpochEnd,
+    Event,
+    Numbers,
+    Pass,
+    Resumed,
+    Scored,
+    Steps,
+    Waits,
+    WentBack,
+)
 from traingauge.families import Family
 from traingauge.given import Given
 from traingauge.history import History
@@ -492,6 +504,10 @@ class Recorder:
         self._remember("train")
         self._previous = end.at
 
+    def _digest_checkpointed(self, saved: Checkpointed) -> None:
+        self.progress.checkpoints += 1
+        self._previous = saved.at
+
     def _digest_resumed(self, resumed: Resumed) -> None:
         if resumed.planned is not None:
             self.progress.steps_planned = self.progress.steps["train"] + resumed.planned
@@ -613,6 +629,7 @@ _HANDLERS: dict[type, Callable[[Recorder, Any], None]] = {
     Steps: Recorder._digest_steps,
     Pass: Recorder._digest_pass,
     EpochEnd: Recorder._digest_epoch,
+    Checkpointed: Recorder._digest_checkpointed,
     Resumed: Recorder._digest_resumed,
     WentBack: Recorder._digest_went_back,
     Checked: Recorder._digest_checked,

@@ -75,12 +75,14 @@ class Progress:
 
     Attributes:
         steps_planned: Training steps the run means to take, ``None`` if unknown.
+        checkpoints: Checkpoints of the model that the script saved.
         warmup_steps: Training steps from which thresholds count for scores that were never reached.
     """
 
     def __init__(self, warmup_steps: int | None = None) -> None:
         self.steps_planned: int | None = None
         self.warmup_steps = warmup_steps
+        self.checkpoints = 0
         self.steps = dict.fromkeys(SPLITS, 0)
         self._samples = dict.fromkeys(SPLITS, 0)
         self._epochs = dict.fromkeys(SPLITS, 0)
@@ -133,6 +135,7 @@ class Progress:
             ("model_epochs_total", self._epochs),
         ):
             yield Family(CATALOG[name], _SPLIT_KEYS, tuple(map(float, counts.values())))
+        yield single("model_checkpoints_total", float(self.checkpoints))
         if self.steps_planned is not None:
             yield single("model_steps_planned", float(self.steps_planned))
         if self.warmup_steps is not None:
@@ -149,6 +152,7 @@ class Progress:
             "steps": dict(self.steps),
             "samples": dict(self._samples),
             "epochs": dict(self._epochs),
+            "checkpoints": self.checkpoints,
             "recent": self._recent.values(),
             "durations": {split: one.save() for split, one in self._durations.items()},
             "waits": {split: one.save() for split, one in self._waits.items()},
@@ -157,6 +161,7 @@ class Progress:
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take what :meth:`save` gave."""
         self.steps, self._samples, self._epochs = saved["steps"], saved["samples"], saved["epochs"]
+        self.checkpoints = saved["checkpoints"]
         self._recent.extend(saved["recent"])
         self._durations = {split: Histogram.restored(split, one) for split, one in saved["durations"].items()}
         self._waits = {split: Histogram.restored(split, one) for split, one in saved["waits"].items()}
