@@ -19,6 +19,9 @@ from benchmarks.alerts.verdict import Verdict
 #: What is aimed at: share of seeds in which a fault is detected, false alarms a healthy run, alerts a cause.
 DETECTED, FALSE_ALARMS, ALERTS = 0.95, 0.01, 2
 
+#: Runs of each fault, and healthy ones, below which that it went well says nothing about such rates.
+ENOUGH_SEEDS, ENOUGH_HEALTHY = 20, 100
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -89,6 +92,7 @@ class Report:
         }
 
     def _head(self) -> list[str]:
+        seeds = min((len(self.of(kind)) for kind in self.faults), default=0)
         detected = f"{len(self.faults) - len(self.missed)} of {len(self.faults)} faults"
         quiet = f"{len(self.faults) - len(self.loud)} of {len(self.faults)} faults"
         return [
@@ -107,10 +111,10 @@ class Report:
             "| target | measured | met |",
             "| --- | --- | --- |",
             f"| each fault detected by its own alert in ≥ {DETECTED:.0%} of its runs | {detected} "
-            f"| {_yes(not self.missed)} |",
+            f"| {_yes(not self.missed, seeds >= ENOUGH_SEEDS)} |",
             f"| ≤ {FALSE_ALARMS * 100:g} false alarm in 100 healthy runs | {self.false_alarms * 100:.1f} "
-            f"({len(self.healthy)} runs) | {_yes(self.false_alarms <= FALSE_ALARMS)} |",
-            f"| ≤ {ALERTS} alerts told of one cause, in every run | {quiet} | {_yes(not self.loud)} |",
+            f"({len(self.healthy)} runs) | {_yes(self.false_alarms <= FALSE_ALARMS, len(self.healthy) >= ENOUGH_HEALTHY)} |",
+            f"| ≤ {ALERTS} alerts told of one cause, in every run | {quiet} | {_yes(not self.loud, seeds >= ENOUGH_SEEDS)} |",
             "",
         ]
 
@@ -186,5 +190,7 @@ def _minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
 
 
-def _yes(met: bool) -> str:
-    return "yes" if met else "**no**"
+def _yes(met: bool, enough: bool) -> str:
+    if not met:
+        return "**no**"
+    return "yes" if enough else "so far; too few runs to say"
