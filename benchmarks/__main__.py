@@ -1,0 +1,84 @@
+"""``python -m benchmarks``: measure, print, and write the page of the docs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from benchmarks import (
+    confusion,
+    drift_update,
+    drift_window,
+    growth,
+    import_time,
+    keras_step,
+    machine,
+    render,
+    report,
+    stall,
+    step,
+    torch_loop,
+)
+from benchmarks.harness import Row
+
+#: Every row, with the seconds that it gets: shortly, and in full. Another one is a file and a line here.
+ROWS: Mapping[str, tuple[Callable[[float], Row | list[Row]], float, float]] = {
+    "step": (step.measure, 3, 20),
+    "render": (render.measure, 5, 30),
+    "stall": (stall.measure, 16, 80),
+    "keras": (keras_step.measure, 8, 40),
+    "torch": (torch_loop.measure, 3, 15),
+    "confusion": (confusion.measure, 8, 40),
+    "drift_update": (drift_update.measure, 2, 10),
+    "drift_window": (drift_window.measure, 5, 20),
+    "import": (import_time.measure, 6, 30),
+}
+
+#: The curves of growth, beside the rows.
+GROWTH = "growth"
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def main(arguments: list[str]) -> int:
+    """Run what was asked for; the exit status says nothing of what was measured."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="in less than two minutes, and only print")
+    parser.add_argument(
+        "--into", type=Path, help=f"folder to write to; {DOCS.name}/ unless --quick or names are given"
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="name", help=f"of {', '.join([*ROWS, GROWTH])}; all if none is given"
+    )
+    given = parser.parse_args(arguments)
+    names = given.names or [*ROWS, GROWTH]
+    for name in names:
+        if name not in {*ROWS, GROWTH}:
+            parser.error(f"unknown name {name!r}: expected one of {', '.join([*ROWS, GROWTH])}")
+    where = machine.describe()
+    print("\n".join(f"{name}: {value}" for name, value in where.items()))
+    rows: list[Row] = []
+    for name in (name for name in names if name in ROWS):
+        measure, shortly, in_full = ROWS[name]
+        found = measure(shortly if given.quick else in_full)
+        for row in found if isinstance(found, list) else [found]:
+            print(f"\n{report.text(row)}", flush=True)
+            rows.append(row)
+    curves = growth.measure(quick=given.quick) if GROWTH in names else []
+    for curve in curves:
+        print(f"\n{curve.of}, against {curve.what}: slope {curve.slope:.2f}")
+        print(
+            "  "
+            + ", ".join(f"{size}: {cost:.3g}" for size, cost in zip(curve.sizes, curve.costs, strict=True))
+        )
+    folder = given.into or (None if given.quick or given.names else DOCS)
+    if folder is not None:
+        report.write(folder, where, rows, curves, "python -m benchmarks")
+        print(f"\nwritten to {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

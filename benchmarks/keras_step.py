@@ -1,0 +1,153 @@
+"""What a callback costs Keras: ``fit`` with a train function that does nothing, so that nothing else is seen.
+
+Peers are taken by wall clock, because some of them work in threads of their own and still take training's time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Gauge
+
+from benchmarks.harness import NULL, Arm, Check, Row, race
+from benchmarks.peers import missing
+from traingauge import ModelMonitor
+
+#: Steps of one ``fit``, and of one of a peer that takes milliseconds.
+STEPS, FEW = 6000, 100
+
+PEERS = ("tensorboard", "wandb", "mlflow")
+
+
+def measure(seconds: float) -> Row:
+    """A step with each callback, and with none."""
+    absent = missing(["keras", "tensorflow", *PEERS])
+    if {"keras", "tensorflow"} & set(absent):
+        return Row("A Keras step, with nothing to compute", "a step", [], missing=absent)
+    with tempfile.TemporaryDirectory() as folder, ModelMonitor("bench", discovery_dir=False) as monitor:
+        bare = _arm("no callback", list)
+        found = race(
+            [
+                bare,
+                _arm("four Gauge.set a batch", lambda: [_gauges()]),
+                _arm("traingauge: the callback", lambda: [monitor.keras()], ours=True),
+            ],
+            seconds / 2,
+        )
+        arms = []
+        for module, peer in (("tensorboard", _tensorboard), ("wandb", _wandb), ("mlflow", _mlflow)):
+            if module not in absent:
+                callback = peer(folder)
+                arms.append(_arm(f"{module}, by wall clock", lambda callback=callback: [callback], steps=FEW))
+        peers = race(
+            [replace(bare, name="no callback, by wall clock"), *arms], seconds / 2, time.perf_counter
+        )
+        peers.pop(NULL)
+        if "wandb" not in absent:
+            importlib.import_module("wandb").finish()
+    alone = found["no callback"].seconds * 1e6
+    more = (found["traingauge: the callback"].ratio - 1) * alone
+    return Row(
+        title="A Keras step, with nothing to compute",
+        unit="a step",
+        figures=[*found.values(), *peers.values()],
+        checks=[Check("µs that the callback adds to a step", more, 5)],
+        missing=absent,
+        note=f"Keras alone takes {alone:.0f} µs. What traingauge computes inside the graph does not show: there is none. "
+        "TensorBoard writes every batch, Weights & Biases is offline, MLflow writes to local files.",
+    )
+
+
+def _arm(name: str, callbacks: Callable[[], list[Any]], *, steps: int = STEPS, ours: bool = False) -> Arm:
+    model = _model()
+    data = np.zeros((steps, 4), np.float32), np.zeros((steps, 1), np.float32)
+
+    def fit(count: int) -> None:
+        for _ in range(count):
+            model.fit(*data, batch_size=1, verbose=0, shuffle=False, callbacks=callbacks())
+
+    return Arm(name, fit, ours=ours, at_once=1, each=steps)
+
+
+def _model() -> Any:
+    import keras
+
+    class Idle(keras.Sequential):
+        """Neither takes its batches nor computes anything."""
+
+        def make_train_function(self, force: bool = False) -> Any:
+            logs = {"loss": 0.5, "accuracy": 0.9}
+
+            def step(iterator: Any) -> dict[str, float]:
+                return logs
+
+            self.train_function = step
+            return step
+
+    model = Idle([keras.layers.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+
+def _gauges() -> Any:
+    import keras
+
+    registry = CollectorRegistry()
+    gauges = [Gauge(name, name, ["model"], registry=registry).labels("m") for name in ("a", "b", "c", "d")]
+
+    class Gauges(keras.callbacks.Callback):
+        """Sets what there is, four times."""
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            for gauge in gauges:
+                gauge.set(logs["loss"])
+
+    return Gauges()
+
+
+def _tensorboard(folder: str) -> Any:
+    import keras
+
+    return keras.callbacks.TensorBoard(f"{folder}/tensorboard", update_freq="batch", write_graph=False)
+
+
+def _wandb(folder: str) -> Any:
+    os.environ |= {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "WANDB_DIR": folder}
+    import keras
+    import wandb
+
+    run = wandb.init(project="bench", settings=wandb.Settings(x_disable_stats=True))
+
+    class Logging(keras.callbacks.Callback):
+        """As its own Keras callback does with every batch."""
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            run.log(logs)
+
+    return Logging()
+
+
+def _mlflow(folder: str) -> Any:
+    os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
+    import keras
+    import mlflow
+
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    mlflow.set_tracking_uri(f"file://{folder}/mlflow")
+    mlflow.start_run()
+
+    class Logging(keras.callbacks.Callback):
+        """As its own Keras callback does with every batch."""
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            mlflow.log_metrics(logs, step=batch)
+
+    return Logging()

@@ -1,0 +1,41 @@
+"""On what machine, and with which versions, something was measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = (
+    *("traingauge", "numpy", "prometheus_client", "keras", "tensorflow-cpu", "torch", "torchmetrics"),
+    *("scikit-learn", "scipy", "tensorboard", "wandb", "mlflow-skinny"),
+)
+
+_POLICIES = {os.SCHED_OTHER: "ordinary", os.SCHED_RR: "real-time: other work on the machine has to wait"}
+
+
+def describe() -> dict[str, str]:
+    """Date, processor, load, and versions of what is installed."""
+    found = {
+        "date": time.strftime("%Y-%m-%d"),
+        "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "system": platform.platform(terse=True),
+        "load before": " ".join(f"{load:.1f}" for load in os.getloadavg()),
+        "scheduling": _POLICIES.get(os.sched_getscheduler(0), "other"),
+        "Python": platform.python_version(),
+    }
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
