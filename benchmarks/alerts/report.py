@@ -114,7 +114,8 @@ class Report:
             f"| {_yes(not self.missed, seeds >= ENOUGH_SEEDS)} |",
             f"| ≤ {FALSE_ALARMS * 100:g} false alarm in 100 healthy runs | {self.false_alarms * 100:.1f} "
             f"({len(self.healthy)} runs) | {_yes(self.false_alarms <= FALSE_ALARMS, len(self.healthy) >= ENOUGH_HEALTHY)} |",
-            f"| ≤ {ALERTS} alerts told of one cause, in every run | {quiet} | {_yes(not self.loud, seeds >= ENOUGH_SEEDS)} |",
+            f"| ≤ {ALERTS} alerts told of one cause, in every run | {quiet} "
+            f"| {_yes(not self.loud, seeds >= ENOUGH_SEEDS)} |",
             "",
         ]
 
