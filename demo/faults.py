@@ -56,7 +56,7 @@ class CorruptLabels(Fault):
 
     cause = "labels of 7 and 8 are corrupted"
     alert = "ModelClassRecallCollapsed"
-    beside = frozenset({"ModelScoreBelowThreshold"})
+    beside = frozenset({"ModelScoreBelowThreshold", "ModelScoreBelowBest"})
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline

@@ -22,8 +22,8 @@ HEALTHY = 0.95
 #: Seconds, before any wait is given up. The alert must come, or resolve, in much less.
 PATIENCE = 45.0
 
-#: Seconds of healthy training between two faults.
-CALM = 2.0
+#: Seconds of healthy training before each fault: an alert about what was lost needs it to have been there for a while.
+CALM = 6.0
 
 #: Seconds between two lines of progress.
 PROGRESS_EVERY = 2.0
