@@ -62,6 +62,20 @@ format: setup ## Format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+.PHONY: bench
+bench: setup ## Measure what it costs, as ratios within one run (QUICK=1 takes under two minutes)
+	$(BIN)/pip install --quiet --editable '.[bench]'
+	$(if $(QUICK),,$(BIN)/python -m benchmarks.peers)
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+.PHONY: bench-drift
+bench-drift: setup ## Measure false alarms and power of drift, beside scipy
+	$(BIN)/python -m benchmarks.drift_power
+
+.PHONY: bench-alerts
+bench-alerts: setup servers ## Replay real runs with injected faults through the shipped alert rules
+	$(BIN)/python -m benchmarks.alerts
+
 .PHONY: dashboards
 dashboards: setup ## Render the dashboards to JSON
 	$(BIN)/python -m dashboards
