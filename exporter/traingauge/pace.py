@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 
 #: Seconds of work between two pauses.
-SLICE = 50e-6
+SLICE = 30e-6
 
 #: Seconds of a pause: long enough for a waiting thread to wake up, take the GIL and get some of its own work done.
 PAUSE = 100e-6
