@@ -27,13 +27,13 @@ from benchmarks.harness import Row
 ROWS: Mapping[str, tuple[Callable[[float], Row | list[Row]], float, float]] = {
     "step": (step.measure, 3, 20),
     "render": (render.measure, 5, 30),
-    "stall": (stall.measure, 16, 80),
-    "keras": (keras_step.measure, 8, 40),
+    "stall": (stall.measure, 1, 80),
+    "keras": (keras_step.measure, 6, 60),
     "torch": (torch_loop.measure, 3, 15),
-    "confusion": (confusion.measure, 8, 40),
+    "confusion": (confusion.measure, 5, 40),
     "drift_update": (drift_update.measure, 2, 10),
     "drift_window": (drift_window.measure, 5, 20),
-    "import": (import_time.measure, 6, 30),
+    "import": (import_time.measure, 4, 30),
 }
 
 #: The curves of growth, beside the rows.

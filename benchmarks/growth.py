@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import math
 import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from traingauge import ModelMonitor, Reference
 from traingauge.exposition import Renderer
 from traingauge.parts.drift import Drift
 from traingauge.parts.scores import Scores
+
+ROOT = Path(__file__).parent.parent
 
 #: Samples in a batch, unless that is what grows.
 ROWS = 256
@@ -119,22 +123,24 @@ def _render(series: int, share: float) -> float:
 
 
 def _steps(sizes: Sequence[int]) -> Curve:
-    """Memory of the process, without a state directory on disk."""
-    costs, done = [], 0
+    """Memory of a process that does nothing else, without a state directory on disk."""
+    code = f"from benchmarks.growth import memory; print(*memory({list(sizes)}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return Curve("steps", "resident memory, MiB", sizes, list(map(float, done.stdout.split())))
+
+
+def memory(sizes: Sequence[int]) -> Iterator[float]:
+    """Resident memory, in MiB, of this process after so many steps each."""
+    done = 0
     with ModelMonitor("bench", discovery_dir=False) as monitor:
         for size in sizes:
             for _ in range(size - done):
                 monitor.step(loss=0.5, learning_rate=0.1, gradient_norm=1.0, entropy=2.0)
             done = size
             monitor._recorder.families()
-            costs.append(_resident())
-    return Curve("steps", "resident memory, MiB", sizes, costs)
-
-
-def _resident() -> float:
-    gc.collect()
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+            gc.collect()
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+            yield pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def _microseconds(work: Callable[[], object], count: int) -> float:

@@ -139,12 +139,11 @@ def _figure(arm: Arm, times: Sequence[float], base: Sequence[float]) -> Figure:
 
 def _count(arm: Arm, clock: Callable[[], float]) -> int:
     """Calls in a round."""
+    most = arm.at_once or 10**9
     count = 1
-    while (took := _time(arm, count, clock) * count * arm.each) < ROUND_SECONDS and count < (
-        arm.at_once or math.inf
-    ):
-        count = math.ceil(count * min(10.0, 1.2 * ROUND_SECONDS / max(took, 1e-9)))
-    return min(count, arm.at_once) if arm.at_once else count
+    while (took := _time(arm, count, clock) * count * arm.each) < ROUND_SECONDS and count < most:
+        count = min(most, math.ceil(count * min(10.0, 1.2 * ROUND_SECONDS / max(took, 1e-9))))
+    return count
 
 
 def _time(arm: Arm, count: int, clock: Callable[[], float]) -> float:
