@@ -48,7 +48,7 @@ SHARES = {
 def test_what_chance_adds_is_the_mean_without_drift(shares, samples):
     """Within 6 % of it, in 500 windows beside as many large references."""
     rng, used, rows = np.random.default_rng(samples), np.ones((1, len(shares)), bool), 20_000
-    reference = reference_shares(rng.multinomial(rows, shares, 500)[:, None], used)
+    reference = reference_shares(rng.multinomial(rows, shares, 500)[:, None], 0.5 * used)
     window = window_shares(rng.multinomial(samples, shares, 500)[:, None], reference, used)
     expected = chance_psi(reference, used, samples, rows).mean()
     assert psi(reference, window).mean() == pytest.approx(expected, rel=0.06, abs=4e-4)

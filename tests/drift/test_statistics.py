@@ -10,13 +10,12 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 from scipy.spatial.distance import chebyshev, cityblock, jensenshannon
 
-from traingauge.drift.chi2 import chi2, chi2_pvalue, chi2_sf
+from traingauge.drift.chi2 import chi2, chi2_pvalue, chi2_sf, pool_sparse
 from traingauge.drift.comparison import Comparison
 from traingauge.drift.js import js
 from traingauge.drift.ks import ks, ks_pvalue
 from traingauge.drift.linf import linf
-from traingauge.drift.pearson import pearson
-from traingauge.drift.statistics import LEAST, STATISTICS
+from traingauge.drift.statistics import STATISTICS
 from traingauge.drift.tv import tv
 from traingauge.drift.wasserstein import wasserstein
 
@@ -93,23 +92,26 @@ def test_tv_and_linf_are_scipy_s(one, two):
 
 
 @given(COUNTS, COUNTS)
-def test_pearson_is_scipy_s_goodness_of_fit_for_each_sample(one, two):
-    two = np.where(one > 0, two, 0)
-    if two.sum():
-        filled = one > 0
-        expected = shares(one)[filled] * two.sum()
-        statistic = stats.chisquare(two[filled], expected, sum_check=False).statistic
-        assert pearson(shares(one), shares(two)) == pytest.approx(statistic / two.sum(), rel=1e-10, abs=1e-10)
+def test_no_bin_is_sparse_after_pooling_and_none_else_has_changed(one, two):
+    pooled = pool_sparse(one, two)
+    expected = [(one + two) * counts.sum() / (one + two).sum() for counts in (one, two)]
+    kept = np.minimum(*expected) >= 1
+    for before, after in zip((one, two), pooled, strict=True):
+        np.testing.assert_array_equal(after[:-1], np.where(kept, before, 0))
+        assert after[-1] in (0, before[~kept].sum())
+    if pooled[0][-1] + pooled[1][-1]:
+        assert (pooled[0] + pooled[1])[-1] * min(one.sum(), two.sum()) >= (one + two).sum()
 
 
-def test_pearson_looks_at_bins_that_the_reference_knows_well():
-    few, many = comparison([1000, LEAST - 1], [900, 100]), comparison([1000, LEAST], [900, 100])
-    assert STATISTICS["pearson"].distance(few) < 0.1 < STATISTICS["pearson"].distance(many)
+def test_a_few_new_values_do_not_decide_the_chi_square_test():
+    few, many = comparison([5000, 0, 0], [497, 3, 0]), comparison([5000, 0, 0], [470, 30, 0])
+    assert STATISTICS["chi2"].distance(few) == 0
+    assert STATISTICS["chi2"].distance(many) > 100
 
 
 def comparison(reference, window):
     counts = [np.atleast_2d(np.array(each)) for each in (reference, window)]
-    return Comparison(*counts, np.ones(counts[0].shape, bool), np.arange(counts[0].shape[1] - 1.0)[None])
+    return Comparison(*counts, np.full(counts[0].shape, 0.5), np.arange(counts[0].shape[1] - 1.0)[None])
 
 
 @pytest.mark.parametrize("name", STATISTICS)
@@ -126,10 +128,12 @@ def test_distances_of_many_windows_are_those_of_each(name):
         rng.multinomial(1000, np.full(6, 1 / 6), (7, 3)),
         rng.multinomial(200, np.full(6, 1 / 6), (7, 3)),
     )
-    used, positions = np.ones((3, 6), bool), np.tile(np.arange(5.0), (3, 1))
-    together = STATISTICS[name].distance(Comparison(reference, window, used, positions))
+    prior, positions = np.full((3, 6), 0.5), np.tile(np.arange(5.0), (3, 1))
+    together = STATISTICS[name].distance(Comparison(reference, window, prior, positions))
     for one, two, distance in zip(reference, window, together, strict=True):
-        np.testing.assert_allclose(STATISTICS[name].distance(Comparison(one, two, used, positions)), distance)
+        np.testing.assert_allclose(
+            STATISTICS[name].distance(Comparison(one, two, prior, positions)), distance
+        )
 
 
 @pytest.mark.parametrize("name", ["ks", "wasserstein"])

@@ -33,6 +33,36 @@ def chi2(reference: NDArray[Any], window: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(terms.sum(axis=-1))
 
 
+def pool_sparse(reference: NDArray[Any], window: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Counts in which bins too sparse for the test are put together.
+
+    The chi-square distribution holds where at least one sample is expected in every bin of either sample (Cochran, 1954).
+    Bins below that become one, which is left out if it is still too sparse. Which they are depends on the counts of both
+    samples together, so without drift it says nothing of the difference between them.
+
+    Args:
+        reference: Counts, shape (..., B).
+        window: Counts, of the same shape.
+
+    Returns:
+        Both, shape (..., B + 1); 0 in the bins that were put together.
+
+    >>> pool_sparse(np.array([90, 5, 5, 0]), np.array([9, 1, 0, 0]))
+    (array([90,  0,  0,  0, 10]), array([9, 0, 0, 0, 1]))
+    """
+    totals = [counts.sum(axis=-1, keepdims=True) for counts in (reference, window)]
+    with np.errstate(invalid="ignore"):
+        least = np.minimum(*totals) / (totals[0] + totals[1])  # expected of one sample in the smaller of both
+    sparse = ~((reference + window) * least >= 1)
+    rests = [np.where(sparse, counts, 0).sum(axis=-1, keepdims=True) for counts in (reference, window)]
+    enough = (rests[0] + rests[1]) * least >= 1
+    one, two = (
+        np.concatenate([np.where(sparse, 0, counts), np.where(enough, rest, 0)], axis=-1)
+        for counts, rest in zip((reference, window), rests, strict=True)
+    )
+    return one, two
+
+
 def chi2_pvalue(
     statistic: NDArray[np.float64], reference: NDArray[Any], window: NDArray[Any]
 ) -> NDArray[np.float64]:

@@ -19,14 +19,15 @@ class Comparison:
     Attributes:
         reference: Counts, shape (..., F, B).
         window: Counts, shape (..., F, B).
-        used: Shape (F, B), the bins that a feature uses; in the others both counts are 0.
+        prior: Samples that each bin of the reference is given beforehand, shape (F, B); 0 in bins that a feature does
+            not use, where both counts are 0.
         positions: Shape (F, B - 1), where the mass of each bin lies, ascending: in standard deviations of the
             reference.
     """
 
     reference: NDArray[Any]
     window: NDArray[Any]
-    used: NDArray[np.bool_]
+    prior: NDArray[np.float64]
     positions: NDArray[np.float64]
 
     @property
@@ -39,10 +40,15 @@ class Comparison:
         """Samples of the reference, m."""
         return float(self.reference[..., 0, :].sum(axis=-1).flat[0])
 
+    @property
+    def used(self) -> NDArray[np.bool_]:
+        """The bins that a feature uses, shape (F, B)."""
+        return self.prior > 0
+
     @cached_property
     def smooth(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Shares of reference and window, none of which is 0 in a bin that is used."""
-        reference = reference_shares(self.reference, self.used)
+        reference = reference_shares(self.reference, self.prior)
         return reference, window_shares(self.window, reference, self.used)
 
     @cached_property

@@ -11,19 +11,18 @@ from numpy.typing import NDArray
 PRIOR = 0.5
 
 
-def reference_shares(counts: NDArray[Any], used: NDArray[np.bool_]) -> NDArray[np.float64]:
+def reference_shares(counts: NDArray[Any], prior: NDArray[np.float64]) -> NDArray[np.float64]:
     """Shares of the reference in its bins, none of those in use at 0.
 
-    ``(c + ½) / (m + ½ B)``, the mean of the posterior under Jeffreys' prior, where B bins are in use.
+    ``(c + a) / (m + Σ a)``: the mean of the posterior.
 
     Args:
         counts: Shape (..., F, B).
-        used: Shape (F, B), which bins a feature uses; the others get 0.
+        prior: Samples a that each bin is given beforehand, shape (F, B), 0 in bins that a feature does not use.
 
-    >>> reference_shares(np.array([[3, 0, 0]]), np.array([[True, True, False]]))
+    >>> reference_shares(np.array([[3, 0, 0]]), np.array([[0.5, 0.5, 0.0]]))
     array([[0.875, 0.125, 0.   ]])
     """
-    prior = PRIOR * used
     return np.asarray((counts + prior) / (counts + prior).sum(axis=-1, keepdims=True))
 
 

@@ -9,18 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.drift.chi2 import chi2, chi2_pvalue
+from traingauge.drift.chi2 import chi2, chi2_pvalue, pool_sparse
 from traingauge.drift.comparison import Comparison
 from traingauge.drift.js import js
 from traingauge.drift.ks import ks, ks_pvalue
 from traingauge.drift.linf import linf
-from traingauge.drift.pearson import pearson
 from traingauge.drift.psi import chance_psi, psi
 from traingauge.drift.tv import tv
 from traingauge.drift.wasserstein import wasserstein
-
-#: Samples that the reference needs in a bin for Pearson's divergence to look at it (Cochran's rule, 1954).
-LEAST = 5
 
 
 class Statistic(NamedTuple):
@@ -53,9 +49,8 @@ def _chance_psi(comparison: Comparison) -> NDArray[np.float64]:
     return chance_psi(reference, comparison.used, comparison.samples, comparison.reference_samples)
 
 
-def _pearson(comparison: Comparison) -> NDArray[np.float64]:
-    reference, window = comparison.plain
-    return pearson(np.where(comparison.reference >= LEAST, reference, 0.0), window)
+def _chi2_pvalue(comparison: Comparison, distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    return chi2_pvalue(distance, *pool_sparse(comparison.reference, comparison.window))
 
 
 def _ks_pvalue(comparison: Comparison, distance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -73,10 +68,8 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
             lambda comparison: wasserstein(*comparison.present, comparison.positions), ordered=True
         ),
         "chi2": Statistic(
-            lambda comparison: chi2(comparison.reference, comparison.window),
-            lambda comparison, distance: chi2_pvalue(distance, comparison.reference, comparison.window),
+            lambda comparison: chi2(*pool_sparse(comparison.reference, comparison.window)), _chi2_pvalue
         ),
-        "pearson": Statistic(_pearson),
         "tv": Statistic(lambda comparison: tv(*comparison.plain)),
         "linf": Statistic(lambda comparison: linf(*comparison.plain)),
     }

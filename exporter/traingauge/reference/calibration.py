@@ -18,13 +18,17 @@ from traingauge.reference.profile import Profile
 #: Resamples that must lie beyond the threshold for it to mean something.
 TAIL = 10
 
+#: Largest part of the reference's rows that a resampled window takes away from them.
+SPLIT = 0.2
+
 #: Resamples, and columns of bins, that are worked on at a time.
 _RESAMPLES, _COLUMNS = 250, 2048
 
 
 #: The statistics that look together whether a feature has drifted: bin by bin, with an eye to values that vanish or are new
-#: and to such as become frequent, at the greatest gap, and by distance. Each sees changes that the others are weak on.
-CALIBRATED = ("psi", "pearson", "ks", "wasserstein")
+#: (PSI) and to such as become frequent (chi-square), at the greatest gap, and by distance. Each sees changes that the others
+#: are weak on.
+CALIBRATED = ("psi", "chi2", "ks", "wasserstein")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,10 @@ class Calibration:
 
     Attributes:
         window: Samples in the window that the thresholds are for.
-        false_alarm_rate: Probability that any feature of one such window is above any of its thresholds by chance.
-        thresholds: By statistic, one of :data:`CALIBRATED`, shape (F,); NaN where a feature has no such statistic.
+        false_alarm_rate: Probability that any feature of one such window is above any of its thresholds by
+            chance.
+        thresholds: By statistic, one of :data:`CALIBRATED`, shape (F,); NaN where a feature has no such
+            statistic.
     """
 
     window: int
@@ -68,17 +74,18 @@ class Calibration:
 def calibrate(profile: Profile, window: int, rate: float, resamples: int, seed: int) -> Calibration:
     """Thresholds for windows of a size, corrected for the number of features and statistics.
 
-    Each resample draws rows of the reference anew, with replacement: a window of its size, and a reference of the
-    reference's, because that is a sample too. Whole rows are drawn, so features that go together stay together. A
-    feature's distances, brought near to normal by the cube root (Wilson & Hilferty, 1931), are measured in their standard
+    Each resample divides the reference's rows at random into a window and a reference, which were drawn alike: the null
+    hypothesis itself. Where that would leave too little of the reference, both are drawn anew with replacement. Whole rows
+    are drawn, so features that go together stay together.
+
+    A feature's distances, brought near to normal by the cube root (Wilson & Hilferty, 1931), are measured in their standard
     deviations, and the greatest of all features is what counts (max-T, Westfall & Young, 1993). The statistics share the
     rate evenly (min-P, ibid.): each may exceed its limit equally often, and together as often as ``rate`` says. So no power
     is lost to features, or statistics, that say the same.
 
-    Resampling knows no value that the reference lacks, yet clean data may hold some. Where values occurred once, as the rare
-    ones of many categories do, new ones join the resampled windows with the probability that Good & Turing (1953) give them:
-    the share of what occurred once. And everywhere a threshold is at least what as many new values make of it as chance may
-    bring, where they have a probability of one in the reference's rows.
+    Rows at hand hold no value that none of them has, yet clean data may. So a threshold is at least what as
+    many new values make of it as chance may bring, where they have a probability of one in the reference's
+    rows.
 
     Args:
         profile: The reference's features.
@@ -137,37 +144,41 @@ def _resampled(
     block = max(1, _COLUMNS // width)
     for first in range(0, resamples, _RESAMPLES):
         drawn = slice(first, min(resamples, first + _RESAMPLES))
-        weights = [_draws(rng, drawn.stop - first, size, rows) for size in (rows, window)]
+        weights = _draws(rng, drawn.stop - first, window, rows)
         for start in range(0, features, block):
             columns = slice(start, min(features, start + block))
             filled = profile.counts[columns] > 0
             hot = (bins[:, columns, None] == np.arange(width))[:, filled].astype(np.float32)
             counts = np.zeros((2, drawn.stop - first, *filled.shape), dtype=np.float32)
-            for count, weight in zip(counts, weights, strict=True):
-                count[:, filled] = weight @ hot
-            counts[1] += _new_values(profile, columns, window, drawn.stop - first, rng)
-            used, positions = profile.used[columns], profile.positions[columns]
-            yield drawn, columns, Comparison(counts[0], counts[1], used, positions)
+            counts[:, :, filled] = weights @ hot
+            _move_unseen(counts, profile.discrete[columns], profile.above[columns])
+            prior, positions = profile.prior[columns], profile.positions[columns]
+            yield drawn, columns, Comparison(counts[0], counts[1], prior, positions)
 
 
-def _new_values(
-    profile: Profile, columns: slice, window: int, resamples: int, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Counts of values that the reference lacks in resampled windows, shape (resamples, features, bins)."""
-    counts, above = profile.counts[columns], profile.above[columns]
-    once = np.count_nonzero(counts[:, :-1] == 1, axis=1) * profile.discrete[columns]
-    new = np.zeros((resamples, *counts.shape), dtype=np.float32)
-    new[:, np.arange(len(counts)), above] = rng.poisson(
-        window * once / counts.sum(axis=1), (resamples, len(counts))
-    )
-    return new
+def _draws(rng: np.random.Generator, resamples: int, window: int, rows: int) -> NDArray[np.float32]:
+    """How often each row is in the resampled reference and in the window, shape (2, resamples, rows)."""
+    if window <= SPLIT * rows:
+        inside = np.argpartition(rng.random((resamples, rows), dtype=np.float32), window, axis=1)[:, :window]
+        chosen = np.zeros((resamples, rows), dtype=np.float32)
+        np.put_along_axis(chosen, inside, 1.0, axis=1)
+        return np.stack([1 - chosen, chosen])
+    return np.stack([_with_replacement(rng, resamples, size, rows) for size in (rows, window)])
 
 
-def _draws(rng: np.random.Generator, resamples: int, size: int, rows: int) -> NDArray[np.float32]:
-    """How often each row is drawn, shape (resamples, rows), when ``size`` are drawn with replacement."""
+def _with_replacement(rng: np.random.Generator, resamples: int, size: int, rows: int) -> NDArray[np.float32]:
     drawn = rng.integers(0, rows, (resamples, size)) + rows * np.arange(resamples)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=resamples * rows)
     return np.asarray(counts.reshape(resamples, rows), dtype=np.float32)
+
+
+def _move_unseen(counts: NDArray[np.float32], discrete: NDArray[np.bool_], above: NDArray[np.intp]) -> None:
+    """Values of a window that its resampled reference lacks are new to it: they go where new values go."""
+    reference, window = counts
+    which = np.flatnonzero(discrete)
+    unseen = np.where(reference[:, which, :-1] == 0, window[:, which, :-1], 0.0)
+    window[:, which, :-1] -= unseen
+    window[:, which, above[which]] += unseen.sum(axis=2)
 
 
 def _bins(profile: Profile) -> NDArray[np.int16]:
@@ -196,7 +207,7 @@ def _with_new_values(profile: Profile, window: int, rate: float) -> Comparison:
     counts[which, empty[which].argmax(axis=1)] += new
     full = np.setdiff1d(np.arange(features), which)
     counts[full] = _proportional(profile, window)[full]
-    return Comparison(profile.counts, counts, profile.used, profile.positions)
+    return Comparison(profile.counts, counts, profile.prior, profile.positions)
 
 
 def _poisson_quantile(mean: float, probability: float) -> int:

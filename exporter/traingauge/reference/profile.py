@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from traingauge.classification.arrays import Array
 from traingauge.drift.binning import Binner, column_edges, pad_edges
 from traingauge.drift.comparison import Comparison
+from traingauge.drift.shares import PRIOR
 from traingauge.reference.schema import Schema
 from traingauge.reference.summary import Summary
 
@@ -34,7 +35,9 @@ class Profile:
             new value.
         binner: Counts into them.
         counts: Shape (F, E + 2), the kept rows in the bins as the statistics see them (after :meth:`fold`).
-        used: Shape (F, E + 2), the bins that the statistics look at.
+        prior: Shape (F, E + 2), samples that each bin that the statistics look at is given beforehand: half a one, and the
+            bin of new values as many as there are values that occurred once, which is what may be expected of it (Good
+            & Turing, 1953). 0 in the others.
         positions: Shape (F, E + 1), means of the kept rows in the bins, in standard deviations.
     """
 
@@ -46,7 +49,7 @@ class Profile:
     discrete: NDArray[np.bool_]
     binner: Binner = field(init=False, compare=False)
     counts: NDArray[np.int64] = field(init=False, compare=False)
-    used: NDArray[np.bool_] = field(init=False, compare=False)
+    prior: NDArray[np.float64] = field(init=False, compare=False)
     positions: NDArray[np.float64] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -56,7 +59,10 @@ class Profile:
         first = np.where(self.discrete, 0, 1)[:, None]
         last = np.where(self.discrete, self.above, self.above - 1)[:, None]
         used = ((bins >= first) & (bins <= last)) | (bins == counts.shape[1] - 1)
-        made = {"binner": binner, "counts": counts, "used": used, "positions": self._positions()}
+        prior = np.where(used, PRIOR, 0.0)
+        once = np.count_nonzero(counts[:, :-1] == 1, axis=1)
+        prior[np.arange(len(prior)), self.above] += np.where(self.discrete, once, 0)
+        made = {"binner": binner, "counts": counts, "prior": prior, "positions": self._positions()}
         for name, value in made.items():
             object.__setattr__(self, name, value)
 
@@ -83,6 +89,11 @@ class Profile:
         return self.summary.schema.names
 
     @property
+    def used(self) -> NDArray[np.bool_]:
+        """Shape (F, E + 2), the bins that the statistics look at."""
+        return self.prior > 0
+
+    @property
     def above(self) -> NDArray[np.intp]:
         """Shape (F,), the bin of values above the range; that of values below it is 0."""
         return np.asarray((self.edges < np.inf).sum(axis=1))
@@ -93,7 +104,7 @@ class Profile:
 
     def compare(self, counts: Array) -> Comparison:
         """A window's counts, shape (F, E + 2), beside those of the reference."""
-        return Comparison(self.counts, self.fold(counts), self.used, self.positions)
+        return Comparison(self.counts, self.fold(counts), self.prior, self.positions)
 
     def fold(self, counts: Array) -> Array:
         """Counts of raw bins as the statistics see them: the outermost quantile bins reach beyond the range.
