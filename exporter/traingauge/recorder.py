@@ -42,6 +42,7 @@ from traingauge.families import Family
 from traingauge.given import Given
 from traingauge.history import History
 from traingauge.judge import Columns, Judge
+from traingauge.pace import Pace
 from traingauge.parts.canary import CanaryPart
 from traingauge.parts.loss import Loss
 from traingauge.parts.memory import Memory
@@ -68,6 +69,9 @@ T = TypeVar("T")
 #: Events, and samples in them, from which the training thread digests by itself: memory stays bounded without a scrape.
 BACKLOG_EVENTS = 4096
 BACKLOG_SAMPLES = 1 << 20
+
+#: Events that whoever scrapes digests without a pause.
+DIGESTED_AT_ONCE = 256
 
 #: Before the names of a split's entries in the history, as Keras has it.
 HISTORY_PREFIX = {"train": "", "validation": "val_", "test": "test_"}
@@ -250,9 +254,10 @@ class Recorder:
     def families(self) -> list[Family]:
         """What the run reads now, in the catalogue's order."""
         with self._digesting:
-            self._digest()
+            breathe = Pace().breathe
+            self._digest(breathe)
             started = time.perf_counter()
-            families = sorted(self._read(), key=lambda family: _ORDER[family.metric.name])
+            families = sorted(self._read(breathe), key=lambda family: _ORDER[family.metric.name])
             self.watchdog.spent("scrape", time.perf_counter() - started)
         if self.when_read is not None:
             self.when_read()
@@ -347,17 +352,23 @@ class Recorder:
             finally:
                 self._digesting.release()
 
-    def _digest(self) -> None:
+    def _digest(self, breathe: Callable[[], None] | None = None) -> None:
+        """Digest what is pending, with pauses if whoever scrapes does it; what is appended meanwhile is left to the next."""
         started = time.perf_counter()
         self._unix = time.time() - started
         self._pending_samples = 0
-        count = len(self._pending)  # what is appended meanwhile is left to the next
-        events = self._pending[:count]
-        del self._pending[:count]
-        if _STEPS.issuperset(map(type, events)):
-            self._try("digest", self._digest_each, cast("list[Numbers | Scored]", events))
-        else:
-            self._digest_in_order(events)
+        left = len(self._pending)
+        while left:
+            count = left if breathe is None else min(left, DIGESTED_AT_ONCE)
+            events = self._pending[:count]
+            del self._pending[:count]
+            left -= count
+            if _STEPS.issuperset(map(type, events)):
+                self._try("digest", self._digest_each, cast("list[Numbers | Scored]", events))
+            else:
+                self._digest_in_order(events)
+            if breathe is not None:
+                breathe()
         self.watchdog.spent("digest", time.perf_counter() - started)
 
     def _digest_in_order(self, events: Sequence[Event]) -> None:
@@ -567,7 +578,7 @@ class Recorder:
 
     # Reading
 
-    def _read(self) -> Iterator[Family]:
+    def _read(self, breathe: Callable[[], None]) -> Iterator[Family]:
         task = self.scores.task
         if task is not None and "task" not in self.run.info:
             self.run.describe(task=task)
@@ -584,8 +595,8 @@ class Recorder:
             self.memory,
         ):
             if part is not None:
-                yield from self._guard_read(part.families)
-        yield from self._guard_read(self._read_thresholds)
+                yield from self._guard_read(part.families, breathe)
+        yield from self._guard_read(self._read_thresholds, breathe)
         dropped = {"class": self.scores.dropped, "scalar": self._scalars.dropped}
         if self.drift is not None:
             dropped["feature"] = self.drift.dropped
@@ -600,10 +611,16 @@ class Recorder:
         if self._thresholds.keys:
             yield self._thresholds
 
-    def _guard_read(self, families: Callable[[], Iterable[Family]]) -> list[Family]:
+    def _guard_read(
+        self, families: Callable[[], Iterable[Family]], breathe: Callable[[], None]
+    ) -> list[Family]:
         """A part that cannot be read must not take the others with it."""
+        found = []
         try:
-            return list(families())
+            for family in families():
+                found.append(family)
+                breathe()
+            return found
         except Exception as error:  # noqa: BLE001 monitoring never breaks training
             self.watchdog.failed("scrape", error)
             return []
