@@ -20,8 +20,8 @@ OURS = "traingauge: psi, js, ks, p-values, missing, out of range"
 #: Times that a peer in an environment of its own does it.
 TIMES = 3
 
-#: Seconds up to which it does it once.
-QUICK = 10
+#: Seconds up to which it does it once, and those that take long not at all.
+QUICK, SLOW = 10, ("evidently",)
 
 _NANNYML = """
 import time, pandas as pd, nannyml as nml
@@ -89,6 +89,9 @@ def measure(seconds: float) -> Row:
         ("alibi_detect", "alibi-detect: ks", _ALIBI),
         ("evidently", "evidently: psi, js, ks", _EVIDENTLY),
     ):
+        if module in SLOW and seconds <= QUICK:
+            absent[module] = "left out of a quick run: it takes half a minute"
+            continue
         try:
             found[name] = _apart(name, run_apart(module, code, data), base)
         except PeerError as error:

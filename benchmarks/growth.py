@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 ROWS = 256
 
 #: Times that everything is measured; the least counts, as noise only adds.
-TIMES = 7
+TIMES = 5
 
 
 @dataclass(frozen=True, slots=True)

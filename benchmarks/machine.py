@@ -13,7 +13,7 @@ PACKAGES = (
     *("scikit-learn", "scipy", "tensorboard", "wandb", "mlflow-skinny"),
 )
 
-_POLICIES = {os.SCHED_OTHER: "ordinary", os.SCHED_RR: "real-time: other work on the machine has to wait"}
+_POLICIES = {os.SCHED_OTHER: "ordinary", os.SCHED_RR: "real-time"}
 
 
 def describe() -> dict[str, str]:
@@ -23,7 +23,7 @@ def describe() -> dict[str, str]:
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "system": platform.platform(terse=True),
         "load before": " ".join(f"{load:.1f}" for load in os.getloadavg()),
-        "scheduling": _POLICIES.get(os.sched_getscheduler(0), "other"),
+        "scheduling": f"{_POLICIES.get(os.sched_getscheduler(0), 'other')}, niceness {os.nice(0)}",
         "Python": platform.python_version(),
     }
     for package in PACKAGES:
