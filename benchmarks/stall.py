@@ -111,7 +111,7 @@ def _during(ends: list[float], windows: list[tuple[float, ...]]) -> Iterator[flo
 def ours(share: float) -> Iterator[str]:
     """Our endpoint with 10 000 series, a share of which changes from scrape to scrape."""
     scrapes = Gauges().course(share)
-    server = Server(Renderer(IDENTITY), lambda: next(scrapes), facts=dict, links={}, failed=print)
+    server = Server(Renderer(IDENTITY), lambda breathe: next(scrapes), facts=dict, links={}, failed=print)
     try:
         yield server.url
     finally:
@@ -179,7 +179,7 @@ def measure(seconds: float) -> Row:
             ),
             Check(
                 "slowest scrape of ours while the GIL is held ÷ prometheus_client's",
-                max(one.ratio for one in held),
+                max(one.ratio for one in held if one.ours),
                 1,
             ),
         ],

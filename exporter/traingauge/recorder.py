@@ -42,7 +42,6 @@ from traingauge.families import Family
 from traingauge.given import Given
 from traingauge.history import History
 from traingauge.judge import Columns, Judge
-from traingauge.pace import Pace
 from traingauge.parts.canary import CanaryPart
 from traingauge.parts.loss import Loss
 from traingauge.parts.memory import Memory
@@ -251,10 +250,13 @@ class Recorder:
 
     # What whoever looks calls
 
-    def families(self) -> list[Family]:
-        """What the run reads now, in the catalogue's order."""
+    def families(self, breathe: Callable[[], None] = lambda: None) -> list[Family]:
+        """What the run reads now, in the catalogue's order.
+
+        Args:
+            breathe: Called now and then, so that a caller that is not training may pause.
+        """
         with self._digesting:
-            breathe = Pace().breathe
             self._digest(breathe)
             started = time.perf_counter()
             families = sorted(self._read(breathe), key=lambda family: _ORDER[family.metric.name])

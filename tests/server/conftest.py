@@ -33,7 +33,14 @@ def start(errors: list[BaseException]) -> Iterator[Start]:
         **where: object,
     ) -> Server:
         renderer = Renderer(Identity("m", "r"))
-        server = Server(renderer, families, facts=facts, links=links or {}, failed=errors.append, **where)
+        server = Server(
+            renderer,
+            lambda breathe: families(),
+            facts=facts,
+            links=links or {},
+            failed=errors.append,
+            **where,
+        )
         servers.append(server)
         return server
 

@@ -38,7 +38,7 @@ class Server:
 
     Args:
         renderer: Turns families into bytes.
-        families: Reads the run's state.
+        families: Reads the run's state; is given what it may call now and then to pause.
         facts: What the landing page says of the run, by heading, as plain text.
         links: Further links of the landing page: address by title.
         failed: Is told of errors inside a request.
@@ -59,7 +59,7 @@ class Server:
     def __init__(
         self,
         renderer: Renderer,
-        families: Callable[[], Sequence[Family]],
+        families: Callable[[Callable[[], None]], Sequence[Family]],
         *,
         facts: Callable[[], Mapping[str, str]],
         links: Mapping[str, str],
@@ -113,7 +113,8 @@ class Server:
     def _metrics(self, request: Request) -> Response:
         started = time.monotonic()
         form = choose_format(request.headers.get("accept", ""))
-        pieces = list(self._renderer.pieces(self._families(), form, Pace().breathe))
+        breathe = Pace().breathe
+        pieces = list(self._renderer.pieces(self._families(breathe), form, breathe))
         headers = {"Vary": "Accept, Accept-Encoding"}
         compress = accepts_gzip(request.headers.get("accept-encoding", ""))
         if compress and sum(map(len, pieces)) >= COMPRESS_FROM:
