@@ -68,6 +68,7 @@ def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
             steps_planned=100,
             warmup_steps=1,
             thresholds={"accuracy": 0.9, "feature_drift": 0.3},
+            baseline={"accuracy": 0.8, "loss": 0.6},
             window=4,
             state_dir=tmp_path_factory.mktemp("state"),
             expected=ReferenceRun.record(good) if task == "multiclass" else None,

@@ -386,6 +386,12 @@ _METRICS = (
         "Thresholds set in code, which the alert rules read and the dashboards draw.",
         ("metric", "severity", "feature"),
     ),
+    Metric(
+        "model_baseline",
+        "gauge",
+        "Score that the run has to beat, as the training script gave it.",
+        ("metric",),
+    ),
     # The monitor watching itself
     Metric(
         "model_monitor_errors_total", "counter", "Errors inside monitoring; training went on.", ("reason",)

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from traingauge import discovery
+from traingauge.baseline import parse as parse_baseline
 from traingauge.canary import Canary, Probe
 from traingauge.catalog import SPLITS
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, UnknownNameError
@@ -75,6 +76,7 @@ class ModelMonitor:
         port: Port to listen on; 0 picks a free one, which :attr:`url` tells and the discovery file carries.
         thresholds: For each metric a number (its warning), or a mapping with ``warning`` and ``critical``.
         reference: What features are compared with.
+        baseline: Scores that the run has to beat on validation and test data, such as those of the model in production.
         drift_window: Samples in the window that is compared with the reference; 1000, or what the reference is calibrated
             for, if ``None``.
         window: Training steps in the rolling window of scores and loss.
@@ -125,6 +127,7 @@ class ModelMonitor:
         port: int = 0,
         thresholds: Mapping[str, float | Mapping[str, float]] | None = None,
         reference: Reference | None = None,
+        baseline: Mapping[str, float] | None = None,
         drift_window: int | None = None,
         window: int = 100,
         warmup_steps: int | None = None,
@@ -172,6 +175,7 @@ class ModelMonitor:
             warmup_steps=None if warmup_steps is None else _count("warmup_steps", warmup_steps),
             expected=None if expected is None else checked(expected, self.model),
         )
+            to_beat=parse_baseline(baseline or {}),
         if steps_planned is not None:
             self._recorder.progress.steps_planned = _count("steps_planned", steps_planned)
         alertmanager_url = alertmanager_url or os.environ.get(ALERTMANAGER_VARIABLE)

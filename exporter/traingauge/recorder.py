@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge import thresholds
+from traingauge import baseline, thresholds
 from traingauge.catalog import CATALOG
 from traingauge.errors import ClosedError, InvalidTypeError, TrainGaugeError
 from traingauge.events import (
@@ -90,6 +90,7 @@ class Recorder:
         warmup_steps: Training steps from which thresholds count for scores that were never reached.
         expected: A good run to compare with; ``None`` to expect nothing.
 
+        to_beat: Scores that the run has to beat, by name.
     Attributes:
         run: Info and state.
         progress: Counters and heartbeats.
@@ -113,6 +114,7 @@ class Recorder:
         warmup_steps: int | None = None,
         expected: ReferenceRun | None = None,
     ) -> None:
+        to_beat: Mapping[str, float] | None = None,
         self.run, self.scores, self.drift = run, scores, drift
         self.progress = Progress(warmup_steps)
         self.watchdog = Watchdog()
@@ -126,6 +128,7 @@ class Recorder:
         self._limits, self._calibrated = tuple(limits), dict[str, float]()
         self._thresholds = thresholds.family(self._limits)
         self._history = History()
+        self._baseline = baseline.family(to_beat or {})
         self._epochs: dict[str, list[tuple[int, float]]] = {}
         self._pending: list[Event] = []
         self._pending_samples = 0
@@ -605,7 +608,7 @@ class Recorder:
         yield from self.watchdog.families(dropped)
 
     def _read_thresholds(self) -> Iterator[Family]:
-        """Thresholds set in code, and those that the reference is calibrated to for the features that are shown."""
+        """Thresholds set in code, those that the reference is calibrated to for the features shown, and the baseline."""
         calibrated = {} if self.drift is None else self.drift.thresholds()
         if calibrated != self._calibrated:
             own = [Threshold("feature_drift", "warning", value, name) for name, value in calibrated.items()]
@@ -619,6 +622,8 @@ class Recorder:
         """A part that cannot be read must not take the others with it."""
         found = []
         try:
+        if self._baseline.keys:
+            yield self._baseline
             for family in families():
                 found.append(family)
                 breathe()

@@ -55,15 +55,24 @@ def assert_known(known: Mapping[str, set[str]]) -> Callable[[str], None]:
         labels: set[str] = set()
         for selector in selectors(tree):
             matched = {matcher.name: matcher.value for matcher in selector.matchers.matchers}
-            assert selector.name or "job" in matched, f"{selector}: a metric's name, or all of a job"
+            names = _names(selector.name, matched)
+            assert names or "job" in matched, f"{selector}: metrics by name, or all of a job"
             labels |= {*RUN_LABELS, *TARGET_LABELS}
-            if selector.name:
-                assert selector.name in known, selector.name
-                assert set(matched) <= known[selector.name], f"{selector}"
-                labels |= known[selector.name]
+            for name in names:
+                assert name in known, name
+                assert set(matched) - {"__name__"} <= known[name], f"{selector}"
+                labels |= known[name]
         assert grouping_labels(tree) <= labels, expression
 
     return check
+
+
+def _names(name: str | None, matched: Mapping[str, str]) -> list[str]:
+    """The metrics that a selector asks for: one, or several as ``{__name__=~"model_(a|b)"}``."""
+    if name:
+        return [name]
+    before, _, alternatives = matched.get("__name__", "").removesuffix(")").partition("(")
+    return [before + each for each in alternatives.split("|") if each]
 
 
 def _published() -> dict[str, set[str]]:

@@ -104,6 +104,7 @@ def test_a_nan_mutes_what_is_computed_from_the_same_weights():
         "ModelClassRecallCollapsed",
         "ModelScoreBelowThreshold",
         "ModelScoreBelowBest",
+        "ModelScoreBelowBaseline",
         "ModelScoreImplausible",
         "ModelOverfitting",
     }
@@ -125,9 +126,10 @@ def test_a_score_that_is_critical_mutes_the_loss_that_rose_with_it_and_not_the_o
     assert not scores & muted_by("ModelLossDiverging", severity="critical")
 
 
-def test_a_score_below_its_threshold_does_not_mute_another_score():
-    assert muted_by("ModelScoreBelowThreshold") == set()
-    assert muted_by("ModelScoreBelowThreshold", split="", metric="") == {"ModelScoreBelowBest"}
+@pytest.mark.parametrize("source", ["ModelScoreBelowThreshold", "ModelScoreBelowBaseline"])
+def test_a_score_below_what_it_should_be_does_not_mute_another_score(source):
+    assert muted_by(source) == set()
+    assert muted_by(source, split="", metric="") == {"ModelScoreBelowBest"}
 
 
 def test_scores_that_are_critical_mute_single_classes():

@@ -1,9 +1,12 @@
 """Rules, unit tests, runbooks and the catalogue speak of the same things."""
 
+import re
+
 import pytest
 import yaml
 
 from alerting import rulebook
+from traingauge.baseline import HIGHER_IS_BETTER, LOWER_IS_BETTER
 from traingauge.parts.drift import THRESHOLD
 from traingauge.thresholds import METRICS
 
@@ -79,3 +82,12 @@ def test_every_metric_that_code_can_set_a_threshold_for_is_read_by_an_alert():
     scores = {"accuracy", "precision", "recall", "f1"}  # read by the label `metric` of the recorded score
     named = {metric for metric in METRICS if any(f'metric="{metric}"' in alert.expr for alert in ALERTS)}
     assert named | scores == set(METRICS)
+
+
+def test_scores_are_compared_with_their_baseline_the_way_that_is_better():
+    (shortfall,) = (rule.expr for rule in rulebook.recordings() if rule.name.endswith(":shortfall"))
+    higher, lower = (names.split("|") for names in re.findall(r"model_\((\w[^)]+)\)", shortfall))
+    assert (higher, lower) == (list(HIGHER_IS_BETTER), list(LOWER_IS_BETTER))
+    (reached,) = (rule.expr for rule in rulebook.recordings() if rule.name.endswith(":reached"))
+    errors = "|".join(name for name in LOWER_IS_BETTER if name != "loss")  # whose best is a metric of its own
+    assert re.findall(r'metric(!~|=~)"([^"]+)"', reached) == [("!~", errors), ("=~", errors)]
