@@ -69,8 +69,8 @@ bench: setup ## Measure what it costs, as ratios within one run (QUICK=1 takes u
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 .PHONY: bench-drift
-bench-drift: setup ## Measure false alarms and power of drift, beside scipy
-	$(BIN)/python -m benchmarks.drift_power
+bench-drift: setup ## Measure false alarms and power of drift, beside scipy (an hour; QUICK=1 takes three minutes)
+	$(BIN)/python -m benchmarks.drift_power $(if $(QUICK),--quick)
 
 .PHONY: bench-alerts
 bench-alerts: setup servers ## Replay real runs with injected faults through the shipped alert rules

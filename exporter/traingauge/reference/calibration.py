@@ -144,26 +144,30 @@ def _resampled(
     block = max(1, _COLUMNS // width)
     for first in range(0, resamples, _RESAMPLES):
         drawn = slice(first, min(resamples, first + _RESAMPLES))
-        weights = _draws(rng, drawn.stop - first, window, rows)
+        chosen, others = _draws(rng, drawn.stop - first, window, rows)
         for start in range(0, features, block):
             columns = slice(start, min(features, start + block))
             filled = profile.counts[columns] > 0
             hot = (bins[:, columns, None] == np.arange(width))[:, filled].astype(np.float32)
             counts = np.zeros((2, drawn.stop - first, *filled.shape), dtype=np.float32)
-            counts[:, :, filled] = weights @ hot
+            counts[1][:, filled] = chosen @ hot
+            counts[0][:, filled] = hot.sum(axis=0) - counts[1][:, filled] if others is None else others @ hot
             _move_unseen(counts, profile.discrete[columns], profile.above[columns])
             prior, positions = profile.prior[columns], profile.positions[columns]
             yield drawn, columns, Comparison(counts[0], counts[1], prior, positions)
 
 
-def _draws(rng: np.random.Generator, resamples: int, window: int, rows: int) -> NDArray[np.float32]:
-    """How often each row is in the resampled reference and in the window, shape (2, resamples, rows)."""
-    if window <= SPLIT * rows:
-        inside = np.argpartition(rng.random((resamples, rows), dtype=np.float32), window, axis=1)[:, :window]
-        chosen = np.zeros((resamples, rows), dtype=np.float32)
-        np.put_along_axis(chosen, inside, 1.0, axis=1)
-        return np.stack([1 - chosen, chosen])
-    return np.stack([_with_replacement(rng, resamples, size, rows) for size in (rows, window)])
+def _draws(
+    rng: np.random.Generator, resamples: int, window: int, rows: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """How often each row is in the window and in the resampled reference, shape (resamples, rows); ``None`` is all others."""
+    if window > SPLIT * rows:
+        reference, drawn = (_with_replacement(rng, resamples, size, rows) for size in (rows, window))
+        return drawn, reference
+    inside = np.argpartition(rng.random((resamples, rows), dtype=np.float32), window, axis=1)[:, :window]
+    chosen = np.zeros((resamples, rows), dtype=np.float32)
+    np.put_along_axis(chosen, inside, 1.0, axis=1)
+    return chosen, None
 
 
 def _with_replacement(rng: np.random.Generator, resamples: int, size: int, rows: int) -> NDArray[np.float32]:

@@ -1,0 +1,78 @@
+"""The benchmark of false alarms and power: what it counts, keeps and says."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks import drift_power
+from benchmarks.drift_kinds import KINDS
+from benchmarks.drift_power import Bench, Cell, Measured
+
+CELL = Cell("alarms", "binary", 1, 500)
+
+
+def test_the_same_cell_gives_the_same_and_a_repetition_draws_anew():
+    first, again, other = (
+        [rows[0, 0] for rows, _, _ in cell.trials(2)]
+        for cell in (
+            Cell("alarms", "normal", 1, 500),
+            Cell("alarms", "normal", 1, 500),
+            Cell("alarms", "normal", 1, 500, 1),
+        )
+    )
+    assert first == again
+    assert not set(first) & set(other)
+
+
+def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
+    kept = tmp_path / "build" / "kept.jsonl"
+    first = Bench(kept).measured(CELL, 2)
+    monkeypatch.setattr(Cell, "measure", None)
+    assert Bench(kept).measured(CELL, 2) == first
+
+
+def test_a_large_shift_is_found_by_both_and_a_clean_window_by_neither():
+    found = Cell("power", "normal", 1, 500).measure(3)
+    assert found["scale x 1.5"] == [3, 3]
+    assert Cell("alarms", "normal", 1, 500).measure(3) == {"clean": [0]}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_has_shifts_of_its_own_distribution(name):
+    rng = np.random.default_rng(0)
+    clean = KINDS[name].draw(rng, (10_000, 1))
+    for draw in KINDS[name].shifts.values():
+        assert (
+            drift_power.scipy_pvalue(
+                clean[:, 0], draw(rng, (10_000, 1))[:, 0], categorical=KINDS[name].categorical
+            )
+            < 0.1
+        )
+
+
+def test_the_interval_is_that_of_the_binomial_distribution():
+    assert drift_power.interval(200) == (0, 5)
+    assert drift_power.interval(1000) == (4, 17)
+
+
+def test_the_page_says_which_rows_lie_outside_and_what_measuring_them_again_gave():
+    outside = replace(CELL, window=1000)
+    page = "\n".join(
+        drift_power.report(
+            [
+                Measured(CELL, 200, {"clean": [2]}),
+                Measured(outside, 200, {"clean": [8]}),
+                Measured(replace(outside, seed=1), 1000, {"clean": [9]}),
+                Measured(Cell("power", "binary", 1, 500), 200, {"5 % missing": [190, 196]}),
+                Measured(Cell("correlation", "", 10, 500), 200, {"clean": [1], "flipped": [199]}),
+            ]
+        )
+    )
+    assert "| binary | 1 | 1000 | 8 | no |" in page
+    assert "| binary | 1 | 1000 | 9 | yes |" in page
+    assert (
+        "Together 10 false alarms in 400 windows, 2.50% (interval: 1 to 8); 1 of 2 rows lie outside" in page
+    )
+    assert "ahead by at most 3.0 points" in page
+    assert "| 500 | 1 | 99.5% |" in page
