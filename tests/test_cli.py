@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from pyarrow import parquet
 
 from traingauge import ModelMonitor
 from traingauge.cli import main
@@ -55,7 +56,7 @@ def test_csv_has_a_line_a_row(state, capsys):
     assert len(rows) == 61
     assert [row["split"] for row in rows[-2:]] == ["train", "validation"]
     assert float(rows[9]["loss"]) == 0.1
-    assert rows[40]["loss"] == ""
+    assert rows[40]["loss"] == "nan", "it was given"
     assert (rows[-1]["loss"], rows[-1]["accuracy"], rows[-1]["gradient_norm"]) == ("0.25", "0.5", "")
 
 
@@ -138,7 +139,38 @@ def test_it_is_a_module_too(state):
     assert done.stdout.startswith("Model:")
 
 
+def test_parquet_holds_every_row_with_null_where_nothing_was_given(state, tmp_path):
+    assert (
+        main(["state", "export", str(state), "--format", "parquet", "--output", f"{tmp_path}/run.parquet"])
+        == 0
+    )
+    table = parquet.read_table(tmp_path / "run.parquet")
+    rows = table.to_pylist()
+    assert [row["split"] for row in rows] == ["train"] * 60 + ["validation"]
+    assert [row["loss"] for row in rows[:3]] == [1.0, 1 / 2, 1 / 3]
+    assert math.isnan(rows[40]["loss"])
+    assert rows[-1]["gradient_norm"] is None
+    assert [row["step"] for row in rows if row["accuracy"] is not None] == [25, 50, 60]
+    assert table.schema.field("loss").type == "double"
+
+
+def test_a_missing_library_is_named_with_the_extra_that_brings_it(state, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert main(["state", "export", str(state), "--format", "parquet", "--output", f"{tmp_path}/p"]) == 1
+    assert "pip install 'traingauge[parquet]'" in capsys.readouterr().err
+
+
 def test_the_csv_is_the_frame(state, tmp_path):
     main(["state", "export", str(state), "--output", str(tmp_path / "run.csv")])
-    frame = pandas.read_csv(tmp_path / "run.csv")
-    assert frame.query("split == 'train'")["loss"].iloc[0] == 1.0
+    frame = (
+        pandas.read_csv(tmp_path / "run.csv")
+        .query("split == 'train'")
+        .drop(columns="split")
+        .set_index("step")
+    )
+    with ModelMonitor(
+        'm"1', state_dir=shutil.copytree(state, tmp_path / "copy"), discovery_dir=False, linger=0
+    ) as run:
+        pandas.testing.assert_frame_equal(
+            frame.dropna(axis="columns", how="all"), run.frame(), check_index_type=False
+        )

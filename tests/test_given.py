@@ -8,6 +8,7 @@ from hypothesis import given as generated
 from hypothesis import strategies as st
 
 from traingauge.given import Given
+from traingauge.running.missing import given as was_given
 
 ROWS = st.lists(
     st.dictionaries(st.sampled_from(["loss", "entropy", "norm"]), st.floats(), max_size=3),
@@ -26,11 +27,7 @@ def test_every_number_stands_in_the_column_of_its_name_and_the_row_of_its_step(
         np.testing.assert_array_equal(given.column(name), [row.get(name, math.nan) for row in rows])
         np.testing.assert_array_equal(given.known(name), [row[name] for row in rows if name in row])
         np.testing.assert_array_equal(given.column(name)[given.where(name)], given.known(name))
-        assert [value is None for value in given.sequence(name)] == [name not in row for row in rows]
-
-
-def test_a_name_that_no_step_gave_has_no_sequence() -> None:
-    assert Given([{"loss": 1.0}]).sequence("entropy") is None
+        assert was_given(given.column(name)).tolist() == [name in row for row in rows]
 
 
 def test_steps_that_gave_nothing_have_no_columns() -> None:

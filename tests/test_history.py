@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
+from traingauge import ModelMonitor
 from traingauge.history import SEGMENT_ROWS, SEGMENTS_KEPT, History
 
 
@@ -60,6 +63,38 @@ def test_steps_that_training_went_back_behind_are_left_out(restored):
     if restored:
         history = History.restored(history.save())
     assert history.columns("train", nothing)["step"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_nan_that_was_given_is_told_from_a_value_that_was_not(on_disk, tmp_path):
+    with ModelMonitor("m", discovery_dir=False, linger=0, state_dir=tmp_path if on_disk else None) as run:
+        run.step(loss=0.5, entropy=1.0)
+        run.step(loss=math.nan)
+        run.step(entropy=math.nan)
+        run.step(loss=np.float32("nan"), samples=3)
+        run.step(loss=math.inf)
+        run.evaluate("validation", loss=math.nan)
+        run.evaluate("validation", y_true=[0, 1], y_pred=[0, 1])
+        rows, passes = run.rows(), run.rows("validation")
+    if on_disk:
+        with ModelMonitor("m", discovery_dir=False, linger=0, state_dir=tmp_path) as run:
+            assert [str(values) for values in run.rows().values()] == [
+                str(values) for values in rows.values()
+            ]
+    assert str(rows["loss"]) == "[0.5 nan -- nan inf]"
+    assert str(rows["entropy"]) == "[1.0 -- nan -- --]"
+    assert str(rows["seconds"].mask) == "[ True False False False False]", "a first step has no duration"
+    assert (str(passes["loss"]), str(passes["accuracy"])) == ("[nan --]", "[-- 1.0]")
+
+
+def test_a_pass_without_scores_or_loss_does_not_repeat_those_of_the_pass_before():
+    with ModelMonitor("m", discovery_dir=False, linger=0) as run:
+        run.evaluate("validation", loss=0.5, y_true=[0, 1], y_pred=[0, 1])
+        run.evaluate("validation", auc=0.75)
+        passes = run.rows("validation")
+        assert len(dict(run.course.items())["accuracy", "validation"].table) == 1
+    assert str(passes["loss"]) == "[0.5 --]"
+    assert str(passes["accuracy"]) == "[1.0 --]"
 
 
 def test_two_rows_of_one_step_are_both_kept():

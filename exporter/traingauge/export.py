@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.catalog import CATALOG, SPLITS, Metric
+from traingauge.extras import needed
 from traingauge.families import Identity
 from traingauge.history import History
 from traingauge.parts.scores import RECORDS
+from traingauge.running.missing import given
 from traingauge.state.store import Saved, newest, read_segment
 
 Table = Mapping[str, NDArray[np.float64]]
@@ -40,24 +41,21 @@ def read(directory: Path) -> tuple[Saved, dict[str, Table]]:
 
 
 def write_csv(tables: Mapping[str, Table], file: TextIO) -> None:
-    """All rows of all splits, one line each; a field without a value is empty."""
+    """All rows of all splits, one line each; a field that was not given is empty, one that was given as NaN is ``nan``."""
     names = list(dict.fromkeys(name for table in tables.values() for name in table))
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["split", *names])
     for split, table in tables.items():
-        columns = [table[name].tolist() if name in table else None for name in names]
-        for row in range(len(table["step"])):
-            values = (None if column is None else column[row] for column in columns)
-            writer.writerow(
-                [split, *("" if value is None or math.isnan(value) else repr(value) for value in values)]
-            )
+        count = len(table["step"])
+        columns = [_texts(table[name]) if name in table else [""] * count for name in names]
+        writer.writerows(zip([split] * count, *columns, strict=True))
 
 
 def write_openmetrics(identity: Identity, tables: Mapping[str, Table], file: TextIO) -> None:
     """Every series with its timestamps, for ``promtool tsdb create-blocks-from openmetrics``.
 
-    Prometheus knows milliseconds: of several values within one, the last is written. A loss that was NaN is; other columns
-    leave out what is NaN, because there it means that nothing was read at that step.
+    Prometheus knows milliseconds: of several values within one, the last is written. What was given as NaN is written too,
+    what was not given is not.
     """
     families: dict[str, list[str]] = {}
     for split, table in tables.items():
@@ -66,9 +64,7 @@ def write_openmetrics(identity: Identity, tables: Mapping[str, Table], file: Tex
             if exported is not None:
                 metric, labels = exported
                 families.setdefault(metric.name, []).extend(
-                    _lines(
-                        metric, {**identity._asdict(), **labels}, table["time"], values, nan=column == "loss"
-                    )
+                    _lines(metric, {**identity._asdict(), **labels}, table["time"], values)
                 )
     for name in CATALOG:
         if name in families:
@@ -78,16 +74,23 @@ def write_openmetrics(identity: Identity, tables: Mapping[str, Table], file: Tex
 
 
 def write_parquet(tables: Mapping[str, Table], path: Path) -> None:
-    """All rows of all splits as one Parquet file; pandas and pyarrow have to be installed.
+    """All rows of all splits as one Parquet file, null where nothing was given; pyarrow has to be installed.
 
     Raises:
-        ImportError: They are not.
+        ImportError: It is not.
         OSError: The file cannot be written.
     """
-    import pandas
-
-    frames = [pandas.DataFrame({"split": split, **table}) for split, table in tables.items()]
-    pandas.concat(frames, ignore_index=True).to_parquet(path)
+    arrow, parquet = needed("pyarrow", "parquet"), needed("pyarrow.parquet", "parquet")
+    pieces = [
+        arrow.table(
+            {
+                "split": [split] * len(table["step"]),
+                **{name: arrow.array(values, mask=~given(values)) for name, values in table.items()},
+            }
+        )
+        for split, table in tables.items()
+    ]
+    parquet.write_table(arrow.concat_tables(pieces, promote_options="default"), path)
 
 
 def _exported(column: str, split: str) -> tuple[Metric, dict[str, str]] | None:
@@ -105,15 +108,18 @@ def _lines(
     labels: Mapping[str, str],
     times: NDArray[np.float64],
     values: NDArray[np.float64],
-    *,
-    nan: bool,
 ) -> Iterator[str]:
-    there = np.ones(len(values), dtype=np.bool_) if nan else ~np.isnan(values)
+    there = given(values)
     moments, values = np.round(times[there] * 1000)[::-1], values[there][::-1]
     milliseconds, last = np.unique(moments, return_index=True)  # the first of the reversed is the last
     text = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
     for moment, value in zip(milliseconds.tolist(), values[last].tolist(), strict=True):
         yield f"{metric.name}{{{text}}} {_number(value)} {moment / 1000:.3f}\n"
+
+
+def _texts(values: NDArray[np.float64]) -> list[str]:
+    there = given(values).tolist()
+    return [repr(value) if known else "" for value, known in zip(values.tolist(), there, strict=True)]
 
 
 def _number(value: float) -> str:

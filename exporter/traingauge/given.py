@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
@@ -10,6 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from traingauge.running.missing import NOT_GIVEN
 
 
 class Given:
@@ -24,8 +25,8 @@ class Given:
         names: Of all numbers, in the order in which the last step gave them; those that it did not give follow.
 
     >>> given = Given([{"loss": 0.5}, {"loss": 0.25, "entropy": 2.0}])
-    >>> given.names, given.column("entropy"), given.sequence("entropy"), given.known("entropy")
-    (('loss', 'entropy'), array([nan,  2.]), [None, 2.0], array([2.]))
+    >>> given.names, given.column("entropy"), given.known("entropy")
+    (('loss', 'entropy'), array([nan,  2.]), array([2.]))
     """
 
     def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -37,19 +38,10 @@ class Given:
             self._columns = dict(zip(self.names, self._whole.T, strict=True))
 
     def column(self, name: str) -> NDArray[np.float64]:
-        """The numbers of a name, shape (n,), NaN where a step gave none."""
+        """The numbers of a name, shape (n,), :data:`NOT_GIVEN` where a step gave none."""
         if name not in self._columns:
-            self._columns[name] = np.array([float(row.get(name, math.nan)) for row in self._rows])
+            self._columns[name] = np.array([float(row.get(name, NOT_GIVEN)) for row in self._rows])
         return self._columns[name]
-
-    def sequence(self, name: str) -> NDArray[np.float64] | list[float | None] | None:
-        """The same with ``None`` where a step gave none; ``None`` instead of all of it if no step did."""
-        if name not in self.names:
-            return None
-        column = self.column(name)
-        if self._whole is not None:
-            return column
-        return [float(value) if name in row else None for value, row in zip(column, self._rows, strict=True)]
 
     def where(self, name: str) -> slice | NDArray[np.intp]:
         """An index of the steps that gave a number of that name."""

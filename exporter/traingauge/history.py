@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from traingauge.running.missing import absent
+
 Floats = NDArray[np.float64]
 Segment = dict[str, Floats]
 
@@ -27,6 +29,8 @@ _ATTEMPT = "attempt"  # column: how many times training had gone back before the
 
 class Table:
     """Rows of one split, in the order in which they were recorded.
+
+    A row that was not given a value of a column has ``NOT_GIVEN`` there, which is another NaN than one that was given.
 
     >>> table = Table(); table.add({"step": np.array([1.0, 2.0]), "loss": np.array([0.5, 0.4])}, {"accuracy": 0.9})
     >>> table.columns(lambda number: {})
@@ -49,7 +53,7 @@ class Table:
         piece = dict(columns)
         count = len(piece["step"])
         for name, value in last.items():
-            piece[name] = np.full(count, math.nan)
+            piece[name] = absent(count)
             piece[name][-1] = value
         self._pieces.append(piece)
         self._rows += count
@@ -68,7 +72,7 @@ class Table:
         self._sealed.pop(number, None)
 
     def columns(self, read: Callable[[int], Mapping[str, Floats]]) -> Segment:
-        """All rows by column; NaN where a row has no value.
+        """All rows by column; ``NOT_GIVEN`` where a row has no value.
 
         Args:
             read: Gives a segment that is not in memory; an empty one if it is gone.
@@ -150,11 +154,11 @@ class History:
 
 
 def _joined(pieces: list[Segment]) -> Segment:
-    """Pieces one after the other; a column that one of them lacks is NaN there."""
+    """Pieces one after the other; a column that one of them lacks is not given there."""
     names = dict.fromkeys(name for piece in pieces for name in piece)
     return {
         name: np.concatenate(
-            [piece[name] if name in piece else np.full(len(piece["step"]), math.nan) for piece in pieces]
+            [piece[name] if name in piece else absent(len(piece["step"])) for piece in pieces]
         )
         for name in names
     }

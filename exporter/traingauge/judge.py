@@ -8,7 +8,7 @@ costs what a scrape costs, and a step next to nothing. Marks stand at fixed step
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from traingauge.parts.expected import Expected
 from traingauge.parts.health import Health
 from traingauge.parts.signals import Signals
 from traingauge.reference_run import ReferenceRun
+from traingauge.running.missing import absent, given
 
 Floats = NDArray[np.float64]
 
@@ -37,8 +38,8 @@ class Columns:
 
     Attributes:
         at: Clock readings in seconds, ascending.
-        loss: NaN where none was given.
-        gradient_norm: NaN where none was given.
+        loss: :data:`NOT_GIVEN` where none was given.
+        gradient_norm: :data:`NOT_GIVEN` where none was given.
         seconds: Durations, NaN where unknown.
         samples: Samples in each.
         nonfinite: Whether a loss or gradient norm that was given is NaN or infinite.
@@ -55,14 +56,14 @@ class Columns:
     def of(
         cls,
         at: Floats,
-        losses: Floats | Sequence[Any] | None,
-        norms: Floats | Sequence[Any] | None,
+        losses: Floats | None,
+        norms: Floats | None,
         seconds: Floats,
         samples: NDArray[np.int64],
     ) -> Columns:
-        """Columns from what was recorded: arrays, or sequences in which ``None`` stands for what was not given."""
-        (loss, lost), (norm, exploded) = _column(losses, len(at)), _column(norms, len(at))
-        return cls(at, loss, norm, seconds, samples, lost | exploded)
+        """Columns from what was recorded; ``None`` if no step gave any."""
+        loss, norm = (absent(len(at)) if one is None else one for one in (losses, norms))
+        return cls(at, loss, norm, seconds, samples, _broken(loss) | _broken(norm))
 
 
 class Judge:
@@ -195,12 +196,6 @@ class Judge:
         self.health.read(metric, split, value, deviation)
 
 
-def _column(values: Floats | Sequence[Any] | None, count: int) -> tuple[Floats, NDArray[np.bool_]]:
-    """The values, NaN where none was given; and where one was given that is not finite."""
-    if values is None:
-        return np.full(count, math.nan), np.zeros(count, dtype=np.bool_)
-    if isinstance(values, np.ndarray):
-        return values, ~np.isfinite(values)
-    column = np.array([math.nan if value is None else float(value) for value in values])
-    given = np.array([value is not None for value in values])
-    return column, given & ~np.isfinite(column)
+def _broken(values: Floats) -> NDArray[np.bool_]:
+    """Where a value was given that is not finite."""
+    return given(values) & ~np.isfinite(values)

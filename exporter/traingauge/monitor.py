@@ -25,19 +25,19 @@ from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceM
 from traingauge.evaluation import Evaluation
 from traingauge.events import Checked, Checkpointed, EpochEnd, Waits, WentBack
 from traingauge.exposition import Renderer
+from traingauge.extras import needed
 from traingauge.families import Identity
 from traingauge.parts.run import Run
 from traingauge.parts.scores import Scores
 from traingauge.persistence import Persistence
 from traingauge.recorder import Recorder
 from traingauge.reference_run import ReferenceRun, checked
+from traingauge.running.missing import masked
 from traingauge.server import Server
 from traingauge.thresholds import Threshold, parse
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas
-    from numpy.typing import NDArray
 
     from traingauge.alertmanager import AlertSender, Severity
     from traingauge.classification.scores import Average
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from traingauge.integrations.keras import MonitorCallback
     from traingauge.parts.drift import Drift
     from traingauge.reference import Reference
+    from traingauge.running.missing import Column
 
 T = TypeVar("T")
 
@@ -75,8 +76,8 @@ class ModelMonitor:
         host: Address to listen on. Nothing but this machine can reach the default.
         port: Port to listen on; 0 picks a free one, which :attr:`url` tells and the discovery file carries.
         thresholds: For each metric a number (its warning), or a mapping with ``warning`` and ``critical``.
-        reference: What features are compared with.
         baseline: Scores that the run has to beat on validation and test data, such as those of the model in production.
+        reference: What features are compared with.
         drift_window: Samples in the window that is compared with the reference; 1000, or what the reference is calibrated
             for, if ``None``.
         window: Training steps in the rolling window of scores and loss.
@@ -126,8 +127,8 @@ class ModelMonitor:
         host: str = "127.0.0.1",
         port: int = 0,
         thresholds: Mapping[str, float | Mapping[str, float]] | None = None,
-        reference: Reference | None = None,
         baseline: Mapping[str, float] | None = None,
+        reference: Reference | None = None,
         drift_window: int | None = None,
         window: int = 100,
         warmup_steps: int | None = None,
@@ -174,8 +175,8 @@ class ModelMonitor:
             loss_window=window,
             warmup_steps=None if warmup_steps is None else _count("warmup_steps", warmup_steps),
             expected=None if expected is None else checked(expected, self.model),
-        )
             to_beat=parse_baseline(baseline or {}),
+        )
         if steps_planned is not None:
             self._recorder.progress.steps_planned = _count("steps_planned", steps_planned)
         alertmanager_url = alertmanager_url or os.environ.get(ALERTMANAGER_VARIABLE)
@@ -463,26 +464,33 @@ class ModelMonitor:
         """
         return self._recorder.history()
 
-    def rows(self, split: str = "train") -> dict[str, NDArray[np.float64]]:
+    def rows(self, split: str = "train") -> dict[str, Column]:
         """Everything recorded of a split, at full resolution, by column: ``step``, ``time``, ``loss`` and so on.
 
-        A row is a training step, or a whole pass over ``validation`` or ``test``; NaN where it has no value. Training scores
-        are read every few dozen steps. With a ``state_dir`` the rows of the whole run are there, without one at least the
-        last 65 536 training steps.
+        A row is a training step, or a whole pass over ``validation`` or ``test``. Columns are masked arrays: what a row was
+        not given is masked, and NaN is a NaN that it was given, or a score that was undefined. Training scores are read
+        every few dozen steps. With a ``state_dir`` the rows of the whole run are there, without one at least the last
+        65 536 training steps.
 
         Raises:
             UnknownNameError: Another split.
+
+        >>> with ModelMonitor("doc", discovery_dir=False) as monitor:
+        ...     monitor.step(loss=0.5); monitor.step(entropy=2.0); monitor.step(loss=float("nan"))
+        ...     print(monitor.rows()["loss"])
+        [0.5 -- nan]
         """
         if split not in SPLITS:
             raise UnknownNameError("split", split, SPLITS)
-        return self._recorder.rows(split, self._persistence.read)
+        found = self._recorder.rows(split, self._persistence.read)
+        return {name: masked(values) for name, values in found.items()}
 
     def frame(self, split: str = "train") -> pandas.DataFrame:
-        """The same as a pandas DataFrame, by step."""
-        import pandas
-
+        """The same as a pandas DataFrame, by step; pandas has NaN for what was not given, too."""
+        pandas = needed("pandas", "parquet")
         rows = self.rows(split)
-        return pandas.DataFrame(rows).set_index("step") if rows else pandas.DataFrame()
+        plain = {name: column.filled() for name, column in rows.items()}
+        return pandas.DataFrame(plain).set_index("step") if rows else pandas.DataFrame()
 
     def plot(self, *columns: str) -> Any:
         """A matplotlib figure of the run: one panel a column, one line a split; matplotlib has to be installed.

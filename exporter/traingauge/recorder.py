@@ -51,6 +51,7 @@ from traingauge.parts.scalars import Scalars, as_scalar
 from traingauge.parts.scores import Scores
 from traingauge.parts.structure import Structure
 from traingauge.parts.watchdog import Watchdog
+from traingauge.running.missing import NOT_GIVEN
 from traingauge.thresholds import Threshold
 
 if TYPE_CHECKING:
@@ -89,8 +90,8 @@ class Recorder:
         loss_window: Steps in the loss's window.
         warmup_steps: Training steps from which thresholds count for scores that were never reached.
         expected: A good run to compare with; ``None`` to expect nothing.
-
         to_beat: Scores that the run has to beat, by name.
+
     Attributes:
         run: Info and state.
         progress: Counters and heartbeats.
@@ -113,8 +114,8 @@ class Recorder:
         loss_window: int = 100,
         warmup_steps: int | None = None,
         expected: ReferenceRun | None = None,
-    ) -> None:
         to_beat: Mapping[str, float] | None = None,
+    ) -> None:
         self.run, self.scores, self.drift = run, scores, drift
         self.progress = Progress(warmup_steps)
         self.watchdog = Watchdog()
@@ -127,8 +128,8 @@ class Recorder:
         self._canary = CanaryPart()
         self._limits, self._calibrated = tuple(limits), dict[str, float]()
         self._thresholds = thresholds.family(self._limits)
-        self._history = History()
         self._baseline = baseline.family(to_beat or {})
+        self._history = History()
         self._epochs: dict[str, list[tuple[int, float]]] = {}
         self._pending: list[Event] = []
         self._pending_samples = 0
@@ -419,7 +420,9 @@ class Recorder:
             scored = [step.scored for index, step in detailed if piece.start <= index < piece.stop]
             self._add_scored("train", [one for one in scored if one is not None], self.scores.add_steps)
 
-        losses, norms = given.sequence("loss"), given.sequence("gradient_norm")
+        losses, norms = (
+            given.column(name) if name in given.names else None for name in ("loss", "gradient_norm")
+        )
         self._judge(Columns.of(at, losses, norms, seconds, samples), score, by_name)
 
     def _give(self, rows: Sequence[Mapping[str, Any]]) -> Given:
@@ -469,7 +472,7 @@ class Recorder:
             "step": self.judge.position.steps + np.arange(1.0, len(steps.at) + 1),
             "time": steps.at + self._unix,
             "samples": steps.samples.astype(np.float64),
-            "seconds": steps.seconds,
+            "seconds": np.where(np.isnan(steps.seconds), NOT_GIVEN, steps.seconds),
             "loss": steps.loss,
             **scalars,
         }
@@ -498,15 +501,20 @@ class Recorder:
         self.watchdog.saw_nonfinite(split, "prediction", done.nonfinite)
         scalars = {name: np.array([float(value)]) for name, value in done.scalars.items()}
         self._add_scalars(split, scalars)
+        scored = done.counts is not None or bool(done.scored)  # else the scores are those of the pass before
+        given_loss = {} if done.loss is None else {"loss": done.loss}
         self.judge.add_pass(
-            split, None if done.loss is None else float(done.loss), self.scores.headline(split)
+            split,
+            None if done.loss is None else float(done.loss),
+            self.scores.headline(split) if scored else {},
         )
-        scores = self._remember(split)
+        self._remember(split)
         row = {
             "step": self.judge.position.steps,
             "time": last,
             "samples": done.samples,
-            **scores,
+            **given_loss,
+            **(self.scores.current(split) if scored else {}),
             **done.scalars,
         }
         self._history.add(split, {name: np.array([float(value)]) for name, value in row.items()}, {})
@@ -574,12 +582,11 @@ class Recorder:
         self.watchdog.saw_nonfinite(split, "gradient", int(np.count_nonzero(~np.isfinite(norms))))
         self._scalars.update(split, {name: float(values[-1]) for name, values in scalars.items()})
 
-    def _remember(self, split: str) -> dict[str, float]:
+    def _remember(self, split: str) -> None:
         prefix, step = HISTORY_PREFIX[split], self.judge.position.steps
         values = {"loss": self._loss.last(split), **self.scores.current(split)}
         for name, value in values.items():
             self._epochs.setdefault(prefix + name, []).append((step, value))
-        return values
 
     # Reading
 
@@ -615,6 +622,8 @@ class Recorder:
             self._calibrated, self._thresholds = calibrated, thresholds.family([*self._limits, *own])
         if self._thresholds.keys:
             yield self._thresholds
+        if self._baseline.keys:
+            yield self._baseline
 
     def _guard_read(
         self, families: Callable[[], Iterable[Family]], breathe: Callable[[], None]
@@ -622,8 +631,6 @@ class Recorder:
         """A part that cannot be read must not take the others with it."""
         found = []
         try:
-        if self._baseline.keys:
-            yield self._baseline
             for family in families():
                 found.append(family)
                 breathe()
