@@ -81,6 +81,8 @@ class ModelMonitor:
         drift_window: Samples in the window that is compared with the reference; 1000, or what the reference is calibrated
             for, if ``None``.
         window: Training steps in the rolling window of scores and loss.
+        drift_distributions: Features whose distribution is published beside the reference's: those that drifted most, with
+            up to 24 series each; 0 for none.
         warmup_steps: Training steps after which a score that never reached its threshold is reported.
         expected: A good run of the model, which this one is compared with at the same number of samples.
         steps_planned: Training steps the run means to take; Keras tells by itself.
@@ -133,6 +135,7 @@ class ModelMonitor:
         window: int = 100,
         warmup_steps: int | None = None,
         expected: ReferenceRun | None = None,
+        drift_distributions: int = 10,
         steps_planned: int | None = None,
         task: Task | None = None,
         classes: Sequence[str] | int | None = None,
@@ -170,7 +173,7 @@ class ModelMonitor:
         self._recorder = Recorder(
             Run(),
             scores,
-            None if reference is None else _drift(reference, drift_window, limits),
+            None if reference is None else _drift(reference, drift_window, drift_distributions, limits),
             limits,
             loss_window=window,
             warmup_steps=None if warmup_steps is None else _count("warmup_steps", warmup_steps),
@@ -638,12 +641,19 @@ class ModelMonitor:
         }
 
 
-def _drift(reference: Reference, window: int | None, limits: Iterable[Threshold]) -> Drift:
+def _drift(
+    reference: Reference, window: int | None, distributions: int, limits: Iterable[Threshold]
+) -> Drift:
     from traingauge.parts.drift import Drift
 
     window = None if window is None else _count("drift_window", window)
     warning = [one.value for one in limits if (one.metric, one.severity) == ("feature_drift", "warning")]
-    return Drift(reference, window=window, thresholds=warning[0] if warning else None)
+    return Drift(
+        reference,
+        window=window,
+        thresholds=warning[0] if warning else None,
+        distributions=0 if distributions == 0 else _count("drift_distributions", distributions),
+    )
 
 
 def _keras_model(model: Any) -> Any:

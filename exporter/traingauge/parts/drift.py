@@ -16,14 +16,16 @@ from traingauge.drift.window import WINDOWS
 from traingauge.errors import InvalidArgumentError, ReferenceMismatchError, ShapeError, UnknownNameError
 from traingauge.families import Family, Key, keys, single
 from traingauge.parts.compared import CALIBRATED_STATISTIC, THRESHOLD, Compared
+from traingauge.parts.distributions import Distributions
+from traingauge.parts.strongest import strongest
 from traingauge.reference import Reference
 from traingauge.reference.tables import as_column
 
 #: Features with series of their own at most; those that drifted most are shown.
 FEATURE_CAP = 200
 
-#: How much more than a shown feature one must have drifted to take its place.
-HYSTERESIS = 1.25
+#: Features whose distribution is published, unless another number is asked for.
+DISTRIBUTIONS = 10
 
 #: What is published unless other statistics are chosen.
 PUBLISHED = ("psi", "ks", "js", "wasserstein", "chi2")
@@ -49,9 +51,11 @@ class Drift:
         kind: How samples leave the window, one of :data:`traingauge.drift.window.WINDOWS`.
         multivariate: Whether to look at all features together as well. It about doubles the time of a step.
         sampling: Share of the rows to look at, in (0, 1]: every so many of a batch. Bounds the time of a step.
+        distributions: Features whose distribution is published beside the reference's: those that drifted most, with up to
+            24 series each; 0 for none.
 
     Raises:
-        InvalidArgumentError: No samples in the window, or no share of the rows.
+        InvalidArgumentError: No samples in the window, no share of the rows, or too many distributions.
         ReferenceMismatchError: A window of another size than the reference is calibrated for.
         UnknownNameError: A statistic, a kind or a feature that does not exist.
 
@@ -71,6 +75,7 @@ class Drift:
         kind: str = "sliding",
         multivariate: bool = True,
         sampling: float = 1.0,
+        distributions: int = DISTRIBUTIONS,
     ) -> None:
         calibration = reference.calibration
         if window is None:
@@ -91,6 +96,7 @@ class Drift:
         self._reference, self._kind = reference, kind
         found = reference.calibrations if thresholds is None else {}
         self._features = Compared(reference.features, window, kind, found.get("features"))
+        self._distributions = Distributions(reference.features, distributions)
         self._others = {
             part: Compared(profile, window, kind, found.get(part))
             for part, profile in reference.profiles.items()
@@ -239,6 +245,7 @@ class Drift:
             ("model_feature_out_of_range_ratio", self._features.out_of_range()),
         ):
             yield Family(CATALOG[name], self._feature_keys, ratios[self._shown].tolist())
+        yield from self._distributions.families(self._features.window.counts, excess)
 
     def _shown_of(self, statistics: Sequence[str], values: Mapping[str, NDArray[np.float64]]) -> list[float]:
         """Values of the shown features, in the order of :meth:`_keys_of`."""
@@ -260,9 +267,7 @@ class Drift:
         """Show the features that drifted most; a shown one makes way only for one clearly further off."""
         if not self.dropped:
             return
-        favoured = np.nan_to_num(scores, nan=0.0)
-        favoured[self._shown] = favoured[self._shown] * HYSTERESIS + 1e-9
-        chosen = np.sort(np.argsort(-favoured, kind="stable")[: len(self._shown)])
+        chosen = strongest(scores, self._shown)
         if not np.array_equal(chosen, self._shown):
             self._shown = chosen
             self._name_keys()
