@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from traingauge.canary import Reading
-    from traingauge.classification.counts import Counts
     from traingauge.classification.encoding import Encoded
     from traingauge.drift.binning import Binned
-    from traingauge.regression import Residuals
+    from traingauge.parts.run_scores import Measured
 
 #: One training step that gave numbers by name, as the hot path appends it: clock reading, numbers. A bare tuple: to give its
 #: fields names would cost as much again as all the rest of a step.
@@ -49,7 +48,7 @@ class Steps(NamedTuple):
         at: Clock reading of each, shape (n,).
         losses: Shape (n,); ``None`` if they are unknown.
         samples: Samples in all of them.
-        counts: Class counts or residuals, one a step that was scored.
+        measured: What scores are made of, one a step that was scored.
         binned: Binned features; ``None`` without a reference.
         nonfinite: Predictions that were not finite.
         scalars: Further scalars by name, shape (n,) each.
@@ -58,7 +57,7 @@ class Steps(NamedTuple):
     at: NDArray[np.float64]
     losses: NDArray[np.float64] | None
     samples: int
-    counts: Sequence[Counts] | Sequence[Residuals] = ()
+    measured: Sequence[Measured] = ()
     binned: Binned | None = None
     nonfinite: int = 0
     scalars: Mapping[str, NDArray[np.float64]] = {}
@@ -74,7 +73,7 @@ class Pass(NamedTuple):
         steps: Batches in it.
         samples: Samples in it.
         scored: Encoded scores of its batches.
-        counts: Class counts or residuals that were computed elsewhere, instead of ``scored``.
+        measured: What scores are made of if that was computed elsewhere, instead of ``scored``.
         nonfinite: Predictions that were not finite, beside those of ``scored``.
         scalars: Further scalars.
     """
@@ -85,7 +84,7 @@ class Pass(NamedTuple):
     steps: int
     samples: int
     scored: Sequence[Encoded] = ()
-    counts: Counts | Residuals | None = None
+    measured: Measured | None = None
     nonfinite: int = 0
     scalars: Mapping[str, Any] = {}
 

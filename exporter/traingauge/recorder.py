@@ -452,10 +452,10 @@ class Recorder:
         samples = (until[1:] - until[:-1]).astype(np.int64)  # each its share
 
         def score(piece: slice) -> None:
-            if len(steps.counts) == count:
-                self.scores.add_step_counts("train", steps.counts[piece])
+            if len(steps.measured) == count:
+                self.scores.add_measured_steps("train", steps.measured[piece])
             elif piece.stop == count:  # which of the steps were scored is not known
-                self.scores.add_step_counts("train", steps.counts)
+                self.scores.add_measured_steps("train", steps.measured)
 
         norms = steps.scalars.get("gradient_norm")
         self._judge(Columns.of(steps.at, steps.losses, norms, seconds, samples), score, steps.scalars)
@@ -495,13 +495,14 @@ class Recorder:
             loss = np.array([float(done.loss)])
             self.watchdog.saw_nonfinite(split, "loss", int(not math.isfinite(loss[0])))
             self._loss.add(split, loss, at + self._unix)
-        if done.counts is not None:
-            self.scores.add_pass_counts(split, done.counts)
+        if done.measured is not None:
+            self.scores.add_measured_pass(split, done.measured)
         self._add_scored(split, done.scored, self.scores.add_pass)
         self.watchdog.saw_nonfinite(split, "prediction", done.nonfinite)
         scalars = {name: np.array([float(value)]) for name, value in done.scalars.items()}
         self._add_scalars(split, scalars)
-        scored = done.counts is not None or bool(done.scored)  # else the scores are those of the pass before
+        # Without either the scores are those of the pass before.
+        scored = done.measured is not None or bool(done.scored)
         given_loss = {} if done.loss is None else {"loss": done.loss}
         self.judge.add_pass(
             split,

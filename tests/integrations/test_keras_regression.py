@@ -120,3 +120,31 @@ def test_a_loss_that_says_nothing_leaves_it_to_the_user(diabetes, caplog):
     assert ("r2_score", "test") not in silent.published()
     assert any("pass task=" in message for message in caplog.messages)
     assert_published(told, "test", expected(y, predicted))
+
+
+@pytest.mark.parametrize("options", [{}, {"jit_compile": True}, {"run_eagerly": True}], ids=str)
+def test_percentiles_of_residuals_are_exact_in_training_and_rounded_to_8_bits_in_a_pass(diabetes, options):
+    x, y = diabetes
+    model = dense(8, 1, inputs=10)
+    model.compile(frozen(), "mse", **options)
+    recorder = Kept()
+    fit(model, x, y, recorder=recorder, batch_size=BATCH, validation_data=(x, y))
+    residuals = (model.predict(x, verbose=0)[:, 0] - y).astype(np.float64)
+    published = recorder.published()
+    for percentile in (5, 50, 95):
+        exact = np.quantile(residuals, percentile / 100, method="inverted_cdf")
+        found = published["residual_percentile", "train", str(percentile)]
+        assert found == pytest.approx(exact, abs=1e-6)
+        found = published["residual_percentile", "validation", str(percentile)]
+        assert found == pytest.approx(exact, rel=2**-8 + 1e-5)
+    assert not recorder.errors
+
+
+def test_of_a_large_step_a_sample_of_residuals_tells_the_percentiles(diabetes):
+    x, y = np.tile(diabetes[0], (10, 1)), np.tile(diabetes[1], 10)
+    model, recorder = dense(8, 1, inputs=10), Kept()
+    model.compile(frozen(), "mse")
+    fit(model, x, y, recorder=recorder, batch_size=1000)
+    residuals = model.predict(x, verbose=0)[:, 0] - y
+    found = recorder.published()["residual_percentile", "train", "50"]
+    assert abs(np.mean(residuals <= found) - 0.5) < 0.1

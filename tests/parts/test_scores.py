@@ -11,6 +11,7 @@ from sklearn import metrics
 from traingauge.catalog import CATALOG
 from traingauge.classification.counts import count_labels
 from traingauge.errors import InvalidArgumentError, ShapeError, TrainGaugeError, UnknownNameError
+from traingauge.parts.run_scores import Measured
 from traingauge.parts.scores import Scores
 
 
@@ -96,8 +97,8 @@ def test_counts_made_elsewhere_are_the_same_as_labels():
     counts = [count_labels(np.array(true), np.array(predicted), 2) for true, predicted in batches]
     part.add_steps("train", steps(part, *batches))
     part.add_pass("test", steps(part, *batches))
-    other.add_step_counts("train", counts)
-    other.add_pass_counts("test", counts[0] + counts[1] + counts[2])
+    other.add_measured_steps("train", list(map(Measured, counts)))
+    other.add_measured_pass("test", Measured(counts[0] + counts[1] + counts[2]))
     assert published(part) == published(other)
     assert other.task == "binary"
 

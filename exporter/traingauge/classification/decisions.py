@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from traingauge.classification.arrays import Array
 from traingauge.errors import InvalidArgumentError
 
-_OUTSIDE = 1e-3  # how far rounding may carry a probability out of [0, 1]
+#: How far rounding may carry a probability out of [0, 1].
+OUTSIDE = 1e-3
 
 
 class Decision:
@@ -95,4 +96,4 @@ class Decision:
 
 
 def _outside(scores: Array) -> bool:
-    return bool(scores.size) and bool(scores.min() < -_OUTSIDE or scores.max() > 1 + _OUTSIDE)
+    return bool(scores.size) and bool(scores.min() < -OUTSIDE or scores.max() > 1 + OUTSIDE)

@@ -19,11 +19,13 @@ from traingauge.classification.scores import divide
 _MANTISSA_BITS = 5
 _OCTAVES = 64
 _HALF = _OCTAVES << _MANTISSA_BITS
-_SHIFT = 23 - _MANTISSA_BITS
-_LOWEST = (126 - _OCTAVES) << _MANTISSA_BITS  # 126 is the exponent of 0.5
 
 #: Number of bins, half of them on either side of 0.5.
 BINS = 2 * _HALF
+
+#: By how many bits a float32 is shifted to tell its bin, and what the lowest bin then reads.
+SHIFT = 23 - _MANTISSA_BITS
+LOWEST = (126 - _OCTAVES) << _MANTISSA_BITS  # 126 is the exponent of 0.5
 
 
 def bins_of(smaller: NDArray[np.float32], upper: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -36,7 +38,7 @@ def bins_of(smaller: NDArray[np.float32], upper: NDArray[np.bool_]) -> NDArray[n
     >>> bins_of(np.array([0.0, 0.01, 0.5, 0.01, 0.0], np.float32), np.array([False, False, False, True, True]))
     array([   0, 1864, 2047, 2231, 4095], dtype=int32)
     """
-    within = (smaller.view(np.int32) >> _SHIFT) - np.int32(_LOWEST)
+    within = (smaller.view(np.int32) >> SHIFT) - np.int32(LOWEST)
     np.clip(within, 0, _HALF - 1, out=within)
     return np.where(upper, np.int32(BINS - 1) - within, within)
 

@@ -178,7 +178,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
                 loss=None if rows.losses is None else float(rows.losses[0]),
                 steps=rows.steps,
                 samples=rows.samples,
-                counts=rows.scored[0] if len(rows.scored) == 1 else None,
+                measured=rows.scored[0] if len(rows.scored) == 1 else None,
                 nonfinite=rows.nonfinite,
             )
             self.recorder.record(done)

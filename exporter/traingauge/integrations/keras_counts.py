@@ -14,12 +14,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from traingauge.classification.counts import CONFUSION_CLASSES, Counts
-from traingauge.integrations.keras_rows import flat_labels, flat_outputs, flat_weights
+from traingauge.integrations.keras_labels import Classified
 from traingauge.integrations.keras_task import Plan
 
 
 class ClassCounts:
-    """Counts labels against outputs.
+    """Counts true classes against predicted ones.
 
     Args:
         plan: How outputs become classes.
@@ -33,40 +33,10 @@ class ClassCounts:
         self._whole = plan.task != "multilabel" and plan.classes <= CONFUSION_CLASSES
         self.width = plan.classes**2 if self._whole else 3 * plan.classes + 2
 
-    def measure(self, y: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, Any]:
-        """Inside the graph: counts of a batch, and how many of its rows were not finite.
-
-        Those rows are not counted, nor are rows with a label that is ignored or out of range.
-
-        Args:
-            y: Labels, shape (n,), (n, 1), (n, …) or one-hot (n, …, K).
-            y_pred: Outputs, shape (n,), (n, 1) or (n, …, K).
-            sample_weight: Shape (n,) or (n, …); 1 each if ``None``.
-
-        Returns:
-            The vector, shape (width,), and a scalar, both float64.
-        """
-        plan = self._plan
-        scores = flat_outputs(plan, y_pred)
-        usable = _usable(scores)
-        weight = flat_weights(plan, y_pred, sample_weight)
-        labels = flat_labels(plan, y, y_pred)
-        if labels.dtype.is_floating:
-            finite = tf.math.is_finite(labels)
-            usable &= finite if labels.shape.rank == 1 else tf.reduce_all(finite, axis=1)
-        nonfinite = tf.reduce_sum(tf.cast(~usable, tf.float64))
-        for ignored in plan.ignored:
-            kept = labels != tf.cast(ignored, labels.dtype)
-            usable &= kept if labels.shape.rank == 1 else tf.reduce_all(kept, axis=1)
-        weight = tf.where(usable, weight, 0.0)
-        if plan.task == "multilabel":
-            true = _positive(plan, labels)
-            return self._of_indicators(true, scores > _cut(plan, scores), weight), nonfinite
-        return self._of_labels(*self._codes(labels, scores), weight), nonfinite
-
-    def merge(self, whole: Any, part: Any) -> Any:
-        """Inside the graph: the vector of two parts together."""
-        return whole + part
+    def measure(self, batch: Classified) -> Any:
+        """Inside the graph: counts of a batch, shape (width,), float64."""
+        count = self._of_indicators if self._plan.task == "multilabel" else self._of_labels
+        return count(batch.true, batch.predicted, batch.weight)
 
     def decode(self, rows: NDArray[np.float64]) -> list[Counts]:
         """Outside of the graph: the counts that vectors hold, shape (n, width)."""
@@ -90,21 +60,8 @@ class ClassCounts:
         hits, support, predicted, correct, total = tf.split(vector, [classes] * 3 + [1, 1])
         return hits, support, predicted, correct[0], total[0]
 
-    def _codes(self, labels: Any, scores: Any) -> tuple[Any, Any]:
-        plan = self._plan
-        if plan.columns == 1:
-            return _positive(plan, labels), scores[:, 0] > _cut(plan, scores)
-        true = labels if labels.shape.rank == 1 else tf.argmax(labels, axis=1)
-        if plan.cut is None:
-            return true, tf.argmax(scores, axis=1)
-        second = scores[:, 1] - scores[:, 0] if plan.logits else scores[:, 1]
-        return true, second > _cut(plan, scores)
-
     def _of_labels(self, true: Any, predicted: Any, weight: Any) -> Any:
         classes = self._plan.classes
-        true, predicted = tf.cast(true, tf.int64), tf.cast(predicted, tf.int64)
-        weight = tf.where((true >= 0) & (true < classes), weight, 0.0)
-        true = tf.clip_by_value(true, 0, classes - 1)
         if self._whole:
             return tf.math.unsorted_segment_sum(weight, true * classes + predicted, classes * classes)
         hit = weight * tf.cast(true == predicted, tf.float64)
@@ -119,22 +76,3 @@ class ClassCounts:
             for each in (true & predicted, true, predicted)
         ]
         return tf.concat([*sums, tf.stack([tf.reduce_sum(exact), tf.reduce_sum(weight)])], axis=0)
-
-
-def _usable(scores: Any) -> Any:
-    """Rows with a finite score; one of -inf is fine where another class has a finite one: it masks a class out."""
-    if scores.shape[1] == 1:
-        return tf.math.is_finite(scores[:, 0])
-    infinity = tf.constant(np.inf, scores.dtype)
-    return tf.reduce_all(scores < infinity, axis=1) & tf.reduce_any(tf.math.is_finite(scores), axis=1)
-
-
-def _positive(plan: Plan, labels: Any) -> Any:
-    """Which labels of 0 and 1 (or, of a hinge loss, -1 and 1) are positive."""
-    if not labels.dtype.is_floating:
-        labels = tf.cast(labels, tf.float32)
-    return labels > tf.cast(plan.positive, labels.dtype)
-
-
-def _cut(plan: Plan, scores: Any) -> Any:
-    return tf.cast(plan.cut, scores.dtype)

@@ -12,6 +12,7 @@ from traingauge.classification.counts import Counts
 from traingauge.classification.tasks import Task
 from traingauge.errors import InvalidArgumentError
 from traingauge.integrations.keras_counts import ClassCounts
+from traingauge.integrations.keras_labels import classify
 from traingauge.integrations.keras_task import Plan, Told, UnclearError, comparable, plan_of
 
 
@@ -93,7 +94,7 @@ class ConfusionMatrix(keras.metrics.Metric):  # type: ignore[misc]  # Keras has 
         plan = self._plan(y_true, y_pred)
         weight = None if sample_weight is None else tf.convert_to_tensor(sample_weight)
         try:
-            vector, _ = ClassCounts(plan).measure(y_true, y_pred, weight)
+            vector = ClassCounts(plan).measure(classify(plan, y_true, y_pred, weight))
         except UnclearError as error:
             raise InvalidArgumentError(str(error)) from error
         self._vector.assign_add(vector)

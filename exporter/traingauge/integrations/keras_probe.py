@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from traingauge.errors import TrainGaugeError
 from traingauge.integrations.keras_bins import Bins
-from traingauge.integrations.keras_tables import Measured, Ring, Rows, Sum, statistic_of
+from traingauge.integrations.keras_tables import Ring, Rows, Step, Sum, statistic_of
 from traingauge.integrations.keras_tap import Call, Taken, Tap
 from traingauge.integrations.keras_task import Plan, Told, UnclearError, comparable, find_plan
 
@@ -140,9 +140,9 @@ class Probe:
     def _add(self, step: Taken) -> None:
         self._sum.write(self._measured(step, self._sum.reserve))
 
-    def _measured(self, step: Taken, reserve: Callable[[Plan], None]) -> Measured:
+    def _measured(self, step: Taken, reserve: Callable[[Plan], None]) -> Step:
         samples = self._tried(_samples, step.data)
-        known = Measured(0.0 if samples is None else samples)
+        known = Step(0.0 if samples is None else samples)
         if step.call is None:
             self._say(
                 "its train_step or test_step never calls compute_loss, so its loss and scores are not recorded"
@@ -151,18 +151,18 @@ class Probe:
         known = known._replace(loss=tf.reduce_mean(step.call.loss))
         return self._tried(self._scored, known, step.call, reserve) or known
 
-    def _scored(self, known: Measured, call: Call, reserve: Callable[[Plan], None]) -> Measured:
+    def _scored(self, known: Step, call: Call, reserve: Callable[[Plan], None]) -> Step:
         if call.y is None:
             return known
         try:
             plan = self._plan(call)
-            vector, nonfinite = statistic_of(plan).measure(call.y, call.y_pred, call.sample_weight)
+            reduced = statistic_of(plan).measure(call.y, call.y_pred, call.sample_weight)
         except UnclearError as reason:
             self._say(f"its scores are not recorded: {reason}")
             return known
         self._found(plan)
         reserve(plan)
-        return known._replace(plan=plan, vector=vector, nonfinite=nonfinite)
+        return known._replace(plan=plan, reduced=reduced)
 
     def _plan(self, call: Call) -> Plan:
         plan = find_plan(self.model.loss, call.y, call.y_pred, self._told)

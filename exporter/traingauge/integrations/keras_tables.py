@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from traingauge.classification.counts import Counts
-from traingauge.integrations.keras_counts import ClassCounts
+from traingauge.integrations.keras_classifier import ClassifierSums
 from traingauge.integrations.keras_residuals import ResidualSums
+from traingauge.integrations.keras_statistic import Reduced, Statistic
 from traingauge.integrations.keras_task import Plan
-from traingauge.regression import Residuals
+from traingauge.parts.run_scores import Measured
 
 #: Steps a ring holds: this many, as long as it takes no more cells than that, but never fewer than the last.
 SLOTS = 1024
@@ -30,41 +30,20 @@ _UNKNOWN, _NOT_SCORED = -1.0, 0.0
 _PASS_LOSS, _PASS_SAMPLES, _PASS_NONFINITE, _PASS_STEPS, _PASS_UNKNOWN = range(5)
 
 
-class Statistic(Protocol):
-    """What scores are made of, as a vector inside of the graph.
-
-    Attributes:
-        width: Length of the vector.
-    """
-
-    width: int
-
-    def measure(self, y: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, Any]:
-        """Inside the graph: the vector of a batch, and how many of its rows were not finite."""
-
-    def merge(self, whole: Any, part: Any) -> Any:
-        """Inside the graph: the vector of two parts together."""
-
-    def decode(self, rows: NDArray[np.float64]) -> list[Counts] | list[Residuals]:
-        """Outside of the graph: what vectors hold."""
-
-
-class Measured(NamedTuple):
+class Step(NamedTuple):
     """A step inside of the graph.
 
     Attributes:
         samples: Scalar.
         loss: Scalar; ``None`` if unknown.
         plan: How it is scored; ``None`` if it is not.
-        vector: Of the plan's statistic.
-        nonfinite: Scalar, rows that were not finite.
+        reduced: By the plan's statistic.
     """
 
     samples: Any
     loss: Any = None
     plan: Plan | None = None
-    vector: Any = None
-    nonfinite: Any = 0.0
+    reduced: Reduced = Reduced(None, 0.0)
 
 
 class Rows(NamedTuple):
@@ -75,7 +54,7 @@ class Rows(NamedTuple):
         samples: In all of them.
         losses: One a step, or one for the pass: its mean a sample. ``None`` if one is unknown.
         nonfinite: Predictions that were not finite.
-        scored: Counts or residuals, one a step that was scored, or one for the pass.
+        scored: What scores are made of, one a step that was scored, or one for the pass.
         rates: Learning rates, NaN where unknown; of training steps.
         norms: Norms of the gradients, negative where unknown; of training steps.
     """
@@ -84,7 +63,7 @@ class Rows(NamedTuple):
     samples: int
     losses: NDArray[np.float64] | None
     nonfinite: int
-    scored: list[Counts] | list[Residuals]
+    scored: list[Measured]
     rates: NDArray[np.float64] = np.zeros(0)
     norms: NDArray[np.float64] = np.zeros(0)
 
@@ -120,18 +99,18 @@ class Ring:
         """Steps that may pass between two readings."""
         return min([self._slots, *(block.slots for block in self._blocks)])
 
-    def write(self, step: Measured, rate: Any, norm: Any) -> None:
+    def write(self, step: Step, rate: Any, norm: Any) -> None:
         """Inside the graph: put a step in the place of the oldest."""
         kind, done = _UNKNOWN if step.loss is None else _NOT_SCORED, []
         if step.plan is not None:
             block = self._block(step.plan)
             kind = self._blocks.index(block) + 1.0
             where = tf.math.floormod(self._written, block.slots)
-            done.append(block.rows.scatter_nd_update([[where]], [step.vector]))
+            done.append(block.rows.scatter_nd_update([[where]], [step.reduced.vector]))
         head = [
             _or(step.loss, np.nan),
             step.samples,
-            step.nonfinite,
+            step.reduced.nonfinite,
             _or(rate, np.nan),
             _or(norm, -1.0),
             kind,
@@ -154,7 +133,7 @@ class Ring:
         steps = np.arange(written - fresh, written)
         heads = self._heads.numpy()[steps % self._slots]
         kinds = heads[:, _KIND]
-        scored: list[Any] = []
+        scored: list[Measured] = []
         for index, block in enumerate(self._blocks):
             here = steps[kinds == index + 1]
             if len(here):
@@ -187,23 +166,39 @@ class Ring:
         return self._blocks[-1]
 
 
+class _Whole(_Block):
+    """The vector of a pass, and its histogram."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan, slots=1)
+        self.histogram = _variable(self.statistic.bins, 1) if self.statistic.bins else None
+
+    def decode(self) -> list[Measured]:
+        """Outside of the graph: what they hold."""
+        histogram = None if self.histogram is None else self.histogram.numpy()[:, 0]
+        return self.statistic.decode(self.rows.numpy(), histogram)
+
+
 class Sum:
     """A pass, added up."""
 
     def __init__(self) -> None:
         self._head = _variable(1, _PASS_UNKNOWN + 1)
-        self._blocks: list[_Block] = []
+        self._blocks: list[_Whole] = []
 
-    def write(self, step: Measured) -> None:
+    def write(self, step: Step) -> None:
         """Inside the graph: add a step."""
         if step.plan is not None:
             block = self._block(step.plan)
-            merged = block.rows.assign([block.statistic.merge(block.rows[0], step.vector)])
-            with tf.control_dependencies([merged]):
+            done = [block.rows.assign([block.statistic.merge(block.rows[0], step.reduced.vector)])]
+            if block.histogram is not None and step.reduced.place is not None:
+                cells, weight = step.reduced.place()
+                done.append(block.histogram.scatter_nd_add(cells[:, None], weight[:, None]))
+            with tf.control_dependencies(done):
                 block.used.assign([[1.0]])
         samples = tf.cast(step.samples, tf.float64)
         loss = 0.0 if step.loss is None else tf.cast(step.loss, tf.float64) * samples
-        head = [loss, samples, step.nonfinite, 1.0, float(step.loss is None)]
+        head = [loss, samples, step.reduced.nonfinite, 1.0, float(step.loss is None)]
         self._head.assign_add([tf.stack([tf.cast(each, tf.float64) for each in head])])
 
     def read(self) -> Rows | None:
@@ -212,34 +207,36 @@ class Sum:
         steps, samples = int(head[_PASS_STEPS]), int(head[_PASS_SAMPLES])
         if not steps:
             return None
-        scored: list[Any] = []
+        scored: list[Measured] = []
         for block in self._blocks:
             if block.used.numpy().any():
-                scored += block.statistic.decode(block.rows.numpy())
+                scored += block.decode()
         known = samples and not head[_PASS_UNKNOWN]
         losses = head[_PASS_LOSS : _PASS_LOSS + 1] / samples if known else None
         return Rows(steps, samples, losses, int(head[_PASS_NONFINITE]), scored)
 
     def clear(self) -> None:
         """Outside of the graph: begin anew."""
-        for variable in (self._head, *(each for block in self._blocks for each in (block.rows, block.used))):
-            variable.assign(tf.zeros_like(variable))
+        of_blocks = (each for block in self._blocks for each in (block.rows, block.used, block.histogram))
+        for variable in (self._head, *of_blocks):
+            if variable is not None:
+                variable.assign(tf.zeros_like(variable))
 
     def reserve(self, plan: Plan) -> None:
         """While tracing: make room for the vector of a plan."""
         self._block(plan)
 
-    def _block(self, plan: Plan) -> _Block:
+    def _block(self, plan: Plan) -> _Whole:
         for block in self._blocks:
             if block.plan == plan:
                 return block
-        self._blocks.append(_Block(plan, slots=1))
+        self._blocks.append(_Whole(plan))
         return self._blocks[-1]
 
 
 def statistic_of(plan: Plan) -> Statistic:
     """What the scores of a plan are made of."""
-    return ResidualSums(plan) if plan.task == "regression" else ClassCounts(plan)
+    return ResidualSums(plan) if plan.task == "regression" else ClassifierSums(plan)
 
 
 def _variable(slots: int, width: int) -> tf.Variable:

@@ -188,10 +188,10 @@ class Scores:
             self._count(split, self._content(steps))
             self._split(split).add_steps(steps)
 
-    def add_step_counts(self, split: str, counts: Sequence[Counts] | Sequence[Residuals]) -> None:
-        """Add steps that were counted or measured elsewhere to the rolling window, in their order."""
-        self._take_classes(counts)
-        self.add_steps(split, [Encoded(0, 0, each) for each in counts])
+    def add_measured_steps(self, split: str, measured: Sequence[Measured]) -> None:
+        """Add steps that were measured elsewhere to the rolling window, in their order."""
+        self._take_classes(measured)
+        self.add_steps(split, [Encoded(0, 0, *each) for each in measured])
 
     def add_pass(self, split: str, encoded: Sequence[Encoded]) -> None:
         """Take one whole evaluation pass; its scores replace those of the split."""
@@ -203,10 +203,10 @@ class Scores:
             self._split(split).replace(measured)
             self.current(split)
 
-    def add_pass_counts(self, split: str, counts: Counts | Residuals) -> None:
-        """Take one whole evaluation pass that was counted or measured elsewhere."""
-        self._take_classes([counts])
-        self.add_pass(split, [Encoded(0, 0, counts)])
+    def add_measured_pass(self, split: str, measured: Measured) -> None:
+        """Take one whole evaluation pass that was measured elsewhere."""
+        self._take_classes([measured])
+        self.add_pass(split, [Encoded(0, 0, *measured)])
 
     def current(self, split: str) -> dict[str, float]:
         """The published scores of a split by name; NaN where undefined, empty if nothing was recorded."""
@@ -343,10 +343,10 @@ class Scores:
         self._outputs = outputs
         return residuals
 
-    def _take_classes(self, counts: Sequence[Counts | Residuals]) -> None:
-        for each in counts:
-            if isinstance(each, Counts):
-                self._encoder.take_classes(each.classes)
+    def _take_classes(self, measured: Sequence[Measured]) -> None:
+        for content, _ in measured:
+            if isinstance(content, Counts):
+                self._encoder.take_classes(content.classes)
 
     def _check_average(self) -> None:
         if self._average == "binary" and self.task not in (None, "binary"):
