@@ -78,6 +78,8 @@ def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
             for split in ("validation", "test"):
                 monitor.evaluate(split, loss=0.4, y_true=true, y_pred=predicted)
             monitor.end_epoch()
+            for step in range(60):  # a jump that a detector finds
+                monitor.step(0.5 if step < 40 else 5.0)
             monitor._recorder.describe(Description("f00", 3, 1, "Adam", "mse", {}))
             monitor.canary(Canary.record(f"full-{task}", np.sqrt, [1.0, 4.0]), np.sqrt)
             monitor._recorder.run.end("finished")

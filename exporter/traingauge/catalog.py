@@ -189,6 +189,18 @@ _METRICS = (
         "Three standard deviations below and above the mean of the values before the last.",
         ("signal", "split", "limit"),
     ),
+    Metric(
+        "model_anomalies_total",
+        "counter",
+        "Times that a detector found a signal of training changed for the worse.",
+        ("signal", "detector"),
+    ),
+    Metric(
+        "model_anomaly_last_step",
+        "gauge",
+        "Training step at which a detector last gave alarm; absent until then.",
+        ("signal", "detector"),
+    ),
     # Scores: the rolling window (train) or the last whole pass (validation, test)
     Metric("model_accuracy", "gauge", "Share of samples predicted right.", ("split",)),
     Metric(

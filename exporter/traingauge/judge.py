@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from traingauge.course import Course, Position
 from traingauge.families import Family, single
+from traingauge.parts.anomalies import Anomalies, Makers, parse
 from traingauge.parts.expected import Expected
 from traingauge.parts.health import Health
 from traingauge.parts.signals import Signals
@@ -72,17 +73,23 @@ class Judge:
     Args:
         window: Training steps in the window of the statistics.
         expected: A good run to compare with, or ``None``.
+        detectors: What makes the detectors that watch the signals, by name; the usual ones if ``None``.
 
     Attributes:
         course: How the run went.
         health: State of health and its chain.
     """
 
-    def __init__(self, window: int, expected: ReferenceRun | None = None) -> None:
+    def __init__(
+        self, window: int, expected: ReferenceRun | None = None, detectors: Makers | None = None
+    ) -> None:
         self.course = Course()
         self.health = Health()
         self._signals = Signals(window)
         self._expected = Expected(expected)
+        self._anomalies = Anomalies(parse(None) if detectors is None else detectors)
+        self._window, self._scored_at = window, 0
+        self._durations: list[Floats] = []
         self._spacing = max(1, window // MARKS_A_WINDOW)
         self._marks = 0
         self._since = 0
@@ -121,6 +128,7 @@ class Judge:
             finite = values[np.isfinite(values)]
             total, number = self._sums[signal]
             self._sums[signal] = (total + float(finite.sum()), number + len(finite))
+        self._durations.append(steps.seconds[piece])
         if steps.nonfinite[piece].any():
             self.health.nonfinite()
 
@@ -134,8 +142,10 @@ class Judge:
         for signal, (total, number) in self._sums.items():
             if number:
                 self._read(signal, "train", total / number)
+                self._anomalies.read(signal, total / number, self.position.steps)
             self._sums[signal] = (0.0, 0)
         self._read_scores("train", scores)
+        self._detect(scores)
         self.health.mark(self._since)
         self._marks, self._since, self._marked_at = self._marks + 1, 0, at
 
@@ -156,11 +166,14 @@ class Judge:
         """Training goes on from an earlier step; what was read after it is forgotten by the course."""
         self.position = self.course.position_at(steps)
         self.course.roll_back(steps)
+        self._anomalies.begin_anew()
+        self._scored_at = self.position.steps
 
     def families(self) -> Iterator[Family]:
         """Where the run stands, statistics, expectations and health."""
         yield single("model_step", float(self.position.steps))
         yield from self._signals.families()
+        yield from self._anomalies.families()
         yield from self._expected.families()
         yield from self.health.families()
 
@@ -170,6 +183,8 @@ class Judge:
             "signals": self._signals.save(),
             "course": self.course.save(),
             "health": self.health.save(),
+            "anomalies": self._anomalies.save(),
+            "scored_at": self._scored_at,
             "marks": self._marks,
             "since": self._since,
             "sums": {signal: list(sums) for signal, sums in self._sums.items()},
@@ -181,9 +196,23 @@ class Judge:
         self._signals.restore(saved["signals"])
         self.course = Course.restored(saved["course"])
         self.health.restore(saved["health"])
+        self._anomalies.restore(saved["anomalies"])
+        self._scored_at = saved["scored_at"]
         self._marks, self._since = saved["marks"], saved["since"]
         self._sums = {signal: (total, number) for signal, (total, number) in saved["sums"].items()}
         self.position = Position(*saved["position"])
+
+    def _detect(self, scores: Mapping[str, float]) -> None:
+        """Have the detectors see the median duration of a step, and scores of windows that do not overlap."""
+        durations = np.concatenate(self._durations)
+        self._durations.clear()
+        known = durations[np.isfinite(durations)]
+        if len(known):
+            self._anomalies.read("step_seconds", float(np.median(known)), self.position.steps)
+        if self.position.steps - self._scored_at >= self._window:
+            self._scored_at = self.position.steps
+            for name, value in scores.items():
+                self._anomalies.read(name, value, self.position.steps)
 
     def _read_scores(self, split: str, scores: Mapping[str, float]) -> None:
         for name, value in scores.items():

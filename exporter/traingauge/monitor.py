@@ -27,6 +27,7 @@ from traingauge.events import Checked, Checkpointed, EpochEnd, Waits, WentBack
 from traingauge.exposition import Renderer
 from traingauge.extras import needed
 from traingauge.families import Identity
+from traingauge.parts.anomalies import parse as parse_detectors
 from traingauge.parts.run import Run
 from traingauge.parts.scores import Scores
 from traingauge.persistence import Persistence
@@ -85,6 +86,8 @@ class ModelMonitor:
             up to 24 series each; 0 for none.
         warmup_steps: Training steps after which a score that never reached its threshold is reported.
         expected: A good run of the model, which this one is compared with at the same number of samples.
+        detectors: What watches loss, scores, gradient norm and step time for changes: settings by name of the detector,
+            ``cusum``, ``ewma``, ``page_hinkley``, ``adwin`` or ``robust_z``; ``{"cusum": {}}`` if ``None``, ``{}`` for none.
         steps_planned: Training steps the run means to take; Keras tells by itself.
         task: ``"binary"``, ``"multiclass"``, ``"multilabel"`` or ``"regression"``; found out from the data if ``None``.
         classes: Their names in the order of their codes, or their number; found out if ``None``.
@@ -136,6 +139,7 @@ class ModelMonitor:
         warmup_steps: int | None = None,
         expected: ReferenceRun | None = None,
         drift_distributions: int = 10,
+        detectors: Mapping[str, Mapping[str, float]] | None = None,
         steps_planned: int | None = None,
         task: Task | None = None,
         classes: Sequence[str] | int | None = None,
@@ -179,6 +183,7 @@ class ModelMonitor:
             warmup_steps=None if warmup_steps is None else _count("warmup_steps", warmup_steps),
             expected=None if expected is None else checked(expected, self.model),
             to_beat=parse_baseline(baseline or {}),
+            detectors=parse_detectors(detectors),
         )
         if steps_planned is not None:
             self._recorder.progress.steps_planned = _count("steps_planned", steps_planned)

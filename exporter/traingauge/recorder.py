@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from traingauge.description import Description
     from traingauge.drift.binning import Binned
     from traingauge.history import Segment
+    from traingauge.parts.anomalies import Makers
     from traingauge.parts.drift import Drift
     from traingauge.reference_run import ReferenceRun
 
@@ -91,6 +92,7 @@ class Recorder:
         warmup_steps: Training steps from which thresholds count for scores that were never reached.
         expected: A good run to compare with; ``None`` to expect nothing.
         to_beat: Scores that the run has to beat, by name.
+        detectors: What makes the detectors that watch the signals, by name; the usual ones if ``None``.
 
     Attributes:
         run: Info and state.
@@ -115,11 +117,12 @@ class Recorder:
         warmup_steps: int | None = None,
         expected: ReferenceRun | None = None,
         to_beat: Mapping[str, float] | None = None,
+        detectors: Makers | None = None,
     ) -> None:
         self.run, self.scores, self.drift = run, scores, drift
         self.progress = Progress(warmup_steps)
         self.watchdog = Watchdog()
-        self.judge = Judge(loss_window, expected)
+        self.judge = Judge(loss_window, expected, detectors)
         self.memory = Memory()
         self.structure = Structure()
         self.when_read: Callable[[], None] | None = None

@@ -1,0 +1,104 @@
+"""How surprising each value of a stream is, on a scale that means the same for every stream."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from collections.abc import Iterable
+from statistics import NormalDist, median
+from typing import NamedTuple
+
+#: Gaps that are compared, and those before the first comparison.
+MEMORY, WARM_UP = 100, 20
+
+#: Share of a gap by which the level is moved, and the trend.
+LEVEL, TREND = 0.2, 0.02
+
+#: Makes the interquartile range of normal values their standard deviation: 1 / 2Φ⁻¹(3/4).
+RANGE_TO_STDDEV = 0.741301109252801
+
+#: Values whose median is the level where the stream begins anew.
+LAST = 5
+
+_INVERSE = NormalDist().inv_cdf
+
+
+class Surprise(NamedTuple):
+    """What a value was like.
+
+    Attributes:
+        gap: Value less what was forecast, in the stream's unit.
+        score: What a standard normal value of the same rank among the gaps before would be.
+    """
+
+    gap: float
+    score: float
+
+
+class Forecast:
+    """Forecasts the next value of a stream, and says how surprising it was.
+
+    A signal of a training run goes somewhere, so its values are not compared with each other but with a forecast: level and
+    trend, each moved by a share of the gap (Holt 1957). A gap is scored by its rank r among the last n:
+    ``Φ⁻¹((r + 1/2) / (n + 1))``. Whatever the noise is distributed like, ranks of gaps that do not depend on each other are
+    uniform, and so the scores standard normal (McDonald 1990, for charts of sequential ranks). Thus a chart's average run
+    length, stated for normal values, holds whatever a signal's noise is like. Level and trend are moved by the score, times
+    the spread of the gaps, and not by the gap itself: a spike does not become the level.
+
+    >>> forecast = Forecast()
+    >>> found = [forecast.update(1.0 - step / 100 + 0.01 * (step % 3)) for step in range(60)]
+    >>> found[10], forecast.update(0.9).score > 2
+    (None, True)
+    """
+
+    def __init__(self) -> None:
+        self._level = self._trend = 0.0
+        self._seen = 0
+        self._last: deque[float] = deque(maxlen=LAST)
+        self._gaps: deque[float] = deque(maxlen=MEMORY)
+        self._ordered: list[float] = []
+
+    def update(self, value: float) -> Surprise | None:
+        """Take the next value, a finite one; ``None`` while there is too little to compare it with."""
+        self._seen += 1
+        self._last.append(value)
+        if self._seen == 1:
+            self._level = value
+            return None
+        gap = value - self._level - self._trend
+        moved, surprise, count = gap, None, len(self._ordered)
+        if count >= WARM_UP:
+            rank = (bisect_left(self._ordered, gap) + bisect_right(self._ordered, gap)) / 2
+            surprise = Surprise(gap, _INVERSE((rank + 0.5) / (count + 1)))
+            moved = surprise.score * self._spread
+        self._level += self._trend + max(LEVEL, 1 / self._seen) * moved
+        self._trend += TREND * moved
+        self._remember(gap)
+        return surprise
+
+    def begin_anew(self) -> None:
+        """The stream has another level, that of its last values; the noise is what it was."""
+        self._level, self._trend = median(self._last), 0.0
+
+    def save(self) -> list[float]:
+        """What it knows, as plain numbers."""
+        return [self._seen, self._level, self._trend, len(self._last), *self._last, *self._gaps]
+
+    def restore(self, saved: Iterable[float]) -> None:
+        """Take what :meth:`save` gave."""
+        seen, self._level, self._trend, count, *values = saved
+        last, gaps = values[: int(count)], values[int(count) :]
+        self._seen, self._last = int(seen), deque(last, LAST)
+        self._gaps, self._ordered = deque(gaps, MEMORY), sorted(gaps)
+
+    @property
+    def _spread(self) -> float:
+        """Standard deviation of the gaps, from their quartiles."""
+        count = len(self._ordered)
+        return RANGE_TO_STDDEV * (self._ordered[3 * count // 4] - self._ordered[count // 4])
+
+    def _remember(self, gap: float) -> None:
+        if len(self._gaps) == MEMORY:
+            del self._ordered[bisect_left(self._ordered, self._gaps[0])]
+        self._gaps.append(gap)
+        insort(self._ordered, gap)
