@@ -95,6 +95,12 @@ class Waits(NamedTuple):
     seconds: Sequence[float]
 
 
+class Seen(NamedTuple):
+    """Features of a batch that was watched, apart from the step that it is trained on."""
+
+    binned: Binned
+
+
 class EpochEnd(NamedTuple):
     """One pass over the training data is complete."""
 
@@ -133,5 +139,5 @@ class Checked(NamedTuple):
 
 
 Event: TypeAlias = (
-    "Numbers | Scored | Steps | Pass | Waits | EpochEnd | Checkpointed | Resumed | WentBack | Checked"
+    "Numbers | Scored | Steps | Pass | Waits | Seen | EpochEnd | Checkpointed | Resumed | WentBack | Checked"
 )

@@ -82,6 +82,10 @@ class ModelMonitor:
         drift_window: Samples in the window that is compared with the reference; 1000, or what the reference is calibrated
             for, if ``None``.
         window: Training steps in the rolling window of scores and loss.
+        drift_kind: How samples leave that window: ``sliding``, ``tumbling`` or ``decaying``.
+        drift_statistics: Published distances, of :data:`traingauge.drift.statistics.STATISTICS`; the usual ones if ``None``.
+        drift_multivariate: Whether features are looked at together as well; it about doubles what a step costs.
+        drift_sampling: Share of the rows that drift looks at, in (0, 1]: it bounds what a step costs, and is published.
         drift_distributions: Features whose distribution is published beside the reference's: those that drifted most, with
             up to 24 series each; 0 for none.
         warmup_steps: Training steps after which a score that never reached its threshold is reported.
@@ -138,6 +142,10 @@ class ModelMonitor:
         window: int = 100,
         warmup_steps: int | None = None,
         expected: ReferenceRun | None = None,
+        drift_kind: str = "sliding",
+        drift_statistics: Sequence[str] | None = None,
+        drift_multivariate: bool = True,
+        drift_sampling: float = 1.0,
         drift_distributions: int = 10,
         detectors: Mapping[str, Mapping[str, float]] | None = None,
         steps_planned: int | None = None,
@@ -177,7 +185,18 @@ class ModelMonitor:
         self._recorder = Recorder(
             Run(),
             scores,
-            None if reference is None else _drift(reference, drift_window, drift_distributions, limits),
+            None
+            if reference is None
+            else _drift(
+                reference,
+                limits,
+                drift_window,
+                drift_distributions,
+                drift_statistics,
+                kind=drift_kind,
+                multivariate=drift_multivariate,
+                sampling=drift_sampling,
+            ),
             limits,
             loss_window=window,
             warmup_steps=None if warmup_steps is None else _count("warmup_steps", warmup_steps),
@@ -274,8 +293,17 @@ class ModelMonitor:
         """Say that a checkpoint of the model was saved: it is counted, and the dashboards mark it."""
         self._recorder.record(Checkpointed(time.perf_counter()))
 
-    def watch(self, batches: Iterable[T]) -> Iterator[T]:
-        """The same batches, with the time that training waits for each of them recorded.
+    def watch(self, batches: Iterable[T], *, features: Callable[[Any], Any] | bool = False) -> Iterator[T]:
+        """The same batches, with the time that training waits for each of them recorded, and their features compared.
+
+        Args:
+            batches: Any iterable: a generator, a ``tf.data`` dataset, a DataLoader.
+            features: Whether each batch is compared with the reference, or the first of its parts, if it is a tuple (with
+                labels): for training that does not give ``features`` to :meth:`step`. A function makes the features of that
+                first part: of images, sequences, embeddings.
+
+        Raises:
+            TrainGaugeError: Features that do not fit the reference.
 
         >>> with ModelMonitor("doc", discovery_dir=False) as monitor:
         ...     list(monitor.watch([1, 2]))
@@ -289,6 +317,11 @@ class ModelMonitor:
             except StopIteration:
                 return
             self._recorder.record(Waits((time.perf_counter() - started,)))
+            if features is not False:
+                from traingauge.reference.tables import batch_parts
+
+                first, _ = batch_parts(batch)
+                self._recorder.see(first if features is True else features(first))
             yield batch
 
     def resume_at(self, step: int) -> None:
@@ -647,9 +680,14 @@ class ModelMonitor:
 
 
 def _drift(
-    reference: Reference, window: int | None, distributions: int, limits: Iterable[Threshold]
+    reference: Reference,
+    limits: Iterable[Threshold],
+    window: int | None,
+    distributions: int,
+    statistics: Sequence[str] | None,
+    **options: Any,
 ) -> Drift:
-    from traingauge.parts.drift import Drift
+    from traingauge.parts.drift import PUBLISHED, Drift
 
     window = None if window is None else _count("drift_window", window)
     warning = [one.value for one in limits if (one.metric, one.severity) == ("feature_drift", "warning")]
@@ -658,6 +696,8 @@ def _drift(
         window=window,
         thresholds=warning[0] if warning else None,
         distributions=0 if distributions == 0 else _count("drift_distributions", distributions),
+        statistics=PUBLISHED if statistics is None else statistics,
+        **options,
     )
 
 

@@ -34,6 +34,7 @@ from traingauge.events import (
     Pass,
     Resumed,
     Scored,
+    Seen,
     Steps,
     Waits,
     WentBack,
@@ -221,14 +222,25 @@ class Recorder:
             return None
         return self._guarded(self.scores.encode, y_true, y_pred, sample_weight)
 
+    def see(self, features: Any) -> None:
+        """Compare the features of a batch, apart from its step; without a reference nothing is done.
+
+        Raises:
+            TrainGaugeError: Features that do not fit the reference.
+        """
+        binned = self.bin(features, None, None)
+        if binned is not None:
+            self._pending_samples += binned.samples
+            self.record(Seen(binned))
+
     def bin(self, features: Any, y_true: Any, y_pred: Any) -> Binned | None:
-        """Features, labels and predictions reduced to bin counts; ``None`` without features or without a reference.
+        """Features, labels and predictions reduced to bin counts; ``None`` where no reference has anything to compare.
 
         Raises:
             TrainGaugeError: Features that do not fit the reference.
         """
         drift = self.drift
-        if features is None or drift is None:
+        if drift is None or (features is None and not drift.targets):
             return None
         return self._guarded(drift.encode, features, y_true, y_pred)
 
@@ -388,6 +400,8 @@ class Recorder:
                 steps.append(event)
             elif type(event) is Waits:
                 self._try("digest", self._digest_waits, event)
+            elif type(event) is Seen:
+                self._try("digest", self._add_binned, [event.binned])
             else:
                 self._try("digest", self._digest_each, steps)
                 steps = []

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, ShapeError
-from traingauge.reference.tables import as_column, as_columns, table_names
+from traingauge.reference.tables import as_column, as_columns, batch_parts, differences, table_names
 
 
 def test_images_are_flattened():
@@ -44,9 +44,35 @@ def test_dates_are_refused():
         as_columns(pd.DataFrame({"when": pd.to_datetime(["2020-01-01"])}), None)
 
 
-def test_missing_and_extra_columns_are_named():
-    with pytest.raises(ReferenceMismatchError, match=r"without 'a' and with the unknown 'c': .* 'a', 'b'"):
-        as_columns(pd.DataFrame({"b": [1.0], "c": [2.0]}), ["a", "b"])
+def test_a_column_that_is_not_there_is_all_missing_and_one_too_many_is_left_out():
+    frame = pd.DataFrame({"b": [1.0], "c": [2.0]})
+    np.testing.assert_array_equal(as_columns(frame, ["a", "b"]), [[np.nan, 1.0]])
+    assert differences(frame, ["a", "b"]) == (("a",), ("c",))
+
+
+def test_columns_in_another_order_are_no_difference():
+    assert differences(pd.DataFrame({"b": [1.0], "a": [2.0]}), ["a", "b"]) == ((), ())
+    assert differences(np.zeros((2, 2)), ["a", "b"]) == ((), ())
+
+
+def test_a_table_with_none_of_the_columns_is_another_table():
+    with pytest.raises(ReferenceMismatchError, match=r"it has 'c', the reference 'a', 'b'"):
+        as_columns(pd.DataFrame({"c": [2.0]}), ["a", "b"])
+
+
+def test_a_batch_is_bare_or_has_its_labels_second():
+    features, labels = np.zeros((2, 3)), np.ones(2)
+    assert batch_parts((features, labels)) == (features, labels)
+    assert batch_parts((features,)) == (features, None)
+    assert batch_parts([[0.0], [1.0]]) == ([[0.0], [1.0]], None)
+
+
+def test_torch_s_loaders_give_parts_in_a_list():
+    class Tensor:
+        def detach(self): ...
+
+    features, labels = Tensor(), Tensor()
+    assert batch_parts([features, labels]) == (features, labels)
 
 
 def test_another_number_of_features_names_both():

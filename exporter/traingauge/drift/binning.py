@@ -38,11 +38,17 @@ class Binned:
         counts: Shape (F, E + 2), of the smallest unsigned dtype that holds them; the last column is "missing".
         samples: Rows of the batch.
         others: The same of what goes with the features, by its name: labels, predictions.
+        infinite: Shape (F,), values that were infinite, of those that are missing; ``None`` where that was not counted.
+        absent: Names of features that the batch had no column for; all their values are missing.
+        extra: Names of columns that are no feature.
     """
 
     counts: NDArray[Any]
     samples: int
     others: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    infinite: NDArray[np.int64] | None = None
+    absent: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
 
     @property
     def nonfinite(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.catalog import CATALOG
+from traingauge.classification.arrays import Array, as_array
 from traingauge.drift.binning import Binned
 from traingauge.drift.statistics import STATISTICS
 from traingauge.drift.window import WINDOWS
@@ -17,9 +18,10 @@ from traingauge.errors import InvalidArgumentError, ReferenceMismatchError, Shap
 from traingauge.families import Family, Key, keys, single
 from traingauge.parts.compared import CALIBRATED_STATISTIC, THRESHOLD, Compared
 from traingauge.parts.distributions import Distributions
+from traingauge.parts.soundness import Soundness
 from traingauge.parts.strongest import strongest
 from traingauge.reference import Reference
-from traingauge.reference.tables import as_column
+from traingauge.reference.tables import as_column, differences
 
 #: Features with series of their own at most; those that drifted most are shown.
 FEATURE_CAP = 200
@@ -102,6 +104,8 @@ class Drift:
             for part, profile in reference.profiles.items()
             if part in _OTHERS and (multivariate or part != "joint")
         }
+        self._soundness = Soundness(self._features, window, kind)
+        self._nothing = np.zeros(reference.features.counts.shape, dtype=np.uint8)
         self._every = round(1 / sampling)
         self._thresholds = _by_feature(thresholds, reference.names)
         self._published = (*self._statistics, *((CALIBRATED_STATISTIC,) if found else ()))
@@ -113,9 +117,17 @@ class Drift:
         self._warn_if_too_small(window)
 
     @property
-    def edges(self) -> NDArray[np.float64]:
-        """Edges of the reference's bins, shape (F, E), for those who count bins elsewhere."""
-        return self._reference.edges
+    def edges(self) -> NDArray[np.float64] | None:
+        """Edges of the reference's bins, shape (F, E), for those who count bins elsewhere.
+
+        ``None`` if the features are made of something else, of images or tokens: then there is nothing to count elsewhere.
+        """
+        return self._reference.edges if self._reference.of == "table" else None
+
+    @property
+    def targets(self) -> bool:
+        """Whether there are labels or predictions to compare, which may come without features."""
+        return not self._others.keys().isdisjoint(("labels", "predictions"))
 
     @property
     def dropped(self) -> int:
@@ -127,11 +139,13 @@ class Drift:
         """Samples that the window must hold before a feature is scored, shape (F,); see ``Compared``."""
         return self._features.needed
 
-    def encode(self, features: Any, y_true: Any = None, y_pred: Any = None) -> Binned:
+    def encode(self, features: Any = None, y_true: Any = None, y_pred: Any = None) -> Binned:
         """Reduce a batch to bin counts of its own; pure, for any thread.
 
         Args:
-            features: Shape (n, F) or (n, ...), which is flattened; a DataFrame, list or tensor. n may be 0.
+            features: Shape (n, F) or (n, ...), which is flattened; a DataFrame, list or tensor; images or tokens for a
+                reference of such; ``None`` for labels and predictions alone. n may be 0. A column that a DataFrame lacks is
+                all missing, one that the reference does not have is left out.
             y_true: Labels, as in :meth:`Reference.from_data`; left alone if the reference has none.
             y_pred: Predictions, likewise.
 
@@ -140,19 +154,35 @@ class Drift:
             ShapeError: A single number.
             InvalidTypeError: Neither numbers nor text.
         """
-        profile = self._reference.features
-        table = profile.summary.schema.encode(features)[:: self._every]
+        columns = self._target_columns(y_true, y_pred)
+        if features is None:
+            return Binned(self._nothing, 0, self._counted(columns))
+        table, absent, extra = self._table(features)
+        if self._reference.joint is not None and "joint" in self._others:
+            columns["joint"] = self._reference.joint.distances(table)
+        counts = self._reference.features.count(table)
+        return Binned(counts, len(table), self._counted(columns), _infinite(table, counts), absent, extra)
+
+    def _target_columns(self, y_true: Any, y_pred: Any) -> dict[str, Array]:
         columns = {}
         for part, values in (("labels", y_true), ("predictions", y_pred)):
             if values is not None and part in self._others:
                 target = self._others[part].profile
-                columns[part] = target.summary.schema.encode(as_column(values, target.names[0]))[
-                    :: self._every
-                ]
-        if self._reference.joint is not None and "joint" in self._others:
-            columns["joint"] = self._reference.joint.distances(table)
-        others = {part: self._others[part].profile.count(column) for part, column in columns.items()}
-        return Binned(profile.count(table), len(table), others)
+                encoded = target.summary.schema.encode(as_column(values, target.names[0]))
+                columns[part] = encoded[:: self._every]
+        return columns
+
+    def _counted(self, columns: Mapping[str, Array]) -> dict[str, Array]:
+        return {part: self._others[part].profile.count(column) for part, column in columns.items()}
+
+    def _table(self, features: Any) -> tuple[Array, tuple[str, ...], tuple[str, ...]]:
+        """Encoded rows to look at, names without a column, and columns without a name."""
+        reference = self._reference
+        if reference.of != "table":
+            features = reference.reduce(as_array(features, "features")[:: self._every])
+            return reference.features.summary.schema.encode(features), (), ()
+        table = reference.features.summary.schema.encode(features)[:: self._every]
+        return table, *differences(features, reference.names)
 
     def thresholds(self) -> dict[str, float]:
         """PSI above which a feature has drifted, for the features with series; empty if the reference is not calibrated."""
@@ -174,7 +204,7 @@ class Drift:
             ShapeError: Other shapes, or counts that do not add up to ``samples`` for every feature.
         """
         counts, missing = np.asarray(counts), np.asarray(missing)
-        features, width = self.edges.shape
+        features, width = self._reference.edges.shape
         if counts.shape != (features, width + 1) or missing.shape != (features,):
             raise ShapeError(
                 f"bin counts have shapes {counts.shape} and {missing.shape}: "
@@ -189,6 +219,7 @@ class Drift:
         """Add batches in their order; by one thread at a time."""
         for one in binned:
             self._features.window.add(one.counts, one.samples)
+            self._soundness.add(one)
             for part, counts in one.others.items():
                 self._others[part].window.add(counts, int(counts.sum(dtype=np.int64)))
 
@@ -198,7 +229,7 @@ class Drift:
             part: [compared.profile.edges, compared.window.save()]
             for part, compared in self._compared().items()
         }
-        return {"kind": self._kind, "windows": windows}
+        return {"kind": self._kind, "windows": windows, "infinite": self._soundness.save()}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take what :meth:`save` gave; counts in the bins of another reference, or of another kind, are let go."""
@@ -208,6 +239,8 @@ class Drift:
             edges, window = saved["windows"].get(part, (None, None))
             if np.array_equal(edges, compared.profile.edges):
                 compared.window.restore(window)
+                if part == "features":
+                    self._soundness.restore(saved["infinite"])
 
     def _compared(self) -> dict[str, Compared]:
         return {"features": self._features, **self._others}
@@ -218,6 +251,8 @@ class Drift:
         yield single("model_drift_window_samples", float(self._features.window.samples))
         yield single("model_drift_sampling_ratio", 1 / self._every)
         yield single("model_drift_samples_needed", float(self.needed.max()))
+        undecided = np.count_nonzero(self.needed > self._features.window.samples)
+        yield single("model_features_undecided", float(undecided))
         yield single("model_drift_reference_samples", float(self._reference.samples))
         yield single("model_drift_reference_timestamp_seconds", self._reference.created)
         if self._features.window.samples:
@@ -240,11 +275,7 @@ class Drift:
         yield Family(
             CATALOG["model_feature_drift_pvalue"], self._pvalue_keys, self._shown_of(self._tested, pvalues)
         )
-        for name, ratios in (
-            ("model_feature_missing_ratio", self._features.missing()),
-            ("model_feature_out_of_range_ratio", self._features.out_of_range()),
-        ):
-            yield Family(CATALOG[name], self._feature_keys, ratios[self._shown].tolist())
+        yield from self._soundness.families(self._shown, self._feature_keys)
         yield from self._distributions.families(self._features.window.counts, excess)
 
     def _shown_of(self, statistics: Sequence[str], values: Mapping[str, NDArray[np.float64]]) -> list[float]:
@@ -285,6 +316,13 @@ class Drift:
                 window,
                 self._reference.samples,
             )
+
+
+def _infinite(table: Array, counts: Array) -> NDArray[np.int64]:
+    """Infinite values of every feature, shape (F,); looked for only if something is missing at all."""
+    if table.dtype.kind != "f" or not counts[:, -1].any():
+        return np.zeros(len(counts), dtype=np.int64)
+    return np.asarray(np.isinf(table).sum(axis=0))
 
 
 def _known(statistics: Sequence[str]) -> tuple[str, ...]:

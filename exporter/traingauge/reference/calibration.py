@@ -160,7 +160,7 @@ def _resampled(
 def _draws(
     rng: np.random.Generator, resamples: int, window: int, rows: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """How often each row is in the window and in the resampled reference, shape (resamples, rows); ``None`` is all others."""
+    """How often each row is in the window and in the resampled reference, shape (resamples, rows); ``None``: all others."""
     if window > SPLIT * rows:
         reference, drawn = (_with_replacement(rng, resamples, size, rows) for size in (rows, window))
         return drawn, reference

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.classification.arrays import Array
-from traingauge.errors import InvalidArgumentError, ShapeError
+from traingauge.classification.arrays import Array, as_array
+from traingauge.drift.media import MEDIA
+from traingauge.errors import InvalidArgumentError, ShapeError, UnknownNameError
 from traingauge.reference import file
 from traingauge.reference.calibration import Calibration, calibrate
 from traingauge.reference.joint import Joint, fit
 from traingauge.reference.profile import BINS, Profile, profile
 from traingauge.reference.schema import learn
 from traingauge.reference.summary import Summary, merged, summarise
-from traingauge.reference.tables import as_column
+from traingauge.reference.tables import as_column, batch_parts
 
 #: What is compared: the features, the labels, the predictions, and the distances of rows by ``Joint``.
 PARTS = ("features", "labels", "predictions", "joint")
@@ -46,6 +47,7 @@ class Reference:
             they were given; of ``joint``, if there are features of numbers to look at together.
         joint: How the features go together, or ``None``.
         created: Unix time in seconds at which it was made.
+        of: What the features are made of: ``table``, or one of :data:`traingauge.drift.media.MEDIA`.
         calibrations: By part, the thresholds that :meth:`calibrate` found; empty before.
 
     >>> reference = Reference.from_data([[0, 5], [1, 5], [1, 5]], feature_names=["switch", "constant"])
@@ -58,6 +60,7 @@ class Reference:
     profiles: Mapping[str, Profile]
     joint: Joint | None
     created: float
+    of: str = "table"
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
     @classmethod
@@ -65,6 +68,7 @@ class Reference:
         cls,
         features: Any,
         *,
+        of: str = "table",
         feature_names: Sequence[str] | None = None,
         categorical: Iterable[str] = (),
         y_true: Any = None,
@@ -76,7 +80,11 @@ class Reference:
         Args:
             features: Shape (n, F) or (n, ...), which is flattened; or a DataFrame. NaN and infinite values
                 count as missing.
-            feature_names: One a feature; by default a DataFrame's columns, else ``f0``, ``f1`` and so on.
+            of: ``images`` or ``tokens`` to compare a few numbers of each image or sequence of token ids instead of every
+                pixel and place: see :func:`traingauge.drift.images.image_statistics` and
+                :func:`traingauge.drift.tokens.token_statistics`. What is compared with it is reduced alike.
+            feature_names: One a feature; by default a DataFrame's columns, those of the numbers of images and tokens, else
+                ``f0``, ``f1`` and so on.
             categorical: Names of features whose numbers are categories. Text always is.
             y_true: Labels, shape (n,) or one-hot (n, K), for the drift of the labels.
             y_pred: What the trained model predicts, of the same shapes (labels, probabilities, logits or a
@@ -87,17 +95,19 @@ class Reference:
 
         Raises:
             InvalidArgumentError: No rows, feature names that do not fit, or too many categories.
-            ShapeError: Labels or predictions of another length than the features.
+            ShapeError: Labels or predictions of another length than the features; no images or tokens.
             InvalidTypeError: Neither numbers nor text.
+            UnknownNameError: Made of something unknown.
         """
         batches = [(features, y_true, y_pred)]
-        return cls._from_parts(batches, feature_names, tuple(categorical), first_row)
+        return cls._from_parts(batches, of, feature_names, tuple(categorical), first_row)
 
     @classmethod
     def from_batches(
         cls,
         batches: Iterable[Any],
         *,
+        of: str = "table",
         features: Callable[[Any], Any] | None = None,
         feature_names: Sequence[str] | None = None,
         categorical: Iterable[str] = (),
@@ -108,7 +118,9 @@ class Reference:
         Args:
             batches: Any iterable (generator, ``tf.data`` dataset, DataLoader) of features, or of tuples that
                 begin with features and labels.
-            features: Makes the features of a batch's, for what is no table: images, sequences, embeddings.
+            of: As in :meth:`from_data`.
+            features: Makes the features of a batch's, for what is no table: embeddings, or numbers of your own of images
+                and sequences. It has to be applied to what is compared as well.
             feature_names: As in :meth:`from_data`.
             categorical: As in :meth:`from_data`.
             first_row: As in :meth:`from_data`.
@@ -116,21 +128,26 @@ class Reference:
         Raises:
             InvalidArgumentError: No rows, or what :meth:`from_data` refuses in a batch.
         """
-        parts = (_split(batch, features) for batch in batches)
-        return cls._from_parts(parts, feature_names, tuple(categorical), first_row)
+        parts = (
+            (first if features is None else features(first), labels, None)
+            for first, labels in map(batch_parts, batches)
+        )
+        return cls._from_parts(parts, of, feature_names, tuple(categorical), first_row)
 
     @classmethod
     def _from_parts(
         cls,
         parts: Iterable[tuple[Any, Any, Any]],
+        of: str,
         names: Sequence[str] | None,
         categorical: tuple[str, ...],
         first_row: int,
     ) -> Reference:
         sums = {part: _Sum() for part in _GIVEN}
         row = first_row
-        for features, y_true, y_pred in parts:
-            schema = learn(features, names, categorical)
+        for given, y_true, y_pred in parts:
+            features, named = _reduced(given, of, names)
+            schema = learn(features, named, categorical)
             whole = summarise(schema, schema.encode(features), row)
             sums["features"].add(whole)
             sums["labels"].add(_target(y_true, "y_true", row, whole.samples))
@@ -139,18 +156,18 @@ class Reference:
         totals = {part: total for part, one in sums.items() if (total := one.total()) is not None}
         if "features" not in totals or not totals["features"].samples or not totals["features"].schema.names:
             raise InvalidArgumentError("a reference needs at least one row and one feature")
-        return cls._of(totals, time.time())
+        return cls._of(totals, time.time(), of)
 
     @classmethod
-    def _of(cls, summaries: Mapping[str, Summary], created: float) -> Reference:
+    def _of(cls, summaries: Mapping[str, Summary], created: float, of: str) -> Reference:
         profiles = {
             part: profile(one, BINS if part == "features" else TARGET_BINS) for part, one in summaries.items()
         }
         together = fit(summaries["features"])
         if together is None:
-            return cls(profiles, None, created)
+            return cls(profiles, None, created, of)
         joint, distances = together
-        return cls(profiles | {"joint": profile(distances)}, joint, created)
+        return cls(profiles | {"joint": profile(distances)}, joint, created, of)
 
     def __add__(self, other: Reference) -> Reference:
         """The reference of both parts of the data; bins are cut anew, and thresholds have to be calibrated anew.
@@ -160,9 +177,11 @@ class Reference:
         """
         if not isinstance(other, Reference):
             return NotImplemented
+        if self.of != other.of:
+            raise InvalidArgumentError(f"references of {self.of} and of {other.of} do not add up")
         both = (part for part in _GIVEN if part in self.profiles and part in other.profiles)
         summaries = {part: self.profiles[part].summary + other.profiles[part].summary for part in both}
-        return self._of(summaries, max(self.created, other.created))
+        return self._of(summaries, max(self.created, other.created), self.of)
 
     def calibrate(
         self, *, window: int = 1000, false_alarm_rate: float = 0.01, resamples: int = 2000, seed: int = 0
@@ -186,6 +205,14 @@ class Reference:
             for part, one in self.profiles.items()
         }
         return replace(self, calibrations=calibrations)
+
+    def reduce(self, samples: Any) -> Array:
+        """The table of images or sequences of tokens, shape (n, F), for a reference that was made of such.
+
+        Raises:
+            ShapeError: Samples of another shape.
+        """
+        return np.asarray(_reduced(samples, self.of, self.names)[0])
 
     def __repr__(self) -> str:
         return f"<Reference of {self.samples} samples, {len(self.names)} features>"
@@ -224,7 +251,7 @@ class Reference:
         Raises:
             OSError: The file cannot be written.
         """
-        header: dict[str, Any] = {"created": self.created, "profiles": {}, "calibrations": {}}
+        header: dict[str, Any] = {"created": self.created, "of": self.of, "profiles": {}, "calibrations": {}}
         arrays: dict[str, Array] = {}
         for part, one in self.profiles.items():
             header["profiles"][part] = one.header()
@@ -252,14 +279,17 @@ class Reference:
         profiles = {part: Profile.of(one, groups[part]) for part, one in header["profiles"].items()}
         found = {part: Calibration.of(one, groups[part]) for part, one in header["calibrations"].items()}
         joint = Joint.of(groups["together"]) if "together" in groups else None
-        return cls(profiles, joint, header["created"], found)
+        return cls(profiles, joint, header["created"], header["of"], found)
 
 
-def _split(batch: Any, features: Callable[[Any], Any] | None) -> tuple[Any, Any, Any]:
-    """Features and labels of a batch as data sets give them: bare, or in a tuple with the labels second."""
-    whole = batch if isinstance(batch, tuple) else (batch,)
-    labels = whole[1] if len(whole) > 1 else None
-    return whole[0] if features is None else features(whole[0]), labels, None
+def _reduced(features: Any, of: str, names: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
+    """Features as a table, and their names."""
+    if of == "table":
+        return features, names
+    if of not in MEDIA:
+        raise UnknownNameError("kind of data", of, ("table", *MEDIA))
+    samples = as_array(features, "features")
+    return MEDIA[of].statistics(samples), MEDIA[of].names(samples.shape) if names is None else names
 
 
 def _target(values: Any, what: str, row: int, rows: int) -> Summary | None:

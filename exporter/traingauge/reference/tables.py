@@ -18,11 +18,11 @@ def as_columns(features: Any, names: Sequence[str] | None) -> Array | list[Array
     Args:
         features: An array, nested sequence or tensor of shape (n, ...), flattened to (n, F) (images); shape
             (n,) is one feature; or a DataFrame, known by its ``columns``.
-        names: The features that are expected; a DataFrame's columns are put in that order. ``None`` takes
-            what comes.
+        names: The features that are expected; a DataFrame's columns are put in that order, one that it lacks is all
+            missing, and others are left out (see :func:`differences`). ``None`` takes what comes.
 
     Raises:
-        ReferenceMismatchError: Other columns, or another number of features, than expected.
+        ReferenceMismatchError: None of the columns, or another number of features, than expected.
         ShapeError: A single number.
         InvalidTypeError: Dates, or anything else that is neither number nor text.
 
@@ -66,6 +66,20 @@ def as_column(values: Any, what: str) -> Array:
     return column.reshape(-1, 1)
 
 
+def batch_parts(batch: Any) -> tuple[Any, Any]:
+    """Features and labels of a batch as data sets give it: bare, or with the labels second, in a tuple or in torch's list.
+
+    Labels are ``None`` where there are none.
+
+    >>> batch_parts(([1.0], [0])), batch_parts([[1.0], [2.0]])
+    (([1.0], [0]), ([[1.0], [2.0]], None))
+    """
+    in_parts = isinstance(batch, tuple) or (isinstance(batch, list) and batch and hasattr(batch[0], "detach"))
+    if not in_parts:
+        return batch, None
+    return batch[0], batch[1] if len(batch) > 1 else None
+
+
 def table_names(features: Any, given: Sequence[str] | None, count: int) -> tuple[str, ...]:
     """Names of the features: as given, a DataFrame's columns, or ``f0``, ``f1`` and so on.
 
@@ -84,6 +98,25 @@ def table_names(features: Any, given: Sequence[str] | None, count: int) -> tuple
     return names
 
 
+def differences(features: Any, names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names that a DataFrame has no column for, and columns of it that are none of the names; an array has no names.
+
+    >>> import pandas as pd
+    >>> differences(pd.DataFrame({"a": [1], "c": [2]}), ["a", "b"])
+    (('b',), ('c',))
+    """
+    if not is_frame(features):
+        return (), ()
+    columns = [*map(str, features.columns)]
+    if columns == list(names):
+        return (), ()
+    known, there = set(names), set(columns)
+    return (
+        tuple(name for name in names if name not in there),
+        tuple(column for column in columns if column not in known),
+    )
+
+
 def is_frame(features: Any) -> bool:
     """Whether it is a DataFrame (of pandas or what acts like one)."""
     return hasattr(features, "columns") and hasattr(features, "to_numpy")
@@ -100,17 +133,20 @@ def listed(names: Sequence[str]) -> str:
 
 
 def _frame_columns(frame: Any, names: Sequence[str] | None) -> Array | list[Array]:
-    columns = _ordered(frame, names)
-    series = [frame[column] for column in columns]
-    if all(getattr(one.dtype, "kind", "O") in "iuf" for one in series):
-        whole = (
-            frame.to_numpy()
-            if columns == list(frame.columns)
-            else np.column_stack([*map(np.asarray, series)])
+    labels = {str(column): column for column in frame.columns}
+    if names is None:
+        names = [*map(str, frame.columns)]
+    elif names and labels.keys().isdisjoint(names):
+        raise ReferenceMismatchError(
+            f"a table with none of the reference's columns: it has {listed([*labels])}, the reference {listed(names)}"
         )
+    absent = np.full(len(frame), np.nan)
+    series = [frame[labels[name]] if name in labels else absent for name in names]
+    if all(getattr(one.dtype, "kind", "O") in "iuf" for one in series):
+        whole = frame.to_numpy() if [*labels] == [*names] else np.column_stack([*map(np.asarray, series)])
         if whole.dtype.kind in "iuf":
             return np.asarray(whole)
-    return [_plain(one, str(column)) for column, one in zip(columns, series, strict=True)]
+    return [_plain(one, name) for name, one in zip(names, series, strict=True)]
 
 
 def _plain(series: Any, name: str) -> Array:
@@ -118,21 +154,7 @@ def _plain(series: Any, name: str) -> Array:
     if hasattr(series.dtype, "categories"):
         names = np.array([str(category) for category in series.dtype.categories] + [None], dtype=object)
         return np.asarray(names[np.asarray(series.cat.codes)])  # -1, the last one, is what is absent
-    values = np.asarray(series.to_numpy())
+    values = np.asarray(series)
     if values.dtype.kind not in "biufUO":
         raise InvalidTypeError(f"feature {name!r} has dtype {series.dtype}: expected numbers or text")
     return values
-
-
-def _ordered(frame: Any, names: Sequence[str] | None) -> list[Any]:
-    """A DataFrame's own labels of its columns, in the order of the names."""
-    labels = {str(column): column for column in frame.columns}
-    if names is None:
-        return list(frame.columns)
-    missing = [name for name in names if name not in labels]
-    extra = [label for label in labels if label not in set(names)]
-    if missing or extra:
-        kinds = (("without", missing), ("with the unknown", extra))
-        differences = " and ".join(f"{what} {listed(which)}" for what, which in kinds if which)
-        raise ReferenceMismatchError(f"a table {differences}: the reference has {listed(names)}")
-    return [labels[name] for name in names]
