@@ -378,13 +378,6 @@ _METRICS = (
         "Share of the rows that drift looks at: every so many of a batch.",
         unit="ratio",
     ),
-    Metric(
-        "model_feature_distribution_ratio",
-        "gauge",
-        "Share of a feature's values in a bin, for the features that drifted most: in the window and in the reference.",
-        ("feature", "bin", "source"),
-        "ratio",
-    ),
     Metric("model_drift_reference_samples", "gauge", "Samples the reference was made from."),
     Metric(
         "model_drift_reference_timestamp_seconds", "gauge", "When the reference was made.", unit="seconds"
