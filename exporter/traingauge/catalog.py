@@ -264,6 +264,12 @@ _METRICS = (
     Metric("model_class_recall", "gauge", "Recall of one class.", ("split", "class")),
     Metric("model_class_f1", "gauge", "F1 score of one class.", ("split", "class")),
     Metric(
+        "model_class_specificity",
+        "gauge",
+        "Share of the samples of other classes that were not taken for this one.",
+        ("split", "class"),
+    ),
+    Metric(
         "model_class_support", "gauge", "Samples (or weight) of one class in the window.", ("split", "class")
     ),
     Metric(

@@ -14,7 +14,17 @@ from traingauge.classification import forecasts, histograms
 from traingauge.classification.forecasts import CALIBRATION_BINS, Forecast, reduce_forecasts
 
 NEAR = {"rel": 1e-12, "abs": 1e-12}
-WEIGHTS = st.floats(0.1, 3)
+
+
+@st.composite
+def weights(draw, rows):
+    """``None``, or weights of which one at least is not 0."""
+    weight = draw(st.none() | hnp.arrays(np.float64, rows, elements=st.sampled_from([0.0, 0.3, 1.0, 2.5])))
+    if weight is not None:
+        weight[draw(st.integers(0, rows - 1))] = 1.0
+    return weight
+
+
 ANY_NUMBER = st.integers(2, 12)
 
 
@@ -23,7 +33,7 @@ def of_classes(draw, classes=ANY_NUMBER):
     rows, columns = draw(st.integers(1, 20)), draw(classes)
     true = draw(hnp.arrays(np.uint8, rows, elements=st.integers(0, columns - 1)))
     logits = draw(hnp.arrays(np.float64, (rows, columns), elements=st.floats(-12, 12)))
-    return true, logits, draw(st.none() | hnp.arrays(np.float64, rows, elements=WEIGHTS))
+    return true, logits, draw(weights(rows))
 
 
 @st.composite
@@ -31,7 +41,7 @@ def of_events(draw):
     rows, columns = draw(st.integers(1, 20)), draw(st.integers(1, 4))
     happened = draw(hnp.arrays(np.bool_, (rows, columns)))
     logits = draw(hnp.arrays(np.float64, (rows, columns), elements=st.floats(-12, 12)))
-    return happened, logits, draw(st.none() | hnp.arrays(np.float64, rows, elements=WEIGHTS))
+    return happened, logits, draw(weights(rows))
 
 
 @given(of_classes(), st.booleans())
@@ -65,7 +75,8 @@ def test_scores_of_events_are_the_mean_over_their_columns(drawn, logits):
         metrics.log_loss(happened[:, at], probability[:, at], labels=[False, True], sample_weight=weight)
         for at in columns
     ]
-    assert forecasts.log_loss(sums) == pytest.approx(np.mean(losses), rel=1e-9, abs=1e-12)
+    lost = 1e-9 if logits else 1e-12  # by scikit-learn, which takes the log of a rounded 1 - p
+    assert forecasts.log_loss(sums) == pytest.approx(np.mean(losses), rel=lost, abs=1e-12)
     briers = [np.average((probability[:, at] - happened[:, at]) ** 2, weights=weight) for at in columns]
     assert forecasts.brier_score(sums) == pytest.approx(np.mean(briers), **NEAR)
 
@@ -102,7 +113,7 @@ def test_calibration_error_compares_confidence_with_how_often_it_is_right(drawn)
         last = at == CALIBRATION_BINS - 1
         scaled = confidence * CALIBRATION_BINS
         inside = (scaled >= at) & ((scaled < at + 1) | last)
-        if inside.any():
+        if weights[inside].any():
             share = weights[inside].sum() / weights.sum()
             gap = np.average(confidence[inside], weights=weights[inside]) - np.average(
                 right[inside], weights=weights[inside]
@@ -167,3 +178,11 @@ def test_extreme_logits_overflow_nothing():
 
 def test_without_a_step_there_are_no_sums():
     assert reduce_forecasts([], logits=False) is None
+
+
+@pytest.mark.parametrize("score", [forecasts.log_loss, forecasts.brier_score, forecasts.calibration_error])
+@pytest.mark.parametrize("true", [np.array([0, 1]), np.array([[True], [False]])])
+def test_every_score_of_no_weight_is_undefined(score, true):
+    columns = 3 if true.ndim == 1 else 1
+    step = Forecast(true, np.full((2, columns), 1 / columns), np.zeros(2))
+    assert np.isnan(score(reduce_forecasts([step], logits=False)))

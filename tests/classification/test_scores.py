@@ -140,6 +140,30 @@ def test_specificity_is_the_share_of_scikit_learns_negatives_that_are_true(drawn
             assert values[code] == pytest.approx(true_negatives / (true_negatives + false_positives), **NEAR)
 
 
+@given(drawn=single_label(), average=st.sampled_from(["macro", "weighted", "micro"]))
+def test_averages_of_specificity_are_those_of_scikit_learns_counts(drawn, average):
+    classes, true, predicted, weight = drawn
+    counts = count_labels(true, predicted, classes, weight)
+    value = averaged(scores.specificity, counts, average)
+    if weight is not None and not weight.sum():
+        assert np.isnan(value)
+        return
+    matrices = metrics.multilabel_confusion_matrix(
+        true, predicted, labels=range(classes), sample_weight=weight
+    )
+    right, wrong = matrices[:, 0].T
+    if average == "micro":
+        assert value == pytest.approx(right.sum() / (right.sum() + wrong.sum()), **NEAR)
+        return
+    defined = right + wrong > 1e-9
+    share = counts.support[defined] if average == "weighted" else np.ones(defined.sum())
+    if not share.sum():
+        assert np.isnan(value)
+    else:
+        expected = right[defined] / (right + wrong)[defined]
+        assert value == pytest.approx(np.average(expected, weights=share), **NEAR)
+
+
 @given(single_label())
 def test_balanced_accuracy_equals_scikit_learns(drawn):
     classes, true, predicted, weight = drawn

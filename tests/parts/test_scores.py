@@ -230,6 +230,24 @@ def test_beyond_the_cap_the_weakest_classes_are_named_and_the_rest_is_other():
     assert part.dropped == 6
 
 
+@pytest.mark.parametrize("cap", [10, 4])
+def test_specificity_of_each_class_and_of_the_rest_pooled_equals_that_of_scikit_learns_counts(cap):
+    random = np.random.default_rng(0)
+    true, predicted = random.integers(0, 10, 200), random.integers(0, 10, 200)
+    part = Scores(classes=10, class_cap=cap)
+    part.add_pass("test", [part.encode(true, predicted)])
+    cells = metrics.multilabel_confusion_matrix(true, predicted, labels=range(10))
+    values = {key[2]: value for key, value in published(part).items() if key[0] == "model_class_specificity"}
+    assert len(values) == (10 if cap == 10 else 3)
+    named = [int(name) for name in values if name != "other"]
+    for code in named:
+        right, wrong = cells[code, 0]
+        assert values[str(code)] == pytest.approx(right / (right + wrong), abs=1e-12)
+    if "other" in values:
+        right, wrong = np.delete(cells, named, axis=0)[:, 0].sum(axis=0)
+        assert values["other"] == pytest.approx(right / (right + wrong), abs=1e-12)
+
+
 def test_counters_never_fall_and_their_sum_is_exact_when_the_named_classes_change():
     part = Scores(classes=6, class_cap=2)
     part.add_pass("test", [part.encode([0, 1, 2], [1, 1, 2])])

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.catalog import CATALOG
 from traingauge.classification import scores
-from traingauge.classification.arrays import Array
 from traingauge.classification.counts import Counts
 from traingauge.classification.selection import lowest_recall
 from traingauge.families import Family, Key
 from traingauge.parts.keyring import Keyring
+
+Score: TypeAlias = Callable[[Counts], NDArray[np.float64]]
 
 #: The class that stands for all those without series of their own.
 OTHER = "other"
@@ -28,6 +29,7 @@ _GAUGES = {
     "model_class_precision": scores.precision,
     "model_class_recall": scores.recall,
     "model_class_f1": scores.f1,
+    "model_class_specificity": scores.specificity,
     "model_class_support": _support,
 }
 _COUNTERS = (
@@ -119,11 +121,9 @@ class ClassScores:
         for split, counts in current.items():
             self._choose(split, counts)
         published = self._published_keys(current, names)
-        shown = [_with_other(counts, self._chosen[split]) for split, counts in current.items()]
         for name, score in _GAUGES.items():
-            yield Family(
-                CATALOG[name], published, np.concatenate([score(counts) for counts in shown]).tolist()
-            )
+            values = [_with_other(score, counts, self._chosen[split]) for split, counts in current.items()]
+            yield Family(CATALOG[name], published, np.concatenate(values).tolist())
         totals = np.hstack(
             [self._counters[split].values(len(names), self._chosen[split]) for split in current]
         )
@@ -164,17 +164,13 @@ def _published_names(names: tuple[str, ...], chosen: NDArray[np.intp] | None) ->
     return names if chosen is None else (*(names[code] for code in chosen), OTHER)
 
 
-def _with_other(counts: Counts, chosen: NDArray[np.intp] | None) -> Counts:
+def _with_other(score: Score, counts: Counts, chosen: NDArray[np.intp] | None) -> NDArray[np.float64]:
+    """Score of each class with series of its own, and of all others pooled."""
     if chosen is None:
-        return counts
-
-    def merged(column: Array) -> Array:
-        return np.append(column[chosen], np.delete(column, chosen).sum())
-
-    return Counts(
-        merged(counts.true_positives),
-        merged(counts.support),
-        merged(counts.predicted),
+        return score(counts)
+    rest = Counts(
+        *(np.delete(each, chosen) for each in (counts.true_positives, counts.support, counts.predicted)),
         counts.correct,
         counts.total,
     )
+    return np.append(score(counts)[chosen], score(scores.pooled(rest)))
