@@ -72,6 +72,12 @@ bench: setup ## Measure what it costs, as ratios within one run (QUICK=1 takes u
 bench-drift: setup ## Measure false alarms and power of drift, beside scipy (an hour; QUICK=1 takes three minutes)
 	$(BIN)/python -m benchmarks.drift_power $(if $(QUICK),--quick)
 
+.PHONY: agreement
+agreement: setup ## Hold drift and detectors to evidently, alibi-detect and river on the same data
+	$(BIN)/pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m benchmarks.peers
+	$(BIN)/pytest benchmarks/agreement
+
 .PHONY: bench-alerts
 bench-alerts: setup servers ## Replay real runs with injected faults through the shipped alert rules
 	$(BIN)/python -m benchmarks.alerts
