@@ -18,6 +18,9 @@ Array = NDArray[np.floating[Any]]
 CLASSIFICATIONS = ("digits", "breast_cancer", "wine")
 REGRESSIONS = ("diabetes", "synthetic")
 
+#: Classifications whose watched features are all inputs of the model.
+TABLES = ("breast_cancer", "wine")
+
 
 class Batch(NamedTuple):
     """Inputs, shape (n, F), and targets, shape (n,): class codes, or values of a regression."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.alerts.data import CLASSIFICATIONS, REGRESSIONS, Array, Batch, Data
+from benchmarks.alerts.data import CLASSIFICATIONS, REGRESSIONS, TABLES, Array, Batch, Data
 from benchmarks.alerts.session import Setup, TrainingCrashed
 
 MINUTE = 60.0
@@ -25,15 +25,15 @@ class Fault:
         inject: Does it to a run.
         on: Names of the data sets that it can befall.
         at: Seconds into the run; 0 if the run is sick from its start.
-        watched: Seconds for which it is looked for.
+        watched: Seconds from there for which the run is looked at.
     """
 
     what: str
     own: frozenset[str]
     inject: Callable[[Setup], None]
     on: tuple[str, ...] = ALL
-    at: float = 40 * MINUTE
-    watched: float = 40 * MINUTE
+    at: float = 30 * MINUTE
+    watched: float = 30 * MINUTE
 
 
 def _not_a_number(setup: Setup) -> None:
@@ -42,6 +42,14 @@ def _not_a_number(setup: Setup) -> None:
         return [slope * np.nan for slope in gradient]
 
     setup.gradient = once
+
+
+def _bad_batch(setup: Setup) -> None:
+    def once(batch: Batch) -> Batch:
+        setup.spoil = lambda batch: batch
+        return Batch(np.where(np.arange(len(batch.y))[:, None] == 0, np.nan, batch.x), batch.y)
+
+    setup.spoil = once
 
 
 def _exploding(setup: Setup) -> None:
@@ -190,16 +198,17 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "rate-zero": Fault(
         "the learning rate is 0 from the start",
-        _own("LossPlateau"),
+        _own("LearningRateZero"),
         _rate_times(0.0),
         at=0.0,
-        watched=150 * MINUTE,
+        watched=60 * MINUTE,
     ),
     "labels-corrupted": Fault(
         "six of ten training labels are drawn at random",
         _own("ScoreBelowThreshold", "ScoreBelowBest", "LabelDrift"),
         _labels_corrupted,
         on=CLASSIFICATIONS,
+        watched=40 * MINUTE,
     ),
     "class-dropped": Fault(
         "one class no longer comes in training",
@@ -243,6 +252,22 @@ FAULTS: Mapping[str, Fault] = {
         "the run trains on, and its endpoint cannot be reached",
         _own("RunVanished", "ExporterDown"),
         _unreachable,
+    ),
+    "keras-nan": Fault(
+        "Keras: one sample of one batch is NaN, and the weights with it",
+        _own("LossNonFinite"),
+        _bad_batch,
+        on=TABLES,
+        at=20 * MINUTE,
+        watched=20 * MINUTE,
+    ),
+    "keras-class-collapse": Fault(
+        "Keras: every label has become the same, and so does every answer",
+        _own("PredictionsCollapsed", "LabelDrift"),
+        _labels_constant,
+        on=TABLES,
+        at=20 * MINUTE,
+        watched=20 * MINUTE,
     ),
     "clean-end": Fault("training ends as it should: nothing may be told", frozenset(), _ended),
 }

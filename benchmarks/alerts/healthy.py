@@ -93,4 +93,5 @@ HEALTHY: Mapping[str, Callable[[Setup], None]] = {
     "checkpoints": _checkpoints,
     "decayed-rate": _decayed,
     "imbalanced": _imbalanced,
+    "keras-plain": _plain,
 }

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
 from alerting import rulebook
 from dashboards.example.clock import BEGIN
+from traingauge.catalog import RUN_LABELS, Metric
+from traingauge.exposition import number
+from traingauge.families import Family, Key, label_names
 
 #: Seconds between two scrapes, and between two evaluations of the rules. The shipped configuration scrapes and evaluates
-#: more often; this is cheaper to replay, and harder on the rules.
-SCRAPE_SECONDS, EVALUATION_SECONDS = 15.0, 30.0
+#: more often; this is cheaper to record and to replay, and harder on the rules: they see less, and later.
+SCRAPE_SECONDS, EVALUATION_SECONDS = 30.0, 30.0
 
 _GONE = "stale"
 
@@ -28,26 +33,26 @@ class Recording:
 
     scrapes: int = 0
     series: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
-    _there: set[str] = field(default_factory=set)
+    _last: dict[str, float] = field(default_factory=dict)
+    _named: dict[str, tuple[tuple[Key, ...], str, list[str]]] = field(default_factory=dict)
 
-    def scrape(self, exposition: str, identity: str, instance: str) -> None:
+    def scrape(self, families: Iterable[Family], identity: str, instance: str) -> None:
         """A scrape that was answered.
 
         Args:
-            exposition: The answer.
+            families: What the run reads.
             identity: The labels of the run, as text.
             instance: The label of the process that serves it.
         """
-        seen = {f'up{{{identity},job="traingauge",instance="{instance}"}}': "1"}
-        for line in exposition.splitlines():
-            text, _, value = line.rpartition(" ")
-            if series := _series(text, instance):
-                seen[series] = _spelt(series, value)
+        seen = {f'up{{{identity},job="traingauge",instance="{instance}"}}': 1.0}
+        for family in families:
+            names = self._names(family, identity, instance)
+            seen.update((name, value) for name, value in zip(names, family.values, strict=True) if name)
         self._take(seen)
 
     def down(self, identity: str, instance: str) -> None:
         """A scrape that nobody answered, of a target that is still in discovery."""
-        self._take({f'up{{{identity},job="traingauge",instance="{instance}"}}': "0"})
+        self._take({f'up{{{identity},job="traingauge",instance="{instance}"}}': 0.0})
 
     def gone(self) -> None:
         """The target is no longer in discovery."""
@@ -63,14 +68,23 @@ class Recording:
             )
             yield name, " ".join(filter(None, (blank, *runs)))
 
-    def _take(self, seen: dict[str, str]) -> None:
+    def _names(self, family: Family, identity: str, instance: str) -> list[str]:
+        """The series of a family, made again only where its keys are others; "" for one that no rule reads."""
+        keys, served_by, names = self._named.get(family.metric.name, ((), "", []))
+        if keys is not family.keys or served_by != instance:
+            own = f'{identity},job="traingauge",instance="{instance}"'
+            names = [_series(family.metric, key, own) for key in family.keys]
+            self._named[family.metric.name] = family.keys, instance, names
+        return names
+
+    def _take(self, seen: Mapping[str, float]) -> None:
         for name, value in seen.items():
-            changes = self.series.setdefault(name, [])
-            if not changes or changes[-1][1] != value:
-                changes.append((self.scrapes, value))
-        for name in self._there - seen.keys():
+            last = self._last.get(name)
+            if last is None or (value != last and not (math.isnan(value) and math.isnan(last))):
+                self.series.setdefault(name, []).append((self.scrapes, _spelt(name, value)))
+        for name in self._last.keys() - seen.keys():
             self.series[name].append((self.scrapes, _GONE))
-        self._there = set(seen)
+        self._last = dict(seen)
         self.scrapes += 1
 
 
@@ -82,21 +96,19 @@ def _repeated(value: str, times: int) -> str:
     return f"{value}x{times - 1}"
 
 
-@cache
-def _series(text: str, instance: str) -> str:
-    """A series with the labels of its target; "" if it is a comment or no rule reads it."""
-    name, _, labels = text.partition("{")
-    if name not in _read():
+def _series(metric: Metric, key: Key, own: str) -> str:
+    if metric.name + key.suffix not in _read():
         return ""
-    own = labels.removesuffix("}")
-    return f'{name}{{{own},job="traingauge",instance="{instance}"}}'
+    named = zip(label_names(metric, key.suffix)[len(RUN_LABELS) :], key.labels, strict=True)
+    labels = [f"{name}={json.dumps(value)}" for name, value in named if value is not None]
+    return f"{metric.name}{key.suffix}{{{','.join([own, *labels])}}}"
 
 
-def _spelt(series: str, value: str) -> str:
+def _spelt(series: str, value: float) -> str:
     """A value as promtool reads it: it knows no sign before Inf but minus, and its time begins at 0."""
     if "_timestamp_seconds{" in series:
-        return f"{float(value) - BEGIN:.3f}"
-    return value.removeprefix("+")
+        return f"{value - BEGIN:.3f}"
+    return number(value).removeprefix("+")
 
 
 @cache

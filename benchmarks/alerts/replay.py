@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 import subprocess
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -29,8 +32,8 @@ class ReplayError(RuntimeError):
     """promtool did not evaluate the rules; says why."""
 
 
-def replay(series: Mapping[str, str], seconds: float, rules: Iterable[Path] | None = None) -> Firing:
-    """What fires, evaluation by evaluation.
+def replay(series: Mapping[str, str], seconds: float, cache: Path | None = None) -> Firing:
+    """What fires by the rules that ship, evaluation by evaluation.
 
     promtool tells what an expression is only where that is not what was expected: the test that is run here expects that
     nothing ever fires. Each expression is multiplied by the number of its evaluation, so that its value says when.
@@ -38,13 +41,27 @@ def replay(series: Mapping[str, str], seconds: float, rules: Iterable[Path] | No
     Args:
         series: Each series with its values in promtool's notation.
         seconds: For which it is looked at.
-        rules: The rule files; those that ship if ``None``.
+        cache: A folder of what was replayed before: the same series by the same rules are not replayed again.
 
     Raises:
         ReplayError: promtool could not do it.
     """
-    files = sorted(rules or rulebook.rule_files())
-    test = {
+    files = rulebook.rule_files()
+    test = json.dumps(_test(series, seconds, files))
+    if cache is None:
+        return _firing(_promtool(test))
+    digest = hashlib.sha256(b"".join([test.encode(), *(file.read_bytes() for file in files)]))
+    path = cache / f"replay-{digest.hexdigest()[:16]}.txt"
+    if path.exists():
+        return _firing(path.read_text(encoding="utf-8"))
+    output = _promtool(test)
+    firing = _firing(output)
+    path.write_text(output, encoding="utf-8")
+    return firing
+
+
+def _test(series: Mapping[str, str], seconds: float, files: Sequence[Path]) -> Mapping[str, Any]:
+    return {
         "rule_files": [str(file.resolve()) for file in files],
         # Without an order promtool takes one by chance. A server runs each group at a moment of its own within the interval.
         "group_eval_order": [
@@ -65,12 +82,17 @@ def replay(series: Mapping[str, str], seconds: float, rules: Iterable[Path] | No
             }
         ],
     }
+
+
+def _promtool(test: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "replay.yml"
-        path.write_text(json.dumps(test), encoding="utf-8")  # JSON is YAML
+        path.write_text(test, encoding="utf-8")  # JSON is YAML
         command: list[str | Path] = [find_programs().promtool.path, "test", "rules", path]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return _firing(done.stdout + done.stderr)
+        # What it holds is small: to collect its garbage less often saves a fifth of the time.
+        environment = os.environ | {"GOGC": "400"}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return done.stdout + done.stderr
 
 
 def _firing(output: str) -> Firing:

@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.alerts.data import CLASSIFICATIONS, REGRESSIONS
+from benchmarks.alerts.data import CLASSIFICATIONS, REGRESSIONS, TABLES
 from benchmarks.alerts.faults import FAULTS, MINUTE, Fault
 from benchmarks.alerts.healthy import HEALTHY
 from benchmarks.alerts.session import Session, Setup
@@ -20,6 +20,11 @@ HEALTHY_SECONDS = 80 * MINUTE
 
 #: One run's series in promtool's notation.
 Series = dict[str, str]
+
+
+def by_keras(kind: str) -> bool:
+    """Whether runs of a kind are trained by Keras."""
+    return kind.startswith("keras-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +63,25 @@ class Case:
 
     def record(self) -> Series:
         """Train it."""
-        fault, seed = self.fault, 1000 * self.seed + [*FAULTS, *HEALTHY].index(self.kind)
+        fault = self.fault
+        names = fault.on if fault else TABLES if by_keras(self.kind) else (*CLASSIFICATIONS, *REGRESSIONS)
+        setup = Setup.drawn(
+            1000 * self.seed + [*FAULTS, *HEALTHY].index(self.kind), names[self.seed % len(names)]
+        )
+        session = self._trainer(setup.data.name, self.run, setup, self.seconds)
         if fault is None:
-            names = (*CLASSIFICATIONS, *REGRESSIONS)
-            setup = Setup.drawn(seed, names[self.seed % len(names)])
             HEALTHY[self.kind](setup)
-            session = Session(setup.data.name, self.run, setup, self.seconds)
         else:
-            setup = Setup.drawn(seed, fault.on[self.seed % len(fault.on)])
-            session = Session(setup.data.name, self.run, setup, self.seconds, fault.inject, self.at)
+            session.inject, session.at = fault.inject, self.at
         return dict(session.record().values())
+
+    @property
+    def _trainer(self) -> type[Session]:
+        if not by_keras(self.kind):
+            return Session
+        from benchmarks.alerts.keras_session import KerasSession
+
+        return KerasSession
 
 
 def record(cases: Iterable[Case], processes: int, cache: Path | None = None) -> Iterator[tuple[Case, Series]]:
@@ -95,6 +109,8 @@ def _recorded(case: Case, cache: Path | None) -> Series:
     path = cache / f"{case.run}.json"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(case.record()), encoding="utf-8")
+        half = path.with_suffix(f".{os.getpid()}")
+        half.write_text(json.dumps(case.record()), encoding="utf-8")
+        half.replace(path)
     series: Series = json.loads(path.read_text(encoding="utf-8"))
     return series

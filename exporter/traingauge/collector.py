@@ -24,15 +24,18 @@ class RunCollector(Collector):
     Args:
         identity: The labels of every sample.
         families: Reads the run's state; called once a scrape.
+
+    Attributes:
+        families: As given.
     """
 
     def __init__(self, identity: Identity, families: Callable[[], Iterable[Family]]) -> None:
         self._identity = identity
-        self._families = families
+        self.families = families
 
     def collect(self) -> Iterator[ClientMetric]:
         """One prometheus_client metric a family."""
-        return (as_client_metric(family, self._identity) for family in self._families())
+        return (as_client_metric(family, self._identity) for family in self.families())
 
     def describe(self) -> Iterable[ClientMetric]:
         """Nothing: several runs share their metric names in one registry, so none may be claimed.

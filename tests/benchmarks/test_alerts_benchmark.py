@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 
 import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from alerting import rulebook
 from benchmarks.alerts.__main__ import judged
@@ -14,6 +18,11 @@ from benchmarks.alerts.recording import Recording
 from benchmarks.alerts.report import Report
 from benchmarks.alerts.runs import Case
 from benchmarks.alerts.verdict import Alarm, Verdict, verdicts
+from traingauge import ModelMonitor
+from traingauge.catalog import CATALOG
+from traingauge.families import Family, keys, single
+
+LOSS = keys(("train",))
 
 #: None of these needs the history of an hour that others do.
 FAULTY = ("nan", "class-collapse", "missing-feature", "oom-kill", "crash", "clean-end")
@@ -123,38 +132,61 @@ class TestPolicy:
 class TestRecording:
     IDENTITY = 'model="m",run="r"'
 
-    def values(self, *answers: str | None) -> dict[str, str]:
-        """Of scrapes with these answers, in promtool's notation, by name; None for none."""
+    def values(self, *losses: float | None) -> dict[str, str]:
+        """Of scrapes that read these losses, in promtool's notation, by name; None for one that nobody answered."""
         recording = Recording()
-        for answer in answers:
-            if answer is None:
+        for loss in losses:
+            if loss is None:
                 recording.down(self.IDENTITY, "i")
             else:
-                recording.scrape(answer, self.IDENTITY, "i")
+                recording.scrape([Family(CATALOG["model_loss"], LOSS, [loss])], self.IDENTITY, "i")
         return {series.partition("{")[0]: values for series, values in recording.values()}
 
     def test_a_value_that_stays_is_counted(self) -> None:
-        assert self.values(*['model_loss{split="train"} 0.5'] * 3)["model_loss"] == "0.5x2"
+        assert self.values(0.5, 0.5, 0.5)["model_loss"] == "0.5x2"
 
     def test_a_value_that_is_no_number_is_spelt_out(self) -> None:
-        values = self.values(*['model_loss{split="train"} NaN'] * 2, 'model_loss{split="train"} +Inf')
-        assert values["model_loss"] == "NaN NaN Inf"
+        assert self.values(math.nan, math.nan, math.inf)["model_loss"] == "NaN NaN Inf"
 
     def test_a_failed_scrape_ends_every_series_and_is_not_up(self) -> None:
-        values = self.values('model_loss{split="train"} 1', None, None)
-        assert values == {"up": "1 0x1", "model_loss": "1 stale _x1"}
+        assert self.values(1.0, None, None) == {"up": "1.0 0.0x1", "model_loss": "1.0 stale _x1"}
 
     def test_a_series_that_comes_later_begins_with_blanks(self) -> None:
-        assert self.values("", "", 'model_loss{split="train"} 1')["model_loss"] == "_x2 1"
+        assert self.values(None, None, 1.0)["model_loss"] == "_x2 1.0"
 
     def test_what_no_rule_reads_is_left_out(self) -> None:
-        assert set(self.values("python_info 1")) == {"up"}
+        recording = Recording()
+        recording.scrape([single("model_parameters", 1.0)], self.IDENTITY, "i")
+        assert [series.partition("{")[0] for series, _ in recording.values()] == ["up"]
 
     def test_a_target_that_left_discovery_is_neither_up_nor_down(self) -> None:
         recording = Recording()
-        recording.scrape("", self.IDENTITY, "i")
+        recording.scrape([], self.IDENTITY, "i")
         recording.gone()
-        assert [values for _, values in recording.values()] == ["1 stale"]
+        assert [values for _, values in recording.values()] == ["1.0 stale"]
+
+    def test_what_is_recorded_is_what_a_scrape_of_the_endpoint_says(self) -> None:
+        with ModelMonitor("m", run="r", discovery_dir=False, linger=0) as monitor:
+            for loss in (0.5, math.nan):
+                monitor.step(loss=loss, y_true=[0, 1], y_pred=[0, 0], learning_rate=1e-7)
+            recording = Recording()
+            recording.scrape(monitor.collector.families(), self.IDENTITY, "i")
+            answer = requests.get(f"{monitor.url}/metrics", timeout=10).text
+        scraped = {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(answer)
+            for sample in family.samples
+        }
+        for series, value in recording.values():
+            name, labels = series.split("{")
+            own = dict(re.findall(r'(\w+)="([^"]*)"', labels))
+            if name != "up" and not name.endswith(
+                "_timestamp_seconds"
+            ):  # which count from the history's beginning
+                del own["job"], own["instance"]
+                assert repr(scraped[name, frozenset(own.items())]).lower() == repr(float(value)).lower(), (
+                    series
+                )
 
 
 class TestVerdict:
