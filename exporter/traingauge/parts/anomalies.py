@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from numbers import Real
+from statistics import median
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -42,7 +43,7 @@ class _Watch(NamedTuple):
 _WATCHES: Mapping[str, _Watch] = MappingProxyType(
     {
         "ewma": _Watch(_NORMAL, {"limit": 3.3}),
-        "cusum": _Watch(_NORMAL, {"limit": 6.0}),
+        "cusum": _Watch(_NORMAL, {"limit": 7.0}),
         "page_hinkley": _Watch({"deviation": 1.0}),
         "adwin": _Watch(),
         "robust_z": _Watch(
@@ -54,7 +55,11 @@ _WATCHES: Mapping[str, _Watch] = MappingProxyType(
 #: What watches unless the script says otherwise: it finds lasting changes soonest, and says nothing of single values.
 USUAL: Mapping[str, Mapping[str, float]] = MappingProxyType({"cusum": {}})
 
-_NEITHER = (*NEUTRAL, "gradient_norm")
+#: A signal is worse if the median of its last few readings is worse than that of as many, some readings ago: one that only
+#: improves more slowly than it did is not.
+FEW, AGO = 5, 10
+
+_HIGH_IS_WORSE = (*HIGH_IS_WORSE, "gradient_norm", "step_seconds")
 
 
 def parse(detectors: Mapping[str, Mapping[str, float]] | None) -> Makers:
@@ -82,7 +87,7 @@ def parse(detectors: Mapping[str, Mapping[str, float]] | None) -> Makers:
 class Anomalies:
     """Watches signals with detectors, each of which gives alarm when a signal has changed for the worse.
 
-    A signal without a worse side, the norm of the gradients or a bias, may have changed either way.
+    A signal without a worse side, the bias of a regression, may have changed either way.
 
     Args:
         makers: Of the detectors, by name; of none to watch nothing.
@@ -91,7 +96,7 @@ class Anomalies:
     >>> for step in range(60):
     ...     anomalies.read("loss", 0.5 + 0.01 * (step % 7) + (step > 50), step)
     >>> [(family.keys[0].labels, family.values) for family in anomalies.families()]
-    [(('loss', 'cusum'), (1.0,)), (('loss', 'cusum'), (55.0,))]
+    [(('loss', 'cusum'), (1.0,)), (('loss', 'cusum'), (54.0,))]
     """
 
     def __init__(self, makers: Makers) -> None:
@@ -159,14 +164,16 @@ class _Watched:
     """One signal, and its detectors."""
 
     def __init__(self, signal: str, makers: Makers) -> None:
-        self._sign = 0 if signal in _NEITHER else 1 if signal in (*HIGH_IS_WORSE, "step_seconds") else -1
+        self._sign = 0 if signal in NEUTRAL else 1 if signal in _HIGH_IS_WORSE else -1
         self._forecast = Forecast()
         self._detectors = {name: make() for name, make in makers.items()}
         self._recent: deque[Surprise] = deque(maxlen=MEMORY)
+        self._values: deque[float] = deque(maxlen=FEW + AGO)
 
     def update(self, value: float) -> list[str]:
         """Names of the detectors that give alarm."""
         value *= self._sign or 1
+        self._values.append(value)
         surprise = self._forecast.update(value)
         if surprise is None:
             return []
@@ -176,14 +183,24 @@ class _Watched:
             _WATCHES[name].scored for name in alarms
         ):  # a lasting change, else the forecast swings beyond it
             self._forecast.begin_anew()
-        return alarms if surprise.score > 0 or not self._sign else []
+        return alarms if self._worse or not self._sign else []
+
+    @property
+    def _worse(self) -> bool:
+        values = list(self._values)
+        return median(values[-FEW:]) > median(values[:FEW])
 
     def save(self) -> dict[str, Any]:
-        return {"forecast": self._forecast.save(), "recent": [list(one) for one in self._recent]}
+        return {
+            "forecast": self._forecast.save(),
+            "recent": [list(one) for one in self._recent],
+            "values": list(self._values),
+        }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Detectors remember little: shown the last readings again they are where they were."""
         self._forecast.restore(saved["forecast"])
+        self._values.extend(saved["values"])
         for gap, score in saved["recent"]:
             self._recent.append(Surprise(gap, score))
             for name, detector in self._detectors.items():

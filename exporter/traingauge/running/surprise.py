@@ -12,7 +12,7 @@ from typing import NamedTuple
 MEMORY, WARM_UP = 100, 20
 
 #: Share of a gap by which the level is moved, and the trend.
-LEVEL, TREND = 0.2, 0.02
+LEVEL, TREND = 0.1, 0.01
 
 #: Makes the interquartile range of normal values their standard deviation: 1 / 2Φ⁻¹(3/4).
 RANGE_TO_STDDEV = 0.741301109252801
