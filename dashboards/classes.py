@@ -10,7 +10,7 @@ from dashboards.vocabulary.panels import bars, cells, lines
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel, model
 from dashboards.vocabulary.tables import Column, rows
-from dashboards.vocabulary.thresholds import threshold_lines
+from dashboards.vocabulary.thresholds import baseline_line, threshold_lines
 
 UID = "traingauge-classes"
 
@@ -53,6 +53,7 @@ def _worst() -> list[Panel]:
             Column("Recall", expr=_per_class("model_class_recall"), unit=units.SHARE, decimals=1),
             Column("Precision", expr=_per_class("model_class_precision"), unit=units.SHARE, decimals=1),
             Column("F1", expr=_per_class("model_class_f1"), unit=units.SHARE, decimals=1),
+            Column("Specificity", expr=_per_class("model_class_specificity"), unit=units.SHARE, decimals=1),
             Column("Support", expr=_per_class("model_class_support"), unit=units.COUNT, decimals=0),
             description="Every class, the worst first (of several runs the worst value). Low recall: the "
             "class is missed. Low precision: others are taken for it. Judge neither where support is small.",
@@ -172,9 +173,10 @@ def _probabilities() -> list[Panel]:
         lines(
             "Calibration error",
             *of("calibration_error"),
+            baseline_line("calibration_error"),
             description="Expected calibration error: how far the confidence of predictions is from how "
             "often they are right. It grows with training, also where accuracy no longer does: the model "
-            "becomes sure of itself.",
+            "becomes sure of itself. Dashed: the baseline.",
             unit=units.SHARE,
             decimals=1,
             minimum=0,
@@ -184,8 +186,9 @@ def _probabilities() -> list[Panel]:
         lines(
             "Cost of wrong confidence",
             *of("log_loss", "brier_score"),
+            baseline_line("log_loss", "brier_score"),
             description="Log loss and Brier score. Both punish a wrong prediction the more the surer it "
-            "was; the log loss without bounds.",
+            "was; the log loss without bounds. Dashed: baselines.",
             unit=units.NUMBER,
             decimals=3,
             minimum=0,
@@ -195,9 +198,11 @@ def _probabilities() -> list[Panel]:
         lines(
             "Ranking",
             *of("roc_auc", "average_precision"),
+            Query(series("model_top_k_accuracy", split="$split"), "top {{k}}, {{split}}, {{run}}"),
+            baseline_line("roc_auc", "average_precision"),
             description="Areas under the ROC and the precision-recall curve: how well probabilities order "
             "the samples, whatever the decision threshold. The second is the stricter one where a class is "
-            "rare.",
+            "rare. And how often the right class is among the few most probable. Dashed: baselines.",
             unit=units.NUMBER,
             decimals=3,
             maximum=1,

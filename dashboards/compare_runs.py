@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dashboards.run_overview import UID as RUN_OVERVIEW
 from dashboards.vocabulary import annotations, units, variables
 from dashboards.vocabulary.by_step import curve, curve_table, step_grid
 from dashboards.vocabulary.layout import Section, compose
-from dashboards.vocabulary.links import to_dashboard
-from dashboards.vocabulary.metrics import per_second, series
+from dashboards.vocabulary.links import to_run
+from dashboards.vocabulary.metrics import SHORTFALL, per_second, series
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel, model
 from dashboards.vocabulary.tables import Column, rows
+from dashboards.vocabulary.thresholds import NONE_ALLOWED
 
 UID = "traingauge-compare-runs"
 
@@ -91,14 +91,11 @@ def _standing() -> list[Panel]:
     def newest(name: str, **labels: str) -> str:
         return f"max by (model, run) (last_over_time({series(name, **labels)}[$__range]))"
 
-    open_run = to_dashboard(
-        "Open the run", RUN_OVERVIEW, model_name="${__data.fields.Model}", run="${__data.fields.Run}"
-    )
     started, last = newest("model_run_start_timestamp_seconds"), newest("model_last_step_timestamp_seconds")
     return [
         rows(
             "Chosen runs",
-            Column("Run", label="run", link=open_run, width=220),
+            Column("Run", label="run", link=to_run(), width=220),
             Column("Model", label="model"),
             Column("Steps", expr=newest("model_steps_total", split="train"), unit=units.COUNT, decimals=0),
             Column("Training time", expr=f"{last} - on (model, run) {started}", unit=units.DURATION),
@@ -124,8 +121,16 @@ def _standing() -> list[Panel]:
             Column(
                 "Test accuracy", expr=newest("model_accuracy", split="test"), unit=units.SHARE, decimals=1
             ),
+            Column(
+                "Scores not beaten",
+                expr=f"sum by (model, run) (last_over_time({series(SHORTFALL)}[$__range]) > bool 0)",
+                unit=units.COUNT,
+                decimals=0,
+                colouring=NONE_ALLOWED,
+            ),
             description="The chosen runs, the best validation loss first. A cell is blank where a run does "
-            "not report the value. The name opens the run.",
+            "not report the value, or was given no baseline; else the last column counts the validation and "
+            "test scores that are worse than it. The name opens the run.",
             sort_by="Best validation loss",
             height=8,
         ),

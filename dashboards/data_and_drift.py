@@ -8,6 +8,8 @@ from dashboards.vocabulary.metrics import JUDGED_STATISTIC, THRESHOLD, series
 from dashboards.vocabulary.panels import cells, lines, number
 from dashboards.vocabulary.queries import EXPECTED_LINE, Query
 from dashboards.vocabulary.sdk import Panel, model
+from dashboards.vocabulary.sdk import dashboard as builders
+from dashboards.vocabulary.shares import side_by_side
 from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import threshold_lines
 
@@ -37,16 +39,32 @@ def dashboard() -> model.Dashboard:
                 "model_feature_drift",
                 single=JUDGED_STATISTIC,
             ),
+            _moved(),
         ],
         annotations=annotations.of_a_run(),
         sections=[
             Section("Has the data moved?", _now()),
             Section("Which features?", _features()),
+            Section("Whither did $moved move?", _distribution()),
             Section("Did they move together?", _together()),
             Section("Did what the model answers, and what is right, move too?", _targets()),
             Section("Is the data sound?", _quality()),
             Section("How far are the scores to be trusted?", _trust()),
         ],
+    )
+
+
+def _moved() -> builders.QueryVariable:
+    """The feature whose distribution is drawn: to begin with the one that drifted most in the time range."""
+    drift = series("model_feature_drift", statistic=JUDGED_STATISTIC)
+    known = series("model_feature_distribution_ratio")
+    return variables.ranked(
+        "moved",
+        "Distribution of",
+        "Feature whose distribution is drawn, those that drifted most in the time range first",
+        f"max by (feature) (max_over_time({drift}[$__range])) and on (feature) "
+        f"max by (feature) (last_over_time({known}[$__range]))",
+        "feature",
     )
 
 
@@ -176,6 +194,44 @@ def _features() -> list[Panel]:
     ]
 
 
+def _distribution() -> list[Panel]:
+    few = f"{_NO_REFERENCE[:-1]}, or the feature is not among those whose distribution is published."
+
+    def share(source: str) -> str:
+        found = series("model_feature_distribution_ratio", feature="$moved", source=source)
+        return f"avg by (bin) ({found})"
+
+    return [
+        side_by_side(
+            "Window beside reference",
+            {
+                "Reference": (share("reference"), colours.NEUTRAL),
+                "Window": (share("window"), colours.WARNING),
+            },
+            by="bin",
+            heading="Bin",
+            description="Share of the feature's values in each bin, in the window now and in the reference. "
+            "Bins are those that the statistics look at; of categories the most common ones. The exporter "
+            "publishes the features that drifted most (`drift_distributions=`).",
+            width=10,
+            height=12,
+            empty=few,
+        ),
+        cells(
+            "Distribution over time",
+            Query(share("window"), "{{bin}}"),
+            description="Share of the window's values in each bin. Mass that moves up or down is a shift; "
+            "that gathers in one row, a constant or a default in place of a value.",
+            unit=units.SHARE,
+            scheme="Blues",
+            minimum=0,
+            width=14,
+            height=12,
+            empty=few,
+        ),
+    ]
+
+
 def _drift_colours() -> tuple[tuple[float | None, str], ...]:
     return ((None, colours.GOOD), (0.1, colours.WARNING), (0.2, colours.CRITICAL))
 
@@ -185,8 +241,10 @@ def _together() -> list[Panel]:
         lines(
             "Drift of how features vary together",
             Query(series("model_multivariate_drift", statistic="$statistic"), "{{statistic}}, {{run}}"),
+            *threshold_lines("multivariate_drift"),
             description="Distance of the features' joint behaviour to the reference. It moves when "
-            "correlations change while each feature by itself looks as before.",
+            "correlations change while each feature by itself looks as before. Dashed: the thresholds, of the "
+            "population stability index.",
             unit=units.NUMBER,
             decimals=3,
             minimum=0,
@@ -202,6 +260,7 @@ def _targets() -> list[Panel]:
         lines(
             "Drift of the predictions",
             Query(series("model_prediction_drift", statistic="$statistic"), "{{statistic}}, {{run}}"),
+            *threshold_lines("prediction_drift"),
             description="Distance of what the model answers to what it answered on the reference. "
             "Predictions that move while features do not are a change of the model itself.",
             unit=units.NUMBER,
@@ -212,6 +271,7 @@ def _targets() -> list[Panel]:
         lines(
             "Drift of the labels",
             Query(series("model_label_drift", statistic="$statistic"), "{{statistic}}, {{run}}"),
+            *threshold_lines("label_drift"),
             description="Distance of the labels to those of the reference. Labels that move while features "
             "do not are a fault of labelling, or a class that comes or goes.",
             unit=units.NUMBER,
@@ -246,6 +306,41 @@ def _quality() -> list[Panel]:
             maximum=1,
             empty=_NO_REFERENCE,
         ),
+        cells(
+            "Infinite values",
+            Query(_of_a_feature("model_feature_infinite_ratio"), "{{feature}}"),
+            description="Share of the window's values of each feature that are infinite: a division by 0, or "
+            "an overflow, upstream. They count as missing, too.",
+            unit=units.SHARE,
+            scheme="Reds",
+            minimum=0,
+            maximum=1,
+            empty=_NO_REFERENCE,
+        ),
+        cells(
+            "Values in one bin",
+            Query(_of_a_feature("model_feature_constant_ratio"), "{{feature}}"),
+            description="Share of the window's values of each feature that lie in its fullest bin. A row that "
+            "turns dark is a feature that became constant: a default in place of a value.",
+            unit=units.SHARE,
+            scheme="Reds",
+            minimum=0,
+            maximum=1,
+            empty=_NO_REFERENCE,
+        ),
+        lines(
+            "Columns that do not fit the reference",
+            Query(_of_a_run("model_features_missing"), "missing, {{run}}"),
+            Query(_of_a_run("model_features_extra"), "extra, {{run}}"),
+            description="Features that the last batch had no column for, and columns that the reference does "
+            "not know. Both at once: a column was renamed.",
+            unit=units.COUNT,
+            decimals=0,
+            minimum=0,
+            width=12,
+            height=6,
+            empty=_NO_REFERENCE,
+        ),
         lines(
             "NaN and infinite values by where they were seen",
             Query(
@@ -258,7 +353,7 @@ def _quality() -> list[Panel]:
             unit=units.COUNT,
             minimum=0,
             bars=True,
-            width=24,
+            width=12,
             height=6,
             empty="every value was finite, which is how it should be.",
             nothing="none",
@@ -278,6 +373,17 @@ def _trust() -> list[Panel]:
             unit=units.COUNT,
             decimals=0,
             minimum=0,
+            width=8,
+            height=7,
+            empty=_NO_REFERENCE,
+        ),
+        number(
+            "Features undecided",
+            Query(_of_a_run("model_features_undecided"), "{{run}}"),
+            description="Features whose drift is not scored, as the window holds too few samples.",
+            unit=units.COUNT,
+            decimals=0,
+            width=4,
             height=7,
             empty=_NO_REFERENCE,
         ),
@@ -287,7 +393,7 @@ def _trust() -> list[Panel]:
             description="How many rows of data the reference was made from.",
             unit=units.COUNT,
             decimals=0,
-            width=6,
+            width=4,
             height=7,
             empty=_NO_REFERENCE,
         ),
@@ -297,7 +403,17 @@ def _trust() -> list[Panel]:
             description="Time since the reference was made. The world may have moved on since, and rightly "
             "so.",
             unit=units.DURATION,
-            width=6,
+            width=4,
+            height=7,
+            empty=_NO_REFERENCE,
+        ),
+        number(
+            "Share of rows looked at",
+            Query(_of_a_run("model_drift_sampling_ratio"), "{{run}}"),
+            description="Share of the rows of each batch that drift is computed from.",
+            unit=units.SHARE,
+            decimals=0,
+            width=4,
             height=7,
             empty=_NO_REFERENCE,
         ),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dashboards.run_overview import UID as RUN_OVERVIEW
 from dashboards.vocabulary import annotations, colours, units, variables
 from dashboards.vocabulary.alerts import firing_alerts
 from dashboards.vocabulary.layout import Section, compose
-from dashboards.vocabulary.links import to_dashboard
+from dashboards.vocabulary.links import from_line, to_run
 from dashboards.vocabulary.metrics import series
 from dashboards.vocabulary.panels import bars, lines, number, states
 from dashboards.vocabulary.queries import Query
@@ -106,13 +105,10 @@ def _runs() -> list[Panel]:
     running = f"max by (model, run) ({series('model_run_state', state='running')}) == 1"
     age = f"time() - max by (model, run) ({series('model_last_step_timestamp_seconds')})"
     left = f"clamp_min({planned} - on (model, run) {steps}, 0)"
-    open_run = to_dashboard(
-        "Open the run", RUN_OVERVIEW, model_name="${__data.fields.Model}", run="${__data.fields.Run}"
-    )
     return [
         rows(
             "Runs",
-            Column("Run", label="run", link=open_run, width=220),
+            Column("Run", label="run", link=to_run(), width=220),
             Column("Model", label="model"),
             Column(
                 "State",
@@ -193,9 +189,6 @@ def _runs() -> list[Panel]:
 
 
 def _course() -> list[Panel]:
-    open_run = to_dashboard(
-        "Open the run", RUN_OVERVIEW, model_name="${__field.labels.model}", run="${__field.labels.run}"
-    )
     return [
         states(
             "State of every run",
@@ -211,7 +204,7 @@ def _course() -> list[Panel]:
             description="Mean loss of the last training steps. Compare runs of one model only: losses of "
             "different models are not alike.",
             unit=units.NUMBER,
-            links=[open_run],
+            links=[from_line()],
         ),
         bars(
             "Slowest steps against what is expected",

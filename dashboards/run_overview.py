@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from dashboards.classes import UID as CLASSES
+from dashboards.data_and_drift import UID as DATA_AND_DRIFT
 from dashboards.vocabulary import annotations, units, variables
 from dashboards.vocabulary.alerts import firing_alerts
 from dashboards.vocabulary.layout import Section, compose
-from dashboards.vocabulary.metrics import JUDGED_STATISTIC, per_second, series
+from dashboards.vocabulary.links import RUN_OVERVIEW, from_line
+from dashboards.vocabulary.metrics import JUDGED_STATISTIC, THRESHOLD, per_second, series
 from dashboards.vocabulary.panels import lines, number, states
-from dashboards.vocabulary.queries import BEST_LINE, EXPECTED_LINE, FAINT, Query
+from dashboards.vocabulary.queries import BEST_LINE, EXPECTED_LINE, FAINT, LIMIT_LINE, Query
 from dashboards.vocabulary.sdk import Panel, model
 from dashboards.vocabulary.states import health_codes, health_words, state_codes, state_words
 from dashboards.vocabulary.tables import Column, rows
-from dashboards.vocabulary.thresholds import NONE_ALLOWED, threshold_lines
+from dashboards.vocabulary.thresholds import NONE_ALLOWED, baseline_line, threshold_lines
 
-UID = "traingauge-run-overview"
+UID = RUN_OVERVIEW
 
 #: A line of one split of one run.
 _SPLIT = "{{split}}, {{run}}"
+
+#: What a good run is compared in: worse when high, and worse when low. The rest has no worse side.
+_LOWER_IS_BETTER = "loss|mean_absolute_error|root_mean_squared_error"
+_HIGHER_IS_BETTER = "accuracy|precision|recall|f1|r2_score"
+
+_NO_EXPECTATION = "the run was given no reference run to be compared with."
 
 
 def dashboard() -> model.Dashboard:
@@ -30,15 +39,20 @@ def dashboard() -> model.Dashboard:
             variables.models(),
             variables.runs(),
             variables.label("split", "Split", "Splits of the data", "model_steps_total"),
+            variables.label(
+                "signal", "Signal", "Signal whose own past is drawn", "model_signal_mean", single="loss"
+            ),
         ],
         annotations=annotations.of_a_run(),
         sections=[
             Section("Now: is it healthy?", _now()),
             Section("Judgement: is it as it should be, and where does it head?", _judgement()),
             Section("Loss: does it learn?", _loss()),
+            Section("Against its own past: is $signal unusual?", _own_past()),
             Section("Optimisation: are the steps sound?", _optimisation()),
             Section("Scores: is it good enough?", _scores()),
             Section("Further scores", _further_scores(), collapsed=True),
+            Section("Canary: does it answer as a trusted model does?", _canary(), collapsed=True),
             Section("Data: does it see what it was made for?", _data()),
             Section("Throughput: is it fast enough?", _throughput()),
             Section("What runs here", _info(), collapsed=True),
@@ -130,6 +144,10 @@ def _now() -> list[Panel]:
 
 
 def _judgement() -> list[Panel]:
+    expected = series("model_expected", metric="loss", split="$split")
+    threshold = f"max by (model, run) ({series(THRESHOLD, metric='deviation', severity='warning')})"
+    stddev = series("model_expected_stddev", metric="loss", split="$split")
+    allowed = f"{stddev} * on (model, run) group_left () {threshold}"
     return [
         states(
             "Health over time",
@@ -145,8 +163,10 @@ def _judgement() -> list[Panel]:
         lines(
             "Probability of failing",
             Query(series("model_health_failing_probability"), "within {{horizon}} steps, {{run}}"),
+            *threshold_lines("failing_probability"),
             description="How likely the run is to be failing within so many further training steps, if its "
-            "health goes on as it did. It rises before a threshold is crossed.",
+            "health goes on as it did. It rises before a threshold is crossed. Dashed: the threshold of the "
+            "alert, which looks 1000 steps ahead.",
             unit=units.SHARE,
             decimals=1,
             minimum=0,
@@ -166,6 +186,18 @@ def _judgement() -> list[Panel]:
             empty="the run has not taken enough steps to be judged, or nothing leads it to failing.",
         ),
         lines(
+            "Share of time in each state of health",
+            Query(series("model_health_stationary_probability"), "{{state}}, {{run}}"),
+            description="Where the run would spend its time in the long run, if its health went on changing "
+            "as it did so far.",
+            unit=units.SHARE,
+            decimals=0,
+            minimum=0,
+            maximum=1,
+            width=8,
+            empty="the run has not taken enough steps to be judged.",
+        ),
+        lines(
             "Strain of each signal",
             Query(series("model_health_strain", split="$split"), "{{signal}}, " + _SPLIT),
             description="How far each signal is on its worse side, in standard deviations: 3 is warning, 6 "
@@ -177,25 +209,32 @@ def _judgement() -> list[Panel]:
             empty="the run has not taken enough steps to be judged.",
         ),
         lines(
-            "Unusual values",
-            Query(series("model_signal_robust_zscore", split="$split"), "{{signal}}, " + _SPLIT),
-            description="Distance of the last value of each signal from the median of those before it, in "
-            "robust standard deviations. Beyond 3 on either side it is unusual; a single spike is noise, a "
-            "band is not.",
+            "Worse than expected by",
+            Query(
+                f"({series('model_deviation', split='$split', metric=_LOWER_IS_BETTER)} or "
+                f"-1 * {series('model_deviation', split='$split', metric=_HIGHER_IS_BETTER)})",
+                "{{metric}}, " + _SPLIT,
+            ),
+            *threshold_lines("deviation"),
+            description="How much worse than a good run each reading is at the same point, in standard "
+            "deviations of what was expected; below 0 it is better. Dashed: the thresholds of the alert.",
             unit=units.NUMBER,
             decimals=1,
             width=8,
-            empty="the run has not taken enough steps to be judged.",
+            empty=_NO_EXPECTATION,
         ),
         lines(
-            "Deviation from what was expected",
-            Query(series("model_deviation", split="$split"), "{{metric}}, " + _SPLIT),
-            description="Last reading less what a reference run had at the same point, in standard "
-            "deviations. Above 0 is worse for a loss, and better for a score.",
+            "Loss beside a good run's",
+            Query(series("model_loss_window_mean", split="train"), "window mean, " + _SPLIT),
+            Query(series("model_loss", split="validation"), "last pass, " + _SPLIT),
+            Query(expected, "expected, " + _SPLIT, style=EXPECTED_LINE),
+            Query(f"{expected} + on (model, run, split) {allowed}", "worst, " + _SPLIT, style=LIMIT_LINE),
+            Query(f"{expected} - on (model, run, split) {allowed}", "best, " + _SPLIT, style=LIMIT_LINE),
+            description="Loss, what a good run had at the same point, and how far from that it may be before "
+            "the alert for a run that is worse than expected begins to wait.",
             unit=units.NUMBER,
-            decimals=1,
-            width=8,
-            empty="the run was given no reference run to be compared with.",
+            width=24,
+            empty=_NO_EXPECTATION,
         ),
     ]
 
@@ -214,11 +253,15 @@ def _loss() -> list[Panel]:
                 "expected, " + _SPLIT,
                 style=EXPECTED_LINE,
             ),
+            *threshold_lines("loss"),
+            baseline_line("loss"),
             description="Loss of the last step itself and its mean over the last steps (train), or of the "
-            "last whole pass (validation, test). A gap in the line is a NaN.",
+            "last whole pass (validation, test). A gap in the line is a NaN. Dashed: thresholds and baseline "
+            "that the run was given, and what a good run had; dotted: the best so far.",
             unit=units.NUMBER,
             width=16,
             height=10,
+            empty="the script reports no loss; each line but the first two where the run was given none.",
         ),
         lines(
             "Spread of the loss",
@@ -271,6 +314,140 @@ def _loss() -> list[Panel]:
             width=8,
             empty="every value was finite, which is how it should be.",
             nothing="none",
+        ),
+    ]
+
+
+def _own_past() -> list[Panel]:
+    young = "the run has not taken enough steps, or does not report the signal."
+
+    def of(statistic: str, **labels: str) -> str:
+        return series(f"model_signal_{statistic}", signal="$signal", split="$split", **labels)
+
+    return [
+        lines(
+            "Band of what is usual",
+            Query(of("mean", over="window"), "mean of the window, " + _SPLIT),
+            Query(of("control_limit"), "{{limit}} limit, " + _SPLIT, style=LIMIT_LINE),
+            Query(of("quantile", over="window", q="0.5"), "median, " + _SPLIT, style=FAINT),
+            description="The chosen signal over its window, between its control limits: three standard "
+            "deviations below and above the values before the last. A mean far from the median is a window "
+            "with outliers.",
+            unit=units.NUMBER,
+            width=12,
+            height=9,
+            empty=young,
+        ),
+        lines(
+            "Unusual values",
+            Query(series("model_signal_robust_zscore", split="$split"), "{{signal}}, " + _SPLIT),
+            description="Distance of the last value of every signal from the median of those before it, in "
+            "robust standard deviations. Beyond 3 on either side it is unusual; a single spike is noise, a "
+            "band is not.",
+            unit=units.NUMBER,
+            decimals=1,
+            width=12,
+            height=9,
+            empty="the run has not taken enough steps to be judged.",
+        ),
+        lines(
+            "Alarms of the detectors",
+            Query(
+                "sum by (model, run, signal, detector) "
+                f"(increase({series('model_anomalies_total')}[$__rate_interval])) > 0",
+                "{{signal}}, {{detector}}, {{run}}",
+            ),
+            description="When a detector found that a signal changed for the worse, and for good: a level "
+            "that moved, not a value that stuck out.",
+            unit=units.COUNT,
+            minimum=0,
+            bars=True,
+            width=16,
+            height=6,
+            empty="no detector gave alarm, which is how it should be.",
+            nothing="none",
+        ),
+        number(
+            "Step of the last alarm",
+            Query(series("model_anomaly_last_step"), "{{signal}}, {{detector}}, {{run}}"),
+            description="Training step at which each detector last gave alarm: look there in the history "
+            "of the run.",
+            unit=units.COUNT,
+            decimals=0,
+            width=8,
+            height=6,
+            empty="no detector gave alarm, which is how it should be.",
+        ),
+        lines(
+            "Deviation from its own past",
+            Query(of("zscore"), "from the mean, " + _SPLIT),
+            Query(of("robust_zscore"), "from the median, robust, " + _SPLIT),
+            description="Distance of the last value of the chosen signal from those before it, in standard "
+            "deviations. Where the two differ, outliers have widened the plain one.",
+            unit=units.NUMBER,
+            decimals=1,
+            width=8,
+            empty=young,
+        ),
+        lines(
+            "Level, short and long",
+            Query(of("mean"), "{{over}}, " + _SPLIT),
+            description="Mean of the chosen signal over the window, over the past with decay, and over the "
+            "whole run. The short one leaves the long ones where something changed.",
+            unit=units.NUMBER,
+            width=8,
+            empty=young,
+        ),
+        lines(
+            "Spread and range",
+            Query(of("stddev"), "standard deviation, {{over}}, " + _SPLIT),
+            Query(
+                f"{of('max', over='window')} - ignoring (over) {of('min', over='window')}",
+                "highest to lowest, " + _SPLIT,
+                style=FAINT,
+            ),
+            description="Standard deviation of the chosen signal over the window, over the past with decay, "
+            "and over the whole run; and how far the window's extremes are apart.",
+            unit=units.NUMBER,
+            minimum=0,
+            width=8,
+            empty=young,
+        ),
+    ]
+
+
+def _canary() -> list[Panel]:
+    none = "the run asks no canary."
+    return [
+        lines(
+            "Distance from the trusted answers",
+            Query(series("model_canary_distance"), "{{run}}"),
+            description="Root mean square difference of the model's outputs, for a fixed batch, to those of "
+            "a trusted model. A jump between two steps is corrupted weights or changed preprocessing.",
+            unit=units.NUMBER,
+            minimum=0,
+            width=8,
+            empty=none,
+        ),
+        lines(
+            "Samples answered differently",
+            Query(series("model_canary_mismatches"), "{{run}}"),
+            Query(series("model_canary_samples"), "samples, {{run}}", style=EXPECTED_LINE),
+            description="Of the samples in the canary (dashed), those whose answer is another one.",
+            unit=units.COUNT,
+            decimals=0,
+            minimum=0,
+            width=8,
+            empty=none,
+        ),
+        lines(
+            "Time since the canary was asked",
+            Query(series("model_canary_age_seconds"), "{{run}}"),
+            description="How old the answer is. Growing without end: the script no longer asks.",
+            unit=units.SECONDS,
+            minimum=0,
+            width=8,
+            empty=none,
         ),
     ]
 
@@ -332,30 +509,35 @@ def _score(name: str, description: str) -> Panel:
             series("model_expected", metric=name, split="$split"), "expected, " + _SPLIT, style=EXPECTED_LINE
         ),
         *threshold_lines(name),
+        baseline_line(name),
         description=f"{description} Over the last steps (train) or the last whole pass (validation, test). "
-        "Dashed: the thresholds that the alerts compare with; dotted: the best so far.",
+        "Dashed: the thresholds that the alerts compare with, the baseline to beat, and what a good run had; "
+        "dotted: the best so far.",
         unit=units.SHARE,
         decimals=1,
         maximum=1,
         width=12,
         empty="the run gives no class predictions (regression, or loss alone).",
+        links=[from_line(CLASSES, "Which classes?")],
     )
 
 
 def _further_scores() -> list[Panel]:
     def of(*names: str) -> list[Query]:
-        return [
+        scores = [
             Query(series(f"model_{name}", split="$split"), f"{name.replace('_', ' ')}, {_SPLIT}")
             for name in names
         ]
+        return [*scores, baseline_line(*names)]
 
     regression = "the run is no regression."
     return [
         lines(
             "Scores that chance does not flatter",
-            *of("balanced_accuracy", "matthews_correlation", "cohen_kappa"),
-            description="Mean recall of the classes, and agreement beyond chance. Where classes are "
-            "unequal, accuracy stays high while these fall.",
+            *of("balanced_accuracy", "matthews_correlation", "cohen_kappa", "specificity"),
+            description="Mean recall of the classes, agreement beyond chance, and how much of what is not a "
+            "class is left alone. Where classes are unequal, accuracy stays high while these fall. Dashed: "
+            "baselines.",
             unit=units.NUMBER,
             decimals=3,
             maximum=1,
@@ -383,7 +565,8 @@ def _further_scores() -> list[Panel]:
         ),
         lines(
             "Fit of a regression",
-            *of("r2_score", "bias"),
+            *of("r2_score"),
+            Query(series("model_bias", split="$split"), "bias, " + _SPLIT),
             description="Share of the target's variance that is explained, and the mean of predicted less "
             "true value. A bias away from 0 is a model that is off on the whole.",
             unit=units.NUMBER,
@@ -395,6 +578,7 @@ def _further_scores() -> list[Panel]:
 
 def _data() -> list[Panel]:
     no_reference = "the run has no reference to compare its data with."
+    to_drift = from_line(DATA_AND_DRIFT, "Which features?")
     return [
         lines(
             "Strongest feature drift",
@@ -403,13 +587,14 @@ def _data() -> list[Panel]:
                 "{{run}}",
             ),
             *threshold_lines("feature_drift", feature=""),
-            description="The feature that is furthest from the reference, by each statistic. *Data and "
-            "drift* names it.",
+            description="Population stability index of the feature that is furthest from the reference. "
+            "*Data and drift* names it.",
             unit=units.NUMBER,
             decimals=3,
             minimum=0,
             width=12,
             empty=no_reference,
+            links=[to_drift],
         ),
         lines(
             "Features drifted",
@@ -426,6 +611,7 @@ def _data() -> list[Panel]:
             minimum=0,
             width=12,
             empty=no_reference,
+            links=[to_drift],
         ),
     ]
 
@@ -454,6 +640,25 @@ def _throughput() -> list[Panel]:
             width=8,
         ),
         lines(
+            "Steps",
+            Query(f"max by (model, run) ({series('model_step')})", "the model stands at, {{run}}"),
+            Query(
+                f"max by (model, run) ({series('model_steps_total', split='train')})",
+                "taken, {{run}}",
+                style=FAINT,
+            ),
+            Query(
+                f"max by (model, run) ({series('model_warmup_steps')})", "warm-up, {{run}}", style=LIMIT_LINE
+            ),
+            description="Step that the model stands at, and steps that were taken: they part where training "
+            "went back to a checkpoint. From the warm-up on thresholds and baseline count, also for a score "
+            "that never reached them.",
+            unit=units.COUNT,
+            minimum=0,
+            width=8,
+            empty="the warm-up alone, where the run was given none.",
+        ),
+        lines(
             "Duration of a training step",
             Query(f"histogram_quantile(0.5, {durations})", "median, {{run}}"),
             Query(f"histogram_quantile(0.95, {durations})", "95th percentile, {{run}}", style=FAINT),
@@ -476,7 +681,7 @@ def _throughput() -> list[Panel]:
             "Much of it: the accelerator starves, and the input pipeline is what to speed up.",
             unit=units.SHARE,
             minimum=0,
-            width=12,
+            width=8,
             empty="the script does not tell waiting from computing.",
         ),
         lines(
@@ -486,7 +691,7 @@ def _throughput() -> list[Panel]:
             unit=units.SHARE,
             decimals=2,
             minimum=0,
-            width=12,
+            width=8,
         ),
     ]
 
@@ -517,5 +722,53 @@ def _info() -> list[Panel]:
             description="What each run is made of and where it runs, as long as it answers.",
             sort_by="Run",
             height=6,
+        ),
+        rows(
+            "Milestones",
+            Column("Model", label="model"),
+            Column("Run", label="run"),
+            *(
+                Column(
+                    title,
+                    expr=f"max by (model, run) (last_over_time({series(name, **labels)}[$__range]))",
+                    unit=units.COUNT,
+                    decimals=0,
+                )
+                for title, name, labels in (
+                    ("Epochs", "model_epochs_total", {"split": "train"}),
+                    ("Validation passes", "model_epochs_total", {"split": "validation"}),
+                    ("Checkpoints", "model_checkpoints_total", {}),
+                    ("Restarts", "model_restarts_total", {}),
+                )
+            ),
+            Column(
+                "Ended",
+                expr="max by (model, run) "
+                f"(last_over_time({series('model_run_end_timestamp_seconds')}[$__range])) * 1000",
+                unit=units.SINCE,
+            ),
+            description="What each run has come through, also after its end. Checkpoints are those that the "
+            "script told of.",
+            sort_by="Run",
+            height=5,
+        ),
+        number(
+            "Parameters of the model",
+            Query(series("model_parameters"), "trainable: {{trainable}}, {{run}}"),
+            description="Parameters of the model, by whether they are trained.",
+            unit=units.COUNT,
+            width=12,
+            empty="the model was not described (`monitor.describe`, or Keras).",
+        ),
+        number(
+            "Changes of the architecture",
+            Query(series("model_architecture_changes_total"), "{{run}}"),
+            description="Times that the model became one of another architecture. A run that was resumed "
+            "with another model is not the same run any more.",
+            unit=units.COUNT,
+            decimals=0,
+            colouring=NONE_ALLOWED,
+            width=12,
+            empty="the model was not described (`monitor.describe`, or Keras).",
         ),
     ]

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 
-import requests
-from prometheus_client import CollectorRegistry
-from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from dashboards.example.clock import BEGIN, Clock
-from dashboards.example.runs import RUNS, STEP_SECONDS, Run, reference, train
+from dashboards.example.runs import EPOCH_STEPS, RUNS, STEP_SECONDS, Run, reference, train
 from traingauge import ModelMonitor
+from traingauge.exposition import Renderer
+from traingauge.families import Identity
 from traingauge.reference_run import ReferenceRun
 
 #: Seconds between two scrapes, and the end of the history.
 SCRAPE_SECONDS = 30.0
 END = BEGIN + 3600.0
+
+#: When Alertmanager has something to deliver.
+TOLD = BEGIN + 37 * 60.0
 
 #: Labels of a sample, in the order in which they are written.
 Labels = tuple[tuple[str, str], ...]
@@ -54,13 +57,13 @@ class History:
             f"{name}{{{named}}} {value!r} {at:.3f}" for at, value in values
         ]
 
-    def hold(self, exposition: str, job: str, names: Container[str]) -> None:
-        """Take some series of a server's own exposition, as if it had published these values all the time."""
+    def hold(self, exposition: str, job: str, names: Container[str], span: tuple[float, float]) -> None:
+        """Take some series of a server's own exposition, as if it had published these values from one time to another."""
         for family in text_string_to_metric_families(exposition):
             for sample in family.samples:
                 if sample.name in names:
                     labels = sample.labels | {"job": job, "instance": f"{job}:9090"}
-                    self.add(sample.name, labels, ((at, sample.value) for at in grid(BEGIN, END)))
+                    self.add(sample.name, labels, ((at, sample.value) for at in grid(*span)))
 
     def text(self) -> str:
         """All of it, one metric family after another, as OpenMetrics wants it."""
@@ -83,9 +86,8 @@ def simulate(history: History, run: Run, expected: ReferenceRun | None = None) -
     clock = Clock(run.began)
     identity = {"model": run.model, "run": run.name, "job": "traingauge", "instance": f"{run.name}:9100"}
     taken: list[tuple[float, float]] = []
-    with clock.installed(), requests.Session() as session:
-        session.trust_env = False
-        session.headers["Accept"] = "application/openmetrics-text; version=1.0.0"
+    renderer = Renderer(Identity(run.model, run.name))
+    with clock.installed(), TemporaryDirectory() as state:
         monitor = ModelMonitor(
             run.model,
             run=run.name,
@@ -94,23 +96,25 @@ def simulate(history: History, run: Run, expected: ReferenceRun | None = None) -
             reference=reference(),
             expected=expected,
             thresholds=run.thresholds,
+            baseline=run.baseline,
+            warmup_steps=10 * EPOCH_STEPS,
+            state_dir=state if run.saved else None,
             steps_planned=round(run.planned * 60 / STEP_SECONDS),
             classes=[str(digit) for digit in range(10)],
         )
 
-        def scrape(exposition: str) -> None:
+        def scrape() -> None:
+            """What the endpoint would serve, without the wait for its thread."""
+            exposition = renderer.render(monitor.collector.families(), "openmetrics").decode()
             taken.append((clock.now, history.scrape(exposition, clock.now)))
 
         for _ in train(run, monitor, clock):
             if clock.now % SCRAPE_SECONDS < STEP_SECONDS:
-                scrape(session.get(f"{monitor.url}/metrics").text)
-        registry = CollectorRegistry()
-        registry.register(monitor.collector)
+                scrape()
         monitor.close(run.ends if run.says_its_end else "interrupted")
         if run.says_its_end:
             clock.move(SCRAPE_SECONDS)
-            # The endpoint is closed by now; what it served last is what its collector says.
-            scrape(generate_latest(registry).decode())
+            scrape()
     silent = grid(clock.now + SCRAPE_SECONDS, END) if run.ends == "crashed" else []
     history.add("up", identity, [*((at, 1.0) for at, _ in taken), *((at, 0.0) for at in silent)])
     history.add("scrape_samples_scraped", identity, taken)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from dashboards.example.training import (
     shifted,
     splits,
 )
-from traingauge import ModelMonitor, Reference
+from traingauge import Canary, ModelMonitor, Reference
 
 #: Seconds of training that one step stands for.
 STEP_SECONDS = 2.0
@@ -56,6 +57,9 @@ class Run:
         mislabelled: When its labels come wrong.
         exploding: When its learning rate is far too high.
         seed: Of everything random.
+        thresholds: That it sets.
+        baseline: That it has to beat.
+        saved: Whether it keeps its state on disk.
     """
 
     model: str
@@ -69,6 +73,8 @@ class Run:
     exploding: During = never
     seed: int = 0
     thresholds: dict[str, float | dict[str, float]] = field(default_factory=dict)
+    baseline: dict[str, float] = field(default_factory=dict)
+    saved: bool = False
 
     @property
     def planned(self) -> float:
@@ -86,6 +92,13 @@ class Run:
         return BEGIN + self.starts * 60
 
 
+#: What the model in production reaches on the validation data.
+_IN_PRODUCTION = {
+    **dict.fromkeys(("accuracy", "precision", "recall", "f1", "balanced_accuracy"), 0.93),
+    **{"loss": 0.3, "log_loss": 0.3, "brier_score": 0.11, "calibration_error": 0.1},
+    **{"roc_auc": 0.99, "average_precision": 0.96},
+}
+
 #: Every run of the history, which is an hour long.
 RUNS = (
     Run(
@@ -95,6 +108,8 @@ RUNS = (
         minutes=40,
         ends="finished",
         thresholds={"accuracy": 0.85, "recall": 0.85},
+        baseline=_IN_PRODUCTION,
+        saved=True,
     ),
     Run(
         "digits",
@@ -106,7 +121,13 @@ RUNS = (
         mislabelled=between(28, 36),
         exploding=between(49, 52),
         seed=1,
-        thresholds={"accuracy": {"warning": 0.85, "critical": 0.6}, "recall": 0.85, "class_recall": 0.5},
+        thresholds={
+            "accuracy": {"warning": 0.85, "critical": 0.6},
+            "recall": 0.85,
+            "class_recall": 0.5,
+            "loss": {"warning": 1.0, "critical": 2.0},
+        },
+        baseline=_IN_PRODUCTION,
     ),
     Run("digits", "crashed", starts=10, minutes=25, ends="crashed", rate=0.05, seed=2),
     Run("digits", "running", starts=30, minutes=30, ends="running", rate=0.2, seed=3),
@@ -117,6 +138,7 @@ def train(run: Run, monitor: ModelMonitor, clock: Clock) -> Iterator[None]:
     """Train, with everything reported to the monitor; yields after each step."""
     random = np.random.default_rng(run.seed)
     network, exploding = Softmax.fresh(run.seed), 0
+    probe = monitor.canary(trusted(run.model), network.predict, every=EPOCH_STEPS)
     for step in range(round(run.minutes * 60 / STEP_SECONDS)):
         minute = step * STEP_SECONDS / 60
         (batch,) = monitor.watch(_loader(run, minute, clock, random))
@@ -135,6 +157,7 @@ def train(run: Run, monitor: ModelMonitor, clock: Clock) -> Iterator[None]:
             gradient_norm=norm,
             weight_norm=network.norm(),
         )
+        probe.step()
         if (step + 1) % EPOCH_STEPS == 0:
             monitor.end_epoch()
             monitor.checkpointed()
@@ -148,15 +171,26 @@ def train(run: Run, monitor: ModelMonitor, clock: Clock) -> Iterator[None]:
 
 def reference() -> Reference:
     """What data is compared with: the training data, and what a trained model answers to it."""
-    batch, network = splits()["train"], Softmax.fresh(0)
-    for _ in range(200):
-        network.learn(batch, network.predict(batch.images), rate=1.0)
+    batch, network = splits()["train"], _trained()
     return Reference.from_data(
         brightness(batch.images),
         feature_names=BLOCKS,
         y_true=batch.digits,
         y_pred=network.predict(batch.images),
     )
+
+
+def trusted(model: str) -> Canary:
+    """A few images, and what a trained model answers to them."""
+    return Canary.record(model, _trained().predict, splits()["validation"].images[:32])
+
+
+@cache
+def _trained() -> Softmax:
+    batch, network = splits()["train"], Softmax.fresh(0)
+    for _ in range(200):
+        network.learn(batch, network.predict(batch.images), rate=1.0)
+    return network
 
 
 def _loader(run: Run, minute: float, clock: Clock, random: np.random.Generator) -> Iterator[Batch]:

@@ -7,15 +7,34 @@ from pathlib import Path
 import requests
 
 from deploy.native.stack import Stack
+from deploy.native.webhook import WebhookReceiver
+
+#: Something for Alertmanager to deliver.
+_ALERT = {
+    "labels": {"alertname": "LabelAuditFailed", "severity": "warning", "model": "digits", "run": "sick"},
+    "annotations": {"summary": "3 % of the labels disagree."},
+}
 
 
-def own_metrics(directory: Path) -> dict[str, str]:
-    """The text that each server of the shipped stack publishes about itself, by its job.
+def own_metrics(directory: Path) -> dict[str, tuple[str, str]]:
+    """The text that each server of the shipped stack publishes about itself, before and after an alert was delivered.
 
     Args:
         directory: For the stack's data.
+
+    Returns:
+        By the job of the server.
     """
-    with Stack(directory=directory) as stack, requests.Session() as session:
+    with WebhookReceiver() as webhook, requests.Session() as session:
         session.trust_env = False
-        urls = {"prometheus": stack.prometheus_url, "alertmanager": stack.alertmanager_url}
-        return {job: session.get(f"{url}/metrics").text for job, url in urls.items()}
+        with Stack(directory=directory, webhook_url=webhook.url) as stack:
+            urls = {"prometheus": stack.prometheus_url, "alertmanager": stack.alertmanager_url}
+
+            def published() -> dict[str, str]:
+                return {job: session.get(f"{url}/metrics").text for job, url in urls.items()}
+
+            before = published()
+            session.post(f"{stack.alertmanager_url}/api/v2/alerts", json=[_ALERT]).raise_for_status()
+            webhook.wait_for("LabelAuditFailed", timeout=30)
+            after = published()
+    return {job: (before[job], after[job]) for job in urls}

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import promql_parser as promql
 import requests
 import yaml
 
 from dashboards.example.clock import BEGIN
-from dashboards.example.history import END, SCRAPE_SECONDS, History, recorded
+from dashboards.example.history import END, SCRAPE_SECONDS, TOLD, History, recorded
 from dashboards.example.servers import own_metrics
+from dashboards.promql import selectors
 from dashboards.vocabulary.metrics import OF_THE_SERVERS
 from deploy.native.guard import Guard
 from deploy.native.programs import Programs, find_programs
@@ -23,8 +25,8 @@ from deploy.native.server import Server
 #: The rules that ship.
 RULES = Path(__file__).parents[2] / "alerting" / "rules"
 
-#: How often recorded series are computed from one another: each pass sees what the one before it recorded.
-_PASSES = 3
+#: A rule, as its file has it.
+Rule = Mapping[str, Any]
 
 
 class PromQLError(RuntimeError):
@@ -47,8 +49,9 @@ class Store:
     def made(cls, directory: Path) -> Store:
         """The history of the example's runs and servers, in a folder that is there."""
         history = recorded()
-        for job, exposition in own_metrics(directory).items():
-            history.hold(exposition, job, OF_THE_SERVERS)
+        for job, (before, after) in own_metrics(directory).items():
+            history.hold(before, job, OF_THE_SERVERS, (BEGIN, TOLD))
+            history.hold(after, job, OF_THE_SERVERS, (TOLD + SCRAPE_SECONDS, END))
         return cls.of(history, directory)
 
     @classmethod
@@ -56,9 +59,9 @@ class Store:
         """A history, with the recorded series and the alerts that the shipped rules make of it."""
         store = cls(directory, find_programs())
         store.add(history)
-        for _ in range(_PASSES):
+        for rules in by_depth(_rules("record")):
             with store.served() as prometheus:
-                store._record(prometheus)
+                store._record(prometheus, rules)
         with store.served() as prometheus:
             alerts = _alerts(prometheus)
         store.add(alerts)
@@ -99,7 +102,9 @@ class Store:
     def _blocks(self) -> Path:
         return self.directory / "tsdb"
 
-    def _record(self, prometheus: Prometheus) -> None:
+    def _record(self, prometheus: Prometheus, rules: Sequence[Rule]) -> None:
+        file = self.directory / "rules.yml"
+        file.write_text(yaml.safe_dump({"groups": [{"name": "recorded", "rules": [*rules]}]}))
         self._promtool(
             "create-blocks-from",
             "rules",
@@ -108,7 +113,7 @@ class Store:
             f"--end={END:.0f}",
             f"--eval-interval={SCRAPE_SECONDS:.0f}s",
             f"--output-dir={self._blocks}",
-            *sorted(RULES.glob("*.yml")),
+            file,
         )
 
     def _promtool(self, *arguments: str | Path) -> None:
@@ -155,15 +160,40 @@ class Prometheus:
 def _alerts(prometheus: Prometheus) -> History:
     """``ALERTS`` and ``ALERTS_FOR_STATE`` as the shipped rules would have written them, up to their waiting times."""
     history = History()
-    for path in sorted(RULES.glob("*.yml")):
-        for group in yaml.safe_load(path.read_text())["groups"]:
-            for rule in group["rules"]:
-                if "alert" in rule:
-                    _follow(prometheus, rule, history)
+    for rule in _rules("alert"):
+        _follow(prometheus, rule, history)
     return history
 
 
-def _follow(prometheus: Prometheus, rule: Mapping[str, Any], history: History) -> None:
+def _rules(kind: str) -> list[Rule]:
+    """All shipped rules of a kind, ``alert`` or ``record``."""
+    groups = [
+        group for path in sorted(RULES.glob("*.yml")) for group in yaml.safe_load(path.read_text())["groups"]
+    ]
+    return [rule for group in groups for rule in group["rules"] if kind in rule]
+
+
+def by_depth(rules: Sequence[Rule]) -> Iterator[list[Rule]]:
+    """Recording rules in an order in which each finds what it reads: those together that need not wait for each other.
+
+    >>> rules = [{"record": "b", "expr": "a"}, {"record": "a", "expr": "up"}, {"record": "c", "expr": "up"}]
+    >>> [[rule["record"] for rule in together] for together in by_depth(rules)]
+    [['a', 'c'], ['b']]
+    """
+    left = list(rules)
+    while left:
+        unknown = {rule["record"] for rule in left}
+        ready = [rule for rule in left if not unknown & set(_asked(str(rule["expr"])))]
+        assert ready, f"recorded series that are made of each other: {sorted(unknown)}"
+        yield ready
+        left = [rule for rule in left if rule not in ready]
+
+
+def _asked(expr: str) -> list[str | None]:
+    return [selector.name for selector in selectors(promql.parse(expr))]
+
+
+def _follow(prometheus: Prometheus, rule: Rule, history: History) -> None:
     wait = _seconds(str(rule.get("for", "0s")))
     static = {name: value for name, value in rule.get("labels", {}).items() if "{{" not in value}
     for series in prometheus.over(str(rule["expr"])):

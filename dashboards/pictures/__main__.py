@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from string import Template
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -21,11 +22,13 @@ from dashboards.render import RENDERED
 
 DOCS = Path(__file__).parents[2] / "docs" / "dashboards"
 
-#: The moment at which one looks: the learning rate of the sick run has just exploded.
+#: The moment at which one looks: the learning rate of the sick run has just exploded. What is over by then, wrong labels and
+#: shifted images, is looked at while it lasts.
 NOW = BEGIN + 54.5 * 60
+EARLIER = {"traingauge-classes": BEGIN + 38 * 60, "traingauge-data-and-drift": BEGIN + 21 * 60}
 
 #: Inches of a column and of a row of the grid, and dots to the inch.
-COLUMN, ROW, DPI = 0.62, 0.36, 72
+COLUMN, ROW, DPI = 0.62, 0.36, 96
 
 #: What is chosen where a dashboard shows one run, and where it shows all.
 ONE_RUN = {
@@ -35,6 +38,8 @@ ONE_RUN = {
     "class": ".+",
     "feature": ".+",
     "statistic": "psi",
+    "signal": "loss",
+    "moved": "block_1_1",
     "grid": "10",
 }
 ALL_RUNS = ONE_RUN | {"model": ".+", "run": ".+"}
@@ -52,7 +57,7 @@ def draw(dashboard: Json, prometheus: Prometheus) -> Figure:
     """One dashboard, every panel at its place."""
     rows = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in dashboard["panels"]) + 2
     figure = Figure(figsize=(24 * COLUMN, rows * ROW), facecolor=PAPER)
-    selection = chosen(dashboard)
+    selection, now = chosen(dashboard), EARLIER.get(dashboard["uid"], NOW)
     note = f"{dashboard['title']}: the layout, drawn with matplotlib from real query results (Grafana's looks differ)"
     figure.text(0.01, 1 - 1 / rows, note, color=INK, fontsize=13, va="center")
     for panel in dashboard["panels"]:
@@ -62,39 +67,42 @@ def draw(dashboard: Json, prometheus: Prometheus) -> Figure:
         height = position["h"] / rows
         if panel["type"] == "row":
             arrow = "▸" if panel["collapsed"] else "▾"
-            figure.text(
-                0.01, top - height / 2, f"{arrow} {panel['title']}", color=INK, fontsize=11, va="center"
-            )
+            title = f"{arrow} {Template(panel['title']).safe_substitute(selection)}"
+            figure.text(0.01, top - height / 2, title, color=INK, fontsize=11, va="center")
             continue
         figure.text(left + 0.008, top - 0.45 / rows, panel["title"], color=INK, fontsize=9, va="center")
-        wide = 0.05 if panel["type"] in {"timeseries", "trend"} else 0.085
-        if panel["type"] in {"stat", "table"} and "groupingToMatrix" not in str(panel.get("transformations")):
-            wide = 0.008
-        # Room for the legend below lines.
-        below = 2.6 if panel["type"] in {"timeseries", "trend"} else 0.9
+        beside, below = _room(panel)
         axes = figure.add_axes(
             (
-                left + wide * min(1, width * 3),
+                left + beside,
                 top - height + below / rows,
-                width - wide - 0.012,
+                width - beside - 0.012,
                 height - (below + 1) / rows,
             )
         )
         axes.set_facecolor(PAPER)
-        axes.tick_params(colors=INK, labelsize=6)
+        axes.tick_params(which="both", colors=INK, labelsize=7)
         for spine in axes.spines.values():
             spine.set_color(FAINT)
-        KINDS[panel["type"]](
-            axes, panel, [_answer(target, prometheus, selection) for target in panel["targets"]], NOW
-        )
+        answers = [_answer(target, prometheus, selection, now) for target in panel["targets"]]
+        KINDS[panel["type"]](axes, panel, answers, now)
     return figure
 
 
-def _answer(target: Json, prometheus: Prometheus, selection: dict[str, str]) -> Answer:
+def _room(panel: Json) -> tuple[float, float]:
+    """What a panel needs beside and below it: of the picture's width for the names of values, and rows for the legend."""
+    plain = panel["type"] == "stat" or "organize" in str(panel.get("transformations"))
+    if panel["type"] in {"timeseries", "trend"}:
+        return 0.045, 2.6
+    if panel["type"] == "barchart":
+        return 0.085, 1.6
+    return (0.008, 0.5) if plain else (0.06, 0.9)
+
+
+def _answer(target: Json, prometheus: Prometheus, selection: dict[str, str], now: float) -> Answer:
     text = Expression("", "panel", target["expr"]).filled_in(selection)
-    return Answer(
-        target, prometheus.at(text, NOW) if target.get("instant") else prometheus.over(text, until=NOW)
-    )
+    asked = prometheus.at(text, now) if target.get("instant") else prometheus.over(text, until=now)
+    return Answer(target, asked)
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from dashboards.example.clock import BEGIN
 from dashboards.pictures.values import COLOURS, CYCLE, coloured, mapped, named, written
 from dashboards.reading import Json
 
 #: Of Grafana's dark theme.
 PAPER, INK, FAINT = "#181b1f", "#ccccdc", "#44474d"
 
-#: Lines of a legend, rows of a table: what fits.
-_LEGEND, _ROWS = 6, 14
+#: Lines of a legend, rows of a table: what fits. Letters to an inch of a table.
+_LEGEND, _ROWS, _LETTERS = 3, 14, 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,30 +97,46 @@ def _lines(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
                 width = 0.7 * style.get("custom.lineWidth", 2)
                 axes.plot(times, values, color=colour, linewidth=width, linestyle=dashes, label=name)
             drawn += 1
-    _dress(axes, field, drawn, answers)
+    _dress(axes, field, drawn, now)
+    _over_time(axes, now)
+
+
+def _over_time(axes: Axes, now: float) -> None:
+    axes.set_xlim(datetime.fromtimestamp(BEGIN, UTC), datetime.fromtimestamp(now, UTC))
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=UTC))
 
 
-def _dress(axes: Axes, field: Json, drawn: int, answers: list[Answer]) -> None:
+def _dress(axes: Axes, field: Json, drawn: int, now: float) -> None:
     if not drawn:
         _empty(axes)
         return
     if field.get("custom", {}).get("scaleDistribution", {}).get("type") == "log":
         axes.set_yscale("log")
+    else:
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value, field, now)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(field.get("min"), field.get("max"))
     axes.grid(color=FAINT, linewidth=0.4)
+    _legend(axes)
+
+
+def _legend(axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    if len(labels) > _LEGEND:
-        labels[_LEGEND - 1] = f"and {len(labels) - _LEGEND + 1} more"
+    inches = axes.get_position().width * axes.get_figure().get_figwidth()
+    across = max(1, round(inches / 2.4))
+    fit = _LEGEND * across
+    if len(labels) > fit:
+        labels[fit - 1] = f"and {len(labels) - fit + 1} more"
     axes.legend(
-        handles[:_LEGEND],
-        labels[:_LEGEND],
+        handles[:fit],
+        labels[:fit],
         loc="upper left",
-        bbox_to_anchor=(0, -0.12),
-        ncols=2,
-        fontsize=6,
+        bbox_to_anchor=(0, -0.1),
+        ncols=across,
+        fontsize=6.5,
         frameon=False,
         labelcolor=INK,
+        columnspacing=1.2,
     )
 
 
@@ -167,13 +185,14 @@ def _bars(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
     places = range(len(values), 0, -1)
     axes.barh(places, numbers, color=[coloured(number, field) for number in numbers], height=0.7)
     axes.set_yticks(places, names)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value, field, now)))
+    axes.margins(x=0.12)
     axes.set_xlim(field.get("min"), field.get("max"))
     for place, number in zip(places, numbers, strict=True):
         axes.text(number, place, " " + written(number, field, now), color=INK, va="center", fontsize=7)
 
 
 def _states(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
-    del now
     field = _field(panel)
     series = [one for answer in answers for one in answer.series]
     names = [
@@ -197,11 +216,10 @@ def _states(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
                 fontsize=6,
             )
     axes.set_yticks(range(0, -len(series), -1), names)
-    axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=UTC))
+    _over_time(axes, now)
 
 
 def _cells(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
-    del now
     (answer,) = answers
     if not answer.series:
         _empty(axes)
@@ -226,7 +244,7 @@ def _cells(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
         range(len(answer.series)),
         [named(answer.target["legendFormat"], one["metric"]) for one in answer.series],
     )
-    axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=UTC))
+    _over_time(axes, now)
 
 
 def _table(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
@@ -303,23 +321,46 @@ def _draw_table(axes: Axes, titles: list[str], cells: list[list[tuple[str, str]]
     if not shown:
         _empty(axes)
         return
-    height = 1 / (_ROWS + 1) if len(shown) > _ROWS / 2 else 1 / (_ROWS / 2 + 1)
+    widths = [max(len(title), *(len(row[at][0]) for row in shown)) + 2 for at, title in enumerate(titles)]
+    box = axes.get_position()
+    inches = box.width * axes.get_figure().get_figwidth(), box.height * axes.get_figure().get_figheight()
+    height = min(1 / (len(shown) + 1), 0.25 / inches[1])
     table = axes.table(
         [[text for text, _ in row] for row in shown],
         colLabels=titles,
-        colWidths=[1 / len(titles)] * len(titles),
-        loc="upper left",
+        colWidths=[width / sum(widths) for width in widths],
+        bbox=(0, 1 - height * (len(shown) + 1), 1, height * (len(shown) + 1)),
         cellLoc="left",
         edges="horizontal",
     )
     table.auto_set_font_size(False)
-    table.set_fontsize(7)
+    table.set_fontsize(min(7.5, 7.5 * _LETTERS * inches[0] / sum(widths)))
     for (row, column), cell in table.get_celld().items():
-        cell.set_height(height)
         cell.set_edgecolor(FAINT)
         cell.get_text().set_color(INK if row == 0 else shown[row - 1][column][1])
         if row == 0:
             cell.get_text().set_fontweight("bold")
+
+
+def _side_by_side(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
+    titles = {one["id"]: one["options"] for one in panel["transformations"]}["organize"]["renameByName"]
+    by = next(name for name in titles if not name.startswith("Value"))
+    names = sorted({one["metric"][by] for answer in answers for one in answer.series})
+    if not names:
+        _empty(axes)
+        return
+    for place, answer in enumerate(answers):
+        source = titles[f"Value #{answer.ref}"]
+        colour = COLOURS[_overrides(panel, "byName", source)["color"]["fixedColor"]]
+        values = {one["metric"][by]: _last(one) for one in answer.series}
+        where = [-at - 0.4 * (place - 0.5) for at in range(len(names))]
+        axes.barh(
+            where, [values.get(name, np.nan) for name in names], height=0.36, color=colour, label=source
+        )
+    axes.set_yticks(range(0, -len(names), -1), names)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value, _field(panel), now)))
+    axes.grid(axis="x", color=FAINT, linewidth=0.4)
+    _legend(axes)
 
 
 def _over_steps(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
@@ -335,8 +376,7 @@ def _over_steps(axes: Axes, panel: Json, answers: list[Answer], now: float) -> N
             list(points), list(points.values()), linewidth=1.4, color=CYCLE[drawn % len(CYCLE)], label=name
         )
         drawn += 1
-    _dress(axes, _field(panel), drawn, answers)
-    axes.set_xlabel("training step", color=INK, fontsize=7)
+    _dress(axes, _field(panel), drawn, now)
 
 
 #: How to draw a panel, by its type.
@@ -345,6 +385,7 @@ KINDS: Mapping[str, Draw] = MappingProxyType(
         "timeseries": _lines,
         "stat": _number,
         "bargauge": _bars,
+        "barchart": _side_by_side,
         "state-timeline": _states,
         "heatmap": _cells,
         "table": _table,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.vocabulary import units
-from dashboards.vocabulary.links import to_runbook
+from dashboards.vocabulary.links import to_run, to_runbook
 from dashboards.vocabulary.metrics import series
 from dashboards.vocabulary.sdk import table
 from dashboards.vocabulary.tables import Column, rows
@@ -17,7 +17,7 @@ def firing_alerts(*, width: int, height: int) -> table.Panel:
         Column("Alert", label="alertname", link=to_runbook("${__value.text}"), width=260),
         Column("Severity", label="severity", width=100),
         Column("Model", label="model"),
-        Column("Run", label="run"),
+        Column("Run", label="run", link=to_run()),
         Column("Score", label="metric", width=110),
         Column("Split", label="split", width=110),
         Column("Class", label="class", width=110),
@@ -29,7 +29,8 @@ def firing_alerts(*, width: int, height: int) -> table.Panel:
             unit=units.SINCE,
             width=160,
         ),
-        description="What fires, and since when its condition holds. The name leads to the runbook.",
+        description="What fires, and since when its condition holds. The name leads to the runbook, the run "
+        "to its overview.",
         sort_by="Severity",
         width=width,
         height=height,

@@ -9,6 +9,9 @@ from dashboards.vocabulary.sdk import dashboard, model
 #: Tag of every dashboard of ours; the links between them go by it.
 TAG = "traingauge"
 
+#: Under which the dashboard of one run is found.
+RUN_OVERVIEW = "traingauge-run-overview"
+
 #: Where the runbooks are read, one page an alert.
 RUNBOOKS = "https://github.com/traingauge/traingauge/blob/main/alerting/runbooks"
 
@@ -45,6 +48,16 @@ def to_dashboard(title: str, uid: str, *, model_name: str, run: str) -> Link:
     """
     query = f"var-datasource=${{datasource}}&var-model={model_name}&var-run={run}&${{__url_time_range}}"
     return Link(title, f"/d/{uid}?{query}")
+
+
+def to_run(uid: str = RUN_OVERVIEW, title: str = "Open the run") -> Link:
+    """Link from a row of a table with the columns *Model* and *Run*."""
+    return to_dashboard(title, uid, model_name="${__data.fields.Model}", run="${__data.fields.Run}")
+
+
+def from_line(uid: str = RUN_OVERVIEW, title: str = "Open the run") -> Link:
+    """Link from a line that has the labels ``model`` and ``run``."""
+    return to_dashboard(title, uid, model_name="${__field.labels.model}", run="${__field.labels.run}")
 
 
 def to_runbook(alert: str) -> Link:

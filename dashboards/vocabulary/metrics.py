@@ -19,8 +19,13 @@ JOB = "traingauge"
 #: The thresholds in force: set in code, else the defaults. The alerts compare with the same series.
 THRESHOLD = "model_run:model_threshold:effective"
 
+#: The scores that a run has to beat, and how much worse than that it is; read by the alert as well.
+BASELINE, SHORTFALL = "model_run:model_baseline:last", "model_run_split:model_baseline:shortfall"
+
 #: Series that the rules in ``alerting/rules`` record, with their labels beside model and run.
-RECORDED: Mapping[str, tuple[str, ...]] = MappingProxyType({THRESHOLD: ("metric", "severity", "feature")})
+RECORDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {THRESHOLD: ("metric", "severity", "feature"), BASELINE: ("metric",), SHORTFALL: ("metric", "split")}
+)
 
 #: What tells apart the alerts of one run.
 _IDENTIFYING = ("metric", "split", "class", "feature")

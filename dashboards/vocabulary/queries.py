@@ -35,6 +35,10 @@ WARNING_LINE = _line(colours.WARNING, "dash", 10, 8)
 CRITICAL_LINE = _line(colours.CRITICAL, "dash", 10, 8)
 BEST_LINE = _line(colours.GOOD, "dot", 0, 6)
 EXPECTED_LINE = _line(colours.NEUTRAL, "dash", 4, 6)
+BASELINE_LINE = _line(colours.TO_BEAT, "dash", 14, 4)
+
+#: Where a band ends that values should stay within.
+LIMIT_LINE = _line(colours.MUTED, "dash", 4, 4)
 
 #: The raw value behind a smoothed one.
 FAINT: Style = MappingProxyType(

@@ -9,6 +9,7 @@ import warnings
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="Prefer using dashboardv2", category=DeprecationWarning)
     from grafana_foundation_sdk.builders import (
+        barchart,
         bargauge,
         dashboard,
         heatmap,
@@ -36,6 +37,7 @@ __all__ = [
     "Builder",
     "JSONEncoder",
     "Panel",
+    "barchart",
     "bargauge",
     "common",
     "dashboard",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dashboards.vocabulary import colours
-from dashboards.vocabulary.metrics import THRESHOLD, series
-from dashboards.vocabulary.queries import CRITICAL_LINE, WARNING_LINE, Query
+from dashboards.vocabulary.metrics import BASELINE, THRESHOLD, series
+from dashboards.vocabulary.queries import BASELINE_LINE, CRITICAL_LINE, WARNING_LINE, Query
 from dashboards.vocabulary.sdk import dashboard, model
 
 
@@ -27,6 +27,12 @@ def threshold_lines(metric: str, **labels: str) -> tuple[Query, Query]:
             style=CRITICAL_LINE,
         ),
     )
+
+
+def baseline_line(*metrics: str) -> Query:
+    """What a run has to beat in these scores, as one dashed line each; names are those of thresholds."""
+    legend = "to beat, {{run}}" if len(metrics) == 1 else "{{metric}} to beat, {{run}}"
+    return Query(series(BASELINE, metric="|".join(metrics)), legend, style=BASELINE_LINE)
 
 
 #: Colours from a value on, the first from minus infinity.

@@ -38,9 +38,8 @@ def runs(*, everything: bool = False) -> dashboard.QueryVariable:
         everything: Begin with all of them; otherwise with the newest.
     """
     started = f"{_unselected('model_run_start_timestamp_seconds', model='$model')}[$__range]"
-    query = f"query_result(sort_desc(max by (run) (last_over_time({started}))))"
-    variable = _query("run", "Run", "Runs of the chosen models in the time range, the newest first", query)
-    variable.regex('/run="([^"]+)"/').sort(model.VariableSort.DISABLED)
+    says = "Runs of the chosen models in the time range, the newest first"
+    variable = ranked("run", "Run", says, f"max by (run) (last_over_time({started}))", "run").multi(True)
     return variable.include_all(True).all_value(ANYTHING) if everything else variable
 
 
@@ -60,6 +59,20 @@ def label(
     if single is None:
         return variable.include_all(True).all_value(ANYTHING)
     return variable.multi(False).current(model.VariableOption(selected=True, text=single, value=single))
+
+
+def ranked(name: str, title: str, description: str, expr: str, of: str) -> dashboard.QueryVariable:
+    """One value of a label, to begin with that of the highest series.
+
+    Args:
+        name: The variable.
+        title: What stands before it.
+        description: What it chooses.
+        expr: Its result has the label and no other.
+        of: The label.
+    """
+    variable = _query(name, title, description, f"query_result(sort_desc({expr}))")
+    return variable.multi(False).regex(f'/{of}="([^"]+)"/').sort(model.VariableSort.DISABLED)
 
 
 def computed(name: str, title: str, description: str, expr: str) -> dashboard.QueryVariable:

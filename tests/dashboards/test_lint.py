@@ -8,10 +8,11 @@ from dashboards.every import DASHBOARDS
 from dashboards.promql import parse, selectors
 from dashboards.reading import Json, expressions, panels
 from dashboards.vocabulary import panels as kinds
+from dashboards.vocabulary import units
 from dashboards.vocabulary.metrics import KNOWN
 
 #: Kinds of panels that Grafana 9.4 has, and the one it lacks, which has a table beside it for that reason.
-KINDS_OF_9_4 = {"timeseries", "stat", "bargauge", "table", "state-timeline", "heatmap", "text"}
+KINDS_OF_9_4 = {"timeseries", "stat", "bargauge", "barchart", "table", "state-timeline", "heatmap", "text"}
 NEWER_KINDS = {"trend"}
 
 #: Properties that a query or a column may set on its field; a misspelt one would be ignored in silence.
@@ -29,6 +30,26 @@ FIELD_PROPERTIES = {
     "min",
     "thresholds",
     "unit",
+}
+
+#: Panels that show how often something happened in all.
+TOTALS = {
+    *(
+        "NaN and infinite values",
+        "Progress",
+        "Time left",
+        "Steps",
+        "Milestones",
+        "Changes of the architecture",
+    ),
+    *("Series left out", "Runs", "Chosen runs"),
+    # Curves over training steps: the counter is the axis.
+    *(
+        f"{split} {score}{by}"
+        for split in ("Training", "Validation")
+        for score in ("loss", "accuracy", "recall")
+        for by in ("", " at step")
+    ),
 }
 
 #: Functions whose range has to follow the resolution of the panel.
@@ -98,6 +119,12 @@ def test_every_variable_that_is_used_exists_and_every_variable_is_used(dashboard
     assert used == defined
 
 
+def test_variables_are_asked_again_when_the_time_range_changes(dashboard: Json):
+    for variable in dashboard["templating"]["list"]:
+        if variable["type"] == "query":
+            assert variable["refresh"] == 2, variable["name"]
+
+
 def test_every_variable_has_a_label_and_says_what_it_chooses(dashboard: Json):
     for variable in dashboard["templating"]["list"]:
         assert variable["label"], variable["name"]
@@ -119,6 +146,26 @@ def test_only_counters_are_rated(dashboard: Json):
     for expression in expressions(dashboard):
         for name in re.findall(r"\b(?:rate|increase)\((\w+)", expression.text):
             assert name.endswith(("_total", "_bucket", "_sum", "_count")), f"{expression.where}: {name}"
+
+
+def test_a_counter_is_rated_unless_its_total_is_what_the_panel_says(dashboard: Json):
+    for expression in expressions(dashboard):
+        if expression.kind != "panel" or expression.where in TOTALS:
+            continue
+        for selector in selectors(parse(expression)):
+            if selector.name.endswith(("_total", "_bucket", "_sum", "_count")):
+                assert re.search(rf"\b(?:rate|increase|changes)\({selector.name}{{", expression.text), (
+                    expression
+                )
+
+
+def test_every_unit_is_one_of_grafanas(dashboard: Json):
+    known = {value for name, value in vars(units).items() if name.isupper()}
+    for panel in panels(dashboard):
+        used = {panel["fieldConfig"]["defaults"].get("unit", units.TEXT)}
+        for override in panel["fieldConfig"]["overrides"]:
+            used |= {one["value"] for one in override["properties"] if one["id"] == "unit"}
+        assert used <= known, panel["title"]
 
 
 def test_every_panel_has_title_description_and_unit(dashboard: Json):

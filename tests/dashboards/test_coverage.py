@@ -1,0 +1,37 @@
+"""Every metric of the catalogue is shown on a dashboard, or has a reason why not."""
+
+import json
+
+from dashboards.promql import parse, selectors
+from dashboards.reading import expressions
+from dashboards.render import RENDERED
+from traingauge.catalog import CATALOG
+
+#: What is in no panel, and why.
+NOT_SHOWN: dict[str, str] = {
+    "model_threshold": "what is drawn are the thresholds in force, with the defaults of the rules",
+    "model_baseline": "what is drawn is the recorded series that the alert reads",
+}
+
+
+def _shown() -> set[str]:
+    """Names of metrics in panels: neither variables nor annotations show one."""
+    asked = {
+        str(selector.name)
+        for path in RENDERED.glob("*.json")
+        for expression in expressions(json.loads(path.read_text()))
+        if expression.kind == "panel"
+        for selector in selectors(parse(expression))
+    }
+    bare = {name.removesuffix(suffix) for name in asked for suffix in ("_bucket", "_sum", "_count")}
+    return (asked | bare) & set(CATALOG)
+
+
+def test_every_metric_is_shown_unless_there_is_a_reason():
+    assert set(CATALOG) - _shown() == set(NOT_SHOWN)
+
+
+def test_every_recorded_series_that_stands_for_a_metric_is_shown():
+    texts = "".join(path.read_text() for path in RENDERED.glob("*.json"))
+    assert "model_run:model_threshold:effective{" in texts
+    assert "model_run:model_baseline:last{" in texts
