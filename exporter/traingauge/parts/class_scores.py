@@ -169,7 +169,9 @@ def _with_other(score: Score, counts: Counts, chosen: NDArray[np.intp] | None) -
     if chosen is None:
         return score(counts)
     rest = Counts(
-        *(np.delete(each, chosen) for each in (counts.true_positives, counts.support, counts.predicted)),
+        np.delete(counts.true_positives, chosen),
+        np.delete(counts.support, chosen),
+        np.delete(counts.predicted, chosen),
         counts.correct,
         counts.total,
     )
