@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from traingauge.collector import RunCollector
     from traingauge.course import Course
     from traingauge.integrations.keras import MonitorCallback
+    from traingauge.integrations.keras_canary import Question
     from traingauge.parts.drift import Drift
     from traingauge.reference import Reference
     from traingauge.running.missing import Column
@@ -92,6 +93,8 @@ class ModelMonitor:
         expected: A good run of the model, which this one is compared with at the same number of samples.
         detectors: What watches loss, scores, gradient norm and step time for changes: settings by name of the detector,
             ``cusum``, ``ewma``, ``page_hinkley``, ``adwin`` or ``robust_z``; ``{"cusum": {}}`` if ``None``, ``{}`` for none.
+        canary: What the Keras model is asked in ``fit``; in a loop of your own pass it to :meth:`canary`.
+        canary_every: Training steps from one time to the next; ``None`` to ask at the end of each epoch.
         steps_planned: Training steps the run means to take; Keras tells by itself.
         task: ``"binary"``, ``"multiclass"``, ``"multilabel"`` or ``"regression"``; found out from the data if ``None``.
         classes: Their names in the order of their codes, or their number; found out if ``None``.
@@ -148,6 +151,8 @@ class ModelMonitor:
         drift_sampling: float = 1.0,
         drift_distributions: int = 10,
         detectors: Mapping[str, Mapping[str, float]] | None = None,
+        canary: Canary | None = None,
+        canary_every: int | None = None,
         steps_planned: int | None = None,
         task: Task | None = None,
         classes: Sequence[str] | int | None = None,
@@ -165,6 +170,8 @@ class ModelMonitor:
         self._keras_model = None if isinstance(model, str) else _keras_model(model)
         self.model = _name("model", model if isinstance(model, str) else model.name)
         save_every = _at_least("save_every", save_every, 0.1)
+        self._canary = None if canary is None else self._fitting(canary)
+        self._canary_every = None if canary_every is None else _count("canary_every", canary_every)
         self._persistence = Persistence(state_dir, self.model, None if run is None else _name("run", run))
         self.run = self._persistence.run or _new_run_name()
         self._linger = _at_least("linger", linger, 0)
@@ -362,12 +369,8 @@ class ModelMonitor:
         ...     probe.check().mismatches
         2
         """
-        if canary.model != self.model:
-            raise ReferenceMismatchError(
-                f"the canary is of model {canary.model!r} and this run of {self.model!r}: record one of {self.model!r}"
-            )
         probe = Probe(
-            canary,
+            self._fitting(canary),
             predict,
             None if every is None else _count("every", every),
             found=lambda reading: self._recorder.record(Checked(time.perf_counter(), reading)),
@@ -375,6 +378,17 @@ class ModelMonitor:
         )
         probe.check()
         return probe
+
+    def _fitting(self, canary: object) -> Canary:
+        if not isinstance(canary, Canary):
+            raise InvalidTypeError(
+                f"canary is a {type(canary).__name__}: expected a Canary, as Canary.load(path) gives"
+            )
+        if canary.model != self.model:
+            raise ReferenceMismatchError(
+                f"the canary is of model {canary.model!r} and this run of {self.model!r}: record one of {self.model!r}"
+            )
+        return canary
 
     # Alerts
 
@@ -444,7 +458,7 @@ class ModelMonitor:
     # Keras
 
     def keras(self, split: str | None = None, *, gradient_norm: bool = False) -> MonitorCallback:
-        """A Keras callback that records ``fit`` and ``evaluate``.
+        """A Keras callback that records ``fit`` and ``evaluate``, and asks the canary, if the monitor was given one.
 
         Args:
             split: Where ``model.evaluate`` belongs when it is called with this callback outside of ``fit``; ``test``
@@ -457,7 +471,10 @@ class ModelMonitor:
         from traingauge.integrations.keras import MonitorCallback
 
         return MonitorCallback(
-            self._recorder, "test" if split is None else split, gradient_norm=gradient_norm
+            self._recorder,
+            "test" if split is None else split,
+            gradient_norm=gradient_norm,
+            question=self._question(),
         )
 
     def fit(self, *args: Any, test_data: Any = None, **kwargs: Any) -> dict[str, list[float]]:
@@ -480,8 +497,16 @@ class ModelMonitor:
             raise InvalidTypeError(
                 f"this monitor has the name {self.model!r} and no model: ModelMonitor(model) can fit"
             )
-        fit(self._keras_model, self._recorder, args, kwargs, test_data)
+        question = self._question()
+        fit(self._keras_model, self._recorder, args, kwargs, test_data=test_data, question=question)
         return self.history
+
+    def _question(self) -> Question | None:
+        if self._canary is None:
+            return None
+        from traingauge.integrations.keras_canary import Question
+
+        return Question(self._canary, self._canary_every, self._recorder)
 
     # Reading
 

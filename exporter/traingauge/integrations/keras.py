@@ -32,6 +32,7 @@ from traingauge.events import EpochEnd, Pass, Resumed, Steps
 from traingauge.recorder import Recorder
 
 if TYPE_CHECKING:
+    from traingauge.integrations.keras_canary import Question
     from traingauge.integrations.keras_probe import Probe
     from traingauge.integrations.keras_tables import Rows
     from traingauge.integrations.keras_task import Plan
@@ -67,13 +68,21 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         recorder: The run.
         split: Where ``evaluate`` outside of ``fit`` belongs: ``validation`` or ``test``.
         gradient_norm: Whether to record the global norm of the gradients, before clipping.
+        question: A canary that the model is asked while it trains.
 
     Raises:
         UnsupportedBackendError: Keras does not run on TensorFlow.
         UnknownNameError: Another split.
     """
 
-    def __init__(self, recorder: Recorder, split: str = "test", *, gradient_norm: bool = False) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        split: str = "test",
+        *,
+        gradient_norm: bool = False,
+        question: Question | None = None,
+    ) -> None:
         super().__init__()
         if keras.backend.backend() != "tensorflow":
             raise UnsupportedBackendError(
@@ -83,6 +92,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         if split not in SPLITS[1:]:
             raise UnknownNameError("split of an evaluation", split, SPLITS[1:])
         self.recorder, self._split, self._gradient_norm = recorder, split, gradient_norm
+        self._question = question
         self._probe: Probe | None = None
         self._fitting = False
         self._ends: list[float] = []
@@ -98,6 +108,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         Raises:
             ClosedError: The run has ended.
             UnsupportedBackendError: The model is spread over several devices by ``tf.distribute``.
+            ShapeError: The canary does not fit the model.
         """
         super().set_model(model)
         if self.recorder.run.ended is not None:
@@ -114,6 +125,8 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         except Exception as error:  # noqa: BLE001 monitoring never breaks training
             self._probe = None
             self.recorder.watchdog.failed("integration", error)
+        if self._question is not None:
+            self._question.begin(model)
 
     @_never_breaks
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -146,6 +159,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         if len(self._ends) >= self._read_at or now - self._last_read > READ_EVERY:
             self._read()
             self._describe()
+        self._ask(after=self._together)
 
     @_never_breaks
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -153,6 +167,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._read()
         self._epoch_steps = self._epoch_steps or self._taken
         self.recorder.record(EpochEnd(time.perf_counter()))
+        self._ask(after=0)
 
     @_never_breaks
     def on_train_end(self, logs: Logs = None) -> None:
@@ -182,6 +197,13 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
                 nonfinite=rows.nonfinite,
             )
             self.recorder.record(done)
+
+    def _ask(self, after: int) -> None:
+        """Ask the canary where it is time; how long that takes is no part of a step."""
+        if self._question is not None and self._question.due(after):
+            self._read()
+            self._question.ask()
+            self._resumed = time.perf_counter()
 
     def _describe(self) -> None:
         """Say what is trained, once it is built: after a step."""
@@ -225,7 +247,13 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
 
 
 def fit(
-    model: Any, recorder: Recorder, args: tuple[Any, ...], kwargs: Mapping[str, Any], test_data: Any = None
+    model: Any,
+    recorder: Recorder,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    *,
+    test_data: Any = None,
+    question: Question | None = None,
 ) -> None:
     """``model.fit`` with the callback beside the given ones, then one pass over the test data.
 
@@ -235,13 +263,17 @@ def fit(
         args: As of ``fit``.
         kwargs: As of ``fit``.
         test_data: ``(x, y)``, ``(x, y, sample_weight)``, or anything that ``evaluate`` takes as ``x``.
+        question: A canary that the model is asked while it trains.
 
     Raises:
         InvalidArgumentError: A tuple of another length.
     """
     test = None if test_data is None else _unpacked(test_data)
     options = inspect.signature(model.fit).bind(*args, **kwargs).arguments
-    options["callbacks"] = [MonitorCallback(recorder), *_listed(options.get("callbacks"))]
+    options["callbacks"] = [
+        MonitorCallback(recorder, question=question),
+        *_listed(options.get("callbacks")),
+    ]
     model.fit(**options)
     if test is not None:
         model.evaluate(
