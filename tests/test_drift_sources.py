@@ -72,6 +72,24 @@ def test_a_tensorflow_data_set_is_watched() -> None:
         assert values(monitor, "model_drift_window_samples")[()] >= 500
 
 
+@pytest.mark.keras
+def test_keras_trains_on_watched_images_whose_numbers_are_compared() -> None:
+    """The callback has nothing to count in the graph, as the reference is of numbers that the model never sees."""
+    import keras
+
+    images, labels = rng.random((640, 8, 8)), rng.integers(0, 2, 640)
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")])
+    model.compile(loss="sparse_categorical_crossentropy")
+    parts = ((images[at : at + 64], labels[at : at + 64]) for at in range(0, 640, 64))
+    reference = Reference.from_data(images, of="images")
+    with ModelMonitor(model, discovery_dir=False, reference=reference, drift_window=300) as monitor:
+        monitor.fit(monitor.watch(parts, features=True), steps_per_epoch=10, shuffle=False, verbose=0)
+        assert set(values(monitor, "model_monitor_errors_total").values()) == {0.0}
+        assert values(monitor, "model_steps_total")["train",] == 10
+        assert values(monitor, "model_features_drifted") == {(): 0}
+        assert values(monitor, "model_features_monitored") == {(): 4}
+
+
 def test_watched_batches_that_do_not_fit_the_reference_say_so(monitor: ModelMonitor) -> None:
     with pytest.raises(ReferenceMismatchError, match="the reference has 2"):
         list(monitor.watch([np.zeros((5, 3))], features=True))

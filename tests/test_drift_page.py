@@ -1,0 +1,45 @@
+"""What the page on drift shows is what happens."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from traingauge.catalog import CATALOG
+from traingauge.drift.media import MEDIA
+from traingauge.drift.statistics import STATISTICS
+from traingauge.drift.window import WINDOWS
+
+PAGE = (Path(__file__).parents[1] / "docs" / "drift.md").read_text(encoding="utf-8")
+
+
+def test_every_python_block_runs(tmp_path: Path) -> None:
+    script = "\n".join(re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+    environment = os.environ | {"TRAINGAUGE_DISCOVERY_DIR": str(tmp_path / "targets")}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_statistic_window_and_medium_is_named() -> None:
+    rows = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
+    assert rows >= {*STATISTICS, *WINDOWS}
+    assert all(f'of="{name}"' in PAGE for name in MEDIA)
+
+
+def test_every_metric_that_is_named_exists() -> None:
+    assert set(re.findall(r"\bmodel_\w+", PAGE)) <= set(CATALOG)
+
+
+def test_every_link_leads_somewhere() -> None:
+    docs = Path(__file__).parents[1] / "docs"
+    assert all((docs / target).exists() for target in re.findall(r"\]\(([^)#]+)\)", PAGE))
