@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import inspect
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -42,6 +43,9 @@ Logs = Mapping[str, Any] | None
 
 #: Seconds after which the graph's variables are read, at the next step's end.
 READ_EVERY = 0.25
+
+#: Ends of steps that are kept until then: more than there is ever room for in the graph.
+MOST_ENDS = 1 << 16
 
 
 def _never_breaks(hook: Hook) -> Hook:
@@ -95,8 +99,8 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._question = question
         self._probe: Probe | None = None
         self._fitting = False
-        self._ends: list[float] = []
-        self._resumed = self._last_read = 0.0
+        self._ends: deque[float] = deque(maxlen=MOST_ENDS)  # a run that has ended reads them no more
+        self._resumed = self._read_by = 0.0
         self._read_at = self._together = 1
         self._epoch_steps: int | None = None
         self._taken = 0
@@ -151,15 +155,17 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._resumed = time.perf_counter()
         self.recorder.record(Resumed(self._resumed, planned))
 
-    @_never_breaks
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Nothing, without the detour that Keras' own takes to do nothing."""
+
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Note the time; once in a while, read."""
+        """Note the time; once in a while, read. Only that is guarded: a guard costs as much as all the rest of a step."""
         now = time.perf_counter()
         self._ends.append(now)
-        if len(self._ends) >= self._read_at or now - self._last_read > READ_EVERY:
-            self._read()
-            self._describe()
-        self._ask(after=self._together)
+        if len(self._ends) >= self._read_at or now > self._read_by:
+            self._read_and_describe()
+        if self._question is not None:
+            self._ask(after=self._together)
 
     @_never_breaks
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -198,12 +204,18 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             )
             self.recorder.record(done)
 
+    @_never_breaks
     def _ask(self, after: int) -> None:
         """Ask the canary where it is time; how long that takes is no part of a step."""
         if self._question is not None and self._question.due(after):
             self._read()
             self._question.ask()
             self._resumed = time.perf_counter()
+
+    @_never_breaks
+    def _read_and_describe(self) -> None:
+        self._read()
+        self._describe()
 
     def _describe(self) -> None:
         """Say what is trained, once it is built: after a step."""
@@ -218,7 +230,8 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
 
     def _read(self) -> None:
         """Record the steps since the last reading."""
-        ends, self._ends = self._ends, []
+        ends = list(self._ends)
+        self._ends.clear()
         began, self._resumed = self._resumed, ends[-1] if ends else self._resumed
         rows, lost = self._active.read_steps()
         if lost:
@@ -231,7 +244,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         elif ends:  # what they computed is not known, but they were taken
             self.recorder.record(Steps(np.array(ends), None, 0))
         self._read_at = max(1, self._active.room // (2 * self._together))
-        self._last_read = time.perf_counter()
+        self._read_by = time.perf_counter() + READ_EVERY
 
     def _steps(self, rows: Rows, at: NDArray[np.float64]) -> Steps:
         binned = None
