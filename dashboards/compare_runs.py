@@ -122,7 +122,7 @@ def _standing() -> list[Panel]:
                 "Test accuracy", expr=newest("model_accuracy", split="test"), unit=units.SHARE, decimals=1
             ),
             Column(
-                "Scores not beaten",
+                "Worse than baseline",
                 expr=f"sum by (model, run) (last_over_time({series(SHORTFALL)}[$__range]) > bool 0)",
                 unit=units.COUNT,
                 decimals=0,

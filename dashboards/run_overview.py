@@ -130,7 +130,7 @@ def _now() -> list[Panel]:
             decimals=0,
             colouring=NONE_ALLOWED,
         ),
-        firing_alerts(width=16, height=5),
+        firing_alerts(width=16, height=8),
         states(
             "State over time",
             Query(state_codes(), "{{run}}"),
@@ -138,7 +138,7 @@ def _now() -> list[Panel]:
             unit=units.NUMBER,
             mappings=state_words(),
             width=8,
-            height=5,
+            height=8,
         ),
     ]
 
@@ -158,6 +158,7 @@ def _judgement() -> list[Panel]:
             unit=units.NUMBER,
             mappings=health_words(),
             width=8,
+            height=8,
             empty="the run has not taken enough steps to be judged.",
         ),
         lines(

@@ -26,6 +26,8 @@ EVERYTHING = {
     "class": ".+",
     "feature": ".+",
     "statistic": "psi",
+    "signal": "loss",
+    "moved": ".+",
     "grid": "10",
 }
 

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from prometheus_client.parser import text_string_to_metric_families
 
 from dashboards.example.clock import BEGIN, Clock
-from dashboards.example.runs import EPOCH_STEPS, RUNS, STEP_SECONDS, Run, reference, train
+from dashboards.example.runs import EPOCH_STEPS, IN_PRODUCTION, RUNS, STEP_SECONDS, Run, reference, train
 from traingauge import ModelMonitor
 from traingauge.exposition import Renderer
 from traingauge.families import Identity
@@ -96,7 +96,7 @@ def simulate(history: History, run: Run, expected: ReferenceRun | None = None) -
             reference=reference(),
             expected=expected,
             thresholds=run.thresholds,
-            baseline=run.baseline,
+            baseline=IN_PRODUCTION,
             warmup_steps=10 * EPOCH_STEPS,
             state_dir=state if run.saved else None,
             steps_planned=round(run.planned * 60 / STEP_SECONDS),

@@ -58,7 +58,6 @@ class Run:
         exploding: When its learning rate is far too high.
         seed: Of everything random.
         thresholds: That it sets.
-        baseline: That it has to beat.
         saved: Whether it keeps its state on disk.
     """
 
@@ -73,7 +72,6 @@ class Run:
     exploding: During = never
     seed: int = 0
     thresholds: dict[str, float | dict[str, float]] = field(default_factory=dict)
-    baseline: dict[str, float] = field(default_factory=dict)
     saved: bool = False
 
     @property
@@ -92,8 +90,8 @@ class Run:
         return BEGIN + self.starts * 60
 
 
-#: What the model in production reaches on the validation data.
-_IN_PRODUCTION = {
+#: What the model in production reaches on the validation data: every run has to beat it.
+IN_PRODUCTION = {
     **dict.fromkeys(("accuracy", "precision", "recall", "f1", "balanced_accuracy"), 0.93),
     **{"loss": 0.3, "log_loss": 0.3, "brier_score": 0.11, "calibration_error": 0.1},
     **{"roc_auc": 0.99, "average_precision": 0.96},
@@ -108,7 +106,6 @@ RUNS = (
         minutes=40,
         ends="finished",
         thresholds={"accuracy": 0.85, "recall": 0.85},
-        baseline=_IN_PRODUCTION,
         saved=True,
     ),
     Run(
@@ -127,7 +124,6 @@ RUNS = (
             "class_recall": 0.5,
             "loss": {"warning": 1.0, "critical": 2.0},
         },
-        baseline=_IN_PRODUCTION,
     ),
     Run("digits", "crashed", starts=10, minutes=25, ends="crashed", rate=0.05, seed=2),
     Run("digits", "running", starts=30, minutes=30, ends="running", rate=0.2, seed=3),

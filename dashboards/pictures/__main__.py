@@ -16,16 +16,20 @@ from PIL import Image
 
 from dashboards.example.clock import BEGIN
 from dashboards.example.store import Prometheus, Store
-from dashboards.pictures.kinds import FAINT, INK, KINDS, PAPER, Answer
+from dashboards.pictures.kinds import FAINT, INK, KINDS, PAPER, Answer, named_values
 from dashboards.reading import Expression, Json
 from dashboards.render import RENDERED
 
 DOCS = Path(__file__).parents[2] / "docs" / "dashboards"
 
-#: The moment at which one looks: the learning rate of the sick run has just exploded. What is over by then, wrong labels and
-#: shifted images, is looked at while it lasts.
+#: The moment at which one looks: the learning rate of the sick run has just exploded. What is over by then, shifted images
+#: and wrong labels, is looked at while it lasts.
 NOW = BEGIN + 54.5 * 60
-EARLIER = {"traingauge-classes": BEGIN + 38 * 60, "traingauge-data-and-drift": BEGIN + 21 * 60}
+EARLIER = {
+    "traingauge-data-and-drift": BEGIN + 21.5 * 60,
+    "traingauge-classes": BEGIN + 39 * 60,
+    "traingauge-run-overview": BEGIN + 39 * 60,
+}
 
 #: Inches of a column and of a row of the grid, and dots to the inch.
 COLUMN, ROW, DPI = 0.62, 0.36, 96
@@ -71,7 +75,8 @@ def draw(dashboard: Json, prometheus: Prometheus) -> Figure:
             figure.text(0.01, top - height / 2, title, color=INK, fontsize=11, va="center")
             continue
         figure.text(left + 0.008, top - 0.45 / rows, panel["title"], color=INK, fontsize=9, va="center")
-        beside, below = _room(panel)
+        answers = [_answer(target, prometheus, selection, now) for target in panel["targets"]]
+        beside, below = _room(panel, answers)
         axes = figure.add_axes(
             (
                 left + beside,
@@ -84,19 +89,21 @@ def draw(dashboard: Json, prometheus: Prometheus) -> Figure:
         axes.tick_params(which="both", colors=INK, labelsize=7)
         for spine in axes.spines.values():
             spine.set_color(FAINT)
-        answers = [_answer(target, prometheus, selection, now) for target in panel["targets"]]
         KINDS[panel["type"]](axes, panel, answers, now)
     return figure
 
 
-def _room(panel: Json) -> tuple[float, float]:
+def _room(panel: Json, answers: list[Answer]) -> tuple[float, float]:
     """What a panel needs beside and below it: of the picture's width for the names of values, and rows for the legend."""
-    plain = panel["type"] == "stat" or "organize" in str(panel.get("transformations"))
-    if panel["type"] in {"timeseries", "trend"}:
-        return 0.045, 2.6
-    if panel["type"] == "barchart":
-        return 0.085, 1.6
-    return (0.008, 0.5) if plain else (0.06, 0.9)
+    match panel["type"]:
+        case "timeseries" | "trend":
+            return 0.045, 2.6
+        case "barchart":
+            return 0.085, 1.6
+        case "heatmap" | "bargauge" | "state-timeline":
+            names = [name for name, _ in named_values(answers)]
+            return 0.015 + 0.0042 * max(map(len, names), default=0), 0.9
+    return (0.045, 0.9) if "groupingToMatrix" in str(panel.get("transformations")) else (0.008, 0.5)
 
 
 def _answer(target: Json, prometheus: Prometheus, selection: dict[str, str], now: float) -> Answer:
@@ -110,7 +117,7 @@ def save(figure: Figure, path: Path) -> None:
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(buffer, dpi=DPI, facecolor=PAPER)
-    Image.open(buffer).convert("RGB").quantize(96).save(path, optimize=True)
+    Image.open(buffer).convert("RGB").quantize(256).save(path, optimize=True)
 
 
 def main() -> int:

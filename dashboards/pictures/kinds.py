@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from dashboards.example.clock import BEGIN
 from dashboards.pictures.values import COLOURS, CYCLE, coloured, mapped, named, written
@@ -20,8 +20,8 @@ from dashboards.reading import Json
 #: Of Grafana's dark theme.
 PAPER, INK, FAINT = "#181b1f", "#ccccdc", "#44474d"
 
-#: Lines of a legend, rows of a table: what fits. Letters to an inch of a table.
-_LEGEND, _ROWS, _LETTERS = 3, 14, 15
+#: Lines of a legend, rows to an inch of a table, letters to an inch of it: what fits.
+_LEGEND, _ROWS, _LETTERS = 3, 5.5, 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ def _last(one: dict[str, Any]) -> float:
     return finite[-1] if finite else float("nan")
 
 
-def _named(answers: list[Answer]) -> list[tuple[str, float]]:
+def named_values(answers: list[Answer]) -> list[tuple[str, float]]:
+    """The last value of every series that was answered, by its name in the legend."""
     return [
         (named(answer.target["legendFormat"], one["metric"]), _last(one))
         for answer in answers
@@ -75,8 +76,17 @@ def _overrides(panel: Json, matcher: str, wanted: str) -> Json:
     return found
 
 
-def _empty(axes: Axes) -> None:
-    axes.text(0.5, 0.5, "No data", color=FAINT, ha="center", va="center", transform=axes.transAxes)
+def _empty(axes: Axes, panel: Json) -> None:
+    says = panel["fieldConfig"]["defaults"].get("noValue", "-")
+    axes.text(
+        0.5,
+        0.5,
+        "No data" if says == "-" else says,
+        color=FAINT,
+        ha="center",
+        va="center",
+        transform=axes.transAxes,
+    )
     axes.axis("off")
 
 
@@ -97,7 +107,7 @@ def _lines(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
                 width = 0.7 * style.get("custom.lineWidth", 2)
                 axes.plot(times, values, color=colour, linewidth=width, linestyle=dashes, label=name)
             drawn += 1
-    _dress(axes, field, drawn, now)
+    _dress(axes, panel, drawn)
     _over_time(axes, now)
 
 
@@ -106,16 +116,27 @@ def _over_time(axes: Axes, now: float) -> None:
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=UTC))
 
 
-def _dress(axes: Axes, field: Json, drawn: int, now: float) -> None:
+def _ticks(panel: Json) -> FuncFormatter:
+    unit = _field(panel).get("unit")
+    if unit == "percentunit":
+        return FuncFormatter(lambda value, _: f"{100 * value:g} %")
+    return FuncFormatter(lambda value, _: written(value, {"unit": unit}, 0.0))
+
+
+def _dress(axes: Axes, panel: Json, drawn: int) -> None:
+    field = _field(panel)
     if not drawn:
-        _empty(axes)
+        _empty(axes, panel)
         return
     if field.get("custom", {}).get("scaleDistribution", {}).get("type") == "log":
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     else:
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value, field, now)))
+        axes.yaxis.set_major_formatter(_ticks(panel))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylim(field.get("min"), field.get("max"))
+    if axes.get_yscale() == "linear":
+        axes.set_ylim(field.get("min"), field.get("max"))
     axes.grid(color=FAINT, linewidth=0.4)
     _legend(axes)
 
@@ -123,7 +144,7 @@ def _dress(axes: Axes, field: Json, drawn: int, now: float) -> None:
 def _legend(axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     inches = axes.get_position().width * axes.get_figure().get_figwidth()
-    across = max(1, round(inches / 2.4))
+    across = max(1, int(inches / (0.4 + 0.05 * max(map(len, labels), default=0))))
     fit = _LEGEND * across
     if len(labels) > fit:
         labels[fit - 1] = f"and {len(labels) - fit + 1} more"
@@ -142,14 +163,10 @@ def _legend(axes: Axes) -> None:
 
 def _number(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
     field = _field(panel)
-    values = [
-        (named(one.target["legendFormat"], series["metric"]), _last(series))
-        for one in answers
-        for series in one.series
-    ]
+    values = named_values(answers)
     axes.axis("off")
     if not values:
-        _empty(axes)
+        _empty(axes, panel)
         return
     filled = panel["options"]["colorMode"] == "background"
     for place, (name, value) in enumerate(values[:4]):
@@ -173,23 +190,28 @@ def _number(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
 
 def _bars(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
     field = _field(panel)
-    values = [
-        (named(one.target["legendFormat"], series["metric"]), _last(series))
-        for one in answers
-        for series in one.series
-    ]
+    values = named_values(answers)
     if not values:
-        _empty(axes)
+        _empty(axes, panel)
         return
     names, numbers = zip(*values, strict=True)
     places = range(len(values), 0, -1)
     axes.barh(places, numbers, color=[coloured(number, field) for number in numbers], height=0.7)
     axes.set_yticks(places, names)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value, field, now)))
+    axes.xaxis.set_major_formatter(_ticks(panel))
     axes.margins(x=0.12)
     axes.set_xlim(field.get("min"), field.get("max"))
     for place, number in zip(places, numbers, strict=True):
-        axes.text(number, place, " " + written(number, field, now), color=INK, va="center", fontsize=7)
+        inside = field.get("max") is not None and number > 0.85 * field["max"]
+        axes.text(
+            number,
+            place,
+            f" {written(number, field, now)} ",
+            color="white" if inside else INK,
+            ha="right" if inside else "left",
+            va="center",
+            fontsize=7,
+        )
 
 
 def _states(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
@@ -222,7 +244,7 @@ def _states(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
 def _cells(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
     (answer,) = answers
     if not answer.series:
-        _empty(axes)
+        _empty(axes, panel)
         return
     moments = sorted({float(at) for one in answer.series for at, _ in one["values"]})
     table = np.full((len(answer.series), len(moments)), np.nan)
@@ -277,7 +299,7 @@ def _table(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
         ]
         for labels, values in rows
     ]
-    _draw_table(axes, [titles[name] for name in order], cells)
+    _draw_table(axes, panel, [titles[name] for name in order], cells)
 
 
 def _cell(properties: Json, value: float, now: float) -> tuple[str, str]:
@@ -290,7 +312,7 @@ def _matrix(axes: Axes, panel: Json, answers: list[Answer], options: Json, now: 
     rows, columns = options["rowField"], options["columnField"]
     values = {(one["metric"][rows], one["metric"][columns]): float(one["value"][1]) for one in answer.series}
     if not values:
-        _empty(axes)
+        _empty(axes, panel)
         return
     down, across = sorted({row for row, _ in values}), sorted({column for _, column in values})
     strongest = _field(panel).get("max") or max(values.values()) or 1.0
@@ -316,14 +338,14 @@ def _matrix(axes: Axes, panel: Json, answers: list[Answer], options: Json, now: 
     axes.set_ylabel(rows, color=INK, fontsize=7)
 
 
-def _draw_table(axes: Axes, titles: list[str], cells: list[list[tuple[str, str]]]) -> None:
-    shown = cells[:_ROWS]
+def _draw_table(axes: Axes, panel: Json, titles: list[str], cells: list[list[tuple[str, str]]]) -> None:
+    box, figure = axes.get_position(), axes.get_figure()
+    inches = box.width * figure.get_figwidth(), box.height * figure.get_figheight()
+    shown = cells[: int(_ROWS * inches[1]) - 1]
     if not shown:
-        _empty(axes)
+        _empty(axes, panel)
         return
     widths = [max(len(title), *(len(row[at][0]) for row in shown)) + 2 for at, title in enumerate(titles)]
-    box = axes.get_position()
-    inches = box.width * axes.get_figure().get_figwidth(), box.height * axes.get_figure().get_figheight()
     height = min(1 / (len(shown) + 1), 0.25 / inches[1])
     table = axes.table(
         [[text for text, _ in row] for row in shown],
@@ -331,6 +353,7 @@ def _draw_table(axes: Axes, titles: list[str], cells: list[list[tuple[str, str]]
         colWidths=[width / sum(widths) for width in widths],
         bbox=(0, 1 - height * (len(shown) + 1), 1, height * (len(shown) + 1)),
         cellLoc="left",
+        colLoc="left",
         edges="horizontal",
     )
     table.auto_set_font_size(False)
@@ -347,7 +370,7 @@ def _side_by_side(axes: Axes, panel: Json, answers: list[Answer], now: float) ->
     by = next(name for name in titles if not name.startswith("Value"))
     names = sorted({one["metric"][by] for answer in answers for one in answer.series})
     if not names:
-        _empty(axes)
+        _empty(axes, panel)
         return
     for place, answer in enumerate(answers):
         source = titles[f"Value #{answer.ref}"]
@@ -358,7 +381,7 @@ def _side_by_side(axes: Axes, panel: Json, answers: list[Answer], now: float) ->
             where, [values.get(name, np.nan) for name in names], height=0.36, color=colour, label=source
         )
     axes.set_yticks(range(0, -len(names), -1), names)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value, _field(panel), now)))
+    axes.xaxis.set_major_formatter(_ticks(panel))
     axes.grid(axis="x", color=FAINT, linewidth=0.4)
     _legend(axes)
 
@@ -376,7 +399,8 @@ def _over_steps(axes: Axes, panel: Json, answers: list[Answer], now: float) -> N
             list(points), list(points.values()), linewidth=1.4, color=CYCLE[drawn % len(CYCLE)], label=name
         )
         drawn += 1
-    _dress(axes, _field(panel), drawn, now)
+    _dress(axes, panel, drawn)
+    axes.text(0.99, 0.03, "by training step", color=INK, fontsize=7, ha="right", transform=axes.transAxes)
 
 
 #: How to draw a panel, by its type.

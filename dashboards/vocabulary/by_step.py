@@ -12,7 +12,8 @@ from typing import TypeVar
 from dashboards.vocabulary.metrics import series
 from dashboards.vocabulary.panels import NO_VALUE, describe, style_lines
 from dashboards.vocabulary.queries import DATASOURCE, Query
-from dashboards.vocabulary.sdk import common, dashboard, model, table, trend
+from dashboards.vocabulary.sdk import dashboard, model, table, trend
+from dashboards.vocabulary.tables import CELL_MODE, shaded
 from dashboards.vocabulary.variables import computed
 
 #: The variable that holds the distance between two steps of the grid.
@@ -78,15 +79,11 @@ def curve_table(
     """The same as :func:`curve`, as a table: a row for each step of the grid, a column for each run."""
     panel = _over_steps(table.Panel(), title, selector, describe(description, empty), unit)
     panel.span(width).height(height).filterable(False)
-    panel.cell_options(
-        common.TableColoredBackgroundCellOptions(mode=common.TableCellBackgroundDisplayMode.BASIC)
-    )
-    panel.color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.CONTINUOUS_BLUES))
-    return panel.override_by_name(
+    return shaded(panel).override_by_name(
         _STEP,
         [
             model.DynamicConfigValue("unit", "none"),
-            model.DynamicConfigValue("custom.cellOptions", {"type": "auto"}),
+            model.DynamicConfigValue(CELL_MODE, "auto"),
         ],
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dashboards.vocabulary.panels import NO_VALUE, describe
 from dashboards.vocabulary.queries import DATASOURCE, Query
-from dashboards.vocabulary.sdk import common, dashboard, model, table
+from dashboards.vocabulary.sdk import model, table
+from dashboards.vocabulary.tables import shaded
 
 
 def matrix(
@@ -48,10 +49,7 @@ def matrix(
         _sorted_by(f"{rows}\\{columns}"),
     ):
         panel.with_transformation(transformation)
-    panel.cell_options(
-        common.TableColoredBackgroundCellOptions(mode=common.TableCellBackgroundDisplayMode.BASIC)
-    )
-    panel.color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.CONTINUOUS_BLUES))
+    shaded(panel)
     if decimals is not None:
         panel.decimals(decimals)
     return panel if maximum is None else panel.max(maximum)

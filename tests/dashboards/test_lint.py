@@ -18,7 +18,7 @@ NEWER_KINDS = {"trend"}
 #: Properties that a query or a column may set on its field; a misspelt one would be ignored in silence.
 FIELD_PROPERTIES = {
     "color",
-    "custom.cellOptions",
+    "custom.displayMode",
     "custom.fillOpacity",
     "custom.lineStyle",
     "custom.lineWidth",
@@ -226,6 +226,14 @@ def test_no_panel_needs_a_grafana_newer_than_9_4_but_those_with_a_table_beside_t
         assert "table" in used
 
 
+def test_cells_are_coloured_in_the_words_of_9_4_which_later_ones_migrate(dashboard: Json):
+    """They do so for overrides only where the field's defaults have a `custom` part."""
+    assert "cellOptions" not in str(dashboard)
+    for panel in panels(dashboard):
+        if panel["type"] == "table":
+            assert "custom" in panel["fieldConfig"]["defaults"], panel["title"]
+
+
 def test_every_field_property_is_known(dashboard: Json):
     for panel in panels(dashboard):
         for override in panel["fieldConfig"]["overrides"]:
@@ -239,7 +247,7 @@ def test_every_override_matches_a_query_or_a_column(dashboard: Json):
         columns = {name for options in organized for name in options["renameByName"].values()}
         for override in panel["fieldConfig"]["overrides"]:
             matcher = override["matcher"]
-            wanted = {"byFrameRefID": queries, "byName": columns}[matcher["id"]]
+            wanted = {"byFrameRefID": queries, "byName": columns, "byRegexp": {"/.*/"}}[matcher["id"]]
             assert matcher["options"] in wanted, panel["title"]
 
 
