@@ -67,7 +67,17 @@ def assert_same(one, two):
     for part in ("features", "labels"):
         first, second = one.profiles[part], two.profiles[part]
         assert first.summary.schema == second.summary.schema
-        for name in ("edges", "discrete", "counts", "rows", "priorities", "low", "high", "missing"):
+        for name in (
+            "edges",
+            "discrete",
+            "counts",
+            "rows",
+            "priorities",
+            "low",
+            "high",
+            "missing",
+            "infinite",
+        ):
             arrays = [
                 getattr(each if hasattr(each, name) else each.summary, name) for each in (first, second)
             ]

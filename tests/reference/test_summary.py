@@ -25,7 +25,7 @@ def summarise(values, first_row=0):
 
 def assert_same(one, two):
     assert one.samples == two.samples
-    for name in ("missing", "low", "high", "rows", "priorities"):
+    for name in ("missing", "infinite", "low", "high", "rows", "priorities"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
     for name in ("mean", "deviation"):
         np.testing.assert_allclose(getattr(one, name), getattr(two, name), rtol=1e-12)
@@ -58,6 +58,7 @@ def test_the_kept_rows_are_a_uniform_sample(monkeypatch):
 def test_what_is_not_finite_is_missing_and_no_extreme():
     summary = summarise(np.array([[np.nan, 1.0], [np.inf, 2.0]]))
     np.testing.assert_array_equal(summary.missing, [2, 0])
+    np.testing.assert_array_equal(summary.infinite, [1, 0])
     np.testing.assert_array_equal(summary.low, [np.nan, 1.0])
     np.testing.assert_array_equal(summary.high, [np.nan, 2.0])
 

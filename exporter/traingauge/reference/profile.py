@@ -20,7 +20,7 @@ from traingauge.reference.summary import Summary
 BINS = 10
 
 _OWN = ("edges", "discrete")
-_SUMMARY = ("missing", "low", "high", "mean", "squares", "rows", "priorities")
+_SUMMARY = ("missing", "infinite", "low", "high", "mean", "squares", "rows", "priorities")
 
 
 @dataclass(frozen=True, slots=True)

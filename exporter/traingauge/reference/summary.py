@@ -32,6 +32,7 @@ class Summary:
         schema: Names and vocabularies.
         samples: Rows seen.
         missing: Shape (F,), values seen that were missing, NaN or infinite.
+        infinite: Shape (F,), those of them that were infinite.
         low: Shape (F,), least finite value; NaN without any, and of categories.
         high: Shape (F,), greatest; likewise.
         mean: Shape (F,), of the finite values; likewise.
@@ -49,6 +50,7 @@ class Summary:
     schema: Schema
     samples: int
     missing: NDArray[np.int64]
+    infinite: NDArray[np.int64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     mean: NDArray[np.float64]
@@ -90,6 +92,7 @@ def merged(parts: Sequence[Summary]) -> Summary:
         schema,
         sum(part.samples for part in parts),
         np.sum([part.missing for part in parts], axis=0),
+        np.sum([part.infinite for part in parts], axis=0),
         reduce(np.fmin, [part.low for part in parts]),
         reduce(np.fmax, [part.high for part in parts]),
         mean,
@@ -124,6 +127,7 @@ def summarise(schema: Schema, table: Array, first_row: int = 0) -> Summary:
         schema,
         len(values),
         len(values) - count,
+        np.isinf(values).sum(axis=0),
         np.where(some, low, np.nan),
         np.where(some, high, np.nan),
         mean,
