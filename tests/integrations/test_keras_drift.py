@@ -30,6 +30,7 @@ def test_bins_counted_in_the_graph_are_those_of_the_part(tumours, reference, opt
     x, y = tumours[0].copy(), tumours[1]
     x[100:, 3] += 4  # drifted
     x[::5, 7] = np.nan  # missing
+    x[::6, 8] = -np.inf
     model = dense(1, inputs=30, last="sigmoid")
     model.compile("sgd", "binary_crossentropy", **options)
     recorder, other = Kept(reference=reference), Kept(reference=reference)
@@ -42,7 +43,8 @@ def test_bins_counted_in_the_graph_are_those_of_the_part(tumours, reference, opt
     assert {key: mine[key] for key in names} == pytest.approx(
         {key: theirs[key] for key in names}, nan_ok=True
     )
-    assert mine["nonfinite_total", "train", "feature"] == 2 * len(x[::5])
+    assert mine["nonfinite_total", "train", "feature"] == 2 * (len(x[::5]) + len(x[::6]))
+    assert mine["feature_infinite_ratio", reference.names[8]] == len(x[::6]) / len(x)
     assert mine["drift_window_samples",] == 2 * len(x)
     assert not recorder.errors
 
@@ -82,4 +84,6 @@ def test_any_value_falls_in_the_bin_where_numpy_puts_it(values, edges):
     edges = np.sort(np.array(edges), axis=1)
     bins = Bins(edges)
     bins.add(tf.constant(values))
-    np.testing.assert_array_equal(bins.read(), count_bins(values, edges))
+    counts, infinite = bins.read()
+    np.testing.assert_array_equal(counts, count_bins(values, edges))
+    np.testing.assert_array_equal(infinite, np.isinf(values).sum(axis=0))

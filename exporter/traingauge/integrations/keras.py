@@ -15,6 +15,7 @@ import inspect
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import keras
@@ -248,9 +249,11 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
 
     def _steps(self, rows: Rows, at: NDArray[np.float64]) -> Steps:
         binned = None
-        bins = self._active.read_bins()
-        if bins is not None and self.recorder.drift is not None:
+        read = self._active.read_bins()
+        if read is not None and self.recorder.drift is not None:
+            bins, infinite = read
             binned = self.recorder.drift.from_counts(bins[:, :-1], int(bins[0].sum()), bins[:, -1])
+            binned = replace(binned, infinite=infinite)
         scalars = {}
         if not np.isnan(rows.rates[-1]):
             scalars["learning_rate"] = rows.rates

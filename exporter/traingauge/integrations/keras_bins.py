@@ -22,8 +22,8 @@ class Bins:
         self._edges = edges
         features, width = edges.shape
         with tf.init_scope():
-            self._counts = tf.Variable(tf.zeros([features, width + 2], tf.int64), trainable=False)
-        self._read = np.zeros((features, width + 2), np.int64)
+            self._counts = tf.Variable(tf.zeros([features, width + 3], tf.int64), trainable=False)
+        self._read = np.zeros((features, width + 3), np.int64)
 
     def add(self, x: Any) -> None:
         """Inside the graph: count one batch.
@@ -46,13 +46,21 @@ class Bins:
             )
         values = tf.cast(tf.transpose(tf.reshape(x, [-1, features])), tf.float64)
         below = tf.searchsorted(self._edges, values, side="left", out_type=tf.int64)
-        where = tf.where(tf.math.is_finite(values), below, width + 1)
-        flat = where + np.arange(features)[:, None] * (width + 2)
-        counts = tf.math.unsorted_segment_sum(tf.ones_like(flat), flat, features * (width + 2))
-        self._counts.assign_add(tf.reshape(counts, [features, width + 2]))
+        missing, infinite = np.int64(width + 1), np.int64(width + 2)
+        where = tf.where(tf.math.is_nan(values), missing, tf.where(tf.math.is_inf(values), infinite, below))
+        flat = where + np.arange(features)[:, None] * (width + 3)
+        counts = tf.math.unsorted_segment_sum(tf.ones_like(flat), flat, features * (width + 3))
+        self._counts.assign_add(tf.reshape(counts, [features, width + 3]))
 
-    def read(self) -> NDArray[np.int64]:
-        """Outside of the graph: what was counted since the last reading, shape (F, E + 2)."""
+    def read(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Outside of the graph: what was counted since the last reading.
+
+        Returns:
+            Counts of the bins, of which the last is what is missing, shape (F, E + 2); and how many of these were infinite,
+            shape (F,).
+        """
         now = self._counts.numpy()
         fresh, self._read = now - self._read, now
-        return np.asarray(fresh)
+        infinite = fresh[:, -1]
+        fresh[:, -2] += infinite
+        return fresh[:, :-1], infinite

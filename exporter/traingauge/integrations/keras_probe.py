@@ -89,8 +89,8 @@ class Probe:
         """Training steps since the last reading, ``None`` if there were none, and how many were overwritten before it."""
         return self._ring.read()
 
-    def read_bins(self) -> NDArray[np.int64] | None:
-        """Bins counted since the last reading; ``None`` without a reference."""
+    def read_bins(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Bins counted since the last reading, and what was infinite; ``None`` without a reference."""
         return None if self._bins is None else self._bins.read()
 
     def begin_pass(self) -> None:
