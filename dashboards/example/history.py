@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from prometheus_client.parser import text_string_to_metric_families
 
 from dashboards.example.clock import BEGIN, Clock
-from dashboards.example.runs import EPOCH_STEPS, IN_PRODUCTION, RUNS, STEP_SECONDS, Run, reference, train
+from dashboards.example.runs import EPOCH_STEPS, RUNS, STEP_SECONDS, Run, settings, train
 from traingauge import ModelMonitor
 from traingauge.exposition import Renderer
 from traingauge.families import Identity
@@ -93,14 +93,11 @@ def simulate(history: History, run: Run, expected: ReferenceRun | None = None) -
             run=run.name,
             discovery_dir=False,
             linger=0,
-            reference=reference(),
-            expected=expected,
             thresholds=run.thresholds,
-            baseline=IN_PRODUCTION,
             warmup_steps=10 * EPOCH_STEPS,
             state_dir=state if run.saved else None,
             steps_planned=round(run.planned * 60 / STEP_SECONDS),
-            classes=[str(digit) for digit in range(10)],
+            **settings(run, expected),
         )
 
         def scrape() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +14,17 @@ from dashboards.example.training import (
     BATCH,
     BLOCKS,
     Batch,
+    Line,
+    Patients,
     Softmax,
     brightness,
     mislabelled,
+    patients,
     shifted,
     splits,
 )
 from traingauge import Canary, ModelMonitor, Reference
+from traingauge.reference_run import ReferenceRun
 
 #: Seconds of training that one step stands for.
 STEP_SECONDS = 2.0
@@ -90,7 +95,7 @@ class Run:
         return BEGIN + self.starts * 60
 
 
-#: What the model in production reaches on the validation data: every run has to beat it.
+#: What the model in production reaches on the validation data: every run on the digits has to beat it.
 IN_PRODUCTION = {
     **dict.fromkeys(("accuracy", "precision", "recall", "f1", "balanced_accuracy"), 0.93),
     **{"loss": 0.3, "log_loss": 0.3, "brier_score": 0.11, "calibration_error": 0.1},
@@ -127,11 +132,51 @@ RUNS = (
     ),
     Run("digits", "crashed", starts=10, minutes=25, ends="crashed", rate=0.05, seed=2),
     Run("digits", "running", starts=30, minutes=30, ends="running", rate=0.2, seed=3),
+    Run("diabetes", "regression", starts=20, minutes=12, ends="finished", rate=0.02, seed=4),
 )
+
+
+def settings(run: Run, expected: ReferenceRun | None) -> dict[str, Any]:
+    """What the monitor of a run is given, by what the run trains.
+
+    Args:
+        run: The run.
+        expected: A good run of the digits.
+    """
+    if run.model == "diabetes":
+        return {"task": "regression", "baseline": {"mean_absolute_error": 60.0, "r2_score": 0.3}}
+    return {
+        "reference": reference(),
+        "expected": expected,
+        "baseline": IN_PRODUCTION,
+        "classes": [str(digit) for digit in range(10)],
+    }
 
 
 def train(run: Run, monitor: ModelMonitor, clock: Clock) -> Iterator[None]:
     """Train, with everything reported to the monitor; yields after each step."""
+    return (_regress if run.model == "diabetes" else _classify)(run, monitor, clock)
+
+
+def _regress(run: Run, monitor: ModelMonitor, clock: Clock) -> Iterator[None]:
+    random, data = np.random.default_rng(run.seed), patients()
+    line = Line(np.zeros(data["train"].measured.shape[1]))
+    for step in range(round(run.minutes * 60 / STEP_SECONDS)):
+        chosen = random.integers(0, len(data["train"].progress), BATCH)
+        batch = Patients(*(column[chosen] for column in data["train"]))
+        predicted = line.predict(batch.measured)
+        norm = line.learn(batch, predicted, run.rate)
+        clock.move(STEP_SECONDS)
+        loss = float(np.square(predicted - batch.progress).mean())
+        monitor.step(loss=loss, y_true=batch.progress, y_pred=predicted, gradient_norm=norm)
+        if (step + 1) % EPOCH_STEPS == 0:
+            monitor.end_epoch()
+            held_out = data["validation"]
+            monitor.evaluate("validation", y_true=held_out.progress, y_pred=line.predict(held_out.measured))
+        yield
+
+
+def _classify(run: Run, monitor: ModelMonitor, clock: Clock) -> Iterator[None]:
     random = np.random.default_rng(run.seed)
     network, exploding = Softmax.fresh(run.seed), 0
     probe = monitor.canary(trusted(run.model), network.predict, every=EPOCH_STEPS)
@@ -177,8 +222,10 @@ def reference() -> Reference:
 
 
 def trusted(model: str) -> Canary:
-    """A few images, and what a trained model answers to them."""
-    return Canary.record(model, _trained().predict, splits()["validation"].images[:32])
+    """The images that a trained model is surest of, and what it answers to them: what any sound run soon answers, too."""
+    images = splits()["validation"].images
+    surest = np.argsort(-_trained().predict(images).max(axis=1))[:32]
+    return Canary.record(model, _trained().predict, images[surest])
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A small real training: softmax regression on real images of digits, by stochastic gradient descent."""
+"""Two small real trainings by stochastic gradient descent: digits are told from their images, and a disease is foreseen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_diabetes, load_digits
 
 Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -102,3 +102,40 @@ class Softmax:
     def norm(self) -> float:
         """Of the weights."""
         return float(np.linalg.norm(self.weights))
+
+
+class Patients(NamedTuple):
+    """Measurements, shape (n, 11) with a column of ones, and how the disease went on, shape (n,)."""
+
+    measured: NDArray[np.float64]
+    progress: NDArray[np.float64]
+
+
+@cache
+def patients() -> dict[str, Patients]:
+    """The diabetes patients of scikit-learn, in a fixed random order, split into train and validation."""
+    measured, progress = load_diabetes(return_X_y=True)
+    scaled = np.column_stack([measured / measured.std(axis=0), np.ones(len(progress))])
+    order = np.random.default_rng(0).permutation(len(progress))
+    train, validation = order[:342], order[342:]
+    return {
+        name: Patients(scaled[rows], progress[rows])
+        for name, rows in (("train", train), ("validation", validation))
+    }
+
+
+@dataclass
+class Line:
+    """The model of a regression: ``measured @ weights``."""
+
+    weights: NDArray[np.float64]
+
+    def predict(self, measured: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How the disease goes on, shape (n,)."""
+        return np.asarray(measured @ self.weights)
+
+    def learn(self, batch: Patients, predicted: NDArray[np.float64], rate: float) -> float:
+        """Take one step against the gradient of the squared error and return the gradient's norm."""
+        gradient = 2 * batch.measured.T @ (predicted - batch.progress) / len(predicted)
+        self.weights -= rate * gradient
+        return float(np.linalg.norm(gradient))

@@ -38,9 +38,6 @@ LEFT_EMPTY: dict[str, set[str]] = {
         "Step of the last alarm",
         "Parameters of the model",
         "Changes of the architecture",
-        "Error of a regression",
-        "Errors of a regression, by percentile",
-        "Fit of a regression",
     },
     "traingauge-monitoring-health": {
         "Errors inside monitoring",
@@ -73,6 +70,13 @@ def results(
 
 def test_the_history_was_recorded_without_an_error_inside_the_monitor(prometheus: Prometheus):
     assert prometheus.over("model_monitor_errors_total > 0") == []
+
+
+def test_those_runs_are_told_of_that_are_worse_than_what_they_have_to_beat(prometheus: Prometheus):
+    told = prometheus.over(
+        'ALERTS{alertname="ModelScoreBelowBaseline", alertstate="firing", metric="precision"}'
+    )
+    assert {one["metric"]["run"] for one in told} == {"crashed", "sick"}, "one never was as good, one was"
 
 
 @pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)
