@@ -149,6 +149,28 @@ def test_a_directory_in_use_or_of_another_run_is_refused_and_left_alone(tmp_path
     start(tmp_path, run="r").close()
 
 
+WINDOWS = """
+import os, sys
+sys.modules["fcntl"] = None  # what Windows lacks
+del os.register_at_fork, os.fork
+from traingauge import ModelMonitor
+with ModelMonitor("m", discovery_dir=False, linger=0) as run:
+    run.step(loss=1.0)
+try:
+    ModelMonitor("m", state_dir=sys.argv[1], discovery_dir=False)
+except RuntimeError as error:
+    print(error)
+"""
+
+
+def test_where_files_cannot_be_locked_a_state_is_refused_and_a_run_without_one_works(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", WINDOWS, str(tmp_path / "state")], capture_output=True, text=True, check=True
+    )
+    assert "state_dir= needs the file locks of POSIX" in done.stdout
+    assert not (tmp_path / "state").exists()
+
+
 def test_a_damaged_copy_falls_back_says_so_and_is_counted(tmp_path, read, caplog):
     for steps in (5, 7):
         with start(tmp_path) as run:

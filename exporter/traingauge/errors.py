@@ -62,6 +62,10 @@ class StateMismatchError(InvalidArgumentError):
     """A state directory that belongs to another run."""
 
 
+class UnsupportedPlatformError(TrainGaugeError, RuntimeError):
+    """An operating system that lacks what is asked for."""
+
+
 class PortInUseError(TrainGaugeError, OSError):
     """The endpoint's port is taken by another process."""
 

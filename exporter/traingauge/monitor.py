@@ -119,6 +119,7 @@ class ModelMonitor:
     Raises:
         PortInUseError: The port is taken.
         StateInUseError: A live process uses the state directory.
+        UnsupportedPlatformError: A state directory, where files cannot be locked: not on POSIX.
         StateMismatchError: The state directory holds another run.
         DamagedFileError: The state directory holds nothing that can be read.
         TrainGaugeError: Any other argument that does not fit.

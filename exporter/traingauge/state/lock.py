@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 import os
+import sys
 import weakref
 from pathlib import Path
 
-from traingauge.errors import StateInUseError
+from traingauge.errors import StateInUseError, UnsupportedPlatformError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    _LOCKS = False
+else:
+    _LOCKS = True
+
+
+def require_locks() -> None:
+    """Do nothing where files can be locked.
+
+    Raises:
+        UnsupportedPlatformError: They cannot: two processes could not be kept apart.
+    """
+    if not _LOCKS:
+        raise UnsupportedPlatformError(
+            f"state_dir= needs the file locks of POSIX, which {sys.platform} does not have: leave it out here, or run on "
+            "Linux, macOS or WSL"
+        )
 
 
 class Lock:
@@ -20,12 +41,12 @@ class Lock:
 
     Raises:
         StateInUseError: A live process holds it.
+        UnsupportedPlatformError: Not on POSIX.
         OSError: The file cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
-        import fcntl  # POSIX: without it there is no lock, and so no state
-
+        require_locks()
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -55,4 +76,5 @@ def _let_go() -> None:
         lock.release()
 
 
-os.register_at_fork(after_in_child=_let_go)
+if _LOCKS:
+    os.register_at_fork(after_in_child=_let_go)

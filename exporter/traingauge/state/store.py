@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from traingauge.archive import Archive
 from traingauge.errors import DamagedFileError, NewerFileError, StateMismatchError
 from traingauge.families import Identity
-from traingauge.state.lock import Lock
+from traingauge.state.lock import Lock, require_locks
 from traingauge.state.tree import flatten, unflatten
 
 Segment = Mapping[str, NDArray[np.float64]]
@@ -64,10 +64,12 @@ class Store:
 
     Raises:
         StateInUseError: A live process uses it.
+        UnsupportedPlatformError: Not on POSIX.
         OSError: It cannot be made or written.
     """
 
     def __init__(self, directory: Path) -> None:
+        require_locks()
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self._lock = Lock(directory / "lock")
