@@ -12,6 +12,8 @@ from statistics import median
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from traingauge.catalog import CATALOG
 from traingauge.detectors.catalog import DETECTORS
 from traingauge.detectors.detector import Detector
@@ -179,11 +181,9 @@ class _Watched:
             return []
         self._recent.append(surprise)
         alarms = [name for name, one in self._detectors.items() if one.update(_input(name, surprise))]
-        if any(
-            _WATCHES[name].scored for name in alarms
-        ):  # a lasting change, else the forecast swings beyond it
-            self._forecast.begin_anew()
-        return alarms if self._worse or not self._sign else []
+        if any(_WATCHES[name].scored for name in alarms):
+            self._forecast.begin_anew()  # it is a lasting change: the forecast would swing beyond it
+        return alarms if alarms and (not self._sign or self._worse) else []
 
     @property
     def _worse(self) -> bool:
@@ -192,16 +192,16 @@ class _Watched:
 
     def save(self) -> dict[str, Any]:
         return {
-            "forecast": self._forecast.save(),
-            "recent": [list(one) for one in self._recent],
+            "forecast": np.array(self._forecast.save()),
+            "recent": np.array(self._recent).reshape(-1, 2),
             "values": list(self._values),
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Detectors remember little: shown the last readings again they are where they were."""
-        self._forecast.restore(saved["forecast"])
+        self._forecast.restore(saved["forecast"].tolist())
         self._values.extend(saved["values"])
-        for gap, score in saved["recent"]:
+        for gap, score in saved["recent"].tolist():
             self._recent.append(Surprise(gap, score))
             for name, detector in self._detectors.items():
                 detector.update(_input(name, self._recent[-1]))
