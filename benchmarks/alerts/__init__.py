@@ -10,6 +10,10 @@ speaks MetricsQL, whose ``rate``, ``increase`` and staleness are others; ``promt
 each rule alone over all the time and knows no alerts. And promtool is there wherever Prometheus is. All runs are loaded
 into one storage side by side, so the rules also have to keep them apart.
 
+Rules are tuned on seeds of their own, from :data:`benchmarks.alerts.report.TUNING` on (``--first-seed``), so that those of
+the proof say what the rules do to runs that nobody looked at. Where the proof misses something, it says so; whoever mends
+the rules after that moves the proof to other seeds.
+
 What a person is told is what is left after Alertmanager's inhibition, which :mod:`benchmarks.alerts.inhibition` evaluates
 from the shipped configuration, and after its routes, which send what is only informative nowhere.
 """

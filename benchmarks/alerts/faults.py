@@ -138,7 +138,7 @@ def _overfitting(setup: Setup) -> None:
     train = setup.data.train
     flipped = Batch(train.x, np.where(np.arange(40) % 4 == 0, wrong, train.y))
     setup.data = Data(setup.data.name, flipped, setup.data.validation, setup.data.classes)
-    setup.hidden, setup.batch = 128, 32
+    setup.hidden, setup.batch, setup.decay = 128, 32, 0.0
 
 
 def _starved(setup: Setup) -> None:
@@ -226,7 +226,11 @@ FAULTS: Mapping[str, Fault] = {
     "feature-shift": Fault(
         "one feature is 1.5 deviations higher", _own("FeatureDrift", "FeatureOutOfRange"), _one_shifted
     ),
-    "features-shift": Fault("every feature is 1.5 deviations higher", _own("FeaturesDrifted"), _many_shifted),
+    "features-shift": Fault(
+        "every feature is 1.5 deviations higher",
+        _own("FeaturesDrifted", "FeatureOutOfRange"),
+        _many_shifted,
+    ),
     "missing-feature": Fault("one feature is missing", _own("FeatureMissing"), _missing),
     "leakage": Fault(
         "the label is among the features",

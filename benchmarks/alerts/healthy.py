@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from benchmarks.alerts.data import Batch
 from benchmarks.alerts.session import EPOCH_STEPS, Setup
@@ -71,15 +72,13 @@ def _decayed(setup: Setup) -> None:
 
 
 def _imbalanced(setup: Setup) -> None:
-    """One class is ten times rarer than it was, from the beginning."""
-    rare, random = int(setup.random.integers(0, max(1, setup.data.classes))), setup.random
-
-    def spoil(batch: Batch) -> Batch:
-        kept = (batch.y != rare) | (random.random(len(batch.y)) < 0.1)
-        return Batch(batch.x[kept], batch.y[kept])
-
-    if setup.data.classes:
-        setup.spoil = spoil
+    """One class is ten times rarer than the others, in the reference as in training."""
+    data, random = setup.data, setup.random
+    if data.classes:
+        rare = random.integers(0, data.classes)
+        x, y = data.train
+        kept = (y != rare) | (random.random(len(y)) < 0.1)
+        setup.data = replace(data, train=Batch(x[kept], y[kept]))
 
 
 #: Every kind by its name.

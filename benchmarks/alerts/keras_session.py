@@ -33,13 +33,16 @@ class KerasSession(Session):
                 keras.layers.Dense(data.classes, activation="softmax"),
             ]
         )
-        optimizer = keras.optimizers.SGD(self.setup.rate(0), clipnorm=self.setup.clip)
+        optimizer = keras.optimizers.SGD(
+            self.setup.rate(0), clipnorm=self.setup.clip, weight_decay=self.setup.decay
+        )
         model.compile(optimizer, "sparse_categorical_crossentropy")
         model.fit(
             self._batches(int(self.setup.random.integers(2**31))),
             steps_per_epoch=EPOCH_STEPS,
             epochs=10**6,
             validation_data=_arrays(data.validation),
+            shuffle=False,
             verbose=0,
             callbacks=[_Driver(self, monitor), monitor.keras(gradient_norm=True)],
         )

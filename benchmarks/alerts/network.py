@@ -46,8 +46,8 @@ class Network:
         return float(-np.log(np.maximum(right, 1e-30)).mean()) if np.isfinite(right).all() else float("nan")
 
     @np.errstate(over="ignore", invalid="ignore")
-    def gradient(self, batch: Batch) -> list[Array]:
-        """Of the loss on a batch, by weights."""
+    def gradient(self, batch: Batch, decay: float) -> list[Array]:
+        """Of the loss on a batch and of the decay of the weights, by weights."""
         hidden = self._hidden(batch.x)
         predicted = self._outputs(hidden)
         if self.classes:
@@ -57,7 +57,12 @@ class Network:
             error = (predicted - batch.y)[:, None]
         error /= len(batch.y)
         back = (error @ self.weights[2].T) * (hidden > 0)
-        return [batch.x.T @ back, back.sum(axis=0), hidden.T @ error, error.sum(axis=0)]
+        return [
+            batch.x.T @ back + decay * self.weights[0],
+            back.sum(axis=0),
+            hidden.T @ error + decay * self.weights[2],
+            error.sum(axis=0),
+        ]
 
     @np.errstate(over="ignore", invalid="ignore")
     def descend(self, gradient: list[Array], rate: float) -> None:

@@ -38,6 +38,7 @@ class Setup:
         wait_seconds: That a step waits for its data.
         rate: Learning rate by step.
         clip: Largest norm of a gradient that is followed.
+        decay: Weight decay: without one, small data is overfitted sooner or later.
         spoil: What becomes of a batch between the data set and the model.
         gradient: What becomes of a gradient before it is followed.
         pause: Seconds that the run does something else before a step.
@@ -58,6 +59,7 @@ class Setup:
     wait_seconds: float
     rate: Callable[[int], float]
     clip: float = 1.0
+    decay: float = 0.005
     spoil: Callable[[Batch], Batch] = lambda batch: batch
     gradient: Callable[[list[Array]], list[Array]] = lambda gradient: gradient
     pause: Callable[[int], float] = lambda step: 0.0
@@ -182,7 +184,7 @@ class Session:
         seen = Batch(np.nan_to_num(batch.x), batch.y)
         predicted = network.predict(seen.x)
         loss, rate = network.loss(predicted, batch.y), setup.rate(self._step)
-        gradient = setup.gradient(network.gradient(seen))
+        gradient = setup.gradient(network.gradient(seen, setup.decay))
         size = norm(gradient)
         network.descend(gradient, rate * min(1.0, setup.clip / size) if size > 0 else rate)
         self._pass(setup.step_seconds * setup.random.uniform(0.9, 1.1), look)

@@ -115,6 +115,7 @@ def test_data_that_drifts_as_a_whole_is_told_once():
         "ModelFeatureDrift",
         "ModelFeatureMissing",
         "ModelFeatureOutOfRange",
+        "ModelOverfitting",
     }
 
 
@@ -127,9 +128,16 @@ def test_a_score_that_is_critical_mutes_the_loss_that_rose_with_it_and_not_the_o
 
 
 @pytest.mark.parametrize("source", ["ModelScoreBelowThreshold", "ModelScoreBelowBaseline"])
-def test_a_score_below_what_it_should_be_does_not_mute_another_score(source):
-    assert muted_by(source) == set()
-    assert muted_by(source, split="", metric="") == {"ModelScoreBelowBest"}
+def test_a_score_below_what_it_should_be_mutes_that_others_are_below_their_best(source):
+    assert muted_by(source) == {"ModelScoreBelowBest"}
+
+
+@pytest.mark.parametrize("source", ["ModelFeaturesDrifted", "ModelLabelDrift"])
+def test_data_that_is_another_one_mutes_the_loss_that_rose_with_it_and_not_the_scores(source):
+    muted = muted_by(source, severity="critical")
+    assert {"ModelLossDiverging", "ModelOverfitting"} <= muted
+    assert not {name for name in muted if name.startswith("ModelScore")}
+    assert "ModelLossDiverging" not in muted_by(source, severity="warning")
 
 
 def test_scores_that_are_critical_mute_single_classes():

@@ -1,0 +1,216 @@
+"""What has to hold of every alert: its unit test says some of it, and the rest is derived from that.
+
+From the case in which an alert fires, beside a run that is well, three more are made: the run whose numbers are NaN, the run
+that publishes nothing but how it stands, and the run that is well and goes on in another process.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from alerting import rulebook
+from traingauge.catalog import CATALOG
+
+#: Alerts about Prometheus and Alertmanager, not about a run.
+OF_THE_STACK = {"ModelWatchdog", "ModelRulesFailing", "ModelNotificationsFailing"}
+NAMES = sorted({alert.name for alert in rulebook.alerts()} - OF_THE_STACK)
+
+#: Series by which a run says that it is there.
+STANDING = {"up", "model_run_state", "model_run_start_timestamp_seconds"}
+
+_BY_STANDING = "it is told by `up` and the state alone, which are there and are numbers"
+
+#: Alerts that fire where the run's numbers are NaN, and why they should.
+TOLD_OF_NAN: Mapping[str, str] = {
+    "ModelLossNonFinite": "that is what it tells",
+    "ModelLearningRateZero": "a rate that is NaN is what it tells as well",
+    "ModelArchitectureChanged": "it is told by a label",
+    "ModelRunFailed": _BY_STANDING,
+    "ModelRunVanished": _BY_STANDING,
+    "ModelExporterDown": _BY_STANDING,
+    "ModelMetricsMissing": _BY_STANDING,
+}
+
+#: Alerts that fire where a run publishes nothing but how it stands, and why they should.
+TOLD_OF_ABSENCE: Mapping[str, str] = {
+    "ModelRunFailed": _BY_STANDING,
+    "ModelRunVanished": _BY_STANDING,
+    "ModelExporterDown": _BY_STANDING,
+    "ModelMetricsMissing": "that is what it tells",
+    "ModelRestartLoop": "it is told by when the run began",
+}
+
+#: Makes of a series of a scenario, and its values, those of a variant.
+Change = Callable[["Scenario", str, list[str]], Iterator[tuple[str, list[str]]]]
+
+_TOKEN = re.compile(r"(stale|_|NaN|[-+]?Inf|[-+]?[\d.]+(?:e[-+]?\d+)?)([-+][\d.]+(?:e[-+]?\d+)?)?(?:x(\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """The unit test in which an alert fires.
+
+    Attributes:
+        name: Of the alert.
+        file: That holds the test, as it is.
+        case: The test.
+        checks: Of this alert: when, and whether it fires; in the order of the file.
+        sick: Runs that are told.
+    """
+
+    name: str
+    file: Mapping[str, Any]
+    case: Mapping[str, Any]
+    checks: list[tuple[str, bool]]
+    sick: set[str]
+
+    @property
+    def well(self) -> set[str]:
+        """The other runs."""
+        return {run_of(series["series"]) for series in self.case["input_series"]} - self.sick - {""}
+
+    def variant(self, what: str, change: Change) -> dict[str, Any]:
+        """A test that expects the alert never to fire for series that are made of its own."""
+        series = [
+            {"series": name, "values": " ".join(values)}
+            for one in self.case["input_series"]
+            for name, values in change(self, one["series"], expanded(one["values"]))
+        ]
+        quiet = {
+            "expr": f'count_over_time(ALERTS{{alertname="{self.name}", alertstate="firing"}}[1w])',
+            "eval_time": max((when for when, _ in self.checks), key=seconds),
+            "exp_samples": [],
+        }
+        return {
+            "name": what,
+            "interval": self.case["interval"],
+            "input_series": series,
+            "promql_expr_test": [quiet],
+        }
+
+
+def nan(told: Scenario, series: str, values: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Every number but the state is NaN."""
+    if metric_of(series) not in {"up", "model_run_state"}:
+        values = ["NaN" if is_number(value) else value for value in values]
+    yield series, values
+
+
+def absent(told: Scenario, series: str, values: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Nothing is there but how the run stands."""
+    if metric_of(series) in STANDING:
+        yield series, values
+
+
+def restarted(told: Scenario, series: str, values: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Runs that are well go on in another process: series end in the middle, and others begin elsewhere, counters at 0."""
+    if run_of(series) in told.sick:
+        return
+    middle = len(values) // 2
+    before, after = values[:middle], values[middle + 1 :]
+    counted = [float(value) for value in before if is_number(value)]
+    metric = CATALOG.get(metric_of(series))
+    if metric is not None and metric.kind == "counter" and counted:
+        after = [str(max(0.0, float(one) - counted[-1])) if is_number(one) else one for one in after]
+    yield _on(series, "a"), [*before, "stale"]
+    if any(map(is_number, after)):
+        yield _on(series, "b"), ["_"] * (middle + 1) + after
+
+
+def _on(series: str, instance: str) -> str:
+    return series.replace("}", f', instance="{instance}"}}')
+
+
+def scenario(name: str) -> Scenario:
+    (stem,) = {alert.file.stem for alert in rulebook.alerts() if alert.name == name}
+    for path in sorted(rulebook.TESTS.glob(f"{stem}*.yml"), key=lambda path: len(path.name)):
+        file = yaml.safe_load(path.read_text())
+        for case in file["tests"]:
+            mine = [check for check in case.get("alert_rule_test", ()) if check["alertname"] == name]
+            told = {alert["exp_labels"]["run"] for check in mine for alert in check["exp_alerts"]}
+            if told:
+                checks = [(check["eval_time"], bool(check["exp_alerts"])) for check in mine]
+                return Scenario(name, file, case, checks, told)
+    raise AssertionError(f"no unit test expects {name} to fire")
+
+
+def run_of(series: str) -> str:
+    found = re.search(r'run="([^"]*)"', series)
+    return found[1] if found else ""
+
+
+def metric_of(series: str) -> str:
+    return series.partition("{")[0]
+
+
+def seconds(duration: str) -> float:
+    units = {"h": 3600, "m": 60, "s": 1, "d": 86400}
+    return sum(float(number) * units[unit] for number, unit in re.findall(r"([\d.]+)([dhms])", str(duration)))
+
+
+def expanded(notation: str) -> list[str]:
+    """promtool's notation, one value each.
+
+    >>> expanded("_x2 1 0+0.5x2 stale 3x1")
+    ['_', '_', '1', '0.0', '0.5', '1.0', 'stale', '3', '3']
+    """
+    values: list[str] = []
+    for token in str(notation).split():
+        found = _TOKEN.fullmatch(token)
+        assert found, token
+        value, step, times = found[1], found[2], int(found[3] or 0)
+        if value == "_":
+            values += ["_"] * max(1, times)
+        elif step is None or value in {"NaN", "Inf", "-Inf"}:
+            values += [value] * (times + 1)
+        else:
+            values += [str(float(value) + number * float(step)) for number in range(times + 1)]
+    return values
+
+
+def is_number(value: str) -> bool:
+    return value not in {"_", "stale"}
+
+
+SCENARIOS = {name: scenario(name) for name in NAMES}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_unit_test_has_a_moment_just_before_one_at_which_it_fires_and_one_after(name: str) -> None:
+    firing = [fires for _, fires in SCENARIOS[name].checks]
+    assert firing[0] is False, "a moment just before"
+    assert firing[-1] is False, "a moment after it has recovered"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_that_is_well_is_side_by_side_with_the_one_that_is_not(name: str) -> None:
+    assert SCENARIOS[name].well
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_does_not_fire_for_nan_nor_for_series_that_are_absent_nor_for_a_restart(
+    tool: Callable[..., str], tmp_path: Path, name: str
+) -> None:
+    """All three in one file, as it is reading the rules that takes the time."""
+    told = SCENARIOS[name]
+    changes = {
+        "NaN": None if name in TOLD_OF_NAN else nan,
+        "absent": None if name in TOLD_OF_ABSENCE else absent,
+        "restarted": restarted,
+    }
+    path = tmp_path / "cases.yml"
+    test = {
+        **told.file,
+        "rule_files": [str((rulebook.TESTS / file).resolve()) for file in told.file["rule_files"]],
+        "tests": [told.variant(what, change) for what, change in changes.items() if change],
+    }
+    path.write_text(json.dumps(test))  # JSON is YAML
+    tool("promtool", "test", "rules", path)
