@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from traingauge.classification.counts import Counts
 from traingauge.classification.encoding import LABELS_KEPT, Encoder
@@ -222,3 +223,33 @@ def test_threads_that_meet_new_classes_agree_on_their_codes():
 def test_labels_survive_pickling():
     labels = reduced(Encoder(), [0, 1], [1, 1])
     assert isinstance(pickle.loads(pickle.dumps(labels)), Labels)
+
+
+@given(
+    hnp.arrays(np.int64, (2, 20), elements=st.integers(0, 4)),
+    st.sampled_from(["u1", "i2", "i8", ">i4", "f4", "?"]),
+)
+def test_a_few_plain_labels_come_out_as_all_others_do(labels, dtype):
+    true, predicted = labels.astype(dtype)
+    encoder, other = Encoder(task="multiclass", classes=5), Encoder(task="multiclass", classes=5)
+    step = encoder.plain(true, predicted)
+    expected = other.reduce(other.clean(true, predicted))
+    if step is None:  # as it is at first, and where labels are not plain
+        step = encoder.reduce(encoder.clean(true, predicted))
+    assert step.samples == expected.samples
+    np.testing.assert_array_equal(step.content.true, expected.content.true)
+    np.testing.assert_array_equal(step.content.predicted, expected.content.predicted)
+    assert step.content.true.dtype == np.uint8
+    true[:] = 0
+    np.testing.assert_array_equal(step.content.true, expected.content.true)
+
+
+@pytest.mark.parametrize("wrong", [3, -1, 300, 2**40])
+def test_a_label_that_is_out_of_range_is_no_plain_one(wrong):
+    encoder = Encoder(task="multiclass", classes=3)
+    labels = np.array([0, 1, 2])
+    assert encoder.plain(labels, labels) is not None
+    assert encoder.plain(labels, np.array([0, wrong, 2])) is None
+    assert encoder.plain(labels, labels[:2]) is None
+    with pytest.raises(LabelError, match=f"y_true holds the label {wrong}"):
+        encoder.reduce(encoder.clean(np.array([0, wrong, 2]), labels))

@@ -14,6 +14,9 @@ from traingauge.errors import InvalidArgumentError, InvalidTypeError, LabelError
 #: A class set that is not told grows up to this many classes: a label beyond is taken for a mistake.
 UNTOLD_CLASSES = 10_000
 
+#: Up to so many labels it pays to look at true and predicted ones together: a call of numpy costs more than what it does.
+FEW = 1024
+
 # No float or integer of any byte order beyond it is a label.
 _LARGEST = 2**53
 
@@ -92,6 +95,25 @@ class ClassSet:
         if np.count_nonzero(codes < limit) < len(codes) and int(codes.max()) >= len(self.names):
             self._widen(int(codes.max()) + 1, labels, what)
         return codes.astype(self.dtype)
+
+    def plain_codes(self, true: Array, predicted: Array) -> tuple[Array, Array] | None:
+        """Codes of a few labels of one dtype that are known codes themselves; ``None`` for any others.
+
+        Args:
+            true: Shape (n,).
+            predicted: Shape (n,).
+        """
+        if not self._coded or len(true) > FEW or true.dtype != predicted.dtype:
+            return None
+        view = self._views.get(true.dtype)
+        if view is None:
+            return None
+        unsigned, limit = view
+        codes = np.concatenate((true, predicted)).view(unsigned)
+        if np.count_nonzero(codes < limit) < len(codes):
+            return None
+        codes = codes.astype(self.dtype)
+        return codes[: len(true)], codes[len(true) :]
 
     def settle(self, count: int) -> None:
         """Take ``count`` for the number of classes, because predictions have that many columns.

@@ -43,6 +43,8 @@ SCORES_OUTSTANDING = 1 << 23
 
 _ROW_SUM_TOLERANCE = 1e-3
 
+_ONE_LABEL = ("binary", "multiclass")
+
 
 class Encoded(NamedTuple):
     """A step reduced to what its scores need.
@@ -154,6 +156,19 @@ class Encoder:
         if self.task is None:
             self.task = "binary" if count == 2 else "multiclass"
 
+    def plain(self, y_true: object, y_pred: object) -> Encoded | None:
+        """A step whose labels are plainly right: two arrays of a few known class codes; ``None`` for any other.
+
+        That is :meth:`clean` and :meth:`reduce` for most steps of hard labels, at half the price: for so few numbers a call
+        costs more than what it does.
+        """
+        if type(y_true) is not np.ndarray or type(y_pred) is not np.ndarray:
+            return None
+        if y_true.ndim != 1 or y_true.shape != y_pred.shape or self._ignore_index is not None:
+            return None
+        both = self.classes.plain_codes(y_true, y_pred) if self.task in _ONE_LABEL else None
+        return None if both is None else Encoded(len(y_true), 0, Labels(*both, None))
+
     def clean(self, y_true: object, y_pred: object, sample_weight: object = None) -> Step:
         """Arrays of a step, aligned, without ignored and non-finite rows.
 
@@ -164,7 +179,8 @@ class Encoder:
         """
         raw = as_array(y_true, "y_true")
         true, predicted = align(raw, as_array(y_pred, "y_pred"), self.task)
-        if true.dtype.kind == "U" or predicted.dtype.kind == "U":
+        kinds = true.dtype.kind + predicted.dtype.kind
+        if "U" in kinds:
             self._check_names(true, predicted)
         weight = None
         if sample_weight is not None:
@@ -172,7 +188,8 @@ class Encoder:
         step = Step(true, predicted, weight, len(raw))
         if self._ignore_index is not None:
             step = step.without(self._ignore_index)
-        step = step.finite()
+        if "f" in kinds:
+            step = step.finite()
         if self.task is None:
             self._find_task(step)
         return step

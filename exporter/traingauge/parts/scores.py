@@ -171,6 +171,9 @@ class Scores:
         Raises:
             TrainGaugeError: Whatever does not fit, with what was given and what fits.
         """
+        plain = self._encoder.plain(y_true, y_pred) if sample_weight is None else None
+        if plain is not None:
+            return plain
         step = self._encoder.clean(y_true, y_pred, sample_weight)
         if self.task == "regression":
             residuals = self._measure(step)
@@ -262,6 +265,7 @@ class Scores:
             InvalidArgumentError: The run is now told another task or other classes.
         """
         self._encoder.restore(saved["encoder"])
+        self._check_average()
         self._by_class.restore(saved["by_class"])
         self._outputs = saved["outputs"]
         for split, (recent, measured, best) in saved["splits"].items():
