@@ -144,12 +144,17 @@ class Binner:
         self._fast = np.array([*tables], dtype=np.intp)
         self._slow = np.setdiff1d(np.arange(len(edges)), self._fast)
         sizes = np.array([len(table.below) for table in tables.values()], dtype=np.intp)
-        self._first = (np.cumsum(sizes) - sizes).astype(np.float32)
-        self._last = (np.cumsum(sizes) - 1).astype(np.float32)
-        self._scale = np.array([table.scale for table in tables.values()], dtype=np.float32)
-        self._shift = np.array([table.shift for table in tables.values()], dtype=np.float32)
+        self._ways = _Ways(
+            np.array([table.scale for table in tables.values()], dtype=np.float32),
+            np.array([table.shift for table in tables.values()], dtype=np.float32),
+            (np.cumsum(sizes) - sizes).astype(np.float32),
+            (np.cumsum(sizes) - 1).astype(np.float32),
+        )
+        self._repeated = self._ways
         self._below = np.concatenate([np.empty(0, np.intp), *(table.below for table in tables.values())])
         self._edge = np.concatenate([np.empty(0), *(table.edge for table in tables.values())])
+        # A float32 is above an edge if it is above the float32 next below that edge: exact, and cheaper to compare.
+        self._edge_of_float32 = _rounded_down(self._edge)
 
     def count(self, values: NDArray[Any]) -> NDArray[np.intp]:
         """How many values of each feature fall in each bin.
@@ -175,18 +180,43 @@ class Binner:
     def _add(self, values: NDArray[Any], counts: NDArray[np.intp]) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             rough = values.astype(np.float32)
-            finite = None if np.isfinite(rough.sum()) else np.isfinite(values)
+            finite = None if np.isfinite(rough.ravel().sum()) else np.isfinite(values)
             if finite is not None:
                 values = np.where(finite, values, 0)
                 rough = values.astype(np.float32)
-            cell = _cell(rough, self._scale, self._shift, self._first, self._last)
+            cell = _cell(rough, self._ways_of(len(values)))
         where = self._below.take(
             cell, mode="clip"
         )  # no cell is outside, but clipping is faster than checking
-        where += values > self._edge.take(cell, mode="clip")
+        edges = self._edge_of_float32 if values.dtype == np.float32 else self._edge
+        # A sum of integers and booleans would go through numpy's buffers, at ten times the price.
+        where += (values > edges.take(cell, mode="clip")).astype(np.intp)
         if finite is not None:
             where = np.where(finite, where, (self._fast + 1) * counts.shape[1] - 1)
         counts += np.bincount(where.ravel(), minlength=counts.size).reshape(counts.shape)
+
+    def _ways_of(self, rows: int) -> _Ways:
+        """For each value of so many rows: numpy is three times as fast where nothing is broadcast over short rows."""
+        ways = self._repeated
+        if ways.scale.shape != (rows, len(self._fast)):
+            ways = self._repeated = _Ways(*(np.tile(each, (rows, 1)) for each in self._ways))
+        return ways
+
+
+class _Ways(NamedTuple):
+    """How cells are found.
+
+    Attributes:
+        scale: Cells a unit.
+        shift: Where they begin.
+        first: The first cell.
+        last: The last cell.
+    """
+
+    scale: NDArray[np.float32]
+    shift: NDArray[np.float32]
+    first: NDArray[np.float32]
+    last: NDArray[np.float32]
 
 
 class _Cells(NamedTuple):
@@ -215,8 +245,9 @@ def _cells(edges: NDArray[np.float64], first_bin: int, first_cell: int) -> _Cell
         shift = np.float32(first_cell + 1.5 - (inner[0] / gap if len(inner) else 0.0))
         if not (cells <= CELLS and 0 < scale < np.inf and np.isfinite(shift)):
             return None
-        ends = np.array([first_cell, first_cell + int(cells) - 1], dtype=np.float32)
-        places = _cell(edges.astype(np.float32), scale, shift, ends[:1], ends[1:]) - first_cell
+        ends = first_cell, first_cell + int(cells) - 1
+        ways = _Ways(*(np.array([each], dtype=np.float32) for each in (scale, shift, *ends)))
+        places = _cell(edges.astype(np.float32), ways) - first_cell
     if (np.diff(places) < 1).any():
         return None
     edge = np.full(int(cells), np.inf)
@@ -224,19 +255,20 @@ def _cells(edges: NDArray[np.float64], first_bin: int, first_cell: int) -> _Cell
     return _Cells(scale, shift, first_bin + np.searchsorted(places, np.arange(int(cells))), edge)
 
 
-def _cell(
-    values: NDArray[np.float32],
-    scale: NDArray[np.float32] | np.float32,
-    shift: NDArray[np.float32] | np.float32,
-    first: NDArray[np.float32],
-    last: NDArray[np.float32],
-) -> NDArray[np.intp]:
+def _cell(values: NDArray[np.float32], ways: _Ways) -> NDArray[np.intp]:
     """The cell of each value, monotone in it; in float32, for speed and because it need not be exact. Overwrites them."""
-    values *= scale
-    values += shift
-    np.maximum(values, first, out=values)
-    np.minimum(values, last, out=values)
-    return values.astype(np.intp)
+    values *= ways.scale
+    values += ways.shift
+    np.maximum(values, ways.first, out=values)
+    np.minimum(values, ways.last, out=values)
+    return values.astype(np.int32).astype(np.intp)  # twice as fast as at once
+
+
+def _rounded_down(edges: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The greatest float32 that is not above each edge."""
+    with np.errstate(over="ignore"):
+        rounded = edges.astype(np.float32)
+        return np.where(rounded > edges, np.nextafter(rounded, np.float32(-np.inf)), rounded)
 
 
 def _equal_shares(counts: NDArray[np.intp], bins: int) -> NDArray[np.intp]:
