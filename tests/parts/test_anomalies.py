@@ -49,6 +49,16 @@ def test_the_mean_distance_of_false_alarms_is_above_five_thousand_readings_whate
     assert {key: value for key, value in found.items() if value > 10} == {}
 
 
+def test_adwin_finds_what_changes_so_slowly_that_a_forecast_follows_it():
+    values = noise(1500)
+    values[500:] += np.linspace(0, 5, 1000)
+    assert counts(watch(values, detectors={"adwin": {}, "cusum": {}})) == {
+        ("loss", "adwin"): pytest.approx(5, abs=4),
+        ("loss", "cusum"): 0,
+    }
+    assert counts(watch(-values, detectors={"adwin": {}}))["loss", "adwin"] == 0
+
+
 @pytest.mark.parametrize("detector", ["ewma", "cusum", "page_hinkley", "robust_z"])
 def test_a_large_change_for_the_worse_is_found_within_fifteen_readings(detector):
     values = noise()
@@ -107,10 +117,11 @@ def test_a_signal_that_never_varies_gives_no_alarm_until_it_does():
 
 
 def test_what_was_saved_goes_on_as_if_it_had_never_stopped():
-    values = noise(600, seed=3)
+    """But for ADWIN, whose window was longer than what is saved."""
+    values, detectors = noise(600, seed=3), {name: {} for name in DETECTORS if name != "adwin"}
     values[450:] += 3
-    whole, first = watch(values, detectors=EVERY), watch(values[:449], detectors=EVERY)
-    second = Anomalies(parse(EVERY))
+    whole, first = watch(values, detectors=detectors), watch(values[:449], detectors=detectors)
+    second = Anomalies(parse(detectors))
     second.restore(first.save())
     for step in range(449, 600):
         second.read("loss", float(values[step]), step)

@@ -10,7 +10,7 @@ from functools import partial
 from numbers import Real
 from statistics import median
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -28,18 +28,32 @@ Makers = Mapping[str, Callable[[], Detector]]
 _NORMAL = {"mean": 0.0, "deviation": 1.0}
 
 
+class _Reading(NamedTuple):
+    """A reading as detectors see it, worse upwards.
+
+    Attributes:
+        value: Of the signal.
+        gap: To what was forecast; NaN as long as there is no forecast.
+        score: Of the gap, by its rank.
+    """
+
+    value: float
+    gap: float
+    score: float
+
+
 class _Watch(NamedTuple):
     """How a detector watches.
 
     Attributes:
         known: Settings that what it is given has already decided.
         usual: Settings unless others are given.
-        scored: Whether it is given scores by rank; else gaps in the signal's unit.
+        sees: Which part of a reading it is given.
     """
 
     known: Mapping[str, float] = {}
     usual: Mapping[str, float] = {}
-    scored: bool = True
+    sees: Literal["value", "gap", "score"] = "score"
 
 
 _WATCHES: Mapping[str, _Watch] = MappingProxyType(
@@ -47,9 +61,9 @@ _WATCHES: Mapping[str, _Watch] = MappingProxyType(
         "ewma": _Watch(_NORMAL, {"limit": 3.3}),
         "cusum": _Watch(_NORMAL, {"limit": 7.0}),
         "page_hinkley": _Watch({"deviation": 1.0}),
-        "adwin": _Watch(),
+        "adwin": _Watch(sees="value"),  # its window is cut where the level changes: it needs no forecast
         "robust_z": _Watch(
-            usual={"limit": 8.0}, scored=False
+            usual={"limit": 8.0}, sees="gap"
         ),  # a rank does not say how far a spike sticks out
     }
 )
@@ -162,6 +176,9 @@ class Anomalies:
                 self._counts.setdefault((signal, detector), 0)
 
 
+_NO_SURPRISE = Surprise(math.nan, math.nan)
+
+
 class _Watched:
     """One signal, and its detectors."""
 
@@ -169,46 +186,42 @@ class _Watched:
         self._sign = 0 if signal in NEUTRAL else 1 if signal in _HIGH_IS_WORSE else -1
         self._forecast = Forecast()
         self._detectors = {name: make() for name, make in makers.items()}
-        self._recent: deque[Surprise] = deque(maxlen=MEMORY)
-        self._values: deque[float] = deque(maxlen=FEW + AGO)
+        self._recent: deque[_Reading] = deque(maxlen=MEMORY)
 
     def update(self, value: float) -> list[str]:
         """Names of the detectors that give alarm."""
         value *= self._sign or 1
-        self._values.append(value)
-        surprise = self._forecast.update(value)
-        if surprise is None:
-            return []
-        self._recent.append(surprise)
-        alarms = [name for name, one in self._detectors.items() if one.update(_input(name, surprise))]
-        if any(_WATCHES[name].scored for name in alarms):
-            self._forecast.begin_anew()  # it is a lasting change: the forecast would swing beyond it
-        return alarms if alarms and (not self._sign or self._worse) else []
+        reading = _Reading(value, *(self._forecast.update(value) or _NO_SURPRISE))
+        self._recent.append(reading)
+        worse = []
+        for name, detector in self._detectors.items():
+            before, sees = detector.statistic, _WATCHES[name].sees
+            if not detector.update(getattr(reading, sees)):
+                continue
+            if sees == "score":
+                self._forecast.begin_anew()  # it is a lasting change: the forecast would swing beyond it
+            if not self._sign or (detector.statistic > before if sees == "value" else self._worse):
+                worse.append(name)
+        return worse
 
     @property
     def _worse(self) -> bool:
-        values = list(self._values)
+        values = [reading.value for reading in self._recent][-FEW - AGO :]
         return median(values[-FEW:]) > median(values[:FEW])
 
     def save(self) -> dict[str, Any]:
         return {
             "forecast": np.array(self._forecast.save()),
-            "recent": np.array(self._recent).reshape(-1, 2),
-            "values": list(self._values),
+            "recent": np.array(self._recent).reshape(-1, len(_Reading._fields)),
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Detectors remember little: shown the last readings again they are where they were."""
+        """Shown the last readings again, detectors are where they were; only ADWIN's window may have been longer."""
         self._forecast.restore(saved["forecast"].tolist())
-        self._values.extend(saved["values"])
-        for gap, score in saved["recent"].tolist():
-            self._recent.append(Surprise(gap, score))
+        for row in saved["recent"].tolist():
+            self._recent.append(_Reading(*row))
             for name, detector in self._detectors.items():
-                detector.update(_input(name, self._recent[-1]))
-
-
-def _input(detector: str, surprise: Surprise) -> float:
-    return surprise.score if _WATCHES[detector].scored else surprise.gap
+                detector.update(getattr(self._recent[-1], _WATCHES[name].sees))
 
 
 def _maker(name: str, settings: Mapping[str, float]) -> Callable[[], Detector]:
