@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from traingauge import ModelMonitor, Reference, ReferenceRun
+from traingauge.cli import main
 from traingauge.errors import (
     DamagedFileError,
     InvalidArgumentError,
@@ -210,6 +211,33 @@ def test_a_long_run_keeps_all_its_steps_on_disk_and_few_in_memory(tmp_path):
     assert len(list((tmp_path / "history").iterdir())) >= 1
     with start(tmp_path) as run:
         assert np.array_equal(run.rows()["loss"], np.arange(float(steps)))
+
+
+@pytest.mark.parametrize("spoil", ["remove", "damage"])
+def test_steps_whose_file_is_gone_are_left_out_and_that_is_counted_and_said(
+    spoil, tmp_path, read, capsys, caplog
+):
+    with start(tmp_path) as run:
+        for step in range(2 * SEGMENT_ROWS + 10):
+            run.step(loss=float(step))
+            if step % SEGMENT_ROWS == 0:
+                run._recorder.families()
+    first = tmp_path / "history" / "train-000000.zip"
+    first.unlink() if spoil == "remove" else first.write_bytes(first.read_bytes()[:-200])
+    with start(tmp_path) as run:
+        assert len(run.rows()["loss"]) < 2 * SEGMENT_ROWS + 10
+        assert run.rows()["loss"][-1] == 2 * SEGMENT_ROWS + 9
+        assert read(run, "model_monitor_errors_total", reason="state") >= 1
+    assert main(["state", "show", str(tmp_path)]) == 0
+    assert "rows of train are left out" in caplog.text
+
+
+def test_what_a_killed_process_left_unfinished_is_swept_by_the_next(tmp_path):
+    (tmp_path / "history").mkdir()
+    for unfinished in (".state-00000004.zip.x1y2z3", "history/.train-000000.zip.x1y2z3"):
+        (tmp_path / unfinished).write_bytes(b"half of it")
+    start(tmp_path).close()
+    assert not list(tmp_path.rglob(".*"))
 
 
 def test_rows_become_a_frame_by_step(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.catalog import CATALOG, SPLITS, Metric
+from traingauge.errors import DamagedFileError
 from traingauge.extras import needed
 from traingauge.families import Identity
 from traingauge.history import History
@@ -21,12 +23,16 @@ from traingauge.state.store import Saved, newest, read_segment
 
 Table = Mapping[str, NDArray[np.float64]]
 
+_log = logging.getLogger("traingauge")
+
 #: Columns that are no metric of their own.
 _NOT_EXPORTED = ("time", "samples", "seconds")
 
 
 def read(directory: Path) -> tuple[Saved, dict[str, Table]]:
     """The newest state in a directory, and the rows of every split; the run may be live, and nothing is changed.
+
+    Rows of a file that is gone or damaged are left out, with a warning.
 
     Raises:
         FileNotFoundError: No state is there.
@@ -36,8 +42,16 @@ def read(directory: Path) -> tuple[Saved, dict[str, Table]]:
     if saved is None:
         raise FileNotFoundError(f"{directory} holds no state of a run")
     history = History.restored(saved.tree["history"])
-    tables = {split: history.columns(split, partial(read_segment, directory, split)) for split in SPLITS}
+    tables = {split: history.columns(split, partial(_segment, directory, split)) for split in SPLITS}
     return saved, {split: table for split, table in tables.items() if table}
+
+
+def _segment(directory: Path, split: str, number: int) -> Table:
+    try:
+        return read_segment(directory, split, number)
+    except (OSError, DamagedFileError) as error:
+        _log.warning("rows of %s are left out: %s", split, error)
+        return {}
 
 
 def write_csv(tables: Mapping[str, Table], file: TextIO) -> None:

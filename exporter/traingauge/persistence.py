@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from traingauge.errors import DamagedFileError
 from traingauge.families import Identity
 from traingauge.parts.scores import RECORDS
 from traingauge.recorder import Recorder
@@ -40,6 +41,7 @@ class Persistence:
     def __init__(self, directory: str | os.PathLike[str] | None, model: str, run: str | None) -> None:
         self.run = run
         self._store: Store | None = None
+        self._failed: Callable[[Exception], None] = lambda error: None
         self._saver: Saver | None = None
         if directory is None:
             return
@@ -55,12 +57,11 @@ class Persistence:
     def restore(self, recorder: Recorder) -> None:
         """Have a new recorder go on where the saved run stopped."""
         if self._store is not None:
+            self._failed = lambda error: recorder.watchdog.failed("state", error)
             recorder.memory.restarts = 0
             if self._found is not None:
                 for path in self._found.damaged:
-                    recorder.watchdog.failed(
-                        "state", RuntimeError(f"{path} is damaged: an older copy was resumed")
-                    )
+                    self._failed(RuntimeError(f"{path} is damaged: an older copy was resumed"))
                 recorder.restore(self._found.tree)
             self._found = None
 
@@ -78,13 +79,19 @@ class Persistence:
             store.save(identity, now, tree)
             recorder.saved(segments, now)
 
-        self._saver = Saver(save, every, lambda error: recorder.watchdog.failed("state", error))
+        self._saver = Saver(save, every, self._failed)
         recorder.when_read = self._saver.ask
         self._saver.ask()
 
     def read(self, split: str, number: int) -> Mapping[str, NDArray[np.float64]]:
-        """A segment of the history that is no longer in memory; empty if it is gone."""
-        return _NOTHING if self._store is None else read_segment(self._store.directory, split, number)
+        """A segment of the history that is no longer in memory; empty if it is gone or damaged, which is counted."""
+        if self._store is None:
+            return _NOTHING
+        try:
+            return read_segment(self._store.directory, split, number)
+        except (OSError, DamagedFileError) as error:
+            self._failed(error)
+            return _NOTHING
 
     def close(self) -> None:
         """Save once more and leave the directory to others; a second call does nothing."""

@@ -73,6 +73,8 @@ class Store:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self._lock = Lock(directory / "lock")
+        for unfinished in directory.glob("**/.*.zip.*"):  # of a process that was killed while it wrote
+            unfinished.unlink(missing_ok=True)
         self._next = max((number for number, _ in _copies(directory)), default=0) + 1
 
     def resume(self, model: str, run: str | None, records: Sequence[type]) -> Saved | None:
