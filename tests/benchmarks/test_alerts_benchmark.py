@@ -15,7 +15,7 @@ from benchmarks.alerts.__main__ import judged
 from benchmarks.alerts.faults import FAULTS
 from benchmarks.alerts.inhibition import Matchers, Policy
 from benchmarks.alerts.recording import Recording
-from benchmarks.alerts.report import Report
+from benchmarks.alerts.report import TUNING, Report
 from benchmarks.alerts.runs import Case
 from benchmarks.alerts.verdict import Alarm, Verdict, verdicts
 from traingauge import ModelMonitor
@@ -25,13 +25,16 @@ from traingauge.families import Family, keys, single
 LOSS = keys(("train",))
 
 #: None of these needs the history of an hour that others do.
-FAULTY = ("nan", "class-collapse", "missing-feature", "oom-kill", "crash", "clean-end")
+FAULTY = (
+    *("nan", "class-collapse", "missing-feature", "rate-zero", "oom-kill", "crash", "clean-end"),
+    "keras-nan",
+)
 HEALTHY = ("warm-restarts", "resumed")
 
 
 @pytest.fixture(scope="module")
 def judgement() -> Mapping[str, Verdict]:
-    cases = [Case(kind, seed=0, haste=4.0) for kind in (*FAULTY, *HEALTHY)]
+    cases = [Case(kind, seed=TUNING, haste=4.0) for kind in (*FAULTY, *HEALTHY)]
     return {verdict.case.kind: verdict for verdict in judged(cases, processes=0)}
 
 
