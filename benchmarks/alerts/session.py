@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -135,6 +136,7 @@ class Session:
             reference=reference,
             # Saving the state costs as much as all the rest; a run that is not resumed needs none.
             state_dir=state if self.setup.resumable else None,
+            save_every=0.1,
             discovery_dir=False,
             linger=0,
             task=None if self.setup.data.classes else "regression",
@@ -225,6 +227,8 @@ class Session:
     def _scrape(self, monitor: ModelMonitor) -> None:
         # What the endpoint would render: reading it here leaves out the bytes, which say the same and cost the most.
         self.recording.scrape(monitor.collector.families(), self._identity, self._instance)
+        if self.setup.resumable:
+            time.sleep(0.02)  # a clock that is moved by hand leaves none to the thread that saves
 
     def _leave(self) -> None:
         if self.setup.killed:
