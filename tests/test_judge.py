@@ -126,6 +126,24 @@ def test_a_reference_run_of_another_model_is_refused_at_the_start():
         monitor(expected="good.run")
 
 
+def test_a_reference_run_of_another_task_is_refused_at_the_start_and_one_of_other_metrics_is_said(caplog):
+    with monitor() as good:
+        train(good, losses(steps=100))
+        for _ in range(2):
+            good.evaluate("validation", y_true=[0, 1], y_pred=[0, 1])
+    reference = ReferenceRun.record(good)
+    with pytest.raises(ReferenceMismatchError, match="task is 'regression'"):
+        monitor(expected=reference, task="regression")
+    monitor(expected=reference, task="multiclass").close()
+    with monitor(expected=reference) as run:
+        for _ in range(3):
+            run.evaluate("validation", y_true=[0.5, 1.5], y_pred=[0.25, 1.0])
+        run._recorder.families()
+    said = [record.message for record in caplog.records if "nothing is expected" in record.message]
+    assert len(said) == len(set(said))
+    assert any(message.startswith("nothing is expected of mean_absolute_error") for message in said)
+
+
 def test_statistics_of_every_signal_are_published(read):
     with monitor() as run:
         train(run, losses(), gradient_norm=1.5)

@@ -109,9 +109,9 @@ def test_what_cannot_be_a_reference_run_is_refused(tmp_path):
     with pytest.raises(ReferenceMismatchError, match="different models"):
         ReferenceRun.record(run(0), run(1, model="n"))
     with pytest.raises(ReferenceMismatchError, match=r"'m'.*'n'"):
-        checked(ReferenceRun.record(run(0)), "n")
+        checked(ReferenceRun.record(run(0)), "n", None)
     with pytest.raises(InvalidTypeError, match=r"ReferenceRun.load\(path\)"):
-        checked("good.run", "m")
+        checked("good.run", "m", None)
     Reference.from_data(np.arange(10.0).reshape(-1, 1)).save(tmp_path / "data.ref")
     with pytest.raises(DamagedFileError, match="no reference run"):
         ReferenceRun.load(tmp_path / "data.ref")

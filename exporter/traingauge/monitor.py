@@ -208,7 +208,7 @@ class ModelMonitor:
             limits,
             loss_window=window,
             warmup_steps=None if warmup_steps is None else _count("warmup_steps", warmup_steps),
-            expected=None if expected is None else checked(expected, self.model),
+            expected=None if expected is None else checked(expected, self.model, task),
             to_beat=parse_baseline(baseline or {}),
             detectors=parse_detectors(detectors),
         )

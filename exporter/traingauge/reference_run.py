@@ -23,6 +23,10 @@ from traingauge.errors import DamagedFileError, InvalidArgumentError, InvalidTyp
 Floats = NDArray[np.float64]
 Unit = Literal["samples", "steps"]
 
+#: Scores that only classifiers have, and that only regressions have.
+CLASSIFIED = frozenset(("accuracy", "precision", "recall", "f1"))
+ESTIMATED = frozenset(("mean_absolute_error", "root_mean_squared_error", "r2_score"))
+
 _FILE = Archive("traingauge-reference-run", 1, "reference run")
 
 #: Marks of a curve at most.
@@ -142,6 +146,11 @@ class ReferenceRun:
             )
         return cls(models[0], unit, len(runs), curves, time.time())
 
+    @property
+    def metrics(self) -> frozenset[str]:
+        """Names of the metrics of which something is expected, in any split."""
+        return frozenset(metric for metric, _ in self.curves)
+
     def expect(self, metric: str, split: str, at: Position) -> Expectation:
         """What is expected of a metric after so much training; NaN where the reference does not know."""
         curve = self.curves.get((metric, split))
@@ -191,12 +200,17 @@ class ReferenceRun:
         return run
 
 
-def checked(expected: object, model: str) -> ReferenceRun:
+def checked(expected: object, model: str, task: str | None) -> ReferenceRun:
     """What a run of ``model`` is given to be compared with.
+
+    Args:
+        expected: What was given.
+        model: Name of the run's model.
+        task: Its task, ``None`` if it is not known yet.
 
     Raises:
         InvalidTypeError: No reference run.
-        ReferenceMismatchError: One of another model.
+        ReferenceMismatchError: One of another model, or with the scores of another task.
     """
     if not isinstance(expected, ReferenceRun):
         raise InvalidTypeError(
@@ -205,6 +219,11 @@ def checked(expected: object, model: str) -> ReferenceRun:
     if expected.model != model:
         raise ReferenceMismatchError(
             f"the reference run is of model {expected.model!r} and this run of {model!r}: record one of {model!r}"
+        )
+    metrics = expected.metrics
+    if task is not None and not metrics.isdisjoint(CLASSIFIED if task == "regression" else ESTIMATED):
+        raise ReferenceMismatchError(
+            f"the reference run expects {', '.join(sorted(metrics))}, and this run's task is {task!r}: record another"
         )
     return expected
 

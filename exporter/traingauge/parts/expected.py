@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
 
@@ -10,6 +11,8 @@ from traingauge.course import Position
 from traingauge.families import Family
 from traingauge.parts.keyring import Keyring
 from traingauge.reference_run import Expectation, ReferenceRun
+
+_log = logging.getLogger("traingauge")
 
 _NAMES = ("model_expected", "model_expected_stddev", "model_deviation")
 
@@ -28,15 +31,29 @@ class Expected:
         self._reference = reference
         self._last: dict[tuple[str, str], tuple[float, float, float]] = {}
         self._keyring = Keyring()
+        self._missed: set[str] = set()
 
     def read(self, metric: str, split: str, at: Position, value: float) -> float:
         """Compare a reading with what is expected of it; the deviation."""
-        if self._reference is None or (metric, split) not in self._reference.curves:
+        if self._reference is None:
+            return math.nan
+        if (metric, split) not in self._reference.curves:
+            self._miss(metric, self._reference)
             return math.nan
         expected = self._reference.expect(metric, split, at)
         deviation = _deviation(value, expected)
         self._last[metric, split] = (*expected, deviation)
         return deviation
+
+    def _miss(self, metric: str, reference: ReferenceRun) -> None:
+        """Say once of a metric that the reference run did not have it."""
+        if metric not in reference.metrics and metric not in self._missed:
+            self._missed.add(metric)
+            _log.warning(
+                "nothing is expected of %s: the reference run recorded %s",
+                metric,
+                ", ".join(sorted(reference.metrics)),
+            )
 
     def families(self) -> Iterator[Family]:
         """``model_expected``, its standard deviation and ``model_deviation``; nothing before the first reading."""
