@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from traingauge import Reference
+from traingauge.drift.statistics import STATISTICS
 from traingauge.errors import InvalidArgumentError, ReferenceMismatchError
 from traingauge.parts.drift import Drift
 from traingauge.reference.calibration import CALIBRATED, Calibration, _poisson_quantile
@@ -41,6 +42,26 @@ def test_the_false_alarm_rate_is_the_stated_one():
             alarms += drifted(Drift(reference), data(rng, 400))
     low, high = stats.binom.ppf([0.0005, 0.9995], 300, 0.2)
     assert low <= alarms <= high
+
+
+def test_the_false_alarm_rate_of_a_coin_is_the_stated_one():
+    """Summed up over all windows of 500 tosses, which need not be drawn: 1 % as the mean of 25 references."""
+    rates = []
+    for seed in range(25):
+        tosses = np.random.default_rng(seed).random((5000, 1)) < 0.5
+        reference = Reference.from_data(tosses.astype(float)).calibrate(window=500, resamples=1000, seed=seed)
+        tail, head = (reference.features.count(np.array([[side]])).astype(int) for side in (0.0, 1.0))
+        heads = np.arange(180, 321)
+        excess = [
+            reference.calibration.excess(
+                {name: STATISTICS[name].score(comparison) for name in reference.calibration.thresholds}
+            )[0]
+            for comparison in (
+                reference.features.compare(count * head + (500 - count) * tail) for count in heads
+            )
+        ]
+        rates.append(stats.binom.pmf(heads, 500, 0.5)[np.array(excess) > 1].sum())
+    assert 0.007 < np.mean(rates) < 0.014
 
 
 @pytest.fixture(scope="module")
