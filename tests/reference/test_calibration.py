@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from traingauge import Reference
+from traingauge.drift.comparison import Comparison
 from traingauge.drift.statistics import STATISTICS
 from traingauge.errors import InvalidArgumentError, ReferenceMismatchError
 from traingauge.parts.drift import Drift
@@ -50,17 +51,16 @@ def test_the_false_alarm_rate_of_a_coin_is_the_stated_one():
     for seed in range(25):
         tosses = np.random.default_rng(seed).random((5000, 1)) < 0.5
         reference = Reference.from_data(tosses.astype(float)).calibrate(window=500, resamples=1000, seed=seed)
-        tail, head = (reference.features.count(np.array([[side]])).astype(int) for side in (0.0, 1.0))
         heads = np.arange(180, 321)
-        excess = [
-            reference.calibration.excess(
-                {name: STATISTICS[name].score(comparison) for name in reference.calibration.thresholds}
-            )[0]
-            for comparison in (
-                reference.features.compare(count * head + (500 - count) * tail) for count in heads
-            )
-        ]
-        rates.append(stats.binom.pmf(heads, 500, 0.5)[np.array(excess) > 1].sum())
+        profile, calibration = reference.features, reference.calibration
+        tail, head = (profile.count(np.array([[side]])).astype(int) for side in (0.0, 1.0))
+        windows = heads[:, None, None] * head + (500 - heads)[:, None, None] * tail
+        counts = np.broadcast_to(profile.counts, windows.shape)
+        comparison = Comparison(counts, windows, profile.prior, profile.positions)
+        excess = calibration.excess(
+            {name: STATISTICS[name].score(comparison) for name in calibration.thresholds}
+        )
+        rates.append(stats.binom.pmf(heads, 500, 0.5)[excess[:, 0] > 1].sum())
     assert 0.007 < np.mean(rates) < 0.014
 
 
