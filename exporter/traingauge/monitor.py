@@ -335,6 +335,8 @@ class ModelMonitor:
     def resume_at(self, step: int) -> None:
         """Say from which training step the model goes on: that of the checkpoint it was restored from.
 
+        Keras says so by itself, if what restores the model restores its optimizer, as ``BackupAndRestore`` does.
+
         ``model_step`` and the history go back to it; the counters do not, as they count the work that was done. Only after
         this is a run that lost the steps since its last checkpoint compared with others at the right place.
 
@@ -347,6 +349,7 @@ class ModelMonitor:
         if isinstance(step, bool) or not isinstance(step, int):
             raise InvalidTypeError(f"step is {step!r}: expected a whole number")
         self._recorder.record(WentBack(int(_at_least("step", step, 0))))
+        self._recorder.memory.resumed = False
 
     def canary(self, canary: Canary, predict: Callable[[Any], Any], *, every: int | None = None) -> Probe:
         """Ask the model a fixed batch from time to time, and publish how far its answer is from the expected one.

@@ -57,7 +57,7 @@ from traingauge.thresholds import Threshold
 
 if TYPE_CHECKING:
     from traingauge.classification.encoding import Encoded
-    from traingauge.course import Course
+    from traingauge.course import Course, Position
     from traingauge.description import Description
     from traingauge.drift.binning import Binned
     from traingauge.history import Segment
@@ -304,6 +304,12 @@ class Recorder:
         with self._digesting:
             self._digest()
             return self.judge.course.copy()
+
+    def position(self) -> Position:
+        """How far the model has come."""
+        with self._digesting:
+            self._digest()
+            return self.judge.position
 
     def last_loss(self, split: str = "train") -> float:
         """The last loss of a split, NaN if there is none."""

@@ -30,7 +30,7 @@ from traingauge.errors import (
     UnknownNameError,
     UnsupportedBackendError,
 )
-from traingauge.events import EpochEnd, Pass, Resumed, Steps
+from traingauge.events import EpochEnd, Pass, Resumed, Steps, WentBack
 from traingauge.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._read_at = self._together = 1
         self._epoch_steps: int | None = None
         self._taken = 0
-        self._planned = self._described = False
+        self._planned = self._described = self._counted = False
 
     def set_model(self, model: Any) -> None:
         """Keras calls it before it traces anything: the moment to tap the model's steps.
@@ -137,7 +137,8 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Leave out the steps that were recorded by nobody."""
         probe = self._active
-        self._fitting, self._planned, self._described = True, False, False
+        self._fitting = True
+        self._planned = self._described = self._counted = False
         self._epoch_steps = self.params.get("steps")
         self._ends.clear()
         probe.read_steps()
@@ -147,7 +148,10 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
 
     @_never_breaks
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """What came before is no part of the epoch's first step."""
+        """What came before is no part of the epoch's first step; all that restores a model has done so by now."""
+        if not self._counted:
+            self._counted = True
+            self._agree_on_steps()
         planned = None
         if not self._planned and self._epoch_steps and self.params.get("epochs"):
             self._planned = True
@@ -206,6 +210,19 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             self.recorder.record(done)
 
     @_never_breaks
+    def _agree_on_steps(self) -> None:
+        """Go back with a model that was restored from an older checkpoint, as the count of its optimizer tells."""
+        counted, at_once = _counted(self.model.optimizer)
+        if counted is None:
+            return
+        memory, position = self.recorder.memory, self.recorder.position().steps
+        if memory.resumed and memory.ahead is not None and counted:
+            restored = counted + memory.ahead
+            if 0 <= restored <= position - at_once:
+                self.recorder.record(WentBack(restored))
+                position = restored
+        memory.resumed, memory.ahead = False, position - counted
+
     def _ask(self, after: int) -> None:
         """Ask the canary where it is time; how long that takes is no part of a step."""
         if self._question is not None and self._question.due(after):
@@ -344,6 +361,14 @@ def _probe(model: Any, recorder: Recorder, *, gradients: bool) -> Probe:
     )
     recorder.at_end(probe.end)
     return probe
+
+
+def _counted(optimizer: Any) -> tuple[int | None, int]:
+    """Steps that an optimizer has counted, ``None`` if it does not count each, and how many it counts at once."""
+    if optimizer is None or hasattr(optimizer, "inner_optimizer"):  # loss scaling leaves out steps
+        return None, 1
+    at_once = optimizer.gradient_accumulation_steps or 1
+    return int(optimizer.iterations) * at_once, at_once
 
 
 def _tell(recorder: Recorder, plan: Plan) -> None:

@@ -14,8 +14,10 @@ class Memory:
     Attributes:
         restarts: Times that a process went on with the run after its first; ``None`` if the run keeps no state.
         saved: Unix time in seconds of the last saved state, ``None`` before the first.
+        resumed: Whether the run was resumed, and nobody has said yet from which step its model goes on.
+        ahead: Training steps that the run is ahead of what the model's optimizer counts; ``None`` if nobody counts.
 
-    >>> memory = Memory(); memory.restarts = 0; memory.restore({"restarts": 1})
+    >>> memory = Memory(); memory.restarts = 0; memory.restore({"restarts": 1, "ahead": None})
     >>> [family.values for family in memory.families()]
     [(2.0,)]
     """
@@ -23,6 +25,8 @@ class Memory:
     def __init__(self) -> None:
         self.restarts: int | None = None
         self.saved: float | None = None
+        self.resumed = False
+        self.ahead: int | None = None
 
     def families(self) -> Iterator[Family]:
         """``model_restarts_total`` and when the state was saved; nothing for a run that keeps no state."""
@@ -32,9 +36,10 @@ class Memory:
             yield single("model_state_saved_timestamp_seconds", self.saved)
 
     def save(self) -> dict[str, Any]:
-        """The restarts so far."""
-        return {"restarts": self.restarts or 0}
+        """The restarts so far, and how the optimizer counts."""
+        return {"restarts": self.restarts or 0, "ahead": self.ahead}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Another process goes on with the run."""
-        self.restarts = saved["restarts"] + 1
+        self.restarts, self.resumed = saved["restarts"] + 1, True
+        self.ahead = saved["ahead"]
