@@ -28,7 +28,7 @@ ROWS: Mapping[str, tuple[Callable[[float], Row | list[Row]], float, float]] = {
     "step": (step.measure, 3, 20),
     "render": (render.measure, 5, 30),
     "stall": (stall.measure, 1, 80),
-    "keras": (keras_step.measure, 6, 60),
+    "keras": (keras_step.measure, 9, 90),
     "torch": (torch_loop.measure, 3, 15),
     "confusion": (confusion.measure, 5, 40),
     "drift_update": (drift_update.measure, 2, 10),

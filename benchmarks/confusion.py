@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.confusion_matrix import PEERS, SHAPES, Steps, contenders_of
+from benchmarks.confusion_matrix import PEERS, PENDING, SHAPES, Steps, contenders_of
 from benchmarks.harness import Arm, Check, Row, race
 from benchmarks.peers import missing
 
@@ -39,6 +39,9 @@ def _row(rows: int, classes: int, seconds: float) -> Row:
         figures=list(found.values()),
         checks=checks,
         missing=missing(PEERS),
+        note=f"Ready codes are counted {PENDING} steps at a time, which is all that this line does. Validated labels and "
+        f"probabilities are what a step gives: checked, kept, and every {PENDING} steps counted into window and counters; "
+        "probabilities are reduced further when somebody looks.",
     )
 
 

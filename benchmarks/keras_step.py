@@ -1,6 +1,6 @@
-"""What a callback costs Keras: ``fit`` with a train function that does nothing, so that nothing else is seen.
+"""What a callback costs Keras, and what is computed in the graph, beside Keras' own metrics.
 
-Peers are taken by wall clock, because some of them work in threads of their own and still take training's time.
+The callback alone is seen where the train function does nothing. Peers are taken by wall clock, because some of them work in threads of their own and still take training's time.
 """
 
 from __future__ import annotations
@@ -25,12 +25,19 @@ STEPS, FEWER, FEW = 20_000, 4_000, 100
 
 PEERS = ("tensorboard", "wandb", "mlflow")
 
+#: Samples a step of the small network, its inputs and its classes; steps of one ``fit``, and of a quick one.
+BATCH, INPUTS, CLASSES, REAL_STEPS, FEWER_REAL = 256, 64, 10, 200, 40
 
-def measure(seconds: float) -> Row:
-    """A step with each callback, and with none."""
+
+def measure(seconds: float) -> list[Row]:
+    """A step with each callback, and with none; of nothing, and of a small network."""
     absent = missing(["keras", "tensorflow", *PEERS])
     if {"keras", "tensorflow"} & set(absent):
-        return Row("A Keras step, with nothing to compute", "a step", [], missing=absent)
+        return [Row("A Keras step, with nothing to compute", "a step", [], missing=absent)]
+    return [_of_nothing(seconds * 2 / 3, absent), _of_a_network(seconds / 3)]
+
+
+def _of_nothing(seconds: float, absent: dict[str, str]) -> Row:
     with tempfile.TemporaryDirectory() as folder, ModelMonitor("bench", discovery_dir=False) as monitor:
         steps = STEPS if seconds > 10 else FEWER
         bare = _arm("no callback", list, steps)
@@ -62,6 +69,58 @@ def measure(seconds: float) -> Row:
         note=f"Keras alone takes {alone:.0f} µs. What traingauge computes inside the graph does not show: there is none. "
         "TensorBoard writes every batch, Weights & Biases is offline, MLflow writes to local files.",
     )
+
+
+def _of_a_network(seconds: float) -> Row:
+    """By processor time of all threads: TensorFlow has its own."""
+    from keras import metrics
+
+    def of_classes() -> list[Any]:
+        return [metrics.F1Score(), metrics.AUC(multi_label=True, num_labels=CLASSES)]
+
+    steps = REAL_STEPS if seconds > 10 else FEWER_REAL
+    with ModelMonitor("bench", discovery_dir=False) as monitor:
+        found = race(
+            [
+                _network("no metric, no callback", steps),
+                _network("keras.metrics: accuracy", steps, lambda: [metrics.CategoricalAccuracy()]),
+                _network("keras.metrics: F1Score, AUC", steps, of_classes),
+                _network("traingauge: the callback", steps, callbacks=lambda: [monitor.keras()], ours=True),
+            ],
+            seconds,
+            time.process_time,
+        )
+    return Row(
+        title=f"A Keras step of a small network: {BATCH} samples, {CLASSES} classes",
+        unit="a step",
+        figures=list(found.values()),
+        note=f"{INPUTS} inputs, 128 hidden units, processor time of all threads. Traingauge keeps the confusion matrix, log "
+        "loss, Brier score, top-k accuracy and calibration of every step; ranking is for evaluation passes alone.",
+    )
+
+
+def _network(
+    name: str,
+    steps: int,
+    metrics: Callable[[], list[Any]] = list,
+    callbacks: Callable[[], list[Any]] = list,
+    *,
+    ours: bool = False,
+) -> Arm:
+    import keras
+
+    random = np.random.default_rng(0)
+    x = random.normal(size=(BATCH * steps, INPUTS)).astype(np.float32)
+    y = np.eye(CLASSES, dtype=np.float32)[random.integers(0, CLASSES, len(x))]
+    layers = [keras.layers.Dense(128, "relu"), keras.layers.Dense(CLASSES, "softmax")]
+    model = keras.Sequential([keras.Input((INPUTS,)), *layers])
+    model.compile("adam", "categorical_crossentropy", metrics=metrics())
+
+    def fit(count: int) -> None:
+        for _ in range(count):
+            model.fit(x, y, batch_size=BATCH, verbose=0, shuffle=False, callbacks=callbacks())
+
+    return Arm(name, fit, ours=ours, at_once=1, each=steps)
 
 
 def _arm(name: str, callbacks: Callable[[], list[Any]], steps: int, *, ours: bool = False) -> Arm:
