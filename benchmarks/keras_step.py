@@ -1,6 +1,7 @@
 """What a callback costs Keras, and what is computed in the graph, beside Keras' own metrics.
 
-The callback alone is seen where the train function does nothing. Peers are taken by wall clock, because some of them work in threads of their own and still take training's time.
+The callback alone is seen where the train function does nothing. Peers are taken by wall clock, because some of them work in
+threads of their own and still take training's time.
 """
 
 from __future__ import annotations
