@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.vocabulary import annotations, colours, units, variables
-from dashboards.vocabulary.alerts import firing_alerts
+from dashboards.vocabulary.alerts import firing, firing_alerts
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import from_line, to_run
 from dashboards.vocabulary.metrics import series
@@ -70,7 +70,7 @@ def _now() -> list[Panel]:
             number(
                 f"{severity.capitalize()} alerts",
                 Query(
-                    f"count({series('ALERTS', alertstate='firing', severity=severity)}) or vector(0)",
+                    f"count({firing(severity)}) or vector(0)",
                     severity,
                     instant=True,
                 ),
@@ -128,7 +128,7 @@ def _runs() -> list[Panel]:
             ),
             Column(
                 "Alerts",
-                expr=f"count by (model, run) ({series('ALERTS', alertstate='firing')})",
+                expr=f"count by (model, run) ({firing()})",
                 unit=units.COUNT,
                 decimals=0,
                 colouring=NONE_ALLOWED,

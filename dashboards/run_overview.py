@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboards.classes import UID as CLASSES
 from dashboards.data_and_drift import UID as DATA_AND_DRIFT
 from dashboards.vocabulary import annotations, units, variables
-from dashboards.vocabulary.alerts import firing_alerts
+from dashboards.vocabulary.alerts import firing, firing_alerts
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import RUN_OVERVIEW, from_line
 from dashboards.vocabulary.metrics import JUDGED_STATISTIC, THRESHOLD, per_second, series
@@ -80,7 +80,7 @@ def _now() -> list[Panel]:
         number(
             "Firing alerts",
             Query(
-                f"count({series('ALERTS', alertstate='firing', severity='critical|warning')}) or vector(0)",
+                f"count({firing()}) or vector(0)",
                 "alerts",
                 instant=True,
             ),

@@ -105,7 +105,7 @@ class Softmax:
 
 
 class Patients(NamedTuple):
-    """Measurements, shape (n, 11) with a column of ones, and how the disease went on, shape (n,)."""
+    """Measurements, shape (n, 11) with a column of ones, and how the disease went on, shape (n,); in standard deviations."""
 
     measured: NDArray[np.float64]
     progress: NDArray[np.float64]
@@ -116,6 +116,7 @@ def patients() -> dict[str, Patients]:
     """The diabetes patients of scikit-learn, in a fixed random order, split into train and validation."""
     measured, progress = load_diabetes(return_X_y=True)
     scaled = np.column_stack([measured / measured.std(axis=0), np.ones(len(progress))])
+    progress = progress / progress.std()
     order = np.random.default_rng(0).permutation(len(progress))
     train, validation = order[:342], order[342:]
     return {

@@ -117,7 +117,7 @@ def _over_time(axes: Axes, now: float) -> None:
 
 
 def _ticks(panel: Json) -> FuncFormatter:
-    unit = _field(panel).get("unit")
+    unit = _field(panel).get("unit", "").partition("suffix: ")[0]
     if unit == "percentunit":
         return FuncFormatter(lambda value, _: f"{100 * value:g} %")
     return FuncFormatter(lambda value, _: written(value, {"unit": unit}, 0.0))

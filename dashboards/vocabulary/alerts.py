@@ -1,21 +1,47 @@
-"""The table of alerts that fire, which several dashboards show."""
+"""The alerts that fire: how many, and the table of them, which several dashboards show."""
 
 from __future__ import annotations
 
-from dashboards.vocabulary import units
+from dashboards.vocabulary import colours, units
 from dashboards.vocabulary.links import to_run, to_runbook
 from dashboards.vocabulary.metrics import series
-from dashboards.vocabulary.sdk import table
+from dashboards.vocabulary.sdk import model, table
 from dashboards.vocabulary.tables import Column, rows
+
+#: What makes alerts the same but for how bad it is.
+_SAME = "alertname, model, run, metric, split, class, feature"
+
+#: Severities, the worst first, and their colours.
+_SEVERITIES = {"critical": colours.CRITICAL, "warning": colours.WARNING, "info": colours.NEUTRAL}
+
+
+def firing(severity: str = "critical|warning") -> str:
+    """Expression with a series for each alert that fires; one that does so in two severities is one.
+
+    Args:
+        severity: One of them, or several as ``critical|warning``.
+    """
+    return f"max by ({_SAME}) ({series('ALERTS', alertstate='firing', severity=severity)})"
 
 
 def firing_alerts(*, width: int, height: int) -> table.Panel:
-    """What fires now, since when, and the way to its runbook."""
-    firing = series("ALERTS", alertstate="firing")
+    """What fires now, how bad it is, since when, and the way to its runbook."""
+    every = series("ALERTS", alertstate="firing")
+    severities = " or ".join(
+        f"{code} * {series('ALERTS', alertstate='firing', severity=severity)}"
+        for code, severity in enumerate(_SEVERITIES, start=1)
+    )
     return rows(
         "Alerts that fire now",
         Column("Alert", label="alertname", link=to_runbook("${__value.text}"), width=260),
-        Column("Severity", label="severity", width=100),
+        Column(
+            "Severity",
+            expr=f"min by ({_SAME}) ({severities})",
+            unit=units.NUMBER,
+            mappings=_words(),
+            colouring=(),
+            width=100,
+        ),
         Column("Model", label="model"),
         Column("Run", label="run", link=to_run()),
         Column("Score", label="metric", width=110),
@@ -24,15 +50,25 @@ def firing_alerts(*, width: int, height: int) -> table.Panel:
         Column("Feature", label="feature", width=160),
         Column(
             "Since",
-            expr="max by (alertname, severity, model, run, metric, split, class, feature) "
-            f"({series('ALERTS_FOR_STATE')} and ignoring (alertstate) {firing}) * 1000",
+            expr=f"min by ({_SAME}) ({series('ALERTS_FOR_STATE')} and ignoring (alertstate) {every}) * 1000",
             unit=units.SINCE,
             width=160,
         ),
-        description="What fires, and since when its condition holds. The name leads to the runbook, the run "
-        "to its overview.",
+        description="What fires, the worst first, and since when its condition holds. The name leads to the "
+        "runbook, the run to its overview.",
         sort_by="Severity",
         width=width,
         height=height,
         empty="nothing fires, which is how it should be.",
     )
+
+
+def _words() -> list[model.ValueMapping]:
+    return [
+        model.ValueMap(
+            {
+                str(code): model.ValueMappingResult(text=severity, color=colour, index=code - 1)
+                for code, (severity, colour) in enumerate(_SEVERITIES.items(), start=1)
+            }
+        )
+    ]
