@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from benchmarks.harness import Arm, Check, Row, race
 from traingauge import ModelMonitor
-from traingauge.recorder import BACKLOG_EVENTS
+from traingauge.recorder import BACKLOG_STEPS
 
 #: Steps before anything is timed.
 WARM_UP = 20_000
@@ -15,7 +15,7 @@ WARM_UP = 20_000
 PENDING = 1000
 
 #: Steps in which the training thread digests four times.
-DIGESTED = 4 * BACKLOG_EVENTS
+DIGESTED = 4 * BACKLOG_STEPS
 
 NAMES = ("loss", "learning_rate", "gradient_norm", "entropy")
 
@@ -90,5 +90,5 @@ def measure(seconds: float) -> Row:
         f"stays in the processor's cache; {PENDING} steps do not, and cost the rest. Tried: the sum of the numbers in place "
         "of their types (as much), a set of the types (more), tuples in place of dictionaries (1.6), named parameters (as "
         "much again). Whoever scrapes digests the list, or training does once "
-        f"{BACKLOG_EVENTS} steps are pending: the last line has that in it, with every value kept.",
+        f"{BACKLOG_STEPS} steps are pending: the last line has that in it, with every value kept.",
     )

@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from traingauge import ModelMonitor
-from traingauge.errors import ClosedError, InvalidTypeError
-from traingauge.recorder import BACKLOG_EVENTS
+from traingauge.errors import ClosedError, InvalidArgumentError, InvalidTypeError
+from traingauge.recorder import BACKLOG_STEPS
 
 
 @pytest.fixture
@@ -43,10 +43,10 @@ def test_numbers_mixed_with_other_steps_keep_their_order(monitor: ModelMonitor) 
 
 
 def test_more_steps_than_may_be_pending_are_all_counted(monitor: ModelMonitor) -> None:
-    for step in range(2 * BACKLOG_EVENTS + 10):
+    for step in range(2 * BACKLOG_STEPS + 10):
         monitor.step(loss=float(step))
     assert len(monitor._recorder._pending) == 10
-    assert values(monitor, "model_steps_total")[("train",)] == 2 * BACKLOG_EVENTS + 10
+    assert values(monitor, "model_steps_total")[("train",)] == 2 * BACKLOG_STEPS + 10
 
 
 def test_steps_of_many_threads_are_all_counted_while_others_look(monitor: ModelMonitor) -> None:
@@ -129,3 +129,16 @@ def test_waiting_for_data_does_not_part_the_steps(
         monitor.step(loss=1.0)
     assert values(monitor, "model_steps_total")[("train",)] == 100.0
     assert batches[0] == 100
+
+
+def test_training_looks_at_what_it_recorded_after_as_many_steps_as_it_is_told() -> None:
+    with ModelMonitor("m", discovery_dir=False, digest_every=10) as monitor:
+        seen = monitor._recorder.watchdog.nonfinite
+        for step in range(9):
+            monitor.step(loss=float("nan") if step == 4 else 1.0)
+        assert seen["train", "loss"] == 0
+        monitor.step(loss=1.0)
+        assert seen["train", "loss"] == 1  # though nobody has scraped
+        assert not monitor._recorder._pending
+    with pytest.raises(InvalidArgumentError, match="digest_every"):
+        ModelMonitor("m", discovery_dir=False, digest_every=0)

@@ -31,7 +31,7 @@ from traingauge.parts.anomalies import parse as parse_detectors
 from traingauge.parts.run import Run
 from traingauge.parts.scores import Scores
 from traingauge.persistence import Persistence
-from traingauge.recorder import Recorder
+from traingauge.recorder import BACKLOG_STEPS, Recorder
 from traingauge.reference_run import ReferenceRun, checked
 from traingauge.running.missing import masked
 from traingauge.server import Server
@@ -109,6 +109,9 @@ class ModelMonitor:
         state_dir: Directory, of this run alone, in which its state is kept. A new process that is given the same one goes
             on with the run: ``run`` may then be left out, counters go on, and :meth:`resume_at` says from which step.
         save_every: Seconds between two savings of the state at most; after a scrape it is saved sooner.
+        digest_every: Training steps after which training itself looks at what was recorded, where nobody has scraped: by
+            then a NaN is counted and an anomaly found, and no more losses that are tensors on a device are held than that.
+            With fewer a look, which takes a few microseconds a step, is taken more often.
         links: Further links of the landing page: address by title.
         linger: Longest time in seconds to wait, at the end, for the scrape that sees the end.
 
@@ -165,6 +168,7 @@ class ModelMonitor:
         alertmanager_url: str | None = None,
         state_dir: str | os.PathLike[str] | None = None,
         save_every: float = 30.0,
+        digest_every: int = BACKLOG_STEPS,
         links: Mapping[str, str] | None = None,
         linger: float = 30.0,
     ) -> None:
@@ -211,6 +215,7 @@ class ModelMonitor:
             expected=None if expected is None else checked(expected, self.model, task),
             to_beat=parse_baseline(baseline or {}),
             detectors=parse_detectors(detectors),
+            digest_every=_count("digest_every", digest_every),
         )
         if steps_planned is not None:
             self._recorder.progress.steps_planned = _count("steps_planned", steps_planned)

@@ -68,8 +68,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Events, and samples in them, from which the training thread digests by itself: memory stays bounded without a scrape.
-BACKLOG_EVENTS = 4096
+#: Steps, and samples in them, from which the training thread digests by itself: memory stays bounded without a scrape.
+BACKLOG_STEPS = 4096
 BACKLOG_SAMPLES = 1 << 20
 
 #: Events that whoever scrapes digests without a pause.
@@ -94,6 +94,7 @@ class Recorder:
         expected: A good run to compare with; ``None`` to expect nothing.
         to_beat: Scores that the run has to beat, by name.
         detectors: What makes the detectors that watch the signals, by name; the usual ones if ``None``.
+        digest_every: Steps from which the training thread digests by itself.
 
     Attributes:
         run: Info and state.
@@ -119,6 +120,7 @@ class Recorder:
         expected: ReferenceRun | None = None,
         to_beat: Mapping[str, float] | None = None,
         detectors: Makers | None = None,
+        digest_every: int = BACKLOG_STEPS,
     ) -> None:
         self.run, self.scores, self.drift = run, scores, drift
         self.progress = Progress(warmup_steps)
@@ -136,7 +138,8 @@ class Recorder:
         self._history = History()
         self._epochs: dict[str, list[tuple[int, float]]] = {}
         self._pending: list[Event] = []
-        self._pending_samples = 0
+        self._pending_samples = self._pending_inside = 0  # samples, and steps that one event holds many of
+        self._digest_every = digest_every
         self._digesting = threading.Lock()
         self._at_end: list[weakref.WeakMethod[Callable[[], None]]] = []
         self._previous = math.nan
@@ -183,6 +186,7 @@ class Recorder:
         run's first step, and whatever is no float, goes the other way, on which every argument is checked.
         """
         pending, append, clock = self._pending, self._pending.append, time.perf_counter
+        limit = self._digest_every
 
         @wraps(step)
         def shortcut(*args: Any, **numbers: Any) -> None:
@@ -192,7 +196,7 @@ class Recorder:
                 if type(number) is not float:
                     return step(*args, **numbers)
             append((clock(), numbers))
-            if len(pending) >= BACKLOG_EVENTS:
+            if len(pending) >= limit:
                 self._relieve()
             return None
 
@@ -209,7 +213,10 @@ class Recorder:
                 f"the run is {self.run.state}: it takes no further steps; make a new ModelMonitor"
             )
         self._pending.append(event)
-        if len(self._pending) >= BACKLOG_EVENTS or self._pending_samples >= BACKLOG_SAMPLES:
+        if type(event) is Steps:
+            self._pending_inside += len(event.at)
+        steps = len(self._pending) + self._pending_inside
+        if steps >= self._digest_every or self._pending_samples >= BACKLOG_SAMPLES:
             self._relieve()
 
     def encode(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Encoded | None:
@@ -383,7 +390,7 @@ class Recorder:
         """Digest what is pending, with pauses if whoever scrapes does it; what is appended meanwhile is left to the next."""
         started = time.perf_counter()
         self._unix = time.time() - started
-        self._pending_samples = 0
+        self._pending_samples = self._pending_inside = 0
         left = len(self._pending)
         while left:
             count = left if breathe is None else min(left, DIGESTED_AT_ONCE)
