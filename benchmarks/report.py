@@ -104,7 +104,8 @@ def _table(row: Row) -> Iterator[str]:
 def _growth(curves: Sequence[Curve], picture: str | None) -> Iterator[str]:
     yield (
         "The slope is that of the logarithms over the upper half of the sizes: 0 is constant, 1 is linear. Of "
-        "more than 100 classes or 200 features only the worst are published as series, so that scrapes stay bounded.\n"
+        "more than 100 classes or 200 features only the worst are published as series, so that scrapes stay bounded. "
+        "Memory grows until the history of the last steps, which a script can read, is full.\n"
     )
     for curve in curves:
         yield (
