@@ -81,6 +81,7 @@ def train(
     *,
     wrong_labels: float = 0.0,
     rate: Callable[[int], float] = lambda step: 0.1,
+    every: int = EVERY,
 ) -> Iterator[Reading]:
     """Train on the digits, and read what the monitor publishes every few steps.
 
@@ -89,6 +90,7 @@ def train(
         seed: Of weights and batches.
         wrong_labels: Share of the training labels that are drawn at random.
         rate: Learning rate at each step.
+        every: Steps between two readings.
     """
     rng = np.random.default_rng(seed)
     x, y = load_digits(return_X_y=True)
@@ -102,7 +104,7 @@ def train(
         monitor.step(loss, y[batch], given, gradient_norm=norm, learning_rate=rate(step))
         if step % 100 == 0:
             monitor.evaluate("validation", y_true=expected, y_pred=network.predict(held_out))
-        if step % EVERY == 0:
+        if step % every == 0:
             yield _reading(monitor, step)
 
 
@@ -110,7 +112,7 @@ def reference(runs: int = 3) -> ReferenceRun:
     """What good runs of the network do."""
     good = []
     for seed in range(runs):
-        with _monitor() as monitor:
+        with watched() as monitor:
             for _ in train(monitor, seed):
                 pass
         good.append(monitor)
@@ -119,31 +121,46 @@ def reference(runs: int = 3) -> ReferenceRun:
 
 def worse_than_expected(expected: ReferenceRun) -> list[Reading]:
     """A run with a tenth of its labels drawn at random."""
-    with _monitor(expected) as monitor:
+    with watched(expected) as monitor:
         return list(train(monitor, 100, wrong_labels=0.1))
 
 
 def out_of_hand() -> list[Reading]:
     """A run whose learning rate grows until it climbs out of where it was."""
-    with _monitor() as monitor:
-        return list(train(monitor, 101, rate=lambda step: 0.1 if step < 700 else 0.1 * 1.01 ** (step - 700)))
+    with watched() as monitor:
+        return list(train(monitor, 101, rate=growing))
+
+
+def growing(step: int) -> float:
+    """A learning rate that grows by 1 % a step from step 700."""
+    return 0.1 if step < 700 else 0.1 * 1.01 ** (step - 700)
 
 
 def flipped_bit() -> tuple[int, int]:
     """Samples of the canary that are answered otherwise: by the network as it was recorded, and with one bit flipped."""
+    network, canary = trusted()
+    with watched() as monitor:
+        probe = monitor.canary(canary, network.predict)
+        before = probe.check().mismatches
+        flip(network, canary)
+        return before, probe.check().mismatches
+
+
+def trusted() -> tuple[Network, Canary]:
+    """A network that has learnt, and a canary of it."""
     rng = np.random.default_rng(0)
     x, y = load_digits(return_X_y=True)
     network = Network(rng)
     for _ in range(STEPS):
         batch = rng.integers(0, len(x), BATCH)
         network.learn(x[batch] / 16, y[batch], 0.1)
-    canary = Canary.record("digits", network.predict, x[:64] / 16)
-    with _monitor() as monitor:
-        probe = monitor.canary(canary, network.predict)
-        before = probe.check().mismatches
-        busiest = int(np.abs(network._forward(canary.inputs)[0]).sum(axis=0).argmax())
-        network.output.view(np.uint32)[busiest, 3] ^= np.uint32(1 << 30)
-        return before, probe.check().mismatches
+    return network, Canary.record("digits", network.predict, x[:64] / 16)
+
+
+def flip(network: Network, canary: Canary, bit: int = 30) -> None:
+    """Flip one bit of one weight, out of the hidden unit that the canary's samples use most."""
+    busiest = int(np.abs(network._forward(canary.inputs)[0]).sum(axis=0).argmax())
+    network.output.view(np.uint32)[busiest, 3] ^= np.uint32(1 << bit)
 
 
 def main() -> None:
@@ -170,22 +187,23 @@ def main() -> None:
     print(f"  loss above {LOSS_ABOVE:g} first at step {'-' if crossed is None else crossed.step}")
 
 
-def _monitor(expected: ReferenceRun | None = None) -> ModelMonitor:
+def watched(expected: ReferenceRun | None = None) -> ModelMonitor:
+    """A monitor of a run of the network."""
     return ModelMonitor("digits", expected=expected, discovery_dir=False, linger=0)
 
 
-def _reading(monitor: ModelMonitor, step: int) -> Reading:
+def published(monitor: ModelMonitor) -> Callable[..., float]:
+    """What a monitor publishes now, by name and own labels in their order; NaN where there is nothing."""
     found = {}
     for family in monitor.collector.collect():
         for sample in family.samples:
-            found[
-                sample.name,
-                tuple(value for name, value in sample.labels.items() if name not in ("model", "run")),
-            ] = sample.value
+            own = tuple(value for name, value in sample.labels.items() if name not in ("model", "run"))
+            found[sample.name, own] = sample.value
+    return lambda name, *labels: found.get((f"model_{name}", labels), math.nan)
 
-    def value(name: str, *labels: str) -> float:
-        return found.get((f"model_{name}", labels), math.nan)
 
+def _reading(monitor: ModelMonitor, step: int) -> Reading:
+    value = published(monitor)
     return Reading(
         step,
         value("loss_window_mean", "train"),

@@ -27,6 +27,6 @@ def test_the_risk_rises_before_the_threshold_is_crossed():
 
 
 def test_a_healthy_run_is_neither_off_nor_at_risk():
-    with judging._monitor(judging.reference(2)) as monitor:
+    with judging.watched(judging.reference(2)) as monitor:
         found = list(judging.train(monitor, 300))
     assert not [one for one in found if one.deviation > judging.DEVIATION or one.risk > judging.RISK]

@@ -1,0 +1,1 @@
+"""Pictures for the page on how a run is judged, from real runs."""

@@ -1,0 +1,75 @@
+"""``python -m docs.judging.run_lengths``: how rarely detectors give alarm where nothing changes, and how soon where it does.
+
+It takes some minutes; the page has what it prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.detectors.catalog import DETECTORS
+from traingauge.parts.anomalies import Anomalies, parse
+
+Draw = Callable[[np.random.Generator, int], NDArray[np.float64]]
+
+#: What the noise of readings is like; of a mean of 25 steps it is close to normal.
+NOISES: Mapping[str, Draw] = {
+    "normal": lambda rng, size: rng.normal(size=size),
+    "uniform": lambda rng, size: rng.random(size),
+    "exponential": lambda rng, size: rng.exponential(size=size),
+    "lognormal": lambda rng, size: rng.lognormal(size=size),
+    "Student's t, 3 degrees of freedom": lambda rng, size: rng.standard_t(3, size),
+}
+
+READINGS, TRIALS, BEFORE, AFTER = 200_000, 200, 200, 60
+
+
+def false_alarms(draw: Draw, detector: str) -> int:
+    """Alarms in as many readings of noise alone."""
+    anomalies = Anomalies(parse({detector: {}}))
+    for step, value in enumerate(draw(np.random.default_rng(5), READINGS).tolist()):
+        anomalies.read("loss", value, step)
+    return _count(anomalies)
+
+
+def found(detector: str, shift: float) -> tuple[float, float]:
+    """Share of trials in which a rise of normal readings is found, and the median number of readings that it takes."""
+    delays = []
+    for trial in range(TRIALS):
+        values = np.random.default_rng(100 + trial).normal(size=BEFORE + AFTER)
+        values[BEFORE:] += shift
+        anomalies = Anomalies(parse({detector: {}}))
+        for step, value in enumerate(values[:BEFORE].tolist()):
+            anomalies.read("loss", value, step)
+        before = _count(anomalies)
+        for delay, value in enumerate(values[BEFORE:].tolist(), start=1):
+            anomalies.read("loss", value, BEFORE + delay)
+            if _count(anomalies) > before:
+                delays.append(delay)
+                break
+    return len(delays) / TRIALS, float(np.median(delays)) if delays else float("nan")
+
+
+def main() -> None:
+    """Print both tables."""
+    print("| noise of the readings |", " | ".join(f"`{detector}`" for detector in DETECTORS), "|")
+    print("| --- |", " | ".join("---:" for _ in DETECTORS), "|")
+    for name, draw in NOISES.items():
+        counts = (false_alarms(draw, detector) for detector in DETECTORS)
+        cells = (f"{READINGS / count:.0f}" if count else f"> {READINGS}" for count in counts)
+        print(f"| {name} |", " | ".join(cells), "|", flush=True)
+    for shift in (2.0, 3.0, 5.0):
+        cells = (f"{share:.0%} ({delay:.0f})" for share, delay in (found(one, shift) for one in DETECTORS))
+        print(f"| rises by {shift:g} standard deviations |", " | ".join(cells), "|", flush=True)
+
+
+def _count(anomalies: Anomalies) -> int:
+    families = {family.metric.name: family.values for family in anomalies.families()}
+    return int(sum(families.get("model_anomalies_total", ())))
+
+
+if __name__ == "__main__":
+    main()
