@@ -87,7 +87,10 @@ def band(good: Course, worse: Course, path: Path) -> None:
             (good, BLUE, "a good run"),
             (worse, ORANGE, "a tenth of its labels is wrong"),
         ):
-            above.plot(course.steps, course["signal_mean", *_LOSS, "window"], color=color, label=label)
+            reading = (
+                course["expected", *_LOSS] + course["deviation", *_LOSS] * course["expected_stddev", *_LOSS]
+            )
+            above.plot(course.steps, reading, color=color, label=label)
             below.plot(course.steps, course["deviation", *_LOSS], color=color)
         above.axhline(LOSS_ABOVE, color=RED, linewidth=0.8, linestyle="--", label="absolute threshold")
         above.set(ylabel="training loss", ylim=(0, 2.5))

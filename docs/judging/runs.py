@@ -62,11 +62,6 @@ def expected() -> tuple[Course, Course]:
     """A good run and one with a tenth of its labels wrong, each beside what three good runs had reached."""
     reference = judging.reference()
     series = [(name, "loss", "train") for name in ("expected", "expected_stddev", "deviation")]
-    series += [
-        ("loss_window_mean", "train"),
-        ("accuracy", "validation"),
-        ("signal_mean", "loss", "train", "window"),
-    ]
     found = []
     for seed, wrong in ((300, 0.0), (100, 0.1)):
         with judging.watched(reference) as monitor:
