@@ -5,37 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 
 from benchmarks.alerts.faults import FAULTS
 from benchmarks.alerts.healthy import HEALTHY
-from benchmarks.alerts.inhibition import Policy
-from benchmarks.alerts.replay import replay
+from benchmarks.alerts.judging import judged
 from benchmarks.alerts.report import TUNING, Report
-from benchmarks.alerts.runs import Case, by_keras, record
-from benchmarks.alerts.verdict import Verdict, verdicts
+from benchmarks.alerts.runs import Case, by_keras
 from deploy.native.programs import find_programs
 
 PAGE = Path(__file__).parents[2] / "docs" / "alert-benchmark.md"
 
 #: First seed of the proof: one on which no rule was tuned.
 PROOF = 100
-
-
-def judged(cases: Sequence[Case], processes: int, cache: Path | None = None) -> list[Verdict]:
-    """Train these runs, replay those of one seed side by side, and judge."""
-    policy, found = Policy.shipped(), []
-    recorded = record(cases, processes, cache)
-    for _, group in groupby(recorded, key=lambda pair: pair[0].seed):
-        together = list(group)
-        series = {name: values for _, run in together for name, values in run.items()}
-        of_seed = [case for case, _ in together]
-        seconds = max(case.seconds for case in of_seed)
-        found += verdicts(of_seed, replay(series, seconds, cache), policy)
-        print(f"{len(found)} of {len(cases)} runs", file=sys.stderr, flush=True)
-    return found
 
 
 def _counts(kind: str, number: int, seeds: int) -> bool:
@@ -59,7 +41,7 @@ def main() -> int:
     parser.add_argument(
         "--only", nargs="+", choices=[*FAULTS, *HEALTHY], help="only these, and write no page"
     )
-    parser.add_argument("--processes", type=int, default=2, help="runs that train at a time (default: 2)")
+    parser.add_argument("--processes", type=int, default=2, help="how many work at a time (default: 2)")
     parser.add_argument(
         "--cache", type=Path, help="folder that keeps what was recorded and replayed for the next time"
     )

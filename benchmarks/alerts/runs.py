@@ -1,12 +1,9 @@
-"""The runs of the benchmark, recorded: several at a time, each in a process of its own."""
+"""The runs of the benchmark."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,26 +81,8 @@ class Case:
         return KerasSession
 
 
-def record(cases: Iterable[Case], processes: int, cache: Path | None = None) -> Iterator[tuple[Case, Series]]:
-    """Train all of these, and yield each as it is done.
-
-    Args:
-        cases: To train.
-        processes: How many train at a time; 0 to do it in this process.
-        cache: A folder of runs that were recorded before, which are not trained again.
-    """
-    cases = list(cases)
-    if not processes:
-        yield from ((case, _recorded(case, cache)) for case in cases)
-        return
-    # The arrays are small: threads within an operation would only get in each other's way.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        yield from zip(cases, pool.map(_recorded, cases, [cache] * len(cases)), strict=True)
-
-
-def _recorded(case: Case, cache: Path | None) -> Series:
+def recorded(case: Case, cache: Path | None) -> Series:
+    """Train a run, or read it from a folder of those that were trained before."""
     if cache is None:
         return case.record()
     path = cache / f"{case.run}.json"

@@ -141,10 +141,8 @@ def test_data_that_is_another_one_mutes_the_loss_that_rose_with_it_and_not_the_s
 
 
 def test_scores_that_are_critical_mute_single_classes():
-    assert "ModelClassRecallCollapsed" in muted_by("ModelScoreBelowThreshold", severity="critical", split="")
-    assert "ModelClassRecallCollapsed" not in muted_by(
-        "ModelScoreBelowThreshold", severity="warning", split=""
-    )
+    assert "ModelClassRecallCollapsed" in muted_by("ModelScoreBelowThreshold", severity="critical")
+    assert "ModelClassRecallCollapsed" not in muted_by("ModelScoreBelowThreshold", severity="warning")
 
 
 def test_critical_mutes_the_warning_of_the_same_thing():

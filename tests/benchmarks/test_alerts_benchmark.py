@@ -11,9 +11,9 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from alerting import rulebook
-from benchmarks.alerts.__main__ import judged
 from benchmarks.alerts.faults import FAULTS
 from benchmarks.alerts.inhibition import Matchers, Policy
+from benchmarks.alerts.judging import judged
 from benchmarks.alerts.recording import Recording
 from benchmarks.alerts.report import TUNING, Report
 from benchmarks.alerts.runs import Case
