@@ -91,7 +91,7 @@ def _inside_runs() -> list[Panel]:
             "Errors inside monitoring",
             Query(
                 "sum by (model, run, reason) "
-                f"(increase({series('model_monitor_errors_total')}[$__rate_interval]))",
+                f"(increase({series('model_monitor_errors_total')}[$__rate_interval])) > 0",
                 "{{reason}}, {{run}}",
             ),
             description="Failures of the monitor itself; training went on. The run's log has the first of "
@@ -222,7 +222,7 @@ def _notifications() -> list[Panel]:
         ),
         lines(
             "Time to deliver a notification",
-            Query(f"histogram_quantile(0.95, {latency})", "95th percentile, {{integration}}"),
+            Query(f"histogram_quantile(0.95, {latency}) >= 0", "95th percentile, {{integration}}"),
             description="How long the receiving end takes to accept a notification.",
             unit=units.SECONDS,
             minimum=0,
