@@ -189,7 +189,8 @@ def main() -> None:
 
 def watched(expected: ReferenceRun | None = None) -> ModelMonitor:
     """A monitor of a run of the network."""
-    return ModelMonitor("digits", expected=expected, discovery_dir=False, linger=0)
+    limits = {"loss": LOSS_ABOVE, "accuracy": ACCURACY_BELOW}
+    return ModelMonitor("digits", expected=expected, thresholds=limits, discovery_dir=False, linger=0)
 
 
 def published(monitor: ModelMonitor) -> Callable[..., float]:
