@@ -1,7 +1,8 @@
 """Curves over training steps in place of time, several runs in one picture.
 
 Prometheus knows time alone, so each curve asks for two series: where the run stood, rounded down to a common grid of
-steps, and what is to be drawn. Grafana joins them by time and run, and turns them into a table with a row for each step
+steps, and what is to be drawn. Where it stood is what the model has learned: a run that went back to a checkpoint draws over
+the steps that it lost. Grafana joins them by time and run, and turns them into a table with a row for each step
 of the grid and a column for each run. Its *trend* panel draws that table since Grafana 10; any Grafana shows it.
 """
 
@@ -31,7 +32,7 @@ _STEP = "Step"
 
 def step_grid() -> dashboard.QueryVariable:
     """The distance between two steps of the grid: a power of ten, by the longest of the chosen runs."""
-    longest = f"max(max_over_time({series('model_steps_total', split='train')}[$__range]))"
+    longest = f"max(max_over_time({series('model_step')}[$__range]))"
     return computed(
         GRID,
         "Step grid",
@@ -89,7 +90,7 @@ def curve_table(
 
 
 def _over_steps(panel: Curve, title: str, selector: str, description: str, unit: str) -> Curve:
-    steps = f"max by (run) ({series('model_steps_total', split='train')})"
+    steps = f"max by (run) ({series('model_step')})"
     panel.title(title).description(description).datasource(DATASOURCE).unit(unit).no_value(NO_VALUE)
     panel.max_data_points(_POINTS)
     panel.with_target(Query(f"floor({steps} / ${GRID}) * ${GRID}", table=True).target("A"))

@@ -43,13 +43,6 @@ TOTALS = {
         "Changes of the architecture",
     ),
     *("Series left out", "Runs", "Chosen runs"),
-    # Curves over training steps: the counter is the axis.
-    *(
-        f"{split} {score}{by}"
-        for split in ("Training", "Validation")
-        for score in ("loss", "accuracy", "recall")
-        for by in ("", " at step")
-    ),
 }
 
 #: Functions whose range has to follow the resolution of the panel.
