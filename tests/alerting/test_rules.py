@@ -14,6 +14,34 @@ FILES = rulebook.rule_files()
 UNIT_TESTS = sorted(rulebook.TESTS.glob("*.yml"))
 #: Alerts about Prometheus and Alertmanager, not about a run.
 OF_THE_STACK = {"ModelWatchdog", "ModelRulesFailing", "ModelNotificationsFailing"}
+_LOOKS_BACK = "it looks back over minutes, which bridges what comes and goes"
+_STATE = "it is a state and no level"
+_GROWS = "it is a time that grows until it is over"
+#: Alerts that stop to fire as soon as their expression does, and why they do not flap.
+WITHOUT_HYSTERESIS = {
+    "ModelWatchdog": "it always fires",
+    "ModelRulesFailing": _LOOKS_BACK,
+    "ModelNotificationsFailing": _LOOKS_BACK,
+    "ModelRunFailed": _STATE,
+    "ModelRunVanished": _STATE,
+    "ModelRestartLoop": _LOOKS_BACK,
+    "ModelExporterDown": _STATE,
+    "ModelMetricsMissing": _STATE,
+    "ModelStuck": _GROWS,
+    "ModelArchitectureChanged": _LOOKS_BACK,
+    "ModelLossNonFinite": _LOOKS_BACK,
+    "ModelLossDiverging": "it is half of all that was gained, of a mean over the window: noise does not reach that",
+    "ModelLossSpike": "the highest loss of the window stays until the window has passed",
+    "ModelLossPlateau": _GROWS,
+    "ModelScoreImplausible": "a score that was less than perfect once is so for a day",
+    "ModelCanaryMismatch": "it changes when the canary is asked",
+    "ModelScoreBelowBaseline": "it waits for longer than it takes from one pass to the next",
+    "ModelCanaryStale": _GROWS,
+    "ModelFeatureDrift": "ModelFeaturesDrifted takes over, and what it mutes would never be told to be over",
+    "ModelEvaluationStale": _GROWS,
+    "ModelMonitorErrors": _LOOKS_BACK,
+    "ModelSeriesDropped": "it is a count that does not fall",
+}
 ANNOTATIONS = {"summary", "description", "runbook_url", "dashboard_url"}
 RECORDED_NAME = re.compile(r"(global|model(_run)?(_[a-z]+)*):[a-z0-9_]+(:[a-z0-9_]+)?")
 
@@ -78,6 +106,12 @@ def test_every_alert_says_how_bad_it_is_and_what_to_do():
         assert set(alert.annotations) == {"summary", "description", "runbook_url", "dashboard_url"}, (
             alert.name
         )
+
+
+def test_an_alert_does_not_flap():
+    """It keeps firing for a while, or there is a reason why it need not."""
+    without = {rule["alert"] for rule in rules() if "alert" in rule and "keep_firing_for" not in rule}
+    assert without == set(WITHOUT_HYSTERESIS)
 
 
 def test_a_summary_is_one_static_sentence():
