@@ -262,7 +262,6 @@ def _loss() -> list[Panel]:
             unit=units.NUMBER,
             width=16,
             height=10,
-            empty="the script reports no loss; each line but the first two where the run was given none.",
         ),
         lines(
             "Spread of the loss",
@@ -657,7 +656,6 @@ def _throughput() -> list[Panel]:
             unit=units.COUNT,
             minimum=0,
             width=8,
-            empty="the warm-up alone, where the run was given none.",
         ),
         lines(
             "Duration of a training step",
