@@ -21,13 +21,13 @@ from benchmarks.harness import NULL, Arm, Check, Row, race
 from benchmarks.peers import missing
 from traingauge import ModelMonitor
 
-#: Steps of one ``fit``, so many that its beginning and end hardly count; of a quick one; of a peer that takes milliseconds.
-STEPS, FEWER, FEW = 20_000, 4_000, 100
+#: Steps of one ``fit``, so many that its beginning and end hardly count; of a peer that takes milliseconds; of quick ones.
+STEPS, PEER_STEPS, FEWER, FEWER_OF_PEERS = 20_000, 100, 2_000, 30
 
 PEERS = ("tensorboard", "wandb", "mlflow")
 
 #: Samples a step of the small network, its inputs and its classes; steps of one ``fit``, and of a quick one.
-BATCH, INPUTS, CLASSES, REAL_STEPS, FEWER_REAL = 256, 64, 10, 200, 40
+BATCH, INPUTS, CLASSES, REAL_STEPS, FEWER_REAL = 256, 64, 10, 200, 15
 
 
 def measure(seconds: float) -> list[Row]:
@@ -40,7 +40,7 @@ def measure(seconds: float) -> list[Row]:
 
 def _of_nothing(seconds: float, absent: dict[str, str]) -> Row:
     with tempfile.TemporaryDirectory() as folder, ModelMonitor("bench", discovery_dir=False) as monitor:
-        steps = STEPS if seconds > 10 else FEWER
+        steps, of_peers = (STEPS, PEER_STEPS) if seconds > 10 else (FEWER, FEWER_OF_PEERS)
         bare = _arm("no callback", list, steps)
         found = race(
             [
@@ -54,7 +54,7 @@ def _of_nothing(seconds: float, absent: dict[str, str]) -> Row:
         for module, peer in (("tensorboard", _tensorboard), ("wandb", _wandb), ("mlflow", _mlflow)):
             if module not in absent:
                 callback = peer(folder)
-                arms.append(_arm(f"{module}, by wall clock", lambda callback=callback: [callback], FEW))
+                arms.append(_arm(f"{module}, by wall clock", lambda callback=callback: [callback], of_peers))
         peers = race([_arm("no callback, by wall clock", list, FEWER), *arms], seconds / 2, time.perf_counter)
         peers.pop(NULL)
         if "wandb" not in absent:
