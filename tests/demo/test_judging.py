@@ -26,6 +26,18 @@ def test_the_risk_rises_before_the_threshold_is_crossed():
     assert 700 < at_risk < crossed
 
 
+def test_detectors_find_the_gradients_changed_before_the_loss_and_both_before_the_threshold_is_crossed():
+    with judging.watched() as monitor:
+        first: dict[str, int] = {}
+        for reading in judging.train(monitor, 101, rate=judging.growing):
+            for signal in ("gradient_norm", "loss"):
+                if judging.published(monitor)("anomalies_total", signal, "cusum") > 0:
+                    first.setdefault(signal, reading.step)
+            if reading.step == 1000:
+                break
+    assert 700 < first["gradient_norm"] < first["loss"] < 1000
+
+
 def test_a_healthy_run_is_neither_off_nor_at_risk():
     with judging.watched(judging.reference(2)) as monitor:
         found = list(judging.train(monitor, 300))
