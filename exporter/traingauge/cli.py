@@ -45,6 +45,7 @@ def show(directory: Path) -> str:
         "Began": time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(saved.tree["run"]["started"])),
         "Restarts": saved.tree["memory"]["restarts"],
         "Stands at step": saved.tree["judge"]["position"][0],
+        "Anomalies": sum(count for *_, count in saved.tree["judge"]["anomalies"]["counts"]),
         "Health": "not yet known" if health is None else STATES[health],
         **{f"Steps, {split}": count for split, count in progress["steps"].items() if count},
         **{f"Rows, {split}": len(table["step"]) for split, table in tables.items()},

@@ -12,6 +12,8 @@ import pytest
 import requests
 
 from deploy.backup.__main__ import main
+from traingauge import ModelMonitor
+from traingauge.cli import main as traingauge
 
 CONFIG = """
 global: {scrape_interval: 200ms}
@@ -81,6 +83,32 @@ def test_what_a_prometheus_kept_is_there_again_after_a_restore(tmp_path):
     assert main(["restore", f"{tmp_path}/backup.tar.gz", "--prometheus-data", f"{tmp_path}/two"]) == 0
     with prometheus(tmp_path / "two") as url:
         assert answer(url, "count_over_time(up[1m])", at) == before
+
+
+@pytest.mark.servers
+def test_every_step_of_a_past_run_is_there_in_a_prometheus_that_never_scraped_it(tmp_path):
+    with ModelMonitor("m", run="r", state_dir=tmp_path / "state", discovery_dir=False, linger=0) as run:
+        for step in range(50):
+            run.step(loss=1 / (step + 1))
+            time.sleep(0.002)
+    command = [
+        "state",
+        "export",
+        f"{tmp_path}/state",
+        "--format",
+        "openmetrics",
+        "--output",
+        f"{tmp_path}/r.om",
+    ]
+    assert traingauge(command) == 0
+    subprocess.run(
+        ["promtool", "tsdb", "create-blocks-from", "openmetrics", f"{tmp_path}/r.om", f"{tmp_path}/data"],
+        check=True,
+        capture_output=True,
+    )
+    with prometheus(tmp_path / "data") as url:
+        assert answer(url, 'count_over_time(model_loss{model="m",run="r",split="train"}[10m])') == 50
+        assert answer(url, 'min_over_time(model_loss{model="m",run="r",split="train"}[10m])') == 1 / 50
 
 
 @pytest.mark.servers
