@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import promql_parser as promql
 import pytest
 
 from dashboards.example.clock import BEGIN
 from dashboards.example.history import END
 from dashboards.example.store import Prometheus, PromQLError, Store
+from dashboards.promql import selectors
 from dashboards.reading import Expression, Json, expressions, panels
 from dashboards.vocabulary.metrics import OF_THE_SERVERS
 from dashboards.vocabulary.panels import MAY_BE_EMPTY
@@ -129,6 +131,20 @@ def test_a_table_has_a_row_for_each_set_of_its_labels_and_no_more(prometheus: Pr
         ]
         columns = {frozenset(label for one in answer for label in one["metric"]) for answer in answers}
         assert len(columns - {frozenset()}) == 1, panel["title"]
+
+
+def test_no_query_reads_many_more_series_than_it_shows(prometheus: Prometheus, dashboard: Json):
+    """Buckets, reasons and severities of a run are added up in a panel; a scan over everything is not."""
+    one_run = SELECTIONS["one run"] | {"moved": "block_1_1"}
+    for expression in expressions(dashboard):
+        if expression.kind == "panel":
+            shown = len(results(prometheus, expression, one_run))
+            read = sum(
+                max((float(value) for _, value in one["values"]), default=0)
+                for selector in selectors(promql.parse(expression.filled_in(one_run)))
+                for one in answered(prometheus, f"count({selector})", instant=False)
+            )
+            assert read <= 64 + 8 * shown, f"{expression.where}: {read} for {shown}"
 
 
 def test_an_error_of_prometheus_is_not_taken_for_an_empty_answer(prometheus: Prometheus):
