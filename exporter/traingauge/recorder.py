@@ -715,5 +715,6 @@ def _readable(row: Mapping[str, Any]) -> dict[str, float]:
     return numbers
 
 
-def _samples(*reduced: Encoded | Binned | None) -> int:
-    return max((one.samples for one in reduced if one is not None), default=0)
+def _samples(scored: Encoded | None, binned: Binned | None) -> int:
+    samples = 0 if scored is None else scored.samples
+    return samples if binned is None else max(samples, binned.samples)

@@ -44,9 +44,10 @@ def as_array(values: object, what: str) -> Array:
 
 def _converted(values: Any, what: str) -> Array:
     try:
-        for step in ("detach", "cpu"):
-            if hasattr(values, step):
-                values = getattr(values, step)()
+        if hasattr(values, "detach"):
+            values = values.detach()
+        if hasattr(values, "cpu"):
+            values = values.cpu()
         if hasattr(values, "numpy"):
             try:
                 return np.asarray(values.numpy())

@@ -156,18 +156,16 @@ class Encoder:
         if self.task is None:
             self.task = "binary" if count == 2 else "multiclass"
 
-    def plain(self, y_true: object, y_pred: object) -> Encoded | None:
-        """A step whose labels are plainly right: two arrays of a few known class codes; ``None`` for any other.
+    def plain(self, true: Array, predicted: Array) -> Encoded | None:
+        """A step whose labels are plainly right: both a few known class codes; ``None`` for any other.
 
         That is :meth:`clean` and :meth:`reduce` for most steps of hard labels, at half the price: for so few numbers a call
         costs more than what it does.
         """
-        if type(y_true) is not np.ndarray or type(y_pred) is not np.ndarray:
+        if true.ndim != 1 or true.shape != predicted.shape or self._ignore_index is not None:
             return None
-        if y_true.ndim != 1 or y_true.shape != y_pred.shape or self._ignore_index is not None:
-            return None
-        both = self.classes.plain_codes(y_true, y_pred) if self.task in _ONE_LABEL else None
-        return None if both is None else Encoded(len(y_true), 0, Labels(*both, None))
+        both = self.classes.plain_codes(true, predicted) if self.task in _ONE_LABEL else None
+        return None if both is None else Encoded(len(true), 0, Labels(*both, None))
 
     def clean(self, y_true: object, y_pred: object, sample_weight: object = None) -> Step:
         """Arrays of a step, aligned, without ignored and non-finite rows.

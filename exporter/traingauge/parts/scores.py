@@ -6,9 +6,12 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+import numpy as np
+
 from traingauge import regression
 from traingauge.catalog import CATALOG
 from traingauge.classification import forecasts
+from traingauge.classification.arrays import as_array
 from traingauge.classification.counts import Counts
 from traingauge.classification.encoding import Encoded, Encoder
 from traingauge.classification.labels import Labels, tally
@@ -171,6 +174,8 @@ class Scores:
         Raises:
             TrainGaugeError: Whatever does not fit, with what was given and what fits.
         """
+        if type(y_true) is not np.ndarray or type(y_pred) is not np.ndarray:
+            y_true, y_pred = as_array(y_true, "y_true"), as_array(y_pred, "y_pred")
         plain = self._encoder.plain(y_true, y_pred) if sample_weight is None else None
         if plain is not None:
             return plain
