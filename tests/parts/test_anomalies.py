@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import signal
 
 from traingauge import ModelMonitor
 from traingauge.detectors.catalog import DETECTORS
@@ -38,8 +39,10 @@ def noise(count=400, seed=0):
         (lambda rng, size: rng.normal(size=size), EVERY),
         (lambda rng, size: rng.lognormal(size=size), CHARTS),
         (lambda rng, size: rng.standard_t(3, size), CHARTS),
+        (lambda rng, size: signal.lfilter([1.0], [1.0, -0.5], rng.normal(size=size)), EVERY),
+        (lambda rng, size: rng.normal(size=size).cumsum(), {"cusum": {}}),
     ],
-    ids=["normal", "lognormal", "heavy tails"],
+    ids=["normal", "lognormal", "heavy tails", "depending on the one before", "a random walk"],
 )
 def test_the_mean_distance_of_false_alarms_is_above_five_thousand_readings_whatever_the_noise(
     make, detectors

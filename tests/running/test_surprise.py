@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import signal, stats
 
-from traingauge.running.surprise import LAST, MEMORY, WARM_UP, Forecast
+from traingauge.running.surprise import WARM_UP, Forecast
 
 NOISES = pytest.mark.parametrize(
     "noise",
@@ -32,6 +32,14 @@ def test_scores_are_standard_normal_whatever_the_noise_is_like(noise):
     assert found.mean() == pytest.approx(0, abs=0.1)
     assert found.std() == pytest.approx(1, abs=0.1)
     assert abs(np.corrcoef(found[1:], found[:-1])[0, 1]) < 0.3
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9, 1.0])
+def test_scores_do_not_depend_on_each_other_where_values_do(share):
+    values = signal.lfilter([1.0], [1.0, -share], np.random.default_rng(6).normal(size=5000))
+    found = scores(values)[1000:]
+    assert abs(np.corrcoef(found[1:], found[:-1])[0, 1]) < 0.12
+    assert found.std() == pytest.approx(1, abs=0.15)
 
 
 def test_scores_of_normal_noise_have_the_quantiles_of_a_normal_distribution():
@@ -75,7 +83,7 @@ def test_memory_is_bounded_and_what_was_saved_goes_on_the_same():
         whole.update(value)
         part.update(value)
     saved = part.save()
-    assert len(saved) == MEMORY + LAST + 4
+    assert len(saved) == len(whole.save()) < 400
     restored = Forecast()
     restored.restore(saved)
     assert [restored.update(value) for value in values[600:]] == [

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterable
 from statistics import NormalDist, median
 from typing import NamedTuple
+
+from traingauge.running.dependence import Dependence
 
 #: Gaps that are compared, and those before the first comparison.
 MEMORY, WARM_UP = 100, 20
@@ -28,7 +31,7 @@ class Surprise(NamedTuple):
 
     Attributes:
         gap: Value less what was forecast, in the stream's unit.
-        score: What a standard normal value of the same rank among the gaps before would be.
+        score: What a standard normal value of the same rank among the gaps before would be, less what the one before told.
     """
 
     gap: float
@@ -45,6 +48,9 @@ class Forecast:
     length, stated for normal values, holds whatever a signal's noise is like. Level and trend are moved by the score, times
     the spread of the gaps, and not by the gap itself: a spike does not become the level.
 
+    Where gaps do depend on each other, scores are freed of what the one before told, with its correlation ρ:
+    ``(z_t - ρ z_(t-1)) / √(1 - ρ²)`` (Alwan & Roberts 1988, for charts of residuals).
+
     >>> forecast = Forecast()
     >>> found = [forecast.update(1.0 - step / 100 + 0.01 * (step % 3)) for step in range(60)]
     >>> found[10], forecast.update(0.9).score > 2
@@ -56,6 +62,7 @@ class Forecast:
         self._seen = 0
         self._last: deque[float] = deque(maxlen=LAST)
         self._gaps: deque[float] = deque(maxlen=MEMORY)
+        self._dependence = Dependence()
         self._ordered: list[float] = []
 
     def update(self, value: float) -> Surprise | None:
@@ -69,8 +76,9 @@ class Forecast:
         moved, surprise, count = gap, None, len(self._ordered)
         if count >= WARM_UP:
             rank = (bisect_left(self._ordered, gap) + bisect_right(self._ordered, gap)) / 2
-            surprise = Surprise(gap, _INVERSE((rank + 0.5) / (count + 1)))
-            moved = surprise.score * self._spread
+            score = _INVERSE((rank + 0.5) / (count + 1))
+            moved = score * self._spread
+            surprise = Surprise(gap, self._whitened(score))
         self._level += self._trend + max(LEVEL, 1 / self._seen) * moved
         self._trend += TREND * moved
         self._remember(gap)
@@ -82,14 +90,23 @@ class Forecast:
 
     def save(self) -> list[float]:
         """What it knows, as plain numbers."""
-        return [self._seen, self._level, self._trend, len(self._last), *self._last, *self._gaps]
+        return [
+            *(self._seen, self._level, self._trend, len(self._last), len(self._gaps)),
+            *(*self._last, *self._gaps, *self._dependence.save()),
+        ]
 
     def restore(self, saved: Iterable[float]) -> None:
         """Take what :meth:`save` gave."""
-        seen, self._level, self._trend, count, *values = saved
-        last, gaps = values[: int(count)], values[int(count) :]
-        self._seen, self._last = int(seen), deque(last, LAST)
-        self._gaps, self._ordered = deque(gaps, MEMORY), sorted(gaps)
+        seen, self._level, self._trend, last, gaps, *values = saved
+        begin, end = int(last), int(last + gaps)
+        self._seen, self._last = int(seen), deque(values[:begin], LAST)
+        self._gaps, self._ordered = deque(values[begin:end], MEMORY), sorted(values[begin:end])
+        self._dependence.restore(values[end:])
+
+    def _whitened(self, score: float) -> float:
+        before, share = self._dependence.last, self._dependence.correlation
+        self._dependence.add(score)
+        return (score - share * before) / math.sqrt(1 - share**2)
 
     @property
     def _spread(self) -> float:
