@@ -22,9 +22,11 @@ NOISES: Mapping[str, Draw] = {
     "exponential": lambda rng, size: rng.exponential(size=size),
     "lognormal": lambda rng, size: rng.lognormal(size=size),
     "Student's t, 3 degrees of freedom": lambda rng, size: rng.standard_t(3, size),
+    "normal, depending on the one before by 0.5": lambda rng, size: _depending(rng.normal(size=size), 0.5),
+    "a random walk": lambda rng, size: rng.normal(size=size).cumsum(),
 }
 
-READINGS, TRIALS, BEFORE, AFTER = 200_000, 200, 200, 60
+READINGS, TRIALS, BEFORE, AFTER = 100_000, 200, 200, 60
 
 
 def false_alarms(draw: Draw, detector: str) -> int:
@@ -64,6 +66,12 @@ def main() -> None:
     for shift in (2.0, 3.0, 5.0):
         cells = (f"{share:.0%} ({delay:.0f})" for share, delay in (found(one, shift) for one in DETECTORS))
         print(f"| rises by {shift:g} standard deviations |", " | ".join(cells), "|", flush=True)
+
+
+def _depending(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    for at in range(1, len(values)):
+        values[at] += share * values[at - 1]
+    return values
 
 
 def _count(anomalies: Anomalies) -> int:
