@@ -137,13 +137,21 @@ class _Segment:
 
 
 def _written(values: NDArray[np.float64], breathe: Callable[[], None]) -> list[bytes]:
-    # Between minus and plus a million, a number is written as Python does.
-    write: Callable[[float], str] = repr if np.abs(values).max() < 1e6 else number
+    write = _as_python_does if np.abs(values).max() < 1e6 else _as_go_does
     written: list[bytes] = []
     for at in range(0, len(values), BATCH):
         breathe()
-        written += [write(value).encode() for value in values[at : at + BATCH].tolist()]
+        written += write(values[at : at + BATCH].tolist())
     return written
+
+
+def _as_python_does(values: list[float]) -> list[bytes]:
+    """Between minus and plus a million that is as Go does; a list is written twice as fast as its numbers one by one."""
+    return repr(values)[1:-1].encode().split(b", ")
+
+
+def _as_go_does(values: list[float]) -> list[bytes]:
+    return [number(value).encode() for value in values]
 
 
 def number(value: float) -> str:
