@@ -10,7 +10,7 @@ from pathlib import Path
 
 PACKAGES = (
     *("traingauge", "numpy", "prometheus_client", "keras", "tensorflow-cpu", "torch", "torchmetrics"),
-    *("scikit-learn", "scipy", "tensorboard", "wandb", "mlflow-skinny"),
+    *("scikit-learn", "scipy", "river", "tensorboard", "wandb", "mlflow-skinny"),
 )
 
 _POLICIES = {os.SCHED_OTHER: "ordinary", os.SCHED_RR: "real-time"}
