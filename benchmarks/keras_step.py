@@ -22,7 +22,7 @@ from benchmarks.peers import missing
 from traingauge import ModelMonitor
 
 #: Steps of one ``fit``, so many that its beginning and end hardly count; of a peer that takes milliseconds; of quick ones.
-STEPS, PEER_STEPS, FEWER, FEWER_OF_PEERS = 20_000, 100, 2_000, 30
+STEPS, PEER_STEPS, FEWER, FEWER_OF_PEERS = 5_000, 100, 2_000, 30
 
 PEERS = ("tensorboard", "wandb", "mlflow")
 

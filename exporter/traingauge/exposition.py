@@ -116,7 +116,7 @@ class _Segment:
         breathe()
         new = np.array(values, dtype=np.float64)
         bits = new.view(np.int64)
-        changed = np.arange(len(bits)) if self._bits is None else np.flatnonzero(bits != self._bits)
+        changed = np.arange(len(bits)) if self._bits is None else (bits != self._bits).nonzero()[0]
         if len(changed):
             written = _written(new[changed], breathe)
             breathe()
@@ -137,7 +137,7 @@ class _Segment:
 
 
 def _written(values: NDArray[np.float64], breathe: Callable[[], None]) -> list[bytes]:
-    write = _as_python_does if np.abs(values).max() < 1e6 else _as_go_does
+    write = _as_python_does if abs(values).max() < 1e6 else _as_go_does
     written: list[bytes] = []
     for at in range(0, len(values), BATCH):
         breathe()
