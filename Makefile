@@ -87,9 +87,9 @@ dashboards: setup ## Render the dashboards to JSON
 	$(BIN)/python -m dashboards
 
 .PHONY: pictures
-pictures: setup servers ## Draw the dashboards' layout from real query results
-	$(BIN)/pip install --quiet --editable '.[pictures]'
+pictures: setup servers ## Draw the dashboards' layout from real query results, and how runs are judged
 	$(BIN)/python -m dashboards.pictures
+	$(BIN)/python -m docs.judging
 
 .PHONY: docs
 docs: setup ## Write the generated pages of the documentation
