@@ -11,7 +11,7 @@ import argparse
 import json
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -265,7 +265,26 @@ Two of ten normal features have a correlation of 0.5, which flips to -0.5: no fe
 """
 
 
-def report(measured: list[Measured]) -> Iterator[str]:
+def repeated(measured: list[Measured]) -> list[Cell]:
+    """The rows of false alarms that lie outside of their interval, to be measured once more."""
+    outside = (
+        one.cell for one in measured if one.cell.table == "alarms" and not one.cell.seed and not one.within
+    )
+    return [replace(cell, seed=1) for cell in outside]
+
+
+def pending(measured: list[Measured], wanted: Iterable[Cell]) -> Iterator[str]:
+    """What a run that was interrupted has not measured yet, if anything."""
+    done = {one.cell for one in measured}
+    left = [cell for cell in (*wanted, *repeated(measured)) if cell not in done]
+    if left:
+        again = {0: "", 1: ", once more"}
+        named = "; ".join(f"{one.features} {one.kind} in {one.window}{again[one.seed]}" for one in left)
+        yield ""
+        yield f"Not measured yet (features, data, window): {named}."
+
+
+def report(measured: list[Measured], wanted: Iterable[Cell] = ()) -> Iterator[str]:
     """The page, a line at a time."""
     tables: dict[str, list[Measured]] = {}
     for one in measured:
@@ -277,6 +296,7 @@ def report(measured: list[Measured]) -> Iterator[str]:
     if "alarms 1" in tables:
         yield _AGAIN
         yield from alarm_rows(tables["alarms 1"])
+    yield from pending(measured, wanted)
     yield _POWER
     yield from power_rows(tables["power 0"])
     yield _CORRELATION
@@ -299,6 +319,12 @@ class Bench:
                 one = Measured(Cell(**read["cell"]), read["trials"], read["found"])
                 self._known[one.cell, one.trials] = one
 
+    def all(self, cells: Iterable[Cell], trials: int, *, only_kept: bool) -> list[Measured]:
+        """What the cells gave; what was not measured before is left out, if that is asked."""
+        return [
+            self.measured(cell, trials) for cell in cells if not only_kept or (cell, trials) in self._known
+        ]
+
     def measured(self, cell: Cell, trials: int) -> Measured:
         """What the cell gave, or gives now."""
         if (cell, trials) not in self._known:
@@ -319,17 +345,16 @@ def main() -> None:
         "--quick", action="store_true", help="the cheaper cells with few trials, and print only"
     )
     parser.add_argument("--resume", action="store_true", help=f"go on from what is kept in build/{KEPT.name}")
+    parser.add_argument("--page", action="store_true", help="only write the page of what is kept")
     options = parser.parse_args()
-    if not options.quick and not options.resume:
+    if not (options.quick or options.resume or options.page):
         KEPT.unlink(missing_ok=True)
     bench = Bench(None if options.quick else KEPT)
-    measured = [
-        bench.measured(cell, QUICK if options.quick else TRIALS) for cell in cells(quick=options.quick)
-    ]
+    wanted = list(cells(quick=options.quick))
+    measured = bench.all(wanted, QUICK if options.quick else TRIALS, only_kept=options.page)
     if not options.quick:
-        outside = [one.cell for one in measured if one.cell.table == "alarms" and not one.within]
-        measured += [bench.measured(replace(cell, seed=1), AGAIN) for cell in outside]
-    page = "\n".join(report(measured)) + "\n"
+        measured += bench.all(repeated(measured), AGAIN, only_kept=options.page)
+    page = "\n".join(report(measured, () if options.quick else wanted)) + "\n"
     print(page)
     if not options.quick:
         PAGE.write_text(page, encoding="utf-8")

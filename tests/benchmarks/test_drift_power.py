@@ -76,3 +76,11 @@ def test_the_page_says_which_rows_lie_outside_and_what_measuring_them_again_gave
     )
     assert "ahead by at most 3.0 points" in page
     assert "| 500 | 1 | 99.5% |" in page
+
+
+def test_the_page_of_an_interrupted_run_says_what_is_not_measured_yet():
+    measured = [Measured(replace(CELL, window=1000), 200, {"clean": [8]})]
+    assert "".join(drift_power.pending(measured, [CELL, replace(CELL, window=1000)])) == (
+        "Not measured yet (features, data, window): 1 binary in 500; 1 binary in 1000, once more."
+    )
+    assert not list(drift_power.pending([Measured(CELL, 200, {"clean": [1]})], [CELL]))
