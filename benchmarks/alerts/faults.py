@@ -224,7 +224,7 @@ FAULTS: Mapping[str, Fault] = {
         on=CLASSIFICATIONS,
     ),
     "feature-shift": Fault(
-        "one feature is 1.5 deviations higher",
+        "one feature is 1.5 deviations higher (not on wine, which is too small a reference)",
         _own("FeatureDrift", "FeatureOutOfRange"),
         _one_shifted,
         # Wine is too small a reference to tell the drift of a feature from chance, which the run says when it begins.
