@@ -82,13 +82,13 @@ class ModelMonitor:
         reference: What features are compared with.
         drift_window: Samples in the window that is compared with the reference; 1000, or what the reference is calibrated
             for, if ``None``.
-        window: Training steps in the rolling window of scores and loss.
         drift_kind: How samples leave that window: ``sliding``, ``tumbling`` or ``decaying``.
         drift_statistics: Published distances, of :data:`traingauge.drift.statistics.STATISTICS`; the usual ones if ``None``.
         drift_multivariate: Whether features are looked at together as well; it about doubles what a step costs.
         drift_sampling: Share of the rows that drift looks at, in (0, 1]: it bounds what a step costs, and is published.
         drift_distributions: Features whose distribution is published beside the reference's: those that drifted most, with
             up to 24 series each; 0 for none.
+        window: Training steps in the rolling window of scores and loss.
         warmup_steps: Training steps after which a score that never reached its threshold is reported.
         expected: A good run of the model, which this one is compared with at the same number of samples.
         detectors: What watches loss, scores, gradient norm and step time for changes: settings by name of the detector,
@@ -146,14 +146,14 @@ class ModelMonitor:
         baseline: Mapping[str, float] | None = None,
         reference: Reference | None = None,
         drift_window: int | None = None,
-        window: int = 100,
-        warmup_steps: int | None = None,
-        expected: ReferenceRun | None = None,
         drift_kind: str = "sliding",
         drift_statistics: Sequence[str] | None = None,
         drift_multivariate: bool = True,
         drift_sampling: float = 1.0,
         drift_distributions: int = 10,
+        window: int = 100,
+        warmup_steps: int | None = None,
+        expected: ReferenceRun | None = None,
         detectors: Mapping[str, Mapping[str, float]] | None = None,
         canary: Canary | None = None,
         canary_every: int | None = None,
