@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tests.integrations.watched import Kept, dense, fit
+from tests.integrations.watched import Kept, dense, fit, frozen
 from traingauge.drift.binning import count_bins
 from traingauge.integrations.keras_bins import Bins
 from traingauge.reference import Reference
@@ -46,6 +46,62 @@ def test_bins_counted_in_the_graph_are_those_of_the_part(tumours, reference, opt
     assert mine["nonfinite_total", "train", "feature"] == 2 * (len(x[::5]) + len(x[::6]))
     assert mine["feature_infinite_ratio", reference.names[8]] == len(x[::6]) / len(x)
     assert mine["drift_window_samples",] == 2 * len(x)
+    assert not recorder.errors
+
+
+LOSSES = {
+    "sparse_categorical_crossentropy": (10, "softmax", lambda y: y),
+    "categorical_crossentropy": (10, "softmax", lambda y: np.eye(10)[y]),
+    "binary_crossentropy": (1, "sigmoid", lambda y: (y > 4).astype(int)),
+    "mean_squared_error": (1, None, lambda y: y.astype(float)),
+}
+
+
+@pytest.mark.parametrize("options", [{}, {"run_eagerly": True}, {"jit_compile": True}])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_labels_and_predictions_are_counted_in_the_graph_as_a_step_counts_them(digits, loss, options):
+    x, y = digits
+    x = x.reshape(len(x), -1)
+    width, last, encode = LOSSES[loss]
+    y = encode(y)
+    model = dense(width, inputs=64, last=last)
+    model.compile(frozen(), loss, **options)
+    predicted = model.predict(x, verbose=0)
+    reference = Reference.from_data(x, y_true=y, y_pred=predicted)
+    recorder, other = Kept(reference=reference), Kept(reference=reference)
+    shown = slice(0, 700)
+    fit(model, x[shown], y[shown], recorder=recorder, batch_size=64, sample_weight=np.linspace(0, 1, 700))
+    other.drift.add([other.drift.encode(x[shown], y[shown], predicted[shown])])
+    mine, theirs = recorder.published(), other.published()
+    names = [key for key in theirs if key[0] in ("label_drift", "prediction_drift")]
+    assert {key[0] for key in names} == {"label_drift", "prediction_drift"}
+    assert {key: mine[key] for key in names} == pytest.approx(
+        {key: theirs[key] for key in names}, nan_ok=True
+    )
+    assert not recorder.errors
+
+
+def test_the_labels_of_images_are_compared_where_their_pixels_are_not(digits):
+    x, y = digits
+    images = x.reshape(-1, 8, 8)
+    reference = Reference.from_data(images, y_true=y, of="images")
+    model = keras.Sequential([keras.Input((8, 8)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    recorder = Kept(reference=reference)
+    fit(model, images[y < 5], y[y < 5], recorder=recorder)
+    assert recorder.published()["label_drift", "psi"] > 1
+    assert not recorder.errors
+
+
+def test_several_quantities_have_no_label_drift_and_no_error(digits):
+    x, y = digits
+    x = x.reshape(len(x), -1)
+    reference = Reference.from_data(x, y_true=y.astype(float))
+    model = dense(2, inputs=64)
+    model.compile("sgd", "mean_squared_error")
+    recorder = Kept(reference=reference)
+    fit(model, x, np.column_stack([y, y]).astype(float), recorder=recorder)
+    assert not [key for key in recorder.published() if key[0] == "label_drift"]
     assert not recorder.errors
 
 

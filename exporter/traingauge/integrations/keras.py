@@ -34,6 +34,7 @@ from traingauge.events import EpochEnd, Pass, Resumed, Steps, WentBack
 from traingauge.recorder import Recorder
 
 if TYPE_CHECKING:
+    from traingauge.drift.binning import Binned
     from traingauge.integrations.keras_canary import Question
     from traingauge.integrations.keras_probe import Probe
     from traingauge.integrations.keras_tables import Rows
@@ -143,6 +144,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._ends.clear()
         probe.read_steps()
         probe.read_bins()
+        probe.read_targets()
         probe.before_end = self._read
         self._read_at = 1  # what is scored, and so how much room there is, is known after the first
 
@@ -265,18 +267,24 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._read_by = time.perf_counter() + READ_EVERY
 
     def _steps(self, rows: Rows, at: NDArray[np.float64]) -> Steps:
-        binned = None
-        read = self._active.read_bins()
-        if read is not None and self.recorder.drift is not None:
-            bins, infinite = read
-            binned = self.recorder.drift.from_counts(bins[:, :-1], int(bins[0].sum()), bins[:, -1])
-            binned = replace(binned, infinite=infinite)
         scalars = {}
         if not np.isnan(rows.rates[-1]):
             scalars["learning_rate"] = rows.rates
         if not rows.norms[-1] < 0:
             scalars["gradient_norm"] = rows.norms
-        return Steps(at, rows.losses, rows.samples, rows.scored, binned, rows.nonfinite, scalars)
+        return Steps(at, rows.losses, rows.samples, rows.scored, self._binned(), rows.nonfinite, scalars)
+
+    def _binned(self) -> Binned | None:
+        """What was counted since the last reading."""
+        drift = self.recorder.drift
+        if drift is None:
+            return None
+        binned, read = drift.encode(), self._active.read_bins()
+        if read is not None:
+            bins, infinite = read
+            counted = drift.from_counts(bins[:, :-1], int(bins[0].sum()), bins[:, -1])
+            binned = replace(counted, infinite=infinite)
+        return replace(binned, others=self._active.read_targets())
 
 
 def fit(
@@ -355,6 +363,7 @@ def _probe(model: Any, recorder: Recorder, *, gradients: bool) -> Probe:
             scores.task, scores.threshold, scores.from_logits, None if isinstance(ignored, str) else ignored
         ),
         edges=None if drift is None else drift.edges,
+        targets={} if drift is None else drift.target_edges,
         gradients=gradients,
         found=functools.partial(_tell, recorder),
         failed=functools.partial(recorder.watchdog.failed, "integration"),

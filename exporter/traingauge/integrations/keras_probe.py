@@ -2,7 +2,7 @@
 
 A training step writes one row into a ring variable: its loss, its samples, its learning rate, the predictions that were not
 finite, and what its scores are made of. The steps of an evaluation pass are added up in another variable, and the bins of
-the features are counted in a third. The callback reads them once in a while.
+features, labels and predictions are counted in others. The callback reads them once in a while.
 
 Keras' own logs are not used: they hold the running mean of the epoch, and turning them into numbers waits for the device.
 """
@@ -10,7 +10,7 @@ Keras' own logs are not used: they hold the running mean of the epoch, and turni
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -22,6 +22,7 @@ from traingauge.errors import TrainGaugeError
 from traingauge.integrations.keras_bins import Bins
 from traingauge.integrations.keras_tables import Ring, Rows, Step, Sum, statistic_of
 from traingauge.integrations.keras_tap import Call, Taken, Tap
+from traingauge.integrations.keras_targets import Targets
 from traingauge.integrations.keras_task import Plan, Told, UnclearError, comparable, find_plan
 
 _log = logging.getLogger("traingauge")
@@ -34,7 +35,8 @@ class Probe:
         model: A compiled Keras model on the TensorFlow backend.
         owner: Whom it watches for.
         told: What the user says about the model.
-        edges: Edges of the reference's bins, ``None`` without a reference.
+        edges: Edges of the reference's bins, ``None`` where features are not compared in the graph.
+        targets: Edges of the bins of labels and predictions, by part.
         gradients: Whether to work out the norm of the gradients.
         found: Is told what is scored, once that is known.
         failed: Is told of errors while a step is traced; the step then runs with less of it being watched.
@@ -53,6 +55,7 @@ class Probe:
         *,
         told: Told,
         edges: NDArray[np.float64] | None,
+        targets: Mapping[str, NDArray[np.float64]],
         gradients: bool,
         found: Callable[[Plan], None],
         failed: Callable[[BaseException], None],
@@ -63,6 +66,7 @@ class Probe:
         self._ring = Ring(int(model.steps_per_execution))
         self._sum = Sum()
         self._bins = None if edges is None else Bins(edges)
+        self._targets = Targets(targets)
         self._begun = False
         self._said: set[str] = set()
         Tap.attach(model, self)
@@ -93,6 +97,10 @@ class Probe:
         """Bins counted since the last reading, and what was infinite; ``None`` without a reference."""
         return None if self._bins is None else self._bins.read()
 
+    def read_targets(self) -> dict[str, NDArray[np.int64]]:
+        """Bins of labels and predictions counted since the last reading, by part."""
+        return self._targets.read()
+
     def begin_pass(self) -> None:
         """Forget the last pass."""
         self._sum.clear()
@@ -117,7 +125,9 @@ class Probe:
         Raises:
             TrainGaugeError: An argument of the user's that does not fit, at the first step that is traced.
         """
-        self._tried(self._write, step)
+        plan = self._tried(self._write, step)
+        if plan is not None and step.call is not None:
+            self._tried(self._targets.add, plan, step.call.y, step.call.y_pred)
         if self._bins is not None:
             self._tried(self._bins.add, keras.utils.unpack_x_y_sample_weight(step.data)[0])
         self._begun = True
@@ -134,8 +144,10 @@ class Probe:
         """Count an error of ours."""
         self._failed(error)
 
-    def _write(self, step: Taken) -> None:
-        self._ring.write(self._measured(step, self._ring.reserve), step.rate, step.gradients)
+    def _write(self, step: Taken) -> Plan | None:
+        measured = self._measured(step, self._ring.reserve)
+        self._ring.write(measured, step.rate, step.gradients)
+        return measured.plan
 
     def _add(self, step: Taken) -> None:
         self._sum.write(self._measured(step, self._sum.reserve))

@@ -125,6 +125,15 @@ class Drift:
         return self._reference.edges if self._reference.of == "table" else None
 
     @property
+    def target_edges(self) -> dict[str, NDArray[np.float64]]:
+        """The same of labels and predictions, shape (1, E), by part; without those that are text."""
+        return {
+            part: other.profile.edges
+            for part, other in self._others.items()
+            if part != "joint" and not other.profile.summary.schema.categorical.any()
+        }
+
+    @property
     def targets(self) -> bool:
         """Whether there are labels or predictions to compare, which may come without features."""
         return not self._others.keys().isdisjoint(("labels", "predictions"))
