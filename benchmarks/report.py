@@ -128,7 +128,7 @@ def _plot(path: Path, curves: Iterable[Curve]) -> bool:
 
     grows = dict.fromkeys(curve.what for curve in curves)
     figure = Figure(figsize=(15, 3.4), layout="constrained")
-    for axes, what in zip(figure.subplots(1, len(grows)), grows, strict=True):
+    for axes, what in zip(figure.subplots(1, len(grows), squeeze=False)[0], grows, strict=True):
         for curve in (curve for curve in curves if curve.what == what):
             axes.loglog(curve.sizes, curve.costs, "o-", label=f"{curve.of} (slope {curve.slope:.2f})")
         axes.set_xlabel(what)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,9 @@ from traingauge.families import label_names
 # How long an example takes says nothing on a machine that others use too.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+# A shell has what it runs in the background ignore Ctrl-C, and what that starts inherits it: tests of Ctrl-C need it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def readings(monitor: ModelMonitor) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import subprocess
 import sys
 
 import numpy as np
@@ -50,10 +51,23 @@ def test_columns_may_be_chosen_and_a_wrong_one_is_refused_with_those_there_are(r
         run.plot("acuracy")
 
 
-def test_a_figure_can_be_drawn_and_leaves_no_global_state(run, tmp_path):
+def test_a_figure_can_be_drawn(run, tmp_path):
     run.plot().savefig(tmp_path / "run.png")
     assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")
-    assert "matplotlib.pyplot" not in sys.modules, "no window is opened, no backend chosen"
+
+
+def test_drawing_opens_no_window_and_chooses_no_backend():
+    """In a process of its own: another test may have drawn with pyplot."""
+    script = """
+import sys
+from traingauge import ModelMonitor
+with ModelMonitor("m", discovery_dir=False, linger=0) as run:
+    run.step(loss=1.0)
+    run.plot()
+print("matplotlib.figure" in sys.modules, "matplotlib.pyplot" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
 
 
 def test_a_run_without_rows_gives_an_empty_figure():
