@@ -119,6 +119,11 @@ def test_data_that_drifts_as_a_whole_is_told_once():
     }
 
 
+def test_infinite_values_mute_that_they_are_missing_and_that_the_same_feature_drifts():
+    muted = muted_by("ModelFeatureInfinite", feature="age") - muted_by("ModelFeatureInfinite")
+    assert muted == {"ModelFeatureMissing", "ModelFeatureDrift"}
+
+
 def test_a_score_that_is_critical_mutes_the_loss_that_rose_with_it_and_not_the_other_way_round():
     scores = {"ModelPredictionsCollapsed", "ModelClassRecallCollapsed", "ModelScoreBelowThreshold"}
     for score in scores:
