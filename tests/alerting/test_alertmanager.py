@@ -74,15 +74,15 @@ def matches(matcher: str, labels: dict[str, str]) -> bool:
     return equal != operator.startswith("!")
 
 
-def muted_by(source: str, severity: str = "", **labels: str) -> set[str]:
-    """Alerts, of the same run and otherwise without labels in common, that a firing one mutes."""
+def muted_by(source: str, severity: str = "", of: str = "", **labels: str) -> set[str]:
+    """Alerts of a severity, of the same run and otherwise without labels in common, that a firing one mutes."""
     return {
         target
         for target in NAMES | {"TrainingCrashed"}
         for rule in DOCUMENT["inhibit_rules"]
         if set(rule["equal"]) <= {"model", "run", *labels}
         if all(matches(one, {"alertname": source, "severity": severity}) for one in rule["source_matchers"])
-        if all(matches(matcher, {"alertname": target}) for matcher in rule["target_matchers"])
+        if all(matches(matcher, {"alertname": target, "severity": of}) for matcher in rule["target_matchers"])
     }
 
 
@@ -143,6 +143,14 @@ def test_data_that_is_another_one_mutes_the_loss_that_rose_with_it_and_not_the_s
     assert {"ModelLossDiverging", "ModelOverfitting"} <= muted
     assert not {name for name in muted if name.startswith("ModelScore")}
     assert "ModelLossDiverging" not in muted_by(source, severity="warning")
+
+
+@pytest.mark.parametrize("source", ["ModelFeaturesDrifted", "ModelLabelDrift", "ModelClassRecallCollapsed"])
+def test_a_cause_that_is_critical_mutes_scores_that_only_warn(source):
+    scores = {"ModelScoreBelowThreshold", "ModelScoreBelowBest"}
+    assert scores <= muted_by(source, severity="critical", of="warning")
+    assert not scores & muted_by(source, severity="critical", of="critical")
+    assert not scores & muted_by(source, severity="warning", of="warning")
 
 
 def test_scores_that_are_critical_mute_single_classes():
