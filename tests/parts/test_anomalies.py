@@ -103,6 +103,15 @@ def test_a_loss_that_falls_more_slowly_than_it_did_is_no_anomaly(pace, spread):
         assert counts(watch(loss)) == {("loss", "cusum"): 0}
 
 
+@pytest.mark.parametrize(("before", "soon"), [(60, 10), (100, 6), (200, 6)])
+def test_a_loss_that_had_fallen_and_jumps_up_is_found_however_it_fell(before, soon):
+    for seed in range(12):
+        loss = (0.25 + 1.5 * np.exp(-np.arange(before + soon) / 4)) * (1 + 0.02 * noise(before + soon, seed))
+        assert counts(watch(loss[:before])) == {("loss", "cusum"): 0}
+        loss[before:] += 1
+        assert counts(watch(loss))["loss", "cusum"] >= 1
+
+
 def test_readings_that_are_not_finite_change_nothing():
     clean = noise()
     clean[300:] += 10

@@ -21,18 +21,13 @@ class Dependence:
     >>> dependence = Dependence()
     >>> for value in [1.0] * 60:
     ...     dependence.add(value)
-    >>> round(dependence.correlation, 3), dependence.last
-    (0.975, 1.0)
+    >>> round(dependence.correlation, 3)
+    0.975
     """
 
     def __init__(self) -> None:
         self._values: deque[float] = deque()
         self._products = self._squares = 0.0
-
-    @property
-    def last(self) -> float:
-        """The last value, 0 before the first."""
-        return self._values[-1] if self._values else 0.0
 
     @property
     def correlation(self) -> float:

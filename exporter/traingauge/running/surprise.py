@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterable
 from statistics import NormalDist, median
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from traingauge.running.dependence import Dependence
 
@@ -25,13 +27,16 @@ LAST = 5
 
 _INVERSE = NormalDist().inv_cdf
 
+Floats = NDArray[np.float64]
+
 
 class Surprise(NamedTuple):
     """What a value was like.
 
     Attributes:
         gap: Value less what was forecast, in the stream's unit.
-        score: What a standard normal value of the same rank among the gaps before would be, less what the one before told.
+        score: Of the gap, less what the one before told: what a standard normal value of the same rank among those before
+            would be.
     """
 
     gap: float
@@ -48,8 +53,10 @@ class Forecast:
     length, stated for normal values, holds whatever a signal's noise is like. Level and trend are moved by the score, times
     the spread of the gaps, and not by the gap itself: a spike does not become the level.
 
-    Where gaps do depend on each other, scores are freed of what the one before told, with its correlation ρ:
-    ``(z_t - ρ z_(t-1)) / √(1 - ρ²)`` (Alwan & Roberts 1988, for charts of residuals).
+    Where gaps do depend on each other, a gap is freed of what the one before told, ``g_t - ρ g_(t-1)`` (Alwan & Roberts
+    1988, for charts of residuals), and ranked among the gaps before, freed alike. It is freed before it is ranked, so that a
+    jump far beyond the noise has the highest rank for as long as it lasts: even where the forecast still lags behind a loss
+    that has fallen, and gaps depend on each other for that reason.
 
     >>> forecast = Forecast()
     >>> found = [forecast.update(1.0 - step / 100 + 0.01 * (step % 3)) for step in range(60)]
@@ -63,7 +70,6 @@ class Forecast:
         self._last: deque[float] = deque(maxlen=LAST)
         self._gaps: deque[float] = deque(maxlen=MEMORY)
         self._dependence = Dependence()
-        self._ordered: list[float] = []
 
     def update(self, value: float) -> Surprise | None:
         """Take the next value, a finite one; ``None`` while there is too little to compare it with."""
@@ -73,15 +79,15 @@ class Forecast:
             self._level = value
             return None
         gap = value - self._level - self._trend
-        moved, surprise, count = gap, None, len(self._ordered)
-        if count >= WARM_UP:
-            rank = (bisect_left(self._ordered, gap) + bisect_right(self._ordered, gap)) / 2
-            score = _INVERSE((rank + 0.5) / (count + 1))
-            moved = score * self._spread
-            surprise = Surprise(gap, self._whitened(score))
+        moved, surprise = gap, None
+        if len(self._gaps) >= WARM_UP:
+            gaps = np.array(self._gaps)
+            moved = _INVERSE(_rank(gap, gaps)) * _spread(gaps)
+            self._dependence.add(_signed(gap, gaps))
+            surprise = Surprise(gap, self._freed(gap, gaps))
         self._level += self._trend + max(LEVEL, 1 / self._seen) * moved
         self._trend += TREND * moved
-        self._remember(gap)
+        self._gaps.append(gap)
         return surprise
 
     def begin_anew(self) -> None:
@@ -100,22 +106,32 @@ class Forecast:
         seen, self._level, self._trend, last, gaps, *values = saved
         begin, end = int(last), int(last + gaps)
         self._seen, self._last = int(seen), deque(values[:begin], LAST)
-        self._gaps, self._ordered = deque(values[begin:end], MEMORY), sorted(values[begin:end])
+        self._gaps = deque(values[begin:end], MEMORY)
         self._dependence.restore(values[end:])
 
-    def _whitened(self, score: float) -> float:
-        before, share = self._dependence.last, self._dependence.correlation
-        self._dependence.add(score)
-        return (score - share * before) / math.sqrt(1 - share**2)
+    def _freed(self, gap: float, gaps: Floats) -> float:
+        """Score of a gap, less what the one before told."""
+        told = self._dependence.correlation
+        told += told**2 * (1 - told) / 2  # a level that follows hides some of it, the more the stronger it is
+        return _INVERSE(_rank(gap - told * gaps[-1], gaps[1:] - told * gaps[:-1]))
 
-    @property
-    def _spread(self) -> float:
-        """Standard deviation of the gaps, from their quartiles."""
-        count = len(self._ordered)
-        return RANGE_TO_STDDEV * (self._ordered[3 * count // 4] - self._ordered[count // 4])
 
-    def _remember(self, gap: float) -> None:
-        if len(self._gaps) == MEMORY:
-            del self._ordered[bisect_left(self._ordered, self._gaps[0])]
-        self._gaps.append(gap)
-        insort(self._ordered, gap)
+def _rank(value: float, others: Floats) -> float:
+    """Share of others below a value, those equal to it half, so that it is never 0 or 1."""
+    rank = (np.count_nonzero(others < value) + np.count_nonzero(others <= value)) / 2
+    return (rank + 0.5) / (len(others) + 1)
+
+
+def _signed(gap: float, gaps: Floats) -> float:
+    """What a standard normal value of the same sign would be, whose size has the same rank.
+
+    Unlike the score it is not 0 where all gaps are alike: those depend on each other.
+    """
+    return math.copysign(_INVERSE((1 + _rank(abs(gap), np.abs(gaps))) / 2), gap)
+
+
+def _spread(gaps: Floats) -> float:
+    """Standard deviation of gaps, from their quartiles."""
+    count = len(gaps)
+    low, high = np.partition(gaps, (count // 4, 3 * count // 4))[[count // 4, 3 * count // 4]]
+    return float(RANGE_TO_STDDEV * (high - low))
