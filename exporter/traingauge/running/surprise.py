@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterable
 from statistics import NormalDist, median
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from traingauge.running.dependence import Dependence
 
@@ -26,8 +26,6 @@ RANGE_TO_STDDEV = 0.741301109252801
 LAST = 5
 
 _INVERSE = NormalDist().inv_cdf
-
-Floats = NDArray[np.float64]
 
 
 class Surprise(NamedTuple):
@@ -70,6 +68,7 @@ class Forecast:
         self._last: deque[float] = deque(maxlen=LAST)
         self._gaps: deque[float] = deque(maxlen=MEMORY)
         self._dependence = Dependence()
+        self._ordered: list[float] = []
 
     def update(self, value: float) -> Surprise | None:
         """Take the next value, a finite one; ``None`` while there is too little to compare it with."""
@@ -80,14 +79,13 @@ class Forecast:
             return None
         gap = value - self._level - self._trend
         moved, surprise = gap, None
-        if len(self._gaps) >= WARM_UP:
-            gaps = np.array(self._gaps)
-            moved = _INVERSE(_rank(gap, gaps)) * _spread(gaps)
-            self._dependence.add(_signed(gap, gaps))
-            surprise = Surprise(gap, self._freed(gap, gaps))
+        if len(self._ordered) >= WARM_UP:
+            moved = _INVERSE(self._rank(gap)) * self._spread
+            self._dependence.add(self._signed(gap))
+            surprise = Surprise(gap, self._freed(gap))
         self._level += self._trend + max(LEVEL, 1 / self._seen) * moved
         self._trend += TREND * moved
-        self._gaps.append(gap)
+        self._remember(gap)
         return surprise
 
     def begin_anew(self) -> None:
@@ -106,32 +104,45 @@ class Forecast:
         seen, self._level, self._trend, last, gaps, *values = saved
         begin, end = int(last), int(last + gaps)
         self._seen, self._last = int(seen), deque(values[:begin], LAST)
-        self._gaps = deque(values[begin:end], MEMORY)
+        self._gaps, self._ordered = deque(values[begin:end], MEMORY), sorted(values[begin:end])
         self._dependence.restore(values[end:])
 
-    def _freed(self, gap: float, gaps: Floats) -> float:
+    def _rank(self, gap: float) -> float:
+        ordered = self._ordered
+        return _share(bisect_left(ordered, gap), bisect_right(ordered, gap), len(ordered))
+
+    def _signed(self, gap: float) -> float:
+        """What a standard normal value of the same sign would be, whose size has the same rank.
+
+        Unlike the score it is not 0 where all gaps are alike: those depend on each other.
+        """
+        ordered, size = self._ordered, abs(gap)
+        smaller = bisect_left(ordered, size) - bisect_right(ordered, -size)
+        not_larger = bisect_right(ordered, size) - bisect_left(ordered, -size)
+        return math.copysign(_INVERSE((1 + _share(max(smaller, 0), not_larger, len(ordered))) / 2), gap)
+
+    def _freed(self, gap: float) -> float:
         """Score of a gap, less what the one before told."""
         told = self._dependence.correlation
         told += told**2 * (1 - told) / 2  # a level that follows hides some of it, the more the stronger it is
-        return _INVERSE(_rank(gap - told * gaps[-1], gaps[1:] - told * gaps[:-1]))
+        gaps = np.array(self._gaps)
+        others, own = gaps[1:] - told * gaps[:-1], gap - told * gaps[-1]
+        below, not_above = np.count_nonzero(others < own), np.count_nonzero(others <= own)
+        return _INVERSE(_share(int(below), int(not_above), len(others)))
+
+    @property
+    def _spread(self) -> float:
+        """Standard deviation of the gaps, from their quartiles."""
+        count = len(self._ordered)
+        return RANGE_TO_STDDEV * (self._ordered[3 * count // 4] - self._ordered[count // 4])
+
+    def _remember(self, gap: float) -> None:
+        if len(self._gaps) == MEMORY:
+            del self._ordered[bisect_left(self._ordered, self._gaps[0])]
+        self._gaps.append(gap)
+        insort(self._ordered, gap)
 
 
-def _rank(value: float, others: Floats) -> float:
-    """Share of others below a value, those equal to it half, so that it is never 0 or 1."""
-    rank = (np.count_nonzero(others < value) + np.count_nonzero(others <= value)) / 2
-    return (rank + 0.5) / (len(others) + 1)
-
-
-def _signed(gap: float, gaps: Floats) -> float:
-    """What a standard normal value of the same sign would be, whose size has the same rank.
-
-    Unlike the score it is not 0 where all gaps are alike: those depend on each other.
-    """
-    return math.copysign(_INVERSE((1 + _rank(abs(gap), np.abs(gaps))) / 2), gap)
-
-
-def _spread(gaps: Floats) -> float:
-    """Standard deviation of gaps, from their quartiles."""
-    count = len(gaps)
-    low, high = np.partition(gaps, (count // 4, 3 * count // 4))[[count // 4, 3 * count // 4]]
-    return float(RANGE_TO_STDDEV * (high - low))
+def _share(below: int, not_above: int, count: int) -> float:
+    """Rank among so many as a share, never 0 or 1: those that are equal count as half below."""
+    return ((below + not_above) / 2 + 0.5) / (count + 1)
