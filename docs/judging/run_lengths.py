@@ -6,6 +6,7 @@ It takes some minutes; the page has what it prints.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,38 @@ NOISES: Mapping[str, Draw] = {
     "a random walk": lambda rng, size: rng.normal(size=size).cumsum(),
 }
 
-READINGS, TRIALS, BEFORE, AFTER = 100_000, 200, 200, 60
+READINGS, TRIALS, AFTER = 100_000, 200, 60
+
+
+def _fallen(rng: np.random.Generator, size: int) -> NDArray[np.float64]:
+    """A loss that falls from 1.75 to 0.25, with 2 % of noise."""
+    falls: NDArray[np.float64] = (0.25 + 1.5 * np.exp(-np.arange(size) / 4)) * (
+        1 + 0.02 * rng.normal(size=size)
+    )
+    return falls
+
+
+class Rise(NamedTuple):
+    """A change for the worse.
+
+    Attributes:
+        draw: What readings would be without it.
+        before: How many there are before it.
+        shift: How much higher those from then on are.
+    """
+
+    draw: Draw
+    before: int
+    shift: float
+
+
+RISES: Mapping[str, Rise] = {
+    **{f"rises by {shift:g} standard deviations": Rise(NOISES["normal"], 200, shift) for shift in (2, 3, 5)},
+    **{
+        f"a loss that had fallen jumps after {before} readings": Rise(_fallen, before, 1.0)
+        for before in (60, 100, 200)
+    },
+}
 
 
 def false_alarms(draw: Draw, detector: str) -> int:
@@ -37,18 +69,18 @@ def false_alarms(draw: Draw, detector: str) -> int:
     return _count(anomalies)
 
 
-def found(detector: str, shift: float) -> tuple[float, float]:
-    """Share of trials in which a rise of normal readings is found, and the median number of readings that it takes."""
+def found(detector: str, rise: Rise) -> tuple[float, float]:
+    """Share of trials in which a rise is found, and the median number of readings that it takes."""
     delays = []
     for trial in range(TRIALS):
-        values = np.random.default_rng(100 + trial).normal(size=BEFORE + AFTER)
-        values[BEFORE:] += shift
+        values = rise.draw(np.random.default_rng(100 + trial), rise.before + AFTER)
+        values[rise.before :] += rise.shift
         anomalies = Anomalies(parse({detector: {}}))
-        for step, value in enumerate(values[:BEFORE].tolist()):
+        for step, value in enumerate(values[: rise.before].tolist()):
             anomalies.read("loss", value, step)
         before = _count(anomalies)
-        for delay, value in enumerate(values[BEFORE:].tolist(), start=1):
-            anomalies.read("loss", value, BEFORE + delay)
+        for delay, value in enumerate(values[rise.before :].tolist(), start=1):
+            anomalies.read("loss", value, rise.before + delay)
             if _count(anomalies) > before:
                 delays.append(delay)
                 break
@@ -63,9 +95,10 @@ def main() -> None:
         counts = (false_alarms(draw, detector) for detector in DETECTORS)
         cells = (f"{READINGS / count:.0f}" if count else f"> {READINGS}" for count in counts)
         print(f"| {name} |", " | ".join(cells), "|", flush=True)
-    for shift in (2.0, 3.0, 5.0):
-        cells = (f"{share:.0%} ({delay:.0f})" for share, delay in (found(one, shift) for one in DETECTORS))
-        print(f"| rises by {shift:g} standard deviations |", " | ".join(cells), "|", flush=True)
+    for name, rise in RISES.items():
+        shares = (found(one, rise) for one in DETECTORS)
+        cells = (f"{share:.0%} ({delay:.0f})" if share else "0%" for share, delay in shares)
+        print(f"| {name} |", " | ".join(cells), "|", flush=True)
 
 
 def _depending(values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
