@@ -39,7 +39,8 @@ def test_run_lengths_count_what_the_page_says(monkeypatch):
     monkeypatch.setattr(run_lengths, "READINGS", 2000)
     monkeypatch.setattr(run_lengths, "TRIALS", 10)
     assert run_lengths.false_alarms(run_lengths.NOISES["normal"], "cusum") == 0
-    share, delay = run_lengths.found("cusum", 8.0)
+    normal = run_lengths.NOISES["normal"]
+    share, delay = run_lengths.found("cusum", run_lengths.Rise(normal, 200, 8.0))
     assert share == 1
     assert 1 < delay < 8
-    assert np.isnan(run_lengths.found("cusum", 0.0)[1])
+    assert np.isnan(run_lengths.found("cusum", run_lengths.Rise(normal, 200, 0.0))[1])
