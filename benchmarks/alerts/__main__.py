@@ -17,7 +17,7 @@ from deploy.native.programs import find_programs
 PAGE = Path(__file__).parents[2] / "docs" / "alert-benchmark.md"
 
 #: First seed of the proof: one on which no rule was tuned.
-PROOF = 200
+PROOF = 300
 
 
 def _counts(kind: str, number: int, seeds: int) -> bool:
