@@ -1,13 +1,15 @@
 """The benchmark of false alarms and power: what it counts, keeps and says."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from benchmarks import drift_power
-from benchmarks.drift_kinds import KINDS
-from benchmarks.drift_power import Bench, Cell, Measured
+from benchmarks.drift_power.bench import Bench, cells
+from benchmarks.drift_power.cell import Cell, Measured, interval, scipy_pvalue
+from benchmarks.drift_power.kinds import KINDS
+from benchmarks.drift_power.report import pending, report
 
 CELL = Cell("alarms", "binary", 1, 500)
 
@@ -25,11 +27,21 @@ def test_the_same_cell_gives_the_same_and_a_repetition_draws_anew():
     assert not set(first) & set(other)
 
 
-def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
-    kept = tmp_path / "build" / "kept.jsonl"
-    first = Bench(kept).measured(CELL, 2)
-    monkeypatch.setattr(Cell, "measure", None)
-    assert Bench(kept).measured(CELL, 2) == first
+def test_what_was_measured_is_kept_and_not_measured_again(tmp_path):
+    kept = tmp_path / "kept.jsonl"
+    other = replace(CELL, window=1000)
+    Bench(kept).measure([CELL], 2)
+    bench = Bench(kept, processes=2)
+    bench.measure([CELL, other], 2)
+    assert [json.loads(line)["cell"]["window"] for line in kept.read_text().splitlines()] == [500, 1000]
+    assert bench.known([CELL, other], 2) == [Measured(cell, 2, cell.measure(2)) for cell in (CELL, other)]
+    assert bench.known([CELL], 3) == []
+
+
+def test_a_quick_run_measures_no_cell_of_many_features_or_large_windows():
+    assert {(cell.features, cell.window) for cell in cells(quick=True)} == {
+        (features, window) for features in (1, 10, 50) for window in (500, 1000)
+    }
 
 
 def test_a_large_shift_is_found_by_both_and_a_clean_window_by_neither():
@@ -44,22 +56,19 @@ def test_every_kind_has_shifts_of_its_own_distribution(name):
     clean = KINDS[name].draw(rng, (10_000, 1))
     for draw in KINDS[name].shifts.values():
         assert (
-            drift_power.scipy_pvalue(
-                clean[:, 0], draw(rng, (10_000, 1))[:, 0], categorical=KINDS[name].categorical
-            )
-            < 0.1
+            scipy_pvalue(clean[:, 0], draw(rng, (10_000, 1))[:, 0], categorical=KINDS[name].categorical) < 0.1
         )
 
 
 def test_the_interval_is_that_of_the_binomial_distribution():
-    assert drift_power.interval(200) == (0, 5)
-    assert drift_power.interval(1000) == (4, 17)
+    assert interval(200) == (0, 5)
+    assert interval(1000) == (4, 17)
 
 
 def test_the_page_says_which_rows_lie_outside_and_what_measuring_them_again_gave():
     outside = replace(CELL, window=1000)
     page = "\n".join(
-        drift_power.report(
+        report(
             [
                 Measured(CELL, 200, {"clean": [2]}),
                 Measured(outside, 200, {"clean": [8]}),
@@ -80,7 +89,7 @@ def test_the_page_says_which_rows_lie_outside_and_what_measuring_them_again_gave
 
 def test_the_page_of_an_interrupted_run_says_what_is_not_measured_yet():
     measured = [Measured(replace(CELL, window=1000), 200, {"clean": [8]})]
-    assert "".join(drift_power.pending(measured, [CELL, replace(CELL, window=1000)])) == (
+    assert "".join(pending(measured, [CELL, replace(CELL, window=1000)])) == (
         "Not measured yet (features, data, window): 1 binary in 500; 1 binary in 1000, once more."
     )
-    assert not list(drift_power.pending([Measured(CELL, 200, {"clean": [1]})], [CELL]))
+    assert not list(pending([Measured(CELL, 200, {"clean": [1]})], [CELL]))

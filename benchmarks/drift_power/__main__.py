@@ -1,0 +1,43 @@
+"""``python -m benchmarks.drift_power``: measure false alarms and power, and write their page."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from benchmarks.drift_power.bench import AGAIN, KEPT, TRIALS, Bench, cells, repeated
+from benchmarks.drift_power.report import page
+
+#: Trials of a quick run.
+QUICK = 20
+
+
+def main() -> None:
+    """Write the page, or print a quick one."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.drift_power", description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="the cheap cells, a tenth of the trials, only printed"
+    )
+    parser.add_argument("--resume", action="store_true", help=f"go on from what is kept in docs/{KEPT.name}")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="how many measure (default: one a processor)",
+    )
+    options = parser.parse_args()
+    if options.quick:
+        bench = Bench(None, options.processes)
+        bench.measure(cells(quick=True), QUICK)
+        print(page(bench, QUICK, quick=True))
+        return
+    if not options.resume:
+        KEPT.unlink(missing_ok=True)
+    bench = Bench(KEPT, options.processes)
+    bench.measure(cells(), TRIALS)
+    bench.measure(repeated(bench.known(cells(), TRIALS)), AGAIN)
+    KEPT.with_suffix(".md").write_text(page(bench, TRIALS), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
