@@ -30,6 +30,7 @@ with Stack() as stack:
 @pytest.fixture
 def launch() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
+    ignored = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup all that is started is born deaf to it
 
     def launch(*arguments: str, **environment: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
@@ -47,6 +48,7 @@ def launch() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         process.kill()
         process.communicate()
+    signal.signal(signal.SIGHUP, ignored)
 
 
 def gone(pid: int) -> bool:
