@@ -263,7 +263,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "keras-nan": Fault(
         "Keras: one sample of one batch is NaN, and the weights with it",
-        _own("LossNonFinite"),
+        _own("LossNonFinite", "WeightsNonFinite"),
         _bad_batch,
         on=TABLES,
         at=20 * MINUTE,

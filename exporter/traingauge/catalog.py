@@ -160,7 +160,7 @@ _METRICS = (
     Metric(
         "model_nonfinite_total",
         "counter",
-        "NaN and infinite values seen, also those gone before the next scrape.",
+        "NaN and infinite values seen, also those gone before the next scrape; of weights, tensors that hold any.",
         ("split", "signal"),
     ),
     # Signals: the statistics of loss, scores, gradient norm and step time; `over` is window, decayed or run

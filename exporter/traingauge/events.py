@@ -138,6 +138,13 @@ class Checked(NamedTuple):
     reading: Reading
 
 
+class Destroyed(NamedTuple):
+    """The model was looked at while it trains, and so many of its weights, as tensors, held NaN or infinite values."""
+
+    weights: int
+
+
 Event: TypeAlias = (
-    "Numbers | Scored | Steps | Pass | Waits | Seen | EpochEnd | Checkpointed | Resumed | WentBack | Checked"
+    "Numbers | Scored | Steps | Pass | Waits | Seen | EpochEnd | Checkpointed | Resumed | WentBack | Checked "
+    "| Destroyed"
 )

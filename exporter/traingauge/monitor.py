@@ -469,6 +469,9 @@ class ModelMonitor:
     def keras(self, split: str | None = None, *, gradient_norm: bool = False) -> MonitorCallback:
         """A Keras callback that records ``fit`` and ``evaluate``, and asks the canary, if the monitor was given one.
 
+        It also sums up the trainable weights once in a while, and counts tensors that hold NaN or infinite values: the loss
+        does not tell, where an activation makes numbers of them.
+
         Args:
             split: Where ``model.evaluate`` belongs when it is called with this callback outside of ``fit``; ``test``
                 if ``None``. Inside ``fit`` it is always ``validation``.

@@ -28,6 +28,7 @@ from traingauge.errors import ClosedError, InvalidTypeError, TrainGaugeError
 from traingauge.events import (
     Checked,
     Checkpointed,
+    Destroyed,
     EpochEnd,
     Event,
     Numbers,
@@ -572,6 +573,9 @@ class Recorder:
         self._canary.update(event.reading, event.at + self._unix)
         self._previous = event.at  # the time that it took is no part of the next step
 
+    def _digest_destroyed(self, event: Destroyed) -> None:
+        self.watchdog.saw_nonfinite("train", "weight", event.weights)
+
     def _digest_went_back(self, event: WentBack) -> None:
         self.judge.roll_back(event.step)
         self._history.roll_back(event.step)
@@ -695,6 +699,7 @@ _HANDLERS: dict[type, Callable[[Recorder, Any], None]] = {
     Resumed: Recorder._digest_resumed,
     WentBack: Recorder._digest_went_back,
     Checked: Recorder._digest_checked,
+    Destroyed: Recorder._digest_destroyed,
 }
 
 

@@ -88,12 +88,20 @@ def muted_by(source: str, severity: str = "", of: str = "", **labels: str) -> se
 
 @pytest.mark.parametrize("source", ["ModelRunFailed", "ModelRunVanished"])
 def test_a_run_that_is_gone_is_told_as_that_alone(source):
-    told = {"ModelRunFailed", "ModelRunVanished", "ModelRestartLoop", "ModelLossNonFinite"}
+    told = {
+        "ModelRunFailed",
+        "ModelRunVanished",
+        "ModelRestartLoop",
+        "ModelLossNonFinite",
+        "ModelWeightsNonFinite",
+    }
     assert muted_by(source) == NAMES - told
 
 
 def test_a_nan_mutes_what_is_computed_from_the_same_weights():
-    assert muted_by("ModelLossNonFinite") == {
+    muted = muted_by("ModelWeightsNonFinite")
+    assert muted_by("ModelLossNonFinite") == {"ModelWeightsNonFinite", *muted}
+    assert muted == {
         "ModelLossDiverging",
         "ModelLossSpike",
         "ModelLossAboveThreshold",

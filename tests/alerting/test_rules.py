@@ -29,6 +29,7 @@ WITHOUT_HYSTERESIS = {
     "ModelMetricsMissing": _STATE,
     "ModelStuck": _GROWS,
     "ModelArchitectureChanged": _LOOKS_BACK,
+    "ModelWeightsNonFinite": _LOOKS_BACK,
     "ModelLossNonFinite": _LOOKS_BACK,
     "ModelLossDiverging": "it is half of all that was gained, of a mean over the window: noise does not reach that",
     "ModelLossSpike": "the highest loss of the window stays until the window has passed",

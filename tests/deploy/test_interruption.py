@@ -30,7 +30,8 @@ with Stack() as stack:
 @pytest.fixture
 def launch() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
-    ignored = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup all that is started is born deaf to it
+    # Under nohup all that is started is born deaf to it.
+    ignored = signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
     def launch(*arguments: str, **environment: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(

@@ -30,7 +30,7 @@ from traingauge.errors import (
     UnknownNameError,
     UnsupportedBackendError,
 )
-from traingauge.events import EpochEnd, Pass, Resumed, Steps, WentBack
+from traingauge.events import Destroyed, EpochEnd, Pass, Resumed, Steps, WentBack
 from traingauge.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -186,6 +186,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
     def on_train_end(self, logs: Logs = None) -> None:
         """Outside of ``fit`` again; steps that it did not take, because it was stopped early, are planned no more."""
         self._fitting = False
+        self._destroyed(self._active.weights.count())  # those that are kept
         if self._planned:
             self.recorder.record(Resumed(time.perf_counter(), 0))
 
@@ -261,10 +262,15 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             at = _spread(np.array(ends or [time.perf_counter()]), began, rows.steps, self._together)
             self.recorder.record(self._steps(rows, at))
             self._taken += rows.steps
+            self._destroyed(self._active.weights.look())
         elif ends:  # what they computed is not known, but they were taken
             self.recorder.record(Steps(np.array(ends), None, 0))
         self._read_at = max(1, self._active.room // (2 * self._together))
         self._read_by = time.perf_counter() + READ_EVERY
+
+    def _destroyed(self, weights: int) -> None:
+        if weights:
+            self.recorder.record(Destroyed(weights))
 
     def _steps(self, rows: Rows, at: NDArray[np.float64]) -> Steps:
         scalars = {}

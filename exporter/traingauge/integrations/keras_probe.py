@@ -24,6 +24,7 @@ from traingauge.integrations.keras_tables import Ring, Rows, Step, Sum, statisti
 from traingauge.integrations.keras_tap import Call, Taken, Tap
 from traingauge.integrations.keras_targets import Targets
 from traingauge.integrations.keras_task import Plan, Told, UnclearError, comparable, find_plan
+from traingauge.integrations.keras_weights import Weights
 
 _log = logging.getLogger("traingauge")
 
@@ -45,6 +46,7 @@ class Probe:
         model: The model.
         owner: Whom it watches for.
         gradients: Whether the norm of the gradients is worked out.
+        weights: The model's, which its loss does not tell of.
         before_end: Is called before it lets go of the model.
     """
 
@@ -61,6 +63,7 @@ class Probe:
         failed: Callable[[BaseException], None],
     ) -> None:
         self.model, self.owner, self.gradients = model, owner, gradients
+        self.weights = Weights(model)
         self.before_end: Callable[[], None] | None = None
         self._told, self._found, self._failed = told, found, failed
         self._ring = Ring(int(model.steps_per_execution))

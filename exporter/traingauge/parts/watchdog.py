@@ -19,8 +19,8 @@ WORK = ("encode", "digest", "scrape")
 #: Why series were left out.
 CAPS = ("class", "feature", "scalar")
 
-#: What can be non-finite.
-SIGNALS = ("loss", "gradient", "feature", "prediction")
+#: What can be non-finite: values, or tensors of weights.
+SIGNALS = ("loss", "gradient", "feature", "prediction", "weight")
 
 _log = logging.getLogger("traingauge")
 
