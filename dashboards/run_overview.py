@@ -123,8 +123,8 @@ def _now() -> list[Panel]:
         number(
             "NaN and infinite values",
             Query(f"sum by (model, run) ({series('model_nonfinite_total')})", "{{run}}"),
-            description="Non-finite losses, gradients, features and predictions since the run began, also "
-            "those that were gone before the next scrape. Any is a fault: look at the gradient norm and "
+            description="Non-finite losses, gradients, features, predictions and tensors of weights since the run began, "
+            "also those that were gone before the next scrape. Any is a fault: look at the gradient norm and "
             "the learning rate just before.",
             unit=units.COUNT,
             decimals=0,
@@ -307,7 +307,7 @@ def _loss() -> list[Panel]:
                 "{{signal}}, {{split}}, {{run}}",
             ),
             description="Where non-finite values came from first: a feature (bad data), a gradient (too "
-            "large a step), a prediction or the loss (too late).",
+            "large a step), the weights, a prediction or the loss (too late).",
             unit=units.COUNT,
             minimum=0,
             bars=True,
