@@ -106,3 +106,15 @@ def test_an_evaluation_alone_looks_at_no_weights(reader, digits):
     recorder = Kept()
     evaluate(reader, digits[1][:, None], digits[1], recorder=recorder)
     assert seen(recorder) == 0
+
+
+def test_looking_that_fails_is_counted_once_and_breaks_nothing_else(reader, digits, monkeypatch):
+    def fail(weights):
+        raise RuntimeError("no such device")
+
+    monkeypatch.setattr(Weights, "count", fail)
+    recorder = Kept()
+    fit(reader, digits[1][:, None], digits[1], recorder=recorder, batch_size=BATCH, epochs=3)
+    assert recorder.errors == {"integration": 2}  # the other one as fit ended
+    assert recorder.published()["steps_total", "train"] == 3 * 18
+    assert recorder.published()["parameters", "true"] == WORDS * 4 + 50

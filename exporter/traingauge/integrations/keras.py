@@ -186,7 +186,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
     def on_train_end(self, logs: Logs = None) -> None:
         """Outside of ``fit`` again; steps that it did not take, because it was stopped early, are planned no more."""
         self._fitting = False
-        self._destroyed(self._active.weights.count())  # those that are kept
+        self._look_at_weights(last=True)
         if self._planned:
             self.recorder.record(Resumed(time.perf_counter(), 0))
 
@@ -262,15 +262,20 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             at = _spread(np.array(ends or [time.perf_counter()]), began, rows.steps, self._together)
             self.recorder.record(self._steps(rows, at))
             self._taken += rows.steps
-            self._destroyed(self._active.weights.look())
         elif ends:  # what they computed is not known, but they were taken
             self.recorder.record(Steps(np.array(ends), None, 0))
         self._read_at = max(1, self._active.room // (2 * self._together))
         self._read_by = time.perf_counter() + READ_EVERY
+        if rows is not None:
+            self._look_at_weights()
 
-    def _destroyed(self, weights: int) -> None:
-        if weights:
-            self.recorder.record(Destroyed(weights))
+    @_never_breaks
+    def _look_at_weights(self, *, last: bool = False) -> None:
+        """Count what is destroyed: once in a while, and in what is kept of the training."""
+        weights = self._active.weights
+        found = weights.count() if last else weights.look()
+        if found:
+            self.recorder.record(Destroyed(found))
 
     def _steps(self, rows: Rows, at: NDArray[np.float64]) -> Steps:
         scalars = {}

@@ -7,6 +7,7 @@ everything, or nonsense, and its loss looks as if it had merely stopped to fall.
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -29,19 +30,20 @@ class Weights:
     def __init__(self, model: Any) -> None:
         self._model = model
         self._count = tf.function(_nonfinite)  # of its own, so that what it has traced goes with it
-        self._due_at: float | None = None
+        self._traced = False
+        self._due_at = 0.0
 
     def look(self) -> int:
-        """The count now if the last one is long enough ago, else 0."""
-        now = time.perf_counter()
-        if self._due_at is None:
-            self._due_at = now  # tracing is not what the next one costs
-            return self.count()
-        if now < self._due_at:
+        """The count now if the last one is long enough ago, else 0; where it fails once, 0 from then on."""
+        began = time.perf_counter()
+        if began < self._due_at:
             return 0
+        self._due_at = math.inf
         found = self.count()
         done = time.perf_counter()
-        self._due_at = done + (done - now) / SHARE
+        # The first one takes long because it traces, which says nothing about the next.
+        self._due_at = done + (done - began) / SHARE if self._traced else done
+        self._traced = True
         return found
 
     def count(self) -> int:
