@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
+import signal
 import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -67,23 +67,27 @@ class Bench:
     def measure(self, cells: Iterable[Cell], trials: int) -> None:
         """Measure those of the cells that are not known."""
         missing = [cell for cell in cells if (cell, trials) not in self._known]
-        # A thread more within an operation would only take the other processes' time.
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
-        with ProcessPoolExecutor(self._processes, multiprocessing.get_context("spawn")) as pool:
+        pool = ProcessPoolExecutor(self._processes, multiprocessing.get_context("spawn"), _begin)
+        try:
             # The dearest are last in the list, and first here, so that none of them is left alone at the end.
             tasks = [pool.submit(_measured, cell, trials) for cell in reversed(missing)]
             for at, task in enumerate(as_completed(tasks), 1):
                 one, seconds = task.result()
-                print(
-                    f"{at} of {len(tasks)}: {one.cell}: {one.found} in {trials}, {seconds:.0f} s", flush=True
-                )
+                print(f"{at} of {len(tasks)}: {one.cell}: {one.found}, {seconds:.0f} s", flush=True)
                 self._keep(one)
+        finally:  # at Ctrl-C, or where a cell fails, the others would be measured for nobody
+            pool.shutdown(cancel_futures=True)
 
     def _keep(self, one: Measured) -> None:
         self._known[one.cell, one.trials] = one
         if self._kept is not None:
             with self._kept.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(one)) + "\n")
+
+
+def _begin() -> None:
+    """A process that measures dies of Ctrl-C, and does not take it for an error of the cell."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _measured(cell: Cell, trials: int) -> tuple[Measured, float]:

@@ -112,14 +112,17 @@ def report(measured: list[Measured], wanted: Iterable[Cell] = ()) -> Iterator[st
     for one in measured:
         tables.setdefault(f"{one.cell.table} {one.cell.seed}", []).append(one)
     yield _HEAD
-    yield from alarm_rows(tables["alarms 0"])
-    yield ""
-    yield total(tables["alarms 0"])
+    if "alarms 0" in tables:
+        yield from alarm_rows(tables["alarms 0"])
+        yield ""
+        yield total(tables["alarms 0"])
     if "alarms 1" in tables:
         yield _AGAIN
         yield from alarm_rows(tables["alarms 1"])
     yield from pending(measured, wanted)
-    yield _POWER
-    yield from power_rows(tables["power 0"])
-    yield _CORRELATION
-    yield from correlation_rows(tables["correlation 0"])
+    if "power 0" in tables:
+        yield _POWER
+        yield from power_rows(tables["power 0"])
+    if "correlation 0" in tables:
+        yield _CORRELATION
+        yield from correlation_rows(tables["correlation 0"])

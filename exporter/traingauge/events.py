@@ -138,13 +138,14 @@ class Checked(NamedTuple):
     reading: Reading
 
 
-class Destroyed(NamedTuple):
-    """The model was looked at while it trains, and so many of its weights, as tensors, held NaN or infinite values."""
+class Looked(NamedTuple):
+    """The model's weights were looked at: the clock reading, and how many tensors of them held NaN or infinite values."""
 
-    weights: int
+    at: float
+    nonfinite: int
 
 
 Event: TypeAlias = (
     "Numbers | Scored | Steps | Pass | Waits | Seen | EpochEnd | Checkpointed | Resumed | WentBack | Checked "
-    "| Destroyed"
+    "| Looked"
 )

@@ -43,7 +43,7 @@ class Columns:
         gradient_norm: :data:`NOT_GIVEN` where none was given.
         seconds: Durations, NaN where unknown.
         samples: Samples in each.
-        nonfinite: Whether a loss or gradient norm that was given is NaN or infinite.
+        nonfinite: Whether a loss or gradient norm that was given is NaN or infinite, or weights are.
     """
 
     at: Floats

@@ -16,6 +16,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
@@ -28,9 +29,9 @@ from traingauge.errors import ClosedError, InvalidTypeError, TrainGaugeError
 from traingauge.events import (
     Checked,
     Checkpointed,
-    Destroyed,
     EpochEnd,
     Event,
+    Looked,
     Numbers,
     Pass,
     Resumed,
@@ -142,6 +143,7 @@ class Recorder:
         self._pending_samples = self._pending_inside = 0  # samples, and steps that one event holds many of
         self._digest_every = digest_every
         self._digesting = threading.Lock()
+        self._lost = False  # weights, when they were looked at last
         self._at_end: list[weakref.WeakMethod[Callable[[], None]]] = []
         self._previous = math.nan
         self._unix = 0.0
@@ -488,8 +490,10 @@ class Recorder:
             elif piece.stop == count:  # which of the steps were scored is not known
                 self.scores.add_measured_steps("train", steps.measured)
 
-        norms = steps.scalars.get("gradient_norm")
-        self._judge(Columns.of(steps.at, steps.losses, norms, seconds, samples), score, steps.scalars)
+        columns = Columns.of(steps.at, steps.losses, steps.scalars.get("gradient_norm"), seconds, samples)
+        if self._lost:
+            columns = replace(columns, nonfinite=np.ones(count, dtype=np.bool_))
+        self._judge(columns, score, steps.scalars)
 
     def _judge(
         self,
@@ -573,8 +577,10 @@ class Recorder:
         self._canary.update(event.reading, event.at + self._unix)
         self._previous = event.at  # the time that it took is no part of the next step
 
-    def _digest_destroyed(self, event: Destroyed) -> None:
-        self.watchdog.saw_nonfinite("train", "weight", event.weights)
+    def _digest_looked(self, event: Looked) -> None:
+        self.watchdog.saw_nonfinite("train", "weight", event.nonfinite)
+        self._lost = event.nonfinite > 0
+        self._previous = event.at  # the time that it took is no part of the next step
 
     def _digest_went_back(self, event: WentBack) -> None:
         self.judge.roll_back(event.step)
@@ -699,7 +705,7 @@ _HANDLERS: dict[type, Callable[[Recorder, Any], None]] = {
     Resumed: Recorder._digest_resumed,
     WentBack: Recorder._digest_went_back,
     Checked: Recorder._digest_checked,
-    Destroyed: Recorder._digest_destroyed,
+    Looked: Recorder._digest_looked,
 }
 
 

@@ -1,7 +1,12 @@
 """The benchmark of false alarms and power: what it counts, keeps and says."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +14,9 @@ import pytest
 from benchmarks.drift_power.bench import Bench, cells
 from benchmarks.drift_power.cell import Cell, Measured, interval, scipy_pvalue
 from benchmarks.drift_power.kinds import KINDS
-from benchmarks.drift_power.report import pending, report
+from benchmarks.drift_power.report import page, report
 
+ROOT = Path(__file__).parents[2]
 CELL = Cell("alarms", "binary", 1, 500)
 
 
@@ -89,7 +95,34 @@ def test_the_page_says_which_rows_lie_outside_and_what_measuring_them_again_gave
 
 def test_the_page_of_an_interrupted_run_says_what_is_not_measured_yet():
     measured = [Measured(replace(CELL, window=1000), 200, {"clean": [8]})]
-    assert "".join(pending(measured, [CELL, replace(CELL, window=1000)])) == (
+    page = list(report(measured, [CELL, replace(CELL, window=1000)]))
+    assert "| binary | 1 | 1000 | 8 | no |" in page
+    assert page[-1] == (
         "Not measured yet (features, data, window): 1 binary in 500; 1 binary in 1000, once more."
     )
-    assert not list(pending([Measured(CELL, 200, {"clean": [1]})], [CELL]))
+
+
+def test_a_page_can_be_written_before_anything_is_measured(tmp_path):
+    assert page(Bench(tmp_path / "kept.jsonl"), 200).endswith("300 categories in 10000.\n")
+
+
+def test_a_cell_that_fails_ends_the_measuring(tmp_path):
+    with pytest.raises(KeyError, match="no such kind"):
+        Bench(tmp_path / "kept.jsonl").measure([CELL, Cell("alarms", "no such kind", 1, 500)], 2)
+
+
+def test_ctrl_c_ends_the_measuring():
+    command = [sys.executable, "-u", "-m", "benchmarks.drift_power", "--quick"]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,  # it and the processes that measure are told, as by a terminal
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("1 of ")
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(30) != 0
+        assert len(process.stdout.readlines()) <= 2  # what was ready by then

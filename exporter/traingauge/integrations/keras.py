@@ -30,7 +30,7 @@ from traingauge.errors import (
     UnknownNameError,
     UnsupportedBackendError,
 )
-from traingauge.events import Destroyed, EpochEnd, Pass, Resumed, Steps, WentBack
+from traingauge.events import EpochEnd, Looked, Pass, Resumed, Steps, WentBack
 from traingauge.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         probe.read_steps()
         probe.read_bins()
         probe.read_targets()
-        probe.before_end = self._read
+        probe.before_end = self._before_end
         self._read_at = 1  # what is scored, and so how much room there is, is known after the first
 
     @_never_breaks
@@ -186,7 +186,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
     def on_train_end(self, logs: Logs = None) -> None:
         """Outside of ``fit`` again; steps that it did not take, because it was stopped early, are planned no more."""
         self._fitting = False
-        self._look_at_weights(last=True)
+        self._look_at_weights(now=True)
         if self._planned:
             self.recorder.record(Resumed(time.perf_counter(), 0))
 
@@ -270,12 +270,18 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             self._look_at_weights()
 
     @_never_breaks
-    def _look_at_weights(self, *, last: bool = False) -> None:
-        """Count what is destroyed: once in a while, and in what is kept of the training."""
-        weights = self._active.weights
-        found = weights.count() if last else weights.look()
-        if found:
-            self.recorder.record(Destroyed(found))
+    def _look_at_weights(self, *, now: bool = False) -> None:
+        """Once in a while, and when training ends; how long that takes is no part of a step."""
+        found = self._active.weights.look(now=now)
+        if found is not None:
+            self._resumed = time.perf_counter()
+            self.recorder.record(Looked(self._resumed, found))
+
+    def _before_end(self) -> None:
+        """Read the last steps; what fit left behind if it was interrupted is seen, too."""
+        self._read()
+        if self._fitting:
+            self._look_at_weights(now=True)
 
     def _steps(self, rows: Rows, at: NDArray[np.float64]) -> Steps:
         scalars = {}

@@ -7,21 +7,24 @@ everything, or nonsense, and its loss looks as if it had merely stopped to fall.
 
 from __future__ import annotations
 
-import math
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-#: Largest share of the time of training that looking at the weights may take.
+#: Largest share of the time of training that looking at the weights may take, beside the look when it ends.
 SHARE = 0.01
+
+#: Longest time, in seconds, between two looks: alerts look back over five minutes.
+LONGEST = 120.0
 
 
 class Weights:
     """Counts the trainable weights, as tensors, that hold NaN or infinite values, as often as that costs next to nothing.
 
-    Each is summed up, which is one pass over memory and needs no room of its own. A sum of finite values that exceeds what
-    float32 can hold, 3.4e38, counts as infinite.
+    Each is summed up, which is one pass over memory and needs no room of its own but for float16, of which float32 is made.
+    So finite values whose sum is more than their type can hold, 3.4e38 in float32, count as infinite.
 
     Args:
         model: A Keras model on the TensorFlow backend; it may have been built or not.
@@ -29,29 +32,47 @@ class Weights:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._count = tf.function(_nonfinite)  # of its own, so that what it has traced goes with it
-        self._traced = False
+        self._tensors: Sequence[Any] = ()
+        self._count: Callable[[], Any] = int
         self._due_at = 0.0
 
-    def look(self) -> int:
-        """The count now if the last one is long enough ago, else 0; where it fails once, 0 from then on."""
+    def look(self, *, now: bool = False) -> int | None:
+        """The count, if the last one is long enough ago; else ``None``.
+
+        Args:
+            now: Whether to count in any case.
+        """
         began = time.perf_counter()
-        if began < self._due_at:
-            return 0
-        self._due_at = math.inf
-        found = self.count()
+        if began < self._due_at and not now:
+            return None
+        self._due_at = began + LONGEST  # if it fails
+        self._trace()
+        began = time.perf_counter()  # what is traced once says nothing about the next time
+        found = int(self._count())
         done = time.perf_counter()
-        # The first one takes long because it traces, which says nothing about the next.
-        self._due_at = done + (done - began) / SHARE if self._traced else done
-        self._traced = True
+        self._due_at = done + min((done - began) / SHARE, LONGEST)
         return found
 
-    def count(self) -> int:
-        """The count now."""
-        weights = self._model.trainable_weights
-        return int(self._count([weight.value for weight in weights])) if weights else 0
+    def _trace(self) -> None:
+        """Make a graph for the weights as they are now, if it is not there: layers may be frozen, set free or replaced.
+
+        Not by calling a ``tf.function``, which would warn of being traced again once there have been many models.
+        """
+        tensors = [weight.value for weight in self._model.trainable_weights]
+        if len(tensors) != len(self._tensors) or any(map(_differ, tensors, self._tensors)):
+            self._count = tf.function(lambda: _nonfinite(tensors)).get_concrete_function()
+            self._tensors = tensors
 
 
-def _nonfinite(weights: list[Any]) -> Any:
-    sums = tf.stack([tf.reduce_sum(tf.cast(weight, tf.float32)) for weight in weights])
-    return tf.math.count_nonzero(~tf.math.is_finite(sums))
+def _differ(one: Any, other: Any) -> bool:
+    return one is not other
+
+
+def _nonfinite(tensors: Sequence[Any]) -> Any:
+    return tf.add_n(
+        [tf.cast(~tf.math.is_finite(_sum(tensor)), tf.int32) for tensor in tensors] or [tf.constant(0)]
+    )
+
+
+def _sum(tensor: Any) -> Any:
+    return tf.reduce_sum(tf.cast(tensor, tf.float32) if tensor.dtype == tf.float16 else tensor)
