@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.integrations.watched import Kept, dense, fit
 from traingauge import ModelMonitor
@@ -191,6 +194,27 @@ def test_a_reference_of_other_features_is_refused_at_the_first_step(digits):
     reference = Reference.from_data(digits[0][:, :60].astype(float))
     with pytest.raises(ReferenceMismatchError, match=r"shape \(None, 64\) and the reference 60 features"):
         fit(classifier(), *digits, recorder=Kept(reference=reference), batch_size=BATCH)
+
+
+def test_a_strategy_of_one_replica_is_recorded_as_none_is(digits):
+    """As a machine with a single GPU, or none, has it."""
+    published = []
+    for scope in (nullcontext(), tf.distribute.MirroredStrategy(["/cpu:0"]).scope()):
+        with scope:
+            model = classifier("tanh")
+        recorder = Kept(reference=Reference.from_data(digits[0].astype(float)))
+        fit(
+            *(model, *digits),
+            recorder=recorder,
+            batch_size=BATCH,
+            validation_data=digits,
+            gradient_norm=True,
+        )
+        assert not recorder.errors
+        values = recorder.published().items()
+        published.append({key: value for key, value in values if not re.search("seconds|info", str(key))})
+    assert published[1].keys() == published[0].keys()
+    assert published[1] == pytest.approx(published[0], rel=1e-3, abs=1e-5, nan_ok=True)
 
 
 def test_several_replicas_are_refused():

@@ -394,7 +394,7 @@ def _counted(optimizer: Any) -> tuple[int | None, int]:
     if optimizer is None or hasattr(optimizer, "inner_optimizer"):  # loss scaling leaves out steps
         return None, 1
     at_once = optimizer.gradient_accumulation_steps or 1
-    return int(optimizer.iterations) * at_once, at_once
+    return int(keras.ops.convert_to_numpy(optimizer.iterations)) * at_once, at_once
 
 
 def _tell(recorder: Recorder, plan: Plan) -> None:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from traingauge.errors import ReferenceMismatchError
+from traingauge.integrations.keras_variable import variable
 
 
 class Bins:
@@ -21,8 +22,7 @@ class Bins:
     def __init__(self, edges: NDArray[np.float64]) -> None:
         self._edges = edges
         features, width = edges.shape
-        with tf.init_scope():
-            self._counts = tf.Variable(tf.zeros([features, width + 3], tf.int64), trainable=False)
+        self._counts = variable(features, width + 3, dtype=tf.int64)
         self._read = np.zeros((features, width + 3), np.int64)
 
     def add(self, x: Any) -> None:

@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import keras
+
 from traingauge.description import Description
 
 
@@ -67,7 +69,7 @@ def _learning_rate(optimizer: Any) -> str:
     schedule = getattr(optimizer, "_learning_rate", None)
     if hasattr(schedule, "get_config") and callable(schedule):  # a LearningRateSchedule, not a variable
         return f"{type(schedule).__name__} {json.dumps(schedule.get_config(), default=repr)}"
-    return f"{float(optimizer.learning_rate):g}"
+    return f"{float(keras.ops.convert_to_numpy(optimizer.learning_rate)):g}"
 
 
 def _metrics(model: Any) -> list[str]:

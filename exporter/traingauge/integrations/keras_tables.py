@@ -12,6 +12,7 @@ from traingauge.integrations.keras_classifier import ClassifierSums
 from traingauge.integrations.keras_residuals import ResidualSums
 from traingauge.integrations.keras_statistic import Reduced, Statistic
 from traingauge.integrations.keras_task import Plan
+from traingauge.integrations.keras_variable import variable
 from traingauge.parts.run_scores import Measured
 
 #: Steps a ring holds: this many, as long as it takes no more cells than that, but never fewer than the last.
@@ -74,8 +75,8 @@ class _Block:
     def __init__(self, plan: Plan, slots: int) -> None:
         self.plan, self.slots = plan, slots
         self.statistic = statistic_of(plan)
-        self.rows = _variable(slots, self.statistic.width)
-        self.used = _variable(1, 1)
+        self.rows = variable(slots, self.statistic.width)
+        self.used = variable(1, 1)
 
 
 class Ring:
@@ -88,10 +89,9 @@ class Ring:
     def __init__(self, together: int) -> None:
         self.together = together
         self._slots = max(SLOTS, together)
-        self._heads = _variable(self._slots, _KIND + 1)
+        self._heads = variable(self._slots, _KIND + 1)
         self._blocks: list[_Block] = []
-        with tf.init_scope():
-            self._written = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._written = variable(dtype=tf.int64)
         self._read = 0
 
     @property
@@ -171,7 +171,7 @@ class _Whole(_Block):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan, slots=1)
-        self.histogram = _variable(self.statistic.bins, 1) if self.statistic.bins else None
+        self.histogram = variable(self.statistic.bins, 1) if self.statistic.bins else None
 
     def decode(self) -> list[Measured]:
         """Outside of the graph: what they hold."""
@@ -183,7 +183,7 @@ class Sum:
     """A pass, added up."""
 
     def __init__(self) -> None:
-        self._head = _variable(1, _PASS_UNKNOWN + 1)
+        self._head = variable(1, _PASS_UNKNOWN + 1)
         self._blocks: list[_Whole] = []
 
     def write(self, step: Step) -> None:
@@ -218,9 +218,9 @@ class Sum:
     def clear(self) -> None:
         """Outside of the graph: begin anew."""
         of_blocks = (each for block in self._blocks for each in (block.rows, block.used, block.histogram))
-        for variable in (self._head, *of_blocks):
-            if variable is not None:
-                variable.assign(tf.zeros_like(variable))
+        for one in (self._head, *of_blocks):
+            if one is not None:
+                one.assign(tf.zeros_like(one))
 
     def reserve(self, plan: Plan) -> None:
         """While tracing: make room for the vector of a plan."""
@@ -237,11 +237,6 @@ class Sum:
 def statistic_of(plan: Plan) -> Statistic:
     """What the scores of a plan are made of."""
     return ResidualSums(plan) if plan.task == "regression" else ClassifierSums(plan)
-
-
-def _variable(slots: int, width: int) -> tf.Variable:
-    with tf.init_scope():  # a variable outlives the function that is being traced
-        return tf.Variable(tf.zeros([slots, width], tf.float64), trainable=False)
 
 
 def _or(value: Any, otherwise: float) -> Any:

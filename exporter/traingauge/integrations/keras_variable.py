@@ -1,0 +1,22 @@
+"""A variable of ours that a model's graph writes."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import tensorflow as tf
+
+
+def variable(*shape: int, dtype: Any = tf.float64) -> tf.Variable:
+    """A variable of zeros that outlives the function that is being traced, and belongs to no strategy of ``tf.distribute``.
+
+    It is made in another thread, which knows of neither. A mirrored variable, even one with a single replica, takes no
+    scattered updates.
+    """
+    with ThreadPoolExecutor(1) as elsewhere:
+        return elsewhere.submit(_made, shape, dtype).result()
+
+
+def _made(shape: tuple[int, ...], dtype: Any) -> tf.Variable:
+    return tf.Variable(tf.zeros(shape, dtype), trainable=False)
