@@ -69,7 +69,7 @@ bench: setup ## Measure what it costs, as ratios within one run (QUICK=1 takes u
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 .PHONY: bench-drift
-bench-drift: setup ## Measure false alarms and power of drift, beside scipy (an hour on two cores; QUICK=1 takes three minutes)
+bench-drift: setup ## Measure false alarms and power of drift, beside scipy (an hour on two cores; QUICK=1 takes under a minute)
 	$(BIN)/python -m benchmarks.drift_power $(if $(QUICK),--quick)
 
 .PHONY: agreement
