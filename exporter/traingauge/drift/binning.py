@@ -150,7 +150,7 @@ class Binner:
             (np.cumsum(sizes) - sizes).astype(np.float32),
             (np.cumsum(sizes) - 1).astype(np.float32),
         )
-        self._repeated = self._ways
+        self._repeated = _Ways(*(np.tile(each, (0, 1)) for each in self._ways))
         self._below = np.concatenate([np.empty(0, np.intp), *(table.below for table in tables.values())])
         self._edge = np.concatenate([np.empty(0), *(table.edge for table in tables.values())])
         # A float32 is above an edge if it is above the float32 next below that edge: exact, and cheaper to compare.
@@ -197,10 +197,9 @@ class Binner:
 
     def _ways_of(self, rows: int) -> _Ways:
         """For each value of so many rows: numpy is three times as fast where nothing is broadcast over short rows."""
-        ways = self._repeated
-        if ways.scale.shape != (rows, len(self._fast)):
-            ways = self._repeated = _Ways(*(np.tile(each, (rows, 1)) for each in self._ways))
-        return ways
+        if len(self._repeated.scale) < rows:
+            self._repeated = _Ways(*(np.tile(each, (rows, 1)) for each in self._ways))
+        return _Ways(*(each[:rows] for each in self._repeated))
 
 
 class _Ways(NamedTuple):
