@@ -124,22 +124,6 @@ class Measured:
         return low <= self.found["clean"][0] <= high
 
 
-def cells(quick: bool) -> Iterator[Cell]:
-    """All that is measured, or the cheap part of it."""
-    for window in WINDOWS[:2]:
-        yield Cell("correlation", "", 10, window)
-    wanted = [Cell("power", kind, features, WINDOWS[0]) for features in FEATURES for kind in KINDS]
-    wanted += [
-        Cell("alarms", kind, features, window)
-        for features in FEATURES
-        for window in WINDOWS
-        for kind in KINDS
-    ]
-    for cell in wanted:
-        if not quick or (cell.features < FEATURES[2] and cell.window < WINDOWS[2]):
-            yield cell
-
-
 def drifted(reference: Reference, window: Table, *, together: bool = False) -> tuple[set[str], bool]:
     """Names of the features that drifted, and, if that is asked, whether all of them together did."""
     drift = Drift(reference, statistics=(), multivariate=together)

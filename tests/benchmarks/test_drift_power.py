@@ -14,7 +14,7 @@ import pytest
 from benchmarks.drift_power.bench import Bench, cells
 from benchmarks.drift_power.cell import Cell, Measured, interval, scipy_pvalue
 from benchmarks.drift_power.kinds import KINDS
-from benchmarks.drift_power.report import page, report
+from benchmarks.drift_power.report import page, pending, report
 
 ROOT = Path(__file__).parents[2]
 CELL = Cell("alarms", "binary", 1, 500)
@@ -100,6 +100,7 @@ def test_the_page_of_an_interrupted_run_says_what_is_not_measured_yet():
     assert page[-1] == (
         "Not measured yet (features, data, window): 1 binary in 500; 1 binary in 1000, once more."
     )
+    assert not list(pending([Measured(CELL, 200, {"clean": [1]})], [CELL]))
 
 
 def test_a_page_can_be_written_before_anything_is_measured(tmp_path):

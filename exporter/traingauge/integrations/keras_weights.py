@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from operator import is_not
 from typing import Any
 
 import tensorflow as tf
@@ -33,7 +34,7 @@ class Weights:
     def __init__(self, model: Any) -> None:
         self._model = model
         self._tensors: Sequence[Any] = ()
-        self._count: Callable[[], Any] = int
+        self._count: Callable[[], Any] = int  # which gives 0: a model without weights is never traced
         self._due_at = 0.0
 
     def look(self, *, now: bool = False) -> int | None:
@@ -59,13 +60,9 @@ class Weights:
         Not by calling a ``tf.function``, which would warn of being traced again once there have been many models.
         """
         tensors = [weight.value for weight in self._model.trainable_weights]
-        if len(tensors) != len(self._tensors) or any(map(_differ, tensors, self._tensors)):
+        if len(tensors) != len(self._tensors) or any(map(is_not, tensors, self._tensors)):
             self._count = tf.function(lambda: _nonfinite(tensors)).get_concrete_function()
             self._tensors = tensors
-
-
-def _differ(one: Any, other: Any) -> bool:
-    return one is not other
 
 
 def _nonfinite(tensors: Sequence[Any]) -> Any:
