@@ -12,7 +12,7 @@ help: ## List what can be made
 
 # Debian packages Python's venv apart; where that part is missing it is installed, if we may.
 $(BIN)/python:
-	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || deploy/native/apt-install python3-venv
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || exporter/traingauge/stack/apt-install python3-venv
 	$(PYTHON) -m venv $(VENV)
 
 # One stamp a set of extras: the demo needs less than the tests.
@@ -29,7 +29,7 @@ setup: $(VENV)/.dev ## Install everything that development needs into .venv
 
 .PHONY: servers
 servers: $(VENV)/.demo ## Find Prometheus and Alertmanager, or install them (Debian, Ubuntu)
-	@$(BIN)/python -m deploy.native.programs
+	@$(BIN)/python -m traingauge.stack.programs
 
 .PHONY: demo
 demo: servers ## See it at work: real training, three faults, real alerts (KEEP=1 leaves the servers running)
@@ -41,7 +41,7 @@ demo-judging: $(VENV)/.demo ## See what no threshold tells: deviation from good 
 
 .PHONY: stack
 stack: servers ## Run Prometheus and Alertmanager for your own training scripts, until Ctrl-C
-	$(BIN)/python -m deploy.native
+	$(BIN)/python -m traingauge.stack
 
 .PHONY: test
 test: setup servers ## Set everything up and pass the tests

@@ -13,8 +13,8 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from traingauge.classification.labels import Labels, tally
-from traingauge.parts.scores import Scores
+from traingauge.core.collectors.scores import Scores
+from traingauge.stats.classification.labels import Labels, tally
 
 SHAPES = ((256, 2), (256, 10), (256, 100), (256, 1000), (4096, 10))
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from benchmarks.harness import Arm, Check, Row, race
 from traingauge import Reference
-from traingauge.drift.binning import count_bins
-from traingauge.parts.drift import Drift
+from traingauge.core.collectors.drift import Drift
+from traingauge.stats.drift.binning import count_bins
 
 ROWS, FEATURES = 256, 50
 

@@ -10,8 +10,8 @@ import numpy as np
 from benchmarks.harness import Arm, Check, Figure, Row, race
 from benchmarks.peers import PeerError, missing, run_apart
 from traingauge import Reference
-from traingauge.drift.binning import Binned
-from traingauge.parts.drift import Drift
+from traingauge.core.collectors.drift import Drift
+from traingauge.stats.drift.binning import Binned
 
 WINDOW, FEATURES, STATISTICS = 10_000, 50, ("psi", "js", "ks")
 

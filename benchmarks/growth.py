@@ -16,9 +16,9 @@ import numpy as np
 
 from benchmarks.render import IDENTITY, Gauges
 from traingauge import ModelMonitor, Reference
-from traingauge.exposition import Renderer
-from traingauge.parts.drift import Drift
-from traingauge.parts.scores import Scores
+from traingauge.core.collectors.drift import Drift
+from traingauge.core.collectors.scores import Scores
+from traingauge.delivery.exposition import Renderer
 
 ROOT = Path(__file__).parent.parent
 
@@ -118,7 +118,7 @@ def _series(sizes: Sequence[int]) -> list[Curve]:
 
 
 def _render(series: int, share: float) -> float:
-    renderer, scrapes = Renderer(IDENTITY), Gauges(series).course(share, 4)
+    renderer, scrapes = Renderer(IDENTITY), Gauges(series).curves(share, 4)
     return _microseconds(lambda: renderer.render(next(scrapes), "text"), 4)
 
 

@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from benchmarks.harness import Arm, Check, Row, race
 from traingauge.catalog import CATALOG
-from traingauge.exposition import Renderer
-from traingauge.families import Family, Identity, keys
+from traingauge.core.families import Family, Identity, keys
+from traingauge.delivery.exposition import Renderer
 
 SERIES = 10_000
 IDENTITY = Identity("model", "20261124T230507-1a2b")
@@ -36,7 +36,7 @@ class Gauges:
         )
         self._children = [gauge.labels(*IDENTITY, *key.labels) for key in self._keys]
 
-    def course(self, share: float, length: int = 16) -> Iterator[list[Family]]:
+    def curves(self, share: float, length: int = 16) -> Iterator[list[Family]]:
         """What it reads in one scrape after the other, for ever: a share of the values is another each time."""
         states = []
         for _ in range(length):
@@ -60,11 +60,11 @@ class Gauges:
 def measure(seconds: float) -> Row:
     """Our renderer against ``generate_latest``, by how much has changed since the last scrape."""
     gauges, renderer = Gauges(), Renderer(IDENTITY)
-    scrapes = gauges.course(0.1)
+    scrapes = gauges.curves(0.1)
     ready = [gauges.check(renderer, next(scrapes)) for _ in range(3)][-1].splitlines(keepends=True)
 
     def ours(what: str, share: float) -> Arm:
-        renderer, scrapes = Renderer(IDENTITY), gauges.course(share)
+        renderer, scrapes = Renderer(IDENTITY), gauges.curves(share)
         return Arm(
             f"traingauge: {what}",
             lambda count: [renderer.render(next(scrapes), "text") for _ in range(count)],

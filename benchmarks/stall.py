@@ -22,8 +22,8 @@ from prometheus_client import start_http_server
 
 from benchmarks.harness import Check, Figure, Row, quantile
 from benchmarks.render import IDENTITY, Gauges
-from traingauge.exposition import Renderer
-from traingauge.server import Server
+from traingauge.delivery.exposition import Renderer
+from traingauge.delivery.http import Server
 
 #: What one native call works on: about 10 microseconds.
 BLOB = bytes(14_000)
@@ -112,8 +112,8 @@ def _during(ends: list[float], windows: list[tuple[float, ...]]) -> Iterator[flo
 @contextmanager
 def ours(share: float) -> Iterator[str]:
     """Our endpoint with 10 000 series, a share of which changes from scrape to scrape."""
-    scrapes = Gauges().course(share)
-    server = Server(Renderer(IDENTITY), lambda breathe: next(scrapes), facts=dict, links={}, failed=print)
+    scrapes = Gauges().curves(share)
+    server = Server(Renderer(IDENTITY), lambda maybe_yield: next(scrapes), facts=dict, links={}, failed=print)
     try:
         yield server.url
     finally:

@@ -14,10 +14,10 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from deploy.native.errors import StackError
-from deploy.native.programs import GRAFANA_ADVICE, find_programs
-from deploy.native.stack import Stack
-from deploy.native.webhook import WebhookReceiver
+from traingauge.stack.errors import StackError
+from traingauge.stack.programs import GRAFANA_ADVICE, find_programs
+from traingauge.stack.stack import Stack
+from traingauge.stack.webhook import WebhookReceiver
 
 if TYPE_CHECKING:
     from demo.report import Report

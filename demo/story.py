@@ -13,8 +13,8 @@ import keras
 
 from demo.faults import Fault
 from demo.report import Report
-from deploy.native.stack import Stack
 from traingauge import ModelMonitor
+from traingauge.stack.stack import Stack
 
 #: Validation accuracy at which the demo takes the model for healthy.
 HEALTHY = 0.95

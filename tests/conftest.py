@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from traingauge import ModelMonitor
-from traingauge.families import label_names
+from traingauge.core.families import label_names
 
 # How long an example takes says nothing on a machine that others use too.
 settings.register_profile("unhurried", deadline=None)

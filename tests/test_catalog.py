@@ -13,7 +13,7 @@ from sklearn.datasets import load_diabetes, load_digits
 
 from traingauge import Canary, ModelMonitor, Reference, ReferenceRun
 from traingauge.catalog import CATALOG, RUN_LABELS, Metric
-from traingauge.description import Description
+from traingauge.core.model_description import ModelDescription
 
 METRICS = pytest.mark.parametrize("metric", CATALOG.values(), ids=lambda metric: metric.name)
 
@@ -80,7 +80,7 @@ def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
             monitor.end_epoch()
             for step in range(60):  # a jump that a detector finds
                 monitor.step(0.5 if step < 40 else 5.0)
-            monitor._recorder.describe(Description("f00", 3, 1, "Adam", "mse", {}))
+            monitor._recorder.describe(ModelDescription("f00", 3, 1, "Adam", "mse", {}))
             monitor.canary(Canary.record(f"full-{task}", np.sqrt, [1.0, 4.0]), np.sqrt)
             monitor._recorder.run.end("finished")
             monitor._recorder.saved({}, 1.0)

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from traingauge.catalog import CATALOG
-from traingauge.drift.media import MEDIA
-from traingauge.drift.statistics import STATISTICS
-from traingauge.drift.window import WINDOWS
+from traingauge.stats.drift.media import MEDIA
+from traingauge.stats.drift.statistics import STATISTICS
+from traingauge.stats.drift.window import WINDOWS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "drift.md").read_text(encoding="utf-8")
 

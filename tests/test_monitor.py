@@ -24,6 +24,10 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer
 
 from traingauge import ModelMonitor, Reference
+from traingauge.core.collectors.loss import Loss
+from traingauge.core.collectors.run import RunInfo
+from traingauge.core.collectors.scores import Scores
+from traingauge.core.recorder import Recorder
 from traingauge.errors import (
     ClosedError,
     InvalidArgumentError,
@@ -35,10 +39,6 @@ from traingauge.errors import (
     TrainGaugeError,
     UnknownNameError,
 )
-from traingauge.parts.loss import Loss
-from traingauge.parts.run import Run
-from traingauge.parts.scores import Scores
-from traingauge.recorder import Recorder
 
 Reading = Callable[..., float | None]
 
@@ -136,7 +136,7 @@ def test_a_step_takes_any_subset_of_what_there_is(monitor: ModelMonitor, read: R
 
 @given(st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=120))
 def test_the_window_statistics_are_those_of_numpy_over_the_last_steps(losses: list[float]) -> None:
-    recorder = Recorder(Run(), Scores(), loss_window=50)
+    recorder = Recorder(RunInfo(), Scores(), loss_window=50)
     for loss in losses:
         recorder.step(loss, None, None, None, None, 0, {})
     published = {family.metric.name: family.values for family in recorder.families()}

@@ -19,12 +19,12 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from sklearn.datasets import load_digits
 
-from deploy.native.client import get
-from deploy.native.guard import Guard
-from deploy.native.server import Server
-from tests.server.conftest import Client, wait_until
+from tests.delivery.http.conftest import Client, wait_until
 from traingauge import ModelMonitor
 from traingauge.catalog import RUN_LABELS
+from traingauge.stack.client import get
+from traingauge.stack.guard import Guard
+from traingauge.stack.server import Server
 
 STEPS, BATCH, CLASSES = 100_000, 16, 10
 

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from benchmarks.peers import run_apart
-from traingauge.detectors.adwin import Adwin
-from traingauge.detectors.detector import Detector
-from traingauge.detectors.page_hinkley import PageHinkley
-from traingauge.drift.psi import psi
-from traingauge.drift.statistics import STATISTICS
-from traingauge.parts.drift import Drift
+from traingauge.core.collectors.drift import Drift
 from traingauge.reference import Reference
+from traingauge.stats.detectors.adwin import Adwin
+from traingauge.stats.detectors.detector import Detector
+from traingauge.stats.detectors.page_hinkley import PageHinkley
+from traingauge.stats.drift.psi import psi
+from traingauge.stats.drift.statistics import STATISTICS
 
 #: Alibi-detect computes in float32.
 SINGLE = 1e-5

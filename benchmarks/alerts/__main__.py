@@ -12,7 +12,7 @@ from benchmarks.alerts.healthy import HEALTHY
 from benchmarks.alerts.judging import judged
 from benchmarks.alerts.report import TUNING, Report
 from benchmarks.alerts.runs import Case, by_keras
-from deploy.native.programs import find_programs
+from traingauge.stack.programs import find_programs
 
 PAGE = Path(__file__).parents[2] / "docs" / "alert-benchmark.md"
 

@@ -28,14 +28,14 @@ def judged(cases: Sequence[Case], processes: int, cache: Path | None = None) -> 
         cache: A folder of what was recorded and replayed before, which is not done again.
     """
     groups = [cases[at : at + TOGETHER] for at in range(0, len(cases), TOGETHER)]
-    judge = partial(_judged_together, cache=cache)
+    diagnostics = partial(_judged_together, cache=cache)
     if not processes:
-        return [verdict for group in groups for verdict in judge(group)]
+        return [verdict for group in groups for verdict in diagnostics(group)]
     # The arrays are small: threads within an operation would only get in each other's way.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     found: list[Verdict] = []
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for verdicts_of_group in pool.map(judge, groups):
+        for verdicts_of_group in pool.map(diagnostics, groups):
             found += verdicts_of_group
             print(f"{len(found)} of {len(cases)} runs", file=sys.stderr, flush=True)
     return found

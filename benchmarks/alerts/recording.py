@@ -12,8 +12,8 @@ from functools import cache
 from alerting import rulebook
 from dashboards.example.clock import BEGIN
 from traingauge.catalog import RUN_LABELS, Metric
-from traingauge.exposition import number
-from traingauge.families import Family, Key, label_names
+from traingauge.core.families import Family, Key, label_names
+from traingauge.delivery.exposition import number
 
 #: Seconds between two scrapes, and between two evaluations of the rules. The shipped configuration scrapes and evaluates
 #: more often; this is cheaper to record and to replay, and harder on the rules: they see less, and later.

@@ -17,7 +17,7 @@ import yaml
 
 from alerting import rulebook
 from benchmarks.alerts.recording import EVALUATION_SECONDS, SCRAPE_SECONDS
-from deploy.native.programs import find_programs
+from traingauge.stack.programs import find_programs
 
 #: Labels of each alert that fires, by the number of the evaluation.
 Firing = Mapping[int, list[dict[str, str]]]

@@ -11,7 +11,7 @@ from scipy import stats
 
 from benchmarks.drift_power.kinds import KINDS, PAIRS, Kind, Table
 from traingauge import Reference
-from traingauge.parts.drift import Drift
+from traingauge.core.collectors.drift import Drift
 from traingauge.reference.calibration import calibrate
 
 #: Rows of a reference, of a large one, and the false-alarm rate that is asked for.

@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from dashboards.example.clock import BEGIN, Clock
 from dashboards.example.runs import EPOCH_STEPS, RUNS, STEP_SECONDS, Run, settings, train
 from traingauge import ModelMonitor
-from traingauge.exposition import Renderer
-from traingauge.families import Identity
-from traingauge.reference_run import ReferenceRun
+from traingauge.core.families import Identity
+from traingauge.delivery.exposition import Renderer
+from traingauge.reference.run import ReferenceRun
 
 #: Seconds between two scrapes, and the end of the history.
 SCRAPE_SECONDS = 30.0

@@ -24,7 +24,7 @@ from dashboards.example.training import (
     splits,
 )
 from traingauge import Canary, ModelMonitor, Reference
-from traingauge.reference_run import ReferenceRun
+from traingauge.reference.run import ReferenceRun
 
 #: Seconds of training that one step stands for.
 STEP_SECONDS = 2.0

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import requests
 
-from deploy.native.stack import Stack
-from deploy.native.webhook import WebhookReceiver
+from traingauge.stack.stack import Stack
+from traingauge.stack.webhook import WebhookReceiver
 
 #: The servers' intervals are divided by this, so that they soon have something to publish.
 FASTER = 5

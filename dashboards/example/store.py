@@ -18,9 +18,9 @@ from dashboards.example.history import END, SCRAPE_SECONDS, TOLD, History, recor
 from dashboards.example.servers import own_metrics
 from dashboards.promql import selectors
 from dashboards.vocabulary.metrics import OF_THE_SERVERS
-from deploy.native.guard import Guard
-from deploy.native.programs import Programs, find_programs
-from deploy.native.server import Server
+from traingauge.stack.guard import Guard
+from traingauge.stack.programs import Programs, find_programs
+from traingauge.stack.server import Server
 
 #: The rules that ship.
 RULES = Path(__file__).parents[2] / "alerting" / "rules"

@@ -8,7 +8,7 @@ from dashboards.vocabulary import colours
 from dashboards.vocabulary.metrics import JOB, series
 from dashboards.vocabulary.sdk import model
 from traingauge.catalog import RUN_STATES
-from traingauge.health.states import STATES as HEALTH_STATES
+from traingauge.stats.health.states import STATES as HEALTH_STATES
 
 #: Code of a run whose endpoint does not answer although it has not said that it ended.
 SILENT = len(RUN_STATES) + 1

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from demo.judging import DEVIATION, LOSS_ABOVE, RISK
 from docs.judging.runs import FLIP_AT, SPIKE_AT, Course, Floats
-from traingauge.health.states import STATES
+from traingauge.stats.health.states import STATES
 
 #: From Okabe and Ito (2008), told apart whatever colours one sees.
 BLUE, ORANGE, GREEN, RED, GREY, SKY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#777777", "#56b4e9"
@@ -35,13 +35,13 @@ _STYLE = {
 _LOSS = ("loss", "train")
 
 
-def spike(course: Course, path: Path) -> None:
+def spike(curves: Course, path: Path) -> None:
     """One signal: its values, the window's mean, control limits, and the z-score of each value."""
-    shown = course.steps > SPIKE_AT - 250
-    steps = course.steps[shown]
+    shown = curves.steps > SPIKE_AT - 250
+    steps = curves.steps[shown]
 
     def of(*series: str) -> Floats:
-        return course[series][shown]
+        return curves[series][shown]
 
     with mpl.rc_context(_STYLE):
         figure, (above, below) = _panels([3, 2.2], height=5.4)
@@ -83,15 +83,15 @@ def band(good: Course, worse: Course, path: Path) -> None:
             linewidth=0,
             label="two standard deviations",
         )
-        for course, color, label in (
+        for curves, color, label in (
             (good, BLUE, "a good run"),
             (worse, ORANGE, "a tenth of its labels is wrong"),
         ):
             reading = (
-                course["expected", *_LOSS] + course["deviation", *_LOSS] * course["expected_stddev", *_LOSS]
+                curves["expected", *_LOSS] + curves["deviation", *_LOSS] * curves["expected_stddev", *_LOSS]
             )
-            above.plot(course.steps, reading, color=color, label=label)
-            below.plot(course.steps, course["deviation", *_LOSS], color=color)
+            above.plot(curves.steps, reading, color=color, label=label)
+            below.plot(curves.steps, curves["deviation", *_LOSS], color=color)
         above.axhline(LOSS_ABOVE, color=RED, linewidth=0.8, linestyle="--", label="absolute threshold")
         above.set(ylabel="training loss", ylim=(0, 2.5))
         _legend(above)
@@ -102,21 +102,21 @@ def band(good: Course, worse: Course, path: Path) -> None:
         _save(figure, path)
 
 
-def health(course: Course, path: Path) -> None:
+def health(curves: Course, path: Path) -> None:
     """States of health as a timeline, their stationary probabilities, the risk, and the loss with its threshold."""
-    steps, risk = course.steps, course["health_failing_probability", "1000"]
-    loss = course["loss_window_mean", "train"]
+    steps, risk = curves.steps, curves["health_failing_probability", "1000"]
+    loss = curves["loss_window_mean", "train"]
     at_risk = steps[np.flatnonzero(risk > RISK)[0]]
     crossed = steps[np.flatnonzero((loss > LOSS_ABOVE) & (steps > at_risk))[0]]
     with mpl.rc_context(_STYLE):
         figure, (line, shares, chance, values) = _panels([0.5, 1.6, 1.6, 1.6], height=7)
         for state, color in HEALTH.items():
-            there = course["health", state] == 1
+            there = curves["health", state] == 1
             line.bar(steps[there], 1, width=-25, align="edge", color=color, label=state)
         line.set(ylabel="state", yticks=[], ylim=(0, 1))
         line.grid(visible=False)
         line.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2)
-        stacked = [course["health_stationary_probability", state] for state in STATES]
+        stacked = [curves["health_stationary_probability", state] for state in STATES]
         shares.stackplot(steps, stacked, colors=list(HEALTH.values()), linewidth=0)
         shares.set(ylabel="in the long run", ylim=(0, 1))
         chance.plot(steps, risk, color=BLUE)
@@ -135,16 +135,16 @@ def health(course: Course, path: Path) -> None:
         _save(figure, path)
 
 
-def canary(course: Course, path: Path) -> None:
+def canary(curves: Course, path: Path) -> None:
     """The canary's distance and mismatches, beside the loss."""
     with mpl.rc_context(_STYLE):
         figure, (above, middle, below) = _panels([2.2, 1.2, 1.6], height=5)
-        above.plot(course.steps, course["canary_distance",], ".-", color=BLUE, markersize=3)
+        above.plot(curves.steps, curves["canary_distance",], ".-", color=BLUE, markersize=3)
         above.set(ylabel="distance", ylim=(0, None))
         _mark(above, FLIP_AT, f"a bit flips\nafter step {FLIP_AT}", left=True)
-        middle.step(course.steps, course["canary_mismatches",], where="post", color=RED)
+        middle.step(curves.steps, curves["canary_mismatches",], where="post", color=RED)
         middle.set(ylabel="mismatches", ylim=(0, None))
-        below.plot(course.steps, course[_LOSS], color=GREY, linewidth=0.8)
+        below.plot(curves.steps, curves[_LOSS], color=GREY, linewidth=0.8)
         below.set(ylabel="training loss", ylim=(0, None))
         for axes in (middle, below):
             axes.axvline(FLIP_AT, color=RED, linewidth=0.8)

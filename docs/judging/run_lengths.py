@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.detectors.catalog import DETECTORS
-from traingauge.parts.anomalies import Anomalies, parse
+from traingauge.core.collectors.anomalies import Anomalies, parse
+from traingauge.stats.detectors.catalog import DETECTORS
 
 Draw = Callable[[np.random.Generator, int], NDArray[np.float64]]
 

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from demo import judging
 from traingauge import ModelMonitor
 from traingauge.catalog import CATALOG
-from traingauge.health.states import STATES
+from traingauge.stats.health.states import STATES
 
 Floats = NDArray[np.float64]
 

@@ -9,22 +9,22 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from traingauge.version import __version__
+
 if TYPE_CHECKING:
-    from traingauge.canary import Canary
     from traingauge.errors import TrainGaugeError
     from traingauge.monitor import ModelMonitor
     from traingauge.reference import Reference
-    from traingauge.reference_run import ReferenceRun
-
-__version__ = "0.1.0"
+    from traingauge.reference.canary import Canary
+    from traingauge.reference.run import ReferenceRun
 
 __all__ = ["Canary", "ModelMonitor", "Reference", "ReferenceRun", "TrainGaugeError", "__version__"]
 
 _HOMES = {
-    "Canary": "traingauge.canary",
+    "Canary": "traingauge.reference.canary",
     "ModelMonitor": "traingauge.monitor",
     "Reference": "traingauge.reference",
-    "ReferenceRun": "traingauge.reference_run",
+    "ReferenceRun": "traingauge.reference.run",
     "TrainGaugeError": "traingauge.errors",
 }
 

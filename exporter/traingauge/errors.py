@@ -1,7 +1,7 @@
 """Everything traingauge raises on purpose.
 
 Each error subclasses the builtin that fits, so that a caller may catch either, and says what was given and what fits.
-An error *inside* monitoring is never raised into training: see :class:`traingauge.recorder.Recorder`.
+An error *inside* monitoring is never raised into training: see :class:`traingauge.core.recorder.Recorder`.
 """
 
 from __future__ import annotations

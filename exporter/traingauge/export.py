@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.catalog import CATALOG, SPLITS, Metric
+from traingauge.core.collectors.scores import RECORDS
+from traingauge.core.families import Identity
+from traingauge.core.step_log import StepLog
 from traingauge.errors import DamagedFileError
 from traingauge.extras import needed
-from traingauge.families import Identity
-from traingauge.history import History
-from traingauge.parts.scores import RECORDS
-from traingauge.running.missing import given
 from traingauge.state.store import Saved, newest, read_segment
+from traingauge.stats.streaming.missing import given
 
 Table = Mapping[str, NDArray[np.float64]]
 
@@ -41,7 +41,7 @@ def read(directory: Path) -> tuple[Saved, dict[str, Table]]:
     saved = newest(directory, RECORDS)
     if saved is None:
         raise FileNotFoundError(f"{directory} holds no state of a run")
-    history = History.restored(saved.tree["history"])
+    history = StepLog.restored(saved.tree["history"])
     tables = {split: history.columns(split, partial(_segment, directory, split)) for split in SPLITS}
     return saved, {split: table for split, table in tables.items() if table}
 

@@ -17,39 +17,39 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from traingauge import discovery
-from traingauge.baseline import parse as parse_baseline
-from traingauge.canary import Canary, Probe
 from traingauge.catalog import SPLITS
+from traingauge.core.baseline import parse as parse_baseline
+from traingauge.core.collectors.anomalies import parse as parse_detectors
+from traingauge.core.collectors.run import RunInfo
+from traingauge.core.collectors.scores import Scores
+from traingauge.core.evaluation import Evaluation
+from traingauge.core.events import CanaryChecked, Checkpointed, DataWaits, EpochEnd, RolledBack
+from traingauge.core.families import Identity
+from traingauge.core.recorder import BACKLOG_STEPS, Recorder
+from traingauge.core.thresholds import Threshold, parse
+from traingauge.delivery import discovery
+from traingauge.delivery.exposition import Renderer
+from traingauge.delivery.http import Server
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, UnknownNameError
-from traingauge.evaluation import Evaluation
-from traingauge.events import Checked, Checkpointed, EpochEnd, Waits, WentBack
-from traingauge.exposition import Renderer
 from traingauge.extras import needed
-from traingauge.families import Identity
-from traingauge.parts.anomalies import parse as parse_detectors
-from traingauge.parts.run import Run
-from traingauge.parts.scores import Scores
-from traingauge.persistence import Persistence
-from traingauge.recorder import BACKLOG_STEPS, Recorder
-from traingauge.reference_run import ReferenceRun, checked
-from traingauge.running.missing import masked
-from traingauge.server import Server
-from traingauge.thresholds import Threshold, parse
+from traingauge.reference.canary import Canary, CanaryProbe
+from traingauge.reference.run import ReferenceRun, checked
+from traingauge.state.persistence import Persistence
+from traingauge.stats.streaming.missing import masked
 
 if TYPE_CHECKING:
     import pandas
 
-    from traingauge.alertmanager import AlertSender, Severity
-    from traingauge.classification.scores import Average
-    from traingauge.classification.tasks import Task
-    from traingauge.collector import RunCollector
-    from traingauge.course import Course
-    from traingauge.integrations.keras import MonitorCallback
-    from traingauge.integrations.keras_canary import Question
-    from traingauge.parts.drift import Drift
+    from traingauge.core.collectors.drift import Drift
+    from traingauge.delivery.alertmanager import AlertSender, Severity
+    from traingauge.delivery.registry import RunCollector
+    from traingauge.integrations.keras.callback import MonitorCallback
+    from traingauge.integrations.keras.canary import CanaryCheck
     from traingauge.reference import Reference
-    from traingauge.running.missing import Column
+    from traingauge.stats.classification.scores import Average
+    from traingauge.stats.classification.tasks import Task
+    from traingauge.stats.curves import LearningCurves
+    from traingauge.stats.streaming.missing import Column
 
 T = TypeVar("T")
 
@@ -83,7 +83,7 @@ class ModelMonitor:
         drift_window: Samples in the window that is compared with the reference; 1000, or what the reference is calibrated
             for, if ``None``.
         drift_kind: How samples leave that window: ``sliding``, ``tumbling`` or ``decaying``.
-        drift_statistics: Published distances, of :data:`traingauge.drift.statistics.STATISTICS`; the usual ones if ``None``.
+        drift_statistics: Published distances, of see :mod:`traingauge.stats.drift.statistics`; the usual ones if ``None``.
         drift_multivariate: Whether features are looked at together as well; it about doubles what a step costs.
         drift_sampling: Share of the rows that drift looks at, in (0, 1]: it bounds what a step costs, and is published.
         drift_distributions: Features whose distribution is published beside the reference's: those that drifted most, with
@@ -102,7 +102,7 @@ class ModelMonitor:
         decision_threshold: Score from which a binary or multi-label prediction is positive; 0.5 for probabilities.
         from_logits: Whether predictions are logits; found out if ``None``.
         ignore_index: Label that is left out of every score.
-        discovery_dir: Where Prometheus looks for runs; :func:`traingauge.discovery.default_directory` if ``None``,
+        discovery_dir: Where Prometheus looks for runs; :func:`traingauge.delivery.discovery.default_directory` if ``None``,
             ``False`` to write no file.
         alertmanager_url: Where :meth:`send_alert` sends; ``$TRAINGAUGE_ALERTMANAGER_URL`` if ``None``. With either, a
             crash of the run is told as ``TrainingCrashed`` before the process ends.
@@ -195,7 +195,7 @@ class ModelMonitor:
         )
         limits = parse(thresholds or {})
         self._recorder = Recorder(
-            Run(),
+            RunInfo(),
             scores,
             None
             if reference is None
@@ -329,7 +329,7 @@ class ModelMonitor:
                 batch = next(source)
             except StopIteration:
                 return
-            self._recorder.record(Waits((time.perf_counter() - started,)))
+            self._recorder.record(DataWaits((time.perf_counter() - started,)))
             if features is not False:
                 from traingauge.reference.tables import batch_parts
 
@@ -353,10 +353,12 @@ class ModelMonitor:
         """
         if isinstance(step, bool) or not isinstance(step, int):
             raise InvalidTypeError(f"step is {step!r}: expected a whole number")
-        self._recorder.record(WentBack(int(_at_least("step", step, 0))))
-        self._recorder.memory.resumed = False
+        self._recorder.record(RolledBack(int(_at_least("step", step, 0))))
+        self._recorder.restarts.resumed = False
 
-    def canary(self, canary: Canary, predict: Callable[[Any], Any], *, every: int | None = None) -> Probe:
+    def canary(
+        self, canary: Canary, predict: Callable[[Any], Any], *, every: int | None = None
+    ) -> CanaryProbe:
         """Ask the model a fixed batch from time to time, and publish how far its answer is from the expected one.
 
         It is asked once, at once, and then by ``step()`` of what is returned, in the training thread: frameworks do not let
@@ -378,12 +380,12 @@ class ModelMonitor:
         ...     probe.check().mismatches
         2
         """
-        probe = Probe(
+        probe = CanaryProbe(
             self._fitting(canary),
             predict,
             None if every is None else _count("every", every),
-            found=lambda reading: self._recorder.record(Checked(time.perf_counter(), reading)),
-            failed=lambda error: self._recorder.watchdog.failed("integration", error),
+            found=lambda reading: self._recorder.record(CanaryChecked(time.perf_counter(), reading)),
+            failed=lambda error: self._recorder.self_metrics.failed("integration", error),
         )
         probe.check()
         return probe
@@ -430,7 +432,7 @@ class ModelMonitor:
             error = RuntimeError(
                 f"alert {name!r} was not sent: pass alertmanager_url= or set ${ALERTMANAGER_VARIABLE}"
             )
-            self._recorder.watchdog.failed("alert", error)
+            self._recorder.self_metrics.failed("alert", error)
         else:
             self._alerts.send(
                 name,
@@ -460,7 +462,7 @@ class ModelMonitor:
         Raises:
             InvalidTypeError: A model of no framework that is known.
         """
-        from traingauge.description import describe
+        from traingauge.core.model_description import describe
 
         self._recorder.describe(describe(model))
 
@@ -480,7 +482,7 @@ class ModelMonitor:
         Raises:
             UnsupportedBackendError: Keras does not run on TensorFlow.
         """
-        from traingauge.integrations.keras import MonitorCallback
+        from traingauge.integrations.keras.callback import MonitorCallback
 
         return MonitorCallback(
             self._recorder,
@@ -503,7 +505,7 @@ class ModelMonitor:
         Raises:
             InvalidTypeError: The monitor was made with a name, not with a model.
         """
-        from traingauge.integrations.keras import fit
+        from traingauge.integrations.keras.callback import fit
 
         if self._keras_model is None:
             raise InvalidTypeError(
@@ -513,12 +515,12 @@ class ModelMonitor:
         fit(self._keras_model, self._recorder, args, kwargs, test_data=test_data, question=question)
         return self.history
 
-    def _question(self) -> Question | None:
+    def _question(self) -> CanaryCheck | None:
         if self._canary is None:
             return None
-        from traingauge.integrations.keras_canary import Question
+        from traingauge.integrations.keras.canary import CanaryCheck
 
-        return Question(self._canary, self._canary_every, self._recorder)
+        return CanaryCheck(self._canary, self._canary_every, self._recorder)
 
     # Reading
 
@@ -584,14 +586,14 @@ class ModelMonitor:
         return plot({split: self.rows(split) for split in SPLITS}, columns, f"{self.model}, run {self.run}")
 
     @property
-    def course(self) -> Course:
+    def curves(self) -> LearningCurves:
         """How loss, gradient norm and scores went so far: what :meth:`traingauge.ReferenceRun.record` takes."""
-        return self._recorder.course()
+        return self._recorder.curves()
 
     @property
     def collector(self) -> RunCollector:
         """The run as a collector for a prometheus_client registry of your own."""
-        from traingauge.collector import RunCollector
+        from traingauge.delivery.registry import RunCollector
 
         return RunCollector(Identity(self.model, self.run), self._recorder.families)
 
@@ -664,7 +666,7 @@ class ModelMonitor:
             self._recorder.families,
             facts=self._facts,
             links=links,
-            failed=lambda error: self._recorder.watchdog.failed("server", error),
+            failed=lambda error: self._recorder.self_metrics.failed("server", error),
             host=host,
             port=port,
         )
@@ -672,10 +674,12 @@ class ModelMonitor:
         return server
 
     def _alert_sender(self, url: str) -> AlertSender:
-        from traingauge.alertmanager import AlertSender
+        from traingauge.delivery.alertmanager import AlertSender
 
-        watchdog = self._recorder.watchdog
-        return AlertSender(url, Identity(self.model, self.run), lambda error: watchdog.failed("alert", error))
+        self_metrics = self._recorder.self_metrics
+        return AlertSender(
+            url, Identity(self.model, self.run), lambda error: self_metrics.failed("alert", error)
+        )
 
     def _announce(self, directory: str | os.PathLike[str] | bool | None) -> discovery.DiscoveryFile | None:
         if directory is False:
@@ -690,7 +694,7 @@ class ModelMonitor:
             found.write()
             discovery.sweep(path)
         except (OSError, RuntimeError) as error:  # a full disk, a missing home: training goes on
-            self._recorder.watchdog.failed("discovery", error)
+            self._recorder.self_metrics.failed("discovery", error)
             return None
         return found
 
@@ -699,7 +703,7 @@ class ModelMonitor:
             try:
                 self._discovery.remove()
             except OSError as error:
-                self._recorder.watchdog.failed("discovery", error)
+                self._recorder.self_metrics.failed("discovery", error)
 
     def _facts(self) -> dict[str, str]:
         run, planned = self._recorder.run, self._recorder.progress.steps_planned
@@ -712,7 +716,7 @@ class ModelMonitor:
             "Training steps": f"{steps} of {planned}" if planned else str(steps),
             "Last loss": f"{self._recorder.last_loss():.6g}",
             **{name.replace("_", " ").capitalize(): value for name, value in run.info.items()},
-            **self._recorder.structure.facts,
+            **self._recorder.model_info.facts,
         }
 
 
@@ -724,7 +728,7 @@ def _drift(
     statistics: Sequence[str] | None,
     **options: Any,
 ) -> Drift:
-    from traingauge.parts.drift import PUBLISHED, Drift
+    from traingauge.core.collectors.drift import PUBLISHED, Drift
 
     window = None if window is None else _count("drift_window", window)
     warning = [one.value for one in limits if (one.metric, one.severity) == ("feature_drift", "warning")]

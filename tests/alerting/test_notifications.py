@@ -21,9 +21,9 @@ import requests
 import yaml
 
 from alerting import rulebook
-from deploy.native.guard import Guard
-from deploy.native.programs import find_programs
-from deploy.native.server import Server
+from traingauge.stack.guard import Guard
+from traingauge.stack.programs import find_programs
+from traingauge.stack.server import Server
 
 pytestmark = pytest.mark.servers
 

@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from alerting import rulebook
-from traingauge.baseline import HIGHER_IS_BETTER, LOWER_IS_BETTER
-from traingauge.parts.drift import THRESHOLD
-from traingauge.thresholds import METRICS
+from traingauge.core.baseline import HIGHER_IS_BETTER, LOWER_IS_BETTER
+from traingauge.core.collectors.drift import THRESHOLD
+from traingauge.core.thresholds import METRICS
 
 ALERTS = rulebook.alerts()
 NAMES = sorted({alert.name for alert in ALERTS})

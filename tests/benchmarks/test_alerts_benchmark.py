@@ -20,7 +20,7 @@ from benchmarks.alerts.runs import Case
 from benchmarks.alerts.verdict import Alarm, Verdict, verdicts
 from traingauge import ModelMonitor
 from traingauge.catalog import CATALOG
-from traingauge.families import Family, keys, single
+from traingauge.core.families import Family, keys, single
 
 LOSS = keys(("train",))
 

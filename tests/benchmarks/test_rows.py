@@ -6,12 +6,12 @@ import pytest
 
 from benchmarks import drift_update, peers, render, stall
 from benchmarks.harness import Row
-from traingauge.exposition import Renderer
+from traingauge.delivery.exposition import Renderer
 
 
 def test_our_text_of_the_gauges_is_that_of_prometheus_client() -> None:
     gauges, renderer = render.Gauges(100), Renderer(render.IDENTITY)
-    scrapes = gauges.course(0.1)
+    scrapes = gauges.curves(0.1)
     first, second = (gauges.check(renderer, next(scrapes)) for _ in range(2))
     changed = [one != other for one, other in zip(first.splitlines(), second.splitlines(), strict=True)]
     assert sum(changed) == 10

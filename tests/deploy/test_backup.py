@@ -13,7 +13,7 @@ import requests
 
 from deploy.backup.__main__ import main
 from traingauge import ModelMonitor
-from traingauge.cli import main as traingauge
+from traingauge.cli.main import main as traingauge
 
 CONFIG = """
 global: {scrape_interval: 200ms}

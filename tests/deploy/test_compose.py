@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from deploy.native import config
-from deploy.native.grafana import grafana_environment
+from traingauge.stack import config
+from traingauge.stack.grafana import grafana_environment
 
 FILE = config.ROOT / "deploy/compose/compose.yaml"
 COMPOSE = config.load(FILE)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.native import config
-from deploy.native.errors import ConfigError
-from deploy.native.grafana import grafana_command, grafana_environment
+from traingauge.stack import config
+from traingauge.stack.errors import ConfigError
+from traingauge.stack.grafana import grafana_command, grafana_environment
 
 
 def installed(folder: Path, program: str, home: str = ".") -> Path:
@@ -52,6 +52,6 @@ def test_the_provisioning_and_the_dashboards_are_there() -> None:
 
 
 def test_a_program_without_its_own_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deploy.native.grafana._PACKAGED_HOME", tmp_path)
+    monkeypatch.setattr("traingauge.stack.grafana._PACKAGED_HOME", tmp_path)
     with pytest.raises(ConfigError, match=r"conf/defaults\.ini of Grafana is neither in"):
         grafana_command(tmp_path / "bin/grafana", 3000, tmp_path)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.native import config
-from deploy.native.grafana import grafana_environment
+from traingauge.stack import config
+from traingauge.stack.grafana import grafana_environment
 
 FOLDER = config.ROOT / "deploy/kubernetes"
 EXAMPLE = FOLDER / "example"

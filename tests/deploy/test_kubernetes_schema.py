@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from deploy.native import config
+from traingauge.stack import config
 
 FOLDER = config.ROOT / "deploy/kubernetes"
 MANIFESTS = [

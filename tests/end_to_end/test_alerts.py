@@ -17,9 +17,9 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import SGDClassifier
 
-from deploy.native.stack import Stack
-from deploy.native.webhook import WebhookReceiver
 from traingauge import ModelMonitor, Reference
+from traingauge.stack.stack import Stack
+from traingauge.stack.webhook import WebhookReceiver
 
 FACTOR = 30.0
 

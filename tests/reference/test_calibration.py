@@ -8,11 +8,11 @@ import pytest
 from scipy import stats
 
 from traingauge import Reference
-from traingauge.drift.comparison import Comparison
-from traingauge.drift.statistics import STATISTICS
+from traingauge.core.collectors.drift import Drift
 from traingauge.errors import InvalidArgumentError, ReferenceMismatchError
-from traingauge.parts.drift import Drift
 from traingauge.reference.calibration import CALIBRATED, Calibration, _poisson_quantile
+from traingauge.stats.drift.comparison import Comparison
+from traingauge.stats.drift.statistics import STATISTICS
 
 
 def data(rng, rows, features=8):

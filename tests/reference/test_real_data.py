@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 
-from traingauge.parts.drift import Drift
+from traingauge.core.collectors.drift import Drift
 from traingauge.reference import Reference
 
 #: A calibrated reference is asked for as many false alarms: one window of a hundred.

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from traingauge.archive import Archive
+from traingauge.core.families import Identity
 from traingauge.errors import DamagedFileError, NewerFileError, StateInUseError, StateMismatchError
-from traingauge.families import Identity
 from traingauge.state.store import COPIES, Store, newest, read_segment
 
 WHO = Identity("m", "r")

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from traingauge.classification.counts import count_labels
-from traingauge.parts.scores import RECORDS
+from traingauge.core.collectors.scores import RECORDS
 from traingauge.state.tree import flatten, unflatten
+from traingauge.stats.classification.counts import count_labels
 
 LEAVES = st.one_of(
     st.none(),

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.classification.arrays import Array
-from traingauge.drift.comparison import Comparison
-from traingauge.drift.statistics import STATISTICS
 from traingauge.errors import InvalidArgumentError
 from traingauge.reference.profile import Profile
+from traingauge.stats.arrays import Array
+from traingauge.stats.drift.comparison import Comparison
+from traingauge.stats.drift.statistics import STATISTICS
 
 #: Resamples that must lie beyond the threshold for it to mean something.
 TAIL = 10

@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.classification.arrays import Array
 from traingauge.reference.schema import Schema
 from traingauge.reference.summary import Summary, summarise
+from traingauge.stats.arrays import Array
 
 #: Principal components kept at most, and rows that each needs to be known by.
 COMPONENTS, ROWS_EACH = 64, 10

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.classification.arrays import Array
-from traingauge.drift.binning import Binner, column_edges, pad_edges
-from traingauge.drift.comparison import Comparison
-from traingauge.drift.shares import PRIOR
 from traingauge.reference.schema import Schema
 from traingauge.reference.summary import Summary
+from traingauge.stats.arrays import Array
+from traingauge.stats.drift.binning import Binner, column_edges, pad_edges
+from traingauge.stats.drift.comparison import Comparison
+from traingauge.stats.drift.shares import PRIOR
 
 #: Bins inside of a feature's range: what the usual thresholds of the PSI are meant for.
 BINS = 10
@@ -29,7 +29,7 @@ class Profile:
 
     Attributes:
         summary: What the bins were cut from.
-        edges: Shape (F, E), see :mod:`traingauge.drift.binning` for the convention; of categories, between
+        edges: Shape (F, E), see :mod:`traingauge.stats.drift.binning` for the convention; of categories, between
             their places in the vocabulary.
         discrete: Shape (F,), whether each value has a bin of its own, so that one outside of the range is a
             new value.

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.classification.arrays import Array, as_array
-from traingauge.drift.media import MEDIA
 from traingauge.errors import InvalidArgumentError, ShapeError, UnknownNameError
 from traingauge.reference import file
 from traingauge.reference.calibration import Calibration, calibrate
@@ -22,6 +20,8 @@ from traingauge.reference.profile import BINS, Profile, profile
 from traingauge.reference.schema import learn
 from traingauge.reference.summary import Summary, merged, summarise
 from traingauge.reference.tables import as_column, batch_parts
+from traingauge.stats.arrays import Array, as_array
+from traingauge.stats.drift.media import MEDIA
 
 #: What is compared: the features, the labels, the predictions, and the distances of rows by ``Joint``.
 PARTS = ("features", "labels", "predictions", "joint")
@@ -47,7 +47,7 @@ class Reference:
             they were given; of ``joint``, if there are features of numbers to look at together.
         joint: How the features go together, or ``None``.
         created: Unix time in seconds at which it was made.
-        of: What the features are made of: ``table``, or one of :data:`traingauge.drift.media.MEDIA`.
+        of: What the features are made of: ``table``, or one of :data:`traingauge.stats.drift.media.MEDIA`.
         calibrations: By part, the thresholds that :meth:`calibrate` found; empty before.
 
     >>> reference = Reference.from_data([[0, 5], [1, 5], [1, 5]], feature_names=["switch", "constant"])
@@ -81,8 +81,8 @@ class Reference:
             features: Shape (n, F) or (n, ...), which is flattened; or a DataFrame. NaN and infinite values
                 count as missing.
             of: ``images`` or ``tokens`` to compare a few numbers of each image or sequence of token ids instead of every
-                pixel and place: see :func:`traingauge.drift.images.image_statistics` and
-                :func:`traingauge.drift.tokens.token_statistics`. What is compared with it is reduced alike.
+                pixel and place: see :func:`traingauge.stats.drift.images.image_statistics` and
+                :func:`traingauge.stats.drift.tokens.token_statistics`. What is compared with it is reduced alike.
             feature_names: One a feature; by default a DataFrame's columns, those of the numbers of images and tokens, else
                 ``f0``, ``f1`` and so on.
             categorical: Names of features whose numbers are categories. Text always is.

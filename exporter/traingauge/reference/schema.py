@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.classification.arrays import Array
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 from traingauge.reference.tables import as_columns, listed, table_names
+from traingauge.stats.arrays import Array
 
 #: Categories of one feature at most: what has more tells samples apart (an identifier) and has no
 #: distribution.

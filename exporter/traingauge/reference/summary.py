@@ -9,8 +9,8 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.classification.arrays import Array
 from traingauge.reference.schema import Schema
+from traingauge.stats.arrays import Array
 
 #: Rows kept at most.
 MAX_ROWS = 20_000

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from traingauge.classification.arrays import Array, as_array
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, ShapeError
+from traingauge.stats.arrays import Array, as_array
 
 
 def as_columns(features: Any, names: Sequence[str] | None) -> Array | list[Array]:

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.archive import Archive
+from traingauge.core.families import Identity
 from traingauge.errors import DamagedFileError, NewerFileError, StateMismatchError
-from traingauge.families import Identity
 from traingauge.state.lock import Lock, require_locks
 from traingauge.state.tree import flatten, unflatten
 
@@ -45,7 +45,7 @@ class Saved(NamedTuple):
         path: Where.
         identity: Whose it is.
         saved: Unix time in seconds at which it was written.
-        tree: What :meth:`traingauge.recorder.Recorder.save` gave.
+        tree: What :meth:`traingauge.core.recorder.Recorder.save` gave.
         damaged: Newer copies that could not be read.
     """
 

@@ -1,0 +1,102 @@
+"""The scores that a run has to beat: what ``baseline={…}`` may say, checked, and published as series.
+
+Such as those of the model in production, or of a simple rule that any model has to be better than. The alert rules compare
+validation and test with these series, and the dashboards draw them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from numbers import Real
+from types import MappingProxyType
+
+from traingauge.catalog import CATALOG
+from traingauge.core.families import Family, keys
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+
+_SHARE = (0.0, 1.0)
+_CORRELATION = (-1.0, 1.0)
+_ERROR = (0.0, math.inf)
+
+#: Scores that are better when they are high, by the catalogue's name without ``model_``, and where they lie.
+HIGHER_IS_BETTER: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "accuracy": _SHARE,
+        "precision": _SHARE,
+        "recall": _SHARE,
+        "f1": _SHARE,
+        "balanced_accuracy": _SHARE,
+        "specificity": _SHARE,
+        "matthews_correlation": _CORRELATION,
+        "cohen_kappa": _CORRELATION,
+        "roc_auc": _SHARE,
+        "average_precision": _SHARE,
+        "r2_score": (-math.inf, 1.0),
+    }
+)
+
+#: Those that are better when they are low.
+LOWER_IS_BETTER: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "loss": (-math.inf, math.inf),
+        "log_loss": _ERROR,
+        "brier_score": _ERROR,
+        "calibration_error": _SHARE,
+        "mean_absolute_error": _ERROR,
+        "root_mean_squared_error": _ERROR,
+    }
+)
+
+#: Every score that may have a baseline, and where it lies.
+METRICS: Mapping[str, tuple[float, float]] = MappingProxyType({**HIGHER_IS_BETTER, **LOWER_IS_BETTER})
+
+
+def parse(baseline: Mapping[str, float]) -> dict[str, float]:
+    """A baseline as a user writes it, checked.
+
+    Args:
+        baseline: For each score the value to beat.
+
+    Raises:
+        UnknownNameError: A score that does not exist.
+        InvalidTypeError: A value that is no number.
+        InvalidArgumentError: A value that is not finite, or one that the score cannot have.
+
+    >>> parse({"accuracy": 0.93, "loss": 1})
+    {'accuracy': 0.93, 'loss': 1.0}
+    """
+    if not isinstance(baseline, Mapping):
+        raise InvalidTypeError(
+            f"baseline is a {type(baseline).__name__}: expected a mapping like {{'accuracy': 0.93}}"
+        )
+    return {metric: _value(metric, value) for metric, value in baseline.items()}
+
+
+def _value(metric: str, value: object) -> float:
+    if metric not in METRICS:
+        raise UnknownNameError("metric of a baseline", metric, METRICS)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InvalidTypeError(f"baseline of {metric!r} is {value!r}: expected a number")
+    number = float(value)
+    if not math.isfinite(number):
+        raise InvalidArgumentError(f"baseline of {metric!r} is {number}: expected a finite number")
+    lowest, highest = METRICS[metric]
+    if not lowest <= number <= highest:
+        raise InvalidArgumentError(f"baseline of {metric!r} is {number}: expected {_range(lowest, highest)}")
+    return number
+
+
+def _range(lowest: float, highest: float) -> str:
+    if math.isinf(highest):
+        return f"at least {lowest:g}"
+    return f"at most {highest:g}" if math.isinf(lowest) else f"{lowest:g} to {highest:g}"
+
+
+def family(baseline: Mapping[str, float]) -> Family:
+    """``model_baseline`` of what :func:`parse` gave.
+
+    >>> family({"accuracy": 0.93}).values
+    (0.93,)
+    """
+    return Family(CATALOG["model_baseline"], keys(*zip(baseline)), tuple(baseline.values()))

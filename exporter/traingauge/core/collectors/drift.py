@@ -1,0 +1,356 @@
+"""Drift: how far the features of the last samples are from the reference, and how sound they are."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.catalog import CATALOG
+from traingauge.core.collectors.data_quality import DataQuality
+from traingauge.core.collectors.distributions import Distributions
+from traingauge.core.collectors.drift_window import CALIBRATED_STATISTIC, THRESHOLD, DriftWindow
+from traingauge.core.collectors.top_k import top_k
+from traingauge.core.families import Family, Key, keys, single
+from traingauge.errors import InvalidArgumentError, ReferenceMismatchError, ShapeError, UnknownNameError
+from traingauge.reference import Reference
+from traingauge.reference.tables import as_column, differences
+from traingauge.stats.arrays import Array, as_array
+from traingauge.stats.drift.binning import Binned
+from traingauge.stats.drift.statistics import STATISTICS
+from traingauge.stats.drift.window import WINDOWS
+
+#: Features with series of their own at most; those that drifted most are shown.
+FEATURE_CAP = 200
+
+#: Features whose distribution is published, unless another number is asked for.
+DISTRIBUTIONS = 10
+
+#: What is published unless other statistics are chosen.
+PUBLISHED = ("psi", "ks", "js", "wasserstein", "chi2")
+
+_OTHERS = {
+    "labels": "model_label_drift",
+    "predictions": "model_prediction_drift",
+    "joint": "model_multivariate_drift",
+}
+
+_log = logging.getLogger("traingauge")
+
+
+class Drift:
+    """Drift of every feature, of all together, of labels and predictions, over a window of the last samples.
+
+    Args:
+        reference: What the window is compared with.
+        window: Samples in the window, at least 1; by default 1000, or as many as the reference is calibrated for.
+        thresholds: PSI above which a feature counts as drifted: for all, or by feature. By default the reference's own,
+            if it is calibrated, else 0.2.
+        statistics: Names of :data:`traingauge.stats.drift.statistics.STATISTICS` to publish; ``psi`` always is.
+        kind: How samples leave the window, one of :data:`traingauge.stats.drift.window.WINDOWS`.
+        multivariate: Whether to look at all features together as well. It about doubles the time of a step.
+        sampling: Share of the rows to look at, in (0, 1]: every so many of a batch. Bounds the time of a step.
+        distributions: Features whose distribution is published beside the reference's: those that drifted most, with up to
+            24 series each; 0 for none.
+
+    Raises:
+        InvalidArgumentError: No samples in the window, no share of the rows, or too many distributions.
+        ReferenceMismatchError: A window of another size than the reference is calibrated for.
+        UnknownNameError: A statistic, a kind or a feature that does not exist.
+
+    >>> drift = Drift(Reference.from_data(np.arange(4000.0).reshape(-1, 1)), window=500)
+    >>> drift.add([drift.encode(np.arange(2000.0, 2500.0).reshape(-1, 1))])
+    >>> {family.metric.name: family.values for family in drift.families()}["model_features_drifted"]
+    (1.0,)
+    """
+
+    def __init__(
+        self,
+        reference: Reference,
+        *,
+        window: int | None = None,
+        thresholds: float | Mapping[str, float] | None = None,
+        statistics: Sequence[str] = PUBLISHED,
+        kind: str = "sliding",
+        multivariate: bool = True,
+        sampling: float = 1.0,
+        distributions: int = DISTRIBUTIONS,
+    ) -> None:
+        calibration = reference.calibration
+        if window is None:
+            window = 1000 if calibration is None else calibration.window
+        if window < 1:
+            raise InvalidArgumentError(f"drift window is {window}: expected at least 1 sample")
+        if not 0 < sampling <= 1:
+            raise InvalidArgumentError(
+                f"sampling is {sampling}: expected a share of the rows above 0, at most 1"
+            )
+        if kind not in WINDOWS:
+            raise UnknownNameError("kind of window", kind, WINDOWS)
+        if calibration is not None and window != calibration.window:
+            raise ReferenceMismatchError(
+                f"drift window is {window}: the reference is calibrated for windows of {calibration.window} samples"
+            )
+        self._statistics = _known(statistics)
+        self._reference, self._kind = reference, kind
+        found = reference.calibrations if thresholds is None else {}
+        self._features = DriftWindow(reference.features, window, kind, found.get("features"))
+        self._distributions = Distributions(reference.features, distributions)
+        self._others = {
+            part: DriftWindow(profile, window, kind, found.get(part))
+            for part, profile in reference.profiles.items()
+            if part in _OTHERS and (multivariate or part != "joint")
+        }
+        self._data_quality = DataQuality(self._features, window, kind)
+        self._nothing = np.zeros(reference.features.counts.shape, dtype=np.uint8)
+        self._every = round(1 / sampling)
+        self._thresholds = _by_feature(thresholds, reference.names)
+        self._published = (*self._statistics, *((CALIBRATED_STATISTIC,) if found else ()))
+        self._tested = tuple(name for name in self._statistics if STATISTICS[name].pvalue is not None)
+        self._statistic_keys = keys(*((name,) for name in self._published))
+        self._categorical = reference.features.summary.schema.categorical
+        self._shown = np.arange(min(FEATURE_CAP, len(reference.names)))
+        self._name_keys()
+        self._warn_if_too_small(window)
+
+    @property
+    def edges(self) -> NDArray[np.float64] | None:
+        """Edges of the reference's bins, shape (F, E), for those who count bins elsewhere.
+
+        ``None`` if the features are made of something else, of images or tokens: then there is nothing to count elsewhere.
+        """
+        return self._reference.edges if self._reference.of == "table" else None
+
+    @property
+    def target_edges(self) -> dict[str, NDArray[np.float64]]:
+        """The same of labels and predictions, shape (1, E), by part; without those that are text."""
+        return {
+            part: other.profile.edges
+            for part, other in self._others.items()
+            if part != "joint" and not other.profile.summary.schema.categorical.any()
+        }
+
+    @property
+    def targets(self) -> bool:
+        """Whether there are labels or predictions to compare, which may come without features."""
+        return not self._others.keys().isdisjoint(("labels", "predictions"))
+
+    @property
+    def dropped(self) -> int:
+        """Features without series of their own, because there are more than :data:`FEATURE_CAP`."""
+        return len(self._reference.names) - len(self._shown)
+
+    @property
+    def needed(self) -> NDArray[np.float64]:
+        """Samples that the window must hold before a feature is scored, shape (F,); see ``Compared``."""
+        return self._features.needed
+
+    def encode(self, features: Any = None, y_true: Any = None, y_pred: Any = None) -> Binned:
+        """Reduce a batch to bin counts of its own; pure, for any thread.
+
+        Args:
+            features: Shape (n, F) or (n, ...), which is flattened; a DataFrame, list or tensor; images or tokens for a
+                reference of such; ``None`` for labels and predictions alone. n may be 0. A column that a DataFrame lacks is
+                all missing, one that the reference does not have is left out.
+            y_true: Labels, as in :meth:`Reference.from_data`; left alone if the reference has none.
+            y_pred: Predictions, likewise.
+
+        Raises:
+            ReferenceMismatchError: Not the reference's features.
+            ShapeError: A single number.
+            InvalidTypeError: Neither numbers nor text.
+        """
+        columns = self._target_columns(y_true, y_pred)
+        if features is None:
+            return Binned(self._nothing, 0, self._counted(columns))
+        table, absent, extra = self._table(features)
+        if self._reference.joint is not None and "joint" in self._others:
+            columns["joint"] = self._reference.joint.distances(table)
+        counts = self._reference.features.count(table)
+        return Binned(counts, len(table), self._counted(columns), _infinite(table, counts), absent, extra)
+
+    def _target_columns(self, y_true: Any, y_pred: Any) -> dict[str, Array]:
+        columns = {}
+        for part, values in (("labels", y_true), ("predictions", y_pred)):
+            if values is not None and part in self._others:
+                target = self._others[part].profile
+                encoded = target.summary.schema.encode(as_column(values, target.names[0]))
+                columns[part] = encoded[:: self._every]
+        return columns
+
+    def _counted(self, columns: Mapping[str, Array]) -> dict[str, Array]:
+        return {part: self._others[part].profile.count(column) for part, column in columns.items()}
+
+    def _table(self, features: Any) -> tuple[Array, tuple[str, ...], tuple[str, ...]]:
+        """Encoded rows to look at, names without a column, and columns without a name."""
+        reference = self._reference
+        if reference.of != "table":
+            features = reference.reduce(as_array(features, "features")[:: self._every])
+            return reference.features.summary.schema.encode(features), (), ()
+        table = reference.features.summary.schema.encode(features)[:: self._every]
+        return table, *differences(features, reference.names)
+
+    def thresholds(self) -> dict[str, float]:
+        """PSI above which a feature has drifted, for the features with series; empty if the reference is not calibrated."""
+        calibration = self._features.calibration
+        if calibration is None:
+            return {}
+        values = calibration.thresholds["psi"]
+        return {self._reference.names[index]: float(values[index]) for index in self._shown}
+
+    def from_counts(self, counts: Any, samples: int, missing: Any) -> Binned:
+        """A batch whose bins were counted elsewhere.
+
+        Args:
+            counts: Shape (F, E + 1), finite values in the bins of ``edges``.
+            samples: Rows of the batch.
+            missing: Shape (F,), values that were NaN or infinite.
+
+        Raises:
+            ShapeError: Other shapes, or counts that do not add up to ``samples`` for every feature.
+        """
+        counts, missing = np.asarray(counts), np.asarray(missing)
+        features, width = self._reference.edges.shape
+        if counts.shape != (features, width + 1) or missing.shape != (features,):
+            raise ShapeError(
+                f"bin counts have shapes {counts.shape} and {missing.shape}: "
+                f"expected {(features, width + 1)} and {(features,)}"
+            )
+        whole = np.column_stack([counts, missing]).astype(np.int64)
+        if (whole.sum(axis=1) != samples).any() or (whole < 0).any():
+            raise ShapeError(f"bin counts do not add up to {samples} samples for every feature")
+        return Binned(whole.astype(np.min_scalar_type(samples)), samples)
+
+    def add(self, binned: Sequence[Binned]) -> None:
+        """Add batches in their order; by one thread at a time."""
+        for one in binned:
+            self._features.window.add(one.counts, one.samples)
+            self._data_quality.add(one)
+            for part, counts in one.others.items():
+                self._others[part].window.add(counts, int(counts.sum(dtype=np.int64)))
+
+    def save(self) -> dict[str, Any]:
+        """The windows, and the bins that they are counts of, as a tree of plain values and arrays."""
+        windows = {
+            part: [compared.profile.edges, compared.window.save()]
+            for part, compared in self._compared().items()
+        }
+        return {"kind": self._kind, "windows": windows, "infinite": self._data_quality.save()}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave; counts in the bins of another reference, or of another kind, are let go."""
+        if saved["kind"] != self._kind:
+            return
+        for part, compared in self._compared().items():
+            edges, window = saved["windows"].get(part, (None, None))
+            if np.array_equal(edges, compared.profile.edges):
+                compared.window.restore(window)
+                if part == "features":
+                    self._data_quality.restore(saved["infinite"])
+
+    def _compared(self) -> dict[str, DriftWindow]:
+        return {"features": self._features, **self._others}
+
+    def families(self) -> Iterator[Family]:
+        """What the window reads; scores only of features for which it holds enough samples."""
+        yield single("model_features_monitored", float(len(self._reference.names)))
+        yield single("model_drift_window_samples", float(self._features.window.samples))
+        yield single("model_drift_sampling_ratio", 1 / self._every)
+        yield single("model_drift_samples_needed", float(self.needed.max()))
+        undecided = np.count_nonzero(self.needed > self._features.window.samples)
+        yield single("model_features_undecided", float(undecided))
+        yield single("model_drift_reference_samples", float(self._reference.samples))
+        yield single("model_drift_reference_timestamp_seconds", self._reference.created)
+        if self._features.window.samples:
+            yield from self._feature_families()
+        for part, other in self._others.items():
+            if other.window.samples:
+                scores, _ = other.scores(self._statistics)
+                values = [float(scores[name][0]) for name in self._published]
+                yield Family(CATALOG[_OTHERS[part]], self._statistic_keys, values)
+
+    def _feature_families(self) -> Iterator[Family]:
+        scores, pvalues = self._features.scores(self._statistics)
+        excess = scores.get(CALIBRATED_STATISTIC, scores["psi"] / self._thresholds)
+        if np.isfinite(excess).any():
+            yield single("model_features_drifted", float(np.count_nonzero(excess > 1)))
+        self._choose(excess)
+        yield Family(
+            CATALOG["model_feature_drift"], self._drift_keys, self._shown_of(self._published, scores)
+        )
+        yield Family(
+            CATALOG["model_feature_drift_pvalue"], self._pvalue_keys, self._shown_of(self._tested, pvalues)
+        )
+        yield from self._data_quality.families(self._shown, self._feature_keys)
+        yield from self._distributions.families(self._features.window.counts, excess)
+
+    def _shown_of(self, statistics: Sequence[str], values: Mapping[str, NDArray[np.float64]]) -> list[float]:
+        """Values of the shown features, in the order of :meth:`_keys_of`."""
+        return [value for name in statistics for value in values[name][self._shown_for(name)].tolist()]
+
+    def _shown_for(self, statistic: str) -> NDArray[np.intp]:
+        ordered = statistic in STATISTICS and STATISTICS[statistic].ordered
+        return self._shown[~self._categorical[self._shown]] if ordered else self._shown
+
+    def _keys_of(self, statistics: Sequence[str]) -> tuple[Key, ...]:
+        names = self._reference.names
+        return keys(*((names[index], name) for name in statistics for index in self._shown_for(name)))
+
+    def _name_keys(self) -> None:
+        self._feature_keys = keys(*((self._reference.names[index],) for index in self._shown))
+        self._drift_keys, self._pvalue_keys = self._keys_of(self._published), self._keys_of(self._tested)
+
+    def _choose(self, scores: NDArray[np.float64]) -> None:
+        """Show the features that drifted most; a shown one makes way only for one clearly further off."""
+        if not self.dropped:
+            return
+        chosen = top_k(scores, self._shown)
+        if not np.array_equal(chosen, self._shown):
+            self._shown = chosen
+            self._name_keys()
+
+    def _warn_if_too_small(self, window: int) -> None:
+        short = np.flatnonzero(self.needed > window)
+        if len(short):
+            _log.warning(
+                "drift of %d of %d features (%r first) will never be scored: telling it from chance needs %g "
+                "samples in the window, which holds %d, against a reference of %d",
+                len(short),
+                len(self.needed),
+                self._reference.names[short[0]],
+                self.needed.max(),
+                window,
+                self._reference.samples,
+            )
+
+
+def _infinite(table: Array, counts: Array) -> NDArray[np.int64]:
+    """Infinite values of every feature, shape (F,); looked for only if something is missing at all."""
+    if table.dtype.kind != "f" or not counts[:, -1].any():
+        return np.zeros(len(counts), dtype=np.int64)
+    return np.asarray(np.isinf(table).sum(axis=0))
+
+
+def _known(statistics: Sequence[str]) -> tuple[str, ...]:
+    """The statistics to publish, with the PSI among them: thresholds are compared with it."""
+    for name in statistics:
+        if name not in STATISTICS:
+            raise UnknownNameError("drift statistic", name, STATISTICS)
+    return tuple(dict.fromkeys(("psi", *statistics)))
+
+
+def _by_feature(thresholds: float | Mapping[str, float] | None, names: Sequence[str]) -> NDArray[np.float64]:
+    """Threshold of every feature, shape (F,).
+
+    Raises:
+        UnknownNameError: A threshold for a feature that the reference does not have.
+    """
+    if not isinstance(thresholds, Mapping):
+        return np.full(len(names), THRESHOLD if thresholds is None else float(thresholds))
+    for name in thresholds:
+        if name not in names:
+            raise UnknownNameError("feature of a drift threshold", name, names)
+    return np.array([thresholds.get(name, THRESHOLD) for name in names], dtype=np.float64)

@@ -1,0 +1,106 @@
+"""The loss: of the last step, over the window, and the best so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.catalog import CATALOG
+from traingauge.core.families import Family, Key, keys
+from traingauge.stats.streaming import RingBuffer
+
+
+@dataclass(slots=True)
+class _SplitLoss:
+    window: RingBuffer
+    last: float = math.nan
+    best: float = math.nan
+    best_at: float = math.nan
+
+
+@dataclass(slots=True)
+class Loss:
+    """Loss of every split that has recorded one.
+
+    ``train`` has one value a step, ``validation`` and ``test`` one a whole pass; the window is over the last values of
+    either. A non-finite value is published as the last loss, as it is, and left out of the window's statistics and
+    of the best.
+
+    Attributes:
+        window: Steps in the window.
+
+    >>> loss = Loss(window=3)
+    >>> loss.add("train", np.array([3.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
+    >>> {family.metric.name: family.values for family in loss.families()}["model_loss_best"]
+    (1.0,)
+    """
+
+    window: int
+    _splits: dict[str, _SplitLoss] = field(default_factory=dict)
+    _keys: tuple[Key, ...] = ()
+
+    def add(self, split: str, losses: NDArray[np.float64], times: NDArray[np.float64]) -> None:
+        """Add losses in the order of their steps.
+
+        Args:
+            split: Where they belong.
+            losses: Shape (n,), n ≥ 1; NaN and infinite values are allowed.
+            times: Shape (n,), Unix time in seconds of each.
+        """
+        if split not in self._splits:
+            self._splits[split] = _SplitLoss(RingBuffer(self.window))
+            self._keys = keys(*((name,) for name in self._splits))
+        state = self._splits[split]
+        state.window.extend(losses)
+        state.last = float(losses[-1])
+        finite = np.where(np.isfinite(losses), losses, math.inf)
+        lowest = int(finite.argmin())
+        if math.isfinite(finite[lowest]) and not finite[lowest] >= state.best:
+            state.best, state.best_at = float(finite[lowest]), float(times[lowest])
+
+    def last(self, split: str) -> float:
+        """Last loss of a split, NaN if there is none."""
+        return self._splits[split].last if split in self._splits else math.nan
+
+    def families(self) -> Iterator[Family]:
+        """``model_loss`` and what is derived from it; nothing before the first loss."""
+        if not self._splits:
+            return
+        splits = self._splits.values()
+        yield self._family("model_loss", tuple(split.last for split in splits))
+        windows = [_window_statistics(split.window.values()) for split in splits]
+        for at, statistic in enumerate(("mean", "stddev", "min", "max")):
+            yield self._family(f"model_loss_window_{statistic}", tuple(window[at] for window in windows))
+        yield self._family("model_loss_best", tuple(split.best for split in splits))
+        yield self._family("model_loss_best_timestamp_seconds", tuple(split.best_at for split in splits))
+
+    def save(self) -> dict[str, Any]:
+        """All of it, as a tree of plain values and arrays."""
+        return {
+            name: [split.window.values(), split.last, split.best, split.best_at]
+            for name, split in self._splits.items()
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave."""
+        for name, (window, *rest) in saved.items():
+            split = self._splits[name] = _SplitLoss(RingBuffer(self.window), *rest)
+            split.window.extend(window)
+        self._keys = keys(*((name,) for name in self._splits))
+
+    def _family(self, name: str, values: tuple[float, ...]) -> Family:
+        return Family(CATALOG[name], self._keys, values)
+
+
+def _window_statistics(values: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Mean, sample standard deviation (n - 1), minimum and maximum of the finite values; NaN where undefined."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return math.nan, math.nan, math.nan, math.nan
+    deviation = float(values.std(ddof=1)) if len(values) > 1 else math.nan
+    return float(values.mean()), deviation, float(values.min()), float(values.max())

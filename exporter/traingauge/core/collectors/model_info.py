@@ -1,0 +1,59 @@
+"""Structure of the model: parameters, and whether it is still the one that the run began with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from traingauge.catalog import CATALOG
+from traingauge.core.families import Family, keys, single
+from traingauge.core.model_description import ModelDescription
+
+_KEYS = keys(("true",), ("false",))
+
+_log = logging.getLogger("traingauge")
+
+
+class ModelInfo:
+    """The last description of the model; nothing before the first."""
+
+    def __init__(self) -> None:
+        self._description: ModelDescription | None = None
+        self._architecture: str | None = None
+        self._changes = 0
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """For people, by title."""
+        if self._description is None:
+            return {}
+        count = self._description.trainable + self._description.frozen
+        return {"Parameters": f"{count} ({self._description.trainable} trainable)", **self._description.facts}
+
+    def update(self, description: ModelDescription) -> None:
+        """Take a description; another architecture than before, or than the resumed run had, is counted and logged."""
+        before, now = self._architecture, description.architecture
+        if before not in (None, now):
+            self._changes += 1
+            _log.warning(
+                "the architecture of the model has changed under the same run: it was %s and is %s",
+                before,
+                now,
+            )
+        self._description, self._architecture = description, now
+
+    def families(self) -> Iterator[Family]:
+        """``model_parameters``, and how often the architecture changed."""
+        if self._description is not None:
+            counts = (float(self._description.trainable), float(self._description.frozen))
+            yield Family(CATALOG["model_parameters"], _KEYS, counts)
+            yield single("model_architecture_changes_total", float(self._changes))
+
+    def save(self) -> dict[str, Any]:
+        """The architecture, as plain values."""
+        return {"architecture": self._architecture, "changes": self._changes}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave."""
+        self._architecture, self._changes = saved["architecture"], saved["changes"]

@@ -1,0 +1,177 @@
+"""How far the run has come and how fast: steps, samples, epochs, heartbeats, step times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.catalog import CATALOG, SPLITS
+from traingauge.core.families import Family, Key, keys, single
+from traingauge.stats.streaming import RingBuffer
+
+#: Upper bounds of the duration buckets in seconds: a tenth of a millisecond to ten minutes.
+DURATION_BUCKETS: tuple[float, ...] = (
+    *(1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0),
+)
+
+#: Steps whose median duration is what a step is expected to take.
+EXPECTED_OVER = 512
+
+_SPLIT_KEYS = keys(*((split,) for split in SPLITS))
+
+
+class Histogram:
+    """A Prometheus histogram of durations in seconds.
+
+    Non-finite and negative observations are left out: the first would poison ``_sum`` for ever, the second would let
+    a counter fall.
+
+    >>> histogram = Histogram("train"); histogram.observe(np.array([0.002, 700.0, float("nan")]))
+    >>> histogram.values()[-2:]
+    [700.002, 2.0]
+    """
+
+    def __init__(self, split: str) -> None:
+        bounds = [repr(bound) for bound in DURATION_BUCKETS] + ["+Inf"]
+        self.keys = (
+            *(Key("_bucket", (split, bound)) for bound in bounds),
+            Key("_sum", (split,)),
+            Key("_count", (split,)),
+        )
+        self._counts = np.zeros(len(bounds), dtype=np.int64)
+        self._sum = 0.0
+
+    def observe(self, seconds: NDArray[np.float64]) -> None:
+        """Count durations, shape (n,)."""
+        seconds = seconds[np.isfinite(seconds) & (seconds >= 0)]
+        where = np.searchsorted(DURATION_BUCKETS, seconds, side="left")
+        self._counts += np.bincount(where, minlength=len(self._counts))
+        self._sum += float(seconds.sum())
+
+    def values(self) -> list[float]:
+        """Cumulative bucket counts, sum and count, in the order of ``keys``."""
+        cumulative = self._counts.cumsum()
+        return [*cumulative.astype(float).tolist(), self._sum, float(cumulative[-1])]
+
+    def save(self) -> list[Any]:
+        """All of it, as plain values and an array."""
+        return [self._counts.copy(), self._sum]
+
+    @classmethod
+    def restored(cls, split: str, saved: list[Any]) -> Histogram:
+        """What :meth:`save` gave."""
+        histogram = cls(split)
+        counts, histogram._sum = saved
+        histogram._counts += counts
+        return histogram
+
+
+class Progress:
+    """Counters, heartbeats and step times of a run.
+
+    Attributes:
+        steps_planned: Training steps the run means to take, ``None`` if unknown.
+        checkpoints: Checkpoints of the model that the script saved.
+        warmup_steps: Training steps from which thresholds count for scores that were never reached.
+    """
+
+    def __init__(self, warmup_steps: int | None = None) -> None:
+        self.steps_planned: int | None = None
+        self.warmup_steps = warmup_steps
+        self.checkpoints = 0
+        self.steps = dict.fromkeys(SPLITS, 0)
+        self._samples = dict.fromkeys(SPLITS, 0)
+        self._epochs = dict.fromkeys(SPLITS, 0)
+        self._last: dict[str, float] = {}
+        self._last_keys: tuple[Key, ...] = ()
+        self._recent = RingBuffer(EXPECTED_OVER)
+        self._durations: dict[str, Histogram] = {"train": Histogram("train")}
+        self._waits: dict[str, Histogram] = {}
+        self._histogram_keys: dict[str, tuple[tuple[str, ...], tuple[Key, ...]]] = {}
+
+    def add_steps(
+        self, split: str, *, count: int, samples: int, last: float, durations: NDArray[np.float64]
+    ) -> None:
+        """Count ``count`` steps.
+
+        Args:
+            split: Where the steps belong.
+            count: How many steps.
+            samples: Samples in all of them.
+            last: Unix time in seconds of the last one.
+            durations: Their durations in seconds, NaN where unknown.
+        """
+        self.steps[split] += count
+        self._samples[split] += samples
+        if split not in self._last:
+            self._last_keys = keys(*((name,) for name in (*self._last, split)))
+        self._last[split] = max(last, self._last.get(split, last))
+        known = durations[np.isfinite(durations)]
+        if len(known):
+            self._durations.setdefault(split, Histogram(split)).observe(known)
+        if split == "train":
+            self._recent.extend(known)
+
+    def add_waits(self, split: str, seconds: NDArray[np.float64]) -> None:
+        """Count times, in seconds, that steps waited for data."""
+        self._waits.setdefault(split, Histogram(split)).observe(seconds)
+
+    def end_epoch(self, split: str) -> None:
+        """Count one completed pass over a split."""
+        self._epochs[split] += 1
+
+    def families(self) -> Iterator[Family]:
+        """Heartbeats, counters, expectations and step times."""
+        yield Family(
+            CATALOG["model_last_step_timestamp_seconds"], self._last_keys, tuple(self._last.values())
+        )
+        for name, counts in (
+            ("model_steps_total", self.steps),
+            ("model_samples_total", self._samples),
+            ("model_epochs_total", self._epochs),
+        ):
+            yield Family(CATALOG[name], _SPLIT_KEYS, tuple(map(float, counts.values())))
+        yield single("model_checkpoints_total", float(self.checkpoints))
+        if self.steps_planned is not None:
+            yield single("model_steps_planned", float(self.steps_planned))
+        if self.warmup_steps is not None:
+            yield single("model_warmup_steps", float(self.warmup_steps))
+        if len(self._recent):
+            yield single("model_step_expected_seconds", float(np.median(self._recent.values())))
+        yield self._histogram("model_step_duration_seconds", self._durations)
+        if self._waits:
+            yield self._histogram("model_data_wait_seconds", self._waits)
+
+    def save(self) -> dict[str, Any]:
+        """Counters and step times, as a tree; not when the last step was: a resumed run has not taken one yet."""
+        return {
+            "steps": dict(self.steps),
+            "samples": dict(self._samples),
+            "epochs": dict(self._epochs),
+            "checkpoints": self.checkpoints,
+            "recent": self._recent.values(),
+            "durations": {split: one.save() for split, one in self._durations.items()},
+            "waits": {split: one.save() for split, one in self._waits.items()},
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave."""
+        self.steps, self._samples, self._epochs = saved["steps"], saved["samples"], saved["epochs"]
+        self.checkpoints = saved["checkpoints"]
+        self._recent.extend(saved["recent"])
+        self._durations = {split: Histogram.restored(split, one) for split, one in saved["durations"].items()}
+        self._waits = {split: Histogram.restored(split, one) for split, one in saved["waits"].items()}
+
+    def _histogram(self, name: str, histograms: dict[str, Histogram]) -> Family:
+        splits = tuple(histograms)
+        if self._histogram_keys.get(name, ((), ()))[0] != splits:
+            self._histogram_keys[name] = (
+                splits,
+                tuple(key for one in histograms.values() for key in one.keys),
+            )
+        values: Sequence[float] = [value for one in histograms.values() for value in one.values()]
+        return Family(CATALOG[name], self._histogram_keys[name][1], values)

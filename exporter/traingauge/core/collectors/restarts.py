@@ -1,0 +1,45 @@
+"""What survives the process: how often the run was resumed, and when its state was last saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from traingauge.core.families import Family, single
+
+
+class Restarts:
+    """Counts restarts, and tells when the state was last saved.
+
+    Attributes:
+        count: Times that a process went on with the run after its first; ``None`` if the run keeps no state.
+        saved: Unix time in seconds of the last saved state, ``None`` before the first.
+        resumed: Whether the run was resumed, and nobody has said yet from which step its model goes on.
+        ahead: Training steps that the run is ahead of what the model's optimizer counts; ``None`` if nobody counts.
+
+    >>> restarts = Restarts(); restarts.count = 0; restarts.restore({"restarts": 1, "ahead": None})
+    >>> [family.values for family in restarts.families()]
+    [(2.0,)]
+    """
+
+    def __init__(self) -> None:
+        self.count: int | None = None
+        self.saved: float | None = None
+        self.resumed = False
+        self.ahead: int | None = None
+
+    def families(self) -> Iterator[Family]:
+        """``model_restarts_total`` and when the state was saved; nothing for a run that keeps no state."""
+        if self.count is not None:
+            yield single("model_restarts_total", float(self.count))
+        if self.saved is not None:
+            yield single("model_state_saved_timestamp_seconds", self.saved)
+
+    def save(self) -> dict[str, Any]:
+        """The restarts so far, and how the optimizer counts."""
+        return {"restarts": self.count or 0, "ahead": self.ahead}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Another process goes on with the run."""
+        self.count, self.resumed = saved["restarts"] + 1, True
+        self.ahead = saved["ahead"]

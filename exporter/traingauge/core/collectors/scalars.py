@@ -1,0 +1,71 @@
+"""Scalars beside the loss: learning rate, gradient norm, and what a script passes by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from traingauge.catalog import CATALOG
+from traingauge.core.families import Family, Key, keys, single
+
+#: Names beyond this many are dropped and counted: a label must stay bounded.
+NAME_CAP = 50
+
+_OWN_METRIC = {"learning_rate": "model_learning_rate", "gradient_norm": "model_gradient_norm"}
+
+
+class Scalars:
+    """The last value of each scalar.
+
+    ``learning_rate`` and ``gradient_norm`` have metrics of their own; any other name becomes ``model_scalar{name,split}``.
+
+    Attributes:
+        dropped: Series left out because there were more than :data:`NAME_CAP` names.
+
+    >>> scalars = Scalars(); scalars.update("train", {"learning_rate": 0.1, "entropy": 2.0})
+    >>> [family.metric.name for family in scalars.families()]
+    ['model_learning_rate', 'model_scalar']
+    """
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self._own: dict[str, float] = {}
+        self._named: dict[tuple[str, str], float] = {}
+        self._refused: set[tuple[str, str]] = set()
+        self._keys: tuple[Key, ...] = ()
+
+    def update(self, split: str, scalars: Mapping[str, float]) -> None:
+        """Replace the given scalars' values."""
+        for name, value in scalars.items():
+            if name in _OWN_METRIC:
+                self._own[name] = value
+            elif (name, split) in self._named or self._admit(name, split):
+                self._named[name, split] = value
+
+    def families(self) -> Iterator[Family]:
+        """The metrics of the scalars that have a value."""
+        for name, metric in _OWN_METRIC.items():
+            if name in self._own:
+                yield single(metric, self._own[name])
+        if self._named:
+            yield Family(CATALOG["model_scalar"], self._keys, tuple(self._named.values()))
+
+    def save(self) -> dict[str, Any]:
+        """The last values, as a tree of plain values."""
+        return {"own": dict(self._own), "named": [[*key, value] for key, value in self._named.items()]}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave."""
+        self._own = saved["own"]
+        self._named = {(name, split): value for name, split, value in saved["named"]}
+        self._keys = keys(*self._named)
+
+    def _admit(self, name: str, split: str) -> bool:
+        if len(self._named) < NAME_CAP:
+            self._named[name, split] = float("nan")
+            self._keys = keys(*self._named)
+            return True
+        if (name, split) not in self._refused and len(self._refused) < NAME_CAP:
+            self._refused.add((name, split))
+            self.dropped += 1
+        return False

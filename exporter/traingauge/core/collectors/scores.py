@@ -1,0 +1,367 @@
+"""How well the model does: scores of the rolling window, or of the last whole evaluation pass."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from traingauge.catalog import CATALOG
+from traingauge.core.collectors.class_scores import OTHER, ClassScores
+from traingauge.core.collectors.key_cache import KeyCache
+from traingauge.core.families import Family
+from traingauge.errors import InvalidArgumentError, ShapeError, UnknownNameError
+from traingauge.stats import regression
+from traingauge.stats.arrays import as_array
+from traingauge.stats.classification import forecasts
+from traingauge.stats.classification.counts import Counts
+from traingauge.stats.classification.encoding import Encoded, Encoder
+from traingauge.stats.classification.labels import Labels, tally
+from traingauge.stats.classification.scores import AVERAGES, Average
+from traingauge.stats.classification.steps import CleanBatch
+from traingauge.stats.classification.tasks import Task
+from traingauge.stats.regression import Residuals
+from traingauge.stats.run_scores import PUBLISHED_AS, Measured, headline_scores, remember_best, run_scores
+
+#: What a saved state holds of the scores.
+RECORDS = (Encoded, Labels, Counts, Residuals, Measured, forecasts.Forecast, forecasts.ForecastSums)
+
+
+class _Split:
+    """What is known of one split: the steps in the window, or the last pass."""
+
+    def __init__(self, window: int) -> None:
+        self.recent: deque[Encoded] = deque(maxlen=window)
+        self.measured: Measured | None = (
+            None  # what ``recent`` adds up to, once somebody asked, or the last pass
+        )
+        self.scores: dict[str, float] | None = None  # of ``measured``
+        self.best: dict[str, float] = {}
+
+    def add_steps(self, steps: Sequence[Encoded]) -> None:
+        self.recent.extend(steps)
+        self.measured = self.scores = None
+
+    def replace(self, measured: Measured) -> None:
+        self.recent.clear()
+        self.measured, self.scores = measured, None
+
+    @property
+    def complete(self) -> bool:
+        """Whether its scores are worth being remembered: a single lucky batch is not."""
+        return not self.recent or len(self.recent) == self.recent.maxlen
+
+
+class Scores:
+    """Scores of every split that recorded labels and predictions.
+
+    :meth:`encode` may be called from any thread; everything else under the recorder's lock.
+
+    Args:
+        window: Steps in the rolling window.
+        task: What is scored, ``None`` to find out: see :func:`~traingauge.stats.classification.tasks.find_task`.
+        classes: How many classes, or their names or integer labels; ``None`` to find out.
+        average: How precision, recall and F1 become one number: ``binary`` (of class 1), ``macro``,
+            ``weighted`` or ``micro``; ``None`` for ``binary`` in binary tasks and ``macro`` in others.
+        threshold: Probability above which the positive class is predicted, ``None`` for 0.5.
+        from_logits: Whether predictions are logits, ``None`` to find out.
+        ignore_index: Samples with this label are left out.
+        class_cap: Up to so many classes are all published; beyond it, half of that by name and the rest as
+            ``other``.
+
+    Raises:
+        UnknownNameError: An unknown task or average.
+        InvalidArgumentError: Arguments that do not go together.
+
+    >>> part = Scores(window=2)
+    >>> part.add_steps("train", [part.encode([0, 1, 1, 1], [0.1, 0.9, 0.2, 0.8])])
+    >>> current = part.current("train"); list(current)[:5]
+    ['accuracy', 'precision', 'recall', 'f1', 'specificity']
+    >>> round(current["recall"], 3), round(current["roc_auc"], 3)
+    (0.667, 1.0)
+    """
+
+    def __init__(
+        self,
+        *,
+        window: int = 100,
+        task: Task | None = None,
+        classes: int | Sequence[str] | Sequence[int] | None = None,
+        average: Average | None = None,
+        threshold: float | None = None,
+        from_logits: bool | None = None,
+        ignore_index: int | str | None = None,
+        class_cap: int = 100,
+    ) -> None:
+        if window < 1:
+            raise InvalidArgumentError(f"window={window!r}: expected at least one step")
+        if class_cap < 2:
+            raise InvalidArgumentError(f"class_cap={class_cap!r}: expected at least 2")
+        if average is not None and average not in AVERAGES:
+            raise UnknownNameError("average", average, AVERAGES)
+        self._window = window
+        self._average = average
+        self._threshold, self._from_logits, self._ignore_index = threshold, from_logits, ignore_index
+        self._encoder = Encoder(
+            task=task,
+            classes=classes,
+            threshold=threshold,
+            from_logits=from_logits,
+            ignore_index=ignore_index,
+        )
+        if len(self._encoder.classes) > class_cap and OTHER in self._encoder.classes.names:
+            raise InvalidArgumentError(
+                f"more than {class_cap} classes: none may be called {OTHER!r}, as the rest is"
+            )
+        self._check_average()
+        self._by_class = ClassScores(class_cap)
+        self._splits: dict[str, _Split] = {}
+        self._outputs: int | None = None  # of a regression model
+        self._key_cache = KeyCache()
+
+    @property
+    def task(self) -> Task | None:
+        """What is scored, ``None`` until it is known."""
+        return self._encoder.task
+
+    @property
+    def threshold(self) -> float | None:
+        """Probability above which the positive class is predicted, as it was told; ``None`` for 0.5."""
+        return self._threshold
+
+    @property
+    def from_logits(self) -> bool | None:
+        """Whether scores are logits, as it was told."""
+        return self._from_logits
+
+    @property
+    def ignore_index(self) -> int | str | None:
+        """Label that is left out, as it was told."""
+        return self._ignore_index
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes seen or told so far."""
+        return self._encoder.classes.names
+
+    @property
+    def dropped(self) -> int:
+        """Series left out because there are more classes than the cap."""
+        return self._by_class.dropped
+
+    def tell(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
+        """Say what is scored; changes nothing where that was told before or is found out already.
+
+        Raises:
+            LabelError: Another number of classes than is known.
+        """
+        if self.task is None:
+            self._encoder.tell(task, classes)
+            self._check_average()
+        if isinstance(classes, int):
+            self._encoder.classes.settle(classes)
+
+    def encode(self, y_true: object, y_pred: object, sample_weight: object = None) -> Encoded:
+        """Reduce a step to small arrays of our own; nothing that the caller may change is kept.
+
+        Args:
+            y_true: Labels, one-hot rows, or quantities.
+            y_pred: Labels, probabilities or logits, or quantities.
+            sample_weight: Shape (n,), at least 0.
+
+        Raises:
+            TrainGaugeError: Whatever does not fit, with what was given and what fits.
+        """
+        if type(y_true) is not np.ndarray or type(y_pred) is not np.ndarray:
+            y_true, y_pred = as_array(y_true, "y_true"), as_array(y_pred, "y_pred")
+        plain = self._encoder.plain(y_true, y_pred) if sample_weight is None else None
+        if plain is not None:
+            return plain
+        step = self._encoder.clean(y_true, y_pred, sample_weight)
+        if self.task == "regression":
+            residuals = self._measure(step)
+            return Encoded(step.samples, step.nonfinite, residuals)
+        if self.task is None:
+            return Encoded(step.samples, step.nonfinite, None)
+        self._check_average()
+        return self._encoder.reduce(step)
+
+    def add_steps(self, split: str, encoded: Sequence[Encoded]) -> None:
+        """Add steps to the rolling window, in their order."""
+        self._encoder.take(encoded)
+        steps = [step for step in encoded if step.content is not None]
+        if steps:
+            self._count(split, self._content(steps))
+            self._split(split).add_steps(steps)
+
+    def add_measured_steps(self, split: str, measured: Sequence[Measured]) -> None:
+        """Add steps that were measured elsewhere to the rolling window, in their order."""
+        self._take_classes(measured)
+        self.add_steps(split, [Encoded(0, 0, *each) for each in measured])
+
+    def add_pass(self, split: str, encoded: Sequence[Encoded]) -> None:
+        """Take one whole evaluation pass; its scores replace those of the split."""
+        self._encoder.take(encoded)
+        steps = [step for step in encoded if step.content is not None]
+        if steps:
+            measured = self._measured(steps)
+            self._count(split, measured.content)
+            self._split(split).replace(measured)
+            self.current(split)
+
+    def add_measured_pass(self, split: str, measured: Measured) -> None:
+        """Take one whole evaluation pass that was measured elsewhere."""
+        self._take_classes([measured])
+        self.add_pass(split, [Encoded(0, 0, *measured)])
+
+    def current(self, split: str) -> dict[str, float]:
+        """The published scores of a split by name; NaN where undefined, empty if nothing was recorded."""
+        if split not in self._splits:
+            return {}
+        assert self.task is not None, "what is recorded has a task"
+        state, measured = self._splits[split], self._current(split)
+        if state.scores is None:
+            state.scores = run_scores(measured, self.task, self._averaging)
+            if state.complete:
+                remember_best(state.best, state.scores)
+        return dict(state.scores)
+
+    def headline(self, split: str) -> dict[str, float]:
+        """The few scores that a run is judged by; of labels or residuals alone, so cheap enough for every few steps."""
+        if split not in self._splits:
+            return {}
+        recent = self._splits[split].recent
+        content = self._content(recent) if recent else self._current(split).content
+        return headline_scores(content, self._averaging)
+
+    def families(self) -> Iterator[Family]:
+        """Run-level scores, the best of each, and for classifiers what is known of every class."""
+        if not self._splits:
+            return
+        yield from self._run_level()
+        yield self._best()
+        counts = {
+            split: measured.content
+            for split in self._splits
+            if isinstance((measured := self._current(split)).content, Counts)
+        }
+        if counts:
+            yield from self._by_class.families(counts, self.classes)
+            yield from self._confusion(counts)
+
+    def save(self) -> dict[str, Any]:
+        """All of it, as a tree of plain values, arrays and :data:`RECORDS`."""
+        return {
+            "encoder": self._encoder.save(),
+            "by_class": self._by_class.save(),
+            "outputs": self._outputs,
+            "splits": {
+                split: [list(state.recent), None if state.recent else state.measured, dict(state.best)]
+                for split, state in self._splits.items()
+            },
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave.
+
+        Raises:
+            InvalidArgumentError: The run is now told another task or other classes.
+        """
+        self._encoder.restore(saved["encoder"])
+        self._check_average()
+        self._by_class.restore(saved["by_class"])
+        self._outputs = saved["outputs"]
+        for split, (recent, measured, best) in saved["splits"].items():
+            state = self._split(split)
+            state.recent.extend(recent)
+            state.measured = measured
+            state.best.update(best)
+
+    @property
+    def _averaging(self) -> Average:
+        return self._average or ("binary" if self.task == "binary" else "macro")
+
+    def _split(self, split: str) -> _Split:
+        return self._splits.setdefault(split, _Split(self._window))
+
+    def _current(self, split: str) -> Measured:
+        """What a split reads now, over as many classes as there are by now."""
+        state = self._splits[split]
+        if state.measured is None:
+            state.measured = self._measured(state.recent)
+        content = state.measured.content
+        if isinstance(content, Counts) and content.classes < len(self.classes):
+            state.measured = state.measured._replace(content=content.widened(len(self.classes)))
+            state.scores = None
+        return state.measured
+
+    def _measured(self, steps: Collection[Encoded]) -> Measured:
+        scored = [step.forecast for step in steps if step.forecast is not None]
+        return Measured(self._content(steps), self._encoder.reduce_forecasts(scored))
+
+    def _content(self, steps: Collection[Encoded]) -> Counts | Residuals:
+        contents = [step.content for step in steps]
+        if isinstance(contents[0], Residuals):
+            return regression.merge(cast("list[Residuals]", contents))
+        return tally(cast("list[Labels | Counts]", contents), len(self.classes))
+
+    def _count(self, split: str, content: Counts | Residuals) -> None:
+        if isinstance(content, Counts):
+            self._by_class.count(split, content)
+
+    def _run_level(self) -> Iterator[Family]:
+        current = {split: self.current(split) for split in self._splits}
+        families: dict[str, dict[tuple[str, ...], float]] = {}
+        for split, values in current.items():
+            for name, value in values.items():
+                metric, labels = PUBLISHED_AS.get(name, (f"model_{name}", ()))
+                families.setdefault(metric, {})[split, *labels] = value
+        for metric, samples in families.items():
+            yield Family(
+                CATALOG[metric], self._key_cache.keys(metric, tuple(samples)), tuple(samples.values())
+            )
+
+    def _best(self) -> Family:
+        best = {
+            (name, split): value
+            for split, state in self._splits.items()
+            for name, value in state.best.items()
+        }
+        return Family(
+            CATALOG["model_score_best"], self._key_cache.keys("best", tuple(best)), tuple(best.values())
+        )
+
+    def _confusion(self, current: Mapping[str, Counts]) -> Iterator[Family]:
+        cells = {split: counts.confusion for split, counts in current.items() if counts.confusion is not None}
+        if not cells:
+            return
+        labels = tuple(
+            (split, actual, predicted)
+            for split in cells
+            for actual in self.classes
+            for predicted in self.classes
+        )
+        values = [float(cell) for matrix in cells.values() for cell in matrix.flat]
+        yield Family(CATALOG["model_confusion"], self._key_cache.keys("confusion", labels), values)
+
+    def _measure(self, step: CleanBatch) -> Residuals:
+        residuals = regression.measure(step.true, step.predicted, step.weight)
+        outputs = len(residuals.absolute)
+        if self._outputs not in (None, outputs):
+            raise ShapeError(f"y_true has {outputs} outputs a sample, but earlier steps had {self._outputs}")
+        self._outputs = outputs
+        return residuals
+
+    def _take_classes(self, measured: Sequence[Measured]) -> None:
+        for content, _ in measured:
+            if isinstance(content, Counts):
+                self._encoder.take_classes(content.classes)
+
+    def _check_average(self) -> None:
+        if self._average == "binary" and self.task not in (None, "binary"):
+            raise InvalidArgumentError(
+                f"average='binary' is the score of the positive class, but the task is {self.task}: "
+                "expected 'macro', 'weighted' or 'micro'"
+            )

@@ -1,0 +1,205 @@
+"""Alerts straight from the script, through Alertmanager's v2 API.
+
+For what no metric tells: a failed audit, a missing file, the crash of the run itself. A thread of its own delivers them,
+with bounded time-outs and retries, so that training never waits; it starts with the first alert.
+
+An alert ends by itself at the time that goes with it. Sending it again moves that time, and sends nothing while most of it
+is still to come; :meth:`AlertSender.resolve` ends it now.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal, get_args
+
+import requests
+
+from traingauge.core.families import Identity
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+
+Severity = Literal["critical", "warning", "info"]
+
+#: How bad it is.
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+
+#: Seconds for a connection, and for an answer.
+TIMEOUT = (2.0, 5.0)
+
+#: Seconds before a failed delivery is tried again; doubled each time, up to the longest.
+FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
+
+_OWN_LABELS = ("alertname", "model", "run", "severity")
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert as it is sent.
+
+    Attributes:
+        labels: What it is known by, sorted.
+        annotations: What it says.
+        starts: Unix time in seconds.
+        ends: Unix time in seconds at which it is over by itself.
+    """
+
+    labels: Labels
+    annotations: Labels
+    starts: float
+    ends: float
+
+    def as_json(self) -> dict[str, object]:
+        """As Alertmanager's API takes it."""
+        return {
+            "labels": dict(self.labels),
+            "annotations": dict(self.annotations),
+            "startsAt": _rfc3339(self.starts),
+            "endsAt": _rfc3339(self.ends),
+        }
+
+
+class AlertSender:
+    """Delivers a run's alerts to one Alertmanager.
+
+    Args:
+        url: Where Alertmanager serves, as ``http://127.0.0.1:9093``.
+        identity: Labels of every alert.
+        failed: Is told of each delivery that failed.
+
+    Raises:
+        InvalidArgumentError: Not an HTTP address.
+
+    >>> AlertSender("127.0.0.1:9093", Identity("churn", "r1"), print)
+    Traceback (most recent call last):
+    traingauge.errors.InvalidArgumentError: alertmanager_url is '127.0.0.1:9093': expected one like 'http://127.0.0.1:9093'
+    """
+
+    def __init__(self, url: str, identity: Identity, failed: Callable[[BaseException], None]) -> None:
+        if not re.match(r"https?://[^/]", str(url)):
+            raise InvalidArgumentError(
+                f"alertmanager_url is {url!r}: expected one like 'http://127.0.0.1:9093'"
+            )
+        self._endpoint = f"{url.rstrip('/')}/api/v2/alerts"
+        self._identity, self._failed = identity, failed
+        self._changed = threading.Condition()
+        self._active: dict[Labels, Alert] = {}
+        self._pending: dict[Labels, Alert] = {}
+        self._thread: threading.Thread | None = None
+
+    def send(
+        self,
+        name: str,
+        summary: str,
+        *,
+        severity: Severity,
+        description: str = "",
+        labels: Mapping[str, str] | None = None,
+        resolves_after: float = 300.0,
+    ) -> None:
+        """Send an alert, or keep it alive if it is still active.
+
+        Args:
+            name: ``alertname``: letters, digits and underscores.
+            summary: One sentence.
+            severity: ``critical``, ``warning`` or ``info``.
+            description: What to look at.
+            labels: Further labels, which make it another alert.
+            resolves_after: Seconds after which it is over unless it is sent again.
+
+        Raises:
+            InvalidArgumentError: A name, label or time that does not fit.
+            InvalidTypeError: A label whose name or value is no string.
+            UnknownNameError: An unknown severity.
+        """
+        if severity not in SEVERITIES:
+            raise UnknownNameError("severity of an alert", severity, SEVERITIES)
+        if not resolves_after > 0:
+            raise InvalidArgumentError(f"resolves_after is {resolves_after}: expected seconds above 0")
+        key = self._labels(name, labels or {}, severity)
+        said = (("summary", summary), *((("description", description),) if description else ()))
+        now = time.time()
+        with self._changed:
+            self._active = {known: alert for known, alert in self._active.items() if alert.ends > now}
+            active = self._active.get(key)
+            if active is not None and active.annotations == said and active.ends - now > resolves_after / 2:
+                return
+            self._queue(Alert(key, said, now if active is None else active.starts, now + resolves_after))
+
+    def resolve(self, name: str, labels: Mapping[str, str] | None = None) -> None:
+        """End an alert now, at every severity it was sent with; one that is not active is left alone."""
+        keys = [self._labels(name, labels or {}, severity) for severity in SEVERITIES]
+        now = time.time()
+        with self._changed:
+            for key in keys:
+                alert = self._active.pop(key, None)
+                if alert is not None and alert.ends > now:
+                    self._queue(replace(alert, ends=now))
+
+    def flush(self, at_most: float) -> bool:
+        """Wait until everything is delivered, ``at_most`` seconds; whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._pending, at_most)
+
+    def _labels(self, name: str, labels: Mapping[str, str], severity: Severity) -> Labels:
+        if not isinstance(name, str) or not _LABEL.fullmatch(name):
+            raise InvalidArgumentError(f"alert name {name!r}: expected letters, digits and underscores")
+        for label, value in labels.items():
+            if not isinstance(label, str) or not isinstance(value, str):
+                raise InvalidTypeError(f"label {label!r} of alert {name!r} is {value!r}: expected strings")
+            if label in _OWN_LABELS or not _LABEL.fullmatch(label):
+                raise InvalidArgumentError(
+                    f"label {label!r} of alert {name!r}: expected letters, digits and underscores, and none of "
+                    + ", ".join(_OWN_LABELS)
+                )
+        own = {"alertname": name, "severity": severity, **self._identity._asdict()}
+        return tuple(sorted({**labels, **own}.items()))
+
+    def _queue(self, alert: Alert) -> None:
+        if alert.ends > time.time():
+            self._active[alert.labels] = alert
+        self._pending[alert.labels] = alert
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._deliver_all, name="traingauge-alerts", daemon=True)
+            self._thread.start()
+        self._changed.notify_all()
+
+    def _deliver_all(self) -> None:
+        wait = FIRST_RETRY
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._pending))
+                batch = dict(self._pending)
+            try:
+                self._deliver(list(batch.values()))
+            except requests.RequestException as error:
+                self._failed(error)
+                if not _refused(error):
+                    time.sleep(wait)
+                    wait = min(2 * wait, LONGEST_RETRY)
+                    continue
+            wait = FIRST_RETRY
+            with self._changed:
+                for key, alert in batch.items():
+                    if self._pending.get(key) is alert:  # and not one that was queued meanwhile
+                        del self._pending[key]
+                self._changed.notify_all()
+
+    def _deliver(self, alerts: list[Alert]) -> None:
+        body = [alert.as_json() for alert in alerts]
+        requests.post(self._endpoint, json=body, timeout=TIMEOUT).raise_for_status()
+
+
+def _refused(error: requests.RequestException) -> bool:
+    """Whether Alertmanager understood the request and will never take it."""
+    return error.response is not None and 400 <= error.response.status_code < 500
+
+
+def _rfc3339(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()

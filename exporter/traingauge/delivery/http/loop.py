@@ -1,0 +1,241 @@
+"""The loop that serves all connections from one thread.
+
+Sockets never block: a client that is idle, slow, or sends a byte a minute costs a few hundred bytes of memory and no time.
+Connections are bounded in number; where one more comes, the one that has been quiet longest makes room for it.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from traingauge.delivery.http.wire import END_OF_HEAD, Request, RequestError, Response, parse, render
+
+#: Connections kept at once.
+MAX_CONNECTIONS = 32
+
+#: Longest head of a request and longest first line of it, in bytes.
+MAX_HEAD, MAX_LINE = 16_384, 8_192
+
+#: Seconds that a connection may wait for its next request: longer than scrapes are apart ...
+IDLE_SECONDS = 300.0
+#: ... and that it may take to send the whole of a head, once begun, ...
+HEAD_SECONDS = 10.0
+#: ... to take the whole of a response, ...
+SEND_SECONDS = 30.0
+#: ... and to close its end after we have closed ours.
+DRAIN_SECONDS = 2.0
+
+_CHUNK: Final = 65_536
+
+
+@dataclass(slots=True, eq=False)
+class _Connection:
+    """One client.
+
+    Attributes:
+        socket: Non-blocking.
+        deadline: Clock reading (monotonic) at which it is dropped, whatever it does.
+        quiet_since: When it came, or was last answered.
+        received: What has come and is not answered yet.
+        unsent: The rest of the response that is on its way.
+        sent: Called when all of it has gone.
+        keeps: Whether another request may follow.
+        draining: Whether our end is closed: what still comes is thrown away.
+    """
+
+    socket: socket.socket
+    deadline: float
+    quiet_since: float
+    received: bytearray = field(default_factory=bytearray)
+    unsent: memoryview = field(default_factory=lambda: memoryview(b""))
+    sent: Callable[[], None] | None = None
+    keeps: bool = True
+    draining: bool = False
+
+
+class Loop:
+    """Reads requests, has them answered, and sends what was answered.
+
+    Args:
+        listener: A listening socket; the loop owns and closes it.
+        answer: Makes the response to a request; called in the loop's thread.
+        failed: Is told of errors of ours.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        answer: Callable[[Request], Response],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._listener, self._answer, self._failed = listener, answer, failed
+        self._connections: set[_Connection] = set()
+        self._more: list[_Connection] = []  # their next request has come with the one before
+        self._stopping = False
+        self._wake, self._woken = socket.socketpair()
+        self._selector = selectors.DefaultSelector()
+        for one in (listener, self._woken):
+            one.setblocking(False)
+            self._selector.register(one, selectors.EVENT_READ)
+
+    def run(self) -> None:
+        """Serve until :meth:`stop`."""
+        try:
+            while not self._stopping:
+                self._turn()
+        finally:
+            for connection in list(self._connections):
+                self._drop(connection)
+            self._selector.close()
+            for one in (self._listener, self._wake, self._woken):
+                one.close()
+
+    def stop(self) -> None:
+        """Make :meth:`run` return; from any thread, at most once."""
+        self._wake.send(b"\0")
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        overdue = [connection for connection in self._connections if connection.deadline <= now]
+        for connection in overdue:
+            self._drop(connection)
+        nearest = min((connection.deadline for connection in self._connections), default=None)
+        timeout = 0.0 if self._more else None if nearest is None else nearest - now
+        events = self._selector.select(timeout)
+        more, self._more = self._more, []
+        for connection in more:  # one request a turn, so that nobody is kept waiting by another's pipeline
+            self._guard(connection, self._advance)
+        for key, _ in events:
+            if key.fileobj is self._listener:
+                self._accept()
+            elif key.fileobj is self._woken:
+                self._stopping = True
+            elif isinstance(key.data, _Connection):
+                self._guard(key.data, self._send if key.data.unsent else self._receive)
+
+    def _guard(self, connection: _Connection, work: Callable[[_Connection], None]) -> None:
+        if connection not in self._connections:  # it has made room for another in this turn
+            return
+        try:
+            work(connection)
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError:  # the client went away
+            self._drop(connection)
+        except Exception as error:  # noqa: BLE001 one connection must not take the others with it
+            self._failed(error)
+            self._drop(connection)
+
+    def _accept(self) -> None:
+        try:
+            client, _ = self._listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionError):
+            return
+        except OSError as error:  # out of file descriptors: give one back, rather than ask again for ever
+            self._failed(error)
+            self._make_room()
+            time.sleep(0.1)
+            return
+        if len(self._connections) >= MAX_CONNECTIONS:
+            self._make_room()
+        client.setblocking(False)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        now = time.monotonic()
+        connection = _Connection(client, now + HEAD_SECONDS, now)
+        self._connections.add(connection)
+        self._selector.register(client, selectors.EVENT_READ, connection)
+        self._guard(connection, self._receive)  # its request has mostly come with it
+
+    def _make_room(self) -> None:
+        """Drop the connection that has been quiet longest; one that is taking a response only if there is no other."""
+        if self._connections:
+            self._drop(min(self._connections, key=lambda one: (bool(one.unsent), one.quiet_since)))
+
+    def _receive(self, connection: _Connection) -> None:
+        chunk = connection.socket.recv(_CHUNK)
+        if not chunk:
+            self._drop(connection)
+        elif not connection.draining:
+            connection.received += chunk
+            self._advance(connection)
+
+    def _advance(self, connection: _Connection) -> None:
+        """Answer the next request, if it is there in full."""
+        try:
+            head = _take_head(connection.received)
+            if head is None:
+                connection.deadline = min(connection.deadline, time.monotonic() + HEAD_SECONDS)
+                return
+            request = parse(head)
+        except RequestError as error:
+            connection.keeps = False
+            refusal = Response(f"{error.status}: {error}\n".encode(), status=error.status)
+            self._begin(connection, render(refusal, keeps=False), None)
+            return
+        response = self._answer(request)
+        connection.keeps = request.keeps
+        data = render(response, keeps=request.keeps, head_only=request.method == "HEAD")
+        self._begin(connection, data, response.sent)
+
+    def _begin(self, connection: _Connection, data: bytes, sent: Callable[[], None] | None) -> None:
+        connection.unsent, connection.sent = memoryview(data), sent
+        connection.quiet_since = time.monotonic()
+        connection.deadline = connection.quiet_since + SEND_SECONDS
+        self._send(connection)
+
+    def _send(self, connection: _Connection) -> None:
+        try:
+            while connection.unsent:
+                connection.unsent = connection.unsent[connection.socket.send(connection.unsent) :]
+        except (BlockingIOError, InterruptedError):
+            self._selector.modify(connection.socket, selectors.EVENT_WRITE, connection)
+            return
+        self._selector.modify(connection.socket, selectors.EVENT_READ, connection)
+        self._finish(connection)
+
+    def _finish(self, connection: _Connection) -> None:
+        if connection.sent is not None:
+            connection.sent()
+        connection.unsent, connection.sent = memoryview(b""), None
+        connection.quiet_since = time.monotonic()
+        if connection.keeps:
+            connection.deadline = connection.quiet_since + IDLE_SECONDS
+            if connection.received:
+                self._more.append(connection)
+        else:  # to close with something unread would reset the connection, and with it our response
+            connection.draining = True
+            connection.received.clear()
+            connection.deadline = connection.quiet_since + DRAIN_SECONDS
+            connection.socket.shutdown(socket.SHUT_WR)
+
+    def _drop(self, connection: _Connection) -> None:
+        self._connections.discard(connection)
+        self._selector.unregister(connection.socket)
+        connection.socket.close()
+
+
+def _take_head(received: bytearray) -> bytes | None:
+    """Take the next head off what was received; ``None`` if it is not complete.
+
+    Raises:
+        RequestError: It is too long.
+    """
+    while received.startswith(b"\r\n"):  # some clients send an empty line after a body
+        del received[:2]
+    end = received.find(END_OF_HEAD)
+    length = len(received) if end < 0 else end
+    line = received.find(b"\r\n")
+    if (length if line < 0 else line) > MAX_LINE:
+        raise RequestError(414, f"the first line is longer than {MAX_LINE} bytes")
+    if length > MAX_HEAD:
+        raise RequestError(431, f"the head is longer than {MAX_HEAD} bytes")
+    if end < 0:
+        return None
+    head = bytes(received[:end])
+    del received[: end + len(END_OF_HEAD)]
+    return head

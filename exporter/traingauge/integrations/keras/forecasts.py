@@ -1,0 +1,216 @@
+"""Probabilities in a TensorFlow graph, reduced as :mod:`traingauge.stats.classification.forecasts` reduces them outside.
+
+A vector of float64 holds, of a batch, Σ w and what log loss, Brier score, top-k accuracy and calibration error are made of.
+The histograms that ranking is read off are too large for every step: 64 KiB a class. They are filled for a pass alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import repeat
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from traingauge.integrations.keras.labels import Classified, margin
+from traingauge.integrations.keras.plan import ScoringPlan
+from traingauge.stats.classification.decisions import OUTSIDE
+from traingauge.stats.classification.forecasts import (
+    CALIBRATION_BINS,
+    FORECAST_CLASSES,
+    HISTOGRAM_CLASSES,
+    TOP_K,
+    ForecastSums,
+)
+from traingauge.stats.classification.histograms import BINS, LOWEST, SHIFT
+
+
+class GradedBatch(NamedTuple):
+    """Probabilities of a batch beside what came true; n rows, C columns.
+
+    Attributes:
+        weight: Shape (n,), float64; NaN in rows that hold no probabilities.
+        surprise: Shape (n,), float64: negative log of the probability of what came true.
+        squares: Shape (n,), float64: squared difference of probabilities and outcomes.
+        confidence: Shape (n,) or (n, C): the probabilities whose calibration is looked at.
+        right: Whether these came true.
+        smaller: Shape (n, C): the smaller of p and 1 - p.
+        upper: Shape (n, C): whether that is 1 - p.
+        happened: Shape (n, C): what came true.
+    """
+
+    weight: Any
+    surprise: Any
+    squares: Any
+    confidence: Any
+    right: Any
+    smaller: Any
+    upper: Any
+    happened: Any
+
+
+class Forecasts:
+    """Reduces what a classifier's labels are predicted by.
+
+    Args:
+        plan: How outputs become classes; of a single label a row only the rank is looked at beyond
+            :data:`FORECAST_CLASSES` of them.
+
+    Attributes:
+        width: Length of the vector.
+        bins: Length of the histograms; 0 beyond :data:`HISTOGRAM_CLASSES`.
+    """
+
+    def __init__(self, plan: ScoringPlan) -> None:
+        self._plan = plan
+        self._columns = 1 if plan.task == "binary" else plan.classes
+        self._graded = plan.task == "multilabel" or plan.classes <= FORECAST_CLASSES
+        self._ranked = plan.task == "multiclass" and plan.classes > TOP_K
+        self.width = 1 + self._ranked + self._graded * (2 + 3 * CALIBRATION_BINS)
+        self.bins = self._columns * 2 * BINS if self._columns <= HISTOGRAM_CLASSES else 0
+
+    def diagnostics(self, batch: Classified) -> GradedBatch | None:
+        """Inside the graph: probabilities of a batch; ``None`` if there are too many classes."""
+        if not self._graded:
+            return None
+        scores = _wide(batch.scores)
+        weight = batch.weight
+        if not self._plan.logits:
+            odd = tf.reduce_any((scores < -OUTSIDE) | (scores > 1 + OUTSIDE), axis=1)
+            weight = tf.where(odd & (weight > 0), np.float64(np.nan), weight)
+        if self._plan.task == "multiclass":
+            return self._of_classes(batch, scores, weight)
+        if self._plan.task == "multilabel":
+            return self._of_events(batch.true, scores, weight)
+        if self._plan.columns == 2:
+            scores = margin(scores)[:, None] if self._plan.logits else scores[:, 1:]
+        return self._of_events(batch.true[:, None] == 1, scores, weight)
+
+    def measure(self, batch: Classified, judged: GradedBatch | None) -> Any:
+        """Inside the graph: the vector of a batch, shape (width,)."""
+        sums = [tf.reduce_sum(batch.weight)]
+        if self._ranked:
+            sums.append(_weighed(batch.weight, _in_top(batch)))
+        if judged is None:
+            return tf.stack(sums)
+        sums += [_weighed(judged.weight, each) for each in (judged.surprise, judged.squares)]
+        return tf.concat([tf.stack(sums), _calibration(judged)], axis=0)
+
+    def place(self, judged: GradedBatch) -> tuple[Any, Any]:
+        """Inside the graph: the cells of the histograms that probabilities fall into, and their weights, shape (n C,)."""
+        cells = _bins(judged.smaller, judged.upper) + tf.where(judged.happened, BINS, 0)
+        cells += np.arange(self._columns, dtype=np.int32) * 2 * BINS
+        return tf.reshape(cells, [-1]), tf.repeat(judged.weight, self._columns)
+
+    def decode(
+        self, rows: NDArray[np.float64], histogram: NDArray[np.float64] | None = None
+    ) -> list[ForecastSums]:
+        """Outside of the graph: the sums that vectors hold, shape (n, width), and of one of them the histograms."""
+        loss = squares = top_k = np.full(len(rows), np.nan)
+        calibration: Iterable[NDArray[np.float64] | None] = repeat(None, len(rows))
+        if self._ranked:
+            top_k = rows[:, 1]
+        if self._graded:
+            loss, squares = rows[:, 1 + self._ranked : 3 + self._ranked].T
+            calibration = rows[:, 3 + self._ranked :].reshape(-1, 3, CALIBRATION_BINS)
+        if histogram is not None:
+            histogram = histogram.reshape(self._columns, 2, BINS)
+        sums = (column.tolist() for column in (rows[:, 0], loss, squares, top_k))
+        return list(map(ForecastSums, *sums, calibration, repeat(histogram)))
+
+    def _of_classes(self, batch: Classified, scores: Any, weight: Any) -> GradedBatch:
+        if self._plan.logits:
+            highest = tf.reduce_max(scores, axis=1)
+            shares = tf.exp(scores - highest[:, None])
+            total = tf.reduce_sum(shares, axis=1)
+            probability = shares / total[:, None]
+            surprise = tf.math.log(total) + highest - _taken(scores, batch.true)
+        else:
+            probability = tf.clip_by_value(scores, 0, 1)
+            surprise = _surprise(_taken(probability, batch.true))
+        squares = tf.reduce_sum(_double(tf.square(probability)), axis=1)
+        return GradedBatch(
+            weight,
+            _double(surprise),
+            squares - 2 * _double(_taken(probability, batch.true)) + 1,
+            tf.reduce_max(probability, axis=1),
+            batch.predicted == batch.true,
+            tf.minimum(probability, 1 - probability),
+            probability > 0.5,
+            batch.true[:, None] == np.arange(self._plan.classes),
+        )
+
+    def _of_events(self, happened: Any, scores: Any, weight: Any) -> GradedBatch:
+        """Each column an event of its own that happens or does not."""
+        if self._plan.logits:
+            surprise = tf.math.softplus(tf.where(happened, -scores, scores))
+            odds = tf.exp(-tf.abs(scores))
+            smaller, upper = odds / (1 + odds), scores > 0
+            probability = tf.where(upper, 1 - smaller, smaller)
+        else:
+            probability = tf.clip_by_value(scores, 0, 1)
+            smaller, upper = tf.minimum(probability, 1 - probability), probability > 0.5
+            surprise = _surprise(tf.where(happened, probability, 1 - probability))
+        squares = tf.square(probability - tf.cast(happened, probability.dtype))
+        return GradedBatch(
+            weight,
+            tf.reduce_mean(_double(surprise), axis=1),
+            tf.reduce_mean(_double(squares), axis=1),
+            probability,
+            happened,
+            smaller,
+            upper,
+            happened,
+        )
+
+
+def _wide(scores: Any) -> Any:
+    """As float32, or float64 if that is what they are."""
+    return scores if scores.dtype == tf.float64 else tf.cast(scores, tf.float32)
+
+
+def _double(values: Any) -> Any:
+    return tf.cast(values, tf.float64)
+
+
+def _taken(values: Any, codes: Any) -> Any:
+    """Of each row the value of one column."""
+    return tf.gather(values, codes, axis=1, batch_dims=1)
+
+
+def _weighed(weight: Any, values: Any) -> Any:
+    """Σ w v; a row without weight counts nothing, even where its value is infinite."""
+    return tf.reduce_sum(tf.math.multiply_no_nan(_double(values), weight))
+
+
+def _surprise(probability: Any) -> Any:
+    epsilon = np.finfo(probability.dtype.as_numpy_dtype).eps
+    return -tf.math.log(tf.clip_by_value(probability, epsilon, 1 - epsilon))
+
+
+def _in_top(batch: Classified) -> Any:
+    """Whether the true class is among the top k, of equal scores the last one first."""
+    of_true = _taken(batch.scores, batch.true)[:, None]
+    later = np.arange(batch.scores.shape[1]) > batch.true[:, None]
+    above = (batch.scores > of_true) | ((batch.scores == of_true) & later)
+    return tf.reduce_sum(tf.cast(above, tf.int32), axis=1) < TOP_K
+
+
+def _calibration(judged: GradedBatch) -> Any:
+    """Weight, Σ w confidence and Σ w outcome of each bin, one after the other."""
+    confidence, right = tf.reshape(judged.confidence, [-1]), tf.reshape(judged.right, [-1])
+    weight = judged.weight
+    if judged.confidence.shape.rank > 1:
+        weight = tf.repeat(weight, judged.confidence.shape[1])
+    where = tf.minimum(tf.cast(confidence * CALIBRATION_BINS, tf.int32), CALIBRATION_BINS - 1)
+    values = tf.stack([weight, weight * _double(confidence), weight * _double(right)], axis=1)
+    return tf.reshape(tf.transpose(tf.math.unsorted_segment_sum(values, where, CALIBRATION_BINS)), [-1])
+
+
+def _bins(smaller: Any, upper: Any) -> Any:
+    """See :func:`traingauge.stats.classification.histograms.bins_of`."""
+    bits = tf.bitcast(tf.cast(smaller, tf.float32), tf.int32)
+    within = tf.clip_by_value(tf.bitwise.right_shift(bits, SHIFT) - LOWEST, 0, BINS // 2 - 1)
+    return tf.where(upper, BINS - 1 - within, within)

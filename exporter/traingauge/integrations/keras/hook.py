@@ -1,0 +1,198 @@
+"""Where a Keras model's steps are tapped: what they compute is handed, inside of the graph, to all who watch.
+
+``compute_loss``, ``train_step`` and ``test_step`` are wrapped once for all watchers of a model, as attributes of that one
+model, and given back when the last watcher leaves. A step is a Python function that Keras traces into a graph, so the
+wrappers run while it is traced; with ``run_eagerly`` they run every step.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
+
+import keras
+import tensorflow as tf
+
+_STEPS = ("compute_loss", "train_step", "test_step")
+
+
+class LossCall(NamedTuple):
+    """Arguments and result of ``compute_loss`` in the step that is being traced."""
+
+    loss: Any
+    y: Any
+    y_pred: Any
+    sample_weight: Any
+
+
+class TracedStep(NamedTuple):
+    """A step that is being traced.
+
+    Attributes:
+        data: What the step was given.
+        call: The last call of ``compute_loss``; ``None`` if the step never calls it.
+        rate: Learning rate, a scalar; ``None`` where there is none.
+        gradients: Norm of the gradients given to the optimizer, a scalar; ``None`` if nobody asked, or it was given none.
+    """
+
+    data: Any
+    call: LossCall | None
+    rate: Any = None
+    gradients: Any = None
+
+
+class Watcher(Protocol):
+    """Who watches a model's steps.
+
+    Attributes:
+        gradients: Whether to work out the norm of the gradients.
+    """
+
+    gradients: bool
+
+    def trained(self, step: TracedStep) -> None:
+        """Inside the graph, at the end of a training step."""
+
+    def tested(self, step: TracedStep) -> None:
+        """Inside the graph, at the end of an evaluation step."""
+
+    def failed(self, error: BaseException) -> None:
+        """Count an error of ours."""
+
+
+class StepHook:
+    """The wrapping around one model's steps; made by the first watcher, see :meth:`attach`."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._watchers: list[Watcher] = []
+        self._call: LossCall | None = None
+        self._own = {name: getattr(model, name) for name in _STEPS}
+        self._given = {name: model.__dict__[name] for name in _STEPS if name in model.__dict__}
+        self._wrappers = {
+            "compute_loss": self._compute_loss,
+            "train_step": self._train_step,
+            "test_step": self._test_step,
+        }
+        for name, wrapper in self._wrappers.items():
+            setattr(model, name, wrapper)
+
+    @staticmethod
+    def of(model: Any) -> StepHook | None:
+        """The tap of a model, if there is one."""
+        tap = getattr(model.__dict__.get("train_step"), "__self__", None)
+        return tap if isinstance(tap, StepHook) else None
+
+    @staticmethod
+    def attach(model: Any, watcher: Watcher) -> None:
+        """Have a watcher see the model's steps from now on; what was traced without it is traced anew."""
+        tap = StepHook.of(model) or StepHook(model)
+        tap._watchers.append(watcher)
+        tap._trace_anew()
+
+    @staticmethod
+    def detach(model: Any, watcher: Watcher) -> None:
+        """Have a watcher see no more. With the last the model gets its own steps back, unless ours were wrapped since."""
+        tap = StepHook.of(model)
+        if tap is not None and watcher in tap._watchers:
+            tap._watchers.remove(watcher)
+            if not tap._watchers:
+                tap._give_back()
+            tap._trace_anew()
+
+    @property
+    def watchers(self) -> tuple[Watcher, ...]:
+        """Who watches."""
+        return tuple(self._watchers)
+
+    def _give_back(self) -> None:
+        own = self._model.__dict__
+        if all(own.get(name) == wrapper for name, wrapper in self._wrappers.items()):
+            for name in _STEPS:
+                delattr(self._model, name)
+            for name, given in self._given.items():
+                setattr(self._model, name, given)
+
+    def _trace_anew(self) -> None:
+        """Drop what was traced. The model may be training: its functions are replaced, never missing."""
+        for name in ("train", "test"):
+            if getattr(self._model, f"{name}_function") is not None:
+                getattr(self._model, f"make_{name}_function")(force=True)
+
+    def _compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, **kwargs: Any
+    ) -> Any:
+        loss = self._own["compute_loss"](x, y, y_pred, sample_weight, **kwargs)
+        self._call = LossCall(loss, y, y_pred, sample_weight)
+        return loss
+
+    def _train_step(self, data: Any) -> Any:
+        rate = self._guarded(self._rate)
+        wanted = any(watcher.gradients for watcher in self._watchers)
+        self._call = None
+        with _norms(self._model.optimizer if wanted else None, self._guarded) as norms:
+            logs = self._own["train_step"](data)
+        gradients = self._guarded(functools.partial(tf.identity, norms[-1])) if norms else None
+        self._hand_over(TracedStep(data, self._call, rate, gradients), "trained")
+        return logs
+
+    def _test_step(self, data: Any) -> Any:
+        self._call = None
+        logs = self._own["test_step"](data)
+        self._hand_over(TracedStep(data, self._call), "tested")
+        return logs
+
+    def _hand_over(self, step: TracedStep, how: str) -> None:
+        self._call = None
+        for watcher in self._watchers:
+            getattr(watcher, how)(step)
+
+    def _rate(self) -> Any:
+        """The learning rate before the step, a tensor: a step of a schedule moves it on."""
+        rate = getattr(self._model.optimizer, "learning_rate", None)
+        return None if rate is None else tf.cast(keras.ops.convert_to_tensor(rate), tf.float64)
+
+    def _guarded(self, work: Callable[[], Any]) -> Any:
+        """What work gives; ``None`` if it fails."""
+        try:
+            return work()
+        except Exception as error:  # noqa: BLE001 monitoring never breaks training
+            for watcher in self._watchers:
+                watcher.failed(error)
+            return None
+
+
+@contextmanager
+def _norms(optimizer: Any, guarded: Callable[[Callable[[], Any]], Any]) -> Iterator[list[Any]]:
+    """Collect the norm of the gradients of each ``optimizer.apply`` in the ``with``; of none without an optimizer."""
+    norms: list[Any] = []
+    apply = getattr(optimizer, "apply", None)
+    if apply is None:
+        yield norms
+        return
+
+    @functools.wraps(apply)
+    def watched(grads: Any, *args: Any, **kwargs: Any) -> Any:
+        grads = list(grads)
+        norm = guarded(lambda: global_norm(grads, optimizer.scale_loss(tf.constant(1.0))))
+        norms.extend([] if norm is None else [norm])
+        return apply(grads, *args, **kwargs)
+
+    optimizer.__dict__["apply"] = watched  # past Keras' own __setattr__: gone again when the step is traced
+    try:
+        yield norms
+    finally:
+        del optimizer.__dict__["apply"]
+
+
+def global_norm(gradients: list[Any], scale: Any) -> Any:
+    """√ Σ g², over all elements of all gradients, before clipping and free of the loss scale; a scalar of float64.
+
+    >>> float(global_norm([tf.constant([6.0]), None, tf.constant([[8.0]])], 2.0))
+    5.0
+    """
+    dense = [tf.cast(tf.convert_to_tensor(each), tf.float64) for each in gradients if each is not None]
+    squares = tf.add_n([tf.reduce_sum(each * each) for each in dense])
+    return tf.sqrt(squares) / tf.cast(scale, tf.float64)

@@ -1,0 +1,212 @@
+"""What is computed inside a Keras model's graph, so that nothing has to leave it every step.
+
+A training step writes one row into a ring variable: its loss, its samples, its learning rate, the predictions that were not
+finite, and what its scores are made of. The steps of an evaluation pass are added up in another variable, and the bins of
+features, labels and predictions are counted in others. The callback reads them once in a while.
+
+Keras' own logs are not used: they hold the running mean of the epoch, and turning them into numbers waits for the device.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from traingauge.errors import TrainGaugeError
+from traingauge.integrations.keras.bins import Bins
+from traingauge.integrations.keras.hook import LossCall, StepHook, TracedStep
+from traingauge.integrations.keras.plan import ScoringPlan, TaskHints, UnclearError, comparable, find_plan
+from traingauge.integrations.keras.tables import Rows, StepRing, StepRow, Sum, statistic_of
+from traingauge.integrations.keras.targets import Targets
+from traingauge.integrations.keras.weights import Weights
+
+_log = logging.getLogger("traingauge")
+
+
+class GraphProbe:
+    """Watches one model from inside of its graph.
+
+    Args:
+        model: A compiled Keras model on the TensorFlow backend.
+        owner: Whom it watches for.
+        told: What the user says about the model.
+        edges: Edges of the reference's bins, ``None`` where features are not compared in the graph.
+        targets: Edges of the bins of labels and predictions, by part.
+        gradients: Whether to work out the norm of the gradients.
+        found: Is told what is scored, once that is known.
+        failed: Is told of errors while a step is traced; the step then runs with less of it being watched.
+
+    Attributes:
+        model: The model.
+        owner: Whom it watches for.
+        gradients: Whether the norm of the gradients is worked out.
+        weights: The model's, which its loss does not tell of.
+        before_end: Is called before it lets go of the model.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        owner: object,
+        *,
+        told: TaskHints,
+        edges: NDArray[np.float64] | None,
+        targets: Mapping[str, NDArray[np.float64]],
+        gradients: bool,
+        found: Callable[[ScoringPlan], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self.model, self.owner, self.gradients = model, owner, gradients
+        self.weights = Weights(model)
+        self.before_end: Callable[[], None] | None = None
+        self._told, self._found, self._failed = told, found, failed
+        self._ring = StepRing(int(model.steps_per_execution))
+        self._sum = Sum()
+        self._bins = None if edges is None else Bins(edges)
+        self._targets = Targets(targets)
+        self._begun = False
+        self._said: set[str] = set()
+        StepHook.attach(model, self)
+
+    @staticmethod
+    def of(model: Any, owner: object) -> GraphProbe | None:
+        """The probe that watches a model for an owner, if there is one."""
+        tap = StepHook.of(model)
+        for watcher in () if tap is None else tap.watchers:
+            if isinstance(watcher, GraphProbe) and watcher.owner is owner:
+                return watcher
+        return None
+
+    def serves(self, *, gradients: bool) -> bool:
+        """Whether it will do for the model as it is compiled now."""
+        return self.gradients >= gradients and self._ring.together >= int(self.model.steps_per_execution)
+
+    @property
+    def room(self) -> int:
+        """Steps that may pass between two readings."""
+        return self._ring.room
+
+    def read_steps(self) -> tuple[Rows | None, int]:
+        """Training steps since the last reading, ``None`` if there were none, and how many were overwritten before it."""
+        return self._ring.read()
+
+    def read_bins(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Bins counted since the last reading, and what was infinite; ``None`` without a reference."""
+        return None if self._bins is None else self._bins.read()
+
+    def read_targets(self) -> dict[str, NDArray[np.int64]]:
+        """Bins of labels and predictions counted since the last reading, by part."""
+        return self._targets.read()
+
+    def begin_pass(self) -> None:
+        """Forget the last pass."""
+        self._sum.clear()
+
+    def read_pass(self) -> Rows | None:
+        """The pass since :meth:`begin_pass`; ``None`` if it had no step."""
+        return self._sum.read()
+
+    def end(self) -> None:
+        """Let go of the model, which gets its own steps back."""
+        try:
+            if self.before_end is not None:
+                self.before_end()
+        finally:
+            StepHook.detach(self.model, self)
+
+    # Inside the graph
+
+    def trained(self, step: TracedStep) -> None:
+        """Write a row.
+
+        Raises:
+            TrainGaugeError: An argument of the user's that does not fit, at the first step that is traced.
+        """
+        plan = self._tried(self._write, step)
+        if plan is not None and step.call is not None:
+            self._tried(self._targets.add, plan, step.call.y, step.call.y_pred)
+        if self._bins is not None:
+            self._tried(self._bins.add, keras.utils.unpack_x_y_sample_weight(step.data)[0])
+        self._begun = True
+
+    def tested(self, step: TracedStep) -> None:
+        """Add to the pass.
+
+        Raises:
+            TrainGaugeError: An argument of the user's that does not fit, if no step was traced before.
+        """
+        self._tried(self._add, step)
+
+    def failed(self, error: BaseException) -> None:
+        """Count an error of ours."""
+        self._failed(error)
+
+    def _write(self, step: TracedStep) -> ScoringPlan | None:
+        measured = self._measured(step, self._ring.reserve)
+        self._ring.write(measured, step.rate, step.gradients)
+        return measured.plan
+
+    def _add(self, step: TracedStep) -> None:
+        self._sum.write(self._measured(step, self._sum.reserve))
+
+    def _measured(self, step: TracedStep, reserve: Callable[[ScoringPlan], None]) -> StepRow:
+        samples = self._tried(_samples, step.data)
+        known = StepRow(0.0 if samples is None else samples)
+        if step.call is None:
+            self._say(
+                "its train_step or test_step never calls compute_loss, so its loss and scores are not recorded"
+            )
+            return known
+        known = known._replace(loss=tf.reduce_mean(step.call.loss))
+        return self._tried(self._scored, known, step.call, reserve) or known
+
+    def _scored(self, known: StepRow, call: LossCall, reserve: Callable[[ScoringPlan], None]) -> StepRow:
+        if call.y is None:
+            return known
+        try:
+            plan = self._plan(call)
+            reduced = statistic_of(plan).measure(call.y, call.y_pred, call.sample_weight)
+        except UnclearError as reason:
+            self._say(f"its scores are not recorded: {reason}")
+            return known
+        self._found(plan)
+        reserve(plan)
+        return known._replace(plan=plan, reduced=reduced)
+
+    def _plan(self, call: LossCall) -> ScoringPlan:
+        plan = find_plan(self.model.loss, call.y, call.y_pred, self._told)
+        if not comparable(plan, call.y, call.y_pred):
+            raise UnclearError(
+                f"labels have shape {tuple(call.y.shape)} and outputs {tuple(call.y_pred.shape)}"
+            )
+        if not self._ring.holds(plan):
+            raise UnclearError(
+                f"{plan.columns} outputs and {self._ring.together} steps an execution take too much memory"
+            )
+        return plan
+
+    def _tried(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """What work gives; ``None`` if it fails. A wrong argument is raised if no step has been taken yet."""
+        try:
+            return work(*arguments)
+        except Exception as error:
+            if isinstance(error, TrainGaugeError) and not self._begun:
+                raise
+            self._failed(error)
+            return None
+
+    def _say(self, what: str) -> None:
+        """Tell the user once."""
+        if what not in self._said:
+            self._said.add(what)
+            _log.warning("model %s: %s", self.model.name, what)
+
+
+def _samples(data: Any) -> Any:
+    return tf.shape(next(leaf for leaf in tf.nest.flatten(data) if leaf is not None))[0]

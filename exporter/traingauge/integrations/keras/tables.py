@@ -1,0 +1,243 @@
+"""Variables that a model's graph writes and the callback reads: one row a training step, one sum a pass."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from traingauge.integrations.keras.classifier import ClassifierSums
+from traingauge.integrations.keras.plan import ScoringPlan
+from traingauge.integrations.keras.residuals import ResidualSums
+from traingauge.integrations.keras.statistic import Reduced, ScoreStatistic
+from traingauge.integrations.keras.variable import variable
+from traingauge.stats.run_scores import Measured
+
+#: Steps a ring holds: this many, as long as it takes no more cells than that, but never fewer than the last.
+SLOTS = 1024
+CELLS = 1 << 18
+FEWEST_SLOTS = 16
+
+#: Cells of a ring at most; a model that needs more (many classes and many steps an execution) is not scored.
+MOST_CELLS = 1 << 24
+
+# Columns of a ring's head; the last says what is known of the step: UNKNOWN, NOT_SCORED, or which scores follow.
+_LOSS, _SAMPLES, _NONFINITE, _RATE, _NORM, _KIND = range(6)
+_UNKNOWN, _NOT_SCORED = -1.0, 0.0
+
+# Columns of a pass's head.
+_PASS_LOSS, _PASS_SAMPLES, _PASS_NONFINITE, _PASS_STEPS, _PASS_UNKNOWN = range(5)
+
+
+class StepRow(NamedTuple):
+    """A step inside of the graph.
+
+    Attributes:
+        samples: Scalar.
+        loss: Scalar; ``None`` if unknown.
+        plan: How it is scored; ``None`` if it is not.
+        reduced: By the plan's statistic.
+    """
+
+    samples: Any
+    loss: Any = None
+    plan: ScoringPlan | None = None
+    reduced: Reduced = Reduced(None, 0.0)
+
+
+class Rows(NamedTuple):
+    """What was read.
+
+    Attributes:
+        steps: How many.
+        samples: In all of them.
+        losses: One a step, or one for the pass: its mean a sample. ``None`` if one is unknown.
+        nonfinite: Predictions that were not finite.
+        scored: What scores are made of, one a step that was scored, or one for the pass.
+        rates: Learning rates, NaN where unknown; of training steps.
+        norms: Norms of the gradients, negative where unknown; of training steps.
+    """
+
+    steps: int
+    samples: int
+    losses: NDArray[np.float64] | None
+    nonfinite: int
+    scored: list[Measured]
+    rates: NDArray[np.float64] = np.zeros(0)
+    norms: NDArray[np.float64] = np.zeros(0)
+
+
+class _Block:
+    """A variable for the vectors of one statistic; traced functions refer to it, so it is kept once it was made."""
+
+    def __init__(self, plan: ScoringPlan, slots: int) -> None:
+        self.plan, self.slots = plan, slots
+        self.statistic = statistic_of(plan)
+        self.rows = variable(slots, self.statistic.width)
+        self.used = variable(1, 1)
+
+
+class StepRing:
+    """The last training steps, a row each.
+
+    Args:
+        together: Steps that follow each other without a reading between them: an execution's.
+    """
+
+    def __init__(self, together: int) -> None:
+        self.together = together
+        self._slots = max(SLOTS, together)
+        self._heads = variable(self._slots, _KIND + 1)
+        self._blocks: list[_Block] = []
+        self._written = variable(dtype=tf.int64)
+        self._read = 0
+
+    @property
+    def room(self) -> int:
+        """Steps that may pass between two readings."""
+        return min([self._slots, *(block.slots for block in self._blocks)])
+
+    def write(self, step: StepRow, rate: Any, norm: Any) -> None:
+        """Inside the graph: put a step in the place of the oldest."""
+        kind, done = _UNKNOWN if step.loss is None else _NOT_SCORED, []
+        if step.plan is not None:
+            block = self._block(step.plan)
+            kind = self._blocks.index(block) + 1.0
+            where = tf.math.floormod(self._written, block.slots)
+            done.append(block.rows.scatter_nd_update([[where]], [step.reduced.vector]))
+        head = [
+            _or(step.loss, np.nan),
+            step.samples,
+            step.reduced.nonfinite,
+            _or(rate, np.nan),
+            _or(norm, -1.0),
+            kind,
+        ]
+        where = tf.math.floormod(self._written, self._slots)
+        row = tf.stack([tf.cast(each, tf.float64) for each in head])
+        done.append(self._heads.scatter_nd_update([[where]], [row]))
+        with tf.control_dependencies(
+            done
+        ):  # where the data end, a graph runs without any: it has not taken a step
+            self._written.assign_add(1)
+
+    def read(self) -> tuple[Rows | None, int]:
+        """Outside of the graph: the steps since the last reading, and how many were overwritten before it."""
+        written = int(self._written.numpy())
+        fresh = min(written - self._read, self.room)
+        lost, self._read = written - self._read - fresh, written
+        if not fresh:
+            return None, lost
+        steps = np.arange(written - fresh, written)
+        heads = self._heads.numpy()[steps % self._slots]
+        kinds = heads[:, _KIND]
+        scored: list[Measured] = []
+        for index, block in enumerate(self._blocks):
+            here = steps[kinds == index + 1]
+            if len(here):
+                scored += block.statistic.decode(block.rows.numpy()[here % block.slots])
+        rows = Rows(
+            steps=fresh,
+            samples=int(heads[:, _SAMPLES].sum()),
+            losses=None if (kinds == _UNKNOWN).any() else heads[:, _LOSS],
+            nonfinite=int(heads[:, _NONFINITE].sum()),
+            scored=scored,
+            rates=heads[:, _RATE],
+            norms=heads[:, _NORM],
+        )
+        return rows, lost
+
+    def holds(self, plan: ScoringPlan) -> bool:
+        """Whether there is room for the vectors of a plan."""
+        return statistic_of(plan).width * max(FEWEST_SLOTS, self.together) <= MOST_CELLS
+
+    def reserve(self, plan: ScoringPlan) -> None:
+        """While tracing: make room for the vectors of a plan."""
+        self._block(plan)
+
+    def _block(self, plan: ScoringPlan) -> _Block:
+        for block in self._blocks:
+            if block.plan == plan and block.slots >= self.together:
+                return block
+        slots = min(SLOTS, max(FEWEST_SLOTS, CELLS // statistic_of(plan).width))
+        self._blocks.append(_Block(plan, max(slots, self.together)))
+        return self._blocks[-1]
+
+
+class _PassBlock(_Block):
+    """The vector of a pass, and its histogram."""
+
+    def __init__(self, plan: ScoringPlan) -> None:
+        super().__init__(plan, slots=1)
+        self.histogram = variable(self.statistic.bins, 1) if self.statistic.bins else None
+
+    def decode(self) -> list[Measured]:
+        """Outside of the graph: what they hold."""
+        histogram = None if self.histogram is None else self.histogram.numpy()[:, 0]
+        return self.statistic.decode(self.rows.numpy(), histogram)
+
+
+class Sum:
+    """A pass, added up."""
+
+    def __init__(self) -> None:
+        self._head = variable(1, _PASS_UNKNOWN + 1)
+        self._blocks: list[_PassBlock] = []
+
+    def write(self, step: StepRow) -> None:
+        """Inside the graph: add a step."""
+        if step.plan is not None:
+            block = self._block(step.plan)
+            done = [block.rows.assign([block.statistic.merge(block.rows[0], step.reduced.vector)])]
+            if block.histogram is not None and step.reduced.place is not None:
+                cells, weight = step.reduced.place()
+                done.append(block.histogram.scatter_nd_add(cells[:, None], weight[:, None]))
+            with tf.control_dependencies(done):
+                block.used.assign([[1.0]])
+        samples = tf.cast(step.samples, tf.float64)
+        loss = 0.0 if step.loss is None else tf.cast(step.loss, tf.float64) * samples
+        head = [loss, samples, step.reduced.nonfinite, 1.0, float(step.loss is None)]
+        self._head.assign_add([tf.stack([tf.cast(each, tf.float64) for each in head])])
+
+    def read(self) -> Rows | None:
+        """Outside of the graph: the pass since it was cleared; ``None`` without a step."""
+        (head,) = self._head.numpy()
+        steps, samples = int(head[_PASS_STEPS]), int(head[_PASS_SAMPLES])
+        if not steps:
+            return None
+        scored: list[Measured] = []
+        for block in self._blocks:
+            if block.used.numpy().any():
+                scored += block.decode()
+        known = samples and not head[_PASS_UNKNOWN]
+        losses = head[_PASS_LOSS : _PASS_LOSS + 1] / samples if known else None
+        return Rows(steps, samples, losses, int(head[_PASS_NONFINITE]), scored)
+
+    def clear(self) -> None:
+        """Outside of the graph: begin anew."""
+        of_blocks = (each for block in self._blocks for each in (block.rows, block.used, block.histogram))
+        for one in (self._head, *of_blocks):
+            if one is not None:
+                one.assign(tf.zeros_like(one))
+
+    def reserve(self, plan: ScoringPlan) -> None:
+        """While tracing: make room for the vector of a plan."""
+        self._block(plan)
+
+    def _block(self, plan: ScoringPlan) -> _PassBlock:
+        for block in self._blocks:
+            if block.plan == plan:
+                return block
+        self._blocks.append(_PassBlock(plan))
+        return self._blocks[-1]
+
+
+def statistic_of(plan: ScoringPlan) -> ScoreStatistic:
+    """What the scores of a plan are made of."""
+    return ResidualSums(plan) if plan.task == "regression" else ClassifierSums(plan)
+
+
+def _or(value: Any, otherwise: float) -> Any:
+    return otherwise if value is None else value

@@ -1,0 +1,93 @@
+"""Run the stack in the foreground for your own training scripts: ``python -m traingauge.stack``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from pathlib import Path
+
+from .errors import StackError
+from .programs import GRAFANA_ADVICE, SERVERS_VARIABLE, find_programs
+from .stack import Stack
+from .webhook import Notification, WebhookReceiver
+
+#: Bookmarks go on working as long as nobody else has these ports; otherwise a free one is taken.
+WELL_KNOWN_PORTS = {"prometheus": 9090, "alertmanager": 9093, "grafana": 3000}
+
+
+def default_discovery_dir() -> Path:
+    """Where a run announces itself unless told otherwise; the exporter's own default."""
+    if chosen := os.environ.get("TRAINGAUGE_DISCOVERY_DIR"):
+        return Path(chosen)
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local/state") / "traingauge/targets"
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m traingauge.stack",
+        description="Prometheus and Alertmanager (and Grafana, where installed) for runs on this machine. "
+        f"Programs are looked for in ${SERVERS_VARIABLE} and on PATH, and installed where that is possible.",
+    )
+    parser.add_argument(
+        "--discovery-dir",
+        type=Path,
+        default=default_discovery_dir(),
+        help="where runs announce themselves (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--directory", type=Path, help="keep configuration, logs and data here (default: temporary)"
+    )
+    parser.add_argument(
+        "--factor",
+        type=float,
+        default=1.0,
+        help="divide every waiting time of the rules by this (default: 1)",
+    )
+    return parser
+
+
+def show(notification: Notification) -> None:
+    """Print a notification as it arrives."""
+    print(f"\n{notification}", flush=True)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the stack until Ctrl-C or SIGTERM."""
+    with (
+        WebhookReceiver(show) as receiver,
+        Stack(
+            directory=options.directory,
+            discovery_dir=options.discovery_dir,
+            webhook_url=receiver.url,
+            factor=options.factor,
+            programs=find_programs(),
+            with_grafana=True,
+            ports=WELL_KNOWN_PORTS,
+        ) as stack,
+    ):
+        print(f"Prometheus    {stack.prometheus_url}  ({stack.programs.prometheus.version})")
+        print(f"Alertmanager  {stack.alertmanager_url}  ({stack.programs.alertmanager.version})")
+        print(f"Grafana       {stack.grafana_url or GRAFANA_ADVICE}")
+        print(f"Runs          announce themselves in {stack.discovery_dir}")
+        print("Notifications are printed here. Ctrl-C stops everything.", flush=True)
+        stack.wait_for(lambda: None, "the end", timeout=threading.TIMEOUT_MAX)
+
+
+def main() -> int:
+    """The program; returns its exit code."""
+    try:
+        run(arguments().parse_args())
+    except KeyboardInterrupt:
+        print("\nstopped")
+    except StackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

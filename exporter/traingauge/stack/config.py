@@ -1,0 +1,133 @@
+"""The shipped configuration, and what this machine changes in it: paths, addresses, intervals, webhook."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from .durations import divided, milliseconds
+from .errors import ConfigError
+
+#: The root of the repository.
+ROOT = Path(__file__).resolve().parents[3]
+
+#: What is shipped.
+PROMETHEUS_CONFIG = ROOT / "deploy/prometheus/prometheus.yml"
+RULES = ROOT / "alerting/rules"
+ALERTMANAGER_CONFIG = ROOT / "alerting/alertmanager/alertmanager.yml"
+GRAFANA_PROVISIONING = ROOT / "deploy/grafana/provisioning"
+DASHBOARDS = ROOT / "dashboards/rendered"
+
+#: Names of the servers in the shipped configuration.
+PROMETHEUS_ADDRESS, ALERTMANAGER_ADDRESS = "localhost:9090", "alertmanager:9093"
+
+#: No interval is divided to less, in milliseconds. A scrape must end within it, also on a busy machine: one that does not
+#: makes a run look lost.
+SHORTEST_INTERVAL = 1000
+
+_PROMETHEUS_INTERVALS = {"scrape_interval", "scrape_timeout", "evaluation_interval", "refresh_interval"}
+_ALERTMANAGER_INTERVALS = {"group_wait", "group_interval", "repeat_interval"}
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A YAML file whose top level is a mapping.
+
+    Raises:
+        ConfigError: It cannot be read, or is something else.
+    """
+    try:
+        document = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: expected a mapping, found {type(document).__name__}")
+    return document
+
+
+def dump(document: Mapping[str, Any], path: Path) -> None:
+    """Write a YAML file, in the order of the document."""
+    path.write_text(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=1000))
+
+
+def prometheus_config(
+    shipped: Mapping[str, Any], *, rules: Path, targets: Path, addresses: Mapping[str, str], factor: float
+) -> dict[str, Any]:
+    """Prometheus' configuration for this machine.
+
+    Args:
+        shipped: The shipped configuration.
+        rules: The folder with the rule files.
+        targets: The folder in which runs announce themselves.
+        addresses: Where the servers are, by their addresses in the shipped configuration.
+        factor: Divides the intervals.
+    """
+    folders = {"rules": rules, "targets": targets}
+
+    def change(key: str, value: Any) -> Any:
+        if key in _PROMETHEUS_INTERVALS:
+            return divided(value, factor, floor=SHORTEST_INTERVAL)
+        if key in ("rule_files", "files"):
+            return [str(_moved(path, folders)) for path in value]
+        if key == "targets":
+            return [addresses.get(target, target) for target in value]
+        return value
+
+    return _changed(shipped, change)
+
+
+def scrape_interval(prometheus: Mapping[str, Any]) -> int:
+    """The longer of the intervals of scrapes and evaluations, in milliseconds."""
+    settings = prometheus.get("global", {})
+    return max(milliseconds(settings.get(key, "1m")) for key in ("scrape_interval", "evaluation_interval"))
+
+
+def alertmanager_config(
+    shipped: Mapping[str, Any], *, folder: Path, webhook_url: str | None, factor: float
+) -> dict[str, Any]:
+    """Alertmanager's configuration for this machine.
+
+    Args:
+        shipped: The shipped configuration.
+        folder: Where it lies: its paths are relative to that.
+        webhook_url: Where each webhook of it sends to; None keeps what is shipped.
+        factor: Divides the waiting times of the routes.
+    """
+
+    def change(key: str, value: Any) -> Any:
+        if key in _ALERTMANAGER_INTERVALS:
+            return divided(value, factor)
+        if key == "templates":
+            return [str(folder / path) for path in value]
+        if key.endswith("_file"):
+            return str(folder / value)
+        if key == "webhook_configs" and webhook_url:
+            return [hook | {"url": webhook_url} for hook in value]
+        return value
+
+    return _changed(shipped, change)
+
+
+def _changed(document: Mapping[str, Any], change: Callable[[str, Any], Any]) -> dict[str, Any]:
+    """A copy with ``change(key, value)`` in place of the value of each key, at any depth."""
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: walk(change(key, inner)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [walk(inner) for inner in value]
+        return copy.deepcopy(value)
+
+    return {key: walk(change(key, value)) for key, value in document.items()}
+
+
+def _moved(path: str, folders: Mapping[str, Path]) -> Path:
+    parts = PurePosixPath(path)
+    if str(parts.parent) not in folders:
+        raise ConfigError(
+            f"path {path!r} in {PROMETHEUS_CONFIG.name}: expected a file in {', '.join(folders)}"
+        )
+    return folders[str(parts.parent)] / parts.name

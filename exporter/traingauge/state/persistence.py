@@ -1,0 +1,102 @@
+"""Keeps a run in its state directory: resumes it from there, and saves it there until it ends."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.core.collectors.scores import RECORDS
+from traingauge.core.families import Identity
+from traingauge.core.recorder import Recorder
+from traingauge.errors import DamagedFileError
+from traingauge.state.saver import Saver
+from traingauge.state.store import Store, read_segment
+
+_NOTHING: Mapping[str, NDArray[np.float64]] = {}
+
+
+class Persistence:
+    """The memory of one run.
+
+    Args:
+        directory: The state directory; ``None`` keeps nothing.
+        model: Name of the model.
+        run: Name of the run; ``None`` goes on with the run that the directory holds.
+
+    Attributes:
+        run: Name of the run that is resumed, or the given one.
+
+    Raises:
+        StateInUseError: A live process uses the directory.
+        StateMismatchError: It holds the state of another run.
+        DamagedFileError: None of the copies in it can be read, or a newer version wrote them.
+        OSError: It cannot be made or written.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str] | None, model: str, run: str | None) -> None:
+        self.run = run
+        self._store: Store | None = None
+        self._failed: Callable[[Exception], None] = lambda error: None
+        self._saver: Saver | None = None
+        if directory is None:
+            return
+        self._store = Store(Path(directory))
+        try:
+            self._found = self._store.resume(model, run, RECORDS)
+        except BaseException:
+            self._store.close()
+            raise
+        if self._found is not None:
+            self.run = self._found.identity.run
+
+    def restore(self, recorder: Recorder) -> None:
+        """Have a new recorder go on where the saved run stopped."""
+        if self._store is not None:
+            self._failed = lambda error: recorder.self_metrics.failed("state", error)
+            recorder.restarts.count = 0
+            if self._found is not None:
+                for path in self._found.damaged:
+                    self._failed(RuntimeError(f"{path} is damaged: an older copy was resumed"))
+                recorder.restore(self._found.tree)
+            self._found = None
+
+    def start(self, recorder: Recorder, identity: Identity, every: float) -> None:
+        """Save from now on: soon after each scrape, and at the latest every so many seconds."""
+        if self._store is None:
+            return
+        store = self._store
+
+        def save() -> None:
+            tree, segments = recorder.save()
+            for (split, number), segment in segments.items():
+                store.save_segment(split, number, segment)
+            now = time.time()
+            store.save(identity, now, tree)
+            recorder.saved(segments, now)
+
+        self._saver = Saver(save, every, self._failed)
+        recorder.when_read = self._saver.ask
+        self._saver.ask()
+
+    def read(self, split: str, number: int) -> Mapping[str, NDArray[np.float64]]:
+        """A segment of the history that is no longer in memory; empty if it is gone or damaged, which is counted."""
+        if self._store is None:
+            return _NOTHING
+        try:
+            return read_segment(self._store.directory, split, number)
+        except (OSError, DamagedFileError) as error:
+            self._failed(error)
+            return _NOTHING
+
+    def close(self) -> None:
+        """Save once more and leave the directory to others; a second call does nothing."""
+        if self._saver is not None:
+            self._saver.close()
+            self._saver = None
+        if self._store is not None:
+            self._store.close()

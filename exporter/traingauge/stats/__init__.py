@@ -1,0 +1,1 @@
+"""Pure numerics on numpy arrays: they know neither Prometheus nor a framework."""

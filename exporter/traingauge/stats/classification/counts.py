@@ -1,0 +1,158 @@
+"""The sufficient statistic of every hard-label score: three numbers a class and two in all.
+
+For class ``k`` these are the weight of samples of ``k`` predicted as ``k`` (true positives), of samples of
+``k`` (support) and of samples predicted as ``k``. Beside them stand the weight of samples predicted entirely
+right and of all samples. Counts add up over steps, splits and processes. Unweighted counts are int64, and
+exact; weighted ones are float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.stats.arrays import Array
+
+#: Up to this many classes the whole confusion matrix is kept beside its margins.
+CONFUSION_CLASSES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What was right and wrong, by class.
+
+    Attributes:
+        true_positives: Shape (K,).
+        support: Shape (K,), samples of each class.
+        predicted: Shape (K,), samples predicted as each class.
+        correct: Samples predicted right; in multi-label tasks, in all their labels.
+        total: All samples.
+        confusion: Shape (K, K), [actual, predicted]; ``None`` where it is not kept.
+
+    >>> counts = count_labels(np.array([0, 1, 1]), np.array([0, 1, 0]), 2)
+    >>> counts.true_positives, counts.support, counts.predicted
+    (array([1, 1]), array([1, 2]), array([2, 1]))
+    >>> (counts + counts).confusion
+    array([[2, 0],
+           [2, 2]])
+    """
+
+    true_positives: Array
+    support: Array
+    predicted: Array
+    correct: float
+    total: float
+    confusion: Array | None = None
+
+    @property
+    def classes(self) -> int:
+        """Number of classes K."""
+        return len(self.support)
+
+    @property
+    def false_positives(self) -> Array:
+        """Samples of other classes predicted as this one, shape (K,)."""
+        return self.predicted - self.true_positives
+
+    @property
+    def false_negatives(self) -> Array:
+        """Samples of this class predicted as another, shape (K,)."""
+        return self.support - self.true_positives
+
+    @property
+    def true_negatives(self) -> Array:
+        """Samples neither of this class nor predicted as it, shape (K,)."""
+        return self.total - self.support - self.predicted + self.true_positives
+
+    def __add__(self, other: Counts) -> Counts:
+        """Sum; the one with fewer classes is widened. The confusion matrix stays only if both have one."""
+        return sum_counts([self, other], max(self.classes, other.classes))
+
+    def widened(self, classes: int) -> Counts:
+        """The same counts over at least as many classes; those that are new have none."""
+        more = classes - self.classes
+        if more <= 0:
+            return self
+        confusion = self.confusion if classes <= CONFUSION_CLASSES else None
+        return Counts(
+            np.pad(self.true_positives, (0, more)),
+            np.pad(self.support, (0, more)),
+            np.pad(self.predicted, (0, more)),
+            self.correct,
+            self.total,
+            None if confusion is None else np.pad(confusion, (0, more)),
+        )
+
+
+def sum_counts(parts: Sequence[Counts], classes: int) -> Counts:
+    """Sum of at least one, over ``classes`` classes; the confusion matrix stays only if all have one."""
+    parts = [part.widened(classes) for part in parts]
+    if len(parts) == 1:
+        return parts[0]
+    matrices = [part.confusion for part in parts if part.confusion is not None]
+    return Counts(
+        np.sum([part.true_positives for part in parts], axis=0),
+        np.sum([part.support for part in parts], axis=0),
+        np.sum([part.predicted for part in parts], axis=0),
+        sum(part.correct for part in parts),
+        sum(part.total for part in parts),
+        np.sum(matrices, axis=0) if len(matrices) == len(parts) else None,
+    )
+
+
+def count_labels(
+    true: Array,
+    predicted: Array,
+    classes: int,
+    weight: NDArray[np.float64] | None = None,
+) -> Counts:
+    """Counts of one label a sample.
+
+    Args:
+        true: Shape (n,), integers in [0, classes); not checked.
+        predicted: Shape (n,), integers in [0, classes); not checked.
+        classes: Number of classes K.
+        weight: Shape (n,), at least 0; 1 each if ``None``.
+    """
+    if classes <= CONFUSION_CLASSES:
+        flat = true.astype(np.uint16) * np.uint16(classes) + predicted.astype(np.uint16)
+        cells = np.bincount(flat, weight, classes * classes).reshape(classes, classes)
+        hits, support, guesses, confusion = (
+            cells.diagonal().copy(),
+            cells.sum(axis=1),
+            cells.sum(axis=0),
+            cells,
+        )
+    else:
+        right = true == predicted
+        hits = np.bincount(true[right], None if weight is None else weight[right], classes)
+        support, guesses = np.bincount(true, weight, classes), np.bincount(predicted, weight, classes)
+        confusion = None
+    total = len(true) if weight is None else float(weight.sum())
+    return Counts(hits, support, guesses, hits.sum().item(), total, confusion)
+
+
+def count_indicators(
+    true: NDArray[np.bool_], predicted: NDArray[np.bool_], weight: NDArray[np.float64] | None = None
+) -> Counts:
+    """Counts of any number of labels a sample (multi-label).
+
+    Args:
+        true: Shape (n, K).
+        predicted: Shape (n, K).
+        weight: Shape (n,), at least 0; 1 each if ``None``.
+
+    >>> true, predicted = np.array([[True, True], [False, True]]), np.array([[True, False], [False, True]])
+    >>> counts = count_indicators(true, predicted)
+    >>> counts.true_positives, counts.correct
+    (array([1, 1]), 1)
+    """
+    exact = (true == predicted).all(axis=1)
+    if weight is None:
+        hits, support, guesses = ((each.sum(axis=0)) for each in (true & predicted, true, predicted))
+        return Counts(hits, support, guesses, int(exact.sum()), len(true))
+    hits, support, guesses = ((weight @ each) for each in (true & predicted, true, predicted))
+    return Counts(hits, support, guesses, float(weight[exact].sum()), float(weight.sum()))

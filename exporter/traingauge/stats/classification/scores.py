@@ -1,0 +1,150 @@
+"""Scores as formulas over :class:`~traingauge.stats.classification.counts.Counts`.
+
+Every function is pure. What is undefined is NaN, never 0: the precision of a class that was never predicted,
+the recall of a class that never occurred. An average over classes leaves the undefined ones out, and is NaN
+if none is left: that is scikit-learn's ``zero_division=np.nan`` with ``labels=range(K)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.stats.arrays import Array
+from traingauge.stats.classification.counts import Counts
+
+#: How one number is made of those of the classes.
+Average = Literal["binary", "macro", "weighted", "micro"]
+
+_ROUNDING = 1e-12
+
+#: The known averages.
+AVERAGES: tuple[Average, ...] = get_args(Average)
+
+
+def divide(numerator: Array | float, denominator: Array | float) -> NDArray[np.float64]:
+    """Ratio, NaN where the denominator is 0.
+
+    >>> divide(np.array([1, 0]), np.array([2, 0]))
+    array([0.5, nan])
+    """
+    numerator, denominator = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    ratio = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
+    np.divide(numerator, denominator, out=ratio, where=denominator != 0)
+    return ratio
+
+
+def accuracy(counts: Counts) -> float:
+    """Share of samples predicted right (multi-label: in all labels); NaN without samples."""
+    return float(divide(counts.correct, counts.total))
+
+
+def precision(counts: Counts) -> NDArray[np.float64]:
+    """Share of a class's predictions that are right, TP / (TP + FP), shape (K,).
+
+    NaN if it was never predicted.
+    """
+    return divide(counts.true_positives, counts.predicted)
+
+
+def recall(counts: Counts) -> NDArray[np.float64]:
+    """Share of a class's samples that were found, TP / (TP + FN), shape (K,); NaN if it never occurred."""
+    return divide(counts.true_positives, counts.support)
+
+
+def f1(counts: Counts) -> NDArray[np.float64]:
+    """Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN), shape (K,).
+
+    NaN only if the class neither occurred nor was predicted; 0 if it did one of them and has no true
+    positive.
+    """
+    return divide(2 * counts.true_positives, counts.support + counts.predicted)
+
+
+def specificity(counts: Counts) -> NDArray[np.float64]:
+    """Share of other classes' samples not predicted as this one, TN / (TN + FP), shape (K,).
+
+    NaN if all samples are of the class.
+    """
+    others = np.asarray(counts.total - counts.support, np.float64)
+    others[others <= _ROUNDING * counts.total] = (
+        0  # weights, added up in another order, leave a little of nothing
+    )
+    return divide(counts.true_negatives, others)
+
+
+def pooled(counts: Counts) -> Counts:
+    """All classes as if they were one: what a micro-average is taken over.
+
+    Every pair of sample and class is one decision, and ``total`` is their number.
+    """
+    return Counts(
+        counts.true_positives.sum(keepdims=True),
+        counts.support.sum(keepdims=True),
+        counts.predicted.sum(keepdims=True),
+        counts.correct,
+        counts.total * counts.classes,
+    )
+
+
+def averaged(score: Callable[[Counts], NDArray[np.float64]], counts: Counts, average: Average) -> float:
+    """One number from those of the classes.
+
+    ``binary`` is the score of class 1; ``macro`` the mean over classes; ``weighted`` that mean weighted by
+    support; ``micro`` the score of all decisions pooled. Classes whose score is undefined are left out of a
+    mean; NaN if none with any weight is left.
+
+    Args:
+        score: One of :func:`precision`, :func:`recall`, :func:`f1`, :func:`specificity`.
+        counts: What it is taken of.
+        average: How.
+
+    >>> from traingauge.stats.classification.counts import count_labels
+    >>> counts = count_labels(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), 2)
+    >>> [round(averaged(recall, counts, average), 3) for average in AVERAGES]
+    [1.0, 0.833, 0.75, 0.75]
+    """
+    if average == "micro":
+        return float(score(pooled(counts))[0])
+    values = score(counts)
+    if average == "binary":
+        return float(values[1]) if len(values) > 1 else np.nan
+    defined = ~np.isnan(values)
+    weight = (counts.support if average == "weighted" else np.ones(len(values)))[defined]
+    return float(divide(weight @ values[defined], weight.sum()))
+
+
+def balanced_accuracy(counts: Counts) -> float:
+    """Mean recall of the classes that occurred; NaN without samples (Brodersen et al., 2010)."""
+    return averaged(recall, counts, "macro")
+
+
+def matthews_correlation(counts: Counts) -> float:
+    """Correlation of true and predicted labels, -1 to 1 (Gorodkin, 2004).
+
+    With c samples right of s, support t and times predicted p of each class: (c s - Σ p t) / √((s² - Σ p²) (s² - Σ t²)).
+    NaN if all samples are of one class or are predicted as one.
+    """
+    support, predicted, samples = _margins(counts)
+    covariance = counts.correct * samples - predicted @ support
+    spread = (predicted.sum() ** 2 - predicted @ predicted) * (support.sum() ** 2 - support @ support)
+    return float(divide(covariance, np.sqrt(spread)))
+
+
+def cohen_kappa(counts: Counts) -> float:
+    """Agreement beyond what chance would bring, (p_o - p_e) / (1 - p_e), with p_e = Σ p t / s² (Cohen, 1960).
+
+    NaN if chance alone would always agree: all samples are of one class, and are predicted as it.
+    """
+    support, predicted, samples = _margins(counts)
+    by_chance = predicted @ support
+    return float(divide(counts.correct * samples - by_chance, support.sum() * predicted.sum() - by_chance))
+
+
+def _margins(counts: Counts) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Support, predicted and samples; summed up anew, so that a single class leaves a spread of exactly 0."""
+    support, predicted = counts.support.astype(np.float64), counts.predicted.astype(np.float64)
+    return support, predicted, float(support.sum())

@@ -1,0 +1,73 @@
+"""A step's labels and predictions as clean arrays, before they are reduced."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.stats.arrays import Array
+
+
+class CleanBatch(NamedTuple):
+    """A step's arrays, row by row.
+
+    Attributes:
+        true: Shape (n,) or (n, K).
+        predicted: Shape (n,) or (n, K).
+        weight: Shape (n,), ``None`` for 1 each.
+        samples: Length of the step as it was given.
+        nonfinite: Rows that were left out because a label or a prediction was NaN or infinite.
+    """
+
+    true: Array
+    predicted: Array
+    weight: NDArray[np.float64] | None
+    samples: int
+    nonfinite: int = 0
+
+    def without(self, label: int | str) -> CleanBatch:
+        """The step without the rows that have a label, in any column."""
+        if isinstance(label, str) != (self.true.dtype.kind == "U"):
+            return self
+        kept: NDArray[np.bool_] = self.true != label
+        return self._rows(kept if kept.ndim == 1 else np.asarray(kept.all(axis=1)))
+
+    def finite(self) -> CleanBatch:
+        """The step without the rows that are not finite.
+
+        A score of -inf is fine where another class has a finite one: that is how a class is masked out.
+
+        >>> CleanBatch(np.array([0, 1]), np.array([0.2, np.nan]), None, 2).finite().nonfinite
+        1
+        """
+        kept = None if _all_finite(self.true) else _finite_rows(self.true)
+        if not _all_finite(self.predicted):
+            usable = (
+                _finite_rows(self.predicted) if self.predicted.ndim == 1 else _usable_rows(self.predicted)
+            )
+            kept = usable if kept is None else kept & usable
+        if kept is None:
+            return self
+        return self._rows(kept)._replace(nonfinite=int(len(kept) - np.count_nonzero(kept)))
+
+    def _rows(self, kept: NDArray[np.bool_]) -> CleanBatch:
+        weight = None if self.weight is None else self.weight[kept]
+        return self._replace(true=self.true[kept], predicted=self.predicted[kept], weight=weight)
+
+
+def _all_finite(values: Array) -> bool:
+    return values.dtype.kind != "f" or bool(np.isfinite(values).all())
+
+
+def _finite_rows(values: Array) -> NDArray[np.bool_]:
+    finite: NDArray[np.bool_] = np.isfinite(values).reshape(len(values), -1)
+    return finite[:, 0] if finite.shape[1] == 1 else np.asarray(finite.all(axis=1))
+
+
+def _usable_rows(scores: Array) -> NDArray[np.bool_]:
+    if scores.ndim == 1:
+        return _finite_rows(scores)
+    return np.asarray((scores < math.inf).all(axis=1) & np.isfinite(scores).any(axis=1))

@@ -1,0 +1,136 @@
+"""What is being scored: binary, multi-class, multi-label or regression."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+
+from traingauge.errors import InvalidArgumentError
+from traingauge.stats.arrays import Array
+
+#: What a model does.
+Task = Literal["binary", "multiclass", "multilabel", "regression"]
+
+#: The known tasks.
+TASKS: tuple[Task, ...] = get_args(Task)
+
+_ROW_SUM_TOLERANCE = 1e-2  # float16 probabilities of many classes add up to 1 only so well
+
+
+def find_task(true: Array, predicted: Array, classes: int = 0) -> Task | None:
+    """Find out what is being scored from the first step, aligned as ``alignment.align`` does.
+
+    ==========================  ===========================  =========================================
+    y_true                      y_pred                       task
+    ==========================  ===========================  =========================================
+    (n,)                        (n, K)                       ``binary`` if K = 2, else ``multiclass``
+    (n,) strings                (n,) strings                 ``multiclass``
+    (n,) integers               (n,) integers                ``multiclass``; ``binary`` if all are 0 or 1
+    (n,) 0 or 1                 (n,) floats                  ``binary``
+    (n,) floats                 (n,) floats                  ``regression``
+    (n, K) one 1 a row          (n, K) rows adding up to 1   ``binary`` if K = 2, else ``multiclass``
+    (n, K) one 1 a row          (n,) integers                ``binary`` if K = 2, else ``multiclass``
+    (n, K) 0 or 1               (n, K)                       ``multilabel``
+    (n, K) rows adding up to 1  (n, K) rows adding up to 1   ``binary`` if K = 2, else ``multiclass``
+    (n, K) floats               (n, K)                       ``regression``
+    ==========================  ===========================  =========================================
+
+    Told classes make one column a sample ``binary`` (two) or ``multiclass``. What is not finite is not looked
+    at.
+
+    Args:
+        true: Labels, shape (n,) or (n, K).
+        predicted: Predictions, shape (n,) or (n, K).
+        classes: Number of classes if it was told, else 0.
+
+    Returns:
+        The task; ``None`` if there is nothing to tell it by.
+
+    Raises:
+        InvalidArgumentError: It could be more than one, with what to pass.
+
+    >>> find_task(np.array([0, 1]), np.array([0.2, 0.9]))
+    'binary'
+    >>> find_task(np.array([21.6, 34.7]), np.array([20.1, 30.0]))
+    'regression'
+    """
+    if true.ndim < 2 and predicted.ndim < 2:
+        return _of_columns(true, predicted, classes)
+    columns = max(array.shape[1] for array in (true, predicted) if array.ndim == 2)
+    if true.ndim == 2 and predicted.ndim == 2:
+        return _of_matrices(true, predicted)
+    return _single_label(columns)
+
+
+def _single_label(classes: int) -> Task:
+    return "binary" if classes == 2 else "multiclass"
+
+
+def _of_columns(true: Array, predicted: Array, classes: int) -> Task | None:
+    true, predicted = _finite(true), _finite(predicted)
+    if not len(true) or not len(predicted):
+        return None
+    if classes:
+        return _single_label(classes)
+    if "U" in (true.dtype.kind, predicted.dtype.kind):
+        return "multiclass"  # which of two strings is the positive class nobody can know
+    return _of_numbers(true, predicted)
+
+
+def _of_numbers(true: Array, predicted: Array) -> Task:
+    if _all_whole(true) and _zero_or_one(true):
+        hard = predicted.dtype.kind != "f"
+        return "multiclass" if hard and not _zero_or_one(predicted) else "binary"
+    if predicted.dtype.kind != "f" and true.dtype.kind != "f":
+        return "multiclass"
+    if true.dtype.kind == "f" and not (_all_whole(true) and _all_whole(predicted)):
+        return "regression"
+    raise _ambiguous(
+        f"y_true holds {true.dtype} such as {true[0].item()!r} and y_pred one {predicted.dtype} a sample",
+        "task='regression' for a quantity; for classes scores of shape (samples, classes), or integer labels",
+    )
+
+
+def _of_matrices(true: Array, predicted: Array) -> Task | None:
+    rows = np.isfinite(true).all(axis=1) & np.isfinite(predicted).all(axis=1)
+    true, predicted = true[rows], predicted[rows]
+    if not len(true):
+        return None
+    distributions = bool((predicted >= 0).all()) and _adds_up(predicted)
+    if _zero_or_one(true):
+        if not (true.sum(axis=1) == 1).all():
+            return "multilabel"
+        if distributions:
+            return _single_label(true.shape[1])
+        raise _ambiguous(
+            "every row of y_true holds one 1, and the rows of y_pred do not add up to 1",
+            "task='multiclass' for one label a sample, or task='multilabel' for any number of them",
+        )
+    if true.dtype.kind == "f":
+        soft = distributions and bool((true >= 0).all()) and _adds_up(true)
+        return _single_label(true.shape[1]) if soft else "regression"
+    raise _ambiguous(
+        f"y_true holds {true.dtype} other than 0 and 1 in {true.shape[1]} columns, y_pred {predicted.dtype}",
+        "task='regression' for quantities, or labels of 0 and 1 for classes",
+    )
+
+
+def _finite(values: Array) -> Array:
+    return values[np.isfinite(values)] if values.dtype.kind == "f" else values
+
+
+def _all_whole(values: Array) -> bool:
+    return values.dtype.kind != "f" or bool((values == np.floor(values)).all())
+
+
+def _zero_or_one(values: Array) -> bool:
+    return bool(((values == 0) | (values == 1)).all())
+
+
+def _adds_up(rows: Array) -> bool:
+    return bool((np.abs(rows.sum(axis=1, dtype=np.float64) - 1) < _ROW_SUM_TOLERANCE).all())
+
+
+def _ambiguous(given: str, fits: str) -> InvalidArgumentError:
+    return InvalidArgumentError(f"cannot tell what is scored: {given}; pass {fits}")

@@ -1,0 +1,142 @@
+"""Scores of a whole window or pass: which there are for each task, and which way is better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.stats import regression
+from traingauge.stats.classification import forecasts, histograms, scores
+from traingauge.stats.classification.counts import Counts
+from traingauge.stats.classification.forecasts import ForecastSums
+from traingauge.stats.classification.scores import Average, averaged
+from traingauge.stats.classification.tasks import Task
+from traingauge.stats.regression import Residuals
+
+_OF_REGRESSION: dict[str, Callable[[Residuals], float]] = {
+    "mean_absolute_error": regression.mean_absolute_error,
+    "root_mean_squared_error": regression.root_mean_squared_error,
+    "r2_score": regression.r2_score,
+    "bias": regression.bias,
+    "residual_p5": partial(regression.residual_quantile, share=0.05),
+    "residual_p50": partial(regression.residual_quantile, share=0.5),
+    "residual_p95": partial(regression.residual_quantile, share=0.95),
+}
+_AVERAGED: dict[str, Callable[[Counts], NDArray[np.float64]]] = {
+    "precision": scores.precision,
+    "recall": scores.recall,
+    "f1": scores.f1,
+    "specificity": scores.specificity,
+}
+_OF_ONE_LABEL: dict[str, Callable[[Counts], float]] = {
+    "balanced_accuracy": scores.balanced_accuracy,
+    "matthews_correlation": scores.matthews_correlation,
+    "cohen_kappa": scores.cohen_kappa,
+}
+_OF_FORECASTS: dict[str, Callable[[ForecastSums], float]] = {
+    "log_loss": forecasts.log_loss,
+    "brier_score": forecasts.brier_score,
+    "calibration_error": forecasts.calibration_error,
+}
+_OF_RANKING: dict[str, Callable[[NDArray[np.float64]], float]] = {
+    "roc_auc": histograms.roc_auc,
+    "average_precision": histograms.average_precision,
+}
+
+#: Those that a run is judged by.
+_HEADLINES_OF_REGRESSION = ("mean_absolute_error", "root_mean_squared_error", "r2_score")
+_HEADLINES_OF_CLASSES = ("precision", "recall", "f1")
+
+_LOWER_IS_BETTER = frozenset(
+    ("mean_absolute_error", "root_mean_squared_error", "log_loss", "brier_score", "calibration_error")
+)
+_NEITHER_IS_BETTER = frozenset(("bias", "residual_p5", "residual_p50", "residual_p95"))
+
+#: Metric and labels, beside its split, of each score that is not called like its metric.
+PUBLISHED_AS = {
+    "top_k_accuracy": ("model_top_k_accuracy", (str(forecasts.TOP_K),)),
+    "residual_p5": ("model_residual_percentile", ("5",)),
+    "residual_p50": ("model_residual_percentile", ("50",)),
+    "residual_p95": ("model_residual_percentile", ("95",)),
+}
+
+
+class Measured(NamedTuple):
+    """What a window or a pass adds up to.
+
+    Attributes:
+        content: Counts, or residuals of a regression model.
+        forecast: Sums of the scores that labels were predicted by; ``None`` where there are none.
+    """
+
+    content: Counts | Residuals
+    forecast: ForecastSums | None = None
+
+
+def run_scores(measured: Measured, task: Task, average: Average) -> dict[str, float]:
+    """Scores by name; NaN where undefined, left out where they do not apply.
+
+    Names are those of the catalogue without ``model_``, or those of :data:`PUBLISHED_AS`.
+
+    Args:
+        measured: What they are taken of.
+        task: What is scored.
+        average: How scores of classes become one number.
+    """
+    content, forecast = measured
+    if isinstance(content, Residuals):
+        return {name: score(content) for name, score in _OF_REGRESSION.items()}
+    values = {"accuracy": scores.accuracy(content)}
+    values |= {name: averaged(score, content, average) for name, score in _AVERAGED.items()}
+    if task != "multilabel":
+        values |= {name: score(content) for name, score in _OF_ONE_LABEL.items()}
+    if forecast is not None:
+        values |= _forecast_scores(forecast, content, average)
+    return values
+
+
+def headline_scores(content: Counts | Residuals, average: Average) -> dict[str, float]:
+    """The few scores that a run is judged by, by name; a subset of :func:`run_scores`."""
+    if isinstance(content, Residuals):
+        return {name: _OF_REGRESSION[name](content) for name in _HEADLINES_OF_REGRESSION}
+    averages = {name: averaged(_AVERAGED[name], content, average) for name in _HEADLINES_OF_CLASSES}
+    return {"accuracy": scores.accuracy(content), **averages}
+
+
+def remember_best(best: MutableMapping[str, float], values: Mapping[str, float]) -> None:
+    """Update the best value of each score that can be better or worse."""
+    for name, value in values.items():
+        if name in _NEITHER_IS_BETTER or math.isnan(value):
+            continue
+        better = min if name in _LOWER_IS_BETTER else max
+        best[name] = better(value, best.get(name, value))
+
+
+def _forecast_scores(forecast: ForecastSums, counts: Counts, average: Average) -> dict[str, float]:
+    values: dict[str, float] = {}
+    if counts.classes > forecasts.TOP_K and not math.isnan(forecast.top_k):
+        values["top_k_accuracy"] = forecasts.top_k_accuracy(forecast)
+    if forecast.calibration is not None:
+        values |= {name: score(forecast) for name, score in _OF_FORECASTS.items()}
+    if forecast.histogram is not None:
+        values |= {name: _ranking(score, forecast.histogram, average) for name, score in _OF_RANKING.items()}
+    return values
+
+
+def _ranking(
+    score: Callable[[NDArray[np.float64]], float],
+    histogram: NDArray[np.float64],
+    average: Average,
+) -> float:
+    """Score of the columns, each against the rest, made one; those where it is undefined are left out."""
+    if average == "micro":
+        return score(histogram.sum(axis=0))
+    values = np.array([score(column) for column in histogram])
+    defined = ~np.isnan(values)
+    weight = histogram[:, 1].sum(axis=1) if average == "weighted" else np.ones(len(values))
+    return float(scores.divide(weight[defined] @ values[defined], weight[defined].sum()))

@@ -1,0 +1,223 @@
+"""Detectors that watch what training says."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import signal
+
+from traingauge import ModelMonitor
+from traingauge.core.collectors.anomalies import Anomalies, parse
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+from traingauge.stats.detectors.catalog import DETECTORS
+
+EVERY = {name: {} for name in DETECTORS}
+CHARTS = {name: {} for name in DETECTORS if name != "robust_z"}
+
+
+def watch(values, signal="loss", detectors=None):
+    anomalies = Anomalies(parse(detectors))
+    for step, value in enumerate(np.asarray(values).tolist()):
+        anomalies.read(signal, value, step)
+    return anomalies
+
+
+def counts(anomalies):
+    found = {family.metric.name: family for family in anomalies.families()}["model_anomalies_total"]
+    return {key.labels: value for key, value in zip(found.keys, found.values, strict=True)}
+
+
+def noise(count=400, seed=0):
+    return np.random.default_rng(seed).normal(size=count)
+
+
+@pytest.mark.parametrize(
+    ("make", "detectors"),
+    [
+        (lambda rng, size: rng.normal(size=size), EVERY),
+        (lambda rng, size: rng.lognormal(size=size), CHARTS),
+        (lambda rng, size: rng.standard_t(3, size), CHARTS),
+        (lambda rng, size: signal.lfilter([1.0], [1.0, -0.5], rng.normal(size=size)), EVERY),
+        (lambda rng, size: rng.normal(size=size).cumsum(), {"cusum": {}}),
+    ],
+    ids=["normal", "lognormal", "heavy tails", "depending on the one before", "a random walk"],
+)
+def test_the_mean_distance_of_false_alarms_is_above_five_thousand_readings_whatever_the_noise(
+    make, detectors
+):
+    """Of robust_z for normal noise alone, as documented; at 5000, more than ten in 20 000 have a chance of 1 in 350."""
+    found = counts(watch(make(np.random.default_rng(5), 20_000), "bias", detectors))
+    assert {key: value for key, value in found.items() if value > 10} == {}
+
+
+def test_adwin_finds_what_changes_so_slowly_that_a_forecast_follows_it():
+    values = noise(1500)
+    values[500:] += np.linspace(0, 5, 1000)
+    assert counts(watch(values, detectors={"adwin": {}, "cusum": {}})) == {
+        ("loss", "adwin"): pytest.approx(5, abs=4),
+        ("loss", "cusum"): 0,
+    }
+    assert counts(watch(-values, detectors={"adwin": {}}))["loss", "adwin"] == 0
+
+
+@pytest.mark.parametrize("detector", ["ewma", "cusum", "page_hinkley", "robust_z"])
+def test_a_large_change_for_the_worse_is_found_within_fifteen_readings(detector):
+    values = noise()
+    values[300:] += 10
+    anomalies = watch(values[:315], detectors={detector: {}})
+    assert counts(anomalies)["loss", detector] >= 1
+    last = {family.metric.name: family.values for family in anomalies.families()}["model_anomaly_last_step"]
+    assert 300 <= last[0] < 315
+
+
+@pytest.mark.parametrize(
+    ("signal", "change", "told"),
+    [
+        ("loss", 10, True),
+        ("loss", -10, False),
+        ("accuracy", -10, True),
+        ("accuracy", 10, False),
+        ("step_seconds", 10, True),
+        ("gradient_norm", 10, True),
+        ("gradient_norm", -10, False),
+        ("bias", 10, True),
+        ("bias", -10, True),
+        ("root_mean_squared_error", 10, True),
+    ],
+)
+def test_a_change_counts_on_the_worse_side_of_a_signal_and_on_either_of_one_that_has_none(
+    signal, change, told
+):
+    values = noise()
+    values[300:] += change
+    assert (counts(watch(values, signal))[signal, "cusum"] > 0) == told
+
+
+@pytest.mark.parametrize("pace", [2, 5, 10, 20, 50, 200])
+@pytest.mark.parametrize("spread", [0.02, 0.1])
+def test_a_loss_that_falls_more_slowly_than_it_did_is_no_anomaly(pace, spread):
+    for seed in range(3):
+        loss = (0.2 + 2 * np.exp(-np.arange(300) / pace)) * (1 + spread * noise(300, seed))
+        assert counts(watch(loss)) == {("loss", "cusum"): 0}
+
+
+@pytest.mark.parametrize(("before", "soon"), [(60, 10), (100, 6), (200, 6)])
+def test_a_loss_that_had_fallen_and_jumps_up_is_found_however_it_fell(before, soon):
+    for seed in range(12):
+        loss = (0.25 + 1.5 * np.exp(-np.arange(before + soon) / 4)) * (1 + 0.02 * noise(before + soon, seed))
+        assert counts(watch(loss[:before])) == {("loss", "cusum"): 0}
+        loss[before:] += 1
+        assert counts(watch(loss))["loss", "cusum"] >= 1
+
+
+def test_readings_that_are_not_finite_change_nothing():
+    clean = noise()
+    clean[300:] += 10
+    dirty = np.insert(clean, np.arange(0, 400, 7), [math.nan, math.inf, -math.inf] * 19 + [math.nan])
+    assert counts(watch(dirty, detectors=EVERY)) == counts(watch(clean, detectors=EVERY))
+    assert not list(watch([math.nan] * 5).families())
+
+
+def test_a_signal_that_never_varies_gives_no_alarm_until_it_does():
+    anomalies = watch([3.0] * 200)
+    assert counts(anomalies)["loss", "cusum"] == 0
+    for step in range(20):
+        anomalies.read("loss", 4.0, step)
+    assert counts(anomalies)["loss", "cusum"] >= 1
+
+
+def test_what_was_saved_goes_on_as_if_it_had_never_stopped():
+    """But for ADWIN, whose window was longer than what is saved."""
+    values, detectors = noise(600, seed=3), {name: {} for name in DETECTORS if name != "adwin"}
+    values[450:] += 3
+    whole, first = watch(values, detectors=detectors), watch(values[:449], detectors=detectors)
+    second = Anomalies(parse(detectors))
+    second.restore(first.save())
+    for step in range(449, 600):
+        second.read("loss", float(values[step]), step)
+    assert [family.values for family in second.families()] == [family.values for family in whole.families()]
+
+
+def test_training_that_goes_on_from_elsewhere_is_not_compared_with_what_came_before():
+    anomalies = watch(noise())
+    anomalies.begin_anew()
+    for step in range(100):
+        anomalies.read("loss", 100.0 + step % 3, step)
+    assert counts(anomalies) == {("loss", "cusum"): 0}
+
+
+@pytest.mark.parametrize(
+    ("detectors", "error", "match"),
+    [
+        (["cusum"], InvalidTypeError, "mapping like"),
+        ({"cusums": {}}, UnknownNameError, "'page_hinkley'"),
+        ({"cusum": 5.0}, InvalidTypeError, "settings of detector 'cusum'"),
+        ({"cusum": {"limits": 5.0}}, UnknownNameError, "'slack', 'limit'"),
+        ({"cusum": {"mean": 0.0}}, UnknownNameError, "setting of detector"),
+        ({"cusum": {"limit": "high"}}, InvalidTypeError, "a number"),
+        ({"cusum": {"limit": -1.0}}, InvalidArgumentError, "above 0"),
+        ({"robust_z": {"window": 2}}, InvalidArgumentError, "at least 5"),
+    ],
+)
+def test_detectors_that_do_not_fit_are_refused_at_the_start(detectors, error, match):
+    with pytest.raises(error, match=match):
+        ModelMonitor("m", detectors=detectors, discovery_dir=False)
+
+
+def train(run, steps, rng, *, loss=1.0):
+    for _ in range(steps):
+        right = rng.random(8) < 0.8
+        run.step(loss + 0.1 * rng.normal(), right, np.ones(8, bool), gradient_norm=1 + 0.1 * rng.random())
+
+
+def test_a_run_counts_for_every_signal_of_training_and_tells_where_the_last_alarm_was(read, readings):
+    rng = np.random.default_rng(0)
+    with ModelMonitor("m", window=8, discovery_dir=False, linger=0) as run:
+        train(run, 160, rng)
+        assert read(run, "model_anomalies_total", signal="loss", detector="cusum") == 0
+        assert read(run, "model_anomaly_last_step", signal="loss", detector="cusum") is None
+        train(run, 40, rng, loss=2.0)
+        assert read(run, "model_anomalies_total", signal="loss", detector="cusum") >= 1
+        assert 160 < read(run, "model_anomaly_last_step", signal="loss", detector="cusum") <= 200
+        signals = {
+            dict(labels)["signal"] for name, labels in readings(run) if name == "model_anomalies_total"
+        }
+    assert signals == {"loss", "gradient_norm", "step_seconds", "accuracy", "precision", "recall", "f1"}
+
+
+def test_no_detectors_watch_nothing(readings):
+    with ModelMonitor("m", window=4, detectors={}, discovery_dir=False, linger=0) as run:
+        for step in range(100):
+            run.step(float(step > 50))
+        assert not [name for name, _ in readings(run) if "anomal" in name]
+
+
+def test_alarms_survive_the_process_and_a_step_back_in_training(tmp_path, read):
+    rng = np.random.default_rng(0)
+
+    def begin():
+        return ModelMonitor("m", window=8, state_dir=tmp_path, discovery_dir=False, linger=0)
+
+    with begin() as run:
+        train(run, 160, rng)
+        train(run, 40, rng, loss=2.0)
+        before = read(run, "model_anomalies_total", signal="loss", detector="cusum")
+        step = read(run, "model_anomaly_last_step", signal="loss", detector="cusum")
+    with begin() as run:
+        assert read(run, "model_anomalies_total", signal="loss", detector="cusum") == before >= 1
+        assert read(run, "model_anomaly_last_step", signal="loss", detector="cusum") == step
+        run.resume_at(160)
+        train(run, 30, rng)
+        assert read(run, "model_anomalies_total", signal="loss", detector="cusum") == before
+
+
+def test_a_run_may_be_resumed_with_other_detectors(tmp_path, read):
+    for detectors in ({"cusum": {}}, {"ewma": {}}, {}):
+        with ModelMonitor(
+            "m", window=4, detectors=detectors, state_dir=tmp_path, discovery_dir=False, linger=0
+        ) as run:
+            train(run, 40, np.random.default_rng(0))
+            assert read(run, "model_monitor_errors_total", reason="state") == 0
+            assert read(run, "model_anomalies_total", signal="loss", detector="cusum") == 0

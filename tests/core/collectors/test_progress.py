@@ -1,0 +1,77 @@
+"""Counters, heartbeats and step times."""
+
+import math
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from traingauge.core.collectors.progress import DURATION_BUCKETS, EXPECTED_OVER, Histogram, Progress
+
+
+def read(progress: Progress) -> dict[tuple[str, ...], float]:
+    return {
+        (family.metric.name + key.suffix, *map(str, key.labels)): value
+        for family in progress.families()
+        for key, value in zip(family.keys, family.values, strict=True)
+    }
+
+
+def steps(progress: Progress, *durations: float, split: str = "train", last: float = 100.0) -> None:
+    progress.add_steps(split, count=len(durations), samples=0, last=last, durations=np.array(durations))
+
+
+@given(st.lists(st.floats(max_value=1e300) | st.sampled_from([math.nan, math.inf]), max_size=50))
+def test_buckets_are_cumulative_and_count_what_is_finite_and_not_negative(seconds: list[float]) -> None:
+    histogram = Histogram("train")
+    histogram.observe(np.array(seconds))
+    good = [value for value in seconds if math.isfinite(value) and value >= 0]
+    *buckets, total, count = histogram.values()
+    assert buckets == [
+        float(sum(value <= bound for value in good)) for bound in (*DURATION_BUCKETS, math.inf)
+    ]
+    assert count == len(good)
+    assert total == float(np.array(good).sum())
+
+
+def test_the_expected_duration_is_the_median_of_the_recent_steps() -> None:
+    progress = Progress()
+    steps(progress, *[9.0] * 10)
+    steps(progress, *[1.0] * EXPECTED_OVER)
+    assert read(progress)["model_step_expected_seconds",] == 1.0
+
+
+def test_the_first_steps_unknown_duration_is_left_out() -> None:
+    progress = Progress()
+    steps(progress, math.nan)
+    assert ("model_step_expected_seconds",) not in read(progress)
+    steps(progress, 2.0)
+    assert read(progress)["model_step_expected_seconds",] == 2.0
+
+
+def test_counters_exist_at_0_for_every_split_from_the_start() -> None:
+    found = read(Progress())
+    for name in ("model_steps_total", "model_samples_total", "model_epochs_total"):
+        assert [found[name, split] for split in ("train", "validation", "test")] == [0.0] * 3
+
+
+def test_a_heartbeat_never_goes_back() -> None:
+    progress = Progress()
+    steps(progress, 1.0, last=100.0)
+    steps(progress, 1.0, last=90.0)
+    assert read(progress)["model_last_step_timestamp_seconds", "train"] == 100.0
+
+
+def test_a_pass_whose_steps_have_no_duration_makes_no_histogram() -> None:
+    progress = Progress()
+    steps(progress, math.nan, split="validation")
+    assert not [
+        key for key in read(progress) if key[0].startswith("model_step_duration") and "validation" in key
+    ]
+
+
+def test_plans_are_absent_until_they_are_known() -> None:
+    progress = Progress()
+    assert ("model_steps_planned",) not in read(progress)
+    progress.steps_planned = 10
+    assert read(progress)["model_steps_planned",] == 10.0

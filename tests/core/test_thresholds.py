@@ -1,0 +1,51 @@
+"""Thresholds as a user writes them."""
+
+import math
+
+import pytest
+
+from traingauge.core.thresholds import MAXIMA, METRICS, family, parse
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, TrainGaugeError, UnknownNameError
+
+
+def test_a_bare_number_is_the_warning() -> None:
+    assert [(one.metric, one.severity, one.value) for one in parse({"recall": 0.9})] == [
+        ("recall", "warning", 0.9)
+    ]
+
+
+def test_both_severities_can_be_set() -> None:
+    assert {one.severity: one.value for one in parse({"loss": {"critical": 5, "warning": 2}})} == {
+        "warning": 2.0,
+        "critical": 5.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "says"),
+    [
+        ({"acuracy": 0.9}, UnknownNameError, "'acuracy': expected one of 'accuracy'"),
+        ({"accuracy": {"warn": 0.9}}, UnknownNameError, "'warn': expected one of 'warning', 'critical'"),
+        ({"accuracy": "0.9"}, InvalidTypeError, "'0.9': expected a number"),
+        ({"accuracy": True}, InvalidTypeError, "True: expected a number"),
+        ({"accuracy": math.nan}, InvalidArgumentError, "nan: expected a finite number"),
+        ({"accuracy": 95}, InvalidArgumentError, r"95.0: a score lies in \[0, 1\]"),
+        ({"accuracy": {"warning": 0.8, "critical": 0.9}}, InvalidArgumentError, "has to lie below warning"),
+        ({"loss": {"warning": 2, "critical": 1}}, InvalidArgumentError, "has to lie above warning"),
+        ([("accuracy", 0.9)], InvalidTypeError, "expected a mapping"),
+    ],
+)
+def test_what_does_not_fit_says_what_was_given_and_what_fits(given: object, error: type, says: str) -> None:
+    with pytest.raises(error, match=says) as raised:
+        parse(given)
+    assert isinstance(raised.value, TrainGaugeError)
+
+
+def test_every_metric_may_have_a_threshold() -> None:
+    parsed = parse({metric: 2.0 if metric in MAXIMA else 0.5 for metric in METRICS})
+    assert [one.metric for one in parsed] == list(METRICS)
+
+
+def test_a_later_threshold_replaces_an_earlier_one_of_the_same_labels() -> None:
+    read = family([*parse({"accuracy": 0.9}), *parse({"accuracy": 0.95})])
+    assert list(read.values) == [0.95]

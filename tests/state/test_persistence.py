@@ -1,0 +1,357 @@
+"""A run that survives its process."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from traingauge import ModelMonitor, Reference, ReferenceRun
+from traingauge.cli.main import main
+from traingauge.core.collectors.scores import RECORDS
+from traingauge.core.step_log import SEGMENT_ROWS
+from traingauge.errors import (
+    DamagedFileError,
+    InvalidArgumentError,
+    InvalidTypeError,
+    StateInUseError,
+    StateMismatchError,
+)
+from traingauge.state.store import newest
+
+#: What a process knows of itself alone, and what time makes of it.
+OWN = (
+    "model_run_info",
+    "model_last_step",
+    "model_run_state",
+    "model_run_end",
+    "model_restarts",
+    "model_monitor",
+    "model_state",
+)
+
+
+def start(directory, **arguments):
+    return ModelMonitor("m", state_dir=directory, discovery_dir=False, linger=0, **arguments)
+
+
+def train(run, steps, seed=0, features=True):
+    rng = np.random.default_rng(seed)
+    for _ in range(steps):
+        x = rng.normal(size=(32, 3))
+        y = rng.integers(0, 3, 32)
+        p = rng.dirichlet([1, 1, 1], 32)
+        run.step(rng.random(), y, p, x if features else None, gradient_norm=rng.random(), entropy=0.5)
+
+
+def kept(values):
+    return {key: value for key, value in values.items() if not key[0].startswith(OWN)}
+
+
+@pytest.mark.parametrize("drift_window", [200, 100_000])
+def test_a_resumed_run_reads_what_it_read_before(tmp_path, readings, drift_window):
+    reference = Reference.from_data(np.random.default_rng(1).normal(size=(500, 3)))
+    more = {"reference": reference, "drift_window": drift_window, "run": "r"}
+    with start(tmp_path, **more) as run:
+        train(run, 130)
+        run.evaluate("validation", loss=0.5, y_true=[0, 1, 2], y_pred=[0, 1, 1])
+        run.end_epoch()
+        before, history, rows = kept(readings(run)), run.history, run.rows()
+    with start(tmp_path, **more) as again:
+        assert kept(readings(again)) == pytest.approx(before, nan_ok=True)
+        assert again.history == history
+        for name, values in again.rows().items():
+            np.testing.assert_array_equal(values, rows[name])
+
+
+def test_a_resumed_run_goes_on_as_one_that_was_never_stopped(tmp_path, readings):
+    with start(tmp_path / "one", run="r", reference=None) as run:
+        train(run, 60, seed=1)
+        train(run, 60, seed=2)
+        whole = kept(readings(run))
+    for seed in (1, 2):
+        with start(tmp_path / "two", run="r") as run:
+            train(run, 60, seed=seed)
+            parts = kept(readings(run))
+    timed = ("model_step_", "model_run_start", "model_loss_best_timestamp", "model_signal")
+    assert {key: value for key, value in parts.items() if not key[0].startswith(timed)} == pytest.approx(
+        {key: value for key, value in whole.items() if not key[0].startswith(timed)}, nan_ok=True
+    )
+
+
+def test_the_run_s_name_is_that_of_the_state_and_restarts_are_counted(tmp_path, read):
+    names, restarts = [], []
+    for _ in range(3):
+        with start(tmp_path) as run:
+            names.append(run.run)
+            restarts.append(read(run, "model_restarts_total"))
+    assert len(set(names)) == 1
+    assert restarts == [0, 1, 2]
+
+
+def test_training_that_goes_back_to_a_checkpoint_takes_the_history_with_it_and_no_counter(tmp_path, read):
+    with start(tmp_path) as run:
+        for _ in range(2):
+            train(run, 50)
+            run.evaluate("validation", loss=0.5)
+    with start(tmp_path) as run:
+        run.resume_at(60)
+        assert read(run, "model_step") == 60
+        assert read(run, "model_steps_total", split="train") == 100
+        assert run.history["val_loss"] == [0.5]
+        train(run, 10)
+        assert read(run, "model_step") == 70
+        assert read(run, "model_steps_total", split="train") == 110
+        assert run.rows()["step"].tolist() == list(range(1, 71))
+        assert dict(run.curves.items())["loss", "train"].table[:, 0].tolist() == [25, 50]
+
+
+def test_a_resumed_run_is_compared_with_the_reference_where_it_went_back_to(tmp_path, read):
+    with ModelMonitor("m", discovery_dir=False, linger=0) as good:
+        for step in range(200):
+            good.step(1 - step / 200, samples=32)
+    with start(tmp_path, expected=ReferenceRun.record(good)) as run:
+        for step in range(150):
+            run.step(1 - step / 200, samples=32)
+    with start(tmp_path, expected=ReferenceRun.record(good)) as run:
+        run.resume_at(50)
+        for step in range(50, 100):
+            run.step(1 - step / 200, samples=32)
+        assert read(run, "model_expected", metric="loss", split="train") == pytest.approx(0.56, abs=0.02)
+        assert abs(read(run, "model_deviation", metric="loss", split="train")) < 1
+
+
+def test_what_no_checkpoint_can_have_is_refused(tmp_path):
+    with start(tmp_path) as run:
+        with pytest.raises(InvalidArgumentError, match="at least 0"):
+            run.resume_at(-1)
+        with pytest.raises(InvalidTypeError, match="whole number"):
+            run.resume_at(1.5)
+
+
+def test_a_directory_in_use_or_of_another_run_is_refused_and_left_alone(tmp_path):
+    with start(tmp_path, run="r") as run:
+        train(run, 3)
+        with pytest.raises(StateInUseError, match=str(os.getpid())):
+            start(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(StateMismatchError, match="'r'"):
+        start(tmp_path, run="other")
+    with pytest.raises(StateMismatchError, match="model 'm'"):
+        ModelMonitor("n", state_dir=tmp_path, discovery_dir=False)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    start(tmp_path, run="r").close()
+
+
+WINDOWS = """
+import os, sys
+sys.modules["fcntl"] = None  # what Windows lacks
+del os.register_at_fork, os.fork
+from traingauge import ModelMonitor
+with ModelMonitor("m", discovery_dir=False, linger=0) as run:
+    run.step(loss=1.0)
+try:
+    ModelMonitor("m", state_dir=sys.argv[1], discovery_dir=False)
+except RuntimeError as error:
+    print(error)
+"""
+
+
+def test_where_files_cannot_be_locked_a_state_is_refused_and_a_run_without_one_works(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", WINDOWS, str(tmp_path / "state")], capture_output=True, text=True, check=True
+    )
+    assert "state_dir= needs the file locks of POSIX" in done.stdout
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_damaged_copy_falls_back_says_so_and_is_counted(tmp_path, read, caplog):
+    for steps in (5, 7):
+        with start(tmp_path) as run:
+            train(run, steps)
+    last = max(tmp_path.glob("state-*.zip"))
+    last.write_bytes(last.read_bytes()[:-100])
+    with start(tmp_path) as run:
+        assert 5 <= read(run, "model_steps_total", split="train") <= 12
+        assert read(run, "model_monitor_errors_total", reason="state") == 1
+    assert "is damaged" in caplog.text
+    for path in tmp_path.glob("state-*.zip"):
+        path.write_bytes(b"nonsense")
+    with pytest.raises(DamagedFileError, match="begin anew"):
+        start(tmp_path)
+
+
+def test_a_part_that_does_not_fit_begins_anew_and_the_others_go_on(tmp_path, read):
+    with start(tmp_path) as run:
+        train(run, 5)
+    with start(tmp_path, classes=["cat", "dog", "owl"]) as run:
+        assert read(run, "model_steps_total", split="train") == 5
+        assert read(run, "model_accuracy", split="train") is None
+        assert read(run, "model_monitor_errors_total", reason="state") == 1
+
+
+def test_a_long_run_keeps_all_its_steps_on_disk_and_few_in_memory(tmp_path):
+    steps = 3 * SEGMENT_ROWS + 10
+    with start(tmp_path) as run:
+        for step in range(steps):
+            run.step(loss=float(step))
+        run._recorder.families()
+        deadline = time.monotonic() + 20
+        while run._recorder._history.sealed() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not run._recorder._history.sealed()
+        assert np.array_equal(run.rows()["loss"], np.arange(float(steps)))
+    assert len(list((tmp_path / "history").iterdir())) >= 1
+    with start(tmp_path) as run:
+        assert np.array_equal(run.rows()["loss"], np.arange(float(steps)))
+
+
+@pytest.mark.parametrize("spoil", ["remove", "damage"])
+def test_steps_whose_file_is_gone_are_left_out_and_that_is_counted_and_said(
+    spoil, tmp_path, read, capsys, caplog
+):
+    with start(tmp_path) as run:
+        for step in range(2 * SEGMENT_ROWS + 10):
+            run.step(loss=float(step))
+            if step % SEGMENT_ROWS == 0:
+                run._recorder.families()
+    first = tmp_path / "history" / "train-000000.zip"
+    first.unlink() if spoil == "remove" else first.write_bytes(first.read_bytes()[:-200])
+    with start(tmp_path) as run:
+        assert len(run.rows()["loss"]) < 2 * SEGMENT_ROWS + 10
+        assert run.rows()["loss"][-1] == 2 * SEGMENT_ROWS + 9
+        assert read(run, "model_monitor_errors_total", reason="state") >= 1
+    assert main(["state", "show", str(tmp_path)]) == 0
+    assert "rows of train are left out" in caplog.text
+
+
+def test_what_a_killed_process_left_unfinished_is_swept_by_the_next(tmp_path):
+    (tmp_path / "history").mkdir()
+    for unfinished in (".state-00000004.zip.x1y2z3", "history/.train-000000.zip.x1y2z3"):
+        (tmp_path / unfinished).write_bytes(b"half of it")
+    start(tmp_path).close()
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_rows_become_a_frame_by_step(tmp_path):
+    with start(tmp_path) as run:
+        assert run.frame("test").empty
+        train(run, 30)
+        frame = run.frame()
+    assert frame.index.tolist() == list(range(1, 31))
+    assert frame["accuracy"].notna().tolist() == [step == 25 for step in range(1, 31)]
+    assert {"time", "samples", "seconds", "loss", "gradient_norm", "entropy", "recall"} <= set(frame.columns)
+
+
+TRAINING = """
+import sys, time
+from traingauge import ModelMonitor
+run = ModelMonitor("m", run="r", state_dir=sys.argv[1], discovery_dir=False, save_every=0.1)
+print(run.url, flush=True)
+step = 0
+while True:
+    run.step(loss=1.0, y_true=[0, 1], y_pred=[0, 1], samples=2)
+    step += 1
+    print(flush=True)
+    if step % 50 == 0:
+        run.evaluate("validation", loss=0.5, y_true=[0, 1], y_pred=[0, 1])
+    time.sleep(0.0005)
+"""
+
+
+def test_a_kill_at_any_moment_leaves_a_state_that_can_be_read_and_counters_that_go_on(tmp_path):
+    """Twelve processes, each killed with SIGKILL after a random number of steps."""
+    rng = random.Random(7)
+    before = 0
+    for attempt in range(12):
+        process = subprocess.Popen(
+            [sys.executable, "-c", TRAINING, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout.readline().startswith("http"), "it resumed"
+        for _ in range(rng.randrange(600)):
+            process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        found = newest(tmp_path, RECORDS)
+        if found is None:
+            continue
+        assert not found.damaged
+        steps = found.tree["progress"]["steps"]["train"]
+        assert steps >= before, attempt
+        assert found.tree["diagnostics"]["position"] == [steps, 2 * steps]
+        assert found.tree["progress"]["epochs"]["validation"] == len(found.tree["epochs"].get("val_loss", []))
+        before = steps
+    assert before > 0
+    assert not list(tmp_path.glob("*.damaged"))
+    with start(tmp_path, run="r") as run:
+        assert run.rows()["step"].tolist() == list(range(1, before + 1))
+
+
+def test_counters_do_not_fall_behind_what_was_scraped_before_a_kill(tmp_path):
+    import requests
+
+    def scraped(url):
+        for line in requests.get(f"{url}/metrics", timeout=5).text.splitlines():
+            if line.startswith("model_steps_total") and 'split="train"' in line:
+                return float(line.rpartition(" ")[2])
+        raise AssertionError
+
+    last = 0.0
+    for _ in range(3):
+        process = subprocess.Popen(
+            [sys.executable, "-c", TRAINING, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
+        url = process.stdout.readline().strip()
+        first = scraped(url)
+        assert first >= last
+        deadline = time.monotonic() + 20
+        while (last := scraped(url)) <= first:
+            assert time.monotonic() < deadline
+        seen = time.time()
+        while (found := newest(tmp_path, RECORDS)) is None or found.saved <= seen:
+            assert time.monotonic() < deadline, "it is saved soon after a scrape"
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+
+LIMITED = """
+import resource, sys
+from traingauge import ModelMonitor
+run = ModelMonitor("m", run="r", state_dir=sys.argv[1], discovery_dir=False, linger=0, save_every=0.1)
+resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
+for _ in range(100):
+    run.step(loss=1.0)
+run.close()
+print(run._recorder.progress.steps["train"], run._recorder.watchdog.errors["state"])
+"""
+
+
+def test_a_disk_that_takes_nothing_is_counted_and_training_goes_on(tmp_path):
+    with start(tmp_path, run="r") as run:
+        train(run, 3)
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    steps, errors = map(int, done.stdout.split())
+    assert steps == 103
+    assert errors >= 1
+    assert "training goes on" in done.stderr
+    assert newest(tmp_path, RECORDS).tree["progress"]["steps"]["train"] >= 3
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_without_a_state_directory_nothing_is_said_of_one(read, readings):
+    with ModelMonitor("m", discovery_dir=False, linger=0) as run:
+        assert read(run, "model_restarts_total") is None
+        assert math.isfinite(read(run, "model_step"))
+        assert not [name for name, _ in readings(run) if name.startswith("model_state")]

@@ -1,0 +1,50 @@
+"""What drifts in images."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from traingauge.errors import ShapeError
+from traingauge.stats.drift.images import image_names, image_statistics
+
+DIGITS = load_digits().images
+COLOURED = np.stack([DIGITS, 16 - DIGITS, DIGITS / 2], axis=3)
+
+
+def blurred(images):
+    return (images[:, 1:, 1:] + images[:, :-1, 1:] + images[:, 1:, :-1] + images[:, :-1, :-1]) / 4
+
+
+def by_name(images, channels):
+    return dict(zip(image_names(channels), image_statistics(images).T, strict=True))
+
+
+def test_they_are_the_moments_of_the_pixels():
+    statistics = by_name(COLOURED, 3)
+    np.testing.assert_allclose(statistics["brightness"], COLOURED.mean(axis=(1, 2, 3)))
+    np.testing.assert_allclose(statistics["contrast"], COLOURED.std(axis=(1, 2, 3)))
+    np.testing.assert_allclose(statistics["channel_2"], COLOURED[..., 2].mean(axis=(1, 2)))
+
+
+def test_blur_lowers_the_sharpness_and_light_raises_the_brightness():
+    images = DIGITS
+    plain, blurry, light = (by_name(each, 1) for each in (images, blurred(images), images + 3))
+    assert (blurry["sharpness"] < plain["sharpness"]).all()
+    np.testing.assert_allclose(light["brightness"], plain["brightness"] + 3)
+    np.testing.assert_allclose(light["contrast"], plain["contrast"])
+
+
+def test_a_missing_pixel_makes_its_image_missing_and_no_other():
+    images = DIGITS[:2].copy()
+    images[0, 3, 3] = np.nan
+    statistics = image_statistics(images)
+    assert np.isnan(statistics[0]).all()
+    assert np.isfinite(statistics[1]).all()
+
+
+@pytest.mark.parametrize("shape", [(5, 64), (5, 2, 8), (5, 8, 8, 3, 1)])
+def test_another_shape_is_refused(shape):
+    with pytest.raises(ShapeError, match="images have shape"):
+        image_statistics(np.zeros(shape))

@@ -1,0 +1,84 @@
+"""What is no table: images and tokens, by a few numbers each."""
+
+import numpy as np
+import pytest
+
+from traingauge.core.collectors.drift import Drift
+from traingauge.errors import InvalidArgumentError, ShapeError, UnknownNameError
+from traingauge.reference import Reference
+from traingauge.stats.drift.images import image_statistics
+from traingauge.stats.drift.media import MEDIA
+from traingauge.stats.drift.tokens import token_statistics
+
+rng = np.random.default_rng(0)
+SAMPLES = {"images": rng.random((2000, 8, 8, 3)), "tokens": rng.integers(0, 50, (2000, 12))}
+
+
+@pytest.mark.parametrize("of", MEDIA)
+def test_every_number_has_a_name(of):
+    assert MEDIA[of].statistics(SAMPLES[of]).shape[1] == len(MEDIA[of].names(SAMPLES[of].shape))
+
+
+@pytest.mark.parametrize("of", MEDIA)
+def test_the_reference_is_that_of_the_numbers_and_batches_are_reduced_alike(of):
+    reference = Reference.from_data(SAMPLES[of], of=of)
+    assert reference.names == MEDIA[of].names(SAMPLES[of].shape)
+    table = MEDIA[of].statistics(SAMPLES[of][:300])
+    plain = Drift(Reference.from_data(MEDIA[of].statistics(SAMPLES[of]))).encode(table)
+    np.testing.assert_array_equal(Drift(reference).encode(SAMPLES[of][:300]).counts, plain.counts)
+
+
+def test_batches_of_images_give_the_reference_of_all():
+    images = SAMPLES["images"]
+    batches = Reference.from_batches([images[:700], images[700:]], of="images")
+    whole = Reference.from_data(images, of="images")
+    np.testing.assert_allclose(batches.edges, whole.edges)
+    assert batches.of == "images"
+
+
+def test_what_it_was_made_of_is_kept_in_the_file(tmp_path):
+    Reference.from_data(SAMPLES["tokens"], of="tokens").save(tmp_path / "tokens.reference")
+    loaded = Reference.load(tmp_path / "tokens.reference")
+    assert loaded.of == "tokens"
+    np.testing.assert_array_equal(loaded.reduce(SAMPLES["tokens"]), token_statistics(SAMPLES["tokens"]))
+
+
+def test_grey_images_have_one_channel():
+    assert Reference.from_data(SAMPLES["images"][..., 0], of="images").names[-1] == "channel_0"
+
+
+def test_a_share_of_the_images_is_all_that_is_reduced():
+    drift = Drift(Reference.from_data(SAMPLES["images"], of="images"), sampling=0.1)
+    binned = drift.encode(SAMPLES["images"][:300])
+    own = drift.encode(SAMPLES["images"][:300:10])
+    assert binned.samples == 30
+    assert own.samples == 3
+
+
+def test_darker_images_have_drifted_in_brightness():
+    drift = Drift(Reference.from_data(SAMPLES["images"], of="images"))
+    drift.add([drift.encode(SAMPLES["images"][:1000] * 0.95)])
+    scores = {
+        key.labels: value
+        for family in drift.families()
+        if family.metric.name == "model_feature_drift"
+        for key, value in zip(family.keys, family.values, strict=True)
+    }
+    assert scores["brightness", "psi"] > 0.2
+
+
+def test_nothing_can_be_counted_elsewhere_for_them():
+    assert Drift(Reference.from_data(SAMPLES["images"], of="images")).edges is None
+
+
+def test_references_of_different_data_do_not_add_up():
+    images = SAMPLES["images"]
+    with pytest.raises(InvalidArgumentError, match="of images and of table"):
+        Reference.from_data(images, of="images") + Reference.from_data(image_statistics(images))
+
+
+def test_what_is_unknown_or_no_image_is_refused():
+    with pytest.raises(UnknownNameError, match="'sounds': expected one of 'table', 'images', 'tokens'"):
+        Reference.from_data(SAMPLES["images"], of="sounds")
+    with pytest.raises(ShapeError, match="images have shape"):
+        Reference.from_data(SAMPLES["tokens"], of="images")
