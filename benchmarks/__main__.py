@@ -39,7 +39,9 @@ ROWS: Mapping[str, tuple[Callable[[float], Row | list[Row]], float, float]] = {
 #: The curves of growth, beside the rows.
 GROWTH = "growth"
 
-DOCS = Path(__file__).parent.parent / "docs"
+#: What a full run writes.
+PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "benchmarks.md"
+RESULTS = Path(__file__).parent / "results" / "cost.json"
 
 
 def main(arguments: list[str]) -> int:
@@ -47,7 +49,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="in less than two minutes, and only print")
     parser.add_argument(
-        "--into", type=Path, help=f"folder to write to; {DOCS.name}/ unless --quick or names are given"
+        "--into",
+        type=Path,
+        help="folder to write to; a full run writes docs/explanation and benchmarks/results",
     )
     parser.add_argument(
         "names", nargs="*", metavar="name", help=f"of {', '.join([*ROWS, GROWTH])}; all if none is given"
@@ -73,10 +77,10 @@ def main(arguments: list[str]) -> int:
             "  "
             + ", ".join(f"{size}: {cost:.3g}" for size, cost in zip(curve.sizes, curve.costs, strict=True))
         )
-    folder = given.into or (None if given.quick or given.names else DOCS)
-    if folder is not None:
-        report.write(folder, where, rows, curves, "python -m benchmarks")
-        print(f"\nwritten to {folder}")
+    page, results = (given.into / PAGE.name, given.into / RESULTS.name) if given.into else (PAGE, RESULTS)
+    if given.into or not (given.quick or given.names):
+        report.write(page, results, where, rows, curves)
+        print(f"\nwritten: {page}, {results}")
     return 0
 
 

@@ -12,23 +12,28 @@ from pathlib import Path
 from benchmarks.growth import Curve
 from benchmarks.harness import Check, Row
 
-NAME = "benchmarks"
-
 
 def write(
-    folder: Path, machine: Mapping[str, str], rows: Sequence[Row], curves: Sequence[Curve], command: str
+    page: Path,
+    results: Path,
+    machine: Mapping[str, str],
+    rows: Sequence[Row],
+    curves: Sequence[Curve],
+    *,
+    command: str = "python -m benchmarks",
 ) -> None:
-    """Write ``benchmarks.json``, ``benchmarks.md`` and, where matplotlib is installed, ``benchmarks-growth.svg``."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the results as JSON, the page and, where matplotlib is installed, its picture in ``pictures/`` next to it."""
+    results.parent.mkdir(parents=True, exist_ok=True)
+    picture = page.parent / "pictures" / f"{page.stem}-growth.svg"
+    picture.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "machine": dict(machine),
         "rows": [asdict(row) | {"checks": [_checked(check) for check in row.checks]} for row in rows],
         "growth": [asdict(curve) | {"slope": curve.slope} for curve in curves],
     }
-    (folder / f"{NAME}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    picture = f"{NAME}-growth.svg" if curves and _plot(folder / f"{NAME}-growth.svg", curves) else None
-    page = "\n".join(_page(machine, rows, curves, command, picture))
-    (folder / f"{NAME}.md").write_text(page + "\n", encoding="utf-8")
+    results.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    shown = f"pictures/{picture.name}" if curves and _plot(picture, curves) else None
+    page.write_text("\n".join(_page(machine, rows, curves, command, shown)) + "\n", encoding="utf-8")
 
 
 def text(row: Row) -> str:
@@ -135,7 +140,7 @@ def _plot(path: Path, curves: Iterable[Curve]) -> bool:
         axes.set_ylim(bottom=min(min(curve.costs) for curve in curves if curve.what == what) / 2)
         axes.legend(fontsize=6, loc="upper left")
         axes.grid(visible=True, alpha=0.3)
-    with mpl.rc_context({"svg.hashsalt": NAME}):
+    with mpl.rc_context({"svg.hashsalt": "benchmarks"}):
         figure.savefig(path, metadata={"Date": None})
     return True
 

@@ -13,7 +13,8 @@ from traingauge.stats.drift.media import MEDIA
 from traingauge.stats.drift.statistics import STATISTICS
 from traingauge.stats.drift.window import WINDOWS
 
-PAGE = (Path(__file__).parents[1] / "docs" / "drift.md").read_text(encoding="utf-8")
+HOME = Path(__file__).parents[1] / "docs" / "explanation"
+PAGE = (HOME / "drift.md").read_text(encoding="utf-8")
 
 
 def test_every_python_block_runs(tmp_path: Path) -> None:
@@ -41,5 +42,4 @@ def test_every_metric_that_is_named_exists() -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    docs = Path(__file__).parents[1] / "docs"
-    assert all((docs / target).exists() for target in re.findall(r"\]\(([^)#]+)\)", PAGE))
+    assert all((HOME / target).exists() for target in re.findall(r"\]\(([^)#]+)\)", PAGE))

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.alerts``: train, replay, and write ``docs/alert-benchmark.md`` and ``.json`` beside it."""
+"""``python -m benchmarks.alerts``: train, replay, and write the page and the results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from benchmarks.alerts.report import TUNING, Report
 from benchmarks.alerts.runs import Case, by_keras
 from traingauge.stack.programs import find_programs
 
-PAGE = Path(__file__).parents[2] / "docs" / "alert-benchmark.md"
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "alert-benchmark.md"
+RESULTS = Path(__file__).parents[1] / "results" / "alerts.json"
 
 #: First seed of the proof: one on which no rule was tuned.
 PROOF = 300
@@ -57,7 +58,7 @@ def main() -> int:
     print(report.page())
     if not options.only:
         PAGE.write_text(report.page(), encoding="utf-8")
-        PAGE.with_suffix(".json").write_text(json.dumps(report.numbers(), indent=1) + "\n", encoding="utf-8")
+        RESULTS.write_text(json.dumps(report.numbers(), indent=1) + "\n", encoding="utf-8")
     return 0 if report.met else 1
 
 

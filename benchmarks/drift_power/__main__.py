@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 
 from benchmarks.drift_power.bench import AGAIN, KEPT, TRIALS, Bench, cells, repeated
 from benchmarks.drift_power.report import page
+
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "drift-power.md"
 
 #: Trials of a quick run.
 QUICK = 20
@@ -18,7 +21,7 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="the cheap cells, a tenth of the trials, only printed"
     )
-    parser.add_argument("--resume", action="store_true", help=f"go on from what is kept in docs/{KEPT.name}")
+    parser.add_argument("--resume", action="store_true", help=f"continue from benchmarks/results/{KEPT.name}")
     parser.add_argument(
         "--processes",
         type=int,
@@ -38,7 +41,7 @@ def main() -> None:
     bench = Bench(KEPT, options.processes)
     bench.measure(cells(), TRIALS)
     bench.measure(repeated(bench.known(cells(), TRIALS)), AGAIN)
-    KEPT.with_suffix(".md").write_text(page(bench, TRIALS), encoding="utf-8")
+    PAGE.write_text(page(bench, TRIALS), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from benchmarks.drift_power.kinds import KINDS
 #: Trials of a row, and of one that is measured once more.
 TRIALS, AGAIN = 200, 1_000
 
-#: What was measured, beside the page of it.
-KEPT = Path(__file__).parents[2] / "docs" / "drift_power.jsonl"
+#: What was measured.
+KEPT = Path(__file__).parents[1] / "results" / "drift-power.jsonl"
 
 
 def cells(*, quick: bool = False) -> list[Cell]:

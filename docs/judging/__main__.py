@@ -7,11 +7,13 @@ from pathlib import Path
 
 from docs.judging import drawing, runs
 
+PICTURES = Path(__file__).parents[1] / "explanation" / "pictures"
+
 
 def main() -> None:
     """Draw each picture from runs of its own; it takes about a minute."""
     parser = argparse.ArgumentParser(prog="python -m docs.judging", description=__doc__)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder to draw into")
+    parser.add_argument("--output", type=Path, default=PICTURES, help="folder to draw into")
     parser.add_argument("--format", choices=("svg", "png"), default="svg")
     given = parser.parse_args()
 

@@ -28,8 +28,15 @@ CURVE = Curve("classes", "a step, µs", [1, 10, 100], [1.0, 10.0, 100.0])
 
 
 def test_the_page_has_machine_targets_rows_missing_peers_and_growth(tmp_path: Path) -> None:
-    report.write(tmp_path, {"date": "2026-01-02"}, [ROW], [CURVE], "python -m benchmarks")
-    page = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
+    report.write(
+        tmp_path / "page.md",
+        tmp_path / "results.json",
+        {"date": "2026-01-02"},
+        [ROW],
+        [CURVE],
+        "python -m benchmarks",
+    )
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
     for part in (
         "* date: 2026-01-02",
         "| ours ÷ base | 2.50 | ≤ 1.5 | **not met** |",
@@ -45,8 +52,8 @@ def test_the_page_has_machine_targets_rows_missing_peers_and_growth(tmp_path: Pa
 
 
 def test_the_json_has_every_figure_and_whether_targets_were_met(tmp_path: Path) -> None:
-    report.write(tmp_path, {}, [ROW], [CURVE], "python -m benchmarks")
-    content = json.loads((tmp_path / "benchmarks.json").read_text(encoding="utf-8"))
+    report.write(tmp_path / "page.md", tmp_path / "results.json", {}, [ROW], [CURVE])
+    content = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert [check["met"] for check in content["rows"][0]["checks"]] == [False, True]
     assert content["rows"][0]["figures"][1]["seconds"] == 2.5e-6
     assert content["growth"][0]["slope"] == pytest.approx(1)
@@ -65,5 +72,5 @@ def test_an_unknown_row_is_told_which_there_are(capsys: pytest.CaptureFixture[st
 
 def test_a_row_that_was_asked_for_is_measured_and_written_where_told(tmp_path: Path) -> None:
     assert main(["--quick", "--into", str(tmp_path), "step"]) == 0
-    rows = json.loads((tmp_path / "benchmarks.json").read_text(encoding="utf-8"))["rows"]
+    rows = json.loads((tmp_path / "cost.json").read_text(encoding="utf-8"))["rows"]
     assert [row["title"] for row in rows] == ["One step() of four numbers"]

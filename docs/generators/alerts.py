@@ -9,7 +9,7 @@ _HEAD = """\
 # Alerts
 
 In the order in which one looks at a sick run. Thresholds have their defaults in
-[alerting/rules/01-thresholds.yml](../alerting/rules/01-thresholds.yml); a run sets its own with `thresholds={…}`.
+[alerting/rules/01-thresholds.yml](../../alerting/rules/01-thresholds.yml); a run sets its own with `thresholds={…}`.
 
 | alert | severity | tells |
 | --- | --- | --- |
@@ -24,7 +24,7 @@ def page() -> str:
         severities.setdefault(alert.name, []).append(alert.severity)
         summaries.setdefault(alert.name, alert.annotations["summary"])
     rows = [
-        f"| [{name}](../alerting/runbooks/{name}.md) | {', '.join(dict.fromkeys(levels))} | {summaries[name]} |\n"
+        f"| [{name}](../../alerting/runbooks/{name}.md) | {', '.join(dict.fromkeys(levels))} | {summaries[name]} |\n"
         for name, levels in severities.items()
     ]
     return _HEAD + "".join(rows)
