@@ -28,14 +28,7 @@ CURVE = Curve("classes", "a step, µs", [1, 10, 100], [1.0, 10.0, 100.0])
 
 
 def test_the_page_has_machine_targets_rows_missing_peers_and_growth(tmp_path: Path) -> None:
-    report.write(
-        tmp_path / "page.md",
-        tmp_path / "results.json",
-        {"date": "2026-01-02"},
-        [ROW],
-        [CURVE],
-        "python -m benchmarks",
-    )
+    report.write(tmp_path / "page.md", tmp_path / "results.json", {"date": "2026-01-02"}, [ROW], [CURVE])
     page = (tmp_path / "page.md").read_text(encoding="utf-8")
     for part in (
         "* date: 2026-01-02",
