@@ -19,7 +19,7 @@ from traingauge.core.step_log import StepLog
 from traingauge.errors import DamagedFileError
 from traingauge.extras import needed
 from traingauge.state.store import Saved, newest, read_segment
-from traingauge.stats.streaming.missing import given
+from traingauge.stats.streaming.not_given import is_given
 
 Table = Mapping[str, NDArray[np.float64]]
 
@@ -99,7 +99,7 @@ def write_parquet(tables: Mapping[str, Table], path: Path) -> None:
         arrow.table(
             {
                 "split": [split] * len(table["step"]),
-                **{name: arrow.array(values, mask=~given(values)) for name, values in table.items()},
+                **{name: arrow.array(values, mask=~is_given(values)) for name, values in table.items()},
             }
         )
         for split, table in tables.items()
@@ -123,7 +123,7 @@ def _lines(
     times: NDArray[np.float64],
     values: NDArray[np.float64],
 ) -> Iterator[str]:
-    there = given(values)
+    there = is_given(values)
     moments, values = np.round(times[there] * 1000)[::-1], values[there][::-1]
     milliseconds, last = np.unique(moments, return_index=True)  # the first of the reversed is the last
     text = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
@@ -132,7 +132,7 @@ def _lines(
 
 
 def _texts(values: NDArray[np.float64]) -> list[str]:
-    there = given(values).tolist()
+    there = is_given(values).tolist()
     return [repr(value) if known else "" for value, known in zip(values.tolist(), there, strict=True)]
 
 

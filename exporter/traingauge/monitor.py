@@ -35,7 +35,7 @@ from traingauge.extras import needed
 from traingauge.reference.canary import Canary, CanaryProbe
 from traingauge.reference.run import ReferenceRun, checked
 from traingauge.state.persistence import Persistence
-from traingauge.stats.streaming.missing import masked
+from traingauge.stats.streaming.not_given import masked
 
 if TYPE_CHECKING:
     import pandas
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from traingauge.stats.classification.scores import Average
     from traingauge.stats.classification.tasks import Task
     from traingauge.stats.curves import LearningCurves
-    from traingauge.stats.streaming.missing import Column
+    from traingauge.stats.streaming.not_given import Column
 
 T = TypeVar("T")
 

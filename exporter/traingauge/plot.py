@@ -9,7 +9,7 @@ import numpy as np
 
 from traingauge.errors import UnknownNameError
 from traingauge.extras import needed
-from traingauge.stats.streaming.missing import Column
+from traingauge.stats.streaming.not_given import Column
 
 #: Drawn where nothing is chosen, as far as there is any.
 USUAL = ("loss", "accuracy")

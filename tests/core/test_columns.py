@@ -8,7 +8,7 @@ from hypothesis import given as generated
 from hypothesis import strategies as st
 
 from traingauge.core.columns import ScalarColumns
-from traingauge.stats.streaming.missing import given as was_given
+from traingauge.stats.streaming.not_given import is_given
 
 ROWS = st.lists(
     st.dictionaries(st.sampled_from(["loss", "entropy", "norm"]), st.floats(), max_size=3),
@@ -27,7 +27,7 @@ def test_every_number_stands_in_the_column_of_its_name_and_the_row_of_its_step(
         np.testing.assert_array_equal(given.column(name), [row.get(name, math.nan) for row in rows])
         np.testing.assert_array_equal(given.known(name), [row[name] for row in rows if name in row])
         np.testing.assert_array_equal(given.column(name)[given.where(name)], given.known(name))
-        assert was_given(given.column(name)).tolist() == [name in row for row in rows]
+        assert is_given(given.column(name)).tolist() == [name in row for row in rows]
 
 
 def test_steps_that_gave_nothing_have_no_columns() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.stats.streaming.missing import NOT_GIVEN
+from traingauge.stats.streaming.not_given import NOT_GIVEN
 
 
 class ScalarColumns:

@@ -22,7 +22,7 @@ from traingauge.core.collectors.signals import Signals
 from traingauge.core.families import Family, single
 from traingauge.reference.run import ReferenceRun
 from traingauge.stats.curves import LearningCurves, Position
-from traingauge.stats.streaming.missing import absent, given
+from traingauge.stats.streaming.not_given import is_given, not_given
 
 Floats = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ class StepBatch:
         samples: NDArray[np.int64],
     ) -> StepBatch:
         """Columns from what was recorded; ``None`` if no step gave any."""
-        loss, norm = (absent(len(at)) if one is None else one for one in (losses, norms))
+        loss, norm = (not_given(len(at)) if one is None else one for one in (losses, norms))
         return cls(at, loss, norm, seconds, samples, _broken(loss) | _broken(norm))
 
 
@@ -227,4 +227,4 @@ class Diagnostics:
 
 def _broken(values: Floats) -> NDArray[np.bool_]:
     """Where a value was given that is not finite."""
-    return given(values) & ~np.isfinite(values)
+    return is_given(values) & ~np.isfinite(values)

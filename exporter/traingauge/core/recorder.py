@@ -56,7 +56,7 @@ from traingauge.core.step_log import StepLog
 from traingauge.core.thresholds import Threshold
 from traingauge.errors import ClosedError, InvalidTypeError, TrainGaugeError
 from traingauge.stats.arrays import as_scalar
-from traingauge.stats.streaming.missing import NOT_GIVEN
+from traingauge.stats.streaming.not_given import NOT_GIVEN
 
 if TYPE_CHECKING:
     from traingauge.core.collectors.anomalies import Makers

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.stats.streaming.missing import absent
+from traingauge.stats.streaming.not_given import not_given
 
 Floats = NDArray[np.float64]
 Segment = dict[str, Floats]
@@ -53,7 +53,7 @@ class Table:
         piece = dict(columns)
         count = len(piece["step"])
         for name, value in last.items():
-            piece[name] = absent(count)
+            piece[name] = not_given(count)
             piece[name][-1] = value
         self._pieces.append(piece)
         self._rows += count
@@ -158,7 +158,7 @@ def _joined(pieces: list[Segment]) -> Segment:
     names = dict.fromkeys(name for piece in pieces for name in piece)
     return {
         name: np.concatenate(
-            [piece[name] if name in piece else absent(len(piece["step"])) for piece in pieces]
+            [piece[name] if name in piece else not_given(len(piece["step"])) for piece in pieces]
         )
         for name in names
     }

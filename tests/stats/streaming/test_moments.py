@@ -22,7 +22,7 @@ def test_merging_pieces_gives_the_moments_of_the_whole_stream(pieces):
     assert merged.count == len(whole)
     if len(whole):
         assert merged.mean == pytest.approx(whole.mean(), rel=1e-9, abs=1e-6)
-        assert (merged.least, merged.greatest) == (whole.min(), whole.max())
+        assert (merged.minimum, merged.maximum) == (whole.min(), whole.max())
     if len(whole) > 1:
         assert merged.variance == pytest.approx(whole.var(ddof=1), rel=1e-9, abs=1e-6)
 
@@ -36,7 +36,7 @@ def test_a_small_spread_on_a_large_mean_does_not_cancel():
     assert merged.stddev == pytest.approx(values.std(ddof=1), rel=1e-6)
 
 
-def test_nothing_is_undefined_and_not_zero():
+def test_moments_of_no_values_are_nan_and_not_0():
     nothing = Moments.of(np.array([math.nan]))
     assert nothing.count == 0
     assert math.isnan(nothing.mean)
@@ -44,5 +44,5 @@ def test_nothing_is_undefined_and_not_zero():
     assert math.isnan(Moments.of(np.array([1.0])).stddev)
 
 
-def test_the_largest_floats_raise_nothing():
+def test_the_largest_floats_have_an_infinite_stddev():
     assert Moments.of(np.array([1e308, -1e308])).stddev == math.inf

@@ -1,4 +1,4 @@
-"""Statistics of many windows at once."""
+"""Sliding windows over many streams."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def kept(stream, size):
 
 
 @given(streams=st.lists(VALUES, min_size=1, max_size=4), size=st.integers(2, 25))
-def test_mean_spread_and_quantiles_are_numpys_over_the_last_finite_values(streams, size):
+def test_mean_stddev_and_quantiles_equal_numpys_over_the_last_finite_values(streams, size):
     found = filled(streams, size).statistics(SHARES)
     for row, stream in enumerate(streams):
         window = kept(stream, size)
@@ -46,7 +46,7 @@ def test_mean_spread_and_quantiles_are_numpys_over_the_last_finite_values(stream
 
 
 @given(stream=VALUES, size=st.integers(2, 25), half_life=st.floats(0.5, 50))
-def test_decayed_statistics_are_those_with_weights_by_age(stream, size, half_life):
+def test_decayed_statistics_weight_values_by_age(stream, size, half_life):
     found = filled([stream], size, half_life).statistics(SHARES)
     window = kept(stream, size)
     if len(window) < 2:
@@ -64,13 +64,13 @@ def test_decayed_statistics_are_those_with_weights_by_age(stream, size, half_lif
         assert neighbours.min() <= quantile <= neighbours.max()
 
 
-def test_a_decayed_quantile_follows_a_jump_that_the_window_still_averages():
+def test_a_decayed_quantile_follows_a_jump_before_the_plain_one_does():
     found = filled([[0.0] * 80 + [1.0] * 20], 100).statistics((0.5,))
     assert found.quantiles[0, 0] == 0
     assert found.decayed_quantiles[0, 0] == 1
 
 
-def test_equal_weights_give_the_inverted_distribution():
+def test_decayed_quantiles_with_equal_weights_invert_the_empirical_distribution():
     values = np.random.default_rng(1).normal(size=50)
     found = filled([values], 50, half_life=1e12).statistics((0.1, 0.5, 0.9))
     expected = np.quantile(values, (0.1, 0.5, 0.9), method="inverted_cdf")
@@ -78,7 +78,7 @@ def test_equal_weights_give_the_inverted_distribution():
 
 
 @given(stream=st.lists(st.floats(-1e3, 1e3), min_size=9, max_size=40), last=st.floats(-1e3, 1e3))
-def test_the_last_value_is_compared_with_those_before_it(stream, last):
+def test_z_scores_and_limits_compare_the_last_value_with_the_earlier_ones(stream, last):
     found = filled([[*stream, last]], 64).statistics(())
     before = np.array(stream)
     mean, spread = before.mean(), before.std(ddof=1)
@@ -91,26 +91,26 @@ def test_the_last_value_is_compared_with_those_before_it(stream, last):
         assert found.robust_zscore[0] == pytest.approx((last - np.median(before)) / scaled, rel=1e-6)
 
 
-def test_outliers_before_it_do_not_hide_the_next_from_the_robust_score():
+def test_earlier_outliers_do_not_mask_the_next_in_the_robust_score():
     calm = np.random.default_rng(2).normal(size=60)
     found = filled([[*calm, 1e6, 1e6, 20.0]], 64).statistics(())
     assert found.robust_zscore[0] > 10
     assert abs(found.zscore[0]) < 1
 
 
-def test_a_constant_signal_has_no_score_until_it_moves():
+def test_a_constant_signal_scores_0_until_it_moves_and_then_infinity():
     assert filled([[0.1] * 20], 64).statistics(()).zscore[0] == 0
     assert filled([[0.1] * 20 + [0.2]], 64).statistics(()).robust_zscore[0] == math.inf
     assert filled([[0.0] * 20 + [-1.0]], 64).statistics(()).zscore[0] == -math.inf
 
 
-def test_a_score_needs_eight_values_before():
+def test_a_z_score_needs_eight_earlier_values():
     assert np.isnan(filled([np.arange(8.0)], 64).statistics(()).zscore[0])
     assert np.isfinite(filled([np.arange(9.0)], 64).statistics(()).zscore[0])
 
 
 @given(stream=VALUES, size=st.integers(2, 12), other=st.integers(2, 12))
-def test_what_is_restored_holds_the_same_last_values(stream, size, other):
+def test_restored_windows_hold_the_same_last_values(stream, size, other):
     restored = Windows(other)
     restored.restore(*filled([stream], size).arrays())
     again = filled([kept(stream, size)], other).statistics(SHARES)

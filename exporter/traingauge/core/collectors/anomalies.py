@@ -21,7 +21,7 @@ from traingauge.core.families import Family
 from traingauge.errors import InvalidTypeError, UnknownNameError
 from traingauge.stats.detectors.catalog import DETECTORS
 from traingauge.stats.detectors.detector import Detector
-from traingauge.stats.streaming.residual import MEMORY, Forecaster, Residual
+from traingauge.stats.streaming.residual import WINDOW, Forecaster, Residual
 
 Makers = Mapping[str, Callable[[], Detector]]
 
@@ -176,7 +176,7 @@ class Anomalies:
                 self._counts.setdefault((signal, detector), 0)
 
 
-_NO_SURPRISE = Residual(math.nan, math.nan)
+_NO_FORECAST = Residual(math.nan, math.nan)
 
 
 class _Watched:
@@ -186,12 +186,12 @@ class _Watched:
         self._sign = 0 if signal in NEUTRAL else 1 if signal in _HIGH_IS_WORSE else -1
         self._forecast = Forecaster()
         self._detectors = {name: make() for name, make in makers.items()}
-        self._recent: deque[_Reading] = deque(maxlen=MEMORY)
+        self._recent: deque[_Reading] = deque(maxlen=WINDOW)
 
     def update(self, value: float) -> list[str]:
         """Names of the detectors that give alarm."""
         value *= self._sign or 1
-        reading = _Reading(value, *(self._forecast.update(value) or _NO_SURPRISE))
+        reading = _Reading(value, *(self._forecast.update(value) or _NO_FORECAST))
         self._recent.append(reading)
         worse = []
         for name, detector in self._detectors.items():
@@ -199,7 +199,7 @@ class _Watched:
             if not detector.update(getattr(reading, sees)):
                 continue
             if sees == "score":
-                self._forecast.begin_anew()  # it is a lasting change: the forecast would swing beyond it
+                self._forecast.reset_level()  # it is a lasting change: the forecast would swing beyond it
             if not self._sign or (detector.statistic > before if sees == "value" else self._worse):
                 worse.append(name)
         return worse

@@ -71,8 +71,8 @@ class Signals:
                 _RUN: np.array([one.stddev for one in run]),
             },
         )
-        yield self._over("min", {_WINDOW: extremes[0], _RUN: np.array([one.least for one in run])})
-        yield self._over("max", {_WINDOW: extremes[1], _RUN: np.array([one.greatest for one in run])})
+        yield self._over("min", {_WINDOW: extremes[0], _RUN: np.array([one.minimum for one in run])})
+        yield self._over("max", {_WINDOW: extremes[1], _RUN: np.array([one.maximum for one in run])})
         yield self._family(
             "quantile",
             {
@@ -89,7 +89,8 @@ class Signals:
         """All of it, as a tree of plain values and arrays."""
         values, seen = self._windows.arrays()
         moments = [
-            [*key, one.count, one.mean, one.m2, one.least, one.greatest] for key, one in self._moments.items()
+            [*key, one.count, one.mean, one.m2, one.minimum, one.maximum]
+            for key, one in self._moments.items()
         ]
         return {"values": values, "seen": seen, "moments": moments}
 

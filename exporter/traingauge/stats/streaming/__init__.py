@@ -1,10 +1,10 @@
-"""Statistics over streams that are too long to keep: the last values, moments, and windows side by side.
+"""Statistics over streams that are too long to keep: recent values, moments, sliding windows, forecasts.
 
-Numpy alone; no state of a run.
+Numpy alone; nothing here knows a run.
 """
 
 from traingauge.stats.streaming.moments import Moments
 from traingauge.stats.streaming.ring_buffer import RingBuffer
-from traingauge.stats.streaming.windows import Statistics, Windows
+from traingauge.stats.streaming.windows import Windows, WindowStatistics
 
-__all__ = ["Moments", "RingBuffer", "Statistics", "Windows"]
+__all__ = ["Moments", "RingBuffer", "WindowStatistics", "Windows"]

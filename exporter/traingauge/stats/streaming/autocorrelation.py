@@ -1,27 +1,32 @@
-"""How far a value of a stream depends on the one before."""
+"""Lag-1 autocorrelation of a stream."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
 
-#: Values that the estimate is made of, those before there is one, and the last ones that are left out of it: what changes
-#: now must not pass for dependence.
-MEMORY, WARM_UP, GUARD = 200, 20, 20
+#: Values that the estimate covers.
+WINDOW = 200
 
-#: Above it a stream cannot be told from one that never comes back.
-MOST = 0.99
+#: Values needed for a first estimate.
+WARM_UP = 20
+
+#: Most recent values left out of the estimate: a change that is happening now must not look like dependence.
+HELD_OUT = 20
+
+#: Upper bound of the estimate: beyond it, a stream cannot be distinguished from a random walk.
+MAX_CORRELATION = 0.99
 
 
 class Autocorrelation:
-    """Correlation of successive values of a stream of mean 0, in [0, 0.99]; 0 as long as there are few.
+    """Lag-1 autocorrelation of a stream with mean 0, in [0, 0.99]; 0 while there are few values.
 
-    It is ``Σ x_t x_(t-1) / Σ x_t²`` over the values before the last 20, where those that alternate count as independent.
+    The estimate is ``Σ x_t x_(t-1) / Σ x_t²`` over the values before the last 20. A negative one counts as 0.
 
-    >>> dependence = Autocorrelation()
+    >>> autocorrelation = Autocorrelation()
     >>> for value in [1.0] * 60:
-    ...     dependence.add(value)
-    >>> round(dependence.correlation, 3)
+    ...     autocorrelation.add(value)
+    >>> round(autocorrelation.correlation, 3)
     0.975
     """
 
@@ -31,30 +36,30 @@ class Autocorrelation:
 
     @property
     def correlation(self) -> float:
-        """The estimate."""
-        if len(self._values) < WARM_UP + GUARD or self._squares <= 0:
+        """The current estimate."""
+        if len(self._values) < WARM_UP + HELD_OUT or self._squares <= 0:
             return 0.0
-        return min(max(self._products / self._squares, 0.0), MOST)
+        return min(max(self._products / self._squares, 0.0), MAX_CORRELATION)
 
     def add(self, value: float) -> None:
-        """Take the next value."""
+        """Add the next value, finite."""
         values = self._values
         values.append(value)
-        if len(values) > GUARD:
-            counted = values[-1 - GUARD]
-            self._squares += counted**2
-            if len(values) > GUARD + 1:
-                self._products += counted * values[-2 - GUARD]
-        if len(values) > MEMORY + GUARD:
-            oldest = values.popleft()
-            self._squares -= oldest**2
-            self._products -= oldest * values[0]
+        if len(values) > HELD_OUT:
+            entering = values[-1 - HELD_OUT]
+            self._squares += entering**2
+            if len(values) > HELD_OUT + 1:
+                self._products += entering * values[-2 - HELD_OUT]
+        if len(values) > WINDOW + HELD_OUT:
+            leaving = values.popleft()
+            self._squares -= leaving**2
+            self._products -= leaving * values[0]
 
     def save(self) -> list[float]:
-        """What it knows, as plain numbers."""
+        """The state, as plain numbers."""
         return [self._products, self._squares, *self._values]
 
     def restore(self, saved: Iterable[float]) -> None:
-        """Take what :meth:`save` gave."""
+        """Restore a state from :meth:`save`."""
         self._products, self._squares, *values = saved
         self._values = deque(values)

@@ -1,4 +1,4 @@
-"""The last values of a stream that is too long to keep."""
+"""The last values of a stream."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 
 class RingBuffer:
-    """The last ``size`` values of a stream.
+    """Keeps the last ``size`` values of a stream, as float64.
 
     Args:
-        size: How many values are kept, at least 1.
+        size: Number of values kept, at least 1.
 
     >>> ring = RingBuffer(3); ring.extend(np.array([1.0, 2.0, 3.0, 4.0])); ring.values()
     array([2., 3., 4.])
@@ -24,7 +24,7 @@ class RingBuffer:
         return min(self._seen, len(self._buffer))
 
     def extend(self, values: NDArray[np.float64]) -> None:
-        """Append values, shape (n,); the oldest leave."""
+        """Append values, shape (n,), and drop the oldest."""
         size = len(self._buffer)
         kept = values[-size:]
         where = (self._seen + len(values) - len(kept) + np.arange(len(kept))) % size
@@ -32,7 +32,7 @@ class RingBuffer:
         self._seen += len(values)
 
     def values(self) -> NDArray[np.float64]:
-        """The kept values, oldest first, as a new array."""
+        """The kept values, oldest first, shape (at most size,), as a new array."""
         if self._seen <= len(self._buffer):
             return self._buffer[: self._seen].copy()
         return np.roll(self._buffer, -(self._seen % len(self._buffer)))

@@ -1,6 +1,6 @@
-"""Many windows side by side: the last values of every stream, and the statistics of all of them at once.
+"""Sliding windows over many streams, with the statistics of all of them computed at once.
 
-One sort of a table costs about as much as one sort of a row, so the streams of a run share one.
+Sorting a table costs about as much as sorting one row, so the streams of a run share a table.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-#: Makes the median absolute deviation of normal values their standard deviation: 1 / Φ⁻¹(3/4).
+#: Scales the median absolute deviation of a normal distribution to its standard deviation: 1 / Φ⁻¹(3/4).
 MAD_TO_STDDEV = 1.482602218505602
 
-#: Earlier values that the last one must have to be compared with them.
-BASELINE = 8
+#: Earlier values needed to compare the last one with them.
+MIN_EARLIER = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
-    """Statistics of R windows, each of shape (R,) unless it says otherwise; NaN where undefined.
+class WindowStatistics:
+    """Statistics of R windows, each of shape (R,) unless stated otherwise; NaN where undefined.
 
     "Earlier" values are those of the window without its last one: a value must not be part of what it is compared with,
     or no z-score in a window of n could exceed (n - 1) / √n.
 
     Attributes:
-        count: Values in the window.
+        count: Number of values in the window.
         mean: Their mean.
         stddev: Their sample standard deviation (n - 1).
-        quantiles: Shape (Q, R), interpolated linearly between order statistics (Hyndman & Fan, type 7).
+        quantiles: Shape (Q, R), linearly interpolated between order statistics (Hyndman & Fan, type 7).
         decayed_mean: Mean with weights 2^(-age / half-life), where the last value has age 0.
-        decayed_stddev: Square root of Σw(x - mean)² / (Σw - Σw²/Σw), the variance unbiased for such weights.
-        decayed_quantiles: Shape (Q, R), the least value whose weights and those below make up the share q.
-        zscore: Distance of the last value from the mean of the earlier ones, in their standard deviations.
-        robust_zscore: Distance of the last value from the median of the earlier ones, in units of 1.4826 times their
-            median absolute deviation (Iglewicz & Hoaglin 1993): outliers among them do not hide the next.
-        lower: Mean of the earlier values less three of their standard deviations (Shewhart's control limits).
-        upper: The same, more.
+        decayed_stddev: Square root of Σw(x - mean)² / (Σw - Σw²/Σw), the unbiased variance for such weights.
+        decayed_quantiles: Shape (Q, R), the smallest value at which the cumulative weight reaches the share q.
+        zscore: Last value minus the mean of the earlier ones, in units of their standard deviation.
+        robust_zscore: Last value minus the median of the earlier ones, in units of 1.4826 times their median absolute
+            deviation (Iglewicz & Hoaglin 1993): outliers among them do not mask the next one.
+        lower: Lower control limit (Shewhart): mean of the earlier values minus three of their standard deviations.
+        upper: Upper control limit.
     """
 
     count: NDArray[np.int64]
@@ -59,9 +59,9 @@ class Windows:
     """The last ``size`` finite values of each of a growing number of streams.
 
     Args:
-        size: Values that a window holds, at least 2.
-        half_life: Values after which a value counts half in the decayed statistics; an eighth of ``size`` if ``None``, so
-            that what has left the window would have counted less than 1/256.
+        size: Values per window, at least 2.
+        half_life: Age, in values, at which a value counts half in the decayed statistics. ``None`` is ``size / 8``, so that
+            a value that has left the window would have counted less than 1/256.
 
     >>> windows = Windows(4); row = windows.add_row()
     >>> windows.extend(row, np.array([9.0, 1.0, 2.0, math.nan, 3.0, 4.0]))
@@ -76,45 +76,45 @@ class Windows:
         self._seen = np.zeros(0, dtype=np.int64)
 
     def add_row(self) -> int:
-        """Begin another stream; its row."""
+        """Add a stream; returns its row."""
         self._values = np.vstack([self._values, np.full((1, self._size), math.nan)])
         self._seen = np.append(self._seen, 0)
         return len(self._seen) - 1
 
     def extend(self, row: int, values: Floats) -> None:
-        """Append values, shape (n,), to a stream; NaN and infinite ones are left out."""
+        """Append values, shape (n,), to the stream of a row; NaN and infinite ones are left out."""
         values = values[np.isfinite(values)]
         kept, seen = values[-self._size :], int(self._seen[row]) + len(values)
         self._values[row, (seen - len(kept) + np.arange(len(kept))) % self._size] = kept
         self._seen[row] = seen
 
     def arrays(self) -> tuple[Floats, NDArray[np.int64]]:
-        """Copies of all that is kept: the table, shape (R, size), and how many values each stream has seen."""
+        """Copies of the table, shape (R, size), and of the number of values that each stream has seen, shape (R,)."""
         return self._values.copy(), self._seen.copy()
 
     def restore(self, values: Floats, seen: NDArray[np.int64]) -> None:
-        """Take what :meth:`arrays` gave; windows of another size keep the last values that fit."""
+        """Restore the state from :meth:`arrays`; if the window size has changed, the last values that fit are kept."""
         self._values, self._seen = np.full((0, self._size), math.nan), np.zeros(0, dtype=np.int64)
         for kept, total in zip(values, seen.tolist(), strict=True):
             oldest = total % len(kept) if total > len(kept) else 0
             self.extend(self.add_row(), np.roll(kept, -oldest))
 
-    def statistics(self, quantiles: tuple[float, ...]) -> Statistics:
+    def statistics(self, quantiles: tuple[float, ...]) -> WindowStatistics:
         """Statistics of every window as it is now.
 
         Args:
-            quantiles: Each in [0, 1].
+            quantiles: Shares q of the quantiles, each in [0, 1].
         """
-        with np.errstate(all="ignore"):  # undefined is NaN: 0 / 0 of an empty window is what is meant
+        with np.errstate(all="ignore"):  # undefined is NaN, so 0 / 0 of an empty window is intended
             return self._statistics(np.array(quantiles))
 
-    def _statistics(self, shares: Floats) -> Statistics:
+    def _statistics(self, shares: Floats) -> WindowStatistics:
         count = np.minimum(self._seen, self._size)
         newest = (self._seen - 1) % self._size
         position = np.arange(self._size)
         filled = position < count[:, None]
         earlier = filled & (position != newest[:, None])
-        order = np.argsort(self._values, axis=1)  # unused places are NaN, and NaN comes last
+        order = np.argsort(self._values, axis=1)  # unused places are NaN, which sorts last
         ascending = np.take_along_axis(self._values, order, axis=1)
         mean, stddev = _moments(self._values, filled, count)
         age = (newest[:, None] - position) % self._size
@@ -128,8 +128,8 @@ class Windows:
         base_mean, base_stddev = _moments(before, earlier, count - 1)
         median = _median(before, count - 1)
         spread = MAD_TO_STDDEV * _median(np.abs(before - median[:, None]), count - 1)
-        known = np.where(count > BASELINE, 1.0, math.nan)
-        return Statistics(
+        known = np.where(count > MIN_EARLIER, 1.0, math.nan)
+        return WindowStatistics(
             count,
             mean,
             stddev,
@@ -166,17 +166,17 @@ def _quantiles(ascending: Floats, count: NDArray[np.int64], shares: Floats) -> F
 
 
 def _weighted_quantiles(ascending: Floats, weights: Floats, shares: Floats) -> Floats:
-    """The least value at which the sorted weights' running sum reaches each share of all, shape (Q, R)."""
+    """The smallest value at which the cumulative weight reaches each share of the total, shape (Q, R)."""
     reached = weights.cumsum(axis=1)
     wanted = (
         shares[:, None, None] * reached[:, -1:]
-    )  # of the sum as it was rounded, so that 1 is always reached
+    )  # the rounded total, so that a share of 1 is always reached
     at = np.argmax(reached >= wanted, axis=2)
     return np.asarray(ascending[np.arange(len(ascending)), at])
 
 
 def _standardised(values: Floats, centre: Floats, spread: Floats) -> Floats:
-    """``(values - centre) / spread``; 0 where they are equal up to rounding, infinite off a constant."""
+    """``(values - centre) / spread``; 0 if value and centre are equal up to rounding, else infinite for a spread of 0."""
     distance = values - centre
     distance = np.where(np.abs(distance) <= 8 * np.finfo(np.float64).eps * np.abs(centre), 0.0, distance)
     return np.where(distance == 0, 0.0, distance / spread)
