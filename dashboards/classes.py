@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dashboards.vocabulary import annotations, units, variables
 from dashboards.vocabulary.layout import Section, compose
+from dashboards.vocabulary.links import CLASSES
 from dashboards.vocabulary.matrix import matrix
 from dashboards.vocabulary.metrics import series
 from dashboards.vocabulary.panels import bars, cells, lines
@@ -12,15 +13,13 @@ from dashboards.vocabulary.sdk import Panel, model
 from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import baseline_line, threshold_lines
 
-UID = "traingauge-classes"
-
 _NO_CLASSES = "the run gives no class predictions, or has not evaluated this split yet."
 
 
 def dashboard() -> model.Dashboard:
     """The dashboard."""
     return compose(
-        uid=UID,
+        uid=CLASSES,
         title="Classes",
         description="Scores class by class: which classes are lost, and what they are taken for.",
         variables=[

@@ -6,7 +6,7 @@ from dashboards.vocabulary import annotations, units, variables
 from dashboards.vocabulary.by_step import curve, curve_table, step_grid
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import to_run
-from dashboards.vocabulary.metrics import SHORTFALL, per_second, series
+from dashboards.vocabulary.metrics import SHORTFALL, in_time_range, per_run, per_second, series
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel, model
@@ -88,38 +88,43 @@ def dashboard() -> model.Dashboard:
 
 
 def _standing() -> list[Panel]:
-    def newest(name: str, **labels: str) -> str:
-        return f"max by (model, run) (last_over_time({series(name, **labels)}[$__range]))"
-
-    started, last = newest("model_run_start_timestamp_seconds"), newest("model_last_step_timestamp_seconds")
+    started, last = (
+        in_time_range("model_run_start_timestamp_seconds"),
+        in_time_range("model_last_step_timestamp_seconds"),
+    )
     return [
         rows(
             "Chosen runs",
             Column("Run", label="run", link=to_run(), width=220),
             Column("Model", label="model"),
-            Column("Steps", expr=newest("model_steps_total", split="train"), unit=units.COUNT, decimals=0),
+            Column(
+                "Steps", expr=in_time_range("model_steps_total", split="train"), unit=units.COUNT, decimals=0
+            ),
             Column("Training time", expr=f"{last} - on (model, run) {started}", unit=units.DURATION),
-            Column("Learning rate", expr=newest("model_learning_rate"), unit=units.NUMBER),
+            Column("Learning rate", expr=in_time_range("model_learning_rate"), unit=units.NUMBER),
             Column(
                 "Best training loss",
-                expr=newest("model_loss_best", split="train"),
+                expr=in_time_range("model_loss_best", split="train"),
                 unit=units.NUMBER,
                 decimals=4,
             ),
             Column(
                 "Best validation loss",
-                expr=newest("model_loss_best", split="validation"),
+                expr=in_time_range("model_loss_best", split="validation"),
                 unit=units.NUMBER,
                 decimals=4,
             ),
             Column(
                 "Best validation accuracy",
-                expr=newest("model_score_best", metric="accuracy", split="validation"),
+                expr=in_time_range("model_score_best", metric="accuracy", split="validation"),
                 unit=units.SHARE,
                 decimals=1,
             ),
             Column(
-                "Test accuracy", expr=newest("model_accuracy", split="test"), unit=units.SHARE, decimals=1
+                "Test accuracy",
+                expr=in_time_range("model_accuracy", split="test"),
+                unit=units.SHARE,
+                decimals=1,
             ),
             Column(
                 "Worse than baseline",
@@ -141,7 +146,7 @@ def _over_time() -> list[Panel]:
     return [
         lines(
             "Training loss over time",
-            Query(f"max by (model, run) ({series('model_loss_window_mean', split='train')})", "{{run}}"),
+            Query(per_run("model_loss_window_mean", split="train"), "{{run}}"),
             description="The same loss by the clock: what a faster machine gains.",
             unit=units.NUMBER,
         ),

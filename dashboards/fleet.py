@@ -6,18 +6,16 @@ from dashboards.vocabulary import annotations, colours, units, variables
 from dashboards.vocabulary.alerts import firing, firing_alerts
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import from_line, to_run
-from dashboards.vocabulary.metrics import series
+from dashboards.vocabulary.metrics import in_time_range, per_run, series
 from dashboards.vocabulary.panels import bars, lines, number, states
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel, model
-from dashboards.vocabulary.states import SILENT, health_codes, health_words, state_codes, state_words
+from dashboards.vocabulary.states import RUNNING, SILENT, health_codes, health_words, state_codes, state_words
 from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import NONE_ALLOWED
 from traingauge.catalog import RUN_STATES
 
 UID = "traingauge-fleet"
-
-_RANGE = "[$__range]"
 
 
 def dashboard() -> model.Dashboard:
@@ -97,13 +95,8 @@ def _now() -> list[Panel]:
 
 
 def _runs() -> list[Panel]:
-    def newest(name: str, **labels: str) -> str:
-        """The last value in the time range, so that runs which are over are listed too."""
-        return f"max by (model, run) (last_over_time({series(name, **labels)}{_RANGE}))"
-
-    steps, planned = newest("model_steps_total", split="train"), newest("model_steps_planned")
-    running = f"max by (model, run) ({series('model_run_state', state='running')}) == 1"
-    age = f"time() - max by (model, run) ({series('model_last_step_timestamp_seconds')})"
+    steps, planned = in_time_range("model_steps_total", split="train"), in_time_range("model_steps_planned")
+    age = f"time() - {per_run('model_last_step_timestamp_seconds')}"
     left = f"clamp_min({planned} - on (model, run) {steps}, 0)"
     return [
         rows(
@@ -112,7 +105,7 @@ def _runs() -> list[Panel]:
             Column("Model", label="model"),
             Column(
                 "State",
-                expr=state_codes(_RANGE),
+                expr=state_codes("[$__range]"),
                 unit=units.NUMBER,
                 mappings=state_words(),
                 colouring=(),
@@ -136,7 +129,7 @@ def _runs() -> list[Panel]:
             ),
             Column(
                 "Last step",
-                expr=f"({age}) and on (model, run) ({running})",
+                expr=f"({age}) and on (model, run) {RUNNING}",
                 unit=units.SECONDS,
                 decimals=0,
                 width=90,
@@ -150,30 +143,38 @@ def _runs() -> list[Panel]:
             ),
             Column(
                 "Time left",
-                expr=f"{left} * on (model, run) {newest('model_step_expected_seconds')} "
-                f"and on (model, run) ({running})",
+                expr=f"{left} * on (model, run) {in_time_range('model_step_expected_seconds')} "
+                f"and on (model, run) {RUNNING}",
                 unit=units.DURATION,
                 width=120,
             ),
             Column(
-                "Loss", expr=newest("model_loss_window_mean", split="train"), unit=units.NUMBER, decimals=4
+                "Loss",
+                expr=in_time_range("model_loss_window_mean", split="train"),
+                unit=units.NUMBER,
+                decimals=4,
             ),
-            Column("Best loss", expr=newest("model_loss_best", split="train"), unit=units.NUMBER, decimals=4),
+            Column(
+                "Best loss",
+                expr=in_time_range("model_loss_best", split="train"),
+                unit=units.NUMBER,
+                decimals=4,
+            ),
             Column(
                 "Validation loss",
-                expr=newest("model_loss", split="validation"),
+                expr=in_time_range("model_loss", split="validation"),
                 unit=units.NUMBER,
                 decimals=4,
             ),
             Column(
                 "Validation accuracy",
-                expr=newest("model_accuracy", split="validation"),
+                expr=in_time_range("model_accuracy", split="validation"),
                 unit=units.SHARE,
                 decimals=1,
             ),
             Column(
                 "Started",
-                expr=f"{newest('model_run_start_timestamp_seconds')} * 1000",
+                expr=f"{in_time_range('model_run_start_timestamp_seconds')} * 1000",
                 unit=units.SINCE,
                 width=130,
             ),
@@ -200,7 +201,7 @@ def _course() -> list[Panel]:
         ),
         lines(
             "Training loss of every run",
-            Query(f"max by (model, run) ({series('model_loss_window_mean', split='train')})", "{{run}}"),
+            Query(per_run("model_loss_window_mean", split="train"), "{{run}}"),
             description="Mean loss of the last training steps. Compare runs of one model only: losses of "
             "different models are not alike.",
             unit=units.NUMBER,
@@ -209,8 +210,7 @@ def _course() -> list[Panel]:
         bars(
             "Slowest steps against what is expected",
             Query(
-                f"sort_desc(({age_in_steps()}) and on (model, run) "
-                f"(max by (model, run) ({series('model_run_state', state='running')}) == 1))",
+                f"sort_desc(({age_in_steps()}) and on (model, run) {RUNNING})",
                 "{{run}}",
                 instant=True,
             ),
@@ -226,6 +226,6 @@ def _course() -> list[Panel]:
 def age_in_steps() -> str:
     """Time since the last step of each run, in expected durations of a step."""
     return (
-        f"(time() - max by (model, run) ({series('model_last_step_timestamp_seconds')})) "
-        f"/ on (model, run) max by (model, run) ({series('model_step_expected_seconds')})"
+        f"(time() - {per_run('model_last_step_timestamp_seconds')}) "
+        f"/ on (model, run) {per_run('model_step_expected_seconds')}"
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dashboards.vocabulary import annotations, colours, units, variables
 from dashboards.vocabulary.layout import Section, compose
-from dashboards.vocabulary.metrics import JOB, per_second, series
-from dashboards.vocabulary.panels import lines, number, states
+from dashboards.vocabulary.metrics import JOB, occurrences, per_run, per_second, series
+from dashboards.vocabulary.panels import events, lines, number, states
 from dashboards.vocabulary.queries import EXPECTED_LINE, Query
 from dashboards.vocabulary.sdk import Panel, model
 from dashboards.vocabulary.thresholds import NONE_ALLOWED
@@ -36,7 +36,7 @@ def dashboard() -> model.Dashboard:
 
 
 def _scrapes() -> list[Panel]:
-    up = f"max by (model, run) ({series('up', job=JOB)})"
+    up = per_run("up", job=JOB)
     return [
         number(
             "Runs that do not answer",
@@ -67,7 +67,7 @@ def _scrapes() -> list[Panel]:
         ),
         lines(
             "Duration of a scrape",
-            Query(f"max by (model, run) ({series('scrape_duration_seconds', job=JOB)})", "{{run}}"),
+            Query(per_run("scrape_duration_seconds", job=JOB), "{{run}}"),
             description="How long Prometheus waits for each run. Near the scrape timeout values are about "
             "to be lost.",
             unit=units.SECONDS,
@@ -75,7 +75,7 @@ def _scrapes() -> list[Panel]:
         ),
         lines(
             "Samples of a scrape",
-            Query(f"max by (model, run) ({series('scrape_samples_scraped', job=JOB)})", "{{run}}"),
+            Query(per_run("scrape_samples_scraped", job=JOB), "{{run}}"),
             description="How many series each run publishes. It grows with classes and features, and then "
             "stays.",
             unit=units.COUNT,
@@ -87,21 +87,16 @@ def _scrapes() -> list[Panel]:
 
 def _inside_runs() -> list[Panel]:
     return [
-        lines(
+        events(
             "Errors inside monitoring",
             Query(
-                "sum by (model, run, reason) "
-                f"(increase({series('model_monitor_errors_total')}[$__rate_interval])) > 0",
+                occurrences("model_monitor_errors_total", "model, run, reason"),
                 "{{reason}}, {{run}}",
             ),
             description="Failures of the monitor itself; training went on. The run's log has the first of "
             "each kind with its traceback.",
-            unit=units.COUNT,
-            minimum=0,
-            bars=True,
             width=6,
             empty="nothing failed, which is how it should be.",
-            nothing="none",
         ),
         lines(
             "Time spent on monitoring",
@@ -118,9 +113,7 @@ def _inside_runs() -> list[Panel]:
         ),
         lines(
             "Time since the state was saved",
-            Query(
-                f"time() - max by (model, run) ({series('model_state_saved_timestamp_seconds')})", "{{run}}"
-            ),
+            Query(f"time() - {per_run('model_state_saved_timestamp_seconds')}", "{{run}}"),
             description="How much of a run's memory a crash would cost. It grows when the disk is full or "
             "the folder is gone.",
             unit=units.SECONDS,
@@ -151,17 +144,13 @@ def _rules() -> list[Panel]:
     missed = f"increase({series('prometheus_rule_group_iterations_missed_total')}[$__rate_interval])"
     durations = f"max by (rule_group) ({series('prometheus_rule_group_last_duration_seconds')})"
     return [
-        lines(
+        events(
             "Failed and missed evaluations",
             Query(_by_group(f"sum by (rule_group) ({failed}) > 0"), "failed, {{rule_group}}"),
             Query(_by_group(f"sum by (rule_group) ({missed}) > 0"), "missed, {{rule_group}}"),
             description="Evaluations that failed or came too late. While a group fails its alerts are blind.",
-            unit=units.COUNT,
-            minimum=0,
-            bars=True,
             width=8,
             empty="every evaluation succeeded in time, which is how it should be.",
-            nothing="none",
         ),
         lines(
             "Slowest rule groups",
@@ -195,16 +184,14 @@ def _by_group(expr: str) -> str:
 def _notifications() -> list[Panel]:
     latency = per_second("alertmanager_notification_latency_seconds_bucket", "integration, le")
     return [
-        lines(
+        events(
             "Notifications",
             Query(
-                "sum by (integration) "
-                f"(increase({series('alertmanager_notifications_total')}[$__rate_interval])) > 0",
+                occurrences("alertmanager_notifications_total", "integration"),
                 "sent, {{integration}}",
             ),
             Query(
-                "sum by (integration) "
-                f"(increase({series('alertmanager_notifications_failed_total')}[$__rate_interval])) > 0",
+                occurrences("alertmanager_notifications_failed_total", "integration"),
                 "failed, {{integration}}",
             ),
             Query(
@@ -213,12 +200,8 @@ def _notifications() -> list[Panel]:
             ),
             description="What Alertmanager sent and failed to send, and what Prometheus could not hand "
             "over to it. A failure means that somebody was not told.",
-            unit=units.COUNT,
-            minimum=0,
-            bars=True,
             width=8,
             empty="nothing was sent, nor failed, in the time range.",
-            nothing="none",
         ),
         lines(
             "Time to deliver a notification",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.vocabulary import colours
-from dashboards.vocabulary.metrics import series
+from dashboards.vocabulary.metrics import per_run, series
 from dashboards.vocabulary.queries import DATASOURCE
 from dashboards.vocabulary.sdk import dashboard
 
@@ -34,10 +34,12 @@ def _events(
     )
 
 
+def _changes(counter: str, **labels: str) -> str:
+    return f"max by (model, run) (changes({series(counter, **labels)}[$__rate_interval]) > 0)"
+
+
 def of_a_run() -> list[dashboard.AnnotationQuery]:
     """Alerts, starts and restarts, ends, checkpoints and epochs; the last two are off at first, since they may be many."""
-    milliseconds = "* 1000"
-    epochs = series("model_epochs_total", split="train")
     return [
         _events(
             "Alerts",
@@ -50,34 +52,34 @@ def of_a_run() -> list[dashboard.AnnotationQuery]:
             "Starts",
             colours.NEUTRAL,
             "Run started",
-            f"max by (model, run) ({series('model_run_start_timestamp_seconds')}) {milliseconds}",
+            f"{per_run('model_run_start_timestamp_seconds')} * 1000",
             at_value=True,
         ),
         _events(
             "Ends",
             colours.OVER,
             "Run ended",
-            f"max by (model, run) ({series('model_run_end_timestamp_seconds')}) {milliseconds}",
+            f"{per_run('model_run_end_timestamp_seconds')} * 1000",
             at_value=True,
         ),
         _events(
             "Restarts",
             colours.WARNING,
             "Went on from its saved state",
-            f"max by (model, run) (changes({series('model_restarts_total')}[$__rate_interval]) > 0)",
+            _changes("model_restarts_total"),
         ),
         _events(
             "Checkpoints",
             colours.NEUTRAL,
             "Checkpoint saved",
-            f"max by (model, run) (changes({series('model_checkpoints_total')}[$__rate_interval]) > 0)",
+            _changes("model_checkpoints_total"),
             shown=False,
         ),
         _events(
             "Epochs",
             colours.MUTED,
             "Epoch completed",
-            f"max by (model, run) (changes({epochs}[$__rate_interval]) > 0)",
+            _changes("model_epochs_total", split="train"),
             shown=False,
         ),
     ]

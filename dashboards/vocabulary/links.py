@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from dashboards.vocabulary.sdk import dashboard, model
 
-#: Tag of every dashboard of ours; the links between them go by it.
+#: Tag of every dashboard here; the links between them select by it.
 TAG = "traingauge"
 
-#: Under which the dashboard of one run is found.
+#: UIDs of the dashboards that others link to.
 RUN_OVERVIEW = "traingauge-run-overview"
+CLASSES = "traingauge-classes"
+DATA_AND_DRIFT = "traingauge-data-and-drift"
 
 #: Where the runbooks are read, one page an alert.
 RUNBOOKS = "https://github.com/traingauge/traingauge/blob/main/alerting/runbooks"

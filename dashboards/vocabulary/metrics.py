@@ -58,7 +58,7 @@ OF_THE_SERVERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 #: The drift statistic that has thresholds.
-JUDGED_STATISTIC = "psi"
+ALERTED_STATISTIC = "psi"
 
 _HISTOGRAM_SUFFIXES = ("_bucket", "_sum", "_count")
 
@@ -128,6 +128,33 @@ def series(name: str, **labels: str) -> str:
 
 def _matcher(label: str, value: str) -> str:
     return f'{label}{"=~" if set("$|") & set(value) else "="}"{value}"'
+
+
+def per_run(name: str, **labels: str) -> str:
+    """One value a run, the largest where it has several series.
+
+    >>> per_run("model_warmup_steps")
+    'max by (model, run) (model_warmup_steps{model=~"$model", run=~"$run"})'
+    """
+    return f"max by (model, run) ({series(name, **labels)})"
+
+
+def in_time_range(name: str, **labels: str) -> str:
+    """The last value of each run in the time range, so that runs that are over are listed too.
+
+    >>> in_time_range("model_warmup_steps")
+    'max by (model, run) (last_over_time(model_warmup_steps{model=~"$model", run=~"$run"}[$__range]))'
+    """
+    return f"max by (model, run) (last_over_time({series(name, **labels)}[$__range]))"
+
+
+def occurrences(name: str, by: str, **labels: str) -> str:
+    """How often a counter went up, where it did.
+
+    >>> occurrences("model_nonfinite_total", "signal")
+    'sum by (signal) (increase(model_nonfinite_total{model=~"$model", run=~"$run"}[$__rate_interval])) > 0'
+    """
+    return f"sum by ({by}) (increase({series(name, **labels)}[$__rate_interval])) > 0"
 
 
 def per_second(name: str, by: str, **labels: str) -> str:

@@ -22,7 +22,8 @@ from dashboards.vocabulary.sdk import (
     trend,
 )
 from dashboards.vocabulary.sdk import dashboard as builders
-from dashboards.vocabulary.thresholds import UNJUDGED, Steps, steps
+from dashboards.vocabulary.thresholds import PLAIN, Steps, steps
+from dashboards.vocabulary.units import COUNT
 
 #: Where the reason that a panel may be empty begins in its description.
 MAY_BE_EMPTY = "May be empty: "
@@ -142,6 +143,38 @@ def lines(
     return panel.data_links([link.builder() for link in links])
 
 
+def events(
+    title: str,
+    *queries: Query,
+    description: str,
+    empty: str,
+    width: int = 12,
+    height: int = 8,
+) -> timeseries.Panel:
+    """How often something happened, one bar a moment; without any it says *none*.
+
+    Args:
+        title: What is shown.
+        queries: What is asked, as :func:`dashboards.vocabulary.metrics.occurrences` gives it.
+        description: What it says about a run, and what to look for.
+        empty: Why it may be empty.
+        width: Columns of the grid's 24.
+        height: Rows of the grid.
+    """
+    return lines(
+        title,
+        *queries,
+        description=description,
+        unit=COUNT,
+        minimum=0,
+        bars=True,
+        width=width,
+        height=height,
+        empty=empty,
+        nothing="none",
+    )
+
+
 def number(
     title: str,
     *queries: Query,
@@ -149,7 +182,7 @@ def number(
     unit: str,
     empty: str = "",
     decimals: int | None = None,
-    colouring: Steps = UNJUDGED,
+    colouring: Steps = PLAIN,
     mappings: Sequence[model.ValueMapping] = (),
     trend: bool = False,
     filled: bool = False,
@@ -195,7 +228,7 @@ def bars(
     decimals: int | None = None,
     minimum: float | None = 0,
     maximum: float | None = None,
-    colouring: Steps = UNJUDGED,
+    colouring: Steps = PLAIN,
     width: int = 12,
     height: int = 8,
 ) -> bargauge.Panel:

@@ -37,6 +37,9 @@ BEST_LINE = _line(colours.GOOD, "dot", 0, 6)
 EXPECTED_LINE = _line(colours.NEUTRAL, "dash", 4, 6)
 BASELINE_LINE = _line(colours.TO_BEAT, "dash", 14, 4)
 
+#: Legend of a line of one split of one run.
+SPLIT = "{{split}}, {{run}}"
+
 #: Where a band ends that values should stay within.
 LIMIT_LINE = _line(colours.MUTED, "dash", 4, 4)
 

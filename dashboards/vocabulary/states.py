@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dashboards.vocabulary import colours
-from dashboards.vocabulary.metrics import JOB, series
+from dashboards.vocabulary.metrics import JOB, per_run, series
 from dashboards.vocabulary.sdk import model
 from traingauge.catalog import RUN_STATES
 from traingauge.stats.health.states import STATES as HEALTH_STATES
 
 #: Code of a run whose endpoint does not answer although it has not said that it ended.
 SILENT = len(RUN_STATES) + 1
+
+#: Condition that holds for runs that are running.
+RUNNING = f"({per_run('model_run_state', state='running')} == 1)"
 
 _RUN_COLOURS = {
     "running": colours.GOOD,

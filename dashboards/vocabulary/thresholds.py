@@ -38,8 +38,8 @@ def baseline_line(*metrics: str) -> Query:
 #: Colours from a value on, the first from minus infinity.
 Steps = tuple[tuple[float | None, str], ...]
 
-#: No judgement: one colour.
-UNJUDGED: Steps = ((None, colours.NEUTRAL),)
+#: One colour, whatever the value.
+PLAIN: Steps = ((None, colours.NEUTRAL),)
 
 #: Any occurrence is bad.
 NONE_ALLOWED: Steps = ((None, colours.GOOD), (1, colours.CRITICAL))

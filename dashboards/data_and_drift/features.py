@@ -1,0 +1,105 @@
+"""Features: the drift of each of them."""
+
+from __future__ import annotations
+
+from dashboards.vocabulary import colours, reasons, units
+from dashboards.vocabulary.layout import Section
+from dashboards.vocabulary.metrics import (
+    ALERTED_STATISTIC,
+    THRESHOLD,
+    series,
+)
+from dashboards.vocabulary.panels import cells, lines
+from dashboards.vocabulary.queries import Query
+from dashboards.vocabulary.sdk import Panel
+from dashboards.vocabulary.tables import Column, rows
+from dashboards.vocabulary.thresholds import threshold_lines
+
+#: Rows of the table of features.
+_TOP = 20
+
+
+def section() -> Section:
+    """The section."""
+    return Section("Which features?", _panels())
+
+
+def _panels() -> list[Panel]:
+    drift = _of_a_feature("model_feature_drift", statistic=ALERTED_STATISTIC)
+    top = f"topk({_TOP}, {drift})"
+    pvalue = series("model_feature_drift_pvalue", feature="$feature")
+    threshold = f"max by (feature) ({series(THRESHOLD, metric='feature_drift', severity='warning', feature='$feature')})"
+    return [
+        rows(
+            "Features by drift",
+            Column("Feature", label="feature"),
+            Column("Drift", expr=top, unit=units.NUMBER, decimals=3, colouring=_drift_colours()),
+            Column(
+                "P-value",
+                expr=f"min by (feature) ({pvalue}) and on (feature) {top}",
+                unit=units.NUMBER,
+                decimals=4,
+            ),
+            Column(
+                "Own threshold", expr=f"{threshold} and on (feature) {top}", unit=units.NUMBER, decimals=3
+            ),
+            Column(
+                "Missing",
+                expr=f"{_of_a_feature('model_feature_missing_ratio')} and on (feature) {top}",
+                unit=units.SHARE,
+                decimals=1,
+            ),
+            Column(
+                "Out of range",
+                expr=f"{_of_a_feature('model_feature_out_of_range_ratio')} and on (feature) {top}",
+                unit=units.SHARE,
+                decimals=1,
+            ),
+            description=f"The {_TOP} features that moved most, of several runs the strongest drift. A "
+            "threshold of its own stands beside a feature that has one; the general one holds for the "
+            "others. The p-value is the smallest of those statistics that are tests: drift by chance "
+            "alone has a large one.",
+            sort_by="Drift",
+            descending=True,
+            width=10,
+            height=12,
+            empty=reasons.NO_REFERENCE,
+        ),
+        cells(
+            "Drift of each feature",
+            Query(drift, "{{feature}}"),
+            description="One row a feature, from no drift to a population stability index of 0.5. When a "
+            "band begins in many rows at once, something upstream changed at that moment.",
+            unit=units.NUMBER,
+            scheme="YlOrRd",
+            minimum=0,
+            maximum=0.5,
+            width=14,
+            height=12,
+            empty=reasons.NO_REFERENCE,
+        ),
+        lines(
+            "Drift of the chosen features",
+            Query(
+                series("model_feature_drift", feature="$feature", statistic="$statistic"),
+                "{{feature}}, {{statistic}}, {{run}}",
+            ),
+            *threshold_lines("feature_drift", feature=""),
+            description="Every statistic of the features chosen above. Dashed: the general thresholds, "
+            "which are of the population stability index.",
+            unit=units.NUMBER,
+            decimals=3,
+            minimum=0,
+            width=24,
+            height=9,
+            empty=reasons.NO_REFERENCE,
+        ),
+    ]
+
+
+def _of_a_feature(name: str, **labels: str) -> str:
+    return f"max by (feature) ({series(name, feature='$feature', **labels)})"
+
+
+def _drift_colours() -> tuple[tuple[float | None, str], ...]:
+    return ((None, colours.GOOD), (0.1, colours.WARNING), (0.2, colours.CRITICAL))

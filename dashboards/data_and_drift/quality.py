@@ -1,0 +1,93 @@
+"""Quality: missing, infinite, constant and unknown values."""
+
+from __future__ import annotations
+
+from dashboards.vocabulary import reasons, units
+from dashboards.vocabulary.layout import Section
+from dashboards.vocabulary.metrics import occurrences, per_run, series
+from dashboards.vocabulary.panels import cells, events, lines
+from dashboards.vocabulary.queries import Query
+from dashboards.vocabulary.sdk import Panel
+
+
+def section() -> Section:
+    """The section."""
+    return Section("Is the data sound?", _panels())
+
+
+def _panels() -> list[Panel]:
+    return [
+        cells(
+            "Missing values",
+            Query(_of_a_feature("model_feature_missing_ratio"), "{{feature}}"),
+            description="Share of the window's values of each feature that are missing, NaN or infinite. A "
+            "band is an outage upstream; a single feature a broken join or a renamed column.",
+            unit=units.SHARE,
+            scheme="Reds",
+            minimum=0,
+            maximum=1,
+            empty=reasons.NO_REFERENCE,
+        ),
+        cells(
+            "Values out of range",
+            Query(_of_a_feature("model_feature_out_of_range_ratio"), "{{feature}}"),
+            description="Share of the window's values of each feature outside of what the reference held. "
+            "Often a unit that changed, or a scaling that was left out.",
+            unit=units.SHARE,
+            scheme="Reds",
+            minimum=0,
+            maximum=1,
+            empty=reasons.NO_REFERENCE,
+        ),
+        cells(
+            "Infinite values",
+            Query(_of_a_feature("model_feature_infinite_ratio"), "{{feature}}"),
+            description="Share of the window's values of each feature that are infinite: a division by 0, or "
+            "an overflow, upstream. They count as missing, too.",
+            unit=units.SHARE,
+            scheme="Reds",
+            minimum=0,
+            maximum=1,
+            empty=reasons.NO_REFERENCE,
+        ),
+        cells(
+            "Values in one bin",
+            Query(_of_a_feature("model_feature_constant_ratio"), "{{feature}}"),
+            description="Share of the window's values of each feature that lie in its fullest bin. A row that "
+            "turns dark is a feature that became constant: a default in place of a value.",
+            unit=units.SHARE,
+            scheme="Reds",
+            minimum=0,
+            maximum=1,
+            empty=reasons.NO_REFERENCE,
+        ),
+        lines(
+            "Columns that do not fit the reference",
+            Query(per_run("model_features_missing"), "missing, {{run}}"),
+            Query(per_run("model_features_extra"), "extra, {{run}}"),
+            description="Features that the last batch had no column for, and columns that the reference does "
+            "not know. Both at once: a column was renamed.",
+            unit=units.COUNT,
+            decimals=0,
+            minimum=0,
+            width=12,
+            height=6,
+            empty=reasons.NO_REFERENCE,
+        ),
+        events(
+            "NaN and infinite values by where they were seen",
+            Query(
+                occurrences("model_nonfinite_total", "model, run, signal"),
+                "{{signal}}, {{run}}",
+            ),
+            description="Non-finite values as they come. In features they are the data's fault, and the "
+            "loss follows.",
+            width=12,
+            height=6,
+            empty=reasons.ALL_FINITE,
+        ),
+    ]
+
+
+def _of_a_feature(name: str, **labels: str) -> str:
+    return f"max by (feature) ({series(name, feature='$feature', **labels)})"

@@ -1,0 +1,37 @@
+"""Together: the drift of the joint distribution."""
+
+from __future__ import annotations
+
+from dashboards.vocabulary import reasons, units
+from dashboards.vocabulary.layout import Section
+from dashboards.vocabulary.metrics import (
+    series,
+)
+from dashboards.vocabulary.panels import lines
+from dashboards.vocabulary.queries import Query
+from dashboards.vocabulary.sdk import Panel
+from dashboards.vocabulary.thresholds import threshold_lines
+
+
+def section() -> Section:
+    """The section."""
+    return Section("Did they move together?", _panels())
+
+
+def _panels() -> list[Panel]:
+    return [
+        lines(
+            "Drift of how features vary together",
+            Query(series("model_multivariate_drift", statistic="$statistic"), "{{statistic}}, {{run}}"),
+            *threshold_lines("multivariate_drift"),
+            description="Distance of the features' joint behaviour to the reference. It moves when "
+            "correlations change while each feature by itself looks as before. Dashed: the thresholds, of the "
+            "population stability index.",
+            unit=units.NUMBER,
+            decimals=3,
+            minimum=0,
+            width=24,
+            height=7,
+            empty=reasons.NO_REFERENCE,
+        ),
+    ]

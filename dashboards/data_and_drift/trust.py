@@ -1,0 +1,76 @@
+"""Trust: how much data the drift is computed from."""
+
+from __future__ import annotations
+
+from dashboards.vocabulary import reasons, units
+from dashboards.vocabulary.layout import Section
+from dashboards.vocabulary.metrics import (
+    per_run,
+)
+from dashboards.vocabulary.panels import lines, number
+from dashboards.vocabulary.queries import EXPECTED_LINE, Query
+from dashboards.vocabulary.sdk import Panel
+
+
+def section() -> Section:
+    """The section."""
+    return Section("How far are the scores to be trusted?", _panels())
+
+
+def _panels() -> list[Panel]:
+    window, needed = per_run("model_drift_window_samples"), per_run("model_drift_samples_needed")
+    return [
+        lines(
+            "Samples in the window",
+            Query(window, "in the window, {{run}}"),
+            Query(needed, "needed, {{run}}", style=EXPECTED_LINE),
+            description="Samples that the drift is computed from. Below what is needed chance alone moves "
+            "the scores, and none is published.",
+            unit=units.COUNT,
+            decimals=0,
+            minimum=0,
+            width=8,
+            height=7,
+            empty=reasons.NO_REFERENCE,
+        ),
+        number(
+            "Features undecided",
+            Query(per_run("model_features_undecided"), "{{run}}"),
+            description="Features whose drift is not scored, as the window holds too few samples.",
+            unit=units.COUNT,
+            decimals=0,
+            width=4,
+            height=7,
+            empty=reasons.NO_REFERENCE,
+        ),
+        number(
+            "Samples in the reference",
+            Query(per_run("model_drift_reference_samples"), "{{run}}"),
+            description="How many rows of data the reference was made from.",
+            unit=units.COUNT,
+            decimals=0,
+            width=4,
+            height=7,
+            empty=reasons.NO_REFERENCE,
+        ),
+        number(
+            "Age of the reference",
+            Query(f"time() - {per_run('model_drift_reference_timestamp_seconds')}", "{{run}}"),
+            description="Time since the reference was made. The world may have moved on since, and rightly "
+            "so.",
+            unit=units.DURATION,
+            width=4,
+            height=7,
+            empty=reasons.NO_REFERENCE,
+        ),
+        number(
+            "Share of rows looked at",
+            Query(per_run("model_drift_sampling_ratio"), "{{run}}"),
+            description="Share of the rows of each batch that drift is computed from.",
+            unit=units.SHARE,
+            decimals=0,
+            width=4,
+            height=7,
+            empty=reasons.NO_REFERENCE,
+        ),
+    ]

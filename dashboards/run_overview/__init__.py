@@ -1,0 +1,53 @@
+"""Run overview: one run, everything in the order in which one debugs it, a file a section."""
+
+from __future__ import annotations
+
+from dashboards.run_overview import (
+    about,
+    canary,
+    data,
+    diagnostics,
+    further_scores,
+    loss,
+    now,
+    optimisation,
+    own_past,
+    scores,
+    throughput,
+)
+from dashboards.vocabulary import annotations, variables
+from dashboards.vocabulary.layout import compose
+from dashboards.vocabulary.links import RUN_OVERVIEW
+from dashboards.vocabulary.sdk import model
+
+
+def dashboard() -> model.Dashboard:
+    """The dashboard."""
+    return compose(
+        uid=RUN_OVERVIEW,
+        title="Run overview",
+        description="One training run, top to bottom in the order in which one debugs it.",
+        variables=[
+            variables.datasource(),
+            variables.models(),
+            variables.runs(),
+            variables.label("split", "Split", "Splits of the data", "model_steps_total"),
+            variables.label(
+                "signal", "Signal", "Signal whose own past is drawn", "model_signal_mean", single="loss"
+            ),
+        ],
+        annotations=annotations.of_a_run(),
+        sections=[
+            now.section(),
+            diagnostics.section(),
+            loss.section(),
+            own_past.section(),
+            optimisation.section(),
+            scores.section(),
+            further_scores.section(),
+            canary.section(),
+            data.section(),
+            throughput.section(),
+            about.section(),
+        ],
+    )

@@ -1,0 +1,72 @@
+"""Further scores: those corrected for chance, and those of a regression."""
+
+from __future__ import annotations
+
+from dashboards.vocabulary import reasons, units
+from dashboards.vocabulary.layout import Section
+from dashboards.vocabulary.metrics import (
+    series,
+)
+from dashboards.vocabulary.panels import lines
+from dashboards.vocabulary.queries import SPLIT, Query
+from dashboards.vocabulary.sdk import Panel
+from dashboards.vocabulary.thresholds import baseline_line
+
+
+def section() -> Section:
+    """The section."""
+    return Section("Further scores", _panels(), collapsed=True)
+
+
+def _panels() -> list[Panel]:
+    def of(*names: str) -> list[Query]:
+        scores = [
+            Query(series(f"model_{name}", split="$split"), f"{name.replace('_', ' ')}, {SPLIT}")
+            for name in names
+        ]
+        return [*scores, baseline_line(*names)]
+
+    regression = "the run is no regression."
+    return [
+        lines(
+            "Scores that chance does not flatter",
+            *of("balanced_accuracy", "matthews_correlation", "cohen_kappa", "specificity"),
+            description="Mean recall of the classes, agreement beyond chance, and how much of what is not a "
+            "class is left alone. Where classes are unequal, accuracy stays high while these fall. Dashed: "
+            "baselines.",
+            unit=units.NUMBER,
+            decimals=3,
+            maximum=1,
+            width=12,
+            empty=reasons.NO_CLASSES,
+        ),
+        lines(
+            "Error of a regression",
+            *of("mean_absolute_error", "root_mean_squared_error"),
+            description="Mean absolute and root mean squared error, in the unit of the target. The second "
+            "far above the first means few large errors.",
+            unit=units.NUMBER,
+            minimum=0,
+            width=12,
+            empty=regression,
+        ),
+        lines(
+            "Errors of a regression, by percentile",
+            Query(series("model_residual_percentile", split="$split"), "{{percentile}} %, " + SPLIT),
+            description="Percentiles of predicted less true value. A fan that opens to one side is a bias "
+            "for some of the samples, which the mean hides.",
+            unit=units.NUMBER,
+            width=12,
+            empty=regression,
+        ),
+        lines(
+            "Fit of a regression",
+            *of("r2_score"),
+            Query(series("model_bias", split="$split"), "bias, " + SPLIT),
+            description="Share of the target's variance that is explained, and the mean of predicted less "
+            "true value. A bias away from 0 is a model that is off on the whole.",
+            unit=units.NUMBER,
+            width=12,
+            empty=regression,
+        ),
+    ]

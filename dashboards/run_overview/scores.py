@@ -1,0 +1,55 @@
+"""Scores: accuracy, precision, recall and F1."""
+
+from __future__ import annotations
+
+from dashboards.vocabulary import reasons, units
+from dashboards.vocabulary.layout import Section
+from dashboards.vocabulary.links import CLASSES, from_line
+from dashboards.vocabulary.metrics import (
+    series,
+)
+from dashboards.vocabulary.panels import lines
+from dashboards.vocabulary.queries import BEST_LINE, EXPECTED_LINE, SPLIT, Query
+from dashboards.vocabulary.sdk import Panel
+from dashboards.vocabulary.thresholds import baseline_line, threshold_lines
+
+#: The scores, with what each of them says.
+_SCORES = {
+    "accuracy": "Share of samples predicted right. It hides what happens to rare classes: look at recall "
+    "too.",
+    "precision": "How far a predicted class is to be trusted. Falls when the model sees a class where "
+    "there is none.",
+    "recall": "How much of each class is found. Falls when a class is lost: *Classes* shows which.",
+    "f1": "Harmonic mean of precision and recall.",
+}
+
+
+def section() -> Section:
+    """The section."""
+    return Section("Scores: is it good enough?", _panels())
+
+
+def _panels() -> list[Panel]:
+    return [_score(name, description) for name, description in _SCORES.items()]
+
+
+def _score(name: str, description: str) -> Panel:
+    return lines(
+        name.capitalize(),
+        Query(series(f"model_{name}", split="$split"), SPLIT),
+        Query(series("model_score_best", metric=name, split="$split"), "best, " + SPLIT, style=BEST_LINE),
+        Query(
+            series("model_expected", metric=name, split="$split"), "expected, " + SPLIT, style=EXPECTED_LINE
+        ),
+        *threshold_lines(name),
+        baseline_line(name),
+        description=f"{description} Over the last steps (train) or the last whole pass (validation, test). "
+        "Dashed: the thresholds that the alerts compare with, the baseline to beat, and what a good run had; "
+        "dotted: the best so far.",
+        unit=units.SHARE,
+        decimals=1,
+        maximum=1,
+        width=12,
+        empty=reasons.NO_CLASSES,
+        links=[from_line(CLASSES, "Which classes?")],
+    )
