@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from demo.faults import Fault
-from traingauge.stack.webhook import Alert, Notification
+from traingauge.stack.notification import Alert, Notification
 
 #: The alert that tells that alerting works.
 ALWAYS_FIRES = "ModelWatchdog"

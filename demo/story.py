@@ -61,7 +61,7 @@ class Storyteller(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
             yield from _until(_passed(CALM))
 
     def _found(self) -> bool:
-        return any(sample.value == 1 for sample in self._stack.query('up{job="traingauge"}'))
+        return any(sample.value == 1 for sample in self._stack.prometheus.query('up{job="traingauge"}'))
 
     def _latest(self, name: str) -> float:
         return self._monitor.history.get(name, [0.0])[-1]

@@ -80,12 +80,6 @@ def test_the_directory_is_the_users_choice_or_the_state_home(
     assert default_directory() == Path(expected)
 
 
-def test_the_native_stack_looks_where_runs_announce_themselves() -> None:
-    from traingauge.stack.__main__ import default_discovery_dir
-
-    assert default_discovery_dir() == default_directory()
-
-
 def left(directory: Path, pid: int, *, host: str = socket.gethostname(), age: float) -> Path:
     path = directory / f"m-r@{host}-{pid}-9109.json"
     path.write_text("[]")

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from traingauge.stack import config
+from traingauge.stack import bundle, config, documents
 from traingauge.stack.grafana import grafana_environment
 
-FILE = config.ROOT / "deploy/compose/compose.yaml"
-COMPOSE = config.load(FILE)
+ROOT = Path(__file__).resolve().parents[2]
+FILE = ROOT / "deploy/compose/compose.yaml"
+COMPOSE = documents.load(FILE)
 SERVICES: dict[str, Any] = COMPOSE["services"]
 
 
@@ -34,11 +35,11 @@ def test_it_is_a_valid_compose_file() -> None:
 
 def test_it_mounts_the_files_that_the_native_stack_reads() -> None:
     prometheus, alertmanager, grafana = (mounts(name) for name in ("prometheus", "alertmanager", "grafana"))
-    assert prometheus["/etc/prometheus/prometheus.yml"] == str(config.PROMETHEUS_CONFIG)
-    assert prometheus["/etc/prometheus/rules"] == str(config.RULES)
-    assert alertmanager["/etc/alertmanager"] == str(config.ALERTMANAGER_CONFIG.parent)
-    assert grafana["/etc/grafana/provisioning"] == str(config.GRAFANA_PROVISIONING)
-    assert grafana[SERVICES["grafana"]["environment"]["DASHBOARDS"]] == str(config.DASHBOARDS)
+    assert prometheus["/etc/prometheus/prometheus.yml"] == str(bundle.PROMETHEUS_CONFIG)
+    assert prometheus["/etc/prometheus/rules"] == str(bundle.RULES)
+    assert alertmanager["/etc/alertmanager"] == str(bundle.ALERTMANAGER_CONFIG.parent)
+    assert grafana["/etc/grafana/provisioning"] == str(bundle.GRAFANA_PROVISIONING)
+    assert grafana[SERVICES["grafana"]["environment"]["DASHBOARDS"]] == str(bundle.DASHBOARDS)
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -79,7 +80,7 @@ def test_prometheus_reaches_alertmanager_by_the_name_in_its_configuration() -> N
 
 
 def test_grafana_is_told_all_that_its_provisioning_asks_for() -> None:
-    files = config.GRAFANA_PROVISIONING.rglob("*.yml")
+    files = bundle.GRAFANA_PROVISIONING.rglob("*.yml")
     asked = {name for file in files for name in re.findall(r"\$\{(\w+)\}", file.read_text())}
     assert asked == set(grafana_environment("http://127.0.0.1:9090"))
     assert asked <= set(SERVICES["grafana"]["environment"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from traingauge.stack import config
+from traingauge.stack import bundle
 from traingauge.stack.errors import ConfigError
 from traingauge.stack.grafana import grafana_command, grafana_environment
 
@@ -40,14 +40,14 @@ def test_it_listens_on_the_loopback_with_the_shipped_provisioning_and_without_a_
         "cfg:server.http_addr=127.0.0.1",
         "cfg:server.http_port=3001",
         f"cfg:paths.data={tmp_path / 'data'}",
-        f"cfg:paths.provisioning={config.GRAFANA_PROVISIONING}",
+        f"cfg:paths.provisioning={bundle.GRAFANA_PROVISIONING}",
         "cfg:auth.anonymous.enabled=true",
         "cfg:auth.anonymous.org_role=Viewer",
     }
 
 
 def test_the_provisioning_and_the_dashboards_are_there() -> None:
-    assert list(config.GRAFANA_PROVISIONING.glob("*/*.yml"))
+    assert list(bundle.GRAFANA_PROVISIONING.glob("*/*.yml"))
     assert list(Path(grafana_environment("http://127.0.0.1:9090")["DASHBOARDS"]).glob("*.json"))
 
 

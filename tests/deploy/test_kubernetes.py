@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from traingauge.stack import config
+from traingauge.stack import bundle, config, documents
 from traingauge.stack.grafana import grafana_environment
 
-FOLDER = config.ROOT / "deploy/kubernetes"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "deploy/kubernetes"
 EXAMPLE = FOLDER / "example"
-KUSTOMIZATION = config.load(FOLDER / "kustomization.yaml")
+KUSTOMIZATION = documents.load(FOLDER / "kustomization.yaml")
 OBJECTS: list[dict[str, Any]] = [
     document
     for name in KUSTOMIZATION["resources"]
@@ -50,11 +51,11 @@ def containers(spec: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("name", "folder", "pattern"),
     [
-        ("rules", config.RULES, "*.yml"),
-        ("alertmanager-templates", config.ALERTMANAGER_CONFIG.parent / "templates", "*.tmpl"),
-        ("dashboards", config.DASHBOARDS, "*.json"),
-        ("grafana-datasources", config.GRAFANA_PROVISIONING / "datasources", "*.yml"),
-        ("grafana-providers", config.GRAFANA_PROVISIONING / "dashboards", "*.yml"),
+        ("rules", bundle.RULES, "*.yml"),
+        ("alertmanager-templates", bundle.ALERTMANAGER_CONFIG.parent / "templates", "*.tmpl"),
+        ("dashboards", bundle.DASHBOARDS, "*.json"),
+        ("grafana-datasources", bundle.GRAFANA_PROVISIONING / "datasources", "*.yml"),
+        ("grafana-providers", bundle.GRAFANA_PROVISIONING / "dashboards", "*.yml"),
     ],
 )
 def test_a_config_map_holds_every_file_of_its_folder(name: str, folder: Path, pattern: str) -> None:
@@ -67,8 +68,8 @@ def test_a_config_map_holds_every_file_of_its_folder(name: str, folder: Path, pa
 
 
 def test_the_servers_read_the_files_that_the_native_stack_reads() -> None:
-    assert CONFIG_MAPS["prometheus"] == [config.PROMETHEUS_CONFIG, PODS_CONFIG]
-    assert CONFIG_MAPS["alertmanager"] == [config.ALERTMANAGER_CONFIG]
+    assert CONFIG_MAPS["prometheus"] == [bundle.PROMETHEUS_CONFIG, PODS_CONFIG]
+    assert CONFIG_MAPS["alertmanager"] == [bundle.ALERTMANAGER_CONFIG]
 
 
 @pytest.mark.parametrize("name", CONFIG_MAPS)
@@ -119,7 +120,7 @@ def test_the_services_have_the_names_that_prometheus_and_grafana_use() -> None:
 
 
 def test_the_images_are_those_of_the_compose_file() -> None:
-    compose = config.load(config.ROOT / "deploy/compose/compose.yaml")["services"]
+    compose = documents.load(ROOT / "deploy/compose/compose.yaml")["services"]
     pinned = {f"{image['name']}:{image['newTag']}" for image in KUSTOMIZATION["images"]}
     assert pinned == {service["image"] for service in compose.values()}
     used = {container["image"] for name in DEPLOYMENTS for container in containers(pod(name))}
@@ -128,11 +129,11 @@ def test_the_images_are_those_of_the_compose_file() -> None:
 
 def appended() -> str:
     """What the init container writes."""
-    return config.PROMETHEUS_CONFIG.read_text() + PODS_CONFIG.read_text()
+    return bundle.PROMETHEUS_CONFIG.read_text() + PODS_CONFIG.read_text()
 
 
 def test_the_discovery_of_pods_adds_one_job_and_changes_nothing_else() -> None:
-    shipped, effective = yaml.safe_load(config.PROMETHEUS_CONFIG.read_text()), yaml.safe_load(appended())
+    shipped, effective = yaml.safe_load(bundle.PROMETHEUS_CONFIG.read_text()), yaml.safe_load(appended())
     assert effective["scrape_configs"].pop()["job_name"] == "traingauge-pods"
     assert effective == shipped
 
@@ -143,7 +144,7 @@ def test_prometheus_accepts_the_configuration_with_the_discovery_of_pods(tmp_pat
     effective = yaml.safe_load(appended())
     discovery = effective["scrape_configs"][-1].pop("kubernetes_sd_configs")
     assert discovery == [{"role": "pod", "namespaces": {"own_namespace": True}}]
-    (tmp_path / "rules").symlink_to(config.RULES)
+    (tmp_path / "rules").symlink_to(bundle.RULES)
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(effective))
     command = ["promtool", "check", "config", tmp_path / "prometheus.yml"]
     subprocess.run(command, check=True, capture_output=True)

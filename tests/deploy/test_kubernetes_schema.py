@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
 
-from traingauge.stack import config
-
-FOLDER = config.ROOT / "deploy/kubernetes"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "deploy/kubernetes"
 MANIFESTS = [
     (path, document)
     for path in sorted([*FOLDER.glob("*.yaml"), *FOLDER.glob("example/*.yaml")])

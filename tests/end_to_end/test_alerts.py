@@ -101,7 +101,7 @@ class World:
     def wait_until_scraped(self) -> None:
         count = len(self.runs) + len(self.children)
         steps = 'model_steps_total{split="train"} > 20 or model_steps_total{run="failed"} > 0'
-        self.stack.wait_for(lambda: len(self.stack.query(steps)) == count, "every run is scraped")
+        self.stack.wait_for(lambda: len(self.stack.prometheus.query(steps)) == count, "every run is scraped")
 
     def make_sick(self) -> None:
         for run in self.runs.values():
@@ -173,9 +173,9 @@ def test_a_cleanly_ended_run_was_seen_to_finish_and_pages_nobody(world: World) -
     before = len(world.receiver.alerts("firing"))
     world.runs["healthy"].end()
     finished = 'last_over_time(model_run_state{run="healthy",state="finished"}[5m]) == 1'
-    world.stack.wait_for(lambda: world.stack.query(finished), "the end was scraped")
+    world.stack.wait_for(lambda: world.stack.prometheus.query(finished), "the end was scraped")
     gone = 'up{run="healthy"}'
-    world.stack.wait_for(lambda: not world.stack.query(gone), "its target is gone")
+    world.stack.wait_for(lambda: not world.stack.prometheus.query(gone), "its target is gone")
     longest_wait = 300 / FACTOR  # ModelExporterDown waits five minutes
     quiet_until = time.monotonic() + longest_wait + 2
     world.stack.wait_for(lambda: time.monotonic() > quiet_until, "nothing is told for a while")

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from traingauge.stack import config
+from traingauge.stack import bundle, config, documents
 from traingauge.stack.errors import ConfigError
 
-SHIPPED = config.load(config.PROMETHEUS_CONFIG)
+SHIPPED = documents.load(bundle.PROMETHEUS_CONFIG)
 
 
 def prometheus(**changes: Any) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def alertmanager(shipped: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def test_only_paths_differ_where_nothing_else_is_asked_for() -> None:
-    expected = config.load(config.PROMETHEUS_CONFIG)
+    expected = documents.load(bundle.PROMETHEUS_CONFIG)
     expected["rule_files"] = ["/r/*.yml"]
     expected["scrape_configs"][-1]["file_sd_configs"][0]["files"] = ["/t/*.json"]
     assert prometheus() == expected
@@ -90,9 +90,9 @@ def test_a_file_that_is_no_mapping_is_refused_by_name(tmp_path: Path, content: s
     file = tmp_path / "x.yml"
     file.write_text(content)
     with pytest.raises(ConfigError, match=r"x\.yml"):
-        config.load(file)
+        documents.load(file)
 
 
 def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"gone\.yml"):
-        config.load(tmp_path / "gone.yml")
+        documents.load(tmp_path / "gone.yml")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from traingauge.stack import config
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.servers
 
@@ -36,7 +36,7 @@ def launch() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     def launch(*arguments: str, **environment: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-u", *arguments],
-            cwd=config.ROOT,
+            cwd=ROOT,
             env=os.environ | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-import traingauge.delivery.discovery
-from traingauge.stack.__main__ import default_discovery_dir
+from traingauge.delivery.discovery import default_directory
+from traingauge.stack.__main__ import arguments
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ def test_it_looks_for_runs_where_the_exporter_announces_them(
     monkeypatch.setenv("HOME", str(tmp_path))
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert default_discovery_dir() == traingauge.delivery.discovery.default_directory()
+    assert arguments().parse_args([]).discovery_dir == default_directory()

@@ -8,12 +8,12 @@ from typing import Any
 import promql_parser
 import pytest
 
-from traingauge.stack import config
+from traingauge.stack import bundle, documents
 from traingauge.stack.durations import milliseconds
 from traingauge.stack.errors import ConfigError
 from traingauge.stack.scaling import SCRAPES_IN_A_RANGE, scale_expression, scale_rule_files, scale_rules
 
-RULE_FILES = sorted(config.RULES.glob("*.yml"))
+RULE_FILES = sorted(bundle.RULES.glob("*.yml"))
 FACTOR = 10.0
 INTERVAL = 500
 
@@ -102,26 +102,26 @@ def test_a_folder_without_rule_files_is_an_error(tmp_path: Path) -> None:
 
 def test_rule_files_left_from_before_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "gone.yml").write_text("groups: []")
-    scale_rule_files(config.RULES, tmp_path, factor=1, interval=1)
+    scale_rule_files(bundle.RULES, tmp_path, factor=1, interval=1)
     assert [path.name for path in sorted(tmp_path.glob("*"))] == [path.name for path in RULE_FILES]
 
 
 @pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.stem)
 def test_with_a_factor_of_one_a_shipped_file_means_the_same(path: Path) -> None:
-    document = config.load(path)
+    document = documents.load(path)
     assert scale_rules(document, 1.0, interval=5_000) == document
 
 
 @pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.stem)
 def test_of_a_shipped_file_nothing_but_durations_changes(path: Path) -> None:
-    shipped = config.load(path)
+    shipped = documents.load(path)
     changed = scale_rules(shipped, FACTOR, interval=INTERVAL)
     assert without_durations(changed) == without_durations(shipped)
 
 
 @pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.stem)
 def test_every_duration_of_a_shipped_file_is_divided_by_the_factor(path: Path) -> None:
-    shipped = config.load(path)
+    shipped = documents.load(path)
     changed = scale_rules(shipped, FACTOR, interval=INTERVAL)
     for before, after in zip(durations(shipped), durations(changed), strict=True):
         assert after == pytest.approx(max(before / FACTOR, min(before, SCRAPES_IN_A_RANGE * INTERVAL / 1000)))
@@ -130,7 +130,7 @@ def test_every_duration_of_a_shipped_file_is_divided_by_the_factor(path: Path) -
 @pytest.mark.servers
 @pytest.mark.parametrize("factor", [1.0, 7.0, 1000.0])
 def test_prometheus_accepts_the_scaled_files(tmp_path: Path, factor: float) -> None:
-    scale_rule_files(config.RULES, tmp_path, factor=factor, interval=INTERVAL)
+    scale_rule_files(bundle.RULES, tmp_path, factor=factor, interval=INTERVAL)
     subprocess.run(["promtool", "check", "rules", *tmp_path.glob("*.yml")], check=True, capture_output=True)
 
 

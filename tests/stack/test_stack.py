@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.deploy.conftest import RUN, FakeRun
-from traingauge.stack import config, server
+from traingauge.stack import bundle, documents, server
 from traingauge.stack.errors import (
     ConfigError,
     NotRunningError,
@@ -46,13 +46,20 @@ def runs(process_group: int) -> bool:
 
 def firing(stack: Stack) -> list[str]:
     """The alerts about the run, by name."""
-    return [alert["labels"]["alertname"] for alert in stack.alerts("firing") if "run" in alert["labels"]]
+    return [
+        alert["labels"]["alertname"]
+        for alert in stack.prometheus.alerts("firing")
+        if "run" in alert["labels"]
+    ]
 
 
 def test_the_servers_scrape_themselves_and_each_other(stack: Stack) -> None:
-    up = stack.wait_for(lambda: len(stack.query("up == 1")) == 2 and stack.query("up"), "both servers up")
+    up = stack.wait_for(
+        lambda: len(stack.prometheus.query("up == 1")) == 2 and stack.prometheus.query("up"),
+        "both servers up",
+    )
     assert {sample.labels["job"] for sample in up} == {"prometheus", "alertmanager"}
-    assert {target["scrapeUrl"] for target in stack.targets()} == {
+    assert {target["scrapeUrl"] for target in stack.prometheus.targets()} == {
         f"{stack.prometheus_url}/metrics",
         f"{stack.alertmanager_url}/metrics",
     }
@@ -60,38 +67,40 @@ def test_the_servers_scrape_themselves_and_each_other(stack: Stack) -> None:
 
 def test_prometheus_knows_its_alertmanager(stack: Stack) -> None:
     stack.wait_for(
-        lambda: stack.query("prometheus_notifications_alertmanagers_discovered == 1"), "it is found"
+        lambda: stack.prometheus.query("prometheus_notifications_alertmanagers_discovered == 1"),
+        "it is found",
     )
 
 
 def test_every_shipped_rule_is_loaded_and_evaluates_without_an_error(stack: Stack) -> None:
     shipped = [
         rule
-        for path in config.RULES.glob("*.yml")
-        for group in config.load(path)["groups"]
+        for path in bundle.RULES.glob("*.yml")
+        for group in documents.load(path)["groups"]
         for rule in group["rules"]
     ]
     stack.wait_for(
-        lambda: all(group["lastEvaluation"][:4] != "0001" for group in stack.rule_groups()), "evaluated"
+        lambda: all(group["lastEvaluation"][:4] != "0001" for group in stack.prometheus.rule_groups()),
+        "evaluated",
     )
-    loaded = [rule for group in stack.rule_groups() for rule in group["rules"]]
+    loaded = [rule for group in stack.prometheus.rule_groups() for rule in group["rules"]]
     assert len(loaded) == len(shipped)
     assert {rule["health"] for rule in loaded} == {"ok"}
 
 
 def test_a_query_gives_labels_and_values(stack: Stack) -> None:
-    assert stack.query("1 + 1") == [({}, 2.0)]
-    assert stack.query('label_replace(vector(3), "a", "b", "", "")') == [({"a": "b"}, 3.0)]
+    assert stack.prometheus.query("1 + 1") == [({}, 2.0)]
+    assert stack.prometheus.query('label_replace(vector(3), "a", "b", "", "")') == [({"a": "b"}, 3.0)]
 
 
 def test_a_wrong_query_is_an_error_with_prometheus_own_words(stack: Stack) -> None:
     with pytest.raises(QueryError, match="parse error"):
-        stack.query("sum(")
+        stack.prometheus.query("sum(")
 
 
 def test_waiting_in_vain_says_for_what_and_what_there_was(stack: Stack) -> None:
     with pytest.raises(WaitTimeoutError, match=r"three servers: not within 0.1 s; the last answer was \[\]"):
-        stack.wait_for(lambda: stack.query("count(up) == 3"), "three servers", timeout=0.1)
+        stack.wait_for(lambda: stack.prometheus.query("count(up) == 3"), "three servers", timeout=0.1)
 
 
 def test_a_run_is_found_its_alert_is_delivered_and_resolved(run: FakeRun) -> None:
@@ -99,8 +108,8 @@ def test_a_run_is_found_its_alert_is_delivered_and_resolved(run: FakeRun) -> Non
     run.set("model_nonfinite_total", 0, split="train", signal="loss")
     with WebhookReceiver() as receiver, Stack(factor=FACTOR, webhook_url=receiver.url) as stack:
         file = run.announce(stack.discovery_dir)
-        stack.wait_for(lambda: stack.query("model_loss == 0.5"), "the run's loss")
-        (up,) = stack.query('up{job="traingauge"} == 1')
+        stack.wait_for(lambda: stack.prometheus.query("model_loss == 0.5"), "the run's loss")
+        (up,) = stack.prometheus.query('up{job="traingauge"} == 1')
         assert up.labels.items() >= RUN.items()
         assert firing(stack) == []
 
@@ -114,9 +123,11 @@ def test_a_run_is_found_its_alert_is_delivered_and_resolved(run: FakeRun) -> Non
         receiver.wait_for("ModelLossNonFinite", "resolved")
 
         run.set_state("finished")
-        stack.wait_for(lambda: stack.query('model_run_state{state="finished"} == 1'), "the run's end")
+        stack.wait_for(
+            lambda: stack.prometheus.query('model_run_state{state="finished"} == 1'), "the run's end"
+        )
         file.unlink()
-        stack.wait_for(lambda: not stack.query('up{job="traingauge"}'), "the target's end")
+        stack.wait_for(lambda: not stack.prometheus.query('up{job="traingauge"}'), "the target's end")
         assert receiver.rejected == []
         assert {alert.name for _, alert in receiver.alerts()} == {"ModelLossNonFinite"}
 
@@ -135,7 +146,7 @@ def test_outside_of_its_block_a_stack_says_that_it_does_not_run() -> None:
     with Stack() as stack:
         pass
     with pytest.raises(NotRunningError, match="prometheus is not running"):
-        stack.query("1")
+        stack.prometheus.query("1")
 
 
 def test_an_exception_stops_the_servers_and_passes() -> None:
@@ -164,7 +175,7 @@ def test_several_stacks_run_side_by_side() -> None:
     def ports() -> set[str]:
         with Stack() as stack:
             together.wait(60)
-            stack.query("1")
+            stack.prometheus.query("1")
             return {stack.prometheus_url, stack.alertmanager_url}
 
     with ThreadPoolExecutor(3) as pool:
@@ -213,7 +224,7 @@ def test_a_port_that_is_lost_at_the_last_moment_is_replaced(monkeypatch: pytest.
         monkeypatch.setattr(server, "free_port", lambda preferred: lost.pop() if lost else free(preferred))
         with Stack() as stack:
             assert lost == []
-            assert stack.query("1")
+            assert stack.prometheus.query("1")
 
 
 def test_a_factor_below_one_is_refused() -> None:

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from traingauge.stack.errors import WaitTimeoutError
-from traingauge.stack.webhook import LARGEST_BODY, Notification, WebhookReceiver
+from traingauge.stack.notification import Notification
+from traingauge.stack.webhook import LARGEST_BODY, WebhookReceiver
 
 
 def message(*, status: str = "firing", name: str = "ModelLossNonFinite") -> dict[str, Any]:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import threading
 from pathlib import Path
 
+from traingauge.delivery.discovery import default_directory
+
 from .errors import StackError
+from .notification import Notification
 from .programs import GRAFANA_ADVICE, SERVERS_VARIABLE, find_programs
 from .stack import Stack
-from .webhook import Notification, WebhookReceiver
+from .webhook import WebhookReceiver
 
 #: Bookmarks go on working as long as nobody else has these ports; otherwise a free one is taken.
 WELL_KNOWN_PORTS = {"prometheus": 9090, "alertmanager": 9093, "grafana": 3000}
-
-
-def default_discovery_dir() -> Path:
-    """Where a run announces itself unless told otherwise; the exporter's own default."""
-    if chosen := os.environ.get("TRAINGAUGE_DISCOVERY_DIR"):
-        return Path(chosen)
-    state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local/state") / "traingauge/targets"
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -35,7 +29,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--discovery-dir",
         type=Path,
-        default=default_discovery_dir(),
+        default=default_directory(),
         help="where runs announce themselves (default: %(default)s)",
     )
     parser.add_argument(
@@ -83,7 +77,7 @@ def main() -> int:
         run(arguments().parse_args())
     except KeyboardInterrupt:
         print("\nstopped")
-    except StackError as error:
+    except (StackError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -7,20 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 from .durations import divided, milliseconds
 from .errors import ConfigError
-
-#: The root of the repository.
-ROOT = Path(__file__).resolve().parents[3]
-
-#: What is shipped.
-PROMETHEUS_CONFIG = ROOT / "deploy/prometheus/prometheus.yml"
-RULES = ROOT / "alerting/rules"
-ALERTMANAGER_CONFIG = ROOT / "alerting/alertmanager/alertmanager.yml"
-GRAFANA_PROVISIONING = ROOT / "deploy/grafana/provisioning"
-DASHBOARDS = ROOT / "dashboards/rendered"
 
 #: Names of the servers in the shipped configuration.
 PROMETHEUS_ADDRESS, ALERTMANAGER_ADDRESS = "localhost:9090", "alertmanager:9093"
@@ -31,26 +19,6 @@ SHORTEST_INTERVAL = 1000
 
 _PROMETHEUS_INTERVALS = {"scrape_interval", "scrape_timeout", "evaluation_interval", "refresh_interval"}
 _ALERTMANAGER_INTERVALS = {"group_wait", "group_interval", "repeat_interval"}
-
-
-def load(path: Path) -> dict[str, Any]:
-    """A YAML file whose top level is a mapping.
-
-    Raises:
-        ConfigError: It cannot be read, or is something else.
-    """
-    try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
-    if not isinstance(document, dict):
-        raise ConfigError(f"{path}: expected a mapping, found {type(document).__name__}")
-    return document
-
-
-def dump(document: Mapping[str, Any], path: Path) -> None:
-    """Write a YAML file, in the order of the document."""
-    path.write_text(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=1000))
 
 
 def prometheus_config(
@@ -128,6 +96,6 @@ def _moved(path: str, folders: Mapping[str, Path]) -> Path:
     parts = PurePosixPath(path)
     if str(parts.parent) not in folders:
         raise ConfigError(
-            f"path {path!r} in {PROMETHEUS_CONFIG.name}: expected a file in {', '.join(folders)}"
+            f"path {path!r} in Prometheus' configuration: expected a file in {', '.join(folders)}"
         )
     return folders[str(parts.parent)] / parts.name

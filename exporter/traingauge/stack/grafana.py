@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import config
+from . import bundle
 from .errors import ConfigError
 
 #: Where packages put Grafana's own files; release archives have them beside the program.
@@ -29,7 +29,7 @@ def grafana_command(program: Path, port: int, directory: Path) -> list[str | Pat
         "paths.data": directory,
         "paths.logs": directory / "log",
         "paths.plugins": directory / "plugins",
-        "paths.provisioning": config.GRAFANA_PROVISIONING,
+        "paths.provisioning": bundle.GRAFANA_PROVISIONING,
         "log.mode": "console",
         "auth.anonymous.enabled": "true",
         "auth.anonymous.org_role": "Viewer",
@@ -46,7 +46,7 @@ def grafana_command(program: Path, port: int, directory: Path) -> list[str | Pat
 
 def grafana_environment(prometheus_url: str) -> dict[str, str]:
     """What the provisioning files read from the environment."""
-    return {"PROMETHEUS_URL": prometheus_url, "DASHBOARDS": str(config.DASHBOARDS)}
+    return {"PROMETHEUS_URL": prometheus_url, "DASHBOARDS": str(bundle.DASHBOARDS)}
 
 
 def home(program: Path) -> Path:

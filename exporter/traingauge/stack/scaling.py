@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from . import config
+from . import config, documents
 from .durations import divided
 from .errors import ConfigError
 
@@ -95,7 +95,7 @@ def scale_rule_files(source: Path, target: Path, *, factor: float, interval: int
     for old in target.glob("*.yml"):
         old.unlink()
     for file in files:
-        config.dump(scale_rules(config.load(file), factor, interval=interval), target / file.name)
+        documents.dump(scale_rules(documents.load(file), factor, interval=interval), target / file.name)
 
 
 def _scale_rule(rule: dict[str, Any], factor: float, interval: int) -> dict[str, Any]:

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import signal
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, NamedTuple, NoReturn, Self, TypeVar
+from types import TracebackType
+from typing import Self, TypeVar
 
-from . import config
-from .client import get
-from .errors import ConfigError, NotRunningError, QueryError, WaitTimeoutError
+from . import bundle, config, documents
+from .errors import ConfigError, NotRunningError, WaitTimeoutError
 from .grafana import grafana_command, grafana_environment
 from .guard import Guard
 from .programs import Programs, find_programs
+from .prometheus import PrometheusApi
 from .scaling import scale_rule_files
 from .server import POLL, Server, stop_all
+from .signals import signals_as_exceptions
 
 T = TypeVar("T")
-
-
-class Sample(NamedTuple):
-    """One series of a query's result, at the time of the query."""
-
-    labels: dict[str, str]
-    value: float
 
 
 class Stack:
@@ -63,8 +55,8 @@ class Stack:
         discovery_dir: Path | None = None,
         webhook_url: str | None = None,
         factor: float = 1.0,
-        rules: Path = config.RULES,
-        alertmanager_config: Path = config.ALERTMANAGER_CONFIG,
+        rules: Path = bundle.RULES,
+        alertmanager_config: Path = bundle.ALERTMANAGER_CONFIG,
         programs: Programs | None = None,
         with_grafana: bool = False,
         ports: Mapping[str, int] | None = None,
@@ -85,7 +77,7 @@ class Stack:
 
     def __enter__(self) -> Self:
         with ExitStack() as cleanup:
-            cleanup.enter_context(_signals_as_exceptions())
+            cleanup.enter_context(signals_as_exceptions())
             self._start(cleanup)
             self._cleanup = cleanup.pop_all()
         return self
@@ -122,35 +114,10 @@ class Stack:
         """The process ids of the servers, by name."""
         return {name: server.pid for name, server in self._servers.items()}
 
-    def query(self, expression: str) -> list[Sample]:
-        """Evaluate a PromQL expression now.
-
-        Raises:
-            QueryError: Prometheus refused it; with its message.
-        """
-        answer = self._api("query", {"query": expression})
-        if answer["resultType"] == "scalar":
-            return [Sample({}, float(answer["result"][1]))]
-        return [Sample(item["metric"], float(item["value"][1])) for item in answer["result"]]
-
-    def alerts(self, state: str | None = None) -> list[dict[str, Any]]:
-        """Active alerts, each with ``labels``, ``annotations``, ``state``, ``activeAt`` and ``value``.
-
-        Args:
-            state: "pending" or "firing"; None for both.
-        """
-        found: list[dict[str, Any]] = self._api("alerts")["alerts"]
-        return [alert for alert in found if state in (None, alert["state"])]
-
-    def targets(self) -> list[dict[str, Any]]:
-        """Prometheus' active targets, each with ``labels``, ``scrapeUrl``, ``health`` and ``lastError``."""
-        found: list[dict[str, Any]] = self._api("targets", {"state": "active"})["activeTargets"]
-        return found
-
-    def rule_groups(self) -> list[dict[str, Any]]:
-        """Loaded rule groups, each with its ``rules`` and their ``health`` and ``lastError``."""
-        found: list[dict[str, Any]] = self._api("rules")["groups"]
-        return found
+    @property
+    def prometheus(self) -> PrometheusApi:
+        """What Prometheus answers to queries."""
+        return PrometheusApi(self.prometheus_url)
 
     def wait_for(self, condition: Callable[[], T], what: str, *, timeout: float = 60.0) -> T:
         """Wait until a condition is true, and return what it gave.
@@ -178,12 +145,6 @@ class Stack:
             raise NotRunningError(name)
         return self._servers[name]
 
-    def _api(self, path: str, parameters: Mapping[str, str] | None = None) -> Any:
-        answer = get(f"{self.prometheus_url}/api/v1/{path}", parameters).json()
-        if answer["status"] != "success":
-            raise QueryError(f"{answer['error']} (in {dict(parameters or {})})")
-        return answer["data"]
-
     def _start(self, cleanup: ExitStack) -> None:
         programs = self.programs
         self.directory = self._given_directory or Path(cleanup.enter_context(_temporary_directory()))
@@ -210,9 +171,12 @@ class Stack:
     def _alertmanager(self, guard: Guard) -> Server:
         file = self.directory / "alertmanager.yml"
         shipped = self._alertmanager_config
-        config.dump(
+        documents.dump(
             config.alertmanager_config(
-                config.load(shipped), folder=shipped.parent, webhook_url=self._webhook_url, factor=self.factor
+                documents.load(shipped),
+                folder=shipped.parent,
+                webhook_url=self._webhook_url,
+                factor=self.factor,
             ),
             file,
         )
@@ -235,7 +199,7 @@ class Stack:
 
     def _prometheus(self, guard: Guard) -> Server:
         file = self.directory / "prometheus.yml"
-        shipped = config.load(config.PROMETHEUS_CONFIG)
+        shipped = documents.load(bundle.PROMETHEUS_CONFIG)
 
         def command(port: int) -> list[str | Path]:
             settings = config.prometheus_config(
@@ -248,7 +212,7 @@ class Stack:
                 },
                 factor=self.factor,
             )
-            config.dump(settings, file)
+            documents.dump(settings, file)
             scale_rule_files(
                 self._rules,
                 self.directory / "rules",
@@ -292,24 +256,3 @@ class Stack:
 def _temporary_directory() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="traingauge-", ignore_cleanup_errors=True) as folder:
         yield folder
-
-
-@contextmanager
-def _signals_as_exceptions() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the ``with`` block as Ctrl-C does, unless somebody else handles them."""
-    ours = []
-    if threading.current_thread() is threading.main_thread():
-        ours = [
-            number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL
-        ]
-    for number in ours:
-        signal.signal(number, _exit)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _exit(number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)

@@ -7,13 +7,13 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
 from .errors import WaitTimeoutError
+from .notification import Alert, Notification, parse
 
 _log = logging.getLogger(__name__)
 
@@ -22,65 +22,6 @@ LARGEST_BODY = 16 * 2**20
 
 #: Seconds for a client to send its request; then the connection is dropped.
 SLOWEST_CLIENT = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One alert of a notification.
-
-    Attributes:
-        status: "firing" or "resolved".
-        labels: All labels, ``alertname`` among them.
-        annotations: Summary, description, runbook_url ...
-        starts_at: When it began to fire, RFC 3339.
-        ends_at: When it was resolved, RFC 3339; the zero time while it fires.
-    """
-
-    status: str
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str]
-    starts_at: str
-    ends_at: str
-
-    @property
-    def name(self) -> str:
-        """The alert's name."""
-        return self.labels.get("alertname", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """One message of Alertmanager, which covers a group of alerts.
-
-    Attributes:
-        arrived: When it arrived, in seconds since the epoch.
-        status: "firing" while any alert of the group fires, else "resolved".
-        receiver: Alertmanager's name for where this was sent.
-        group_labels: What the alerts have been grouped by.
-        alerts: The alerts of the group, firing and resolved.
-    """
-
-    arrived: float
-    status: str
-    receiver: str
-    group_labels: Mapping[str, str]
-    alerts: tuple[Alert, ...]
-
-    def __str__(self) -> str:
-        """A few lines for a person: what, where, how bad, what to look at."""
-        lines = []
-        for alert in self.alerts:
-            identity = ", ".join(
-                f"{k}={v}" for k, v in alert.labels.items() if k not in ("alertname", "severity")
-            )
-            lines.append(
-                f"[{alert.status.upper()}] {alert.labels.get('severity', '-')}: {alert.name} ({identity})"
-            )
-            lines.extend(f"    {alert.annotations[key]}" for key in _READABLE if key in alert.annotations)
-        return "\n".join(lines)
-
-
-_READABLE = ("summary", "description", "runbook_url")
 
 
 class WebhookReceiver:
@@ -174,7 +115,7 @@ class WebhookReceiver:
     def receive(self, body: bytes) -> str | None:
         """Record a notification; returns why it was refused, or None."""
         try:
-            notification = _parse(json.loads(body), time.time())
+            notification = parse(json.loads(body), time.time())
         except (
             ValueError,
             RecursionError,
@@ -198,25 +139,6 @@ class WebhookReceiver:
             self._rejected.append(reason)
             self._changed.notify_all()
         return reason
-
-
-def _parse(message: Any, arrived: float) -> Notification:
-    alerts = tuple(
-        Alert(
-            str(alert["status"]),
-            _strings(alert["labels"]),
-            _strings(alert.get("annotations", {})),
-            str(alert.get("startsAt", "")),
-            str(alert.get("endsAt", "")),
-        )
-        for alert in message["alerts"]
-    )
-    group = _strings(message.get("groupLabels", {}))
-    return Notification(arrived, str(message["status"]), str(message.get("receiver", "")), group, alerts)
-
-
-def _strings(labels: Mapping[Any, Any]) -> dict[str, str]:
-    return {str(key): str(value) for key, value in labels.items()}
 
 
 class _Server(ThreadingHTTPServer):

@@ -53,7 +53,7 @@ def wait_for_steps(stack: Stack, steps: int) -> float:
     """Poll until Prometheus holds that many steps of every rank, for the time of that moment."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        counted = stack.query("model_steps_total{model='digits', split='train'}")
+        counted = stack.prometheus.query("model_steps_total{model='digits', split='train'}")
         if [sample.value for sample in counted] == [steps] * len(RANKS):
             return time.time()
         time.sleep(0.1)
@@ -63,7 +63,9 @@ def wait_for_steps(stack: Stack, steps: int) -> float:
 def by_class(stack: Stack, kind: str, since: float | None = None) -> np.ndarray:
     """Precision or recall of all ranks together, by class; from the start, or since a moment."""
     right, wrong = (_counted(COUNTER.format(name), since) for name in ("true_positives", FALSE[kind]))
-    answer = stack.query(f"sum by (class) ({right}) / (sum by (class) ({right}) + sum by (class) ({wrong}))")
+    answer = stack.prometheus.query(
+        f"sum by (class) ({right}) / (sum by (class) ({right}) + sum by (class) ({wrong}))"
+    )
     values = {sample.labels["class"]: sample.value for sample in answer}
     return np.array([values[str(code)] for code in range(10)])
 

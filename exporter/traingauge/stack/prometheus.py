@@ -1,0 +1,63 @@
+"""Prometheus' HTTP API, as the stack uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from .client import get
+from .errors import QueryError
+
+
+class Sample(NamedTuple):
+    """One series of a query result, at the time of the query."""
+
+    labels: dict[str, str]
+    value: float
+
+
+class PrometheusApi:
+    """Reads from one Prometheus.
+
+    Args:
+        url: Its base URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def query(self, expression: str) -> list[Sample]:
+        """Evaluate a PromQL expression now.
+
+        Raises:
+            QueryError: Prometheus rejected the expression; carries its message.
+        """
+        answer = self._get("query", {"query": expression})
+        if answer["resultType"] == "scalar":
+            return [Sample({}, float(answer["result"][1]))]
+        return [Sample(item["metric"], float(item["value"][1])) for item in answer["result"]]
+
+    def alerts(self, state: str | None = None) -> list[dict[str, Any]]:
+        """Active alerts, each with ``labels``, ``annotations``, ``state``, ``activeAt`` and ``value``.
+
+        Args:
+            state: "pending" or "firing"; ``None`` for both.
+        """
+        found: list[dict[str, Any]] = self._get("alerts")["alerts"]
+        return [alert for alert in found if state in (None, alert["state"])]
+
+    def targets(self) -> list[dict[str, Any]]:
+        """Active targets, each with ``labels``, ``scrapeUrl``, ``health`` and ``lastError``."""
+        found: list[dict[str, Any]] = self._get("targets", {"state": "active"})["activeTargets"]
+        return found
+
+    def rule_groups(self) -> list[dict[str, Any]]:
+        """Loaded rule groups, each with its ``rules`` and their ``health`` and ``lastError``."""
+        found: list[dict[str, Any]] = self._get("rules")["groups"]
+        return found
+
+    def _get(self, path: str, parameters: Mapping[str, str] | None = None) -> Any:
+        answer = get(f"{self._url}/api/v1/{path}", parameters).json()
+        if answer["status"] != "success":
+            raise QueryError(f"{answer['error']} (in {dict(parameters or {})})")
+        return answer["data"]
