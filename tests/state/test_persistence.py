@@ -332,7 +332,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
 for _ in range(100):
     run.step(loss=1.0)
 run.close()
-print(run._recorder.progress.steps["train"], run._recorder.watchdog.errors["state"])
+print(run._recorder.progress.steps["train"], run._recorder.self_metrics.errors["state"])
 """
 
 

@@ -101,7 +101,7 @@ def find_plan(loss: Any, y: Any, y_pred: Any, told: TaskHints) -> ScoringPlan:
 
     >>> import numpy as np
     >>> find_plan("mse", np.zeros((8, 1)), np.zeros((8, 1)), TaskHints())
-    Plan(task='regression', columns=1, cut=None, logits=False, positive=0.5, ignored=(), forecasts=False)
+    ScoringPlan(task='regression', columns=1, cut=None, logits=False, positive=0.5, ignored=(), forecasts=False)
     """
     if not (_is_tensor(y) and _is_tensor(y_pred)) or y_pred.shape[-1] is None:
         raise UnclearError("it has several outputs, or outputs and labels of unknown shape")
@@ -131,7 +131,7 @@ def plan_of(told: TaskHints, columns: int) -> ScoringPlan:
         columns: Outputs a row.
 
     >>> plan_of(TaskHints("binary", from_logits=True), 1)
-    Plan(task='binary', columns=1, cut=0.0, logits=True, positive=0.5, ignored=(), forecasts=True)
+    ScoringPlan(task='binary', columns=1, cut=0.0, logits=True, positive=0.5, ignored=(), forecasts=True)
     """
     assert told.task is not None
     if told.task == "regression":
