@@ -1,4 +1,4 @@
-"""Transitions estimated while they happen."""
+"""Online estimates of transition probabilities."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traingauge.stats.health.chain import checked, reach_probability_within
+from traingauge.stats.health.markov_chain import as_transition_matrix, reach_probability_within
 from traingauge.stats.health.states import FAILING, STATES
 from traingauge.stats.health.transitions import PRIOR, Transitions
 
@@ -19,13 +19,13 @@ def seen(states, **arguments):
     return transitions
 
 
-def test_before_anything_was_seen_it_is_the_prior():
-    assert seen([]).matrix() == pytest.approx(checked(PRIOR))
+def test_the_estimate_without_observations_is_the_prior():
+    assert seen([]).matrix() == pytest.approx(as_transition_matrix(PRIOR))
 
 
 @given(states=st.lists(st.integers(0, len(STATES) - 1), max_size=50))
-def test_it_is_always_a_chain(states):
-    checked(seen(states).matrix())
+def test_the_estimate_is_always_a_transition_matrix(states):
+    as_transition_matrix(seen(states).matrix())
 
 
 def test_many_transitions_outweigh_the_prior():
@@ -37,12 +37,12 @@ def test_many_transitions_outweigh_the_prior():
     assert seen(states, half_life=1e9).matrix() == pytest.approx(truth, abs=0.03)
 
 
-def test_an_old_habit_is_forgotten():
+def test_old_transitions_are_forgotten():
     transitions = seen([0, 1] * 50 + [0] * 100, half_life=5)
     assert transitions.matrix()[0, 1] < 0.02
 
 
-def test_the_risk_rises_with_each_worse_state_and_falls_with_a_calm_history():
+def test_the_risk_of_failing_rises_with_the_state_and_falls_with_a_calm_history():
     within = reach_probability_within(seen([0]).matrix(), FAILING, 40)
     assert within.tolist() == sorted(within)
     assert reach_probability_within(seen([0] * 100).matrix(), FAILING, 40)[0] < 0.1 * within[0]

@@ -10,7 +10,7 @@ from typing import Any
 from traingauge.catalog import CATALOG
 from traingauge.core.collectors.key_cache import KeyCache
 from traingauge.core.families import Family, keys, single
-from traingauge.stats.health.chain import expected_steps, reach_probability_within, stationary
+from traingauge.stats.health.markov_chain import expected_steps, reach_probability_within, stationary
 from traingauge.stats.health.severity import Drawdown, Severity, Spike
 from traingauge.stats.health.states import FAILING, STATES, state_of
 from traingauge.stats.health.transitions import Transitions
@@ -91,7 +91,7 @@ class Health:
 
         The second is the mean deviation of the same last readings, once there are so many: one bad pass makes no run sick.
         """
-        return {key: _greater(one.strain, self._deviation(*key)) for key, one in self._strains.items()}
+        return {key: _greater(one.severity, self._deviation(*key)) for key, one in self._strains.items()}
 
     def families(self) -> Iterator[Family]:
         """``model_health*``; nothing before the first mark."""

@@ -1,5 +1,6 @@
-"""A run's health as a Markov chain: from signals to states, from states to how it is likely to go on.
+"""The health of a run as a Markov chain: signals give a state, and past states give the outlook.
 
-``strain`` measures how far signals are on their worse side, ``states`` makes a state of that, ``transitions`` estimates
-how states follow each other, and ``chain`` answers questions about any chain. Numpy alone.
+``severity`` measures how far a signal is on its worse side, ``states`` maps a severity to a state, ``transitions``
+estimates how states follow each other, and ``markov_chain`` computes probabilities and times from the estimate. Numpy
+alone.
 """

@@ -1,4 +1,4 @@
-"""How far signals are on their worse side, in standard deviations of their own noise."""
+"""Severity of a signal: how far it is on its worse side, in standard deviations of its own noise."""
 
 from __future__ import annotations
 
@@ -9,98 +9,97 @@ from typing import Any, Protocol
 
 from traingauge.stats.streaming.windows import MAD_TO_STDDEV
 
-#: Readings of a signal before it is judged.
+#: Values needed before a severity is known.
 WARM_UP = 8
 
-#: Readings from which a signal's noise is estimated.
-MEMORY = 32
+#: Values that the noise is estimated from.
+WINDOW = 32
 
-#: Noise is taken as at least this share of the range that the signal has covered: a loss of 0.001 that becomes 0.002 has
-#: doubled and is no worse.
+#: Lower bound of the noise, as a share of the range that the signal has covered: a loss that rises from 0.001 to 0.002 has
+#: doubled and is still no worse.
 RANGE_FLOOR = 0.01
 
-#: Noise of a signal that has no range of its own is taken as at least this share of its median.
+#: Lower bound of the noise of a signal without a range of its own, as a share of its median.
 MEDIAN_FLOOR = 0.1
 
-#: A burst is never worse than this, between degraded and failing.
-BURST_CAP = 9.0
+#: Upper bound of a spike's severity, between degraded and failing.
+SPIKE_CAP = 9.0
 
 
 class Severity(Protocol):
-    """One signal's strain, reading by reading."""
+    """Severity of one signal, updated value by value."""
 
-    def add(self, reading: float) -> None:
-        """Take the next reading; one that is not finite changes nothing."""
+    def add(self, value: float) -> None:
+        """Add the next value; NaN and infinite values are ignored."""
 
     @property
-    def strain(self) -> float:
-        """Standard deviations on the worse side, at least 0; NaN before eight readings."""
+    def severity(self) -> float:
+        """Standard deviations on the worse side, at least 0; NaN before eight values."""
 
     def save(self) -> list[Any]:
-        """What it has seen, as plain values."""
+        """The state, as plain values."""
 
     def restore(self, saved: list[Any]) -> None:
-        """Take what :meth:`save` gave."""
+        """Restore a state from :meth:`save`."""
 
 
 class Drawdown:
     """How far a signal that should improve has fallen behind its own best.
 
-    With ``m`` the mean of the last readings and ``σ`` the noise of one, it is ``(m - best m so far) / σ``. ``σ`` is 1.0484
-    times the median of ``|x_t - x_(t-1)|`` over the last 32 readings, its value for normal noise: a trend hardly moves
-    successive differences, and a jump does not move their median. It is at least 1 % of the range that the signal has
-    covered.
+    With ``m`` the mean of the last ``span`` values and ``σ`` the noise of one, it is ``(m - best m so far) / σ``. ``σ`` is
+    1.0484 times the median of ``|x_t - x_(t-1)|`` over the last 32 values, which is consistent for normal noise: a trend
+    hardly changes successive differences, and a jump does not change their median. ``σ`` is at least 1 % of the range that
+    the signal has covered.
 
     Args:
-        span: Readings whose mean is compared.
-        worse: 1 for a signal that is worse when it is high, -1 for one that is worse when it is low.
+        span: Number of values whose mean is compared with the best.
+        direction: 1 if high values are worse, -1 if low values are.
 
-    >>> relapse = Drawdown(span=1, worse=1)
+    >>> drawdown = Drawdown(span=1, direction=1)
     >>> for loss in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2):
-    ...     relapse.add(loss)
-    >>> relapse.strain
+    ...     drawdown.add(loss)
+    >>> drawdown.severity
     0.0
-    >>> relapse.add(0.9); round(relapse.strain, 1)
+    >>> drawdown.add(0.9); round(drawdown.severity, 1)
     6.7
     """
 
-    def __init__(self, span: int, worse: int) -> None:
-        self._span, self._worse = span, worse
+    def __init__(self, span: int, direction: int) -> None:
+        self._span, self._direction = span, direction
         self._seen = 0
         self._recent: list[float] = []
-        self._least = self._best = math.inf
-        self._greatest = -math.inf
+        self._minimum = self._best = math.inf
+        self._maximum = -math.inf
 
-    def add(self, reading: float) -> None:
-        """Take the next reading; one that is not finite changes nothing."""
-        if not math.isfinite(reading):
+    def add(self, value: float) -> None:
+        """Add the next value; NaN and infinite values are ignored."""
+        if not math.isfinite(value):
             return
-        value = self._worse * reading
+        value *= self._direction
         self._seen += 1
-        self._recent = [*self._recent[-MEMORY:], value]
-        self._least, self._greatest = min(self._least, value), max(self._greatest, value)
+        self._recent = [*self._recent[-WINDOW:], value]
+        self._minimum, self._maximum = min(self._minimum, value), max(self._maximum, value)
         if self._seen >= self._span:
             self._best = min(self._best, self._level)
 
     @property
-    def strain(self) -> float:
-        """Standard deviations behind the best, at least 0; NaN before eight readings."""
+    def severity(self) -> float:
+        """Standard deviations behind the best, at least 0; NaN before eight values."""
         if self._seen < WARM_UP:
             return math.nan
-        steps = [abs(after - before) for before, after in pairwise(self._recent)]
-        noise = max(
-            MAD_TO_STDDEV / math.sqrt(2) * median(steps), RANGE_FLOOR * (self._greatest - self._least)
-        )
+        differences = [abs(after - before) for before, after in pairwise(self._recent)]
+        noise = MAD_TO_STDDEV / math.sqrt(2) * median(differences)
+        noise = max(noise, RANGE_FLOOR * (self._maximum - self._minimum))
         behind = self._level - self._best
         return behind / noise if behind > 0 else 0.0
 
     def save(self) -> list[Any]:
-        """What it has seen, as plain values."""
-        return [self._seen, self._best, self._least, self._greatest, self._recent]
+        """The state, as plain values."""
+        return [self._seen, self._best, self._minimum, self._maximum, self._recent]
 
     def restore(self, saved: list[Any]) -> None:
-        """Take what :meth:`save` gave."""
-        self._seen, self._best, self._least, self._greatest, self._recent = saved
+        """Restore a state from :meth:`save`."""
+        self._seen, self._best, self._minimum, self._maximum, self._recent = saved
 
     @property
     def _level(self) -> float:
@@ -109,41 +108,41 @@ class Drawdown:
 
 
 class Spike:
-    """How far the last reading of a signal without a best value, such as a gradient norm, is above those before.
+    """How far the last value of a signal that has no best, such as a gradient norm, is above the previous ones.
 
-    It is the robust z-score ``(x - median) / (1.4826 MAD)`` among the 32 readings before, where the denominator is at least
-    a tenth of the median, and never more than :data:`BURST_CAP`: a burst alone does not make a run fail.
+    It is the robust z-score ``(x - median) / (1.4826 MAD)`` among the previous 32 values. The denominator is at least a
+    tenth of the median, and the severity at most :data:`SPIKE_CAP`: a spike alone does not make a run failing.
 
-    >>> burst = Spike()
+    >>> spike = Spike()
     >>> for norm in (1.0, 1.1, 0.9, 1.0, 1.1, 0.9, 1.0, 1.1, 0.9, 1.6):
-    ...     burst.add(norm)
-    >>> round(burst.strain, 1)
+    ...     spike.add(norm)
+    >>> round(spike.severity, 1)
     4.0
     """
 
     def __init__(self) -> None:
         self._recent: list[float] = []
 
-    def add(self, reading: float) -> None:
-        """Take the next reading; one that is not finite changes nothing."""
-        if math.isfinite(reading):
-            self._recent = [*self._recent[-MEMORY:], reading]
+    def add(self, value: float) -> None:
+        """Add the next value; NaN and infinite values are ignored."""
+        if math.isfinite(value):
+            self._recent = [*self._recent[-WINDOW:], value]
 
     @property
-    def strain(self) -> float:
-        """Robust standard deviations above the others, in [0, 9]; NaN before eight readings."""
+    def severity(self) -> float:
+        """Robust standard deviations above the previous values, in [0, 9]; NaN before eight values."""
         if len(self._recent) < WARM_UP:
             return math.nan
         *before, last = self._recent
         centre = median(before)
         noise = max(MAD_TO_STDDEV * median(abs(one - centre) for one in before), MEDIAN_FLOOR * abs(centre))
         above = last - centre
-        return min(above / noise if noise else math.inf, BURST_CAP) if above > 0 else 0.0
+        return min(above / noise if noise else math.inf, SPIKE_CAP) if above > 0 else 0.0
 
     def save(self) -> list[Any]:
-        """What it has seen, as plain values."""
+        """The state, as plain values."""
         return [self._recent]
 
     def restore(self, saved: list[Any]) -> None:
-        """Take what :meth:`save` gave."""
+        """Restore a state from :meth:`save`."""
         (self._recent,) = saved

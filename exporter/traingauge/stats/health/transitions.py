@@ -1,4 +1,4 @@
-"""How states of health follow each other, estimated while they do."""
+"""Online estimate of the transition probabilities between states of health."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from traingauge.stats.health.states import STATES
 
 Floats = NDArray[np.float64]
 
-#: What is assumed before anything was seen: health changes by one state at a time, mostly stays, and rather recovers than
-#: gets worse, the less so the worse it is.
+#: Transition probabilities assumed before any observation: health mostly stays, changes by one state at a time, and recovers
+#: more often than it worsens, but less so the worse it is.
 PRIOR: Floats = np.array(
     [
         [0.98, 0.02, 0.00, 0.00],
@@ -20,25 +20,26 @@ PRIOR: Floats = np.array(
     ]
 )
 
-#: Transitions out of a state that the prior weighs as much as.
+#: Weight of the prior, as a number of transitions out of each state.
 PRIOR_WEIGHT = 4.0
 
-#: Transitions after which one counts half.
+#: Age, in transitions, at which a transition counts half.
 HALF_LIFE = 200.0
 
 
 class Transitions:
-    """Counts of transitions that fade, and the matrix they make together with the prior.
+    """Exponentially decayed transition counts, and the transition matrix estimated from them and a prior.
 
     A Dirichlet prior on each row gives the posterior mean ``P_ij = (C_ij + w A_ij) / (Σ_j C_ij + w)``, where ``A`` is
-    :data:`PRIOR`, ``w`` is :data:`PRIOR_WEIGHT` and ``C`` are the counts; at every transition all counts are multiplied with
-    ``2^(-1 / half-life)`` first, so that an old habit is forgotten.
+    :data:`PRIOR`, ``w`` is :data:`PRIOR_WEIGHT` and ``C`` are the counts. Each transition first multiplies all counts by
+    ``2^(-1 / half-life)``, so that old behaviour is forgotten.
 
     Args:
-        half_life: Transitions after which one counts half.
+        half_life: Age, in transitions, at which a transition counts half.
 
     Attributes:
-        state: Index of the last state, ``None`` before the first.
+        counts: Decayed counts, float64, shape (S, S).
+        state: Index of the last state; ``None`` before the first.
 
     >>> transitions = Transitions()
     >>> for state in (0, 0, 1):
@@ -48,18 +49,18 @@ class Transitions:
     """
 
     def __init__(self, half_life: float = HALF_LIFE) -> None:
-        self._kept = 0.5 ** (1 / half_life)
+        self._decay = 0.5 ** (1 / half_life)
         self.counts: Floats = np.zeros((len(STATES), len(STATES)))
         self.state: int | None = None
 
     def observe(self, state: int) -> None:
-        """The run is now in this state."""
+        """Count a transition to ``state``, an index; the first call only sets the state."""
         if self.state is not None:
-            self.counts *= self._kept
+            self.counts *= self._decay
             self.counts[self.state, state] += 1
         self.state = state
 
     def matrix(self) -> Floats:
-        """The estimate, shape (S, S); its rows add up to 1."""
+        """The estimated transition matrix, shape (S, S); each row sums to 1."""
         weighted = self.counts + PRIOR_WEIGHT * PRIOR
         return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))

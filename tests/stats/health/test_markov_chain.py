@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import linalg
 
 from traingauge.errors import InvalidArgumentError, ShapeError
-from traingauge.stats.health.chain import (
-    checked,
+from traingauge.stats.health.markov_chain import (
+    as_transition_matrix,
     closed_classes,
     expected_steps,
     reach_probability,
@@ -37,7 +37,7 @@ def chains(draw, least=0.0):
 
 
 @given(chain=chains(least=0.1))
-def test_the_stationary_distribution_is_the_left_eigenvector_of_one(chain):
+def test_the_stationary_distribution_is_the_left_eigenvector_of_eigenvalue_1(chain):
     found = stationary(chain, 0)
     values, vectors = linalg.eig(chain, left=True, right=False)
     vector = np.real(vectors[:, np.argmin(np.abs(values - 1))])
@@ -45,12 +45,12 @@ def test_the_stationary_distribution_is_the_left_eigenvector_of_one(chain):
 
 
 @given(chain=chains())
-def test_in_any_chain_it_is_stationary_and_the_mean_of_where_the_start_leads(chain):
+def test_the_stationary_distribution_of_any_chain_is_the_limit_of_its_lazy_powers(chain):
     for start in range(len(chain)):
         found = stationary(chain, start)
         assert found @ chain == pytest.approx(found, abs=1e-9)
         assert found.sum() == pytest.approx(1)
-        lazy = (chain + np.eye(len(chain))) / 2  # periods gone, everything else kept
+        lazy = (chain + np.eye(len(chain))) / 2  # aperiodic, with the same stationary distribution
         assert found == pytest.approx(np.linalg.matrix_power(lazy, 1 << 20)[start], abs=1e-6)
 
 
@@ -77,7 +77,7 @@ def test_the_gamblers_ruin_has_a_closed_form():
     assert expected_steps(chain, 0)[1:].tolist() == [math.inf] * size
 
 
-def test_a_fair_walk_off_a_wall_takes_quadratic_time():
+def test_a_fair_walk_from_a_reflecting_wall_takes_quadratic_time():
     size = 6
     chain = np.zeros((size + 1, size + 1))
     chain[0, 1] = chain[size, size] = 1
@@ -87,7 +87,7 @@ def test_a_fair_walk_off_a_wall_takes_quadratic_time():
 
 
 @given(chain=chains())
-def test_within_many_steps_is_ever(chain):
+def test_the_probability_within_many_steps_approaches_that_of_ever_reaching_the_target(chain):
     for target in range(len(chain)):
         ever = reach_probability(chain, np.array([target]))
         assert reach_probability_within(chain, target, 1 << 20) == pytest.approx(ever, abs=1e-6)
@@ -96,7 +96,7 @@ def test_within_many_steps_is_ever(chain):
 
 
 @given(chain=chains(), steps=st.integers(0, 5))
-def test_within_a_few_steps_is_the_sum_of_first_passages(chain, steps):
+def test_the_probability_within_a_few_steps_is_the_sum_of_first_passages(chain, steps):
     target, size = len(chain) - 1, len(chain)
     first = np.zeros((steps + 1, size))
     first[0, target] = 1
@@ -110,7 +110,7 @@ def test_within_a_few_steps_is_the_sum_of_first_passages(chain, steps):
     assert reach_probability_within(chain, target, steps) == pytest.approx(first.sum(axis=0), abs=1e-12)
 
 
-def test_simulation_agrees():
+def test_probabilities_and_times_agree_with_simulation():
     chain = np.array([[0.9, 0.08, 0.02, 0], [0.3, 0.5, 0.15, 0.05], [0, 0.2, 0.6, 0.2], [0.1, 0, 0.1, 0.8]])
     rng = np.random.default_rng(0)
     runs, horizon = 20_000, 400
@@ -126,14 +126,14 @@ def test_simulation_agrees():
     assert stationary(chain, 0) == pytest.approx(np.bincount(states, minlength=4) / runs, abs=0.015)
 
 
-def test_a_state_that_is_never_reached_takes_for_ever():
+def test_an_unreachable_state_takes_an_infinite_time():
     chain = np.array([[0.5, 0.5, 0], [0.5, 0.5, 0], [0, 0, 1]])
     assert reach_probability(chain, np.array([2])).tolist() == [0, 0, 1]
     assert expected_steps(chain, 2).tolist() == [math.inf, math.inf, 0]
     assert stationary(chain, 0) == pytest.approx([0.5, 0.5, 0])
 
 
-def test_a_periodic_chain_still_has_a_share_of_time():
+def test_a_periodic_chain_has_a_stationary_distribution():
     assert stationary(np.array([[0, 1], [1, 0.0]]), 0) == pytest.approx([0.5, 0.5])
 
 
@@ -144,12 +144,12 @@ def test_every_closed_class_is_found_once():
     assert [members.tolist() for members in closed_classes(chain)] == [[0, 1], [3]]
 
 
-def test_what_is_no_transition_matrix_is_refused():
+def test_an_invalid_transition_matrix_raises():
     with pytest.raises(ShapeError, match=r"\(S, S\)"):
-        checked([[0.5, 0.5]])
-    with pytest.raises(InvalidArgumentError, match="add up"):
-        checked([[0.5, 0.4], [0, 1]])
+        as_transition_matrix([[0.5, 0.5]])
+    with pytest.raises(InvalidArgumentError, match="sum to"):
+        as_transition_matrix([[0.5, 0.4], [0, 1]])
     with pytest.raises(InvalidArgumentError, match="outside"):
-        checked([[1.5, -0.5], [0, 1]])
+        as_transition_matrix([[1.5, -0.5], [0, 1]])
     with pytest.raises(InvalidArgumentError, match="outside"):
-        checked([[math.nan, 1], [0, 1]])
+        as_transition_matrix([[math.nan, 1], [0, 1]])
