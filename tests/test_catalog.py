@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 
@@ -112,3 +113,12 @@ def test_the_clients_strict_parser_reads_the_openmetrics_of_a_scrape(scrapes: li
         for family in families:
             for sample in family.samples:
                 assert sample.labels.keys() >= set(RUN_LABELS)
+
+
+def test_a_published_value_lies_in_the_range_of_its_metric(scrapes: list[tuple[str, str]]) -> None:
+    for _, openmetrics in scrapes:
+        for family in text_string_to_metric_families(openmetrics):
+            for sample in family.samples:
+                if metric := CATALOG.get(sample.name):
+                    lowest, highest = metric.range
+                    assert math.isnan(sample.value) or lowest <= sample.value <= highest, sample

@@ -6,6 +6,7 @@ from dashboards.vocabulary import reasons, units
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import (
     THRESHOLD,
+    better,
     per_run,
     series,
 )
@@ -14,13 +15,6 @@ from dashboards.vocabulary.queries import EXPECTED_LINE, LIMIT_LINE, SPLIT, Quer
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.states import health_codes, health_words
 from dashboards.vocabulary.thresholds import threshold_lines
-
-#: What a good run is compared in: worse when high, and worse when low. The rest has no worse side.
-_LOWER_IS_BETTER = "loss|mean_absolute_error|root_mean_squared_error"
-
-
-_HIGHER_IS_BETTER = "accuracy|precision|recall|f1|r2_score"
-
 
 _NO_EXPECTATION = "the run was given no reference run to be compared with."
 
@@ -99,8 +93,8 @@ def _panels() -> list[Panel]:
         lines(
             "Worse than expected by",
             Query(
-                f"({series('model_deviation', split='$split', metric=_LOWER_IS_BETTER)} or "
-                f"-1 * {series('model_deviation', split='$split', metric=_HIGHER_IS_BETTER)})",
+                f"({series('model_deviation', split='$split', metric=better('lower'))} or "
+                f"-1 * {series('model_deviation', split='$split', metric=better('higher'))})",
                 "{{metric}}, " + SPLIT,
             ),
             *threshold_lines("deviation"),

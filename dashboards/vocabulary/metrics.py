@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from traingauge.catalog import CATALOG, RUN_LABELS
+from traingauge.catalog import CATALOG, RUN_LABELS, Side
 from traingauge.errors import UnknownNameError
 
 #: The job under which runs are scraped.
@@ -155,6 +155,19 @@ def occurrences(name: str, by: str, **labels: str) -> str:
     'sum by (signal) (increase(model_nonfinite_total{model=~"$model", run=~"$run"}[$__rate_interval])) > 0'
     """
     return f"sum by ({by}) (increase({series(name, **labels)}[$__rate_interval])) > 0"
+
+
+def better(side: Side) -> str:
+    """Alternatives of the scores and losses that are better on a side, as values of a label ``metric``.
+
+    >>> better("lower").split("|")[:2]
+    ['loss', 'log_loss']
+    """
+    return "|".join(
+        metric.name.removeprefix("model_")
+        for metric in CATALOG.values()
+        if metric.better == side and metric.labels == ("split",)
+    )
 
 
 def per_second(name: str, by: str, **labels: str) -> str:

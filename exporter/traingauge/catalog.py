@@ -1,18 +1,21 @@
 """The metric catalogue: every metric traingauge publishes, once.
 
-Collector, rules, dashboards, runbooks and docs take names and labels from here, and tests hold them to it. Names are
+Collectors, rules, dashboards, runbooks and docs take names, labels and facts from here, and tests hold them to it. Names are
 stable. Each sample carries ``model`` and ``run`` before the labels listed here. An undefined value is an absent sample
 or NaN, never 0.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
 Kind = Literal["gauge", "counter", "histogram", "info"]
+Side = Literal["higher", "lower"]
+Combination = Literal["sum", "max", "reporter"]
 
 #: The labels that every sample carries, before those of its metric.
 RUN_LABELS = ("model", "run")
@@ -23,17 +26,26 @@ SPLITS = ("train", "validation", "test")
 #: The values of the label ``state`` of ``model_run_state``.
 RUN_STATES = ("running", "finished", "failed", "interrupted")
 
+_ANY = (-math.inf, math.inf)
+_SHARE = (0.0, 1.0)
+_CORRELATION = (-1.0, 1.0)
+_NOT_NEGATIVE = (0.0, math.inf)
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric: its exposed name, kind, help text, own labels and base unit.
+    """One metric: its exposed name, kind, help text, own labels and base unit, and what its values mean.
 
     Attributes:
         name: As exposed and queried: a counter's with ``_total``, an info's with ``_info``, a histogram's bare.
         kind: The Prometheus type.
         help: One sentence for ``# HELP``.
-        labels: Names of the metric's own labels, beside :data:`RUN_LABELS`.
+        labels: Names of the metric's own labels, in addition to :data:`RUN_LABELS`.
         unit: Base unit; the name ends with it.
+        better: The better side of a score, a loss or a drift; ``None`` for a metric that has none.
+        range: The lowest and the highest value of a score, a drift or a share.
+        across_ranks: How the values of the ranks of a distributed run combine: they add up, the highest counts, or the
+            reporting rank alone has it.
     """
 
     name: str
@@ -41,6 +53,9 @@ class Metric:
     help: str
     labels: tuple[str, ...] = ()
     unit: str = ""
+    better: Side | None = None
+    range: tuple[float, float] = _ANY
+    across_ranks: Combination = "reporter"
 
     @property
     def family(self) -> str:
@@ -57,7 +72,7 @@ _METRICS = (
     Metric(
         "model_run_info",
         "info",
-        "What the run is made of: join it for anything descriptive.",
+        "Description of the run; join it to add these labels to another metric.",
         (
             "framework",
             "framework_version",
@@ -72,67 +87,86 @@ _METRICS = (
             "exception",
         ),
     ),
-    Metric("model_run_state", "gauge", "1 for the state the run is in, 0 for the others.", ("state",)),
-    Metric("model_run_start_timestamp_seconds", "gauge", "When the run began.", unit="seconds"),
     Metric(
-        "model_run_end_timestamp_seconds", "gauge", "When the run ended; absent until then.", unit="seconds"
+        "model_run_state",
+        "gauge",
+        "1 for the current state of the run, 0 for the others.",
+        ("state",),
+        range=_SHARE,
+    ),
+    Metric("model_run_start_timestamp_seconds", "gauge", "Time at which the run started.", unit="seconds"),
+    Metric(
+        "model_run_end_timestamp_seconds",
+        "gauge",
+        "Time at which the run ended; absent while it is running.",
+        unit="seconds",
     ),
     Metric(
         "model_last_step_timestamp_seconds",
         "gauge",
-        "When the last step was recorded.",
+        "Time of the last recorded step.",
         ("split",),
-        "seconds",
+        unit="seconds",
+        across_ranks="max",
     ),
     Metric("model_parameters", "gauge", "Parameters of the model.", ("trainable",)),
+    Metric("model_architecture_changes_total", "counter", "Architecture changes within the run."),
+    Metric("model_restarts_total", "counter", "Restarts of the run from its saved state."),
     Metric(
-        "model_architecture_changes_total",
-        "counter",
-        "Times that the model became one of another architecture.",
-    ),
-    Metric(
-        "model_restarts_total",
-        "counter",
-        "Times that a new process went on with the run from its saved state.",
-    ),
-    Metric(
-        "model_state_saved_timestamp_seconds", "gauge", "When the run's state was last saved.", unit="seconds"
+        "model_state_saved_timestamp_seconds",
+        "gauge",
+        "Time at which the state of the run was last saved.",
+        unit="seconds",
     ),
     # Progress
     Metric(
-        "model_step",
-        "gauge",
-        "Step that the model stands at; it falls when training goes back to a checkpoint.",
+        "model_step", "gauge", "Current step of the model; it falls when training returns to a checkpoint."
     ),
     Metric("model_steps_total", "counter", "Steps (batches) recorded.", ("split",)),
-    Metric("model_samples_total", "counter", "Samples in the recorded steps.", ("split",)),
-    Metric("model_epochs_total", "counter", "Passes over the data that were completed.", ("split",)),
-    Metric("model_checkpoints_total", "counter", "Checkpoints of the model that the script said it saved."),
-    Metric("model_steps_planned", "gauge", "Training steps that the run means to take; absent if unknown."),
     Metric(
-        "model_warmup_steps", "gauge", "Training steps from which thresholds count for a score never reached."
+        "model_samples_total", "counter", "Samples in the recorded steps.", ("split",), across_ranks="sum"
+    ),
+    Metric("model_epochs_total", "counter", "Completed passes over the data.", ("split",)),
+    Metric(
+        "model_checkpoints_total", "counter", "Checkpoints of the model that the training script reported."
+    ),
+    Metric("model_steps_planned", "gauge", "Training steps planned for the run; absent if unknown."),
+    Metric(
+        "model_warmup_steps",
+        "gauge",
+        "Training steps after which a threshold also applies to a score that never reached it.",
     ),
     Metric(
         "model_step_expected_seconds",
         "gauge",
-        "Median duration of the run's recent training steps: what a step is expected to take.",
+        "Expected duration of a training step: the median of recent steps.",
         unit="seconds",
     ),
     Metric(
-        "model_step_duration_seconds", "histogram", "Wall-clock duration of a step.", ("split",), "seconds"
+        "model_step_duration_seconds",
+        "histogram",
+        "Wall-clock duration of a step.",
+        ("split",),
+        unit="seconds",
+        across_ranks="max",
     ),
     Metric(
         "model_data_wait_seconds",
         "histogram",
-        "Time a step waited for its batch of data.",
+        "Time that a step waited for its batch of data.",
         ("split",),
-        "seconds",
+        unit="seconds",
+        across_ranks="max",
     ),
     # Loss and optimisation
     Metric(
-        "model_loss", "gauge", "Loss of the last step itself (train) or of the last whole pass.", ("split",)
+        "model_loss",
+        "gauge",
+        "Loss of the last step (train) or of the last complete pass (validation, test).",
+        ("split",),
+        better="lower",
     ),
-    Metric("model_loss_window_mean", "gauge", "Mean loss of the last steps in the window.", ("split",)),
+    Metric("model_loss_window_mean", "gauge", "Mean loss of the steps in the window.", ("split",)),
     Metric(
         "model_loss_window_stddev",
         "gauge",
@@ -145,26 +179,27 @@ _METRICS = (
     Metric(
         "model_loss_best_timestamp_seconds",
         "gauge",
-        "When the lowest loss was recorded.",
+        "Time at which the lowest loss was recorded.",
         ("split",),
-        "seconds",
+        unit="seconds",
     ),
     Metric("model_learning_rate", "gauge", "Learning rate of the last step."),
-    Metric("model_gradient_norm", "gauge", "Global L2 norm of the last step's gradients."),
+    Metric("model_gradient_norm", "gauge", "Global L2 norm of the gradients of the last step."),
     Metric(
         "model_scalar",
         "gauge",
-        "A further scalar that the training script passed by name.",
+        "A further scalar that the training script recorded by name.",
         ("name", "split"),
     ),
     Metric(
         "model_nonfinite_total",
         "counter",
-        "NaN and infinite values seen, also those gone before the next scrape; of weights, tensors that hold any.",
+        "NaN and infinite values recorded, including those between two scrapes; for weights, the tensors that contain any.",
         ("split", "signal"),
+        across_ranks="sum",
     ),
     # Signals: the statistics of loss, scores, gradient norm and step time; `over` is window, decayed or run
-    Metric("model_signal_mean", "gauge", "Mean of a signal's values.", ("signal", "split", "over")),
+    Metric("model_signal_mean", "gauge", "Mean of the values of a signal.", ("signal", "split", "over")),
     Metric(
         "model_signal_stddev", "gauge", "Sample standard deviation of a signal.", ("signal", "split", "over")
     ),
@@ -174,79 +209,170 @@ _METRICS = (
     Metric(
         "model_signal_zscore",
         "gauge",
-        "Distance of a signal's last value from the mean of those before, in their standard deviations.",
+        "Distance of the last value of a signal from the mean of the values before it, in standard deviations.",
         ("signal", "split"),
     ),
     Metric(
         "model_signal_robust_zscore",
         "gauge",
-        "Distance of a signal's last value from the median of those before, in units of their scaled median deviation.",
+        "Distance of the last value of a signal from the median of those before it, in scaled median absolute deviations.",
         ("signal", "split"),
     ),
     Metric(
         "model_signal_control_limit",
         "gauge",
-        "Three standard deviations below and above the mean of the values before the last.",
+        "Mean of the values before the last, minus (lower) or plus (upper) three standard deviations.",
         ("signal", "split", "limit"),
     ),
     Metric(
         "model_anomalies_total",
         "counter",
-        "Times that a detector found a signal of training changed for the worse.",
+        "Lasting changes for the worse that a detector found in a training signal.",
         ("signal", "detector"),
     ),
     Metric(
         "model_anomaly_last_step",
         "gauge",
-        "Training step at which a detector last gave alarm; absent until then.",
+        "Training step at which a detector last raised an alarm; absent before the first.",
         ("signal", "detector"),
     ),
-    # Scores: the rolling window (train) or the last whole pass (validation, test)
-    Metric("model_accuracy", "gauge", "Share of samples predicted right.", ("split",)),
+    # Scores: the rolling window (train) or the last complete pass (validation, test)
+    Metric(
+        "model_accuracy",
+        "gauge",
+        "Share of samples that were predicted correctly.",
+        ("split",),
+        better="higher",
+        range=_SHARE,
+    ),
     Metric(
         "model_precision",
         "gauge",
-        "Precision, averaged as the run is configured (binary or macro).",
+        "Precision, averaged as the run is configured (binary or macro by default).",
         ("split",),
+        better="higher",
+        range=_SHARE,
     ),
     Metric(
-        "model_recall", "gauge", "Recall, averaged as the run is configured (binary or macro).", ("split",)
+        "model_recall",
+        "gauge",
+        "Recall, averaged as the run is configured (binary or macro by default).",
+        ("split",),
+        better="higher",
+        range=_SHARE,
     ),
-    Metric("model_f1", "gauge", "F1 score, averaged as the run is configured (binary or macro).", ("split",)),
-    Metric("model_balanced_accuracy", "gauge", "Mean recall of the classes that occurred.", ("split",)),
-    Metric("model_specificity", "gauge", "Specificity, averaged as the run is configured.", ("split",)),
+    Metric(
+        "model_f1",
+        "gauge",
+        "F1 score, averaged as the run is configured (binary or macro by default).",
+        ("split",),
+        better="higher",
+        range=_SHARE,
+    ),
+    Metric(
+        "model_balanced_accuracy",
+        "gauge",
+        "Mean recall of the classes that occurred.",
+        ("split",),
+        better="higher",
+        range=_SHARE,
+    ),
+    Metric(
+        "model_specificity",
+        "gauge",
+        "Specificity, averaged as the run is configured.",
+        ("split",),
+        better="higher",
+        range=_SHARE,
+    ),
     Metric(
         "model_matthews_correlation",
         "gauge",
-        "Correlation of true and predicted labels, -1 to 1.",
+        "Matthews correlation coefficient of true and predicted labels.",
         ("split",),
+        better="higher",
+        range=_CORRELATION,
     ),
-    Metric("model_cohen_kappa", "gauge", "Agreement of true and predicted labels beyond chance.", ("split",)),
+    Metric(
+        "model_cohen_kappa",
+        "gauge",
+        "Cohen's kappa: agreement of true and predicted labels beyond chance.",
+        ("split",),
+        better="higher",
+        range=_CORRELATION,
+    ),
     Metric(
         "model_top_k_accuracy",
         "gauge",
-        "Share of samples whose class is among the k with the highest scores.",
+        "Share of samples whose true class is among the k classes with the highest scores.",
         ("split", "k"),
+        better="higher",
+        range=_SHARE,
     ),
     Metric(
-        "model_roc_auc", "gauge", "Area under the ROC curve, of classes each against the rest.", ("split",)
+        "model_roc_auc",
+        "gauge",
+        "Area under the ROC curve, one class against the rest.",
+        ("split",),
+        better="higher",
+        range=_SHARE,
     ),
-    Metric("model_average_precision", "gauge", "Area under the precision-recall curve.", ("split",)),
-    Metric("model_log_loss", "gauge", "Mean negative log of the probability of what came true.", ("split",)),
     Metric(
-        "model_brier_score", "gauge", "Mean squared difference of probabilities and outcomes.", ("split",)
+        "model_average_precision",
+        "gauge",
+        "Area under the precision-recall curve.",
+        ("split",),
+        better="higher",
+        range=_SHARE,
+    ),
+    Metric(
+        "model_log_loss",
+        "gauge",
+        "Mean negative logarithm of the probability predicted for the true class.",
+        ("split",),
+        better="lower",
+        range=_NOT_NEGATIVE,
+    ),
+    Metric(
+        "model_brier_score",
+        "gauge",
+        "Mean squared difference between predicted probabilities and outcomes.",
+        ("split",),
+        better="lower",
+        range=_NOT_NEGATIVE,
     ),
     Metric(
         "model_calibration_error",
         "gauge",
-        "Expected calibration error: how far confidence is from how often it is right.",
+        "Expected calibration error: mean difference between confidence and accuracy.",
         ("split",),
+        better="lower",
+        range=_SHARE,
     ),
-    Metric("model_mean_absolute_error", "gauge", "Mean absolute error of a regression model.", ("split",)),
     Metric(
-        "model_root_mean_squared_error", "gauge", "Root mean squared error of a regression model.", ("split",)
+        "model_mean_absolute_error",
+        "gauge",
+        "Mean absolute error of a regression model.",
+        ("split",),
+        better="lower",
+        range=_NOT_NEGATIVE,
     ),
-    Metric("model_r2_score", "gauge", "Coefficient of determination of a regression model.", ("split",)),
+    Metric(
+        "model_root_mean_squared_error",
+        "gauge",
+        "Root mean squared error of a regression model.",
+        ("split",),
+        better="lower",
+        range=_NOT_NEGATIVE,
+    ),
+    Metric(
+        "model_r2_score",
+        "gauge",
+        "Coefficient of determination (R²) of a regression model.",
+        ("split",),
+        better="higher",
+        range=(-math.inf, 1.0),
+    ),
     Metric("model_bias", "gauge", "Mean of predicted minus true value of a regression model.", ("split",)),
     Metric(
         "model_residual_percentile",
@@ -254,212 +380,293 @@ _METRICS = (
         "Percentile of predicted minus true value of a regression model.",
         ("split", "percentile"),
     ),
+    Metric("model_score_best", "gauge", "Best value of a score so far.", ("metric", "split")),
     Metric(
-        "model_score_best",
+        "model_class_precision",
         "gauge",
-        "Best value of a score so far; tells degraded from never reached.",
-        ("metric", "split"),
+        "Precision of one class.",
+        ("split", "class"),
+        better="higher",
+        range=_SHARE,
     ),
-    Metric("model_class_precision", "gauge", "Precision of one class.", ("split", "class")),
-    Metric("model_class_recall", "gauge", "Recall of one class.", ("split", "class")),
-    Metric("model_class_f1", "gauge", "F1 score of one class.", ("split", "class")),
+    Metric(
+        "model_class_recall",
+        "gauge",
+        "Recall of one class.",
+        ("split", "class"),
+        better="higher",
+        range=_SHARE,
+    ),
+    Metric(
+        "model_class_f1", "gauge", "F1 score of one class.", ("split", "class"), better="higher", range=_SHARE
+    ),
     Metric(
         "model_class_specificity",
         "gauge",
-        "Share of the samples of other classes that were not taken for this one.",
+        "Share of the samples of other classes that were not predicted as this one.",
         ("split", "class"),
+        better="higher",
+        range=_SHARE,
     ),
     Metric(
-        "model_class_support", "gauge", "Samples (or weight) of one class in the window.", ("split", "class")
+        "model_class_support",
+        "gauge",
+        "Samples (or total weight) of one class in the window.",
+        ("split", "class"),
+        across_ranks="sum",
     ),
     Metric(
         "model_class_true_positives_total",
         "counter",
-        "Samples of the class predicted as it.",
+        "Samples of the class that were predicted as it.",
         ("split", "class"),
+        across_ranks="sum",
     ),
     Metric(
         "model_class_false_positives_total",
         "counter",
-        "Samples of other classes predicted as this one.",
+        "Samples of other classes that were predicted as this one.",
         ("split", "class"),
+        across_ranks="sum",
     ),
     Metric(
         "model_class_false_negatives_total",
         "counter",
-        "Samples of the class predicted as another.",
+        "Samples of the class that were predicted as another one.",
         ("split", "class"),
+        across_ranks="sum",
     ),
     Metric(
-        "model_confusion", "gauge", "Samples by actual and predicted class.", ("split", "actual", "predicted")
+        "model_confusion",
+        "gauge",
+        "Samples by actual and predicted class.",
+        ("split", "actual", "predicted"),
+        across_ranks="sum",
     ),
     # Drift
     Metric(
         "model_feature_drift",
         "gauge",
-        "Distance of a feature in the current window to the reference.",
+        "Drift of a feature: distance of the current window from the reference.",
         ("feature", "statistic"),
+        better="lower",
+        range=_NOT_NEGATIVE,
     ),
     Metric(
         "model_feature_drift_pvalue",
         "gauge",
-        "Probability of at least that distance by chance, where the statistic is a test.",
+        "Probability of at least this drift by chance, where the statistic is a test.",
         ("feature", "statistic"),
+        range=_SHARE,
     ),
     Metric(
         "model_prediction_drift",
         "gauge",
-        "Distance of the predictions in the current window to the reference.",
+        "Drift of the predictions: distance of the current window from the reference.",
         ("statistic",),
+        better="lower",
+        range=_NOT_NEGATIVE,
     ),
     Metric(
         "model_label_drift",
         "gauge",
-        "Distance of the labels in the current window to the reference.",
+        "Drift of the labels: distance of the current window from the reference.",
         ("statistic",),
+        better="lower",
+        range=_NOT_NEGATIVE,
     ),
     Metric(
         "model_multivariate_drift",
         "gauge",
-        "Distance of how the features vary together in the current window to the reference.",
+        "Drift of how the features vary together: distance of the current window from the reference.",
         ("statistic",),
+        better="lower",
+        range=_NOT_NEGATIVE,
     ),
-    Metric("model_features_monitored", "gauge", "Features compared with the reference."),
-    Metric("model_features_drifted", "gauge", "Features whose drift is above the warning threshold."),
+    Metric("model_features_monitored", "gauge", "Features that are compared with the reference."),
+    Metric(
+        "model_features_drifted",
+        "gauge",
+        "Features whose drift is above the warning threshold.",
+        better="lower",
+        range=_NOT_NEGATIVE,
+    ),
     Metric(
         "model_feature_missing_ratio",
         "gauge",
         "Share of values in the window that are missing or not finite.",
         ("feature",),
-        "ratio",
+        unit="ratio",
+        range=_SHARE,
     ),
     Metric(
         "model_feature_out_of_range_ratio",
         "gauge",
-        "Share of values in the window outside of the reference's range, or in a category that it does not have.",
+        "Share of values in the window outside the range, or the categories, of the reference.",
         ("feature",),
-        "ratio",
+        unit="ratio",
+        range=_SHARE,
     ),
     Metric(
         "model_feature_infinite_ratio",
         "gauge",
-        "Share of values in the window that are infinite; they count as missing, too.",
+        "Share of values in the window that are infinite; they also count as missing.",
         ("feature",),
-        "ratio",
+        unit="ratio",
+        range=_SHARE,
     ),
     Metric(
         "model_feature_constant_ratio",
         "gauge",
-        "Share of the values present in the window that lie in one bin: 1 is a feature that has become constant.",
+        "Largest share of the present values in the window that falls into one bin; 1 for a constant feature.",
         ("feature",),
-        "ratio",
+        unit="ratio",
+        range=_SHARE,
     ),
-    Metric("model_features_missing", "gauge", "Features that the last batch had no column for."),
     Metric(
-        "model_features_extra",
-        "gauge",
-        "Columns of the last batch that are none of the reference's features.",
+        "model_features_missing", "gauge", "Features of the reference without a column in the last batch."
+    ),
+    Metric(
+        "model_features_extra", "gauge", "Columns of the last batch that are not features of the reference."
     ),
     Metric(
         "model_features_undecided",
         "gauge",
-        "Features whose drift is not scored: the window holds too few samples to tell it from chance.",
+        "Features without a drift score: the window holds too few samples to tell drift from chance.",
     ),
     Metric(
         "model_feature_distribution_ratio",
         "gauge",
-        "Share of a feature's values in a bin, for the features that drifted most: in the window and in the reference.",
+        "Share of the values of a feature in a bin, in the window and in the reference, for the features that drifted most.",
         ("feature", "bin", "source"),
-        "ratio",
+        unit="ratio",
+        range=_SHARE,
     ),
-    Metric("model_drift_window_samples", "gauge", "Samples in the current drift window."),
+    Metric("model_drift_window_samples", "gauge", "Samples in the current drift window.", across_ranks="sum"),
     Metric(
         "model_drift_samples_needed",
         "gauge",
-        "Samples the window must hold before the drift of all features is scored: fewer cannot tell it from chance.",
+        "Samples that the window needs before the drift of all features is scored.",
     ),
     Metric(
         "model_drift_sampling_ratio",
         "gauge",
-        "Share of the rows that drift looks at: every so many of a batch.",
+        "Share of the rows that drift is computed from.",
         unit="ratio",
+        range=_SHARE,
     ),
-    Metric("model_drift_reference_samples", "gauge", "Samples the reference was made from."),
+    Metric("model_drift_reference_samples", "gauge", "Samples in the reference."),
     Metric(
-        "model_drift_reference_timestamp_seconds", "gauge", "When the reference was made.", unit="seconds"
+        "model_drift_reference_timestamp_seconds",
+        "gauge",
+        "Time at which the reference was made.",
+        unit="seconds",
     ),
     # What a good run had reached at the same point
     Metric(
-        "model_expected", "gauge", "What a reference run had at this point of training.", ("metric", "split")
+        "model_expected",
+        "gauge",
+        "Value of the reference run at this point of training.",
+        ("metric", "split"),
     ),
-    Metric("model_expected_stddev", "gauge", "Standard deviation of what is expected.", ("metric", "split")),
+    Metric(
+        "model_expected_stddev", "gauge", "Standard deviation of the expected value.", ("metric", "split")
+    ),
     Metric(
         "model_deviation",
         "gauge",
-        "Last reading less what was expected, in standard deviations; above 0 is worse for a loss and better for a score.",
+        "Last reading minus the expected value, in standard deviations; above 0 is worse for a loss and better for a score.",
         ("metric", "split"),
     ),
     # Health, as a Markov chain of states
-    Metric("model_health", "gauge", "1 for the state of health the run is in, 0 for the others.", ("state",)),
+    Metric(
+        "model_health",
+        "gauge",
+        "1 for the current state of health, 0 for the others.",
+        ("state",),
+        range=_SHARE,
+    ),
     Metric(
         "model_health_strain",
         "gauge",
-        "How far a signal is on its worse side, in standard deviations: 3 is warning, 6 degraded, 12 failing.",
+        "Severity of a signal: standard deviations on its worse side; 3 is warning, 6 degraded, 12 failing.",
         ("signal", "split"),
     ),
     Metric(
         "model_health_stationary_probability",
         "gauge",
-        "Share of time the run would spend in a state if it went on as it does.",
+        "Long-run share of time in a state of health if the run continues as it does now.",
         ("state",),
+        range=_SHARE,
     ),
     Metric(
         "model_health_failing_probability",
         "gauge",
-        "Probability that the run is failing at some time within so many further training steps.",
+        "Probability that the run fails within the given number of further training steps.",
         ("horizon",),
+        better="lower",
+        range=_SHARE,
     ),
-    Metric(
-        "model_health_steps_to_failing", "gauge", "Training steps until the run is expected to be failing."
-    ),
+    Metric("model_health_steps_to_failing", "gauge", "Expected training steps until the run fails."),
     # The canary: a fixed batch with the outputs of a trusted model
     Metric(
-        "model_canary_distance", "gauge", "Root mean square difference of the outputs to the expected ones."
+        "model_canary_distance",
+        "gauge",
+        "Root mean squared difference between the outputs on the canary and the expected outputs.",
+        better="lower",
+        range=_NOT_NEGATIVE,
     ),
-    Metric("model_canary_mismatches", "gauge", "Samples of the canary that were answered differently."),
+    Metric(
+        "model_canary_mismatches",
+        "gauge",
+        "Samples of the canary whose output differs from the expected output.",
+        better="lower",
+        range=_NOT_NEGATIVE,
+    ),
     Metric("model_canary_samples", "gauge", "Samples in the canary."),
-    Metric("model_canary_age_seconds", "gauge", "Time since the canary was last asked.", unit="seconds"),
+    Metric("model_canary_age_seconds", "gauge", "Time since the canary was last checked.", unit="seconds"),
     # Thresholds
     Metric(
         "model_threshold",
         "gauge",
-        "Thresholds set in code, which the alert rules read and the dashboards draw.",
+        "Thresholds set in code; alert rules and dashboards read them.",
         ("metric", "severity", "feature"),
     ),
-    Metric(
-        "model_baseline",
-        "gauge",
-        "Score that the run has to beat, as the training script gave it.",
-        ("metric",),
-    ),
+    Metric("model_baseline", "gauge", "Score that the run has to beat, as set in code.", ("metric",)),
     # The monitor watching itself
     Metric(
-        "model_monitor_errors_total", "counter", "Errors inside monitoring; training went on.", ("reason",)
+        "model_monitor_errors_total",
+        "counter",
+        "Errors inside monitoring; training continued.",
+        ("reason",),
+        across_ranks="sum",
     ),
     Metric(
         "model_monitor_overhead_seconds_total",
         "counter",
-        "Time that monitoring itself took.",
+        "Time spent in monitoring itself.",
         ("reason",),
-        "seconds",
+        unit="seconds",
+        across_ranks="max",
     ),
     Metric(
         "model_monitor_dropped_series_total",
         "counter",
         "Series left out because a label reached its cap.",
         ("reason",),
+        across_ranks="sum",
     ),
 )
 
 #: Every metric by its exposed name, in the order in which a scrape lists them.
 CATALOG: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _METRICS})
+
+
+def better_side(name: str) -> Side | None:
+    """The better side of a metric, by its name without ``model_``; ``None`` if it has none or is not in the catalogue.
+
+    >>> better_side("loss"), better_side("f1"), better_side("bias")
+    ('lower', 'higher', None)
+    """
+    metric = CATALOG.get(f"model_{name}")
+    return None if metric is None else metric.better

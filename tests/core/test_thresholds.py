@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from traingauge.core.thresholds import MAXIMA, METRICS, family, parse
+from traingauge.core.thresholds import METRICS, MINIMA, family, parse
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, TrainGaugeError, UnknownNameError
 
 
@@ -42,7 +42,7 @@ def test_what_does_not_fit_says_what_was_given_and_what_fits(given: object, erro
 
 
 def test_every_metric_may_have_a_threshold() -> None:
-    parsed = parse({metric: 2.0 if metric in MAXIMA else 0.5 for metric in METRICS})
+    parsed = parse({metric: 0.5 if metric in MINIMA else 2.0 for metric in METRICS})
     assert [one.metric for one in parsed] == list(METRICS)
 
 

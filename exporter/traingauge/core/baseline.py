@@ -11,45 +11,18 @@ from collections.abc import Mapping
 from numbers import Real
 from types import MappingProxyType
 
-from traingauge.catalog import CATALOG
+from traingauge.catalog import CATALOG, Metric
 from traingauge.core.families import Family, keys
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 
-_SHARE = (0.0, 1.0)
-_CORRELATION = (-1.0, 1.0)
-_ERROR = (0.0, math.inf)
-
-#: Scores that are better when they are high, by the catalogue's name without ``model_``, and where they lie.
-HIGHER_IS_BETTER: Mapping[str, tuple[float, float]] = MappingProxyType(
+#: The scores that may have a baseline, by the catalogue's name without ``model_``: those of a split with a better side.
+METRICS: Mapping[str, Metric] = MappingProxyType(
     {
-        "accuracy": _SHARE,
-        "precision": _SHARE,
-        "recall": _SHARE,
-        "f1": _SHARE,
-        "balanced_accuracy": _SHARE,
-        "specificity": _SHARE,
-        "matthews_correlation": _CORRELATION,
-        "cohen_kappa": _CORRELATION,
-        "roc_auc": _SHARE,
-        "average_precision": _SHARE,
-        "r2_score": (-math.inf, 1.0),
+        name.removeprefix("model_"): metric
+        for name, metric in CATALOG.items()
+        if metric.better is not None and metric.labels == ("split",)
     }
 )
-
-#: Those that are better when they are low.
-LOWER_IS_BETTER: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {
-        "loss": (-math.inf, math.inf),
-        "log_loss": _ERROR,
-        "brier_score": _ERROR,
-        "calibration_error": _SHARE,
-        "mean_absolute_error": _ERROR,
-        "root_mean_squared_error": _ERROR,
-    }
-)
-
-#: Every score that may have a baseline, and where it lies.
-METRICS: Mapping[str, tuple[float, float]] = MappingProxyType({**HIGHER_IS_BETTER, **LOWER_IS_BETTER})
 
 
 def parse(baseline: Mapping[str, float]) -> dict[str, float]:
@@ -81,7 +54,7 @@ def _value(metric: str, value: object) -> float:
     number = float(value)
     if not math.isfinite(number):
         raise InvalidArgumentError(f"baseline of {metric!r} is {number}: expected a finite number")
-    lowest, highest = METRICS[metric]
+    lowest, highest = METRICS[metric].range
     if not lowest <= number <= highest:
         raise InvalidArgumentError(f"baseline of {metric!r} is {number}: expected {_range(lowest, highest)}")
     return number

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
 from typing import Literal, NamedTuple, get_args
 
-from traingauge.catalog import CATALOG
+from traingauge.catalog import CATALOG, better_side
 from traingauge.core.families import Family, keys
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 
@@ -20,11 +20,13 @@ Severity = Literal["warning", "critical"]
 #: How bad it is when a threshold is crossed.
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
-#: Metrics that are bad when they are low; all of them are ratios in [0, 1].
-MINIMA = ("accuracy", "precision", "recall", "f1", "class_recall")
-
-#: Metrics that are bad when they are high.
-MAXIMA = (
+#: Every metric that may have a threshold, by the catalogue's name without ``model_`` where it has one there.
+METRICS = (
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "class_recall",
     "loss",
     "feature_drift",
     "features_drifted_ratio",
@@ -35,8 +37,8 @@ MAXIMA = (
     "failing_probability",
 )
 
-#: Every metric that may have a threshold, by the catalogue's name without ``model_``.
-METRICS = (*MINIMA, *MAXIMA)
+#: Those that are bad when they are low; the others are bad when they are high.
+MINIMA = tuple(metric for metric in METRICS if better_side(metric) == "higher")
 
 
 class Threshold(NamedTuple):

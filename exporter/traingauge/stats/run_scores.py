@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from traingauge.catalog import better_side
 from traingauge.stats import regression
 from traingauge.stats.classification import forecasts, histograms, scores
 from traingauge.stats.classification.counts import Counts
@@ -51,11 +52,6 @@ _OF_RANKING: dict[str, Callable[[NDArray[np.float64]], float]] = {
 #: Those that a run is judged by.
 _HEADLINES_OF_REGRESSION = ("mean_absolute_error", "root_mean_squared_error", "r2_score")
 _HEADLINES_OF_CLASSES = ("precision", "recall", "f1")
-
-_LOWER_IS_BETTER = frozenset(
-    ("mean_absolute_error", "root_mean_squared_error", "log_loss", "brier_score", "calibration_error")
-)
-_NEITHER_IS_BETTER = frozenset(("bias", "residual_p5", "residual_p50", "residual_p95"))
 
 #: Metric and labels, beside its split, of each score that is not called like its metric.
 PUBLISHED_AS = {
@@ -111,10 +107,10 @@ def headline_scores(content: Counts | Residuals, average: Average) -> dict[str, 
 def remember_best(best: MutableMapping[str, float], values: Mapping[str, float]) -> None:
     """Update the best value of each score that can be better or worse."""
     for name, value in values.items():
-        if name in _NEITHER_IS_BETTER or math.isnan(value):
-            continue
-        better = min if name in _LOWER_IS_BETTER else max
-        best[name] = better(value, best.get(name, value))
+        side = better_side(name)
+        if side is not None and not math.isnan(value):
+            better = min if side == "lower" else max
+            best[name] = better(value, best.get(name, value))
 
 
 def _forecast_scores(forecast: ForecastSums, counts: Counts, average: Average) -> dict[str, float]:

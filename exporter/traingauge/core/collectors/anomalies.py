@@ -14,8 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from traingauge.catalog import CATALOG
-from traingauge.core.collectors.health import HIGH_IS_WORSE, NEUTRAL
+from traingauge.catalog import CATALOG, better_side
 from traingauge.core.collectors.key_cache import KeyCache
 from traingauge.core.families import Family
 from traingauge.errors import InvalidTypeError, UnknownNameError
@@ -75,7 +74,9 @@ USUAL: Mapping[str, Mapping[str, float]] = MappingProxyType({"cusum": {}})
 #: improves more slowly than it did is not.
 FEW, AGO = 5, 10
 
-_HIGH_IS_WORSE = (*HIGH_IS_WORSE, "gradient_norm", "step_seconds")
+#: Signals that are no score and have no better side: their rise is the anomaly.
+_RISING = ("gradient_norm", "step_seconds")
+_SIGNS = {"higher": -1, "lower": 1, None: 0}
 
 
 def parse(detectors: Mapping[str, Mapping[str, float]] | None) -> Makers:
@@ -183,7 +184,7 @@ class _Watched:
     """One signal, and its detectors."""
 
     def __init__(self, signal: str, makers: Makers) -> None:
-        self._sign = 0 if signal in NEUTRAL else 1 if signal in _HIGH_IS_WORSE else -1
+        self._sign = 1 if signal in _RISING else _SIGNS[better_side(signal)]
         self._forecast = Forecaster()
         self._detectors = {name: make() for name, make in makers.items()}
         self._recent: deque[_Reading] = deque(maxlen=WINDOW)

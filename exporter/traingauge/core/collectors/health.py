@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from statistics import fmean
 from typing import Any
 
-from traingauge.catalog import CATALOG
+from traingauge.catalog import CATALOG, better_side
 from traingauge.core.collectors.key_cache import KeyCache
 from traingauge.core.families import Family, keys, single
 from traingauge.stats.health.markov_chain import expected_steps, reach_probability_within, stationary
@@ -17,10 +17,6 @@ from traingauge.stats.health.transitions import Transitions
 
 #: Training steps ahead for which the probability to be failing is published.
 HORIZONS = (100, 1000)
-
-#: Signals that are worse when they are high, and those that have no good side.
-HIGH_IS_WORSE = ("loss", "mean_absolute_error", "root_mean_squared_error")
-NEUTRAL = ("bias",)
 
 #: Readings whose mean is compared with the best, and with what was expected: of steps, and of whole passes, which are
 #: calmer and rarer.
@@ -66,12 +62,12 @@ class Health:
         if key not in self._strains:
             self._strains[key] = _strain(signal, split)
         self._strains[key].add(value)
-        sign = 1 if signal in HIGH_IS_WORSE else -1
-        if signal in NEUTRAL or math.isnan(deviation):
+        better = better_side(signal)
+        if better is None or math.isnan(deviation):
             self._deviations[key] = []
         else:
             recent = self._deviations.get(key, [])
-            self._deviations[key] = [*recent, sign * deviation][-SPANS[split] :]
+            self._deviations[key] = [*recent, deviation if better == "lower" else -deviation][-SPANS[split] :]
 
     def nonfinite(self) -> None:
         """A loss or a gradient was NaN or infinite since the last mark."""
@@ -143,7 +139,7 @@ class Health:
 def _strain(signal: str, split: str) -> Severity:
     if signal == "gradient_norm":
         return Spike()
-    return Drawdown(SPANS[split], 1 if signal in HIGH_IS_WORSE else -1)
+    return Drawdown(SPANS[split], 1 if better_side(signal) == "lower" else -1)
 
 
 def _greater(strain: float, deviation: float) -> float:
