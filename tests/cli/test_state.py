@@ -40,13 +40,11 @@ def exported(capsys, *arguments):
 def test_show_says_what_a_state_holds(state, capsys):
     assert main(["state", "show", str(state)]) == 0
     shown = dict(line.split(":", 1) for line in capsys.readouterr().out.splitlines())
-    assert {
-        name: shown[name].strip() for name in ("Model", "Run", "Rows, train", "Stands at step", "Health")
-    } == {
+    assert {name: shown[name].strip() for name in ("Model", "Run", "Rows, train", "Step", "Health")} == {
         "Model": 'm"1',
         "Run": "r",
         "Rows, train": "60",
-        "Stands at step": "60",
+        "Step": "60",
         "Health": "failing",
     }
 

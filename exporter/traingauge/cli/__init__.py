@@ -1,1 +1,1 @@
-"""The command line: one file a command."""
+"""The command ``traingauge``: one file a command, listed in :mod:`traingauge.cli.main`."""
