@@ -14,6 +14,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from traingauge.core.collectors.scores import Scores
+from traingauge.options import Scoring
 from traingauge.stats.classification.labels import Labels, tally
 
 SHAPES = ((256, 2), (256, 10), (256, 100), (256, 1000), (4096, 10))
@@ -61,7 +62,7 @@ class Steps:
 
     def ours(self, given: np.ndarray) -> Update:
         """Encode every step, validated, and digest many at once."""
-        part = Scores(classes=self.classes, task="binary" if self.classes == 2 else "multiclass")
+        part = Scores(Scoring(classes=self.classes, task="binary" if self.classes == 2 else "multiclass"))
 
         def update() -> None:
             part.add_steps("train", [part.encode(self.true, given) for _ in range(PENDING)])

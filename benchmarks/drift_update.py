@@ -6,7 +6,8 @@ import numpy as np
 
 from benchmarks.harness import Arm, Check, Row, race
 from traingauge import Reference
-from traingauge.core.collectors.drift import Drift
+from traingauge.core.collectors.drift import FeatureDrift
+from traingauge.options import Drift
 from traingauge.stats.drift.binning import count_bins
 
 ROWS, FEATURES = 256, 50
@@ -16,7 +17,7 @@ def measure(seconds: float) -> Row:
     """Ours against ``bincount`` over bins that are known already, and against one ``searchsorted`` a feature."""
     random = np.random.default_rng(0)
     reference = Reference.from_data(random.normal(size=(10_000, FEATURES)))
-    drift = Drift(reference, window=10_000)
+    drift = FeatureDrift(Drift(reference, window=10_000))
     profile = reference.features
     edges = np.ascontiguousarray(reference.edges)
     batch = random.normal(size=(ROWS, FEATURES)).astype(np.float32)

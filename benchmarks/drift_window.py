@@ -10,7 +10,8 @@ import numpy as np
 from benchmarks.harness import Arm, Check, Figure, Row, race
 from benchmarks.peers import PeerError, missing, run_apart
 from traingauge import Reference
-from traingauge.core.collectors.drift import Drift
+from traingauge.core.collectors.drift import FeatureDrift
+from traingauge.options import Drift
 from traingauge.stats.drift.binning import Binned
 
 WINDOW, FEATURES, STATISTICS = 10_000, 50, ("psi", "js", "ks")
@@ -64,7 +65,7 @@ def measure(seconds: float) -> Row:
     before = random.normal(size=(WINDOW, FEATURES)).astype(np.float32)
     now = random.normal(0.1, size=(WINDOW, FEATURES)).astype(np.float32)
     reference = Reference.from_data(before)
-    drift = Drift(reference, window=WINDOW, statistics=STATISTICS)
+    drift = FeatureDrift(Drift(reference, window=WINDOW, statistics=STATISTICS))
 
     def statistics() -> list[object]:
         drift.add([Binned(reference.features.count(now), len(now))])

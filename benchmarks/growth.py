@@ -16,9 +16,10 @@ import numpy as np
 
 from benchmarks.render import IDENTITY, Gauges
 from traingauge import ModelMonitor, Reference
-from traingauge.core.collectors.drift import Drift
+from traingauge.core.collectors.drift import FeatureDrift
 from traingauge.core.collectors.scores import Scores
 from traingauge.delivery.exposition import Renderer
+from traingauge.options import Drift, Scoring
 
 ROOT = Path(__file__).parent.parent
 
@@ -86,7 +87,7 @@ def _score(rows: int, classes: int) -> tuple[float, float]:
     """A step, and reading all scores."""
     random = np.random.default_rng(0)
     true, predicted = random.integers(0, classes, rows), random.integers(0, classes, rows)
-    part = Scores(window=100, task="binary" if classes == 2 else "multiclass", classes=classes)
+    part = Scores(Scoring(window=100, task="binary" if classes == 2 else "multiclass", classes=classes))
     step = _microseconds(lambda: part.add_steps("train", [part.encode(true, predicted)]), 100)
     return step, _microseconds(lambda: list(part.families()), 5)
 
@@ -102,7 +103,7 @@ def _features(sizes: Sequence[int]) -> list[Curve]:
 def _drift(features: int) -> tuple[float, float]:
     """A batch, and scoring the window."""
     random = np.random.default_rng(0)
-    drift = Drift(Reference.from_data(random.normal(size=(4000, features))), window=2000)
+    drift = FeatureDrift(Drift(Reference.from_data(random.normal(size=(4000, features))), window=2000))
     batch = random.normal(size=(ROWS, features)).astype(np.float32)
     step = _microseconds(lambda: drift.add([drift.encode(batch)]), 20)
     return step, _microseconds(lambda: list(drift.families()), 3)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from benchmarks.peers import run_apart
-from traingauge.core.collectors.drift import Drift
+from traingauge.core.collectors.drift import FeatureDrift
+from traingauge.options import Drift
 from traingauge.reference import Reference
 from traingauge.stats.detectors.adwin import Adwin
 from traingauge.stats.detectors.detector import Detector
@@ -111,7 +112,7 @@ for name, window in (("clean", clean), ("drifted", drifted)):
     theirs = run_apart("alibi_detect", code, data)
     reference = Reference.from_data(data["reference"]).calibrate(window=130, false_alarm_rate=0.01)
     for name in ("clean", "drifted"):
-        drift = Drift(reference)
+        drift = FeatureDrift(Drift(reference))
         drift.add([drift.encode(data[name])])
         ours = {
             str(key.labels[0])

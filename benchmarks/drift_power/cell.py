@@ -11,7 +11,8 @@ from scipy import stats
 
 from benchmarks.drift_power.kinds import KINDS, PAIRS, Kind, Table
 from traingauge import Reference
-from traingauge.core.collectors.drift import Drift
+from traingauge.core.collectors.drift import FeatureDrift
+from traingauge.options import Drift
 from traingauge.reference.calibration import calibrate
 
 #: Rows of a reference, of a large one, and the false-alarm rate that is asked for.
@@ -126,7 +127,7 @@ class Measured:
 
 def drifted(reference: Reference, window: Table, *, together: bool = False) -> tuple[set[str], bool]:
     """Names of the features that drifted, and, if that is asked, whether all of them together did."""
-    drift = Drift(reference, statistics=(), multivariate=together)
+    drift = FeatureDrift(Drift(reference, statistics=(), multivariate=together))
     drift.add([drift.encode(window)])
     features, joint = set(), False
     for family in drift.families():

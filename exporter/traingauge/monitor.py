@@ -32,6 +32,7 @@ from traingauge.delivery.exposition import Renderer
 from traingauge.delivery.http import Server
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, UnknownNameError
 from traingauge.extras import needed
+from traingauge.options import Drift, Scoring
 from traingauge.reference.canary import Canary, CanaryProbe
 from traingauge.reference.run import ReferenceRun, checked
 from traingauge.state.persistence import Persistence
@@ -40,7 +41,7 @@ from traingauge.stats.streaming.not_given import masked
 if TYPE_CHECKING:
     import pandas
 
-    from traingauge.core.collectors.drift import Drift
+    from traingauge.core.collectors.drift import FeatureDrift
     from traingauge.delivery.alertmanager import AlertSender, Severity
     from traingauge.delivery.registry import RunCollector
     from traingauge.integrations.keras.callback import MonitorCallback
@@ -185,13 +186,7 @@ class ModelMonitor:
                 "discovery_dir is True: expected a path, None for the default, or False for no file"
             )
         scores = Scores(
-            window=_count("window", window),
-            task=task,
-            classes=classes,
-            average=average,
-            threshold=decision_threshold,
-            from_logits=from_logits,
-            ignore_index=ignore_index,
+            Scoring(task, classes, average, decision_threshold, from_logits, ignore_index, window)
         )
         limits = parse(thresholds or {})
         self._recorder = Recorder(
@@ -727,19 +722,12 @@ def _drift(
     distributions: int,
     statistics: Sequence[str] | None,
     **options: Any,
-) -> Drift:
-    from traingauge.core.collectors.drift import PUBLISHED, Drift
+) -> FeatureDrift:
+    from traingauge.core.collectors.drift import FeatureDrift
 
-    window = None if window is None else _count("drift_window", window)
     warning = [one.value for one in limits if (one.metric, one.severity) == ("feature_drift", "warning")]
-    return Drift(
-        reference,
-        window=window,
-        thresholds=warning[0] if warning else None,
-        distributions=0 if distributions == 0 else _count("drift_distributions", distributions),
-        statistics=PUBLISHED if statistics is None else statistics,
-        **options,
-    )
+    settings = Drift(reference, window, statistics=statistics, distributions=distributions, **options)
+    return FeatureDrift(settings, thresholds=warning[0] if warning else None)
 
 
 def _keras_model(model: Any) -> Any:

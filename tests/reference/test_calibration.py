@@ -8,8 +8,9 @@ import pytest
 from scipy import stats
 
 from traingauge import Reference
-from traingauge.core.collectors.drift import Drift
+from traingauge.core.collectors.drift import FeatureDrift
 from traingauge.errors import InvalidArgumentError, ReferenceMismatchError
+from traingauge.options import Drift
 from traingauge.reference.calibration import CALIBRATED, Calibration, _poisson_quantile
 from traingauge.stats.drift.comparison import Comparison
 from traingauge.stats.drift.statistics import STATISTICS
@@ -40,7 +41,7 @@ def test_the_false_alarm_rate_is_the_stated_one():
             window=400, false_alarm_rate=0.2, resamples=300, seed=seed
         )
         for _ in range(20):
-            alarms += drifted(Drift(reference), data(rng, 400))
+            alarms += drifted(FeatureDrift(Drift(reference)), data(rng, 400))
     low, high = stats.binom.ppf([0.0005, 0.9995], 300, 0.2)
     assert low <= alarms <= high
 
@@ -83,13 +84,13 @@ def reference():
     ids=["mean", "scale", "missing", "doubled", "new"],
 )
 def test_it_sees_what_the_usual_threshold_overlooks(reference, shift):
-    drift = Drift(reference)
+    drift = FeatureDrift(Drift(reference))
     assert drifted(drift, shift(data(np.random.default_rng(2), 500)))
 
 
 def test_the_calibrated_statistic_is_above_one_where_a_feature_has_drifted(reference):
     window = data(np.random.default_rng(2), 500)
-    drift = Drift(reference, statistics=["psi"])
+    drift = FeatureDrift(Drift(reference, statistics=["psi"]))
     drifted(drift, window.assign(f5=window.f5 + 1))
     (family,) = [family for family in drift.families() if family.metric.name == "model_feature_drift"]
     scores = dict(zip((key.labels for key in family.keys), family.values, strict=True))
@@ -104,19 +105,19 @@ def test_the_calibrated_statistic_is_above_one_where_a_feature_has_drifted(refer
 
 
 def test_a_window_that_is_not_full_is_not_scored(reference):
-    drift = Drift(reference)
+    drift = FeatureDrift(Drift(reference))
     drift.add([drift.encode(data(np.random.default_rng(2), 400))])
     assert "model_features_drifted" not in {family.metric.name for family in drift.families()}
 
 
 def test_the_window_is_the_one_that_was_calibrated_for(reference):
-    with pytest.raises(ReferenceMismatchError, match="calibrated for windows of 500 samples"):
-        Drift(reference, window=1000)
+    with pytest.raises(ReferenceMismatchError, match="expected 500, which the reference is calibrated for"):
+        FeatureDrift(Drift(reference, window=1000))
 
 
 def test_thresholds_given_in_code_replace_the_calibrated_ones(reference):
-    assert Drift(reference, thresholds=0.3).thresholds() == {}
-    assert set(Drift(reference).thresholds()) == {*reference.names}
+    assert FeatureDrift(Drift(reference), thresholds=0.3).thresholds() == {}
+    assert set(FeatureDrift(Drift(reference)).thresholds()) == {*reference.names}
 
 
 def test_it_is_kept_in_the_file(reference, tmp_path):
@@ -146,8 +147,8 @@ def test_the_same_seed_gives_the_same_thresholds():
 
 def test_a_few_new_values_are_no_drift_of_what_was_constant():
     reference = Reference.from_data(np.zeros((1000, 1))).calibrate(window=1000)
-    assert not drifted(Drift(reference), np.r_[np.ones((2, 1)), np.zeros((998, 1))])
-    assert drifted(Drift(reference), np.r_[np.ones((20, 1)), np.zeros((980, 1))])
+    assert not drifted(FeatureDrift(Drift(reference)), np.r_[np.ones((2, 1)), np.zeros((998, 1))])
+    assert drifted(FeatureDrift(Drift(reference)), np.r_[np.ones((20, 1)), np.zeros((980, 1))])
 
 
 @pytest.mark.parametrize(

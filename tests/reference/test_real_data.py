@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 
-from traingauge.core.collectors.drift import Drift
+from traingauge.core.collectors.drift import FeatureDrift
+from traingauge.options import Drift
 from traingauge.reference import Reference
 
 #: A calibrated reference is asked for as many false alarms: one window of a hundred.
@@ -24,7 +25,7 @@ def halves(load: Callable[..., Any], seed: int = 0) -> tuple[pd.DataFrame, pd.Da
 
 
 def drifted(reference: Reference, window: pd.DataFrame) -> set[str]:
-    drift = Drift(reference)
+    drift = FeatureDrift(Drift(reference))
     drift.add([drift.encode(window)])
     return {
         str(key.labels[0])
@@ -36,7 +37,7 @@ def drifted(reference: Reference, window: pd.DataFrame) -> set[str]:
 
 
 def joint(reference: Reference, window: pd.DataFrame) -> float:
-    drift = Drift(reference)
+    drift = FeatureDrift(Drift(reference))
     drift.add([drift.encode(window)])
     (family,) = (one for one in drift.families() if one.metric.name == "model_multivariate_drift")
     return dict(zip((key.labels[0] for key in family.keys), family.values, strict=True))["calibrated"]

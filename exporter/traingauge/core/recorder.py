@@ -60,7 +60,7 @@ from traingauge.stats.streaming.not_given import NOT_GIVEN
 
 if TYPE_CHECKING:
     from traingauge.core.collectors.anomalies import Makers
-    from traingauge.core.collectors.drift import Drift
+    from traingauge.core.collectors.drift import FeatureDrift
     from traingauge.core.model_description import ModelDescription
     from traingauge.core.step_log import Segment
     from traingauge.reference.run import ReferenceRun
@@ -115,7 +115,7 @@ class Recorder:
         self,
         run: RunInfo,
         scores: Scores,
-        drift: Drift | None = None,
+        drift: FeatureDrift | None = None,
         limits: Iterable[Threshold] = (),
         *,
         loss_window: int = 100,

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from traingauge.core.collectors.drift import Drift
+from traingauge.core.collectors.drift import FeatureDrift
+from traingauge.options import Drift
 from traingauge.reference import Reference
 from traingauge.stats.drift.window import WINDOWS
 
@@ -17,7 +18,7 @@ ROWS = np.random.default_rng(0).normal(size=(2000, 2))
 REFERENCE = Reference.from_data(ROWS, feature_names=["a", "b"])
 
 
-def read(drift: Drift) -> dict[str, dict[tuple[str, ...], float]]:
+def read(drift: FeatureDrift) -> dict[str, dict[tuple[str, ...], float]]:
     """Values by metric, and within it by label values."""
     return {
         family.metric.name: {key.labels: value for key, value in zip(family.keys, family.values, strict=True)}
@@ -28,7 +29,7 @@ def read(drift: Drift) -> dict[str, dict[tuple[str, ...], float]]:
 def after(
     *batches: object, reference: Reference = REFERENCE, **options: object
 ) -> dict[str, dict[tuple[str, ...], float]]:
-    drift = Drift(reference, **options)
+    drift = FeatureDrift(Drift(reference, **options))
     drift.add([drift.encode(batch) for batch in batches])
     return read(drift)
 
@@ -55,7 +56,7 @@ def test_whole_numbers_are_never_infinite() -> None:
 
 
 def test_where_bins_were_counted_elsewhere_nothing_is_said_of_infinite_values() -> None:
-    drift = Drift(REFERENCE)
+    drift = FeatureDrift(Drift(REFERENCE))
     own = drift.encode(ROWS[:500])
     drift.add([drift.from_counts(own.counts[:, :-1], 500, own.counts[:, -1])])
     assert "model_feature_infinite_ratio" not in read(drift)
@@ -125,7 +126,7 @@ def test_an_empty_batch_says_nothing_of_columns() -> None:
 def test_infinite_values_are_kept_with_the_window(kind: str) -> None:
     batch = ROWS[:1000].copy()
     batch[:100, 0] = np.inf
-    drift, later = (Drift(REFERENCE, window=1000, kind=kind) for _ in range(2))
+    drift, later = (FeatureDrift(Drift(REFERENCE, window=1000, kind=kind)) for _ in range(2))
     drift.add([drift.encode(batch)])
     later.restore(drift.save())
     assert read(later) == read(drift)

@@ -10,7 +10,8 @@ from sklearn import metrics
 
 from traingauge.catalog import CATALOG
 from traingauge.core.collectors.scores import Scores
-from traingauge.errors import InvalidArgumentError, ShapeError, TrainGaugeError, UnknownNameError
+from traingauge.errors import InvalidArgumentError, ShapeError, TrainGaugeError
+from traingauge.options import Scoring
 from traingauge.stats.classification.counts import count_labels
 from traingauge.stats.run_scores import Measured
 
@@ -44,7 +45,7 @@ def test_every_family_fits_the_catalogue():
 
 
 def test_the_window_holds_the_last_steps_and_no_others():
-    part = Scores(window=2)
+    part = Scores(Scoring(window=2))
     part.add_steps("train", steps(part, ([0, 1], [1, 0]), ([0, 1], [0, 0])))
     part.add_steps("train", steps(part, ([0, 1], [0, 1])))
     assert part.current("train")["accuracy"] == 0.75
@@ -60,7 +61,7 @@ def test_the_window_holds_the_last_steps_and_no_others():
     chunk=st.integers(1, 5),
 )
 def test_window_and_counters_equal_those_of_the_samples_in_them(batches, window, chunk):
-    part = Scores(window=window, classes=5)
+    part = Scores(Scoring(window=window, classes=5))
     pairs = [np.array(batch) for batch in batches]
     encoded = [part.encode(pair[:, 0], pair[:, 1]) for pair in pairs]
     for start in range(0, len(encoded), chunk):
@@ -92,7 +93,7 @@ def test_a_pass_replaces_the_scores_of_its_split_and_adds_to_the_counters():
 
 
 def test_counts_made_elsewhere_are_the_same_as_labels():
-    part, other = Scores(window=2), Scores(window=2)
+    part, other = Scores(Scoring(window=2)), Scores(Scoring(window=2))
     batches = [([0, 1, 1], [0, 1, 0]), ([1, 1, 0], [1, 0, 0]), ([0, 0, 1], [1, 1, 1])]
     counts = [count_labels(np.array(true), np.array(predicted), 2) for true, predicted in batches]
     part.add_steps("train", steps(part, *batches))
@@ -104,7 +105,7 @@ def test_counts_made_elsewhere_are_the_same_as_labels():
 
 
 def test_the_best_of_training_waits_for_a_full_window():
-    part = Scores(window=2)
+    part = Scores(Scoring(window=2))
     part.add_steps("train", steps(part, ([0, 1], [0, 1])))
     assert ("model_score_best", "accuracy", "train") not in published(part)
     part.add_steps("train", steps(part, ([0, 1], [0, 0])))
@@ -140,7 +141,7 @@ def test_residual_percentiles_are_one_metric():
 
 
 def test_outputs_of_a_regression_model_stay_as_many_as_they_were():
-    part = Scores(task="regression")
+    part = Scores(Scoring(task="regression"))
     part.encode([[1.0, 2.0]], [[1.5, 2.0]])
     with pytest.raises(ShapeError, match="1 outputs a sample, but earlier steps had 2"):
         part.encode([1.0], [1.5])
@@ -151,13 +152,13 @@ def test_binary_scores_are_those_of_the_positive_class():
     part.add_pass("test", [part.encode([1, 1, 0, 0], [0.9, 0.1, 0.8, 0.2])])
     current = part.current("test")
     assert (current["precision"], current["recall"]) == (0.5, 0.5)
-    part = Scores(average="macro")
+    part = Scores(Scoring(average="macro"))
     part.add_pass("test", [part.encode([1, 1, 0, 0], [0.9, 0.1, 0.1, 0.2])])
     assert part.current("test")["recall"] == 0.75
 
 
 def test_undefined_scores_are_nan():
-    part = Scores(classes=3)
+    part = Scores(Scoring(classes=3))
     part.add_pass("test", [part.encode([0, 0], [1, 1])])
     values = published(part)
     assert np.isnan(values["model_class_precision", "test", "0"])
@@ -211,16 +212,16 @@ def test_weights_count():
 
 
 def test_confusion_is_published_for_few_classes_only():
-    part = Scores(classes=["cat", "dog"])
+    part = Scores(Scoring(classes=["cat", "dog"]))
     part.add_pass("test", [part.encode(["cat", "dog"], ["dog", "dog"])])
     assert published(part)["model_confusion", "test", "cat", "dog"] == 1
-    part = Scores(classes=21)
+    part = Scores(Scoring(classes=21))
     part.add_pass("test", [part.encode([0, 20], [0, 1])])
     assert "model_confusion" not in {name for name, *_ in published(part)}
 
 
 def test_beyond_the_cap_the_weakest_classes_are_named_and_the_rest_is_other():
-    part = Scores(classes=8, class_cap=4)
+    part = Scores(Scoring(classes=8), class_cap=4)
     part.add_pass("test", [part.encode([0, 1, 2, 3, 4, 4], [0, 1, 0, 0, 4, 4])])
     values = published(part)
     shown = {labels[1] for name, *labels in values if name == "model_class_recall"}
@@ -234,7 +235,7 @@ def test_beyond_the_cap_the_weakest_classes_are_named_and_the_rest_is_other():
 def test_specificity_of_each_class_and_of_the_rest_pooled_equals_that_of_scikit_learns_counts(cap):
     random = np.random.default_rng(0)
     true, predicted = random.integers(0, 10, 200), random.integers(0, 10, 200)
-    part = Scores(classes=10, class_cap=cap)
+    part = Scores(Scoring(classes=10), class_cap=cap)
     part.add_pass("test", [part.encode(true, predicted)])
     cells = metrics.multilabel_confusion_matrix(true, predicted, labels=range(10))
     values = {key[2]: value for key, value in published(part).items() if key[0] == "model_class_specificity"}
@@ -249,7 +250,7 @@ def test_specificity_of_each_class_and_of_the_rest_pooled_equals_that_of_scikit_
 
 
 def test_counters_never_fall_and_their_sum_is_exact_when_the_named_classes_change():
-    part = Scores(classes=6, class_cap=2)
+    part = Scores(Scoring(classes=6), class_cap=2)
     part.add_pass("test", [part.encode([0, 1, 2], [1, 1, 2])])
     before = published(part)
     part.add_pass("test", [part.encode([0, 1, 5, 5], [0, 1, 0, 1])])
@@ -268,15 +269,9 @@ def test_counters_never_fall_and_their_sum_is_exact_when_the_named_classes_chang
 
 def test_class_names_may_not_take_the_name_of_the_rest():
     with pytest.raises(InvalidArgumentError, match="other"):
-        Scores(classes=["a", "b", "other"], class_cap=2)
+        Scores(Scoring(classes=["a", "b", "other"]), class_cap=2)
 
 
-def test_wrong_arguments_raise_at_once():
-    with pytest.raises(UnknownNameError, match="average"):
-        Scores(average="mean")
-    with pytest.raises(InvalidArgumentError, match="positive class"):
-        Scores(task="multiclass", average="binary")
-    with pytest.raises(InvalidArgumentError, match="window"):
-        Scores(window=0)
+def test_labels_without_predictions_are_refused():
     with pytest.raises(TrainGaugeError, match="missing"):
         Scores().encode([1, 0], None)

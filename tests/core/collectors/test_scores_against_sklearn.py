@@ -11,6 +11,7 @@ from scipy import special
 from sklearn import metrics
 
 from traingauge.core.collectors.scores import Scores
+from traingauge.options import Scoring
 
 NEAR = {"rel": 1e-12, "abs": 1e-12, "nan_ok": True}
 NAMES = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu"]
@@ -51,7 +52,7 @@ BINARY_FORMS = {
 
 def published(form, batches, **arguments):
     """Scores of a pass of two batches."""
-    part = Scores(**arguments)
+    part = Scores(Scoring(**arguments))
     part.add_pass("test", [part.encode(*form(true, logits), weight) for true, logits, weight in batches])
     return part.current("test")
 
@@ -128,7 +129,7 @@ def test_binary_scores_equal_scikit_learns(form, drawn):
 def test_multi_label_scores_equal_scikit_learns(true, seed, average):
     logits = np.random.default_rng(seed).normal(size=true.shape)
     true[0] = True
-    part = Scores(task="multilabel", average=average)
+    part = Scores(Scoring(task="multilabel", average=average))
     part.add_pass("test", [part.encode(true.astype(int), special.expit(logits))])
     scores, predicted = part.current("test"), logits > 0
     how = {"average": average, "zero_division": np.nan}

@@ -10,6 +10,7 @@ from sklearn import metrics
 
 from tests.integrations.keras.watched import Kept, dense, evaluate, fit, frozen
 from traingauge.core.collectors.scores import Scores
+from traingauge.options import Scoring
 from traingauge.stats.classification.histograms import roc_auc_error
 
 pytestmark = pytest.mark.keras
@@ -32,7 +33,7 @@ FORMS = {
 
 def by_hand(logits, task, y, outputs, weight=None):
     """The same samples the way of any loop."""
-    part = Scores(task=task, from_logits=logits)
+    part = Scores(Scoring(task=task, from_logits=logits))
     part.add_pass("test", [part.encode(y, outputs, weight)])
     return part
 

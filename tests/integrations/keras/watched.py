@@ -5,12 +5,13 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from traingauge.core.collectors.drift import Drift
+from traingauge.core.collectors.drift import FeatureDrift
 from traingauge.core.collectors.run import RunInfo
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.events import Pass, Steps
 from traingauge.core.recorder import Recorder
 from traingauge.integrations.keras.callback import MonitorCallback
+from traingauge.options import Drift, Scoring
 
 
 class Kept(Recorder):
@@ -18,8 +19,8 @@ class Kept(Recorder):
 
     def __init__(self, reference=None, **scores) -> None:
         self.events: list = []
-        drift = None if reference is None else Drift(reference, window=10_000)
-        super().__init__(RunInfo(), Scores(**scores), drift)
+        drift = None if reference is None else FeatureDrift(Drift(reference, window=10_000))
+        super().__init__(RunInfo(), Scores(Scoring(**scores)), drift)
 
     def record(self, event) -> None:
         self.events.append(event)

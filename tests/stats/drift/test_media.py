@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from traingauge.core.collectors.drift import Drift
+from traingauge.core.collectors.drift import FeatureDrift
 from traingauge.errors import InvalidArgumentError, ShapeError, UnknownNameError
+from traingauge.options import Drift
 from traingauge.reference import Reference
 from traingauge.stats.drift.images import image_statistics
 from traingauge.stats.drift.media import MEDIA
@@ -24,8 +25,10 @@ def test_the_reference_is_that_of_the_numbers_and_batches_are_reduced_alike(of):
     reference = Reference.from_data(SAMPLES[of], of=of)
     assert reference.names == MEDIA[of].names(SAMPLES[of].shape)
     table = MEDIA[of].statistics(SAMPLES[of][:300])
-    plain = Drift(Reference.from_data(MEDIA[of].statistics(SAMPLES[of]))).encode(table)
-    np.testing.assert_array_equal(Drift(reference).encode(SAMPLES[of][:300]).counts, plain.counts)
+    plain = FeatureDrift(Drift(Reference.from_data(MEDIA[of].statistics(SAMPLES[of])))).encode(table)
+    np.testing.assert_array_equal(
+        FeatureDrift(Drift(reference)).encode(SAMPLES[of][:300]).counts, plain.counts
+    )
 
 
 def test_batches_of_images_give_the_reference_of_all():
@@ -48,7 +51,7 @@ def test_grey_images_have_one_channel():
 
 
 def test_a_share_of_the_images_is_all_that_is_reduced():
-    drift = Drift(Reference.from_data(SAMPLES["images"], of="images"), sampling=0.1)
+    drift = FeatureDrift(Drift(Reference.from_data(SAMPLES["images"], of="images"), sampling=0.1))
     binned = drift.encode(SAMPLES["images"][:300])
     own = drift.encode(SAMPLES["images"][:300:10])
     assert binned.samples == 30
@@ -56,7 +59,7 @@ def test_a_share_of_the_images_is_all_that_is_reduced():
 
 
 def test_darker_images_have_drifted_in_brightness():
-    drift = Drift(Reference.from_data(SAMPLES["images"], of="images"))
+    drift = FeatureDrift(Drift(Reference.from_data(SAMPLES["images"], of="images")))
     drift.add([drift.encode(SAMPLES["images"][:1000] * 0.95)])
     scores = {
         key.labels: value
@@ -68,7 +71,7 @@ def test_darker_images_have_drifted_in_brightness():
 
 
 def test_nothing_can_be_counted_elsewhere_for_them():
-    assert Drift(Reference.from_data(SAMPLES["images"], of="images")).edges is None
+    assert FeatureDrift(Drift(Reference.from_data(SAMPLES["images"], of="images"))).edges is None
 
 
 def test_references_of_different_data_do_not_add_up():

@@ -12,14 +12,10 @@ from numpy.typing import NDArray
 from traingauge.catalog import CATALOG
 from traingauge.core.collectors.top_k import top_k
 from traingauge.core.families import Family, Key, keys
-from traingauge.errors import InvalidArgumentError
 from traingauge.reference.profile import BINS, Profile
 
 #: The values of the label ``source``.
 SOURCES = ("reference", "window")
-
-#: Features at most, which is 1200 series.
-FEATURE_CAP = 50
 
 #: Longest name of a category that a label carries.
 NAME_LENGTH = 40
@@ -45,10 +41,7 @@ class Distributions:
 
     Args:
         profile: The reference.
-        features: How many to publish: those that drifted most. 0 to :data:`FEATURE_CAP`.
-
-    Raises:
-        InvalidArgumentError: More of them, or fewer than none.
+        features: How many to publish: those that drifted most; 0 for none.
 
     >>> from traingauge import Reference
     >>> profile = Reference.from_data([["a"], ["b"], ["b"], ["b"]], feature_names=["letter"]).features
@@ -58,10 +51,6 @@ class Distributions:
     """
 
     def __init__(self, profile: Profile, features: int) -> None:
-        if not 0 <= features <= FEATURE_CAP:
-            raise InvalidArgumentError(
-                f"distributions is {features}: expected a number of features, 0 to {FEATURE_CAP}"
-            )
         self._profile = profile
         self._shown = np.arange(min(features, len(profile.names)))
         self._cuts: list[Cut] = []

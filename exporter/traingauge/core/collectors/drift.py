@@ -15,22 +15,15 @@ from traingauge.core.collectors.distributions import Distributions
 from traingauge.core.collectors.drift_window import CALIBRATED_STATISTIC, THRESHOLD, DriftWindow
 from traingauge.core.collectors.top_k import top_k
 from traingauge.core.families import Family, Key, keys, single
-from traingauge.errors import InvalidArgumentError, ReferenceMismatchError, ShapeError, UnknownNameError
-from traingauge.reference import Reference
+from traingauge.errors import ShapeError, UnknownNameError
+from traingauge.options import Drift
 from traingauge.reference.tables import as_column, differences
 from traingauge.stats.arrays import Array, as_array
 from traingauge.stats.drift.binning import Binned
 from traingauge.stats.drift.statistics import STATISTICS
-from traingauge.stats.drift.window import WINDOWS
 
 #: Features with series of their own at most; those that drifted most are shown.
 FEATURE_CAP = 200
-
-#: Features whose distribution is published, unless another number is asked for.
-DISTRIBUTIONS = 10
-
-#: What is published unless other statistics are chosen.
-PUBLISHED = ("psi", "ks", "js", "wasserstein", "chi2")
 
 _OTHERS = {
     "labels": "model_label_drift",
@@ -41,72 +34,39 @@ _OTHERS = {
 _log = logging.getLogger("traingauge")
 
 
-class Drift:
+class FeatureDrift:
     """Drift of every feature, of all together, of labels and predictions, over a window of the last samples.
 
     Args:
-        reference: What the window is compared with.
-        window: Samples in the window, at least 1; by default 1000, or as many as the reference is calibrated for.
+        settings: The reference, and how the window is compared with it.
         thresholds: PSI above which a feature counts as drifted: for all, or by feature. By default the reference's own,
             if it is calibrated, else 0.2.
-        statistics: Names of :data:`traingauge.stats.drift.statistics.STATISTICS` to publish; ``psi`` always is.
-        kind: How samples leave the window, one of :data:`traingauge.stats.drift.window.WINDOWS`.
-        multivariate: Whether to look at all features together as well. It about doubles the time of a step.
-        sampling: Share of the rows to look at, in (0, 1]: every so many of a batch. Bounds the time of a step.
-        distributions: Features whose distribution is published beside the reference's: those that drifted most, with up to
-            24 series each; 0 for none.
 
     Raises:
-        InvalidArgumentError: No samples in the window, no share of the rows, or too many distributions.
-        ReferenceMismatchError: A window of another size than the reference is calibrated for.
-        UnknownNameError: A statistic, a kind or a feature that does not exist.
+        UnknownNameError: A threshold for a feature that the reference does not have.
 
-    >>> drift = Drift(Reference.from_data(np.arange(4000.0).reshape(-1, 1)), window=500)
+    >>> from traingauge import Reference
+    >>> drift = FeatureDrift(Drift(Reference.from_data(np.arange(4000.0).reshape(-1, 1)), window=500))
     >>> drift.add([drift.encode(np.arange(2000.0, 2500.0).reshape(-1, 1))])
     >>> {family.metric.name: family.values for family in drift.families()}["model_features_drifted"]
     (1.0,)
     """
 
-    def __init__(
-        self,
-        reference: Reference,
-        *,
-        window: int | None = None,
-        thresholds: float | Mapping[str, float] | None = None,
-        statistics: Sequence[str] = PUBLISHED,
-        kind: str = "sliding",
-        multivariate: bool = True,
-        sampling: float = 1.0,
-        distributions: int = DISTRIBUTIONS,
-    ) -> None:
-        calibration = reference.calibration
-        if window is None:
-            window = 1000 if calibration is None else calibration.window
-        if window < 1:
-            raise InvalidArgumentError(f"drift window is {window}: expected at least 1 sample")
-        if not 0 < sampling <= 1:
-            raise InvalidArgumentError(
-                f"sampling is {sampling}: expected a share of the rows above 0, at most 1"
-            )
-        if kind not in WINDOWS:
-            raise UnknownNameError("kind of window", kind, WINDOWS)
-        if calibration is not None and window != calibration.window:
-            raise ReferenceMismatchError(
-                f"drift window is {window}: the reference is calibrated for windows of {calibration.window} samples"
-            )
-        self._statistics = _known(statistics)
+    def __init__(self, settings: Drift, *, thresholds: float | Mapping[str, float] | None = None) -> None:
+        reference, window, kind = settings.reference, settings.window_size, settings.kind
+        self._statistics = settings.published
         self._reference, self._kind = reference, kind
         found = reference.calibrations if thresholds is None else {}
         self._features = DriftWindow(reference.features, window, kind, found.get("features"))
-        self._distributions = Distributions(reference.features, distributions)
+        self._distributions = Distributions(reference.features, settings.distributions)
         self._others = {
             part: DriftWindow(profile, window, kind, found.get(part))
             for part, profile in reference.profiles.items()
-            if part in _OTHERS and (multivariate or part != "joint")
+            if part in _OTHERS and (settings.multivariate or part != "joint")
         }
         self._data_quality = DataQuality(self._features, window, kind)
         self._nothing = np.zeros(reference.features.counts.shape, dtype=np.uint8)
-        self._every = round(1 / sampling)
+        self._every = round(1 / settings.sampling)
         self._thresholds = _by_feature(thresholds, reference.names)
         self._published = (*self._statistics, *((CALIBRATED_STATISTIC,) if found else ()))
         self._tested = tuple(name for name in self._statistics if STATISTICS[name].pvalue is not None)
@@ -332,14 +292,6 @@ def _infinite(table: Array, counts: Array) -> NDArray[np.int64]:
     if table.dtype.kind != "f" or not counts[:, -1].any():
         return np.zeros(len(counts), dtype=np.int64)
     return np.asarray(np.isinf(table).sum(axis=0))
-
-
-def _known(statistics: Sequence[str]) -> tuple[str, ...]:
-    """The statistics to publish, with the PSI among them: thresholds are compared with it."""
-    for name in statistics:
-        if name not in STATISTICS:
-            raise UnknownNameError("drift statistic", name, STATISTICS)
-    return tuple(dict.fromkeys(("psi", *statistics)))
 
 
 def _by_feature(thresholds: float | Mapping[str, float] | None, names: Sequence[str]) -> NDArray[np.float64]:

@@ -12,14 +12,15 @@ from traingauge.catalog import CATALOG
 from traingauge.core.collectors.class_scores import OTHER, ClassScores
 from traingauge.core.collectors.key_cache import KeyCache
 from traingauge.core.families import Family
-from traingauge.errors import InvalidArgumentError, ShapeError, UnknownNameError
+from traingauge.errors import InvalidArgumentError, ShapeError
+from traingauge.options import Scoring
 from traingauge.stats import regression
 from traingauge.stats.arrays import as_array
 from traingauge.stats.classification import forecasts
 from traingauge.stats.classification.counts import Counts
 from traingauge.stats.classification.encoding import Encoded, Encoder
 from traingauge.stats.classification.labels import Labels, tally
-from traingauge.stats.classification.scores import AVERAGES, Average
+from traingauge.stats.classification.scores import Average
 from traingauge.stats.classification.steps import CleanBatch
 from traingauge.stats.classification.tasks import Task
 from traingauge.stats.regression import Residuals
@@ -60,22 +61,14 @@ class Scores:
     :meth:`encode` may be called from any thread; everything else under the recorder's lock.
 
     Args:
-        window: Steps in the rolling window.
-        task: What is scored, ``None`` to find out: see :func:`~traingauge.stats.classification.tasks.find_task`.
-        classes: How many classes, or their names or integer labels; ``None`` to find out.
-        average: How precision, recall and F1 become one number: ``binary`` (of class 1), ``macro``,
-            ``weighted`` or ``micro``; ``None`` for ``binary`` in binary tasks and ``macro`` in others.
-        threshold: Probability above which the positive class is predicted, ``None`` for 0.5.
-        from_logits: Whether predictions are logits, ``None`` to find out.
-        ignore_index: Samples with this label are left out.
+        scoring: What is scored and how; ``Scoring()`` if ``None``.
         class_cap: Up to so many classes are all published; beyond it, half of that by name and the rest as
             ``other``.
 
     Raises:
-        UnknownNameError: An unknown task or average.
-        InvalidArgumentError: Arguments that do not go together.
+        InvalidArgumentError: Too small a cap, or more classes than it, one of which is called ``other``.
 
-    >>> part = Scores(window=2)
+    >>> part = Scores(Scoring(window=2))
     >>> part.add_steps("train", [part.encode([0, 1, 1, 1], [0.1, 0.9, 0.2, 0.8])])
     >>> current = part.current("train"); list(current)[:5]
     ['accuracy', 'precision', 'recall', 'f1', 'specificity']
@@ -83,39 +76,21 @@ class Scores:
     (0.667, 1.0)
     """
 
-    def __init__(
-        self,
-        *,
-        window: int = 100,
-        task: Task | None = None,
-        classes: int | Sequence[str] | Sequence[int] | None = None,
-        average: Average | None = None,
-        threshold: float | None = None,
-        from_logits: bool | None = None,
-        ignore_index: int | str | None = None,
-        class_cap: int = 100,
-    ) -> None:
-        if window < 1:
-            raise InvalidArgumentError(f"window={window!r}: expected at least one step")
+    def __init__(self, scoring: Scoring | None = None, *, class_cap: int = 100) -> None:
         if class_cap < 2:
             raise InvalidArgumentError(f"class_cap={class_cap!r}: expected at least 2")
-        if average is not None and average not in AVERAGES:
-            raise UnknownNameError("average", average, AVERAGES)
-        self._window = window
-        self._average = average
-        self._threshold, self._from_logits, self._ignore_index = threshold, from_logits, ignore_index
+        scoring = self._scoring = Scoring() if scoring is None else scoring
         self._encoder = Encoder(
-            task=task,
-            classes=classes,
-            threshold=threshold,
-            from_logits=from_logits,
-            ignore_index=ignore_index,
+            task=scoring.task,
+            classes=scoring.classes,
+            threshold=scoring.decision_threshold,
+            from_logits=scoring.from_logits,
+            ignore_index=scoring.ignore_index,
         )
         if len(self._encoder.classes) > class_cap and OTHER in self._encoder.classes.names:
             raise InvalidArgumentError(
                 f"more than {class_cap} classes: none may be called {OTHER!r}, as the rest is"
             )
-        self._check_average()
         self._by_class = ClassScores(class_cap)
         self._splits: dict[str, _Split] = {}
         self._outputs: int | None = None  # of a regression model
@@ -129,17 +104,17 @@ class Scores:
     @property
     def threshold(self) -> float | None:
         """Probability above which the positive class is predicted, as it was told; ``None`` for 0.5."""
-        return self._threshold
+        return self._scoring.decision_threshold
 
     @property
     def from_logits(self) -> bool | None:
         """Whether scores are logits, as it was told."""
-        return self._from_logits
+        return self._scoring.from_logits
 
     @property
     def ignore_index(self) -> int | str | None:
         """Label that is left out, as it was told."""
-        return self._ignore_index
+        return self._scoring.ignore_index
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -281,10 +256,10 @@ class Scores:
 
     @property
     def _averaging(self) -> Average:
-        return self._average or ("binary" if self.task == "binary" else "macro")
+        return self._scoring.average or ("binary" if self.task == "binary" else "macro")
 
     def _split(self, split: str) -> _Split:
-        return self._splits.setdefault(split, _Split(self._window))
+        return self._splits.setdefault(split, _Split(self._scoring.window))
 
     def _current(self, split: str) -> Measured:
         """What a split reads now, over as many classes as there are by now."""
@@ -360,7 +335,7 @@ class Scores:
                 self._encoder.take_classes(content.classes)
 
     def _check_average(self) -> None:
-        if self._average == "binary" and self.task not in (None, "binary"):
+        if self._scoring.average == "binary" and self.task not in (None, "binary"):
             raise InvalidArgumentError(
                 f"average='binary' is the score of the positive class, but the task is {self.task}: "
                 "expected 'macro', 'weighted' or 'micro'"

@@ -1,0 +1,111 @@
+"""The ``TRAINGAUGE_*`` variables, by which an operator decides what a script leaves open.
+
+A variable counts where the script passes no argument; an empty one counts as unset. Variables are read when a monitor is
+made, never on import.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from traingauge import validation
+from traingauge.errors import InvalidArgumentError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable(Generic[T]):
+    """One variable.
+
+    Attributes:
+        name: Its name.
+        parse: Turns its text into a checked value; takes the name for its errors, and the text.
+    """
+
+    name: str
+    parse: Callable[[str, str], T]
+
+    def read(self) -> T | None:
+        """Its value, ``None`` if it is unset or empty.
+
+        Raises:
+            TrainGaugeError: A value that does not fit.
+        """
+        text = os.environ.get(self.name)
+        return self.parse(self.name, text) if text else None
+
+    def resolve(self, given: T | None, default: T) -> T:
+        """The argument if one is given, else the variable, else the default.
+
+        Raises:
+            TrainGaugeError: The variable is needed, and its value does not fit.
+        """
+        if given is not None:
+            return given
+        found = self.read()
+        return default if found is None else found
+
+
+def _text(variable: str, text: str) -> str:
+    return text
+
+
+def _port(variable: str, text: str) -> int:
+    if not text.isdecimal():
+        raise InvalidArgumentError(f"{variable} is {text!r}: expected 0 (a free port) to 65535")
+    return validation.count(variable, int(text), least=0, most=65535)
+
+
+def _seconds(variable: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise InvalidArgumentError(f"{variable} is {text!r}: expected a number of seconds") from None
+    return validation.seconds(variable, seconds, least=0)
+
+
+_SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
+def _switch(variable: str, text: str) -> bool:
+    if text.lower() not in _SWITCH:
+        raise InvalidArgumentError(f"{variable} is {text!r}: expected 1 or 0")
+    return _SWITCH[text.lower()]
+
+
+#: Name of the run.
+RUN = Variable("TRAINGAUGE_RUN", validation.name)
+
+#: Address and port to listen on.
+HOST, PORT = Variable("TRAINGAUGE_HOST", _text), Variable("TRAINGAUGE_PORT", _port)
+
+#: Longest wait, in seconds, for the scrape that sees the end of the run.
+LINGER_SECONDS = Variable("TRAINGAUGE_LINGER_SECONDS", _seconds)
+
+#: Directory in which Prometheus looks for runs.
+DISCOVERY_DIR = Variable("TRAINGAUGE_DISCOVERY_DIR", _text)
+
+#: Directory in which the run keeps its state.
+STATE_DIR = Variable("TRAINGAUGE_STATE_DIR", _text)
+
+#: Alertmanager that alerts are sent to.
+ALERTMANAGER_URL = Variable("TRAINGAUGE_ALERTMANAGER_URL", _text)
+
+#: Whether monitoring is switched off altogether.
+DISABLED = Variable("TRAINGAUGE_DISABLED", _switch)
+
+#: All of them.
+VARIABLES: tuple[Variable[str] | Variable[int] | Variable[float] | Variable[bool], ...] = (
+    RUN,
+    HOST,
+    PORT,
+    LINGER_SECONDS,
+    DISCOVERY_DIR,
+    STATE_DIR,
+    ALERTMANAGER_URL,
+    DISABLED,
+)

@@ -1,0 +1,255 @@
+"""Settings of a run beyond the everyday, as small frozen values.
+
+A value that does not fit raises when the setting is made. The error names the field, what was given and what fits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from traingauge import validation
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, TrainGaugeError
+from traingauge.reference import Reference
+from traingauge.stats.classification.classes import ClassSet
+from traingauge.stats.classification.scores import AVERAGES, Average
+from traingauge.stats.classification.tasks import TASKS, Task
+from traingauge.stats.drift.statistics import STATISTICS
+from traingauge.stats.drift.window import WINDOWS
+
+#: Drift statistics that are published unless others are chosen.
+USUAL_STATISTICS = ("psi", "ks", "js", "wasserstein", "chi2")
+
+#: Samples in the drift window, unless the reference is calibrated for another number.
+DRIFT_WINDOW = 1000
+
+#: Most features whose distribution is published: with 24 series each, 1200 series.
+MOST_DISTRIBUTIONS = 50
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How predictions are scored. What is ``None`` is found out from the data.
+
+    Args:
+        task: ``"binary"``, ``"multiclass"``, ``"multilabel"`` or ``"regression"``.
+        classes: Names or integer labels of the classes in the order of their codes, or their number.
+        average: How precision, recall and F1 are averaged over classes: ``"binary"`` (of the positive class), ``"macro"``,
+            ``"weighted"`` or ``"micro"``; by default ``"binary"`` for two classes, else ``"macro"``.
+        decision_threshold: Probability above which a binary or multi-label prediction is positive; 0.5 by default.
+        from_logits: Whether predictions are logits.
+        ignore_index: Label that is left out of every score.
+        window: Training steps in the rolling window of scores and loss.
+
+    Raises:
+        TrainGaugeError: A field that does not fit.
+
+    >>> Scoring(task="multiclass", classes=["cat", "dog", "bird"]).window
+    100
+    >>> Scoring(window=0)
+    Traceback (most recent call last):
+    traingauge.errors.InvalidArgumentError: Scoring.window is 0: expected at least 1
+    """
+
+    task: Task | None = None
+    classes: int | Sequence[str] | Sequence[int] | None = None
+    average: Average | None = None
+    decision_threshold: float | None = None
+    from_logits: bool | None = None
+    ignore_index: int | str | None = None
+    window: int = 100
+
+    def __post_init__(self) -> None:
+        if self.task is not None:
+            validation.choice("Scoring.task", self.task, TASKS)
+        if self.average is not None:
+            validation.choice("Scoring.average", self.average, AVERAGES)
+        if self.classes is not None:
+            _set(self, classes=_classes(self.classes))
+        if self.decision_threshold is not None:
+            threshold = validation.number("Scoring.decision_threshold", self.decision_threshold)
+            if not 0 < threshold < 1:
+                raise InvalidArgumentError(
+                    f"Scoring.decision_threshold is {threshold}: expected a probability between 0 and 1"
+                )
+        if self.from_logits is not None:
+            validation.flag("Scoring.from_logits", self.from_logits)
+        _set(self, window=validation.count("Scoring.window", self.window))
+        self._check_together()
+
+    def _check_together(self) -> None:
+        if self.task == "binary" and self.classes is not None:
+            number = self.classes if isinstance(self.classes, int) else len(self.classes)
+            if number != 2:
+                raise InvalidArgumentError(
+                    f"Scoring.classes has {number} classes: expected 2 with task='binary'"
+                )
+        if self.average == "binary" and self.task not in (None, "binary"):
+            raise InvalidArgumentError(
+                f"Scoring.average is 'binary', the score of the positive class, and task is {self.task!r}: "
+                "expected 'macro', 'weighted' or 'micro'"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Drift:
+    """What features, labels and predictions are compared with, and how.
+
+    Args:
+        reference: Profile of the data to compare with.
+        window: Samples in the window that is compared; by default 1000, or as many as the reference is calibrated for.
+        kind: How samples leave the window: ``"sliding"``, ``"tumbling"`` or ``"decaying"``.
+        statistics: Statistics to publish, names of :data:`traingauge.stats.drift.statistics.STATISTICS`; the usual ones by
+            default. ``"psi"`` is always among them, because thresholds are compared with it.
+        multivariate: Also compare all features together. It about doubles the time of a step.
+        sampling: Share of the rows to compare, in (0, 1]. It bounds the time of a step, and is published.
+        distributions: Features whose distribution is published with that of the reference: those that drifted most, with
+            up to 24 series each; 0 for none.
+
+    Raises:
+        TrainGaugeError: A field that does not fit.
+
+    >>> reference = Reference.from_data(np.arange(4000.0).reshape(-1, 1))
+    >>> Drift(reference).window_size
+    1000
+    >>> Drift(reference, sampling=2)
+    Traceback (most recent call last):
+    traingauge.errors.InvalidArgumentError: Drift.sampling is 2.0: expected a share of the rows, above 0 and at most 1
+    """
+
+    reference: Reference
+    window: int | None = None
+    kind: str = "sliding"
+    statistics: Sequence[str] | None = None
+    multivariate: bool = True
+    sampling: float = 1.0
+    distributions: int = 10
+
+    def __post_init__(self) -> None:
+        validation.instance(
+            "Drift.reference", self.reference, Reference, "Reference.from_data(x) or Reference.load(path)"
+        )
+        validation.choice("Drift.kind", self.kind, WINDOWS)
+        validation.flag("Drift.multivariate", self.multivariate)
+        sampling = validation.number("Drift.sampling", self.sampling)
+        if not 0 < sampling <= 1:
+            raise InvalidArgumentError(
+                f"Drift.sampling is {sampling}: expected a share of the rows, above 0 and at most 1"
+            )
+        validation.count("Drift.distributions", self.distributions, least=0, most=MOST_DISTRIBUTIONS)
+        if self.statistics is not None:
+            _set(self, statistics=_statistics(self.statistics))
+        if self.window is not None:
+            self._check_window(validation.count("Drift.window", self.window))
+
+    @property
+    def window_size(self) -> int:
+        """Samples in the window: the given number, else that of the calibration, else :data:`DRIFT_WINDOW`."""
+        if self.window is not None:
+            return self.window
+        calibration = self.reference.calibration
+        return DRIFT_WINDOW if calibration is None else calibration.window
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """Names of the statistics that are published."""
+        return USUAL_STATISTICS if self.statistics is None else tuple(self.statistics)
+
+    def _check_window(self, window: int) -> None:
+        calibration = self.reference.calibration
+        if calibration is not None and window != calibration.window:
+            raise ReferenceMismatchError(
+                f"Drift.window is {window}: expected {calibration.window}, which the reference is calibrated for"
+            )
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a run keeps its state, so that a new process continues it.
+
+    A process that is given the directory of an earlier one continues its run: ``run`` may be left out, counters continue,
+    and :meth:`traingauge.ModelMonitor.resume_at` says from which step.
+
+    Args:
+        directory: Directory of this run alone; made if it does not exist.
+        save_every: Longest time in seconds between two saves. After a scrape the state is saved sooner.
+
+    Raises:
+        TrainGaugeError: A field that does not fit.
+
+    >>> State("runs/digits", save_every=0)
+    Traceback (most recent call last):
+    traingauge.errors.InvalidArgumentError: State.save_every is 0.0: expected at least 0.1 seconds
+    """
+
+    directory: str | os.PathLike[str]
+    save_every: float = 30.0
+
+    def __post_init__(self) -> None:
+        _set(
+            self,
+            directory=path("State.directory", self.directory),
+            save_every=validation.seconds("State.save_every", self.save_every, least=0.1),
+        )
+
+
+def path(what: str, value: object) -> Path:
+    """A path.
+
+    Raises:
+        InvalidTypeError: No string or path.
+        InvalidArgumentError: An empty string.
+    """
+    if not isinstance(value, (str, os.PathLike)):
+        raise InvalidTypeError(f"{what} is {value!r}: expected a path")
+    if not os.fspath(value):
+        raise InvalidArgumentError(f"{what} is empty: expected a path")
+    return Path(value)
+
+
+def links(what: str, value: object) -> Mapping[str, str]:
+    """Addresses by title, as a copy that cannot be changed.
+
+    Raises:
+        InvalidTypeError: No mapping of strings to strings.
+    """
+    if not isinstance(value, Mapping) or not all(
+        isinstance(part, str) for entry in value.items() for part in entry
+    ):
+        raise InvalidTypeError(
+            f"{what} is {value!r}: expected addresses by title, as {{'Code': 'https://…'}}"
+        )
+    return MappingProxyType(dict(value))
+
+
+def _classes(given: int | Sequence[str] | Sequence[int]) -> int | tuple[str, ...] | tuple[int, ...]:
+    try:
+        ClassSet(given)
+    except TrainGaugeError as error:
+        raise type(error)(f"Scoring.{error}") from None
+    except TypeError:
+        raise InvalidTypeError(
+            f"Scoring.classes is {given!r}: expected their number or their names"
+        ) from None
+    if isinstance(given, (int, np.integer)):
+        return int(given)
+    return tuple(label.item() if isinstance(label, np.generic) else label for label in given)  # type: ignore[return-value]
+
+
+def _statistics(given: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InvalidTypeError(f"Drift.statistics is {given!r}: expected names, as ['psi', 'ks']")
+    for one in given:
+        validation.choice("Drift.statistics", one, STATISTICS)
+    return tuple(dict.fromkeys(("psi", *given)))
+
+
+def _set(setting: object, **checked: object) -> None:
+    """Put checked values in a frozen setting."""
+    for field, value in checked.items():
+        object.__setattr__(setting, field, value)

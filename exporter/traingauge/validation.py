@@ -1,0 +1,114 @@
+"""Checks of arguments: each returns the value it was given, or raises an error that names it and says what fits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from numbers import Integral, Real
+from typing import TypeVar
+
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+
+T = TypeVar("T")
+
+#: Longest name of a model or a run.
+NAME_LENGTH = 200
+
+
+def name(what: str, value: object) -> str:
+    """A name: 1 to :data:`NAME_LENGTH` printable characters.
+
+    Raises:
+        InvalidTypeError: No string.
+        InvalidArgumentError: Empty, too long, or with characters that cannot be printed.
+    """
+    if not isinstance(value, str):
+        raise InvalidTypeError(f"{what} is {value!r}: expected a name, as str")
+    if not value.strip() or len(value) > NAME_LENGTH or not value.isprintable():
+        raise InvalidArgumentError(f"{what} is {value!r}: expected 1 to {NAME_LENGTH} printable characters")
+    return value
+
+
+def count(what: str, value: object, *, least: int = 1, most: int | None = None) -> int:
+    """A whole number of a range.
+
+    Raises:
+        InvalidTypeError: No whole number.
+        InvalidArgumentError: Out of range.
+
+    >>> count("Scoring.window", 0)
+    Traceback (most recent call last):
+    traingauge.errors.InvalidArgumentError: Scoring.window is 0: expected at least 1
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise InvalidTypeError(f"{what} is {value!r}: expected a whole number")
+    found = int(value)
+    if found < least or (most is not None and found > most):
+        fits = f"at least {least}" if most is None else f"{least} to {most}"
+        raise InvalidArgumentError(f"{what} is {found}: expected {fits}")
+    return found
+
+
+def seconds(what: str, value: object, *, least: float) -> float:
+    """A finite duration in seconds, at least ``least``.
+
+    Raises:
+        InvalidTypeError: No number.
+        InvalidArgumentError: Too short, NaN or infinite.
+    """
+    found = number(what, value)
+    if not least <= found < math.inf:
+        raise InvalidArgumentError(f"{what} is {found}: expected at least {least} seconds")
+    return found
+
+
+def number(what: str, value: object) -> float:
+    """Any real number.
+
+    Raises:
+        InvalidTypeError: No number.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InvalidTypeError(f"{what} is {value!r}: expected a number")
+    return float(value)
+
+
+def choice(what: str, value: T, known: Collection[str]) -> T:
+    """One of a few names.
+
+    Raises:
+        UnknownNameError: Another one.
+    """
+    if not isinstance(value, str) or value not in known:
+        raise UnknownNameError(what, value, known)
+    return value
+
+
+def flag(what: str, value: object) -> bool:
+    """True or false.
+
+    Raises:
+        InvalidTypeError: Anything else.
+    """
+    if not isinstance(value, bool):
+        raise InvalidTypeError(f"{what} is {value!r}: expected True or False")
+    return value
+
+
+def instance(what: str, value: object, kind: type[T], example: str) -> T:
+    """A value of a type.
+
+    Args:
+        what: Its name, for the error.
+        value: The value.
+        kind: Its type.
+        example: How to make one, for the error.
+
+    Raises:
+        InvalidTypeError: Of another type.
+    """
+    if not isinstance(value, kind):
+        raise InvalidTypeError(
+            f"{what} is a {type(value).__name__}: expected a {kind.__name__}, as {example}"
+        )
+    return value
