@@ -1,9 +1,8 @@
-"""Files of ours: a zip archive of arrays, which numpy and any zip tool can open.
+"""The format of traingauge's files: a zip archive of arrays, which numpy and any zip tool can open.
 
-``header.json`` says what it is in plain text, and each array is one ``.npy`` member, as ``numpy.savez``
-writes them. Zip and not JSON, because ten thousand rows of numbers are five times as long in decimal and lose
-their type; no pickle, because loading a file must not run code. The header holds a SHA-256 over everything
-else.
+``header.json`` describes the file in plain text, and each array is a ``.npy`` member, as ``numpy.savez`` writes them.
+The format is not JSON, which would take five times the space and lose dtypes, and not pickle, because loading a file must
+not run code. The header contains a SHA-256 checksum of everything else.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """One kind of file.
+    """Reads and writes one kind of file.
 
     Attributes:
-        format: Names the kind inside of the file.
-        version: Of the format; raised with every change that an older traingauge cannot read.
-        what: The kind, in errors.
+        format: Identifies the kind within the file.
+        version: Version of the format, increased with every change that an older traingauge cannot read.
+        what: Name of the kind, for error messages.
     """
 
     format: str
@@ -43,15 +42,15 @@ class Archive:
     what: str
 
     def write(self, path: Path, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-        """Write header and arrays, whole or not at all.
+        """Write header and arrays atomically.
 
         Args:
-            path: Replaced if it is there.
-            header: What JSON can hold.
-            arrays: Of numbers, by name.
+            path: File to write; an existing one is replaced.
+            header: Values that JSON can represent.
+            arrays: Numeric arrays by name.
 
         Raises:
-            OSError: The file cannot be written; what was there is untouched.
+            OSError: The file cannot be written; an existing one is unchanged.
         """
         members = {f"{name}.npy": _dumped(array) for name, array in arrays.items()}
         whole = {**header, "format": self.format, "version": self.version}
@@ -70,11 +69,11 @@ class Archive:
                 raise
 
     def read(self, path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Header and arrays of a file.
+        """Read header and arrays.
 
         Raises:
-            NewerFileError: Written by a newer version.
-            DamagedFileError: Not of this kind, or damaged.
+            NewerFileError: A newer version wrote the file.
+            DamagedFileError: The file is of another kind, or damaged.
             OSError: The file cannot be read.
         """
         try:
@@ -82,11 +81,11 @@ class Archive:
                 members = {name: archive.read(name) for name in archive.namelist()}
             header = json.loads(members.pop("header.json"))
             if header["format"] != self.format:
-                raise DamagedFileError(f"{path} is no {self.what}: its format is {header['format']!r}")
+                raise DamagedFileError(f"{path} is not a {self.what}: its format is {header['format']!r}")
             if header["version"] > self.version:
                 raise NewerFileError(
-                    f"{path} was written by a newer traingauge (version {header['version']} of the format, this "
-                    f"one reads up to {self.version}): upgrade traingauge, or make the {self.what} anew"
+                    f"{path} was written by a newer traingauge (format version {header['version']}, this one reads "
+                    f"up to {self.version}): upgrade traingauge, or create the {self.what} again"
                 )
             if header.pop("sha256") != _digest(header, members):
                 raise DamagedFileError(f"{path} is damaged: its checksum does not match its content")
@@ -102,7 +101,7 @@ class Archive:
             TypeError,
             ValueError,
         ) as error:
-            raise DamagedFileError(f"{path} is no {self.what}, or damaged: {error}") from error
+            raise DamagedFileError(f"{path} is not a {self.what}, or is damaged: {error}") from error
 
 
 def _dumped(array: Array) -> bytes:

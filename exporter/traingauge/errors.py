@@ -1,7 +1,7 @@
-"""Everything traingauge raises on purpose.
+"""The exceptions that traingauge raises.
 
-Each error subclasses the builtin that fits, so that a caller may catch either, and says what was given and what fits.
-An error *inside* monitoring is never raised into training: see :class:`traingauge.core.recorder.Recorder`.
+Each one also subclasses the builtin that fits, so that callers can catch either, and its message says what was given and
+what was expected. Errors *inside* monitoring never reach the training code: they are counted and logged.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ from collections.abc import Iterable
 
 
 class TrainGaugeError(Exception):
-    """Base of every error that traingauge raises."""
+    """Base class of all exceptions of traingauge."""
 
 
 class InvalidArgumentError(TrainGaugeError, ValueError):
-    """An argument has the right type and a value that does not fit."""
+    """An argument has the right type but an invalid value."""
 
 
 class InvalidTypeError(TrainGaugeError, TypeError):
-    """An argument has a type that does not fit."""
+    """An argument has the wrong type."""
 
 
 class ShapeError(InvalidArgumentError):
-    """Arrays whose shapes or lengths do not go together."""
+    """Arrays have incompatible shapes or lengths."""
 
 
 class LabelError(InvalidArgumentError):
-    """A class label outside of the classes of the run."""
+    """A label is not one of the run's classes."""
 
 
 class UnknownNameError(TrainGaugeError, LookupError):
-    """A name (of a split, a metric, a statistic ...) that is none of the known ones.
+    """A name, of a split, a metric, a statistic and so on, is not a known one.
 
     >>> print(UnknownNameError("split", "valid", ["train", "validation", "test"]))
     unknown split 'valid': expected one of 'train', 'validation', 'test'
@@ -43,31 +43,31 @@ class UnknownNameError(TrainGaugeError, LookupError):
 
 
 class ReferenceMismatchError(InvalidArgumentError):
-    """Data or a model that does not fit the reference it is compared with."""
+    """Data or a model does not match the reference that it is compared with."""
 
 
 class DamagedFileError(TrainGaugeError, ValueError):
-    """A file of ours that is truncated, altered, or written by a newer version."""
+    """A traingauge file is truncated, altered, of another kind, or written by a newer version."""
 
 
 class NewerFileError(DamagedFileError):
-    """A file of ours that a newer version wrote: sound, and not to be read by this one."""
+    """A traingauge file is intact, but was written by a newer version that this one cannot read."""
 
 
 class StateInUseError(TrainGaugeError, OSError):
-    """A state directory that belongs to a live process."""
+    """A state directory is in use by another process."""
 
 
 class StateMismatchError(InvalidArgumentError):
-    """A state directory that belongs to another run."""
+    """A state directory belongs to another run."""
 
 
 class UnsupportedPlatformError(TrainGaugeError, RuntimeError):
-    """An operating system that lacks what is asked for."""
+    """The operating system does not support the requested feature."""
 
 
 class PortInUseError(TrainGaugeError, OSError):
-    """The endpoint's port is taken by another process."""
+    """The port of the endpoint is in use by another process."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
@@ -78,8 +78,8 @@ class PortInUseError(TrainGaugeError, OSError):
 
 
 class ClosedError(TrainGaugeError, RuntimeError):
-    """The run is over: it takes no further steps."""
+    """The run has ended and accepts no further steps."""
 
 
 class UnsupportedBackendError(TrainGaugeError, RuntimeError):
-    """A framework's backend that the integration does not support."""
+    """The integration does not support the backend of the framework."""

@@ -17,7 +17,7 @@ from traingauge.core.collectors.scores import RECORDS
 from traingauge.core.families import Identity
 from traingauge.core.step_log import StepLog
 from traingauge.errors import DamagedFileError
-from traingauge.extras import needed
+from traingauge.extras import require
 from traingauge.state.store import Saved, newest, read_segment
 from traingauge.stats.streaming.not_given import is_given
 
@@ -94,7 +94,7 @@ def write_parquet(tables: Mapping[str, Table], path: Path) -> None:
         ImportError: It is not.
         OSError: The file cannot be written.
     """
-    arrow, parquet = needed("pyarrow", "parquet"), needed("pyarrow.parquet", "parquet")
+    arrow, parquet = require("pyarrow", "parquet"), require("pyarrow.parquet", "parquet")
     pieces = [
         arrow.table(
             {

@@ -1,4 +1,4 @@
-"""Libraries that only some want, imported when they are first needed."""
+"""Optional libraries, imported when they are first needed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from importlib import import_module
 from typing import Any
 
 
-def needed(module: str, extra: str) -> Any:
-    """A module of a library that an extra of ours installs.
+def require(module: str, extra: str) -> Any:
+    """Import a module of an optional library.
+
+    Args:
+        module: Dotted name of the module.
+        extra: Extra of traingauge that installs the library.
 
     Raises:
-        ImportError: It is not installed.
+        ImportError: The library is not installed; the message says how to install it.
 
-    >>> needed("no_such_library.figures", "plot")
+    >>> require("no_such_library.figures", "plot")
     Traceback (most recent call last):
     ImportError: no_such_library is not installed: pip install 'traingauge[plot]'
     """

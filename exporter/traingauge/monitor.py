@@ -31,7 +31,7 @@ from traingauge.delivery import discovery
 from traingauge.delivery.exposition import Renderer
 from traingauge.delivery.http import Server
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, UnknownNameError
-from traingauge.extras import needed
+from traingauge.extras import require
 from traingauge.options import Drift, Scoring
 from traingauge.reference.canary import Canary, CanaryProbe
 from traingauge.reference.run import ReferenceRun, checked
@@ -562,7 +562,7 @@ class ModelMonitor:
 
     def frame(self, split: str = "train") -> pandas.DataFrame:
         """The same as a pandas DataFrame, by step; pandas has NaN for what was not given, too."""
-        pandas = needed("pandas", "parquet")
+        pandas = require("pandas", "parquet")
         rows = self.rows(split)
         plain = {name: column.filled() for name, column in rows.items()}
         return pandas.DataFrame(plain).set_index("step") if rows else pandas.DataFrame()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from traingauge.errors import UnknownNameError
-from traingauge.extras import needed
+from traingauge.extras import require
 from traingauge.stats.streaming.not_given import Column
 
 #: Drawn where nothing is chosen, as far as there is any.
@@ -39,7 +39,7 @@ def plot(tables: Mapping[str, Mapping[str, Column]], columns: Sequence[str], tit
         if name not in known:
             raise UnknownNameError("column", name, known)
     chosen = columns or [name for name in USUAL if name in known]
-    figure = needed("matplotlib.figure", "plot").Figure(
+    figure = require("matplotlib.figure", "plot").Figure(
         figsize=(8, 3 * max(1, len(chosen))), layout="constrained"
     )
     figure.suptitle(title)

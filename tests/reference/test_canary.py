@@ -71,7 +71,7 @@ def test_what_is_loaded_is_what_was_saved(model, tmp_path):
     np.testing.assert_array_equal(loaded.inputs, canary.inputs)
     assert loaded.compare(canary.outputs).distance == 0
     Reference.from_data([[1.0], [2.0]]).save(tmp_path / "data.ref")
-    with pytest.raises(DamagedFileError, match="no canary"):
+    with pytest.raises(DamagedFileError, match="not a canary"):
         Canary.load(tmp_path / "data.ref")
 
 

@@ -96,7 +96,7 @@ def test_a_header_that_was_altered_is_damaged(path):
 
 def test_another_program_s_archive_is_no_reference(path):
     rewritten(path, format="weights")
-    with pytest.raises(DamagedFileError, match="no reference"):
+    with pytest.raises(DamagedFileError, match="not a reference"):
         Reference.load(path)
 
 

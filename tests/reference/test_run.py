@@ -113,5 +113,5 @@ def test_what_cannot_be_a_reference_run_is_refused(tmp_path):
     with pytest.raises(InvalidTypeError, match=r"ReferenceRun.load\(path\)"):
         checked("good.run", "m", None)
     Reference.from_data(np.arange(10.0).reshape(-1, 1)).save(tmp_path / "data.ref")
-    with pytest.raises(DamagedFileError, match="no reference run"):
+    with pytest.raises(DamagedFileError, match="not a reference run"):
         ReferenceRun.load(tmp_path / "data.ref")

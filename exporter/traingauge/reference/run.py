@@ -194,9 +194,9 @@ class ReferenceRun:
             }
             run = cls(header["model"], header["unit"], header["runs"], curves, header["created"])
         except (LookupError, TypeError, ValueError) as error:
-            raise DamagedFileError(f"{path} is no reference run: {error!r}") from error
+            raise DamagedFileError(f"{path} is not a reference run: {error!r}") from error
         if run.unit not in get_args(Unit):
-            raise DamagedFileError(f"{path} is no reference run: it counts {run.unit!r}")
+            raise DamagedFileError(f"{path} is not a reference run: it counts {run.unit!r}")
         return run
 
 

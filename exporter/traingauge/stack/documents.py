@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from traingauge.extras import needed
+from traingauge.extras import require
 
 from .errors import ConfigError
 
@@ -18,7 +18,7 @@ def load(path: Path) -> dict[str, Any]:
         ConfigError: The file cannot be read, is not YAML, or holds something other than a mapping.
         ImportError: PyYAML is not installed.
     """
-    yaml = needed("yaml", "stack")
+    yaml = require("yaml", "stack")
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
@@ -30,6 +30,6 @@ def load(path: Path) -> dict[str, Any]:
 
 def dump(document: Mapping[str, Any], path: Path) -> None:
     """Write a YAML file, keys in the order of the document."""
-    yaml = needed("yaml", "stack")
+    yaml = require("yaml", "stack")
     text = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=1000)
     path.write_text(text, encoding="utf-8")

@@ -1,1 +1,1 @@
-"""Pure numerics on numpy arrays: they know neither Prometheus nor a framework."""
+"""Numerics on numpy arrays, independent of Prometheus and of any framework."""

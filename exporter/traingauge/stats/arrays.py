@@ -1,7 +1,6 @@
-"""Numpy arrays from what training code has at hand: arrays, lists, pandas columns, tensors of any framework.
+"""Conversion of user input to numpy: arrays, lists, pandas columns, tensors of any framework.
 
-No framework is imported: a tensor is known by its methods. What comes back may share memory with what was
-given.
+No framework is imported: tensors are recognised by their methods. Results may share memory with the input.
 """
 
 from __future__ import annotations
@@ -13,25 +12,28 @@ from numpy.typing import NDArray
 
 from traingauge.errors import InvalidTypeError, ShapeError
 
-#: Any numpy array: labels and predictions come in every numeric dtype.
+#: A numpy array of any dtype.
 Array = NDArray[Any]
 
 
 def as_array(values: object, what: str) -> Array:
-    """Give values as a numpy array of numbers or strings.
+    """Convert values to a numpy array of numbers or strings.
 
     Args:
         values: An array, a (nested) sequence, or a tensor with ``detach``/``cpu``/``numpy`` methods.
-        what: Its name, for the error.
+        what: Name of the argument, for error messages.
+
+    Returns:
+        Same shape; boolean, integer, float or ``str_`` dtype. It may share memory with ``values``.
 
     Raises:
-        InvalidTypeError: Not an array of numbers or strings.
+        InvalidTypeError: ``None``, or values that are neither numbers nor strings.
 
     >>> as_array([1, 0, 1], "y_true")
     array([1, 0, 1])
     """
     if values is None:
-        raise InvalidTypeError(f"{what} is missing: scores need y_true and y_pred")
+        raise InvalidTypeError(f"{what} is None: scores need both y_true and y_pred")
     array = values if type(values) is np.ndarray else _converted(values, what)
     if array.dtype.kind not in "biufU":
         if array.dtype.kind == "O" and all(isinstance(item, str) for item in array.flat):
@@ -55,22 +57,24 @@ def _converted(values: Any, what: str) -> Array:
                 return np.asarray(values.float().numpy())
         return np.asarray(values)
     except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
-        raise InvalidTypeError(f"{what} is no array of numbers: {type(values).__name__} ({error})") from error
+        raise InvalidTypeError(
+            f"{what} is not an array of numbers: {type(values).__name__} ({error})"
+        ) from error
 
 
 def as_scalar(value: Any, what: str) -> Any:
-    """One number from what training code has at hand.
+    """Convert a value to a float.
 
-    A tensor on a device is detached and kept as it is: turning it into a number waits for the device, so that is left to
-    whoever scrapes. Everything else becomes a float at once.
+    A tensor on an accelerator is detached and returned as it is: reading it would wait for the device, which is left to the
+    next scrape.
 
     Args:
-        value: A number, an array or a tensor with one element.
-        what: Its name, for the error.
+        value: A number, or an array or tensor with one element.
+        what: Name of the argument, for error messages.
 
     Raises:
-        ShapeError: More or fewer elements than one.
-        InvalidTypeError: No number.
+        ShapeError: The value does not have exactly one element.
+        InvalidTypeError: The value is not a number.
 
     >>> as_scalar(np.float32(0.5), "loss"), as_scalar(np.array([[2]]), "loss")
     (0.5, 2.0)
@@ -81,7 +85,7 @@ def as_scalar(value: Any, what: str) -> Any:
         if value.numel() != 1:
             raise ShapeError(f"{what} has shape {tuple(value.shape)}: expected one number")
         if value.device.type != "cpu":
-            return value.detach()  # it lets go of the graph that it hangs on
+            return value.detach()  # releases the autograd graph
         number = value.item()
         if isinstance(number, (float, int)):
             return float(number)

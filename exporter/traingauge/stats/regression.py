@@ -1,6 +1,7 @@
-"""Regression scores: what a step is reduced to, and every score as a formula over it.
+"""Regression scores: the sums that a step is reduced to, and every score as a formula over them.
 
-A sufficient statistic a step, merged when scores are read: nothing is subtracted, so nothing drifts.
+Each step keeps its own sums, which are merged when scores are read. Nothing is ever subtracted, so rounding errors do not
+accumulate.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from traingauge.errors import ShapeError
 
-#: Residuals kept of one step for quantiles; of a step with more, every k-th is kept.
+#: Residuals of one step kept for quantiles; a larger step keeps every k-th.
 STEP_SAMPLE = 1024
 
-#: Residuals kept of a window or a pass; of more, every k-th is kept.
+#: Residuals of a window or a pass kept for quantiles; a larger one keeps every k-th.
 SAMPLE = 65_536
 
 
@@ -31,7 +32,8 @@ class Residuals:
         signed: Σ w e, shape (D,).
         mean: Weighted mean of the true values, shape (D,); 0 without samples.
         spread: Σ w (true - mean)², shape (D,).
-        sample: Residuals of all outputs, and their weights, shape (2, m); ``None`` where only the sums are known.
+        sample: A sample of the residuals of all outputs, and their weights, shape (2, m); ``None`` if only the sums are
+            known.
     """
 
     weight: float
@@ -44,15 +46,15 @@ class Residuals:
 
 
 def measure(true: ArrayLike, predicted: ArrayLike, weight: NDArray[np.float64] | None = None) -> Residuals:
-    """Residuals of one step.
+    """Residuals of one step, as float64.
 
     Args:
         true: Shape (n,) or (n, D), finite.
-        predicted: The same shape, finite.
-        weight: Shape (n,), at least 0; 1 each if ``None``.
+        predicted: Same shape, finite.
+        weight: Shape (n,), at least 0; ``None`` weights every sample 1.
 
     Raises:
-        ShapeError: Shapes that differ.
+        ShapeError: ``true`` and ``predicted`` differ in shape.
 
     >>> residuals = measure([1.0, 2.0, 3.0], [1.5, 2.0, 2.0])
     >>> mean_absolute_error(residuals), bias(residuals)
@@ -61,7 +63,7 @@ def measure(true: ArrayLike, predicted: ArrayLike, weight: NDArray[np.float64] |
     true, predicted = np.asarray(true, np.float64), np.asarray(predicted, np.float64)
     if true.shape != predicted.shape:
         raise ShapeError(
-            f"y_true has shape {true.shape} and y_pred {predicted.shape}: regression needs the same"
+            f"y_true has shape {true.shape} and y_pred {predicted.shape}: regression needs equal shapes"
         )
     if true.ndim == 1:
         true, predicted = true[:, np.newaxis], predicted[:, np.newaxis]
@@ -72,14 +74,14 @@ def measure(true: ArrayLike, predicted: ArrayLike, weight: NDArray[np.float64] |
 def _summed(
     true: NDArray[np.float64], predicted: NDArray[np.float64], weight: NDArray[np.float64] | None
 ) -> Residuals:
-    """Residuals of shape (n, D); what exceeds the range of floats becomes infinite."""
+    """Residuals of arrays of shape (n, D); sums that overflow are infinite."""
     error = predicted - true
     w = np.ones(len(true)) if weight is None else weight
     total = float(w.sum())
     if not total:
         nothing = np.zeros(true.shape[1])
         return Residuals(0.0, nothing, nothing, nothing, nothing, nothing)
-    shifted = true - true[0]  # a constant column then has a spread of exactly 0
+    shifted = true - true[0]  # so that the spread of a constant column is exactly 0
     mean = w @ shifted / total
     sample = np.stack([error.ravel(), np.repeat(w, error.shape[1])])
     return Residuals(
@@ -94,9 +96,9 @@ def _summed(
 
 
 def merge(parts: Sequence[Residuals]) -> Residuals:
-    """Residuals of at least one step together.
+    """Residuals of one or more steps together.
 
-    The spread is merged as in Chan, Golub and LeVeque (1983), "Algorithms for computing the sample variance".
+    Spreads are merged as in Chan, Golub & LeVeque, "Algorithms for computing the sample variance" (1983).
     """
     parts = [part for part in parts if part.weight] or list(parts[:1])
     weight = np.array([part.weight for part in parts])
@@ -124,40 +126,40 @@ def _merged(parts: Sequence[Residuals], weight: NDArray[np.float64], total: floa
 
 
 def mean_absolute_error(residuals: Residuals) -> float:
-    """Σ w |e| / Σ w, the mean over the outputs; NaN without samples."""
+    """Mean absolute error, Σ w |e| / Σ w, averaged over the outputs; NaN without samples."""
     return float((residuals.absolute / residuals.weight).mean()) if residuals.weight else np.nan
 
 
 def root_mean_squared_error(residuals: Residuals) -> float:
-    """√(Σ w e² / Σ w) of each output, their mean; NaN without samples."""
+    """Root mean squared error, √(Σ w e² / Σ w), averaged over the outputs; NaN without samples."""
     return float(np.sqrt(residuals.squared / residuals.weight).mean()) if residuals.weight else np.nan
 
 
 def bias(residuals: Residuals) -> float:
-    """Σ w e / Σ w, the mean over the outputs: above 0 if predictions are too high; NaN without samples."""
+    """Mean residual, Σ w e / Σ w, averaged over the outputs; above 0 if predictions are too high; NaN without samples."""
     return float((residuals.signed / residuals.weight).mean()) if residuals.weight else np.nan
 
 
 def r2_score(residuals: Residuals) -> float:
-    """Coefficient of determination, 1 - Σ w e² / Σ w (true - mean)², the mean over the outputs.
+    """Coefficient of determination, 1 - Σ w e² / Σ w (true - mean)², averaged over the outputs.
 
-    NaN if the true values are all the same; such an output is left out of the mean.
+    Outputs whose true values are constant are left out; NaN if all are.
     """
     varied = residuals.spread > 0
     if not varied.any():
         return np.nan
-    with np.errstate(invalid="ignore"):  # both may have exceeded the range of floats
+    with np.errstate(invalid="ignore"):  # both sums may have overflowed
         return float((1 - residuals.squared[varied] / residuals.spread[varied]).mean())
 
 
 def residual_quantile(residuals: Residuals, share: float) -> float:
-    """The smallest residual that at least ``share`` of the samples (by weight) do not exceed; NaN if unknown.
+    """Weighted quantile of the residuals of all outputs: the smallest that at least ``share`` of the weight do not exceed.
 
-    Exact for steps of at most :data:`STEP_SAMPLE` values and windows of at most :data:`SAMPLE`: of more, values at equal
-    distances stand for all. Outputs are pooled.
+    Exact for steps of at most :data:`STEP_SAMPLE` values and windows of at most :data:`SAMPLE`; otherwise an estimate from
+    every k-th value. NaN without samples, or if only the sums are known.
 
     Args:
-        residuals: What it is taken of.
+        residuals: From :func:`measure` or :func:`merge`.
         share: In (0, 1].
 
     >>> residual_quantile(measure([1.0, 2.0, 3.0], [1.5, 2.0, 2.0]), 0.5)
@@ -168,7 +170,7 @@ def residual_quantile(residuals: Residuals, share: float) -> float:
     values, weight = residuals.sample
     order = np.argsort(values)
     cumulative = np.cumsum(weight[order])
-    # A little less than the share: weights, added up in another order, must not carry it to the next value.
+    # Slightly less than the share, so that rounding in the cumulative weights cannot move the result to the next value.
     at = np.searchsorted(cumulative, share * cumulative[-1] * (1 - 1e-12))
     return float(values[order[at]])
 

@@ -1,4 +1,4 @@
-"""Scores of a whole window or pass: which there are for each task, and which way is better."""
+"""Scores of a window or a pass: which ones each task has, and which side of each is better."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ _OF_RANKING: dict[str, Callable[[NDArray[np.float64]], float]] = {
     "average_precision": histograms.average_precision,
 }
 
-#: Those that a run is judged by.
+#: The scores that health, thresholds and the reference run use.
 _HEADLINES_OF_REGRESSION = ("mean_absolute_error", "root_mean_squared_error", "r2_score")
 _HEADLINES_OF_CLASSES = ("precision", "recall", "f1")
 
-#: Metric and labels, beside its split, of each score that is not called like its metric.
+#: Metric, and labels in addition to the split, of each score whose metric is not ``model_<score>``.
 PUBLISHED_AS = {
     "top_k_accuracy": ("model_top_k_accuracy", (str(forecasts.TOP_K),)),
     "residual_p5": ("model_residual_percentile", ("5",)),
@@ -63,11 +63,11 @@ PUBLISHED_AS = {
 
 
 class Measured(NamedTuple):
-    """What a window or a pass adds up to.
+    """Totals of a window or a pass, from which its scores are computed.
 
     Attributes:
-        content: Counts, or residuals of a regression model.
-        forecast: Sums of the scores that labels were predicted by; ``None`` where there are none.
+        content: Counts of a classifier, or residuals of a regression model.
+        forecast: Sums over the predicted probabilities; ``None`` for hard labels and regression.
     """
 
     content: Counts | Residuals
@@ -75,14 +75,14 @@ class Measured(NamedTuple):
 
 
 def run_scores(measured: Measured, task: Task, average: Average) -> dict[str, float]:
-    """Scores by name; NaN where undefined, left out where they do not apply.
+    """Scores by name: NaN where undefined, absent where they do not apply.
 
-    Names are those of the catalogue without ``model_``, or those of :data:`PUBLISHED_AS`.
+    Names are those of the catalogue without ``model_``, or keys of :data:`PUBLISHED_AS`.
 
     Args:
-        measured: What they are taken of.
-        task: What is scored.
-        average: How scores of classes become one number.
+        measured: Totals of a window or a pass.
+        task: The task of the model.
+        average: How scores of classes are averaged.
     """
     content, forecast = measured
     if isinstance(content, Residuals):
@@ -97,7 +97,7 @@ def run_scores(measured: Measured, task: Task, average: Average) -> dict[str, fl
 
 
 def headline_scores(content: Counts | Residuals, average: Average) -> dict[str, float]:
-    """The few scores that a run is judged by, by name; a subset of :func:`run_scores`."""
+    """The main scores by name, a subset of :func:`run_scores`."""
     if isinstance(content, Residuals):
         return {name: _OF_REGRESSION[name](content) for name in _HEADLINES_OF_REGRESSION}
     averages = {name: averaged(_AVERAGED[name], content, average) for name in _HEADLINES_OF_CLASSES}
@@ -105,7 +105,7 @@ def headline_scores(content: Counts | Residuals, average: Average) -> dict[str, 
 
 
 def remember_best(best: MutableMapping[str, float], values: Mapping[str, float]) -> None:
-    """Update the best value of each score that can be better or worse."""
+    """Update the best value of each score that has a better side; NaN is ignored."""
     for name, value in values.items():
         side = better_side(name)
         if side is not None and not math.isnan(value):
@@ -129,7 +129,7 @@ def _ranking(
     histogram: NDArray[np.float64],
     average: Average,
 ) -> float:
-    """Score of the columns, each against the rest, made one; those where it is undefined are left out."""
+    """Average of a one-versus-rest score over the classes; classes for which it is undefined are left out."""
     if average == "micro":
         return score(histogram.sum(axis=0))
     values = np.array([score(column) for column in histogram])

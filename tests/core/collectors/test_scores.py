@@ -273,5 +273,5 @@ def test_class_names_may_not_take_the_name_of_the_rest():
 
 
 def test_labels_without_predictions_are_refused():
-    with pytest.raises(TrainGaugeError, match="missing"):
+    with pytest.raises(TrainGaugeError, match="is None"):
         Scores().encode([1, 0], None)
