@@ -22,6 +22,7 @@ from prometheus_client import start_http_server
 
 from benchmarks.harness import Check, Figure, Row, quantile
 from benchmarks.render import IDENTITY, Gauges
+from traingauge.core.guard import Guard
 from traingauge.delivery.exposition import Renderer
 from traingauge.delivery.http import Server
 
@@ -113,7 +114,9 @@ def _during(ends: list[float], windows: list[tuple[float, ...]]) -> Iterator[flo
 def ours(share: float) -> Iterator[str]:
     """Our endpoint with 10 000 series, a share of which changes from scrape to scrape."""
     scrapes = Gauges().curves(share)
-    server = Server(Renderer(IDENTITY), lambda maybe_yield: next(scrapes), facts=dict, links={}, failed=print)
+    server = Server(
+        Renderer(IDENTITY), lambda maybe_yield: next(scrapes), facts=dict, links={}, guard=Guard()
+    )
     try:
         yield server.url
     finally:

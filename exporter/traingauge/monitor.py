@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from traingauge.catalog import SPLITS
 from traingauge.core.baseline import parse as parse_baseline
+from traingauge.core.canary import CanaryProbe
 from traingauge.core.collectors.anomalies import parse as parse_detectors
 from traingauge.core.collectors.run import RunInfo
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.evaluation import Evaluation
-from traingauge.core.events import CanaryChecked, Checkpointed, DataWaits, EpochEnd, RolledBack
+from traingauge.core.events import Checkpointed, DataWaits, EpochEnd, RolledBack
 from traingauge.core.families import Identity
 from traingauge.core.recorder import BACKLOG_STEPS, Recorder
 from traingauge.core.thresholds import Threshold, parse
@@ -33,7 +34,7 @@ from traingauge.delivery.http import Server
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, UnknownNameError
 from traingauge.extras import require
 from traingauge.options import Drift, Scoring
-from traingauge.reference.canary import Canary, CanaryProbe
+from traingauge.reference.canary import Canary
 from traingauge.reference.run import ReferenceRun, checked
 from traingauge.state.persistence import Persistence
 from traingauge.stats.streaming.not_given import masked
@@ -375,13 +376,8 @@ class ModelMonitor:
         ...     probe.check().mismatches
         2
         """
-        probe = CanaryProbe(
-            self._fitting(canary),
-            predict,
-            None if every is None else _count("every", every),
-            found=lambda reading: self._recorder.record(CanaryChecked(time.perf_counter(), reading)),
-            failed=lambda error: self._recorder.self_metrics.failed("integration", error),
-        )
+        interval = None if every is None else _count("every", every)
+        probe = CanaryProbe(self._recorder, self._fitting(canary), predict, interval)
         probe.check()
         return probe
 
@@ -427,7 +423,7 @@ class ModelMonitor:
             error = RuntimeError(
                 f"alert {name!r} was not sent: pass alertmanager_url= or set ${ALERTMANAGER_VARIABLE}"
             )
-            self._recorder.self_metrics.failed("alert", error)
+            self._recorder.guard.report("alert", error)
         else:
             self._alerts.send(
                 name,
@@ -661,7 +657,7 @@ class ModelMonitor:
             self._recorder.families,
             facts=self._facts,
             links=links,
-            failed=lambda error: self._recorder.self_metrics.failed("server", error),
+            guard=self._recorder.guard,
             host=host,
             port=port,
         )
@@ -671,10 +667,7 @@ class ModelMonitor:
     def _alert_sender(self, url: str) -> AlertSender:
         from traingauge.delivery.alertmanager import AlertSender
 
-        self_metrics = self._recorder.self_metrics
-        return AlertSender(
-            url, Identity(self.model, self.run), lambda error: self_metrics.failed("alert", error)
-        )
+        return AlertSender(url, Identity(self.model, self.run), self._recorder.guard)
 
     def _announce(self, directory: str | os.PathLike[str] | bool | None) -> discovery.DiscoveryFile | None:
         if directory is False:
@@ -689,7 +682,7 @@ class ModelMonitor:
             found.write()
             discovery.sweep(path)
         except (OSError, RuntimeError) as error:  # a full disk, a missing home: training goes on
-            self._recorder.self_metrics.failed("discovery", error)
+            self._recorder.guard.report("discovery", error)
             return None
         return found
 
@@ -698,7 +691,7 @@ class ModelMonitor:
             try:
                 self._discovery.remove()
             except OSError as error:
-                self._recorder.self_metrics.failed("discovery", error)
+                self._recorder.guard.report("discovery", error)
 
     def _facts(self) -> dict[str, str]:
         run, planned = self._recorder.run, self._recorder.progress.steps_planned

@@ -16,6 +16,7 @@ import pytest
 
 from traingauge import ModelMonitor
 from traingauge.core.families import Identity
+from traingauge.core.guard import Guard
 from traingauge.delivery import alertmanager as module
 from traingauge.delivery.alertmanager import AlertSender
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
@@ -134,7 +135,7 @@ def posts() -> Iterator[Callable[..., Posts]]:
 
 def test_the_same_alert_again_is_not_sent_again_while_it_is_alive(posts: Callable[..., Posts]) -> None:
     server = posts()
-    sender = AlertSender(server.url, IDENTITY, print)
+    sender = AlertSender(server.url, IDENTITY, Guard())
     for _ in range(5):
         sender.send("A", "same", severity="info")
         assert sender.flush(5)
@@ -145,7 +146,7 @@ def test_the_same_alert_again_is_not_sent_again_while_it_is_alive(posts: Callabl
 
 def test_an_alert_that_is_about_to_end_is_sent_again(posts: Callable[..., Posts]) -> None:
     server = posts()
-    sender = AlertSender(server.url, IDENTITY, print)
+    sender = AlertSender(server.url, IDENTITY, Guard())
     sender.send("A", "same", severity="info", resolves_after=0.2)
     assert sender.flush(5)
     time.sleep(0.15)
@@ -158,19 +159,19 @@ def test_a_failed_delivery_is_tried_again_and_counted(
     posts: Callable[..., Posts], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "FIRST_RETRY", 0.01)
-    server, failures = posts(503, 500), list[BaseException]()
-    sender = AlertSender(server.url, IDENTITY, failures.append)
+    server, guard = posts(503, 500), Guard()
+    sender = AlertSender(server.url, IDENTITY, guard)
     sender.send("A", "once", severity="info")
     assert sender.flush(5)
-    assert (server.count, len(failures)) == (3, 2)
+    assert (server.count, guard.errors["alert"]) == (3, 2)
 
 
 def test_what_alertmanager_refuses_is_counted_and_not_tried_for_ever(posts: Callable[..., Posts]) -> None:
-    server, failures = posts(400), list[BaseException]()
-    sender = AlertSender(server.url, IDENTITY, failures.append)
+    server, guard = posts(400), Guard()
+    sender = AlertSender(server.url, IDENTITY, guard)
     sender.send("A", "once", severity="info")
     assert sender.flush(5)
-    assert (server.count, len(failures)) == (1, 1)
+    assert (server.count, guard.errors["alert"]) == (1, 1)
 
 
 def test_an_unreachable_alertmanager_does_not_hold_up_training(read: Reading) -> None:
@@ -208,6 +209,6 @@ def test_without_an_alertmanager_an_alert_is_counted_as_lost_and_training_goes_o
 def test_an_alert_that_does_not_fit_is_refused_at_once(
     arguments: dict[str, Any], error: type, says: str
 ) -> None:
-    sender = AlertSender("http://127.0.0.1:9", IDENTITY, print)
+    sender = AlertSender("http://127.0.0.1:9", IDENTITY, Guard())
     with pytest.raises(error, match=says):
         sender.send(**{"name": "A", "summary": "s", "severity": "info"} | arguments)

@@ -332,7 +332,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
 for _ in range(100):
     run.step(loss=1.0)
 run.close()
-print(run._recorder.progress.steps["train"], run._recorder.self_metrics.errors["state"])
+print(run._recorder.progress.steps["train"], run._recorder.guard.errors["state"])
 """
 
 
@@ -345,7 +345,7 @@ def test_a_disk_that_takes_nothing_is_counted_and_training_goes_on(tmp_path):
     steps, errors = map(int, done.stdout.split())
     assert steps == 103
     assert errors >= 1
-    assert "training goes on" in done.stderr
+    assert "training continues" in done.stderr
     assert newest(tmp_path, RECORDS).tree["progress"]["steps"]["train"] >= 3
     assert not list(tmp_path.glob(".*"))
 

@@ -4,8 +4,8 @@ Training appends one event a step to a list, which is atomic and needs no lock. 
 slice and deletes as much from its head, each as atomic, under a lock that training never waits for. So a scrape sees whole
 steps, and in order: loss and step counter belong together.
 
-An argument that does not fit raises at once, in the call that gave it. Any other error inside monitoring is counted, logged
-once and swallowed: training goes on.
+An argument that does not fit raises at once, in the call that gave it; :class:`~traingauge.core.guard.Guard` takes care of
+any other error.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,9 +52,10 @@ from traingauge.core.events import (
     WeightsChecked,
 )
 from traingauge.core.families import Family
+from traingauge.core.guard import Guard
 from traingauge.core.step_log import StepLog
 from traingauge.core.thresholds import Threshold
-from traingauge.errors import ClosedError, InvalidTypeError, TrainGaugeError
+from traingauge.errors import ClosedError, InvalidTypeError
 from traingauge.stats.arrays import as_scalar
 from traingauge.stats.streaming.not_given import NOT_GIVEN
 
@@ -67,9 +68,6 @@ if TYPE_CHECKING:
     from traingauge.stats.classification.encoding import Encoded
     from traingauge.stats.curves import LearningCurves, Position
     from traingauge.stats.drift.binning import Binned
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 #: Steps, and samples in them, from which the training thread digests by itself: memory stays bounded without a scrape.
 BACKLOG_STEPS = 4096
@@ -104,6 +102,7 @@ class Recorder:
         progress: Counters and heartbeats.
         scores: Scores.
         drift: Drift, or ``None``.
+        guard: Keeps errors inside monitoring away from training.
         self_metrics: Counters of what monitoring itself did.
         diagnostics: Statistics of the signals, the course of the run, and its health.
         restarts: Restarts and savings of the run.
@@ -127,7 +126,8 @@ class Recorder:
     ) -> None:
         self.run, self.scores, self.drift = run, scores, drift
         self.progress = Progress(warmup_steps)
-        self.self_metrics = SelfMetrics()
+        self.guard = Guard()
+        self.self_metrics = SelfMetrics(self.guard)
         self.diagnostics = Diagnostics(loss_window, expected, detectors)
         self.restarts = Restarts()
         self.model_info = ModelInfo()
@@ -231,7 +231,7 @@ class Recorder:
         """
         if y_true is None and y_pred is None and sample_weight is None:
             return None
-        return self._guarded(self.scores.encode, y_true, y_pred, sample_weight)
+        return self.guard.run("step", self.scores.encode, y_true, y_pred, sample_weight)
 
     def see(self, features: Any) -> None:
         """Compare the features of a batch, apart from its step; without a reference nothing is done.
@@ -253,7 +253,7 @@ class Recorder:
         drift = self.drift
         if drift is None or (features is None and not drift.targets):
             return None
-        return self._guarded(drift.encode, features, y_true, y_pred)
+        return self.guard.run("step", drift.encode, features, y_true, y_pred)
 
     def describe(self, description: ModelDescription) -> None:
         """Say what is being trained."""
@@ -274,7 +274,7 @@ class Recorder:
         for reference in self._at_end:
             method = reference()
             if method is not None:
-                self._guarded(method)
+                self.guard.run("step", method)
         self._numbers_only = False
         self.run.end(state, exception=exception)
 
@@ -362,8 +362,8 @@ class Recorder:
 
         for name, part in self._saved_parts().items():
             if name in tree:
-                self._try("state", part.restore, tree[name])
-        self._try("state", restore_rest, tree)
+                self.guard.shield("state", part.restore, tree[name])
+        self.guard.shield("state", restore_rest, tree)
 
     def _saved_parts(self) -> dict[str, Any]:
         parts = {
@@ -402,7 +402,7 @@ class Recorder:
             del self._pending[:count]
             left -= count
             if _STEPS.issuperset(map(type, events)):
-                self._try("digest", self._digest_each, cast("list[Numbers | Scored]", events))
+                self.guard.shield("digest", self._digest_each, cast("list[Numbers | Scored]", events))
             else:
                 self._digest_in_order(events)
             if maybe_yield is not None:
@@ -411,26 +411,19 @@ class Recorder:
 
     def _digest_in_order(self, events: Sequence[Event]) -> None:
         """Steps together, but no further than to the next event that has to come after them."""
-        steps: list[Event] = []
+        steps: list[Any] = []
         for event in events:
             if type(event) in _STEPS:
                 steps.append(event)
             elif type(event) is DataWaits:
-                self._try("digest", self._digest_waits, event)
+                self.guard.shield("digest", self._digest_waits, event)
             elif type(event) is FeaturesSeen:
-                self._try("digest", self._add_binned, [event.binned])
+                self.guard.shield("digest", self._add_binned, [event.binned])
             else:
-                self._try("digest", self._digest_each, steps)
+                self.guard.shield("digest", self._digest_each, steps)
                 steps = []
-                self._try("digest", _HANDLERS[type(event)], self, event)
-        self._try("digest", self._digest_each, steps)
-
-    def _try(self, reason: str, work: Callable[..., object], *arguments: object) -> None:
-        """One event that cannot be digested, or part that cannot be restored, must not take the others with it."""
-        try:
-            work(*arguments)
-        except Exception as error:  # noqa: BLE001 monitoring never breaks training
-            self.self_metrics.failed(reason, error)
+                self.guard.shield("digest", _HANDLERS[type(event)], self, event)
+        self.guard.shield("digest", self._digest_each, steps)
 
     def _digest_each(self, steps: Sequence[Numbers | Scored]) -> None:
         if not steps:
@@ -460,14 +453,12 @@ class Recorder:
         self._diagnose(StepBatch.of(at, losses, norms, seconds, samples), score, by_name)
 
     def _give(self, rows: Sequence[Mapping[str, Any]]) -> ScalarColumns:
-        try:
-            given = ScalarColumns(rows)
-        except Exception as error:  # noqa: BLE001 a tensor whose device is lost, say, takes only itself
-            self.self_metrics.failed("digest", error)
+        given = self.guard.shield("digest", ScalarColumns, rows)
+        if given is None:  # a tensor whose device is lost, say, takes only itself
             given = ScalarColumns([_readable(row) for row in rows])
         for name in _ARRAYS.intersection(given.names):  # what took the shortcut was not checked by name
             wrong = InvalidTypeError(f"{name} is one number: expected an array with a row a sample")
-            self.self_metrics.failed("step", wrong)
+            self.guard.report("step", wrong)
         return given
 
     def _digest_steps(self, steps: Steps) -> None:
@@ -671,25 +662,15 @@ class Recorder:
         self, families: Callable[[], Iterable[Family]], maybe_yield: Callable[[], None]
     ) -> list[Family]:
         """A part that cannot be read must not take the others with it."""
-        found = []
-        try:
+
+        def read() -> list[Family]:
+            found = []
             for family in families():
                 found.append(family)
                 maybe_yield()
             return found
-        except Exception as error:  # noqa: BLE001 monitoring never breaks training
-            self.self_metrics.failed("scrape", error)
-            return []
 
-    def _guarded(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """Run part of a step: a wrong argument raises, any other error is ours, counted and swallowed."""
-        try:
-            return work(*args, **kwargs)
-        except TrainGaugeError:
-            raise
-        except Exception as error:  # noqa: BLE001 monitoring never breaks training
-            self.self_metrics.failed("step", error)
-            return None
+        return self.guard.shield("scrape", read) or []
 
 
 #: Events that are one training step each.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal, get_args
@@ -20,6 +20,7 @@ from typing import Literal, get_args
 import requests
 
 from traingauge.core.families import Identity
+from traingauge.core.guard import Guard
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 
 Severity = Literal["critical", "warning", "info"]
@@ -71,23 +72,23 @@ class AlertSender:
     Args:
         url: Where Alertmanager serves, as ``http://127.0.0.1:9093``.
         identity: Labels of every alert.
-        failed: Is told of each delivery that failed.
+        guard: Counts the deliveries that failed.
 
     Raises:
         InvalidArgumentError: Not an HTTP address.
 
-    >>> AlertSender("127.0.0.1:9093", Identity("churn", "r1"), print)
+    >>> AlertSender("127.0.0.1:9093", Identity("churn", "r1"), Guard())
     Traceback (most recent call last):
     traingauge.errors.InvalidArgumentError: alertmanager_url is '127.0.0.1:9093': expected one like 'http://127.0.0.1:9093'
     """
 
-    def __init__(self, url: str, identity: Identity, failed: Callable[[BaseException], None]) -> None:
+    def __init__(self, url: str, identity: Identity, guard: Guard) -> None:
         if not re.match(r"https?://[^/]", str(url)):
             raise InvalidArgumentError(
                 f"alertmanager_url is {url!r}: expected one like 'http://127.0.0.1:9093'"
             )
         self._endpoint = f"{url.rstrip('/')}/api/v2/alerts"
-        self._identity, self._failed = identity, failed
+        self._identity, self._guard = identity, guard
         self._changed = threading.Condition()
         self._active: dict[Labels, Alert] = {}
         self._pending: dict[Labels, Alert] = {}
@@ -179,7 +180,7 @@ class AlertSender:
             try:
                 self._deliver(list(batch.values()))
             except requests.RequestException as error:
-                self._failed(error)
+                self._guard.report("alert", error)
                 if not _refused(error):
                     time.sleep(wait)
                     wait = min(2 * wait, LONGEST_RETRY)

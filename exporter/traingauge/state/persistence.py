@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from traingauge.core.collectors.scores import RECORDS
 from traingauge.core.families import Identity
+from traingauge.core.guard import Guard
 from traingauge.core.recorder import Recorder
 from traingauge.errors import DamagedFileError
 from traingauge.state.saver import Saver
@@ -41,7 +42,7 @@ class Persistence:
     def __init__(self, directory: str | os.PathLike[str] | None, model: str, run: str | None) -> None:
         self.run = run
         self._store: Store | None = None
-        self._failed: Callable[[Exception], None] = lambda error: None
+        self._guard: Guard | None = None
         self._saver: Saver | None = None
         if directory is None:
             return
@@ -57,11 +58,12 @@ class Persistence:
     def restore(self, recorder: Recorder) -> None:
         """Have a new recorder go on where the saved run stopped."""
         if self._store is not None:
-            self._failed = lambda error: recorder.self_metrics.failed("state", error)
+            self._guard = recorder.guard
             recorder.restarts.count = 0
             if self._found is not None:
                 for path in self._found.damaged:
-                    self._failed(RuntimeError(f"{path} is damaged: an older copy was resumed"))
+                    error = RuntimeError(f"{path} is damaged: an older copy was resumed")
+                    recorder.guard.report("state", error)
                 recorder.restore(self._found.tree)
             self._found = None
 
@@ -79,7 +81,7 @@ class Persistence:
             store.save(identity, now, tree)
             recorder.saved(segments, now)
 
-        self._saver = Saver(save, every, self._failed)
+        self._saver = Saver(save, every, recorder.guard)
         recorder.when_read = self._saver.ask
         self._saver.ask()
 
@@ -90,7 +92,8 @@ class Persistence:
         try:
             return read_segment(self._store.directory, split, number)
         except (OSError, DamagedFileError) as error:
-            self._failed(error)
+            if self._guard is not None:
+                self._guard.report("state", error)
             return _NOTHING
 
     def close(self) -> None:

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from traingauge.core.guard import Guard
+
 #: Seconds between two savings at least, however often Prometheus scrapes.
 LEAST_SECONDS = 1.0
 
@@ -18,11 +20,11 @@ class Saver:
     Args:
         save: Saves once; may raise.
         every: Seconds between two savings at most.
-        failed: Told of every error of ``save``.
+        guard: Counts every error of ``save``.
     """
 
-    def __init__(self, save: Callable[[], None], every: float, failed: Callable[[Exception], None]) -> None:
-        self._save, self._every, self._failed = save, every, failed
+    def __init__(self, save: Callable[[], None], every: float, guard: Guard) -> None:
+        self._save, self._every, self._guard = save, every, guard
         self._asked, self._stopped = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="traingauge-state", daemon=True)
         self._thread.start()
@@ -49,7 +51,4 @@ class Saver:
             self._stopped.wait(max(0.0, min(LEAST_SECONDS, self._every) - (time.monotonic() - started)))
 
     def _save_once(self) -> None:
-        try:
-            self._save()
-        except Exception as error:  # noqa: BLE001 a full disk must not end the saving, let alone training
-            self._failed(error)
+        self._guard.shield("state", self._save)  # a full disk must not end the saving, let alone training

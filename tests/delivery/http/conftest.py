@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from traingauge.core.families import Family, Identity, single
+from traingauge.core.guard import Guard
 from traingauge.delivery.exposition import Renderer
 from traingauge.delivery.http import Server
 
@@ -17,13 +18,13 @@ Start = Callable[..., Server]
 
 
 @pytest.fixture
-def errors() -> list[BaseException]:
-    """What the server reported as an error of ours."""
-    return []
+def guard() -> Guard:
+    """Counts the server's errors."""
+    return Guard()
 
 
 @pytest.fixture
-def start(errors: list[BaseException]) -> Iterator[Start]:
+def start(guard: Guard) -> Iterator[Start]:
     servers: list[Server] = []
 
     def serve(
@@ -38,7 +39,7 @@ def start(errors: list[BaseException]) -> Iterator[Start]:
             lambda maybe_yield: families(),
             facts=facts,
             links=links or {},
-            failed=errors.append,
+            guard=guard,
             **where,
         )
         servers.append(server)

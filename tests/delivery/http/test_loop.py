@@ -13,6 +13,7 @@ import pytest
 from tests.delivery.http.conftest import Client, Connect, Start, wait_until, within
 from traingauge.catalog import CATALOG
 from traingauge.core.families import Family, keys
+from traingauge.core.guard import Guard
 from traingauge.delivery.http import loop
 
 REQUEST = "GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -147,9 +148,7 @@ def test_a_large_response_is_compressed_whole(start: Start, connect: Connect) ->
     assert gzip.decompress(client.request(Accept_Encoding="gzip")[2]) == client.request()[2]
 
 
-def test_a_client_that_breaks_off_is_forgotten(
-    start: Start, connect: Connect, errors: list[BaseException]
-) -> None:
+def test_a_client_that_breaks_off_is_forgotten(start: Start, connect: Connect, guard: Guard) -> None:
     server = start(large)
     for text in ("", "GET /met", REQUEST):
         client = connect(server)
@@ -158,7 +157,7 @@ def test_a_client_that_breaks_off_is_forgotten(
         client.close()
     assert connect(server).request("/healthz")[0] == 200
     wait_until(lambda: len(server._loop._connections) == 1)
-    assert errors == []
+    assert not any(guard.errors.values())
 
 
 def test_a_head_that_comes_byte_by_byte_is_cut_off(
@@ -212,7 +211,7 @@ def test_a_client_that_does_not_close_its_end_is_dropped(
 
 
 def test_an_error_with_one_connection_leaves_the_others(
-    start: Start, connect: Connect, monkeypatch: pytest.MonkeyPatch, errors: list[BaseException]
+    start: Start, connect: Connect, monkeypatch: pytest.MonkeyPatch, guard: Guard
 ) -> None:
     server = start()
     client = connect(server)
@@ -225,12 +224,12 @@ def test_an_error_with_one_connection_leaves_the_others(
     with monkeypatch.context() as patched:
         patched.setattr(loop, "parse", parse)
         assert connect(server).request()[0] == 0
-    assert errors == [broken]
+    assert guard.errors["server"] == 1
     assert client.request()[0] == 200
 
 
 def test_it_serves_again_once_there_are_file_descriptors_again(
-    start: Start, connect: Connect, errors: list[BaseException]
+    start: Start, connect: Connect, guard: Guard
 ) -> None:
     server = start()
     kept = connect(server)
@@ -242,7 +241,7 @@ def test_it_serves_again_once_there_are_file_descriptors_again(
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (used.fileno(), hard))
         waiting.connect(("127.0.0.1", server.port))
-        wait_until(lambda: errors != [])
+        wait_until(lambda: guard.errors["server"] > 0)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         used.close()

@@ -104,7 +104,7 @@ def test_training_goes_the_same_way_with_a_canary_and_without(digits, canary, as
                 [*values(model.variables), *values(model.optimizer.variables), history, run.rows()["loss"]]
             )
             run._recorder.families()
-            assert not any(run._recorder.self_metrics.errors.values())
+            assert not any(run._recorder.guard.errors.values())
     assert asked == [8, 10, 12, 14, 16]
     for alone, beside in zip(*found, strict=True):
         np.testing.assert_equal(beside, alone)

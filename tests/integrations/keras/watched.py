@@ -46,7 +46,7 @@ class Kept(Recorder):
     def errors(self) -> dict[str, int]:
         """Errors inside monitoring, by reason."""
         self.families()
-        return {reason: count for reason, count in self.self_metrics.errors.items() if count}
+        return {reason: count for reason, count in self.guard.errors.items() if count}
 
     def published(self) -> dict[tuple[str, ...], float]:
         """Values by metric, without ``model_``, and label values."""

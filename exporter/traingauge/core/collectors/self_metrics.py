@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from traingauge.catalog import CATALOG, SPLITS
 from traingauge.core.families import Family, keys
-
-#: Where an error inside monitoring happened.
-REASONS = ("step", "digest", "scrape", "server", "discovery", "alert", "integration", "state")
+from traingauge.core.guard import REASONS, Guard
 
 #: What monitoring spends its time on.
 WORK = ("encode", "digest", "scrape")
@@ -22,37 +19,24 @@ CAPS = ("class", "feature", "scalar")
 #: What can be non-finite: values, or tensors of weights.
 SIGNALS = ("loss", "gradient", "feature", "prediction", "weight")
 
-_log = logging.getLogger("traingauge")
-
 
 class SelfMetrics:
     """Counters of what monitoring itself did; every label set exists at 0 from the start.
 
-    >>> self_metrics = SelfMetrics(); self_metrics.spent("digest", 0.25); self_metrics.saw_nonfinite("train", "loss", 2)
+    Args:
+        guard: Counts the errors.
+
+    >>> self_metrics = SelfMetrics(Guard())
+    >>> self_metrics.saw_nonfinite("train", "loss", 2)
     >>> self_metrics.nonfinite["train", "loss"]
     2
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()  # errors come from any thread; never held while anything else is done
-        self.errors = dict.fromkeys(REASONS, 0)
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._lock = threading.Lock()  # never held while anything else is done
         self.seconds = dict.fromkeys(WORK, 0.0)
         self.nonfinite = {(split, signal): 0 for split in SPLITS for signal in SIGNALS}
-
-    def failed(self, reason: str, error: BaseException) -> None:
-        """Count an error inside monitoring, and log the first one of each reason."""
-        with self._lock:
-            self.errors[reason] += 1
-            first = self.errors[reason] == 1
-        if first:
-            _log.warning(
-                "monitoring failed (%s): %s; training goes on, further failures are only counted in "
-                'model_monitor_errors_total{reason="%s"}',
-                reason,
-                error,
-                reason,
-                exc_info=error,
-            )
 
     def spent(self, work: str, seconds: float) -> None:
         """Add time, in seconds, that monitoring took."""
@@ -68,16 +52,15 @@ class SelfMetrics:
         """All counters, as a tree of plain values."""
         with self._lock:
             return {
-                "errors": dict(self.errors),
+                "errors": dict(self._guard.errors),
                 "seconds": dict(self.seconds),
                 "nonfinite": [[*key, count] for key, count in self.nonfinite.items()],
             }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Add what :meth:`save` gave."""
+        self._guard.add(saved["errors"])
         with self._lock:
-            for reason, count in saved["errors"].items():
-                self.errors[reason] += count
             for work, seconds in saved["seconds"].items():
                 self.seconds[work] += seconds
             for split, signal, count in saved["nonfinite"]:
@@ -93,7 +76,9 @@ class SelfMetrics:
             CATALOG["model_nonfinite_total"], _NONFINITE_KEYS, tuple(map(float, self.nonfinite.values()))
         )
         yield Family(
-            CATALOG["model_monitor_errors_total"], _REASON_KEYS, tuple(map(float, self.errors.values()))
+            CATALOG["model_monitor_errors_total"],
+            _REASON_KEYS,
+            tuple(map(float, self._guard.errors.values())),
         )
         yield Family(
             CATALOG["model_monitor_overhead_seconds_total"], _WORK_KEYS, tuple(self.seconds.values())

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 
 from traingauge.core.families import Family
+from traingauge.core.guard import Guard
 from traingauge.delivery.exposition import CONTENT_TYPES, Renderer
 from traingauge.delivery.gil import GilYielder
 from traingauge.delivery.http.loop import Loop
@@ -41,7 +42,7 @@ class Server:
         families: Reads the run's state; is given what it may call now and then to pause.
         facts: What the landing page says of the run, by heading, as plain text.
         links: Further links of the landing page: address by title.
-        failed: Is told of errors inside a request.
+        guard: Counts errors inside a request.
         host: Address to listen on.
         port: Port to listen on; 0 picks a free one.
 
@@ -63,17 +64,17 @@ class Server:
         *,
         facts: Callable[[], Mapping[str, str]],
         links: Mapping[str, str],
-        failed: Callable[[BaseException], None],
+        guard: Guard,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         _check_port(port)
         self._renderer, self._families = renderer, families
-        self._facts, self._links, self._failed = facts, links, failed
+        self._facts, self._links, self._guard = facts, links, guard
         self.scrapes = Scrapes()
         listener = _listen(host, port)
         self.host, self.port = host, int(listener.getsockname()[1])
-        self._loop = Loop(listener, self._answer, failed)
+        self._loop = Loop(listener, self._answer, guard)
         self._thread = threading.Thread(target=self._loop.run, name="traingauge-server", daemon=True)
         self._thread.start()
 
@@ -97,18 +98,15 @@ class Server:
     def _answer(self, request: Request) -> Response:
         if request.method not in {"GET", "HEAD"}:
             return Response(b"405: GET and HEAD are allowed\n", status=405, headers={"Allow": "GET, HEAD"})
-        try:
-            if request.path == "/metrics":
-                return self._metrics(request)
-            if request.path == "/healthz":
-                return Response(b"ok\n")
-            if request.path == "/":
-                page = landing_page(self._facts(), self._links)
-                return Response(page.encode("utf-8", "replace"), "text/html; charset=utf-8")
-        except Exception as error:  # noqa: BLE001 an error inside monitoring is counted, and told to the scraper
-            self._failed(error)
-            return Response(b"500: see the training's log\n", status=500)
-        return Response(b"404: /, /metrics and /healthz are here\n", status=404)
+        page = {"/metrics": self._metrics, "/healthz": _healthy, "/": self._landing_page}.get(request.path)
+        if page is None:
+            return Response(b"404: /, /metrics and /healthz are here\n", status=404)
+        response = self._guard.shield("server", page, request)
+        return response or Response(b"500: see the training's log\n", status=500)
+
+    def _landing_page(self, _: Request) -> Response:
+        page = landing_page(self._facts(), self._links)
+        return Response(page.encode("utf-8", "replace"), "text/html; charset=utf-8")
 
     def _metrics(self, request: Request) -> Response:
         started = time.monotonic()
@@ -124,6 +122,10 @@ class Server:
         by_prometheus = request.method == "GET" and "x-prometheus-scrape-timeout-seconds" in request.headers
         sent = (lambda: self.scrapes.seen(started)) if by_prometheus else None
         return Response(body, CONTENT_TYPES[form], headers=headers, sent=sent)
+
+
+def _healthy(_: Request) -> Response:
+    return Response(b"ok\n")
 
 
 def _gzip(pieces: Sequence[bytes]) -> bytes:

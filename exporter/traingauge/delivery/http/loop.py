@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from traingauge.core.guard import Guard
 from traingauge.delivery.http.wire import END_OF_HEAD, Request, RequestError, Response, parse, render
 
 #: Connections kept at once.
@@ -64,16 +65,16 @@ class Loop:
     Args:
         listener: A listening socket; the loop owns and closes it.
         answer: Makes the response to a request; called in the loop's thread.
-        failed: Is told of errors of ours.
+        guard: Counts errors inside monitoring.
     """
 
     def __init__(
         self,
         listener: socket.socket,
         answer: Callable[[Request], Response],
-        failed: Callable[[BaseException], None],
+        guard: Guard,
     ) -> None:
-        self._listener, self._answer, self._failed = listener, answer, failed
+        self._listener, self._answer, self._guard = listener, answer, guard
         self._connections: set[_Connection] = set()
         self._more: list[_Connection] = []  # their next request has come with the one before
         self._stopping = False
@@ -109,26 +110,19 @@ class Loop:
         events = self._selector.select(timeout)
         more, self._more = self._more, []
         for connection in more:  # one request a turn, so that nobody is kept waiting by another's pipeline
-            self._guard(connection, self._advance)
+            self._serve(connection, self._advance)
         for key, _ in events:
             if key.fileobj is self._listener:
                 self._accept()
             elif key.fileobj is self._woken:
                 self._stopping = True
             elif isinstance(key.data, _Connection):
-                self._guard(key.data, self._send if key.data.unsent else self._receive)
+                self._serve(key.data, self._send if key.data.unsent else self._receive)
 
-    def _guard(self, connection: _Connection, work: Callable[[_Connection], None]) -> None:
+    def _serve(self, connection: _Connection, work: Callable[[_Connection], None]) -> None:
         if connection not in self._connections:  # it has made room for another in this turn
             return
-        try:
-            work(connection)
-        except (BlockingIOError, InterruptedError):
-            pass
-        except OSError:  # the client went away
-            self._drop(connection)
-        except Exception as error:  # noqa: BLE001 one connection must not take the others with it
-            self._failed(error)
+        if not self._guard.shield("server", _keeps, connection, work):
             self._drop(connection)
 
     def _accept(self) -> None:
@@ -137,7 +131,7 @@ class Loop:
         except (BlockingIOError, InterruptedError, ConnectionError):
             return
         except OSError as error:  # out of file descriptors: give one back, rather than ask again for ever
-            self._failed(error)
+            self._guard.report("server", error)
             self._make_room()
             time.sleep(0.1)
             return
@@ -149,7 +143,7 @@ class Loop:
         connection = _Connection(client, now + HEAD_SECONDS, now)
         self._connections.add(connection)
         self._selector.register(client, selectors.EVENT_READ, connection)
-        self._guard(connection, self._receive)  # its request has mostly come with it
+        self._serve(connection, self._receive)  # its request has mostly come with it
 
     def _make_room(self) -> None:
         """Drop the connection that has been quiet longest; one that is taking a response only if there is no other."""
@@ -239,3 +233,14 @@ def _take_head(received: bytearray) -> bytes | None:
     head = bytes(received[:end])
     del received[: end + len(END_OF_HEAD)]
     return head
+
+
+def _keeps(connection: _Connection, work: Callable[[_Connection], None]) -> bool:
+    """Do the work; whether the client is still there."""
+    try:
+        work(connection)
+    except (BlockingIOError, InterruptedError):
+        return True
+    except OSError:
+        return False
+    return True

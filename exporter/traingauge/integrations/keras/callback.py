@@ -50,16 +50,13 @@ READ_EVERY = 0.25
 MOST_ENDS = 1 << 16
 
 
-def _never_breaks(hook: Hook) -> Hook:
+def _guarded(hook: Hook) -> Hook:
     """A hook of the callback whose own errors are counted, and that does nothing once the run has ended."""
 
     @functools.wraps(hook)
     def guarded(self: MonitorCallback, *args: Any, **kwargs: Any) -> None:
         if self.recorder.run.ended is None and self._probe is not None:
-            try:
-                hook(self, *args, **kwargs)
-            except Exception as error:  # noqa: BLE001 monitoring never breaks training
-                self.recorder.self_metrics.failed("integration", error)
+            self.recorder.guard.shield("integration", hook, self, *args, **kwargs)
 
     return cast("Hook", guarded)
 
@@ -126,15 +123,13 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             )
         self.recorder.run.describe(framework="keras", framework_version=keras.__version__)
         self._together = int(model.steps_per_execution)
-        try:
-            self._probe = _probe(model, self.recorder, gradients=self._gradient_norm)
-        except Exception as error:  # noqa: BLE001 monitoring never breaks training
-            self._probe = None
-            self.recorder.self_metrics.failed("integration", error)
+        self._probe = self.recorder.guard.shield(
+            "integration", _probe, model, self.recorder, gradients=self._gradient_norm
+        )
         if self._question is not None:
             self._question.begin(model)
 
-    @_never_breaks
+    @_guarded
     def on_train_begin(self, logs: Logs = None) -> None:
         """Leave out the steps that were recorded by nobody."""
         probe = self._active
@@ -148,7 +143,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         probe.before_end = self._before_end
         self._read_at = 1  # what is scored, and so how much room there is, is known after the first
 
-    @_never_breaks
+    @_guarded
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """What came before is no part of the epoch's first step; all that restores a model has done so by now."""
         if not self._counted:
@@ -174,7 +169,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         if self._question is not None:
             self._ask(after=self._together)
 
-    @_never_breaks
+    @_guarded
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Complete the epoch; the first one tells how long those are of which nobody knew."""
         self._read()
@@ -182,7 +177,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self.recorder.record(EpochEnd(time.perf_counter()))
         self._ask(after=0)
 
-    @_never_breaks
+    @_guarded
     def on_train_end(self, logs: Logs = None) -> None:
         """Outside of ``fit`` again; steps that it did not take, because it was stopped early, are planned no more."""
         self._fitting = False
@@ -190,13 +185,13 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         if self._planned:
             self.recorder.record(Resumed(time.perf_counter(), 0))
 
-    @_never_breaks
+    @_guarded
     def on_test_begin(self, logs: Logs = None) -> None:
         """Begin a pass."""
         self._read()
         self._active.begin_pass()
 
-    @_never_breaks
+    @_guarded
     def on_test_end(self, logs: Logs = None) -> None:
         """Publish the pass, all at once."""
         rows = self._active.read_pass()
@@ -212,7 +207,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             )
             self.recorder.record(done)
 
-    @_never_breaks
+    @_guarded
     def _agree_on_steps(self) -> None:
         """Go back with a model that was restored from an older checkpoint, as the count of its optimizer tells."""
         counted, at_once = _counted(self.model.optimizer)
@@ -233,7 +228,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             self._question.ask()
             self._resumed = time.perf_counter()
 
-    @_never_breaks
+    @_guarded
     def _read_and_describe(self) -> None:
         self._read()
         self._describe()
@@ -257,7 +252,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         rows, lost = self._active.read_steps()
         if lost:
             error = RuntimeError(f"{lost} steps were overwritten before they were read")
-            self.recorder.self_metrics.failed("integration", error)
+            self.recorder.guard.report("integration", error)
         if rows is not None:  # without an end if fit was interrupted before it called the hook
             at = _spread(np.array(ends or [time.perf_counter()]), began, rows.steps, self._together)
             self.recorder.record(self._steps(rows, at))
@@ -269,7 +264,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         if rows is not None:
             self._look_at_weights()
 
-    @_never_breaks
+    @_guarded
     def _look_at_weights(self, *, now: bool = False) -> None:
         """Once in a while, and when training ends; how long that takes is no part of a step."""
         found = self._active.weights.look(now=now)
@@ -383,7 +378,7 @@ def _probe(model: Any, recorder: Recorder, *, gradients: bool) -> GraphProbe:
         targets={} if drift is None else drift.target_edges,
         gradients=gradients,
         found=functools.partial(_tell, recorder),
-        failed=functools.partial(recorder.self_metrics.failed, "integration"),
+        guard=recorder.guard,
     )
     recorder.at_end(probe.end)
     return probe

@@ -52,10 +52,7 @@ class CanaryCheck:
     def ask(self) -> None:
         """Ask now; an error is counted, and training goes on."""
         assert self._predict is not None, "it has begun"
-        try:
-            self._ask(self._predict)
-        except Exception as error:  # noqa: BLE001 monitoring never breaks training
-            self._recorder.self_metrics.failed("integration", error)
+        self._recorder.guard.shield("integration", self._ask, self._predict)
 
     def _ask(self, predict: Predict) -> None:
         reading = self._canary.compare(predict(self._canary.inputs))

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, Protocol
 import keras
 import tensorflow as tf
 
+from traingauge.core.guard import Guard
+
 _STEPS = ("compute_loss", "train_step", "test_step")
 
 
@@ -48,18 +50,17 @@ class Watcher(Protocol):
 
     Attributes:
         gradients: Whether to work out the norm of the gradients.
+        guard: Counts errors while a step is traced.
     """
 
     gradients: bool
+    guard: Guard
 
     def trained(self, step: TracedStep) -> None:
         """Inside the graph, at the end of a training step."""
 
     def tested(self, step: TracedStep) -> None:
         """Inside the graph, at the end of an evaluation step."""
-
-    def failed(self, error: BaseException) -> None:
-        """Count an error of ours."""
 
 
 class StepHook:
@@ -155,13 +156,8 @@ class StepHook:
         return None if rate is None else tf.cast(keras.ops.convert_to_tensor(rate), tf.float64)
 
     def _guarded(self, work: Callable[[], Any]) -> Any:
-        """What work gives; ``None`` if it fails."""
-        try:
-            return work()
-        except Exception as error:  # noqa: BLE001 monitoring never breaks training
-            for watcher in self._watchers:
-                watcher.failed(error)
-            return None
+        """What ``work`` returns, ``None`` if it fails: then the first watcher counts it."""
+        return self._watchers[0].guard.shield("integration", work) if self._watchers else None
 
 
 @contextmanager

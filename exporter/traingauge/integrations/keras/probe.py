@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from traingauge.errors import TrainGaugeError
+from traingauge.core.guard import Guard
 from traingauge.integrations.keras.bins import Bins
 from traingauge.integrations.keras.hook import LossCall, StepHook, TracedStep
 from traingauge.integrations.keras.plan import ScoringPlan, TaskHints, UnclearError, comparable, find_plan
@@ -40,12 +40,13 @@ class GraphProbe:
         targets: Edges of the bins of labels and predictions, by part.
         gradients: Whether to work out the norm of the gradients.
         found: Is told what is scored, once that is known.
-        failed: Is told of errors while a step is traced; the step then runs with less of it being watched.
+        guard: Counts errors while a step is traced; the step then runs with less of it being watched.
 
     Attributes:
         model: The model.
         owner: Whom it watches for.
         gradients: Whether the norm of the gradients is worked out.
+        guard: Counts errors while a step is traced.
         weights: The model's, which its loss does not tell of.
         before_end: Is called before it lets go of the model.
     """
@@ -60,12 +61,12 @@ class GraphProbe:
         targets: Mapping[str, NDArray[np.float64]],
         gradients: bool,
         found: Callable[[ScoringPlan], None],
-        failed: Callable[[BaseException], None],
+        guard: Guard,
     ) -> None:
         self.model, self.owner, self.gradients = model, owner, gradients
         self.weights = Weights(model)
         self.before_end: Callable[[], None] | None = None
-        self._told, self._found, self._failed = told, found, failed
+        self._told, self._found, self.guard = told, found, guard
         self._ring = StepRing(int(model.steps_per_execution))
         self._sum = Sum()
         self._bins = None if edges is None else Bins(edges)
@@ -143,10 +144,6 @@ class GraphProbe:
         """
         self._tried(self._add, step)
 
-    def failed(self, error: BaseException) -> None:
-        """Count an error of ours."""
-        self._failed(error)
-
     def _write(self, step: TracedStep) -> ScoringPlan | None:
         measured = self._measured(step, self._ring.reserve)
         self._ring.write(measured, step.rate, step.gradients)
@@ -193,13 +190,8 @@ class GraphProbe:
 
     def _tried(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """What work gives; ``None`` if it fails. A wrong argument is raised if no step has been taken yet."""
-        try:
-            return work(*arguments)
-        except Exception as error:
-            if isinstance(error, TrainGaugeError) and not self._begun:
-                raise
-            self._failed(error)
-            return None
+        guarded = self.guard.shield if self._begun else self.guard.run
+        return guarded("integration", work, *arguments)
 
     def _say(self, what: str) -> None:
         """Tell the user once."""

@@ -1,0 +1,87 @@
+"""Monitoring never breaks training: the one place where errors inside monitoring are caught.
+
+The rule has two halves. A call that cannot be meant raises :class:`~traingauge.errors.TrainGaugeError`, at once, in the
+call. Any other error inside monitoring is counted, logged once for each reason, and swallowed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import ParamSpec, TypeVar
+
+from traingauge.errors import TrainGaugeError
+
+#: Where an error inside monitoring happened: the values of ``model_monitor_errors_total{reason}``.
+REASONS = ("step", "digest", "scrape", "server", "discovery", "alert", "integration", "state")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_log = logging.getLogger("traingauge")
+
+
+class Guard:
+    """Runs work of monitoring so that its errors do not reach training, and counts them; from any thread.
+
+    Attributes:
+        errors: Errors so far, by reason.
+
+    >>> guard = Guard()
+    >>> guard.run("step", lambda: 1 / 0), guard.errors["step"]
+    (None, 1)
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # never held while anything else is done
+        self.errors = dict.fromkeys(REASONS, 0)
+
+    def run(self, reason: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """What ``work`` returns, ``None`` if it fails; for calls that a user made.
+
+        Args:
+            reason: One of :data:`REASONS`.
+            work: What to call.
+            *args: Passed to ``work``.
+            **kwargs: Passed to ``work``.
+
+        Raises:
+            TrainGaugeError: ``work`` found an argument that does not fit.
+        """
+        try:
+            return work(*args, **kwargs)
+        except TrainGaugeError:
+            raise
+        except Exception as error:  # noqa: BLE001 the second half of the rule
+            self.report(reason, error)
+            return None
+
+    def shield(self, reason: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """The same where no user is waiting for an answer: every error is counted, a wrong argument too."""
+        try:
+            return self.run(reason, work, *args, **kwargs)
+        except TrainGaugeError as error:
+            self.report(reason, error)
+            return None
+
+    def report(self, reason: str, error: BaseException) -> None:
+        """Count an error inside monitoring, and log the first one of each reason."""
+        with self._lock:
+            self.errors[reason] += 1
+            first = self.errors[reason] == 1
+        if first:
+            _log.warning(
+                "monitoring failed (%s): %s; training continues, further failures are only counted in "
+                'model_monitor_errors_total{reason="%s"}',
+                reason,
+                error,
+                reason,
+                exc_info=error,
+            )
+
+    def add(self, errors: Mapping[str, int]) -> None:
+        """Add errors that were counted before, by an earlier process of the run."""
+        with self._lock:
+            for reason, count in errors.items():
+                self.errors[reason] += count

@@ -1,0 +1,55 @@
+"""Both halves of the first rule: a wrong call raises, an error inside monitoring is counted."""
+
+import logging
+
+import pytest
+
+from traingauge.core.guard import REASONS, Guard
+from traingauge.errors import InvalidArgumentError
+
+
+def fail(error: BaseException) -> None:
+    raise error
+
+
+def test_what_the_work_returns_is_passed_on() -> None:
+    guard = Guard()
+    assert guard.run("step", max, 1, 2) == guard.shield("step", max, 1, 2) == 2
+    assert not any(guard.errors.values())
+
+
+def test_an_error_inside_monitoring_is_counted_under_its_reason_and_swallowed() -> None:
+    guard = Guard()
+    assert guard.run("scrape", fail, ZeroDivisionError()) is None
+    assert {reason: count for reason, count in guard.errors.items() if count} == {"scrape": 1}
+
+
+def test_a_wrong_argument_raises_in_a_call_of_the_user_and_is_not_counted() -> None:
+    guard = Guard()
+    with pytest.raises(InvalidArgumentError):
+        guard.run("step", fail, InvalidArgumentError("window is 0"))
+    assert not any(guard.errors.values())
+
+
+def test_a_wrong_argument_is_counted_where_no_user_waits_for_an_answer() -> None:
+    guard = Guard()
+    assert guard.shield("digest", fail, InvalidArgumentError("window is 0")) is None
+    assert guard.errors["digest"] == 1
+
+
+@pytest.mark.parametrize("signal", [KeyboardInterrupt, SystemExit])
+def test_what_ends_the_process_is_never_swallowed(signal: type[BaseException]) -> None:
+    with pytest.raises(signal):
+        Guard().shield("digest", fail, signal())
+
+
+def test_an_error_is_logged_once_for_each_reason_and_counted_every_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    guard = Guard()
+    with caplog.at_level(logging.WARNING, "traingauge"):
+        for _ in range(3):
+            for reason in REASONS:
+                guard.report(reason, ValueError("broken"))
+    assert len(caplog.records) == len(REASONS)
+    assert set(guard.errors.values()) == {3}
