@@ -9,13 +9,15 @@ from pathlib import Path
 
 from benchmarks.drift_power.bench import KEPT, TRIALS, Bench
 from benchmarks.drift_power.report import page as drift_power
-from docs.generators import alerts, metrics
+from docs.generators import alerts, api, errors, metrics
 
 HOME = Path(__file__).parent
 
 #: Every generated page, and what writes it.
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/metrics.md": metrics.page,
+    "reference/api.md": api.page,
+    "reference/errors.md": errors.page,
     "reference/alerts.md": alerts.page,
     "explanation/drift-power.md": lambda: drift_power(Bench(KEPT), TRIALS),
 }

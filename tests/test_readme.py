@@ -64,10 +64,3 @@ def test_the_demos_table_names_the_faults_and_alerts_that_the_demo_shows() -> No
     (table,) = blocks("text")
     for fault in (ShiftedImages, CorruptLabels, ExplodingLearningRate):
         assert re.search(rf"^{fault.cause} +{fault.alert} ", table, re.MULTILINE), fault
-
-
-def test_every_link_leads_somewhere() -> None:
-    for page in [ROOT / "README.md", *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
-        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
-            if not link.startswith("http"):
-                assert (page.parent / link).exists(), f"{page.name}: {link}"
