@@ -100,8 +100,13 @@ generated: setup ## Check that what is generated is up to date
 	$(BIN)/python -m dashboards --check
 	$(BIN)/python -m docs --check
 
+.PHONY: prose
+prose: setup ## Check spelling, and phrases that read translated
+	$(BIN)/codespell
+	$(BIN)/python -m docs.prose
+
 .PHONY: check
-check: lint typecheck generated ## All checks but the tests
+check: lint typecheck generated prose ## All checks but the tests
 
 .PHONY: clean
 clean: ## Remove what was built and installed here
