@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from traingauge.stats.drift.media import MEDIA
+from traingauge.stats.drift.extractors import EXTRACTORS
 from traingauge.stats.drift.statistics import STATISTICS
 from traingauge.stats.drift.window import WINDOWS
 
@@ -30,7 +30,7 @@ def test_every_python_block_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_every_statistic_window_and_medium_is_named() -> None:
+def test_every_statistic_window_and_extractor_is_named() -> None:
     rows = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
     assert rows >= {*STATISTICS, *WINDOWS}
-    assert all(f'of="{name}"' in PAGE for name in MEDIA)
+    assert all(f'of="{name}"' in PAGE for name in EXTRACTORS)

@@ -116,7 +116,7 @@ def calibrate(profile: Profile, window: int, rate: float, resamples: int, seed: 
     bounds = _bounds(np.where(undefined[:, None] | np.isnan(roots), 0.0, roots), rate)
     clean, new = profile.compare(_proportional(profile, window)), _with_new_values(profile, window, rate)
     thresholds = [
-        np.where(never, np.nan, np.fmax(statistic.less_chance(bound, clean), statistic.score(new)))
+        np.where(never, np.nan, np.fmax(statistic.debiased(bound, clean), statistic.score(new)))
         for statistic, bound, never in zip(statistics, bounds, undefined, strict=True)
     ]
     return Calibration(window, rate, dict(zip(CALIBRATED, thresholds, strict=True)))

@@ -21,7 +21,7 @@ from traingauge.reference.schema import learn
 from traingauge.reference.summary import Summary, merged, summarise
 from traingauge.reference.tables import as_column, batch_parts
 from traingauge.stats.arrays import Array, as_array
-from traingauge.stats.drift.media import MEDIA
+from traingauge.stats.drift.extractors import EXTRACTORS
 
 #: What is compared: the features, the labels, the predictions, and the distances of rows by ``Joint``.
 PARTS = ("features", "labels", "predictions", "joint")
@@ -47,7 +47,7 @@ class Reference:
             they were given; of ``joint``, if there are features of numbers to look at together.
         joint: How the features go together, or ``None``.
         created: Unix time in seconds at which it was made.
-        of: What the features are made of: ``table``, or one of :data:`traingauge.stats.drift.media.MEDIA`.
+        of: What the features are made of: ``table``, or one of :data:`traingauge.stats.drift.extractors.EXTRACTORS`.
         calibrations: By part, the thresholds that :meth:`calibrate` found; empty before.
 
     >>> reference = Reference.from_data([[0, 5], [1, 5], [1, 5]], feature_names=["switch", "constant"])
@@ -81,8 +81,8 @@ class Reference:
             features: Shape (n, F) or (n, ...), which is flattened; or a DataFrame. NaN and infinite values
                 count as missing.
             of: ``images`` or ``tokens`` to compare a few numbers of each image or sequence of token ids instead of every
-                pixel and place: see :func:`traingauge.stats.drift.images.image_statistics` and
-                :func:`traingauge.stats.drift.tokens.token_statistics`. What is compared with it is reduced alike.
+                pixel and place: see :func:`traingauge.stats.drift.images.image_features` and
+                :func:`traingauge.stats.drift.tokens.token_features`. What is compared with it is reduced alike.
             feature_names: One a feature; by default a DataFrame's columns, those of the numbers of images and tokens, else
                 ``f0``, ``f1`` and so on.
             categorical: Names of features whose numbers are categories. Text always is.
@@ -286,10 +286,10 @@ def _reduced(features: Any, of: str, names: Sequence[str] | None) -> tuple[Any, 
     """Features as a table, and their names."""
     if of == "table":
         return features, names
-    if of not in MEDIA:
-        raise UnknownNameError("kind of data", of, ("table", *MEDIA))
+    if of not in EXTRACTORS:
+        raise UnknownNameError("kind of data", of, ("table", *EXTRACTORS))
     samples = as_array(features, "features")
-    return MEDIA[of].statistics(samples), MEDIA[of].names(samples.shape) if names is None else names
+    return EXTRACTORS[of].extract(samples), EXTRACTORS[of].names(samples.shape) if names is None else names
 
 
 def _target(values: Any, what: str, row: int, rows: int) -> Summary | None:

@@ -1,4 +1,4 @@
-"""Scores of a window or a pass: which ones each task has, and which side of each is better."""
+"""Scores of a window or a pass: which ones each task has, and how they are computed from its totals."""
 
 from __future__ import annotations
 

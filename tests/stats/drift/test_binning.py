@@ -1,4 +1,4 @@
-"""Bins: where a feature is cut, and how a batch is counted into them."""
+"""Bins: their edges, and how batches are counted into them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_bin_is_the_number_of_edges_strictly_below_the_value(values, data):
 
 
 @given(hnp.arrays(np.float64, st.integers(1, 200), elements=VALUES), st.integers(1, 12))
-def test_every_value_of_the_reference_lies_inside_of_its_range(values, bins):
+def test_every_value_of_the_reference_is_within_its_range(values, bins):
     edges = edges_of(values, bins)
     (counts,) = count_bins(values[:, None], edges[None])
     assert counts[0] == counts[len(edges)] == 0
@@ -43,7 +43,7 @@ def test_every_value_of_the_reference_lies_inside_of_its_range(values, bins):
 
 
 @given(hnp.arrays(np.float64, st.integers(1, 200), elements=VALUES), st.integers(1, 12))
-def test_no_bin_inside_of_the_range_is_empty_and_there_are_no_more_than_asked_for(values, bins):
+def test_no_bin_within_the_range_is_empty_and_there_are_at_most_as_many_as_requested(values, bins):
     edges = edges_of(values, bins)
     (counts,) = count_bins(values[:, None], edges[None])
     assert (counts[1 : len(edges)] > 0).all()
@@ -51,7 +51,7 @@ def test_no_bin_inside_of_the_range_is_empty_and_there_are_no_more_than_asked_fo
 
 
 @given(hnp.arrays(np.float64, st.integers(1, 50), elements=st.floats(-1e30, 1e30)))
-def test_values_rounded_to_float32_stay_inside_of_the_range(values):
+def test_values_rounded_to_float32_stay_within_the_range(values):
     edges = edges_of(values)
     rounded = values.astype(np.float32)
     for given_edges in (edges, edges.astype(np.float32)):
@@ -76,7 +76,7 @@ def test_a_continuous_feature_is_cut_into_equal_shares():
     np.testing.assert_array_equal(counts, [0, *[100] * 10, 0, 0])
 
 
-def test_the_zero_of_a_zero_inflated_feature_stands_alone():
+def test_the_zero_of_a_zero_inflated_feature_has_a_bin_of_its_own():
     values = np.random.default_rng(0).normal(size=1000)
     values[:600] = 0.0
     edges = edges_of(values)
@@ -115,15 +115,12 @@ def test_many_edges_are_counted_exactly():
     np.testing.assert_array_equal(count_bins(values[:, None], edges[None])[0, 1:-2], 1)
 
 
-# The table look-up
-
-
 @given(
     hnp.arrays(np.float64, st.tuples(st.integers(0, 30), st.integers(1, 4)), elements=st.floats(width=64)),
     st.data(),
 )
-def test_looking_up_equals_comparing(values, data):
-    """On any edges, and on values at, just below and just above each of them."""
+def test_table_lookup_equals_comparison_for_any_edges(values, data):
+    """Including values at, just below and just above each edge."""
     sorted_edges = hnp.arrays(np.float64, st.integers(0, 8), elements=VALUES, unique=True)
     edges = pad_edges([np.sort(data.draw(sorted_edges)) for _ in values.T])
     with np.errstate(over="ignore"):
@@ -136,7 +133,7 @@ def test_looking_up_equals_comparing(values, data):
 @pytest.mark.parametrize(
     "name", ["normal", "lognormal", "cauchy", "zero_inflated", "binary", "constant", "poisson"]
 )
-def test_looking_up_equals_comparing_on_data_of_every_kind(name, dtype):
+def test_table_lookup_equals_comparison_for_every_distribution_and_dtype(name, dtype):
     rng = np.random.default_rng(0)
     make = {
         "normal": lambda size: rng.normal(size=size) * 20,
@@ -158,7 +155,7 @@ def test_more_values_than_a_block_are_all_counted():
     np.testing.assert_array_equal(Binner(edges).count(values), count_bins(values, edges))
 
 
-def test_edges_too_close_for_a_table_are_counted_all_the_same():
+def test_edges_too_close_for_a_table_are_counted_by_comparison():
     edges = np.array([[0.0, 1e-12, 1e-11, 1.0, 2.0], [0.0, 1.0, 2.0, 3.0, 4.0]])
     values = np.array([[5e-12, 0.5], [0.5, 3.5], [np.nan, np.inf]])
     binner = Binner(edges)

@@ -1,4 +1,4 @@
-"""What drifts in images."""
+"""Features of images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from traingauge.errors import ShapeError
-from traingauge.stats.drift.images import image_names, image_statistics
+from traingauge.stats.drift.images import image_feature_names, image_features
 
 DIGITS = load_digits().images
 COLOURED = np.stack([DIGITS, 16 - DIGITS, DIGITS / 2], axis=3)
@@ -18,17 +18,17 @@ def blurred(images):
 
 
 def by_name(images, channels):
-    return dict(zip(image_names(channels), image_statistics(images).T, strict=True))
+    return dict(zip(image_feature_names(channels), image_features(images).T, strict=True))
 
 
-def test_they_are_the_moments_of_the_pixels():
-    statistics = by_name(COLOURED, 3)
-    np.testing.assert_allclose(statistics["brightness"], COLOURED.mean(axis=(1, 2, 3)))
-    np.testing.assert_allclose(statistics["contrast"], COLOURED.std(axis=(1, 2, 3)))
-    np.testing.assert_allclose(statistics["channel_2"], COLOURED[..., 2].mean(axis=(1, 2)))
+def test_brightness_contrast_and_channels_are_moments_of_the_pixels():
+    features = by_name(COLOURED, 3)
+    np.testing.assert_allclose(features["brightness"], COLOURED.mean(axis=(1, 2, 3)))
+    np.testing.assert_allclose(features["contrast"], COLOURED.std(axis=(1, 2, 3)))
+    np.testing.assert_allclose(features["channel_2"], COLOURED[..., 2].mean(axis=(1, 2)))
 
 
-def test_blur_lowers_the_sharpness_and_light_raises_the_brightness():
+def test_blur_lowers_sharpness_and_light_raises_brightness():
     images = DIGITS
     plain, blurry, light = (by_name(each, 1) for each in (images, blurred(images), images + 3))
     assert (blurry["sharpness"] < plain["sharpness"]).all()
@@ -36,15 +36,15 @@ def test_blur_lowers_the_sharpness_and_light_raises_the_brightness():
     np.testing.assert_allclose(light["contrast"], plain["contrast"])
 
 
-def test_a_missing_pixel_makes_its_image_missing_and_no_other():
+def test_a_nan_pixel_affects_only_its_own_image():
     images = DIGITS[:2].copy()
     images[0, 3, 3] = np.nan
-    statistics = image_statistics(images)
-    assert np.isnan(statistics[0]).all()
-    assert np.isfinite(statistics[1]).all()
+    features = image_features(images)
+    assert np.isnan(features[0]).all()
+    assert np.isfinite(features[1]).all()
 
 
 @pytest.mark.parametrize("shape", [(5, 64), (5, 2, 8), (5, 8, 8, 3, 1)])
-def test_another_shape_is_refused(shape):
+def test_another_shape_raises(shape):
     with pytest.raises(ShapeError, match="images have shape"):
-        image_statistics(np.zeros(shape))
+        image_features(np.zeros(shape))

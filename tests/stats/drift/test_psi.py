@@ -1,4 +1,4 @@
-"""The population stability index, and what chance adds to it."""
+"""The population stability index and its bias."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import entropy
 
-from traingauge.stats.drift.psi import chance_psi, psi
+from traingauge.stats.drift.psi import psi, psi_bias
 from traingauge.stats.drift.shares import reference_shares, window_shares
 
 COUNTS = hnp.arrays(np.int64, 6, elements=st.integers(1, 1000))
 
 
 @given(COUNTS, COUNTS)
-def test_it_is_the_sum_of_both_relative_entropies(one, two):
+def test_psi_is_the_sum_of_both_relative_entropies(one, two):
     p, q = one / one.sum(), two / two.sum()
     assert psi(p, q) == pytest.approx(entropy(p, q) + entropy(q, p), rel=1e-10, abs=1e-12)
 
 
 @given(COUNTS, COUNTS)
-def test_it_is_symmetric(one, two):
+def test_psi_is_symmetric(one, two):
     p, q = one / one.sum(), two / two.sum()
     assert psi(p, q) == pytest.approx(float(psi(q, p)), rel=1e-10, abs=1e-12)
 
 
-def test_a_bin_empty_in_both_adds_nothing():
+def test_a_bin_empty_in_both_contributes_nothing():
     assert psi(np.array([0.5, 0.5, 0.0]), np.array([0.5, 0.5, 0.0])) == 0
 
 
-def test_a_bin_empty_in_one_makes_it_infinite():
+def test_a_bin_empty_in_one_makes_the_psi_infinite():
     assert psi(np.array([1.0, 0.0]), np.array([0.5, 0.5])) == np.inf
 
 
@@ -45,10 +45,10 @@ SHARES = {
 
 @pytest.mark.parametrize("shares", SHARES.values(), ids=SHARES)
 @pytest.mark.parametrize("samples", [150, 500, 1000, 10_000])
-def test_what_chance_adds_is_the_mean_without_drift(shares, samples):
-    """Within 6 % of it, in 500 windows beside as many large references."""
+def test_the_bias_is_the_mean_psi_without_drift(shares, samples):
+    """Within 6 %, over 500 windows and as many large references."""
     rng, used, rows = np.random.default_rng(samples), np.ones((1, len(shares)), bool), 20_000
     reference = reference_shares(rng.multinomial(rows, shares, 500)[:, None], 0.5 * used)
     window = window_shares(rng.multinomial(samples, shares, 500)[:, None], reference, used)
-    expected = chance_psi(reference, used, samples, rows).mean()
+    expected = psi_bias(reference, used, samples, rows).mean()
     assert psi(reference, window).mean() == pytest.approx(expected, rel=0.06, abs=4e-4)

@@ -1,4 +1,4 @@
-"""From counts to shares."""
+"""Smoothed shares from counts."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def test_an_empty_window_has_the_shares_of_the_reference():
     np.testing.assert_allclose(window_shares(np.zeros((1, 2)), p, np.ones((1, 2), bool)), p)
 
 
-def test_shares_come_close_to_the_proportions_as_samples_grow():
+def test_shares_converge_to_the_proportions_of_the_counts():
     counts = np.array([[1000, 3000]])
     np.testing.assert_allclose(reference_shares(counts, np.full((1, 2), 0.5)), [[0.25, 0.75]], atol=1e-3)

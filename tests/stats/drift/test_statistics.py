@@ -28,7 +28,7 @@ def shares(counts):
 
 
 @given(COUNTS, COUNTS)
-def test_ks_is_scipy_s_on_the_samples(one, two):
+def test_ks_equals_scipys_on_the_samples(one, two):
     samples = np.repeat(POSITIONS, one), np.repeat(POSITIONS, two)
     assert ks(shares(one), shares(two)) == pytest.approx(
         stats.ks_2samp(*samples, method="asymp").statistic, abs=1e-10
@@ -36,7 +36,7 @@ def test_ks_is_scipy_s_on_the_samples(one, two):
 
 
 @given(st.floats(0, 1), st.integers(1, 20_000), st.integers(1, 20_000))
-def test_the_ks_pvalue_is_the_tail_of_kolmogorov_s_distribution(distance, samples, rows):
+def test_the_ks_pvalue_is_the_tail_of_kolmogorovs_distribution(distance, samples, rows):
     scaled = distance * np.sqrt(samples * rows / (samples + rows))
     given_pvalue = ks_pvalue(np.array(distance), np.array(float(samples)), np.array(float(rows)))
     assert given_pvalue == pytest.approx(stats.kstwobign.sf(scaled), abs=1e-10)
@@ -47,7 +47,7 @@ def test_the_ks_pvalue_is_undefined_without_samples():
 
 
 @given(COUNTS, COUNTS)
-def test_js_is_scipy_s(one, two):
+def test_js_equals_scipys(one, two):
     assert js(shares(one), shares(two)) == pytest.approx(jensenshannon(shares(one), shares(two), 2), abs=1e-7)
     assert js(shares(one), shares(two)) ** 2 == pytest.approx(
         jensenshannon(shares(one), shares(two), 2) ** 2, abs=1e-10
@@ -55,13 +55,13 @@ def test_js_is_scipy_s(one, two):
 
 
 @given(COUNTS, COUNTS)
-def test_wasserstein_is_scipy_s(one, two):
+def test_wasserstein_equals_scipys(one, two):
     expected = stats.wasserstein_distance(POSITIONS, POSITIONS, one, two)
     assert wasserstein(shares(one), shares(two), POSITIONS) == pytest.approx(expected, abs=1e-10)
 
 
 @given(COUNTS, COUNTS)
-def test_chi2_and_its_pvalue_are_scipy_s(one, two):
+def test_chi2_and_its_pvalue_equal_scipys(one, two):
     filled = (one + two) > 0
     statistic = chi2(one, two)
     if filled.sum() < 2:
@@ -73,12 +73,12 @@ def test_chi2_and_its_pvalue_are_scipy_s(one, two):
 
 
 @given(st.floats(0, 3000), st.integers(1, 1000))
-def test_the_tail_of_chi2_is_scipy_s(statistic, freedom):
+def test_the_tail_of_chi2_equals_scipys(statistic, freedom):
     assert chi2_sf(statistic, freedom) == pytest.approx(stats.chi2.sf(statistic, freedom), abs=1e-10)
 
 
 @given(st.floats(0, 600), st.integers(1, 100))
-def test_small_tails_of_chi2_are_right_to_many_digits(statistic, freedom):
+def test_small_tails_of_chi2_are_precise(statistic, freedom):
     if statistic > freedom + 2:
         assert chi2_sf(statistic, freedom) == pytest.approx(
             stats.chi2.sf(statistic, freedom), rel=1e-10, abs=0
@@ -86,13 +86,13 @@ def test_small_tails_of_chi2_are_right_to_many_digits(statistic, freedom):
 
 
 @given(COUNTS, COUNTS)
-def test_tv_and_linf_are_scipy_s(one, two):
+def test_tv_and_linf_equal_scipys(one, two):
     assert tv(shares(one), shares(two)) == pytest.approx(cityblock(shares(one), shares(two)) / 2, abs=1e-10)
     assert linf(shares(one), shares(two)) == pytest.approx(chebyshev(shares(one), shares(two)), abs=1e-10)
 
 
 @given(COUNTS, COUNTS)
-def test_no_bin_is_sparse_after_pooling_and_none_else_has_changed(one, two):
+def test_pooling_leaves_no_sparse_bin_and_changes_no_other(one, two):
     pooled = pool_sparse(one, two)
     expected = [(one + two) * counts.sum() / (one + two).sum() for counts in (one, two)]
     kept = np.minimum(*expected) >= 1
@@ -115,14 +115,13 @@ def comparison(reference, window):
 
 
 @pytest.mark.parametrize("name", STATISTICS)
-def test_equal_shares_score_nothing(name):
+def test_equal_shares_score_0(name):
     score = STATISTICS[name].score(comparison([50, 50, 10], [500, 500, 100]))
     np.testing.assert_allclose(score, 0, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", STATISTICS)
-def test_distances_of_many_windows_are_those_of_each(name):
-    """Leading axes are for resamples."""
+def test_leading_axes_are_independent_windows(name):
     rng = np.random.default_rng(0)
     reference, window = (
         rng.multinomial(1000, np.full(6, 1 / 6), (7, 3)),
@@ -137,12 +136,12 @@ def test_distances_of_many_windows_are_those_of_each(name):
 
 
 @pytest.mark.parametrize("name", ["ks", "wasserstein"])
-def test_what_needs_an_order_looks_at_what_is_present(name):
+def test_ordered_statistics_ignore_missing_values(name):
     distance = STATISTICS[name].distance(comparison([50, 50, 0], [25, 25, 50]))
     np.testing.assert_allclose(distance, 0)
     assert np.isnan(STATISTICS[name].distance(comparison([50, 50, 0], [0, 0, 100])))
 
 
 @pytest.mark.parametrize("name", ["psi", "js", "chi2", "tv", "linf"])
-def test_what_goes_missing_is_a_distance_to_the_others(name):
+def test_the_other_statistics_count_missing_values_as_drift(name):
     assert STATISTICS[name].distance(comparison([500, 500, 0], [250, 250, 500])) > 0.2

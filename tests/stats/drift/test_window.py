@@ -1,4 +1,4 @@
-"""The last samples of a stream, as counts."""
+"""Sliding, tumbling and decaying windows of counts."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def batch(value, samples):
 
 
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 40)), max_size=80), st.integers(1, 200))
-def test_it_counts_the_last_samples_and_nothing_else(batches, size):
-    """Whole batches leave; what is left are the last samples, at least as many as asked for."""
+def test_a_sliding_window_counts_the_last_samples_and_nothing_else(batches, size):
+    """Batches are dropped whole; the rest are the last samples, at least ``size`` of them."""
     window, stream = SlidingWindow((1, 8), size), []
     for value, samples in batches:
         window.add(*batch(value, samples))
@@ -45,7 +45,7 @@ def test_batches_larger_than_the_window_replace_it(samples):
 
 
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 40)), max_size=80), st.integers(1, 200))
-def test_a_tumbling_window_counts_the_last_whole_stretch(batches, size):
+def test_a_tumbling_window_counts_the_last_complete_one(batches, size):
     window, stretch, whole = TumblingWindow((1, 8), size), [], []
     for value, samples in batches:
         window.add(*batch(value, samples))
@@ -59,7 +59,7 @@ def test_a_tumbling_window_counts_the_last_whole_stretch(batches, size):
 @given(
     st.lists(st.tuples(st.integers(0, 7), st.integers(1, 40)), min_size=1, max_size=80), st.integers(2, 200)
 )
-def test_a_decaying_window_has_the_weighted_shares_and_kish_s_sample_size(batches, size):
+def test_a_decaying_window_has_weighted_shares_and_kishs_sample_size(batches, size):
     window, keep = DecayingWindow((1, 8), size), (size - 1) / (size + 1)
     weights, values = np.empty(0), np.empty(0, int)
     for value, samples in batches:

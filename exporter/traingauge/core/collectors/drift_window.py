@@ -73,7 +73,7 @@ class DriftWindow:
             distance = statistic.distance(comparison)
             if statistic.pvalue is not None:
                 pvalues[name] = np.where(undefined, math.nan, statistic.pvalue(comparison, distance))
-            scores[name] = np.where(undefined, math.nan, statistic.less_chance(distance, comparison))
+            scores[name] = np.where(undefined, math.nan, statistic.debiased(distance, comparison))
         if self.calibration is not None:
             scores[CALIBRATED_STATISTIC] = self.calibration.excess(scores)
         return scores, pvalues

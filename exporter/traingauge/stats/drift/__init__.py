@@ -1,5 +1,6 @@
-"""How far a window of data is from a reference: bins, shares and the statistics over them.
+"""Drift: the distance between a window of data and a reference, computed from counts in bins.
 
-``binning`` counts a batch into the reference's bins, ``shares`` makes shares of the counts, and each
-statistic has a file of its own. Numpy alone; no state.
+``binning`` counts a batch into the bins of the reference, ``window`` accumulates the counts, ``shares`` smooths them into
+shares, and each statistic over the shares has a file of its own. ``extractors`` reduces images and tokens to features.
+Numpy alone.
 """

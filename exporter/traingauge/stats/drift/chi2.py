@@ -12,53 +12,53 @@ from numpy.typing import NDArray
 def chi2(reference: NDArray[Any], window: NDArray[Any]) -> NDArray[np.float64]:
     """Chi-square statistic of homogeneity, Σ (observed - expected)² / expected over both samples.
 
-    In [0, n + m], symmetric in the samples; it grows with them, so read it beside its p-value. Bins that are
-    empty in both add nothing. Source: Pearson (1900); no continuity correction.
+    In [0, n + m], symmetric in the samples. It grows with the sample sizes, so read it together with its p-value. Bins that
+    are empty in both samples contribute nothing. Source: Pearson (1900); no continuity correction.
 
     Args:
         reference: Counts, shape (..., B).
         window: Counts, of a shape that broadcasts with it.
 
     Returns:
-        Shape (...); NaN where either has no samples.
+        Shape (...); NaN where either sample is empty.
 
     >>> float(chi2(np.array([50, 50]), np.array([60, 40])).round(4))
     2.0202
     """
     m, n = reference.sum(axis=-1, keepdims=True), window.sum(axis=-1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # Both samples' terms together: (sqrt(m/n) k - sqrt(n/m) c)² / (k + c)
+        # The terms of both samples together: (sqrt(m/n) k - sqrt(n/m) c)² / (k + c)
         terms = (np.sqrt(m / n) * window - np.sqrt(n / m) * reference) ** 2 / (window + reference)
     terms = np.where((window + reference > 0) | (n * m == 0), terms, 0.0)
     return np.asarray(terms.sum(axis=-1))
 
 
 def pool_sparse(reference: NDArray[Any], window: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Counts in which bins too sparse for the test are put together.
+    """Pool the bins that are too sparse for the chi-square test.
 
-    The chi-square distribution holds where at least one sample is expected in every bin of either sample (Cochran, 1954).
-    Bins below that become one, which is left out if it is still too sparse. Which they are depends on the counts of both
-    samples together, so without drift it says nothing of the difference between them.
+    The chi-square approximation needs at least one expected sample in every bin of either sample (Cochran, 1954). Bins below
+    that are pooled into one, which is left out if it is still too sparse. The choice depends only on the combined counts of
+    both samples, so it does not bias the test.
 
     Args:
         reference: Counts, shape (..., B).
         window: Counts, of the same shape.
 
     Returns:
-        Both, shape (..., B + 1); 0 in the bins that were put together.
+        Both, shape (..., B + 1): pooled bins are 0, and the last bin holds their sum.
 
     >>> pool_sparse(np.array([90, 5, 5, 0]), np.array([9, 1, 0, 0]))
     (array([90,  0,  0,  0, 10]), array([9, 0, 0, 0, 1]))
     """
     totals = [counts.sum(axis=-1, keepdims=True) for counts in (reference, window)]
     with np.errstate(invalid="ignore"):
-        least = np.minimum(*totals) / (totals[0] + totals[1])  # expected of one sample in the smaller of both
-    sparse = ~((reference + window) * least >= 1)
-    rests = [np.where(sparse, counts, 0).sum(axis=-1, keepdims=True) for counts in (reference, window)]
-    enough = (rests[0] + rests[1]) * least >= 1
+        smaller_share = np.minimum(*totals) / (totals[0] + totals[1])
+    sparse = ~((reference + window) * smaller_share >= 1)
+    pools = [np.where(sparse, counts, 0).sum(axis=-1, keepdims=True) for counts in (reference, window)]
+    enough = (pools[0] + pools[1]) * smaller_share >= 1
     one, two = (
-        np.concatenate([np.where(sparse, 0, counts), np.where(enough, rest, 0)], axis=-1)
-        for counts, rest in zip((reference, window), rests, strict=True)
+        np.concatenate([np.where(sparse, 0, counts), np.where(enough, pool, 0)], axis=-1)
+        for counts, pool in zip((reference, window), pools, strict=True)
     )
     return one, two
 
@@ -66,9 +66,9 @@ def pool_sparse(reference: NDArray[Any], window: NDArray[Any]) -> tuple[NDArray[
 def chi2_pvalue(
     statistic: NDArray[np.float64], reference: NDArray[Any], window: NDArray[Any]
 ) -> NDArray[np.float64]:
-    """Probability of at least this statistic by chance, with one degree of freedom less than there are filled bins.
+    """P-value of the chi-square statistic, with one degree of freedom less than there are non-empty bins.
 
-    Asymptotic: not to be trusted where fewer than about five samples are expected in a bin.
+    Asymptotic, and unreliable if fewer than about five samples are expected in a bin.
 
     Args:
         statistic: From :func:`chi2`, shape (...).
@@ -76,7 +76,7 @@ def chi2_pvalue(
         window: Counts, of a shape that broadcasts with it.
 
     Returns:
-        Shape (...); NaN with fewer than two filled bins, and where the statistic is NaN.
+        Shape (...); NaN with fewer than two non-empty bins, and where the statistic is NaN.
 
     >>> one, two = np.array([50, 50]), np.array([60, 40])
     >>> float(chi2_pvalue(chi2(one, two), one, two).round(6))
@@ -91,8 +91,8 @@ def chi2_pvalue(
 def chi2_sf(statistic: float, freedom: int) -> float:
     """Upper tail of the chi-square distribution: the regularised incomplete gamma function Q(freedom / 2, x / 2).
 
-    Its series or its continued fraction, whichever converges; NaN without a degree of freedom. Source: Press
-    et al., Numerical Recipes (2007), 6.2.
+    Computed from its series or its continued fraction, whichever converges faster. NaN for a NaN statistic or fewer than one
+    degree of freedom. Source: Press et al., Numerical Recipes (2007), 6.2.
 
     >>> round(chi2_sf(3.841458820694124, 1), 12)
     0.05
@@ -116,7 +116,7 @@ def _series(a: float, x: float) -> float:
 
 
 def _fraction(a: float, x: float) -> float:
-    """Lentz's method."""
+    """The continued fraction, by Lentz's method."""
     b = x + 1 - a
     c, d = math.inf, 1 / b
     value, step, k = d, 0.0, 0

@@ -1,4 +1,4 @@
-"""What drifts in images: a few numbers an image instead of all its pixels."""
+"""Features of images, which are compared instead of pixels."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from numpy.typing import NDArray
 from traingauge.errors import ShapeError
 
 
-def image_statistics(images: NDArray[Any]) -> NDArray[np.float64]:
+def image_features(images: NDArray[Any]) -> NDArray[np.float64]:
     """Brightness, contrast, sharpness and the mean of every channel, of each image.
 
     Brightness is the mean over pixels and channels, contrast their standard deviation, and sharpness the standard
-    deviation of the discrete Laplacian (4 neighbours) of the grey image, by which blur is known (Pech-Pacheco et al.,
-    2000). In the unit of the pixels. For where pixels would be too many, and too dependent on each other, to compare.
+    deviation of the discrete Laplacian (4 neighbours) of the grey image, a measure of blur (Pech-Pacheco et al., 2000). All
+    are in the unit of the pixels. Pixels themselves would be too many, and too dependent on each other, to compare.
 
     Args:
-        images: Shape (n, height, width) or (n, height, width, channels), of at least 3 × 3 pixels.
+        images: Shape (n, height, width) or (n, height, width, channels), at least 3 × 3 pixels, any real dtype.
 
     Returns:
-        Shape (n, 3 + channels), in the order of :func:`image_names`; NaN where pixels are.
+        Float64, shape (n, 3 + channels), in the order of :func:`image_feature_names`; NaN for images with a NaN pixel.
 
     Raises:
-        ShapeError: Another shape.
+        ShapeError: The images have another shape.
 
-    >>> image_statistics(np.ones((2, 8, 8)))
+    >>> image_features(np.ones((2, 8, 8)))
     array([[1., 0., 0., 1.],
            [1., 0., 0., 1.]])
     """
@@ -43,10 +43,10 @@ def image_statistics(images: NDArray[Any]) -> NDArray[np.float64]:
     return np.column_stack([*rest, channels])
 
 
-def image_names(channels: int = 1) -> tuple[str, ...]:
-    """Names of what :func:`image_statistics` gives.
+def image_feature_names(channels: int = 1) -> tuple[str, ...]:
+    """Names of the columns of :func:`image_features`.
 
-    >>> image_names(3)
+    >>> image_feature_names(3)
     ('brightness', 'contrast', 'sharpness', 'channel_0', 'channel_1', 'channel_2')
     """
     return ("brightness", "contrast", "sharpness", *(f"channel_{channel}" for channel in range(channels)))

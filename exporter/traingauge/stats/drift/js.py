@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 def js(reference: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[np.float64]:
     """Jensen–Shannon distance, sqrt(½ KL(p ‖ m) + ½ KL(q ‖ m)) with m = ½ (p + q) and logarithms to base 2.
 
-    In [0, 1], symmetric, a metric; empty bins are no trouble. Source: Lin (1991); Endres & Schindelin (2003).
+    In [0, 1], symmetric, a metric, and defined for empty bins. Source: Lin (1991); Endres & Schindelin (2003).
 
     Args:
         reference: Shares p, shape (..., B), each row sums to 1.

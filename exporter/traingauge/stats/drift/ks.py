@@ -9,10 +9,10 @@ _TERMS = np.arange(1, 11)
 
 
 def ks(reference: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Kolmogorov–Smirnov distance, max |P - Q| over the cumulative shares: the greatest gap at an edge of a bin.
+    """Kolmogorov–Smirnov distance, max |P - Q| over the cumulative shares at the edges of the bins.
 
-    In [0, 1], symmetric. Within a bin it cannot look, so it is at most the distance of the samples
-    themselves. Needs ordered bins. Source: Kolmogorov (1933), Smirnov (1939).
+    In [0, 1], symmetric. Differences within a bin are invisible, so it is at most the distance between the unbinned samples.
+    Needs ordered bins. Source: Kolmogorov (1933), Smirnov (1939).
 
     Args:
         reference: Shares p, shape (..., B), each row sums to 1.
@@ -30,17 +30,17 @@ def ks(reference: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[n
 def ks_pvalue(
     distance: NDArray[np.float64], samples: NDArray[np.float64], reference_samples: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Probability of at least this distance by chance, two-sided and asymptotic; on binned data at most that.
+    """Two-sided asymptotic p-value of the Kolmogorov–Smirnov distance; for binned data an upper bound.
 
     ``2 Σ (-1)^(k-1) exp(-2 k² x²)`` with ``x = d sqrt(n m / (n + m))``, Kolmogorov's limiting distribution.
 
     Args:
         distance: From :func:`ks`, shape (...).
-        samples: Of the window, n; of a shape that broadcasts with it.
-        reference_samples: Of the reference, m; likewise.
+        samples: Number of samples in the window, n, of a shape that broadcasts with ``distance``.
+        reference_samples: Number of samples in the reference, m, likewise.
 
     Returns:
-        Shape (...), NaN where either has no samples.
+        Shape (...); NaN where either sample is empty.
 
     >>> float(ks_pvalue(np.array(0.1), np.array(500.0), np.array(500.0)).round(6))
     0.013476
@@ -51,9 +51,11 @@ def ks_pvalue(
     return np.asarray(np.where(scaled < _SWITCH, _small(scaled), _large(scaled)))
 
 
-#: Below it the other form of the series (by Jacobi's theta identity) converges at once, and this one slowly; still further
-#: below, the probability is 1 to all digits.
-_SWITCH, _CERTAIN = 1.0, 0.1
+#: Below it, the form of the series by Jacobi's theta identity converges faster.
+_SWITCH = 1.0
+
+#: Below it, the p-value is 1 to all digits.
+_CERTAIN = 0.1
 
 
 def _large(scaled: NDArray[np.float64]) -> NDArray[np.float64]:

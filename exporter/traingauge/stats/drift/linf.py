@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 
 def linf(reference: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[np.float64]:
-    """L∞ (Chebyshev) distance, max |q - p|: by how much the share of the one bin changed that changed most.
+    """L∞ (Chebyshev) distance, max |q - p|: the largest change in the share of a single bin.
 
-    In [0, 1], symmetric, a metric. Source: Levin, Peres & Wilmer, Markov Chains and Mixing Times (2009), 4.1, whose
-    total variation is this over sets of bins instead of single ones.
+    In [0, 1], symmetric, a metric. Source: Levin, Peres & Wilmer, Markov Chains and Mixing Times (2009), 4.1, where the
+    total variation distance is the same maximum over sets of bins.
 
     Args:
         reference: Shares p, shape (..., B), each row sums to 1.

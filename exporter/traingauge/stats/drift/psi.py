@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from traingauge.stats.drift.shares import PRIOR
 
-#: Bins in which fewer samples than this are expected are summed over what their counts may be.
+#: Bins with fewer expected samples than this are rare: their bias is summed over the distribution of their counts.
 RARE = 10
 
 _COUNTS = np.arange(4 * RARE + 1, dtype=np.float64)
@@ -19,9 +19,9 @@ _LOG_FACTORIALS = np.array([math.lgamma(count + 1) for count in _COUNTS])
 def psi(reference: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[np.float64]:
     """Population stability index, Σ (q - p) ln(q / p): the symmetrised Kullback–Leibler divergence.
 
-    In [0, inf], symmetric. A bin that is empty in both adds nothing, one that is empty in one alone makes it
-    inf: take the shares from :mod:`traingauge.stats.drift.shares`. By convention below 0.1 is stable and above 0.2
-    has shifted. Source: Siddiqi, Credit Risk Scorecards (2006); Jeffreys' J-divergence (1946).
+    In [0, inf], symmetric. A bin that is empty in both samples contributes nothing; one that is empty in only one makes the
+    index infinite, so use the smoothed shares of :mod:`traingauge.stats.drift.shares`. By convention, below 0.1 is stable
+    and above 0.2 has shifted. Source: Siddiqi, Credit Risk Scorecards (2006); Jeffreys' J-divergence (1946).
 
     Args:
         reference: Shares p, shape (..., B), each row sums to 1.
@@ -38,26 +38,26 @@ def psi(reference: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[
     return np.asarray(np.where(window == reference, 0.0, terms).sum(axis=-1))
 
 
-def chance_psi(
+def psi_bias(
     reference: NDArray[np.float64], used: NDArray[np.bool_], samples: float, reference_samples: float
 ) -> NDArray[np.float64]:
-    """What chance alone is expected to add to the PSI of a window without drift.
+    """Bias of the PSI: its expected value for a window without drift.
 
-    To second order ``(B - 1) (1/n + 1/m)``, for the PSI is about a chi-square statistic. On the window's
-    side, where rare bins make that too much, their Poisson counts are summed over, and the weight is minded
-    by which :func:`traingauge.stats.drift.shares.window_shares` draws a window towards the reference. Source:
-    Yurdakul, Statistical Properties of Population Stability Index (2018).
+    To second order it is ``(B - 1) (1/n + 1/m)``, as the PSI is approximately a chi-square statistic. For rare bins that is
+    too large on the window's side, so their expectation is summed over Poisson counts. The smoothing by
+    :func:`traingauge.stats.drift.shares.window_shares` is taken into account. Source: Yurdakul, Statistical Properties of
+    Population Stability Index (2018).
 
     Args:
         reference: Shares p, shape (..., F, B).
-        used: Shape (F, B), bins in use.
-        samples: Of the window, n.
-        reference_samples: Of the reference, m.
+        used: Whether a feature uses a bin, shape (F, B).
+        samples: Number of samples in the window, n.
+        reference_samples: Number of samples in the reference, m.
 
     Returns:
         Shape (..., F).
 
-    >>> float(chance_psi(np.full((1, 10), 0.1), np.ones((1, 10), bool), 1000, 9000)[0].round(4))
+    >>> float(psi_bias(np.full((1, 10), 0.1), np.ones((1, 10), bool), 1000, 9000)[0].round(4))
     0.0099
     """
     prior = np.broadcast_to(PRIOR * used.sum(axis=-1, keepdims=True), reference.shape)
@@ -69,7 +69,7 @@ def chance_psi(
 
 
 def _rare(share: NDArray[np.float64], samples: float, prior: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Expectation of one bin's term over the Poisson distribution of its count; shares have shape (R, 1)."""
+    """Expectation of the term of one bin over the Poisson distribution of its count; shares have shape (R, 1)."""
     mean = samples * share
     probability = np.exp(_COUNTS * np.log(mean) - mean - _LOG_FACTORIALS)
     window = (_COUNTS + prior * share) / (samples + prior)

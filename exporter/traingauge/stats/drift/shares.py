@@ -1,4 +1,4 @@
-"""From counts to shares: how bins that are empty, or nearly so, are kept from deciding anything."""
+"""Smoothed shares from counts, so that empty and nearly empty bins do not dominate a statistic."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Weight, in samples a bin, of what is believed of a bin before any sample is seen (Jeffreys' prior).
+#: Pseudo-count per bin (Jeffreys' prior).
 PRIOR = 0.5
 
 
 def reference_shares(counts: NDArray[Any], prior: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shares of the reference in its bins, none of those in use at 0.
+    """Shares of the reference, above 0 in every bin in use.
 
-    ``(c + a) / (m + Σ a)``: the mean of the posterior.
+    ``(c + a) / (m + Σ a)``, the posterior mean under a Dirichlet prior.
 
     Args:
-        counts: Shape (..., F, B).
-        prior: Samples a that each bin is given beforehand, shape (F, B), 0 in bins that a feature does not use.
+        counts: Counts c, shape (..., F, B).
+        prior: Pseudo-counts a, shape (F, B); 0 in bins that a feature does not use.
 
     >>> reference_shares(np.array([[3, 0, 0]]), np.array([[0.5, 0.5, 0.0]]))
     array([[0.875, 0.125, 0.   ]])
@@ -29,15 +29,15 @@ def reference_shares(counts: NDArray[Any], prior: NDArray[np.float64]) -> NDArra
 def window_shares(
     counts: NDArray[Any], reference: NDArray[np.float64], used: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Shares of a window, drawn a little towards the reference: by as much as ½ a sample for every bin.
+    """Shares of a window, shrunk towards the reference by half a sample per bin.
 
-    ``(k + ½ B p) / (n + ½ B)`` with the reference's shares p. A bin that no sample of a small window hit is
-    so read as "about as rare as before", and not as "gone".
+    ``(k + ½ B p) / (n + ½ B)``, where B counts the bins in use and p are the shares of the reference. A bin that is empty in
+    a small window thus counts as about as rare as before, and not as vanished.
 
     Args:
-        counts: Shape (..., F, B).
-        reference: Shape (F, B), from :func:`reference_shares`.
-        used: Shape (F, B).
+        counts: Counts k, shape (..., F, B).
+        reference: Shares p, shape (F, B), from :func:`reference_shares`.
+        used: Whether a feature uses a bin, shape (F, B).
 
     >>> window_shares(np.array([[0, 0]]), np.array([[0.875, 0.125]]), np.array([[True, True]]))
     array([[0.875, 0.125]])

@@ -1,4 +1,4 @@
-"""Every drift statistic by the name that it is published under."""
+"""Every drift statistic, by the name under which it is published."""
 
 from __future__ import annotations
 
@@ -14,39 +14,38 @@ from traingauge.stats.drift.comparison import Comparison
 from traingauge.stats.drift.js import js
 from traingauge.stats.drift.ks import ks, ks_pvalue
 from traingauge.stats.drift.linf import linf
-from traingauge.stats.drift.psi import chance_psi, psi
+from traingauge.stats.drift.psi import psi, psi_bias
 from traingauge.stats.drift.tv import tv
 from traingauge.stats.drift.wasserstein import wasserstein
 
 
 class DriftStatistic(NamedTuple):
-    """How far a window is from a reference.
+    """A measure of the distance between a window and a reference.
 
     Attributes:
-        distance: Of every feature, shape (..., F); NaN where it is undefined.
-        pvalue: Probability of at least that distance by chance, from the comparison and the distance; ``None`` if
-            no distribution is known.
-        chance: What chance is expected to add to the distance, which is taken off its score; ``None`` if it is not.
-        ordered: Whether it needs bins in an order: it is undefined for categories.
+        distance: Distance of every feature, shape (..., F); NaN where undefined.
+        pvalue: P-value of a distance; ``None`` if the distribution without drift is not known.
+        bias: Expected distance without drift, which is subtracted from the score; ``None`` to subtract nothing.
+        ordered: Whether it needs ordered bins, and is thus undefined for categorical features.
     """
 
     distance: Callable[[Comparison], NDArray[np.float64]]
     pvalue: Callable[[Comparison, NDArray[np.float64]], NDArray[np.float64]] | None = None
-    chance: Callable[[Comparison], NDArray[np.float64]] | None = None
+    bias: Callable[[Comparison], NDArray[np.float64]] | None = None
     ordered: bool = False
 
     def score(self, comparison: Comparison) -> NDArray[np.float64]:
-        """What is published, shape (..., F): the distance, less what chance is expected to add."""
-        return self.less_chance(self.distance(comparison), comparison)
+        """The published score, shape (..., F): the distance minus its bias."""
+        return self.debiased(self.distance(comparison), comparison)
 
-    def less_chance(self, distance: NDArray[np.float64], comparison: Comparison) -> NDArray[np.float64]:
-        """A distance less what chance is expected to add to it, at least 0: so windows of all sizes can be compared."""
-        return distance if self.chance is None else np.maximum(0.0, distance - self.chance(comparison))
+    def debiased(self, distance: NDArray[np.float64], comparison: Comparison) -> NDArray[np.float64]:
+        """A distance minus its bias, at least 0, so that windows of different sizes are comparable."""
+        return distance if self.bias is None else np.maximum(0.0, distance - self.bias(comparison))
 
 
-def _chance_psi(comparison: Comparison) -> NDArray[np.float64]:
+def _psi_bias(comparison: Comparison) -> NDArray[np.float64]:
     reference, _ = comparison.smooth
-    return chance_psi(reference, comparison.used, comparison.samples, comparison.reference_samples)
+    return psi_bias(reference, comparison.used, comparison.samples, comparison.reference_samples)
 
 
 def _chi2_pvalue(comparison: Comparison, distance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -58,10 +57,10 @@ def _ks_pvalue(comparison: Comparison, distance: NDArray[np.float64]) -> NDArray
     return ks_pvalue(distance, samples, reference_samples)
 
 
-#: Every statistic; another one is a file of its own, its test, and a line here.
+#: Every statistic by name. To add one, write a file and its test, and add a line here.
 STATISTICS: Mapping[str, DriftStatistic] = MappingProxyType(
     {
-        "psi": DriftStatistic(lambda comparison: psi(*comparison.smooth), chance=_chance_psi),
+        "psi": DriftStatistic(lambda comparison: psi(*comparison.smooth), bias=_psi_bias),
         "js": DriftStatistic(lambda comparison: js(*comparison.plain)),
         "ks": DriftStatistic(lambda comparison: ks(*comparison.present), _ks_pvalue, ordered=True),
         "wasserstein": DriftStatistic(

@@ -1,4 +1,4 @@
-"""What drifts in sequences of token ids: a few numbers a sequence."""
+"""Features of sequences of token ids."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from numpy.typing import NDArray
 
 from traingauge.errors import ShapeError
 
-#: Names of what :func:`token_statistics` gives.
-TOKEN_NAMES = ("length", "unknown_ratio", "distinct_ratio", "median_id")
+#: Names of the columns of :func:`token_features`.
+TOKEN_FEATURE_NAMES = ("length", "unknown_ratio", "distinct_ratio", "median_id")
 
 
-def token_statistics(tokens: NDArray[Any], padding: int = 0, unknown: int = 1) -> NDArray[np.float64]:
-    """Length, share of unknown tokens, share of distinct ones, and the median id, of each sequence.
+def token_features(tokens: NDArray[Any], padding: int = 0, unknown: int = 1) -> NDArray[np.float64]:
+    """Length, share of unknown tokens, share of distinct tokens, and median id, of each sequence.
 
-    Vocabularies are ordered by frequency as a rule, so the median id says how rare the words are.
+    Vocabularies are usually ordered by frequency, so the median id measures how rare the words are.
 
     Args:
-        tokens: Shape (n, length), ids of tokens.
-        padding: Id that fills up short sequences; it counts for nothing.
-        unknown: Id of what is not in the vocabulary.
+        tokens: Token ids, shape (n, length).
+        padding: Id that pads short sequences; such tokens are ignored.
+        unknown: Id of tokens outside the vocabulary.
 
     Returns:
-        Shape (n, 4), in the order of :data:`TOKEN_NAMES`; of an empty sequence all but the length are NaN.
+        Float64, shape (n, 4), in the order of :data:`TOKEN_FEATURE_NAMES`; NaN except for the length if a sequence is empty.
 
     Raises:
-        ShapeError: Another shape.
+        ShapeError: ``tokens`` is not two-dimensional.
 
-    >>> token_statistics(np.array([[7, 7, 1, 9, 0, 0]]))
+    >>> token_features(np.array([[7, 7, 1, 9, 0, 0]]))
     array([[4.  , 0.25, 0.75, 7.  ]])
     """
     if tokens.ndim != 2:

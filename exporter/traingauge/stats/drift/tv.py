@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def tv(reference: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Total variation distance, ½ Σ |q - p|: the share of samples that would have to change their bin.
+    """Total variation distance, ½ Σ |q - p|: the share of samples that would have to move to another bin.
 
     In [0, 1], symmetric, a metric. Source: Levin, Peres & Wilmer, Markov Chains and Mixing Times (2009), 4.1.
 

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 def wasserstein(
     reference: NDArray[np.float64], window: NDArray[np.float64], positions: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Wasserstein-1 (earth mover's) distance, ∫ |P - Q| dx: how far, on average, the mass has to be moved.
+    """Wasserstein-1 (earth mover's) distance, ∫ |P - Q| dx: the average distance over which mass has to be moved.
 
     In [0, inf), symmetric, in the unit of the positions. Needs ordered bins. Source: Vallender (1974).
 
     Args:
         reference: Shares p, shape (..., B), each row sums to 1.
         window: Shares q, of a shape that broadcasts with it.
-        positions: Where the mass of each bin lies, shape (..., B), ascending.
+        positions: Position of the mass in each bin, shape (..., B), ascending.
 
     Returns:
         Shape (...).

@@ -1,4 +1,4 @@
-"""The last samples of a stream, as counts: sliding, tumbling or decaying windows."""
+"""Sliding, tumbling and decaying windows over a stream of samples, kept as counts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-#: Batches are put together in blocks of at most this part of the window, so that small batches do not cost memory.
+#: Small batches are merged into blocks of at most the window size divided by this, which bounds memory.
 BLOCKS = 32
 
 
@@ -19,32 +19,32 @@ class Window(Protocol):
 
     Attributes:
         counts: Shape (F, E + 2); they sum to ``samples`` for every feature.
-        samples: How many samples they are worth.
+        samples: Number of samples, or the effective number if samples are weighted.
     """
 
     counts: NDArray[Any]
     samples: float
 
     def add(self, counts: NDArray[Any], samples: int) -> None:
-        """Add a batch: its counts, of the same shape, and how many samples it has."""
+        """Add a batch: its counts, of the same shape, and its number of samples."""
 
     def save(self) -> list[Any]:
-        """All of it, as plain values and arrays."""
+        """The state, as plain values and arrays."""
 
     def restore(self, saved: list[Any]) -> None:
-        """Take what :meth:`save` gave, in a window that nothing was added to."""
+        """Restore a state from :meth:`save` into an empty window."""
 
 
 class SlidingWindow:
-    """Counts of the last ``size`` samples or a little more: whole blocks leave, and are subtracted exactly.
+    """Counts of the last ``size`` samples, or slightly more: the oldest blocks are subtracted whole, and exactly.
 
     Args:
-        shape: Of the counts, (F, E + 2).
-        size: Samples that are always kept, at least 1.
+        shape: Shape of the counts, (F, E + 2).
+        size: Number of samples that are always kept, at least 1.
 
     Attributes:
         counts: int64, of that shape.
-        samples: Samples in them: at least ``size`` once as many were seen, and less than ``size`` plus a block.
+        samples: Number of samples: at least ``size`` once that many were seen, and less than ``size`` plus a block.
 
     >>> window = SlidingWindow((1, 2), 2)
     >>> for count in ([[1, 0]], [[1, 0]], [[0, 1]]): window.add(np.array(count), 1)
@@ -59,7 +59,7 @@ class SlidingWindow:
         self._blocks: deque[tuple[NDArray[Any], int]] = deque()
 
     def add(self, counts: NDArray[Any], samples: int) -> None:
-        """Add a batch; what is no longer among the last samples leaves."""
+        """Add a batch and drop the blocks that are no longer needed."""
         if not samples:
             return
         last, size = self._blocks[-1] if self._blocks else (counts, self._size)
@@ -70,30 +70,30 @@ class SlidingWindow:
         self.counts += counts
         self.samples += samples
         while self.samples - self._blocks[0][1] >= self._size:
-            gone, size = self._blocks.popleft()
-            self.counts -= gone
+            oldest, size = self._blocks.popleft()
+            self.counts -= oldest
             self.samples -= size
 
     def save(self) -> list[Any]:
-        """The blocks in it."""
+        """The blocks."""
         return [list(block) for block in self._blocks]
 
     def restore(self, saved: list[Any]) -> None:
-        """Add the blocks."""
+        """Restore a state from :meth:`save` into an empty window."""
         for counts, samples in saved:
             self.add(counts, samples)
 
 
 class TumblingWindow:
-    """Counts of the last whole window: it shows nothing new until ``size`` further samples have come.
+    """Counts of the last complete window of ``size`` samples; they change only when the next one is complete.
 
     Args:
-        shape: Of the counts, (F, E + 2).
-        size: Samples from which a window is whole, at least 1; the batch that completes it belongs to it.
+        shape: Shape of the counts, (F, E + 2).
+        size: Number of samples that complete a window, at least 1; the batch that completes it is included whole.
 
     Attributes:
         counts: int64, of that shape.
-        samples: Samples in them; 0 until the first window is whole.
+        samples: Number of samples; 0 until the first window is complete.
 
     >>> window = TumblingWindow((1, 2), 2)
     >>> for count in ([[1, 0]], [[1, 0]], [[0, 1]]): window.add(np.array(count), 1)
@@ -116,22 +116,22 @@ class TumblingWindow:
             self._next, self._seen = np.zeros_like(self.counts), 0
 
     def save(self) -> list[Any]:
-        """The last whole window and the one that is filling."""
+        """The last complete window and the one that is filling."""
         return [self.counts, self.samples, self._next.copy(), self._seen]
 
     def restore(self, saved: list[Any]) -> None:
-        """Take both."""
+        """Restore a state from :meth:`save`."""
         self.counts, self.samples, self._next, self._seen = saved
 
 
 class DecayingWindow:
-    """Counts that fade exponentially: each further sample leaves what came before (size - 1) / (size + 1) of its weight.
+    """Counts that decay exponentially: each sample multiplies the weight of all earlier ones by (size - 1) / (size + 1).
 
-    In the long run they are worth ``size`` equally weighted samples, by Kish's effective sample size (Σw)² / Σw².
+    Kish's effective sample size (Σw)² / Σw² of such weights converges to ``size``.
 
     Args:
-        shape: Of the counts, (F, E + 2).
-        size: Effective samples it comes to be worth, more than 1.
+        shape: Shape of the counts, (F, E + 2).
+        size: Effective sample size in the long run, more than 1.
 
     Attributes:
         counts: float64, of that shape, scaled so that they sum to ``samples``.
@@ -150,7 +150,7 @@ class DecayingWindow:
         self._weighted, self._weight, self._squares = np.zeros(shape), 0.0, 0.0
 
     def add(self, counts: NDArray[Any], samples: int) -> None:
-        """Add a batch; its samples have one age."""
+        """Add a batch; all its samples have the same age."""
         if not samples:
             return
         keep = self._keep**samples
@@ -161,15 +161,15 @@ class DecayingWindow:
         self.counts = self._weighted * (self._weight / self._squares)
 
     def save(self) -> list[Any]:
-        """What has faded so far."""
+        """The state, as plain values and arrays."""
         return [self.counts, self.samples, self._weighted, self._weight, self._squares]
 
     def restore(self, saved: list[Any]) -> None:
-        """Take it."""
+        """Restore a state from :meth:`save`."""
         self.counts, self.samples, self._weighted, self._weight, self._squares = saved
 
 
-#: Every kind of window by its name.
+#: Every kind of window by name.
 WINDOWS: Mapping[str, Callable[[tuple[int, ...], int], Window]] = MappingProxyType(
     {"sliding": SlidingWindow, "tumbling": TumblingWindow, "decaying": DecayingWindow}
 )

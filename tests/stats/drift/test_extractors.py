@@ -1,4 +1,4 @@
-"""What is no table: images and tokens, by a few numbers each."""
+"""References of images and tokens, through the features extracted from them."""
 
 import numpy as np
 import pytest
@@ -7,31 +7,31 @@ from traingauge.core.collectors.drift import FeatureDrift
 from traingauge.errors import InvalidArgumentError, ShapeError, UnknownNameError
 from traingauge.options import Drift
 from traingauge.reference import Reference
-from traingauge.stats.drift.images import image_statistics
-from traingauge.stats.drift.media import MEDIA
-from traingauge.stats.drift.tokens import token_statistics
+from traingauge.stats.drift.extractors import EXTRACTORS
+from traingauge.stats.drift.images import image_features
+from traingauge.stats.drift.tokens import token_features
 
 rng = np.random.default_rng(0)
 SAMPLES = {"images": rng.random((2000, 8, 8, 3)), "tokens": rng.integers(0, 50, (2000, 12))}
 
 
-@pytest.mark.parametrize("of", MEDIA)
-def test_every_number_has_a_name(of):
-    assert MEDIA[of].statistics(SAMPLES[of]).shape[1] == len(MEDIA[of].names(SAMPLES[of].shape))
+@pytest.mark.parametrize("of", EXTRACTORS)
+def test_every_extracted_feature_has_a_name(of):
+    assert EXTRACTORS[of].extract(SAMPLES[of]).shape[1] == len(EXTRACTORS[of].names(SAMPLES[of].shape))
 
 
-@pytest.mark.parametrize("of", MEDIA)
-def test_the_reference_is_that_of_the_numbers_and_batches_are_reduced_alike(of):
+@pytest.mark.parametrize("of", EXTRACTORS)
+def test_reference_and_batches_are_reduced_to_the_same_features(of):
     reference = Reference.from_data(SAMPLES[of], of=of)
-    assert reference.names == MEDIA[of].names(SAMPLES[of].shape)
-    table = MEDIA[of].statistics(SAMPLES[of][:300])
-    plain = FeatureDrift(Drift(Reference.from_data(MEDIA[of].statistics(SAMPLES[of])))).encode(table)
+    assert reference.names == EXTRACTORS[of].names(SAMPLES[of].shape)
+    table = EXTRACTORS[of].extract(SAMPLES[of][:300])
+    plain = FeatureDrift(Drift(Reference.from_data(EXTRACTORS[of].extract(SAMPLES[of])))).encode(table)
     np.testing.assert_array_equal(
         FeatureDrift(Drift(reference)).encode(SAMPLES[of][:300]).counts, plain.counts
     )
 
 
-def test_batches_of_images_give_the_reference_of_all():
+def test_a_reference_from_batches_of_images_equals_that_of_the_whole():
     images = SAMPLES["images"]
     batches = Reference.from_batches([images[:700], images[700:]], of="images")
     whole = Reference.from_data(images, of="images")
@@ -39,18 +39,18 @@ def test_batches_of_images_give_the_reference_of_all():
     assert batches.of == "images"
 
 
-def test_what_it_was_made_of_is_kept_in_the_file(tmp_path):
+def test_a_saved_reference_keeps_its_kind_of_data(tmp_path):
     Reference.from_data(SAMPLES["tokens"], of="tokens").save(tmp_path / "tokens.reference")
     loaded = Reference.load(tmp_path / "tokens.reference")
     assert loaded.of == "tokens"
-    np.testing.assert_array_equal(loaded.reduce(SAMPLES["tokens"]), token_statistics(SAMPLES["tokens"]))
+    np.testing.assert_array_equal(loaded.reduce(SAMPLES["tokens"]), token_features(SAMPLES["tokens"]))
 
 
 def test_grey_images_have_one_channel():
     assert Reference.from_data(SAMPLES["images"][..., 0], of="images").names[-1] == "channel_0"
 
 
-def test_a_share_of_the_images_is_all_that_is_reduced():
+def test_only_the_sampled_share_of_the_images_is_reduced():
     drift = FeatureDrift(Drift(Reference.from_data(SAMPLES["images"], of="images"), sampling=0.1))
     binned = drift.encode(SAMPLES["images"][:300])
     own = drift.encode(SAMPLES["images"][:300:10])
@@ -70,17 +70,17 @@ def test_darker_images_have_drifted_in_brightness():
     assert scores["brightness", "psi"] > 0.2
 
 
-def test_nothing_can_be_counted_elsewhere_for_them():
+def test_a_reference_of_images_offers_no_edges_to_count_with():
     assert FeatureDrift(Drift(Reference.from_data(SAMPLES["images"], of="images"))).edges is None
 
 
-def test_references_of_different_data_do_not_add_up():
+def test_references_of_different_kinds_of_data_cannot_be_added():
     images = SAMPLES["images"]
     with pytest.raises(InvalidArgumentError, match="of images and of table"):
-        Reference.from_data(images, of="images") + Reference.from_data(image_statistics(images))
+        Reference.from_data(images, of="images") + Reference.from_data(image_features(images))
 
 
-def test_what_is_unknown_or_no_image_is_refused():
+def test_unknown_kinds_and_wrong_shapes_raise():
     with pytest.raises(UnknownNameError, match="'sounds': expected one of 'table', 'images', 'tokens'"):
         Reference.from_data(SAMPLES["images"], of="sounds")
     with pytest.raises(ShapeError, match="images have shape"):
