@@ -82,6 +82,10 @@ agreement: setup ## Hold drift and detectors to evidently, alibi-detect and rive
 bench-alerts: setup servers ## Replay real runs with injected faults through the shipped alert rules
 	$(BIN)/python -m benchmarks.alerts
 
+.PHONY: rules
+rules: setup ## Render the alert rules, and what lists them
+	$(BIN)/python -m alerting
+
 .PHONY: dashboards
 dashboards: setup ## Render the dashboards to JSON
 	$(BIN)/python -m dashboards
@@ -97,6 +101,7 @@ docs: setup ## Write the generated pages of the documentation
 
 .PHONY: generated
 generated: setup ## Check that what is generated is up to date
+	$(BIN)/python -m alerting --check
 	$(BIN)/python -m dashboards --check
 	$(BIN)/python -m docs --check
 

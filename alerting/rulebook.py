@@ -1,4 +1,4 @@
-"""The shipped rules, read: what the tests, the demo and the docs want to know of them.
+"""Reads the rendered rules, for the tests, the demo and the docs.
 
 >>> [alert.severity for alert in alerts() if alert.name == "ModelLossNonFinite"]
 ['critical']
@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,20 @@ from typing import Any
 import yaml
 
 HOME = Path(__file__).parent
+
+#: Where alerts and recordings are written, and where they are rendered for Prometheus.
+ALERTS = HOME / "alerts"
+RECORDINGS = HOME / "recordings"
 RULES = HOME / "rules"
+THRESHOLDS = HOME / "thresholds.yml"
+
 TESTS = HOME / "tests"
+HEALTHY = TESTS / "healthy.yml"
 RUNBOOKS = HOME / "runbooks"
 ALERTMANAGER = HOME / "alertmanager"
+
+#: Exceptions from what holds of every other alert; its source states each in a comment, as ``# No hysteresis: <reason>``.
+NOTES = ("No hysteresis", "Fires on NaN", "Fires on absent series")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,7 @@ class Alert:
         labels: That the rule adds.
         annotations: As templates.
         file: That holds the rule.
+        notes: Exceptions that the source of the alert states above it, each with its reason.
     """
 
     name: str
@@ -37,11 +49,17 @@ class Alert:
     labels: dict[str, str]
     annotations: dict[str, str]
     file: Path
+    notes: Mapping[str, str]
 
     @property
     def severity(self) -> str:
         """``critical``, ``warning`` or ``info``."""
         return self.labels["severity"]
+
+    @property
+    def of_the_servers(self) -> bool:
+        """Whether it is about Prometheus and Alertmanager, not about a run: the triage numbers 10 to 19."""
+        return self.file.name.startswith("1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +87,24 @@ def rule_files() -> list[Path]:
 def alerts() -> list[Alert]:
     """Every alerting rule, in triage order."""
     return [
-        Alert(rule["alert"], rule["expr"], rule["labels"], rule["annotations"], file)
+        Alert(rule["alert"], rule["expr"], rule["labels"], rule["annotations"], file, _notes(file))
         for file, rule in _rules()
         if "alert" in rule
     ]
+
+
+def thresholds() -> dict[str, dict[str, float]]:
+    """The default thresholds: by metric, then by severity.
+
+    >>> thresholds()["accuracy"]["warning"]
+    0.7
+    """
+    found: dict[str, dict[str, float]] = yaml.safe_load(THRESHOLDS.read_text(encoding="utf-8"))
+    return found
+
+
+def _notes(file: Path) -> dict[str, str]:
+    return dict(re.findall(rf"^ +# ({'|'.join(NOTES)}): (.+)$", file.read_text(), re.MULTILINE))
 
 
 def recordings() -> list[Recording]:

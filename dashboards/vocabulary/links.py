@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from alerting.links import RUNBOOKS
 from dashboards.vocabulary.sdk import dashboard, model
 
 #: Tag of every dashboard here; the links between them select by it.
@@ -13,9 +14,6 @@ TAG = "traingauge"
 RUN_OVERVIEW = "traingauge-run-overview"
 CLASSES = "traingauge-classes"
 DATA_AND_DRIFT = "traingauge-data-and-drift"
-
-#: Where the runbooks are read, one page an alert.
-RUNBOOKS = "https://github.com/traingauge/traingauge/blob/main/alerting/runbooks"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,34 +19,11 @@ import yaml
 from alerting import rulebook
 from traingauge.catalog import CATALOG
 
-#: Alerts about Prometheus and Alertmanager, not about a run.
-OF_THE_STACK = {"ModelWatchdog", "ModelRulesFailing", "ModelNotificationsFailing"}
-NAMES = sorted({alert.name for alert in rulebook.alerts()} - OF_THE_STACK)
+ALERTS = {alert.name: alert for alert in rulebook.alerts() if not alert.of_the_servers}
+NAMES = sorted(ALERTS)
 
 #: Series by which a run says that it is there.
 STANDING = {"up", "model_run_state", "model_run_start_timestamp_seconds"}
-
-_BY_STANDING = "it is told by `up` and the state alone, which are there and are numbers"
-
-#: Alerts that fire where the run's numbers are NaN, and why they should.
-TOLD_OF_NAN: Mapping[str, str] = {
-    "ModelLossNonFinite": "that is what it tells",
-    "ModelLearningRateZero": "a rate that is NaN is what it tells as well",
-    "ModelArchitectureChanged": "it is told by a label",
-    "ModelRunFailed": _BY_STANDING,
-    "ModelRunVanished": _BY_STANDING,
-    "ModelExporterDown": _BY_STANDING,
-    "ModelMetricsMissing": _BY_STANDING,
-}
-
-#: Alerts that fire where a run publishes nothing but how it stands, and why they should.
-TOLD_OF_ABSENCE: Mapping[str, str] = {
-    "ModelRunFailed": _BY_STANDING,
-    "ModelRunVanished": _BY_STANDING,
-    "ModelExporterDown": _BY_STANDING,
-    "ModelMetricsMissing": "that is what it tells",
-    "ModelRestartLoop": "it is told by when the run began",
-}
 
 #: Makes of a series of a scenario, and its values, those of a variant.
 Change = Callable[["Scenario", str, list[str]], Iterator[tuple[str, list[str]]]]
@@ -202,8 +179,8 @@ def test_it_does_not_fire_for_nan_nor_for_series_that_are_absent_nor_for_a_resta
     """All three in one file, as it is reading the rules that takes the time."""
     told = SCENARIOS[name]
     changes = {
-        "NaN": None if name in TOLD_OF_NAN else nan,
-        "absent": None if name in TOLD_OF_ABSENCE else absent,
+        "NaN": None if "Fires on NaN" in ALERTS[name].notes else nan,
+        "absent": None if "Fires on absent series" in ALERTS[name].notes else absent,
         "restarted": restarted,
     }
     path = tmp_path / "cases.yml"

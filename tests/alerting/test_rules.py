@@ -11,39 +11,8 @@ from alerting import rulebook
 from traingauge.catalog import RUN_LABELS
 
 FILES = rulebook.rule_files()
+ALERT_FILES = [file for file in FILES if (rulebook.ALERTS / file.name).exists()]
 UNIT_TESTS = sorted(rulebook.TESTS.glob("*.yml"))
-#: Alerts about Prometheus and Alertmanager, not about a run.
-OF_THE_STACK = {"ModelWatchdog", "ModelRulesFailing", "ModelNotificationsFailing"}
-_LOOKS_BACK = "it looks back over minutes, which bridges what comes and goes"
-_STATE = "it is a state and no level"
-_GROWS = "it is a time that grows until it is over"
-#: Alerts that stop to fire as soon as their expression does, and why they do not flap.
-WITHOUT_HYSTERESIS = {
-    "ModelWatchdog": "it always fires",
-    "ModelRulesFailing": _LOOKS_BACK,
-    "ModelNotificationsFailing": _LOOKS_BACK,
-    "ModelRunFailed": _STATE,
-    "ModelRunVanished": _STATE,
-    "ModelRestartLoop": _LOOKS_BACK,
-    "ModelExporterDown": _STATE,
-    "ModelMetricsMissing": _STATE,
-    "ModelStuck": _GROWS,
-    "ModelArchitectureChanged": _LOOKS_BACK,
-    "ModelWeightsNonFinite": _LOOKS_BACK,
-    "ModelLossNonFinite": _LOOKS_BACK,
-    "ModelLossDiverging": "it is half of all that was gained, of a mean over the window: noise does not reach that",
-    "ModelLossSpike": "the highest loss of the window stays until the window has passed",
-    "ModelLossPlateau": _GROWS,
-    "ModelScoreImplausible": "a score that was less than perfect once is so for a day",
-    "ModelCanaryMismatch": "it changes when the canary is asked",
-    "ModelScoreBelowBaseline": "it waits for longer than it takes from one pass to the next",
-    "ModelCanaryStale": _GROWS,
-    "ModelFeatureDrift": "ModelFeaturesDrifted takes over, and what it mutes would never be told to be over",
-    "ModelEvaluationStale": _GROWS,
-    "ModelMonitorErrors": _LOOKS_BACK,
-    "ModelSeriesDropped": "it is a count that does not fall",
-}
-ANNOTATIONS = {"summary", "description", "runbook_url", "dashboard_url"}
 RECORDED_NAME = re.compile(r"(global|model(_run)?(_[a-z]+)*):[a-z0-9_]+(:[a-z0-9_]+)?")
 
 
@@ -74,7 +43,7 @@ def test_names_of_groups_are_unique():
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("file", FILES[2:], ids=ids(FILES[2:]))
+@pytest.mark.parametrize("file", ALERT_FILES, ids=ids(ALERT_FILES))
 def test_a_file_of_alerts_holds_one_group_named_after_it(file):
     (group,) = yaml.safe_load(file.read_text())["groups"]
     assert group["name"] == "traingauge-" + file.stem.split("-", 1)[1]
@@ -112,7 +81,7 @@ def test_every_alert_says_how_bad_it_is_and_what_to_do():
 def test_an_alert_does_not_flap():
     """It keeps firing for a while, or there is a reason why it need not."""
     without = {rule["alert"] for rule in rules() if "alert" in rule and "keep_firing_for" not in rule}
-    assert without == set(WITHOUT_HYSTERESIS)
+    assert without == {alert.name for alert in rulebook.alerts() if "No hysteresis" in alert.notes}
 
 
 def test_a_summary_is_one_static_sentence():
@@ -123,7 +92,7 @@ def test_a_summary_is_one_static_sentence():
 
 def test_an_alert_says_which_run_it_is_about():
     for alert in rulebook.alerts():
-        if alert.name in OF_THE_STACK:
+        if alert.of_the_servers:
             continue
         named = {label for label in RUN_LABELS if f"$labels.{label}" in alert.annotations["description"]}
         assert named == set(RUN_LABELS), alert.name

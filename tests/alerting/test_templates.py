@@ -84,6 +84,12 @@ def test_a_text_says_what_since_when_and_where_to_look(render):
     )
 
 
+def test_a_dashboard_with_an_address_of_its_own_is_linked_as_it_is(render):
+    url = "https://grafana.example.org/d/traingauge-run-overview"
+    alert = FIRING | {"annotations": FIRING["annotations"] | {"dashboard_url": url}}
+    assert f"Dashboard: {url}\n" in render("text", alert)
+
+
 def test_a_text_says_from_when_to_when_it_was(render):
     assert render("text", RESOLVED) == (
         "RESOLVED ModelStuck, from 11:00:00 to 11:30:00 UTC, 1 March\nA training run takes no steps.\n\n"

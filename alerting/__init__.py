@@ -1,0 +1,1 @@
+"""Alert rules, their tests and runbooks; ``python -m alerting`` renders the rule files that users mount."""

@@ -1,0 +1,42 @@
+"""Where the links of an alert lead: to its runbook, and to the dashboard that shows what is wrong.
+
+>>> RUNBOOKS.endswith("/alerting/runbooks"), Links().runbook("ModelStuck").endswith("/ModelStuck.md")
+(True, True)
+>>> Links(dashboards="https://grafana.example.org").dashboard(11)
+'https://grafana.example.org/d/traingauge-run-overview'
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Where the runbooks are published, one page an alert.
+RUNBOOKS = "https://github.com/traingauge/traingauge/blob/main/alerting/runbooks"
+
+_OF_THE_RUN = "?var-model={{ $labels.model | urlquery }}&var-run={{ $labels.run | urlquery }}"
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The links that each alert carries.
+
+    Attributes:
+        runbooks: Address of the folder with the runbooks.
+        dashboards: Address of Grafana; empty for links that start with the path, which Alertmanager's templates complete.
+    """
+
+    runbooks: str = RUNBOOKS
+    dashboards: str = ""
+
+    def runbook(self, name: str) -> str:
+        """The page of an alert."""
+        return f"{self.runbooks.rstrip('/')}/{name}.md"
+
+    def dashboard(self, number: int) -> str:
+        """The dashboard for an alert with this triage number.
+
+        Args:
+            number: Tens 10 to 19 are the servers themselves, 50 to 59 data and drift.
+        """
+        uid = "traingauge-data-and-drift" if number // 10 == 5 else "traingauge-run-overview"
+        return f"{self.dashboards.rstrip('/')}/d/{uid}{'' if number < 20 else _OF_THE_RUN}"

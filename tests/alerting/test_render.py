@@ -1,0 +1,148 @@
+"""What is rendered from the sources: the rule files, and the lists that name all of them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from alerting import rulebook
+from alerting.links import Links
+from alerting.render import committed, rules
+from traingauge.core.thresholds import MINIMA
+
+ROOT = rulebook.HOME.parent
+SOURCES = sorted([*rulebook.ALERTS.glob("*.yml"), *rulebook.RECORDINGS.glob("*.yml")])
+
+TOY = {
+    "alerting/alerts/80-toy.yml": """\
+# A toy.
+groups:
+  - name: traingauge-toy
+    rules:
+      - alert: ModelToy
+        expr: max by (model, run) (model_toys) > 3
+        keep_firing_for: 2m
+        labels:
+          severity: info
+        annotations:
+          summary: There are too many toys.
+          description: Run {{ $labels.run }} of {{ $labels.model }} has {{ $value }} toys.
+""",
+    "alerting/tests/80-toy.yml": """\
+rule_files: [../alerts/80-toy.yml]
+evaluation_interval: 15s
+tests:
+  - interval: 15s
+    input_series:
+      - series: model_toys{model="m", run="r"}
+        values: 3x4 4x4
+    alert_rule_test:
+      - alertname: ModelToy
+        eval_time: 1m15s
+        exp_alerts:
+          - exp_labels: {model: m, run: r, severity: info}
+            exp_annotations:
+              summary: There are too many toys.
+              description: Run r of m has 4 toys.
+""",
+    "alerting/runbooks/ModelToy.md": "# ModelToy\n",
+}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_a_rendered_file_is_its_source_with_links_and_default_thresholds(source):
+    rendered = yaml.safe_load((rulebook.RULES / source.name).read_text())
+    for group in rendered["groups"]:
+        for rule in group["rules"]:
+            for link in ("runbook_url", "dashboard_url"):
+                rule.get("annotations", {}).pop(link, None)
+        group["rules"] = [rule for rule in group["rules"] if not is_default(rule)]
+    assert rendered == yaml.safe_load(source.read_text())
+
+
+def is_default(rule):
+    return rule.get("record") == "model_run:model_threshold:effective" and "labels" in rule
+
+
+def test_every_default_threshold_is_recorded_once():
+    recorded = [
+        (rule.labels["metric"], rule.labels["severity"], float(rule.expr.partition(" * ")[0]))
+        for rule in rulebook.recordings()
+        if rule.name.endswith(":effective") and rule.labels
+    ]
+    table = rulebook.thresholds()
+    assert recorded == [(metric, *level) for metric in table for level in table[metric].items()]
+
+
+def test_a_critical_default_is_further_on_the_worse_side_than_the_warning():
+    for metric, levels in rulebook.thresholds().items():
+        if "critical" in levels:
+            assert (levels["critical"] < levels["warning"]) == (metric in MINIMA), metric
+
+
+def test_what_is_committed_is_what_is_rendered():
+    assert {path: path.read_text() for path in committed()} == committed()
+
+
+def test_links_lead_to_the_addresses_that_a_user_gives():
+    text = rules(Links("https://wiki.example.org/alerts/", "https://grafana.example.org/"))[
+        "50-feature-drift.yml"
+    ]
+    assert "runbook_url: https://wiki.example.org/alerts/ModelFeatureDrift.md\n" in text
+    assert "dashboard_url: https://grafana.example.org/d/traingauge-data-and-drift?var-model=" in text
+    assert "github.com" not in text
+
+
+def test_three_files_add_an_alert(tool, tmp_path):
+    """Its rule, its test and its runbook; everything else follows by `make rules` and `make docs`."""
+    for folder in ("alerting", "deploy/kubernetes", "dashboards/rendered"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    for name, text in TOY.items():
+        (tmp_path / name).write_text(text)
+    before = contents(tmp_path)
+
+    def python(*arguments):
+        path = os.pathsep.join([str(tmp_path), str(ROOT), str(ROOT / "exporter")])
+        environment = os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    check = python("-m", "alerting", "--check")
+    assert check.returncode == 1
+    assert "out of date: alerting/rules/80-toy.yml" in check.stderr
+    assert python("-m", "alerting").returncode == 0
+    assert python("-m", "alerting", "--check").returncode == 0
+
+    changed = {name for name, content in contents(tmp_path).items() if before.get(name) != content}
+    assert changed == {
+        "alerting/rules/80-toy.yml",
+        "alerting/tests/healthy.yml",
+        "deploy/kubernetes/kustomization.yaml",
+    }
+    assert "/runbooks/ModelToy.md" in (tmp_path / "alerting/rules/80-toy.yml").read_text()
+    assert "  - traingauge-toy\n" in (tmp_path / "alerting/tests/healthy.yml").read_text()
+    assert "rules/80-toy.yml\n" in (tmp_path / "deploy/kubernetes/kustomization.yaml").read_text()
+    page = python("-c", "from docs.generators.alerts import page; print(page())").stdout
+    assert "| [ModelToy](../../alerting/runbooks/ModelToy.md) | info | There are too many toys. |" in page
+    tool("promtool", "check", "rules", tmp_path / "alerting/rules/80-toy.yml")
+    tool("promtool", "test", "rules", tmp_path / "alerting/tests/80-toy.yml")
+
+    for name in TOY:
+        (tmp_path / name).unlink()
+    assert python("-m", "alerting").returncode == 0
+    assert not (tmp_path / "alerting/rules/80-toy.yml").exists()
