@@ -114,6 +114,7 @@ class Scope(NamedTuple):
 #: What `make check` holds to the list.
 CHECKED = (
     Scope("docs/*.md", whole),
+    Scope("ARCHITECTURE.md", whole),
     Scope("docs/how-to/*.md", whole),
     Scope("docs/explanation/drift.md", whole),
     Scope("docs/explanation/diagnostics.md", whole),
