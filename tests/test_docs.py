@@ -11,6 +11,7 @@ import pytest
 import traingauge
 from docs.generators import api
 from traingauge.catalog import CATALOG
+from traingauge.cli.main import COMMANDS
 from traingauge.environment import VARIABLES
 
 ROOT = Path(__file__).parents[1]
@@ -87,3 +88,8 @@ def test_every_python_block_is_python(page: Path) -> None:
         r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     ):
         ast.parse(block)
+
+
+def test_the_reference_lists_every_command() -> None:
+    page = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
+    assert {row.split()[0] for row in re.findall(r"^\| `([a-z ]+)` \|", page, re.MULTILINE)} == set(COMMANDS)
