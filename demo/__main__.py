@@ -11,10 +11,10 @@ import argparse
 import os
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from traingauge.stack.errors import StackError
+from traingauge.stack.pace import Pace, at_a_pace_that_holds
 from traingauge.stack.programs import GRAFANA_ADVICE, find_programs
 from traingauge.stack.stack import Stack
 from traingauge.stack.webhook import WebhookReceiver
@@ -22,11 +22,13 @@ from traingauge.stack.webhook import WebhookReceiver
 if TYPE_CHECKING:
     from demo.report import Report
 
-#: Every waiting time of the shipped rules is divided by this, and nothing else of them is changed.
-FACTOR = 30.0
+#: Every waiting time of the shipped rules is divided by this, and nothing else of them is changed. The demo starts
+#: again with a smaller factor on a machine that is too busy for it.
+PACE = Pace(30.0)
 
-#: Seconds after the end of the run in which nothing may page: longer than the waiting time of any rule about lost runs.
-QUIET = 15.0
+#: Seconds after the end of the run in which nothing may page, before they are divided: longer than any rule about lost runs
+#: waits.
+QUIET = 450.0
 
 #: More epochs than the story takes; it stops training itself.
 EPOCHS = 100_000
@@ -42,23 +44,8 @@ def main() -> int:
     )
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is loaded, which greets at length
-    from demo.report import Report
-
-    report = Report()
     try:
-        with (
-            WebhookReceiver(report.receive) as receiver,
-            Stack(
-                webhook_url=receiver.url, factor=FACTOR, programs=find_programs(), with_grafana=options.keep
-            ) as stack,
-        ):
-            _introduce(stack)
-            _train(report, stack)
-            report.say(f"the run has ended; nothing may page for {QUIET:g} s")
-            time.sleep(QUIET)
-            passed = _conclude(report)
-            if options.keep:
-                _keep(stack)
+        passed = at_a_pace_that_holds(lambda pace: _show(pace, keep=options.keep), PACE)
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -68,12 +55,39 @@ def main() -> int:
     return 0 if passed else 1
 
 
+def _show(pace: Pace, *, keep: bool) -> bool:
+    """Tell the whole story at a pace; says whether all went as it should.
+
+    Raises:
+        PaceLostError: The machine was too busy for the pace.
+    """
+    from demo.report import Report
+
+    report = Report()
+    with (
+        WebhookReceiver(report.receive) as receiver,
+        Stack(webhook_url=receiver.url, pace=pace, programs=find_programs(), with_grafana=keep) as stack,
+    ):
+        _introduce(stack)
+        _train(report, stack)
+        seconds = QUIET / pace.factor
+        report.say(f"the run has ended; nothing may page for {seconds:g} s")
+        stack.wait_for(stack.evaluated_for(seconds), "a quiet end", timeout=seconds)
+        stack.check_pace()
+        passed = _conclude(report)
+        if keep:
+            _keep(stack)
+    return passed
+
+
 def _introduce(stack: Stack) -> None:
+    if stack.pace != PACE:
+        print("\nThis machine is too busy for that pace: the demo starts again at half of it.")
     print(
         f"Prometheus {stack.programs.prometheus.version} at {stack.prometheus_url}, "
         f"Alertmanager {stack.programs.alertmanager.version} at {stack.alertmanager_url}\n"
-        f"They run the shipped files with every waiting time divided by {FACTOR:g} and nothing else changed: "
-        f"`for: 5m` waits {300 / FACTOR:g} s here.\n",
+        f"They run the shipped files with every waiting time divided by {stack.pace.factor:g} and nothing else changed: "
+        f"`for: 5m` waits {300 / stack.pace.factor:g} s here.\n",
         flush=True,
     )
 

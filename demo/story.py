@@ -14,16 +14,26 @@ import keras
 from demo.faults import Fault
 from demo.report import Report
 from traingauge import ModelMonitor
+from traingauge.stack.errors import PaceLostError
 from traingauge.stack.stack import Stack
 
 #: Validation accuracy at which the demo takes the model for healthy.
 HEALTHY = 0.95
 
-#: Seconds, before any wait is given up. The alert must come, or resolve, in much less.
-PATIENCE = 45.0
+#: Seconds before any wait is given up, before they are divided by the pace. The alert must come, or resolve, in much less.
+PATIENCE = 1350.0
 
-#: Seconds of healthy training before each fault: an alert about what was lost needs it to have been there for a while.
-CALM = 6.0
+#: Epochs before any wait is given up: a machine that trains slowly needs as many as a fast one.
+PATIENT_EPOCHS = 200
+
+#: Seconds of healthy training before each fault, before they are divided by the pace: an alert about what was lost needs it
+#: to have been there for a while.
+CALM = 180.0
+
+#: Whether a healthy run paused for so long that the rules almost took it for stuck.
+NEARLY_STUCK = (
+    "max(max_over_time(model_run:model_last_step:pause[1d])) > scalar(global:model_stuck_floor_seconds) / 2"
+)
 
 #: Seconds between two lines of progress.
 PROGRESS_EVERY = 2.0
@@ -43,22 +53,38 @@ class Storyteller(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
         if time.monotonic() - self._said > PROGRESS_EVERY:
             self._said = time.monotonic()
             self._report.say(self._progress(epoch))
+            self._check_pace()
         if next(self._story, None) is None:
             self.model.stop_training = True
 
     def _tell(self) -> Iterator[bool]:
-        yield from _until(self._found)
+        yield from self._until(self._found)
         self._report.say("Prometheus has found the run by itself and scrapes it")
-        yield from _until(self._healthy)
-        yield from _until(_passed(CALM))
+        yield from self._until(self._healthy)
+        yield from self._until(self._calm())
         for fault in self._faults:
             episode = self._report.begin(fault)
             fault.begin()
-            yield from _until(episode.told)
+            yield from self._until(episode.told)
             fault.mend()
             self._report.mend(episode)
-            yield from _until(lambda episode=episode: episode.over() and self._healthy())
-            yield from _until(_passed(CALM))
+            yield from self._until(lambda episode=episode: episode.over() and self._healthy())
+            yield from self._until(self._calm())
+
+    def _until(self, condition: Callable[[], bool]) -> Iterator[bool]:
+        """Yield until a condition holds, or patience is at its end: the table then shows what did not come."""
+        evaluated, epochs = self._stack.evaluated_for(PATIENCE / self._stack.pace.factor), 0
+        while not condition() and not (epochs >= PATIENT_EPOCHS and evaluated()):
+            epochs += 1
+            yield True
+
+    def _calm(self) -> Callable[[], bool]:
+        return self._stack.evaluated_for(CALM / self._stack.pace.factor)
+
+    def _check_pace(self) -> None:
+        self._stack.check_pace()
+        if self._stack.prometheus.query(NEARLY_STUCK):
+            raise PaceLostError("training paused for too long")
 
     def _found(self) -> bool:
         return any(sample.value == 1 for sample in self._stack.prometheus.query('up{job="traingauge"}'))
@@ -74,15 +100,3 @@ class Storyteller(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
             f"{name} {self._latest(name):.3f}" for name in ("loss", "val_accuracy", "val_recall")
         )
         return f"epoch {epoch + 1}: {values}"
-
-
-def _passed(seconds: float) -> Callable[[], bool]:
-    end = time.monotonic() + seconds
-    return lambda: time.monotonic() >= end
-
-
-def _until(condition: Callable[[], bool]) -> Iterator[bool]:
-    """Yield until a condition holds, or patience is at its end: the table then shows what did not come."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition() and time.monotonic() < deadline:
-        yield True

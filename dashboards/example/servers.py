@@ -6,6 +6,7 @@ from pathlib import Path
 
 import requests
 
+from traingauge.stack.pace import Pace
 from traingauge.stack.stack import Stack
 from traingauge.stack.webhook import WebhookReceiver
 
@@ -30,7 +31,7 @@ def own_metrics(directory: Path) -> dict[str, tuple[str, str]]:
     """
     with WebhookReceiver() as webhook, requests.Session() as session:
         session.trust_env = False
-        with Stack(directory=directory, webhook_url=webhook.url, factor=FASTER) as stack:
+        with Stack(directory=directory, webhook_url=webhook.url, pace=Pace(FASTER)) as stack:
             urls = {"prometheus": stack.prometheus_url, "alertmanager": stack.alertmanager_url}
 
             def published() -> dict[str, str]:

@@ -20,6 +20,7 @@ from traingauge.core.guard import Guard
 from traingauge.delivery import alertmanager as module
 from traingauge.delivery.alertmanager import AlertSender
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+from traingauge.stack.pace import Pace
 from traingauge.stack.stack import Stack
 from traingauge.stack.webhook import WebhookReceiver
 
@@ -36,7 +37,7 @@ def receiver() -> Iterator[WebhookReceiver]:
 
 @pytest.fixture(scope="module")
 def stack(receiver: WebhookReceiver) -> Iterator[Stack]:
-    with Stack(webhook_url=receiver.url, factor=30) as stack:
+    with Stack(webhook_url=receiver.url, pace=Pace(30)) as stack:
         yield stack
 
 

@@ -7,17 +7,18 @@ import pytest
 
 from traingauge.stack import bundle, config, documents
 from traingauge.stack.errors import ConfigError
+from traingauge.stack.pace import Pace
 
 SHIPPED = documents.load(bundle.PROMETHEUS_CONFIG)
 
 
 def prometheus(**changes: Any) -> dict[str, Any]:
-    settings: dict[str, Any] = {"rules": Path("/r"), "targets": Path("/t"), "addresses": {}, "factor": 1.0}
+    settings: dict[str, Any] = {"rules": Path("/r"), "targets": Path("/t"), "addresses": {}, "pace": Pace()}
     return config.prometheus_config(SHIPPED, **settings | changes)
 
 
 def alertmanager(shipped: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    settings: dict[str, Any] = {"folder": Path("/a"), "webhook_url": None, "factor": 1.0}
+    settings: dict[str, Any] = {"folder": Path("/a"), "webhook_url": None, "pace": Pace()}
     return config.alertmanager_config(shipped, **settings | changes)
 
 
@@ -40,8 +41,8 @@ def test_addresses_are_replaced_wherever_they_stand() -> None:
 
 
 def test_intervals_are_divided_down_to_the_shortest() -> None:
-    assert prometheus(factor=5)["global"] == {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    assert prometheus(factor=5000)["global"] == {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    assert prometheus(pace=Pace(5))["global"] == {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    assert prometheus(pace=Pace(5000))["global"] == {"scrape_interval": "1s", "evaluation_interval": "1s"}
 
 
 def test_runs_are_found_by_file_and_keep_their_labels() -> None:
@@ -54,7 +55,11 @@ def test_runs_are_found_by_file_and_keep_their_labels() -> None:
 def test_a_path_that_is_mounted_nowhere_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"path 'elsewhere/x.yml'"):
         config.prometheus_config(
-            {"rule_files": ["elsewhere/x.yml"]}, rules=Path("/r"), targets=Path("/t"), addresses={}, factor=1
+            {"rule_files": ["elsewhere/x.yml"]},
+            rules=Path("/r"),
+            targets=Path("/t"),
+            addresses={},
+            pace=Pace(),
         )
 
 
@@ -67,7 +72,7 @@ def test_every_webhook_of_alertmanager_gets_the_url_and_keeps_its_other_settings
 
 def test_waits_of_nested_routes_are_divided_and_a_wait_of_nothing_stays() -> None:
     routes = [{"receiver": "x", "group_wait": "0s", "repeat_interval": "1h"}]
-    route = alertmanager({"route": {"group_interval": "1m", "routes": routes}}, factor=10)["route"]
+    route = alertmanager({"route": {"group_interval": "1m", "routes": routes}}, pace=Pace(10))["route"]
     assert route["group_interval"] == "6s"
     assert route["routes"] == [{"receiver": "x", "group_wait": "0s", "repeat_interval": "6m"}]
 

@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.servers
 
+#: Seconds after which a test gives up; only one that fails takes that long.
+PATIENCE = 300.0
+
 LAUNCHER = """
 import json
 from traingauge.stack.stack import Stack
@@ -60,7 +63,7 @@ def gone(pid: int) -> bool:
     return False
 
 
-def wait_until(condition: Callable[[], bool], *, timeout: float = 30.0) -> None:
+def wait_until(condition: Callable[[], bool], *, timeout: float = PATIENCE) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, "not in time"
@@ -84,7 +87,7 @@ def test_a_signal_stops_the_servers_and_removes_the_directory(launch: Any, numbe
     launcher = launch("-c", LAUNCHER)
     told = json.loads(read_line(launcher))
     launcher.send_signal(number)
-    assert launcher.wait(30) == code
+    assert launcher.wait(PATIENCE) == code
     assert all(map(gone, told["pids"]))
     assert not Path(told["directory"]).exists()
 
@@ -93,7 +96,7 @@ def test_a_signal_while_the_servers_start_leaves_none(launch: Any, tmp_path: Pat
     launcher = launch("-c", LAUNCHER, TMPDIR=str(tmp_path))
     wait_until(lambda: bool(list(tmp_path.glob("*/alertmanager.log"))))
     launcher.send_signal(signal.SIGTERM)
-    assert launcher.wait(30) == 128 + signal.SIGTERM
+    assert launcher.wait(PATIENCE) == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
 
 
@@ -118,7 +121,7 @@ def test_in_the_foreground_it_says_where_everything_is_and_ctrl_c_ends_it_quietl
     assert "Grafana       " in said
     assert str(tmp_path / "runs") in said
     launcher.send_signal(signal.SIGINT)
-    rest, _ = launcher.communicate(timeout=30)
+    rest, _ = launcher.communicate(timeout=PATIENCE)
     assert (launcher.returncode, rest) == (0, "\nstopped\n")
 
 
@@ -139,6 +142,6 @@ def test_in_the_foreground_a_notification_is_printed_for_a_person(
 
 def test_an_error_is_one_message_and_no_traceback(launch: Any) -> None:
     launcher = launch("-m", "traingauge.stack", "--factor", "0.1")
-    said, _ = launcher.communicate(timeout=30)
+    said, _ = launcher.communicate(timeout=PATIENCE)
     assert launcher.returncode == 1
     assert said == "error: factor 0.1: expected 1 (nothing changes) or more\n"

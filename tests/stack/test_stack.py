@@ -13,26 +13,27 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.deploy.conftest import RUN, FakeRun
+from tests.stack.conftest import RUN, FakeRun
 from traingauge.stack import bundle, documents, server
 from traingauge.stack.errors import (
-    ConfigError,
     NotRunningError,
+    PaceLostError,
     QueryError,
     ServerDiedError,
     WaitTimeoutError,
 )
+from traingauge.stack.pace import Pace, at_a_pace_that_holds
 from traingauge.stack.stack import Stack
 from traingauge.stack.webhook import WebhookReceiver
 
 pytestmark = pytest.mark.servers
 
-FACTOR = 60.0
+PACE = Pace(60.0)
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with Stack(factor=FACTOR) as stack:
+    with Stack(pace=PACE) as stack:
         yield stack
 
 
@@ -103,10 +104,15 @@ def test_waiting_in_vain_says_for_what_and_what_there_was(stack: Stack) -> None:
         stack.wait_for(lambda: stack.prometheus.query("count(up) == 3"), "three servers", timeout=0.1)
 
 
-def test_a_run_is_found_its_alert_is_delivered_and_resolved(run: FakeRun) -> None:
+def test_a_run_is_found_its_alert_is_delivered_and_resolved_and_no_other_fires(run: FakeRun) -> None:
+    at_a_pace_that_holds(lambda pace: follow_a_run_into_nan_and_out(run, pace), PACE)
+
+
+def follow_a_run_into_nan_and_out(run: FakeRun, pace: Pace) -> None:
+    run.set_state("running")
     run.set("model_loss", 0.5, split="train")
     run.set("model_nonfinite_total", 0, split="train", signal="loss")
-    with WebhookReceiver() as receiver, Stack(factor=FACTOR, webhook_url=receiver.url) as stack:
+    with WebhookReceiver() as receiver, Stack(pace=pace, webhook_url=receiver.url) as stack:
         file = run.announce(stack.discovery_dir)
         stack.wait_for(lambda: stack.prometheus.query("model_loss == 0.5"), "the run's loss")
         (up,) = stack.prometheus.query('up{job="traingauge"} == 1')
@@ -128,8 +134,42 @@ def test_a_run_is_found_its_alert_is_delivered_and_resolved(run: FakeRun) -> Non
         )
         file.unlink()
         stack.wait_for(lambda: not stack.prometheus.query('up{job="traingauge"}'), "the target's end")
+        stack.check_pace()
         assert receiver.rejected == []
         assert {alert.name for _, alert in receiver.alerts()} == {"ModelLossNonFinite"}
+
+
+def test_a_scrape_that_takes_too_long_loses_the_pace(run: FakeRun) -> None:
+    with Stack(pace=PACE) as stack:
+        stack.wait_for(lambda: stack.prometheus.query("count(up == 1) == 2"), "both servers up")
+        run.delay = 2 * stack.interval
+        run.announce(stack.discovery_dir)
+        stack.wait_for(lambda: stack.prometheus.query('up{job="traingauge"} == 0'), "a scrape that failed")
+        with pytest.raises(PaceLostError, match=r"a scrape took \d\.\d s, too long for intervals of 1 s"):
+            stack.check_pace()
+
+
+def test_a_target_that_is_dead_does_not_lose_the_pace(run: FakeRun) -> None:
+    def kill_a_run(pace: Pace) -> None:
+        with Stack(pace=pace) as stack:
+            run.announce(stack.discovery_dir)
+            stack.wait_for(
+                lambda: stack.prometheus.query('up{job="traingauge"} == 0'), "a scrape that failed"
+            )
+            stack.check_pace()
+
+    run.close()
+    at_a_pace_that_holds(kill_a_run, PACE)
+
+
+def test_a_time_counted_in_evaluations_is_over_after_as_many() -> None:
+    with Stack(pace=PACE) as stack:
+        stack.wait_for(stack.prometheus.evaluations, "the first evaluation")
+        evaluated = stack.evaluated_for(2 * stack.interval)
+        before = stack.prometheus.evaluations()
+        assert not evaluated()
+        stack.wait_for(evaluated, "two more evaluations")
+        assert stack.prometheus.evaluations() >= before + 2
 
 
 def test_leaving_stops_the_servers_and_removes_the_temporary_directory() -> None:
@@ -225,13 +265,3 @@ def test_a_port_that_is_lost_at_the_last_moment_is_replaced(monkeypatch: pytest.
         with Stack() as stack:
             assert lost == []
             assert stack.prometheus.query("1")
-
-
-def test_a_factor_below_one_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"factor 0.5: expected 1 \(nothing changes\) or more"):
-        Stack(factor=0.5)
-
-
-def test_a_factor_that_is_no_number_is_refused() -> None:
-    with pytest.raises(ConfigError, match="factor nan"):
-        Stack(factor=float("nan"))

@@ -144,7 +144,7 @@ def test_waiting_returns_the_first_alert_of_that_name_and_status() -> None:
     with WebhookReceiver() as receiver:
         sender = threading.Timer(0.1, post, (receiver.url, json.dumps(message(status="resolved"))))
         sender.start()
-        arrived, alert = receiver.wait_for("ModelLossNonFinite", "resolved", timeout=10)
+        arrived, alert = receiver.wait_for("ModelLossNonFinite", "resolved")
         sender.join()
     assert alert.status == "resolved"
     assert arrived == receiver.notifications[0].arrived

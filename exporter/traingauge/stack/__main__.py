@@ -11,6 +11,7 @@ from traingauge.delivery.discovery import default_directory
 
 from .errors import StackError
 from .notification import Notification
+from .pace import Pace
 from .programs import GRAFANA_ADVICE, SERVERS_VARIABLE, find_programs
 from .stack import Stack
 from .webhook import WebhookReceiver
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
             directory=options.directory,
             discovery_dir=options.discovery_dir,
             webhook_url=receiver.url,
-            factor=options.factor,
+            pace=Pace(options.factor),
             programs=find_programs(),
             with_grafana=True,
             ports=WELL_KNOWN_PORTS,

@@ -1,4 +1,4 @@
-"""HTTP to our own servers."""
+"""HTTP to the servers of the stack."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Mapping
 import requests
 
 
-def get(url: str, parameters: Mapping[str, str] | None = None, *, timeout: float = 10.0) -> requests.Response:
-    """GET from a server on the loopback, past any proxy that the environment names."""
+def get(url: str, parameters: Mapping[str, str] | None = None, *, timeout: float = 60.0) -> requests.Response:
+    """GET from a server on the loopback, without any proxy that the environment names.
+
+    The default timeout is for a busy machine: a server that died refuses the connection at once.
+    """
     with requests.Session() as session:
         session.trust_env = False
         return session.get(url, params=parameters, timeout=timeout)

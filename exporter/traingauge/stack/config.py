@@ -9,20 +9,17 @@ from typing import Any
 
 from .durations import divided, milliseconds
 from .errors import ConfigError
+from .pace import Pace
 
 #: Names of the servers in the shipped configuration.
 PROMETHEUS_ADDRESS, ALERTMANAGER_ADDRESS = "localhost:9090", "alertmanager:9093"
-
-#: No interval is divided to less, in milliseconds. A scrape must end within it, also on a busy machine: one that does not
-#: makes a run look lost.
-SHORTEST_INTERVAL = 1000
 
 _PROMETHEUS_INTERVALS = {"scrape_interval", "scrape_timeout", "evaluation_interval", "refresh_interval"}
 _ALERTMANAGER_INTERVALS = {"group_wait", "group_interval", "repeat_interval"}
 
 
 def prometheus_config(
-    shipped: Mapping[str, Any], *, rules: Path, targets: Path, addresses: Mapping[str, str], factor: float
+    shipped: Mapping[str, Any], *, rules: Path, targets: Path, addresses: Mapping[str, str], pace: Pace
 ) -> dict[str, Any]:
     """Prometheus' configuration for this machine.
 
@@ -31,13 +28,13 @@ def prometheus_config(
         rules: The folder with the rule files.
         targets: The folder in which runs announce themselves.
         addresses: Where the servers are, by their addresses in the shipped configuration.
-        factor: Divides the intervals.
+        pace: Shortens the intervals.
     """
     folders = {"rules": rules, "targets": targets}
 
     def change(key: str, value: Any) -> Any:
         if key in _PROMETHEUS_INTERVALS:
-            return divided(value, factor, floor=SHORTEST_INTERVAL)
+            return divided(value, pace.factor, floor=pace.shortest_interval)
         if key in ("rule_files", "files"):
             return [str(_moved(path, folders)) for path in value]
         if key == "targets":
@@ -54,7 +51,7 @@ def scrape_interval(prometheus: Mapping[str, Any]) -> int:
 
 
 def alertmanager_config(
-    shipped: Mapping[str, Any], *, folder: Path, webhook_url: str | None, factor: float
+    shipped: Mapping[str, Any], *, folder: Path, webhook_url: str | None, pace: Pace
 ) -> dict[str, Any]:
     """Alertmanager's configuration for this machine.
 
@@ -62,12 +59,12 @@ def alertmanager_config(
         shipped: The shipped configuration.
         folder: Where it lies: its paths are relative to that.
         webhook_url: Where each webhook of it sends to; None keeps what is shipped.
-        factor: Divides the waiting times of the routes.
+        pace: Shortens the waiting times of the routes.
     """
 
     def change(key: str, value: Any) -> Any:
         if key in _ALERTMANAGER_INTERVALS:
-            return divided(value, factor)
+            return divided(value, pace.factor)
         if key == "templates":
             return [str(folder / path) for path in value]
         if key.endswith("_file"):

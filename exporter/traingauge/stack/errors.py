@@ -1,4 +1,4 @@
-"""Everything that the native stack raises on purpose."""
+"""The errors of the native stack."""
 
 from __future__ import annotations
 
@@ -40,5 +40,9 @@ class QueryError(StackError, ValueError):
     """Prometheus refused a query."""
 
 
+class PaceLostError(StackError, RuntimeError):
+    """The machine is too busy for the stack's intervals: what happened meanwhile says nothing about the rules."""
+
+
 class WaitTimeoutError(StackError, TimeoutError):
-    """What was waited for did not come in time."""
+    """What was waited for did not happen in time."""

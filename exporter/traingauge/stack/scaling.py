@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from . import config, documents
+from . import documents
 from .durations import divided
 from .errors import ConfigError
 
@@ -69,14 +69,15 @@ def scale_rules(document: dict[str, Any], factor: float, *, interval: int) -> di
     Args:
         document: The file, parsed.
         factor: 1 or more.
-        interval: Milliseconds between two scrapes or evaluations of the Prometheus that will run it.
+        interval: Milliseconds between two scrapes or evaluations of the Prometheus that will run it; no group is evaluated
+            more often.
 
     Returns:
         A new document; with factor 1 an equal one.
     """
     return document | {
         "groups": [
-            _scale(group, {"interval": config.SHORTEST_INTERVAL}, factor)
+            _scale(group, {"interval": interval}, factor)
             | {"rules": [_scale_rule(rule, factor, interval) for rule in group["rules"]]}
             for group in document["groups"]
         ]

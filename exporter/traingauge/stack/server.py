@@ -17,6 +17,7 @@ import requests
 from .client import get
 from .errors import ServerDiedError
 from .guard import Guard
+from .signals import signals_held_back
 
 #: Seconds between two looks at something that is waited for.
 POLL = 0.05
@@ -116,7 +117,8 @@ class Server:
                 self._process.wait(timeout)
 
     def _launch(self) -> None:
-        with self.log.open("wb") as log:
+        # Between the start of the process and the note of its id, an exception would leave a server that nothing stops.
+        with self.log.open("wb") as log, signals_held_back():
             # A session of its own: Ctrl-C on the terminal goes to the launcher alone, which stops servers in
             # order.
             self._process = subprocess.Popen(
@@ -128,7 +130,7 @@ class Server:
                 env=os.environ | self.environment,
                 cwd=self.log.parent,
             )
-        self.guard.watch(self._process.pid)
+            self.guard.watch(self._process.pid)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT

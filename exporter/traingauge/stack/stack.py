@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,9 +12,10 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from . import bundle, config, documents
-from .errors import ConfigError, NotRunningError, WaitTimeoutError
+from .errors import NotRunningError, PaceLostError, WaitTimeoutError
 from .grafana import grafana_command, grafana_environment
 from .guard import Guard
+from .pace import AS_SHIPPED, Pace
 from .programs import Programs, find_programs
 from .prometheus import PrometheusApi
 from .scaling import scale_rule_files
@@ -34,8 +36,7 @@ class Stack:
         directory: For configuration, logs and data; kept. By default a temporary one, which is removed.
         discovery_dir: Where runs announce themselves; made if missing. By default a folder in ``directory``.
         webhook_url: Where the webhooks of Alertmanager's configuration send to; None keeps the shipped URLs.
-        factor: Divides every waiting time and interval: 10 makes a rule that waits for 5 minutes wait for 30
-            s.
+        pace: Shortens every waiting time and interval; the default changes nothing.
         rules: The folder with rule files.
         alertmanager_config: Alertmanager's configuration.
         programs: The programs to run; by default those that are found, or else installed.
@@ -44,7 +45,7 @@ class Stack:
 
     Raises:
         MissingProgramsError: A server is neither installed nor can be.
-        ConfigError: A configuration file is not usable, or the factor is below 1.
+        ConfigError: A configuration file is not usable.
         ServerDiedError: A server did not start; with the tail of its log.
     """
 
@@ -54,16 +55,14 @@ class Stack:
         directory: Path | None = None,
         discovery_dir: Path | None = None,
         webhook_url: str | None = None,
-        factor: float = 1.0,
+        pace: Pace = AS_SHIPPED,
         rules: Path = bundle.RULES,
         alertmanager_config: Path = bundle.ALERTMANAGER_CONFIG,
         programs: Programs | None = None,
         with_grafana: bool = False,
         ports: Mapping[str, int] | None = None,
     ) -> None:
-        if not factor >= 1:
-            raise ConfigError(f"factor {factor!r}: expected 1 (nothing changes) or more")
-        self.factor = factor
+        self.pace = pace
         self._given_directory = directory
         self._given_discovery_dir = discovery_dir
         self._webhook_url = webhook_url
@@ -74,6 +73,7 @@ class Stack:
         self._ports = ports or {}
         self._servers: dict[str, Server] = {}
         self._cleanup = ExitStack()
+        self._interval = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as cleanup:
@@ -119,26 +119,60 @@ class Stack:
         """What Prometheus answers to queries."""
         return PrometheusApi(self.prometheus_url)
 
+    @property
+    def interval(self) -> float:
+        """Seconds between two scrapes, and between two evaluations of the rules."""
+        return self._interval / 1000
+
     def wait_for(self, condition: Callable[[], T], what: str, *, timeout: float = 60.0) -> T:
-        """Wait until a condition is true, and return what it gave.
+        """Wait until a condition is true, and return its value.
 
         Args:
-            condition: Called again and again; true is whatever Python takes for it.
+            condition: Called repeatedly.
             what: The condition in words, for the error.
-            timeout: In seconds.
+            timeout: Seconds. On a busy machine the wait is longer: it also lasts as many evaluations of the rules as an
+                idle machine makes in that time.
 
         Raises:
-            WaitTimeoutError: It was not true in time; with the last that it gave.
+            WaitTimeoutError: It did not become true in time; with its last value.
             ServerDiedError: A server ended meanwhile.
         """
-        deadline = time.monotonic() + timeout
+        deadline, patience = time.monotonic() + timeout, None
         while not (result := condition()):
             for server in self._servers.values():
                 server.check()
-            if time.monotonic() > deadline:
+            patience = patience or self.evaluated_for(timeout)
+            if time.monotonic() > deadline and patience():
                 raise WaitTimeoutError(f"{what}: not within {timeout:g} s; the last answer was {result!r}")
             time.sleep(POLL)
         return result
+
+    def evaluated_for(self, seconds: float) -> Callable[[], bool]:
+        """A condition: from now on, the rules were evaluated as often as an idle machine does it in so many seconds.
+
+        Waiting for it instead of sleeping gives rules and notifications their time on a machine of any speed.
+        """
+        until = self.prometheus.evaluations() + math.ceil(seconds / self.interval)
+        return lambda: self.prometheus.evaluations() >= until
+
+    def check_pace(self) -> None:
+        """Check that the machine has kept the pace of the stack since it started.
+
+        It has if every target answered, or refused, within its scrape timeout, and no evaluation of the rules was left out.
+        Then each waiting time of the rules held as many scrapes and evaluations as its length promises, and an alert that
+        fired says something about a run and not about the machine.
+
+        Raises:
+            PaceLostError: It has not.
+        """
+        (slowest,) = self.prometheus.query("max(max_over_time(scrape_duration_seconds[1d])) or vector(0)")
+        if slowest.value >= 0.9 * self.interval:  # a timeout is cut off at the interval, more or less
+            raise PaceLostError(
+                f"a scrape took {slowest.value:.1f} s, too long for intervals of {self.interval:g} s"
+            )
+        (missed,) = self.prometheus.query("sum(prometheus_rule_group_iterations_missed_total) or vector(0)")
+        if missed.value:
+            raise PaceLostError(f"{missed.value:g} evaluations of rules were left out")
 
     def _running(self, name: str) -> Server:
         if name not in self._servers:
@@ -176,7 +210,7 @@ class Stack:
                 documents.load(shipped),
                 folder=shipped.parent,
                 webhook_url=self._webhook_url,
-                factor=self.factor,
+                pace=self.pace,
             ),
             file,
         )
@@ -210,14 +244,15 @@ class Stack:
                     config.PROMETHEUS_ADDRESS: f"127.0.0.1:{port}",
                     config.ALERTMANAGER_ADDRESS: self.alertmanager_url.removeprefix("http://"),
                 },
-                factor=self.factor,
+                pace=self.pace,
             )
+            self._interval = config.scrape_interval(settings)
             documents.dump(settings, file)
             scale_rule_files(
                 self._rules,
                 self.directory / "rules",
-                factor=self.factor,
-                interval=config.scrape_interval(settings),
+                factor=self.pace.factor,
+                interval=self._interval,
             )
             return [
                 self.programs.prometheus.path,

@@ -96,8 +96,13 @@ class WebhookReceiver:
             if status in (None, alert.status)
         ]
 
-    def wait_for(self, name: str, status: str = "firing", *, timeout: float = 60.0) -> tuple[float, Alert]:
+    def wait_for(self, name: str, status: str = "firing", *, timeout: float = 300.0) -> tuple[float, Alert]:
         """Wait until an alert of that name and status is delivered; returns the first and its arrival time.
+
+        Args:
+            name: Of the alert.
+            status: "firing" or "resolved".
+            timeout: Seconds before the wait is given up. The default is for a busy machine.
 
         Raises:
             WaitTimeoutError: None came within ``timeout`` seconds; says what came instead.

@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import SGDClassifier
 
 from traingauge import ModelMonitor
+from traingauge.stack.pace import Pace
 from traingauge.stack.stack import Stack
 
 pytestmark = pytest.mark.servers
@@ -25,7 +26,7 @@ FALSE = {"precision": "false_positives", "recall": "false_negatives"}
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack(factor=60, discovery_dir=tmp_path_factory.mktemp("runs")) as stack:
+    with Stack(pace=Pace(60), discovery_dir=tmp_path_factory.mktemp("runs")) as stack:
         yield stack
 
 

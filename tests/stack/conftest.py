@@ -16,16 +16,23 @@ RUN = {"model": "digits", "run": "r1"}
 
 
 class FakeRun:
-    """Serves catalogue metrics as the test sets them."""
+    """Serves catalogue metrics as the test sets them.
+
+    Attributes:
+        delay: Seconds until it answers.
+    """
 
     def __init__(self) -> None:
+        self.delay = 0.0
         self.samples: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+        self.closed = threading.Event()
         self.set_state("running")
         self.set("model_steps_total", 1, split="train")
         run = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                run.closed.wait(run.delay)
                 body = run.exposition().encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
@@ -65,6 +72,9 @@ class FakeRun:
         return unfinished.replace(file)
 
     def close(self) -> None:
+        if self.closed.is_set():
+            return
+        self.closed.set()
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
