@@ -12,9 +12,16 @@ from numpy.typing import NDArray
 
 from traingauge.catalog import better_side
 from traingauge.stats import regression
-from traingauge.stats.classification import forecasts, histograms, scores
+from traingauge.stats.classification import histograms, scores
 from traingauge.stats.classification.counts import Counts
-from traingauge.stats.classification.forecasts import ForecastSums
+from traingauge.stats.classification.probabilities import (
+    TOP_K,
+    ProbabilitySums,
+    brier_score,
+    calibration_error,
+    log_loss,
+    top_k_accuracy,
+)
 from traingauge.stats.classification.scores import Average, averaged
 from traingauge.stats.classification.tasks import Task
 from traingauge.stats.regression import Residuals
@@ -39,10 +46,10 @@ _OF_ONE_LABEL: dict[str, Callable[[Counts], float]] = {
     "matthews_correlation": scores.matthews_correlation,
     "cohen_kappa": scores.cohen_kappa,
 }
-_OF_FORECASTS: dict[str, Callable[[ForecastSums], float]] = {
-    "log_loss": forecasts.log_loss,
-    "brier_score": forecasts.brier_score,
-    "calibration_error": forecasts.calibration_error,
+_OF_PROBABILITIES: dict[str, Callable[[ProbabilitySums], float]] = {
+    "log_loss": log_loss,
+    "brier_score": brier_score,
+    "calibration_error": calibration_error,
 }
 _OF_RANKING: dict[str, Callable[[NDArray[np.float64]], float]] = {
     "roc_auc": histograms.roc_auc,
@@ -55,7 +62,7 @@ _HEADLINES_OF_CLASSES = ("precision", "recall", "f1")
 
 #: Metric, and labels in addition to the split, of each score whose metric is not ``model_<score>``.
 PUBLISHED_AS = {
-    "top_k_accuracy": ("model_top_k_accuracy", (str(forecasts.TOP_K),)),
+    "top_k_accuracy": ("model_top_k_accuracy", (str(TOP_K),)),
     "residual_p5": ("model_residual_percentile", ("5",)),
     "residual_p50": ("model_residual_percentile", ("50",)),
     "residual_p95": ("model_residual_percentile", ("95",)),
@@ -67,11 +74,11 @@ class Measured(NamedTuple):
 
     Attributes:
         content: Counts of a classifier, or residuals of a regression model.
-        forecast: Sums over the predicted probabilities; ``None`` for hard labels and regression.
+        probabilities: Sums over the predicted probabilities; ``None`` for hard labels and regression.
     """
 
     content: Counts | Residuals
-    forecast: ForecastSums | None = None
+    probabilities: ProbabilitySums | None = None
 
 
 def run_scores(measured: Measured, task: Task, average: Average) -> dict[str, float]:
@@ -84,15 +91,15 @@ def run_scores(measured: Measured, task: Task, average: Average) -> dict[str, fl
         task: The task of the model.
         average: How scores of classes are averaged.
     """
-    content, forecast = measured
+    content, probabilities = measured
     if isinstance(content, Residuals):
         return {name: score(content) for name, score in _OF_REGRESSION.items()}
     values = {"accuracy": scores.accuracy(content)}
     values |= {name: averaged(score, content, average) for name, score in _AVERAGED.items()}
     if task != "multilabel":
         values |= {name: score(content) for name, score in _OF_ONE_LABEL.items()}
-    if forecast is not None:
-        values |= _forecast_scores(forecast, content, average)
+    if probabilities is not None:
+        values |= _probability_scores(probabilities, content, average)
     return values
 
 
@@ -113,14 +120,16 @@ def remember_best(best: MutableMapping[str, float], values: Mapping[str, float])
             best[name] = better(value, best.get(name, value))
 
 
-def _forecast_scores(forecast: ForecastSums, counts: Counts, average: Average) -> dict[str, float]:
+def _probability_scores(probabilities: ProbabilitySums, counts: Counts, average: Average) -> dict[str, float]:
     values: dict[str, float] = {}
-    if counts.classes > forecasts.TOP_K and not math.isnan(forecast.top_k):
-        values["top_k_accuracy"] = forecasts.top_k_accuracy(forecast)
-    if forecast.calibration is not None:
-        values |= {name: score(forecast) for name, score in _OF_FORECASTS.items()}
-    if forecast.histogram is not None:
-        values |= {name: _ranking(score, forecast.histogram, average) for name, score in _OF_RANKING.items()}
+    if counts.classes > TOP_K and not math.isnan(probabilities.top_k):
+        values["top_k_accuracy"] = top_k_accuracy(probabilities)
+    if probabilities.calibration is not None:
+        values |= {name: score(probabilities) for name, score in _OF_PROBABILITIES.items()}
+    if probabilities.histogram is not None:
+        values |= {
+            name: _ranking(score, probabilities.histogram, average) for name, score in _OF_RANKING.items()
+        }
     return values
 
 

@@ -97,7 +97,7 @@ def test_the_cut_is_where_the_threshold_is():
     assert plan(lambda y, p: p, of(8), of(8, 1), task="binary", from_logits=True).cut == 0.0
     assert plan("hinge", of(8), of(8, 1), threshold=0.9).cut == 0.0
     assert plan("hinge", of(8, 3), of(8, 3)) == ScoringPlan(
-        "multilabel", 3, 0.0, positive=0.0, forecasts=False
+        "multilabel", 3, 0.0, positive=0.0, probabilities=False
     )
     assert plan(CCE, of(8, 2), of(8, 2)).cut is None
     assert plan(CCE, of(8, 2), of(8, 2), threshold=0.9).cut == 0.9

@@ -149,7 +149,7 @@ def test_an_empty_batch_is_fine(true, predicted):
         ({"task": "multiclass"}, [[1, 1], [0, 1]], [[0.5, 0.5], [0.5, 0.5]], LabelError, "adds up to 2"),
         ({"task": "multilabel"}, [0, 1], [0.2, 0.3], ShapeError, "a column for each class"),
         ({"task": "multilabel"}, [[0, 2]], [[0.2, 0.3]], LabelError, "holds 2"),
-        ({}, None, [1], InvalidTypeError, "y_true is missing"),
+        ({}, None, [1], InvalidTypeError, "y_true is None"),
         ({}, [0, 1], np.zeros((2, 0)), ShapeError, "an axis is empty"),
         ({}, [0, 1], [["a", "b"], ["b", "c"]], InvalidTypeError, "y_pred holds strings such as \\['a'\\]"),
         ({"task": "regression"}, ["a"], [1.0], InvalidTypeError, "y_true holds strings"),

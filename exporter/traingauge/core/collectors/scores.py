@@ -16,18 +16,18 @@ from traingauge.errors import InvalidArgumentError, ShapeError
 from traingauge.options import Scoring
 from traingauge.stats import regression
 from traingauge.stats.arrays import as_array
-from traingauge.stats.classification import forecasts
+from traingauge.stats.classification.clean_batch import CleanBatch
 from traingauge.stats.classification.counts import Counts
 from traingauge.stats.classification.encoding import Encoded, Encoder
 from traingauge.stats.classification.labels import Labels, tally
+from traingauge.stats.classification.probabilities import Probabilities, ProbabilitySums
 from traingauge.stats.classification.scores import Average
-from traingauge.stats.classification.steps import CleanBatch
 from traingauge.stats.classification.tasks import Task
 from traingauge.stats.regression import Residuals
 from traingauge.stats.run_scores import PUBLISHED_AS, Measured, headline_scores, remember_best, run_scores
 
 #: What a saved state holds of the scores.
-RECORDS = (Encoded, Labels, Counts, Residuals, Measured, forecasts.Forecast, forecasts.ForecastSums)
+RECORDS = (Encoded, Labels, Counts, Residuals, Measured, Probabilities, ProbabilitySums)
 
 
 class _Split:
@@ -273,8 +273,8 @@ class Scores:
         return state.measured
 
     def _measured(self, steps: Collection[Encoded]) -> Measured:
-        scored = [step.forecast for step in steps if step.forecast is not None]
-        return Measured(self._content(steps), self._encoder.reduce_forecasts(scored))
+        scored = [step.probabilities for step in steps if step.probabilities is not None]
+        return Measured(self._content(steps), self._encoder.reduce_probabilities(scored))
 
     def _content(self, steps: Collection[Encoded]) -> Counts | Residuals:
         contents = [step.content for step in steps]

@@ -10,9 +10,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from traingauge.integrations.keras.counts import ClassCounts
-from traingauge.integrations.keras.forecasts import Forecasts
 from traingauge.integrations.keras.labels import classify
 from traingauge.integrations.keras.plan import ScoringPlan
+from traingauge.integrations.keras.probabilities import GraphProbabilities
 from traingauge.integrations.keras.statistic import Reduced
 from traingauge.stats.run_scores import Measured
 
@@ -31,21 +31,21 @@ class ClassifierSums:
     def __init__(self, plan: ScoringPlan) -> None:
         self._plan = plan
         self._counts = ClassCounts(plan)
-        self._forecasts = Forecasts(plan) if plan.forecasts else None
+        self._probabilities = GraphProbabilities(plan) if plan.probabilities else None
         self.width, self.bins = self._counts.width, 0
-        if self._forecasts is not None:
-            self.width += self._forecasts.width
-            self.bins = self._forecasts.bins
+        if self._probabilities is not None:
+            self.width += self._probabilities.width
+            self.bins = self._probabilities.bins
 
     def measure(self, y: Any, y_pred: Any, sample_weight: Any) -> Reduced:
         """Inside the graph: reduce a batch."""
         batch = classify(self._plan, y, y_pred, sample_weight)
         counts = self._counts.measure(batch)
-        if self._forecasts is None:
+        if self._probabilities is None:
             return Reduced(counts, batch.nonfinite)
-        judged = self._forecasts.diagnostics(batch)
-        vector = tf.concat([counts, self._forecasts.measure(batch, judged)], axis=0)
-        place = partial(self._forecasts.place, judged) if judged is not None and self.bins else None
+        judged = self._probabilities.diagnostics(batch)
+        vector = tf.concat([counts, self._probabilities.measure(batch, judged)], axis=0)
+        place = partial(self._probabilities.place, judged) if judged is not None and self.bins else None
         return Reduced(vector, batch.nonfinite, place)
 
     def merge(self, whole: Any, part: Any) -> Any:
@@ -57,7 +57,7 @@ class ClassifierSums:
     ) -> list[Measured]:
         """Outside of the graph: what vectors hold."""
         counts = self._counts.decode(rows[:, : self._counts.width])
-        if self._forecasts is None:
+        if self._probabilities is None:
             return list(map(Measured, counts))
-        forecasts = self._forecasts.decode(rows[:, self._counts.width :], histogram)
-        return list(map(Measured, counts, forecasts))
+        probabilities = self._probabilities.decode(rows[:, self._counts.width :], histogram)
+        return list(map(Measured, counts, probabilities))

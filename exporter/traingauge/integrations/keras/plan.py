@@ -62,7 +62,7 @@ class ScoringPlan(NamedTuple):
         logits: Whether outputs are logits.
         positive: Value above which a label of one column is positive.
         ignored: Labels that are left out.
-        forecasts: Whether outputs are probabilities, or logits of them.
+        probabilities: Whether outputs are probabilities, or logits of them.
     """
 
     task: Task
@@ -71,7 +71,7 @@ class ScoringPlan(NamedTuple):
     logits: bool = False
     positive: float = 0.5
     ignored: tuple[int, ...] = ()
-    forecasts: bool = True
+    probabilities: bool = True
 
     @property
     def classes(self) -> int:
@@ -101,7 +101,7 @@ def find_plan(loss: Any, y: Any, y_pred: Any, told: TaskHints) -> ScoringPlan:
 
     >>> import numpy as np
     >>> find_plan("mse", np.zeros((8, 1)), np.zeros((8, 1)), TaskHints())
-    ScoringPlan(task='regression', columns=1, cut=None, logits=False, positive=0.5, ignored=(), forecasts=False)
+    ScoringPlan(task='regression', columns=1, cut=None, logits=False, positive=0.5, ignored=(), probabilities=False)
     """
     if not (_is_tensor(y) and _is_tensor(y_pred)) or y_pred.shape[-1] is None:
         raise UnclearError("it has several outputs, or outputs and labels of unknown shape")
@@ -119,7 +119,7 @@ def find_plan(loss: Any, y: Any, y_pred: Any, told: TaskHints) -> ScoringPlan:
     if ignored is not None:
         plan = plan._replace(ignored=(*plan.ignored, int(ignored)))
     if "hinge" in name:  # decides by the sign
-        plan = plan._replace(cut=None if plan.cut is None else 0.0, positive=0.0, forecasts=False)
+        plan = plan._replace(cut=None if plan.cut is None else 0.0, positive=0.0, probabilities=False)
     return plan
 
 
@@ -131,11 +131,11 @@ def plan_of(told: TaskHints, columns: int) -> ScoringPlan:
         columns: Outputs a row.
 
     >>> plan_of(TaskHints("binary", from_logits=True), 1)
-    ScoringPlan(task='binary', columns=1, cut=0.0, logits=True, positive=0.5, ignored=(), forecasts=True)
+    ScoringPlan(task='binary', columns=1, cut=0.0, logits=True, positive=0.5, ignored=(), probabilities=True)
     """
     assert told.task is not None
     if told.task == "regression":
-        return ScoringPlan(told.task, columns, forecasts=False)
+        return ScoringPlan(told.task, columns, probabilities=False)
     logits = bool(told.from_logits)
     cut = _cut(told.task, columns, told.threshold, logits=logits)
     ignored = () if told.ignore_index is None else (told.ignore_index,)

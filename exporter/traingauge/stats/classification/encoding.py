@@ -19,17 +19,17 @@ from traingauge.errors import (
 from traingauge.stats.arrays import Array, as_array
 from traingauge.stats.classification.alignment import align, spread
 from traingauge.stats.classification.classes import ClassSet
+from traingauge.stats.classification.clean_batch import CleanBatch
 from traingauge.stats.classification.counts import Counts, count_indicators, count_labels
 from traingauge.stats.classification.decisions import Decision
-from traingauge.stats.classification.forecasts import (
-    FORECAST_CLASSES,
-    SCORES_KEPT,
-    Forecast,
-    ForecastSums,
-    reduce_forecasts,
-)
 from traingauge.stats.classification.labels import Labels
-from traingauge.stats.classification.steps import CleanBatch
+from traingauge.stats.classification.probabilities import (
+    PROBABILITY_CLASSES,
+    SCORES_KEPT,
+    Probabilities,
+    ProbabilitySums,
+    reduce_probabilities,
+)
 from traingauge.stats.classification.tasks import TASKS, Task, find_task
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ class Encoded(NamedTuple):
         samples: Samples in the step.
         nonfinite: Samples left out because a label or a prediction was NaN or infinite.
         content: Labels, counts or, of a regression model, residuals; ``None`` if the task is unknown yet.
-        forecast: The scores that labels were predicted by, or their sums; ``None`` where there are none.
+        probabilities: The scores that labels were predicted by, or their sums; ``None`` where there are none.
     """
 
     samples: int
     nonfinite: int
     content: Labels | Counts | Residuals | None
-    forecast: Forecast | ForecastSums | None = None
+    probabilities: Probabilities | ProbabilitySums | None = None
 
 
 class Encoder:
@@ -208,20 +208,26 @@ class Encoder:
         content: Labels | Counts = Labels(true, predicted, step.weight)
         if len(true) > LABELS_KEPT:
             content = count_labels(true, predicted, len(self.classes), step.weight)
-        forecast = self._forecast(true, step.predicted, step.weight)
-        return Encoded(step.samples, step.nonfinite, content, forecast)
+        probabilities = self._probabilities(true, step.predicted, step.weight)
+        return Encoded(step.samples, step.nonfinite, content, probabilities)
 
     def take(self, steps: Iterable[Encoded]) -> None:
         """Say that steps have arrived where there is a bound on how many are kept."""
-        sizes = [step.forecast.scores.size for step in steps if isinstance(step.forecast, Forecast)]
+        sizes = [
+            step.probabilities.scores.size for step in steps if isinstance(step.probabilities, Probabilities)
+        ]
         if sizes:
             with self._lock:
                 self._outstanding -= sum(sizes)
 
-    def reduce_forecasts(self, forecasts: Sequence[Forecast | ForecastSums]) -> ForecastSums | None:
-        """Sums of several steps' forecasts; ``None`` if there is none."""
-        logits = self._decision.guess(each.scores for each in forecasts if isinstance(each, Forecast))
-        return reduce_forecasts(forecasts, logits=logits)
+    def reduce_probabilities(
+        self, probabilities: Sequence[Probabilities | ProbabilitySums]
+    ) -> ProbabilitySums | None:
+        """Sums of several steps' probabilities; ``None`` if there is none."""
+        logits = self._decision.guess(
+            each.scores for each in probabilities if isinstance(each, Probabilities)
+        )
+        return reduce_probabilities(probabilities, logits=logits)
 
     def _check_names(self, true: Array, predicted: Array) -> None:
         """Strings are labels, one a sample; no scores, no quantities."""
@@ -258,29 +264,31 @@ class Encoder:
             return self._decision.above(predicted).view(np.uint8)
         return self.classes.codes(predicted, "y_pred")
 
-    def _forecast(
+    def _probabilities(
         self, true: Array, scores: Array, weight: NDArray[np.float64] | None
-    ) -> Forecast | ForecastSums | None:
+    ) -> Probabilities | ProbabilitySums | None:
         if scores.dtype.kind != "f" or not len(scores) or (scores.ndim == 1 and self.task != "binary"):
             return None
         if self.task == "multiclass":
-            return self._kept(Forecast(true, scores, weight))
+            return self._kept(Probabilities(true, scores, weight))
         if scores.ndim == 2:
             self._decision.check(scores)
             scores = scores[:, 1] - scores[:, 0] if self._decision.logits else scores[:, 1]
-        return self._kept(Forecast(true[:, np.newaxis] == 1, scores[:, np.newaxis], weight))
+        return self._kept(Probabilities(true[:, np.newaxis] == 1, scores[:, np.newaxis], weight))
 
-    def _kept(self, forecast: Forecast) -> Forecast | ForecastSums | None:
-        scores = forecast.scores
+    def _kept(self, probabilities: Probabilities) -> Probabilities | ProbabilitySums | None:
+        scores = probabilities.scores
         if scores.dtype == np.float16:
             scores = scores.astype(np.float32)
-        if scores.shape[1] > FORECAST_CLASSES and forecast.true.ndim == 1:
-            return reduce_forecasts([forecast._replace(scores=scores)], logits=False)  # ranks are the same
+        if scores.shape[1] > PROBABILITY_CLASSES and probabilities.true.ndim == 1:
+            return reduce_probabilities(
+                [probabilities._replace(scores=scores)], logits=False
+            )  # ranks are the same
         if scores.size > SCORES_KEPT or self._outstanding > SCORES_OUTSTANDING:
-            return self.reduce_forecasts([forecast._replace(scores=scores)])
+            return self.reduce_probabilities([probabilities._replace(scores=scores)])
         with self._lock:
             self._outstanding += scores.size
-        return forecast._replace(scores=scores.copy())
+        return probabilities._replace(scores=scores.copy())
 
     def _reduce_indicators(self, step: CleanBatch) -> Encoded:
         if step.true.ndim != 2 or step.predicted.shape != step.true.shape:
@@ -295,8 +303,8 @@ class Encoder:
             raise LabelError(f"y_true holds {wrong!r}: multi-label needs 0 or 1 in every column")
         counts = count_indicators(true, self._decision.above(step.predicted), step.weight)
         hard = step.predicted.dtype.kind != "f" or not len(true)
-        forecast = None if hard else self._kept(Forecast(true, step.predicted, step.weight))
-        return Encoded(step.samples, step.nonfinite, counts, forecast)
+        probabilities = None if hard else self._kept(Probabilities(true, step.predicted, step.weight))
+        return Encoded(step.samples, step.nonfinite, counts, probabilities)
 
 
 def _highest(rows: Array, dtype: np.dtype[Any]) -> Array:

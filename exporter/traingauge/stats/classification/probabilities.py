@@ -21,7 +21,7 @@ from traingauge.stats.classification.histograms import BINS, add_to_histogram, b
 HISTOGRAM_CLASSES = 20
 
 #: Beyond so many classes only the rank of the true class is looked at.
-FORECAST_CLASSES = 100
+PROBABILITY_CLASSES = 100
 
 #: Scores of a step that are kept as they are until somebody looks; a step with more of them is reduced at once.
 SCORES_KEPT = 65_536
@@ -35,7 +35,7 @@ CALIBRATION_BINS = 15
 _CHUNK = 8192  # scores reduced at once: temporary arrays stay in the processor's cache
 
 
-class Forecast(NamedTuple):
+class Probabilities(NamedTuple):
     """Scores of one step.
 
     Attributes:
@@ -50,7 +50,7 @@ class Forecast(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ForecastSums:
+class ProbabilitySums:
     """Sums over samples; all weighted.
 
     Attributes:
@@ -59,7 +59,7 @@ class ForecastSums:
         brier: Σ w times the squared difference of probabilities and outcomes.
         top_k: Σ w of samples whose class is among the :data:`TOP_K` with the highest scores; NaN if there are not more.
         calibration: Shape (3, CALIBRATION_BINS): weight, Σ w confidence, Σ w outcome. ``None`` for more than
-            :data:`FORECAST_CLASSES`: then only ``weight`` and ``top_k`` are known, the rest is NaN.
+            :data:`PROBABILITY_CLASSES`: then only ``weight`` and ``top_k`` are known, the rest is NaN.
         histogram: Shape (C, 2, BINS), ``None`` for more than :data:`HISTOGRAM_CLASSES`.
     """
 
@@ -71,29 +71,31 @@ class ForecastSums:
     histogram: NDArray[np.float64] | None
 
 
-def reduce_forecasts(steps: Sequence[Forecast | ForecastSums], *, logits: bool) -> ForecastSums | None:
+def reduce_probabilities(
+    steps: Sequence[Probabilities | ProbabilitySums], *, logits: bool
+) -> ProbabilitySums | None:
     """Sums of all steps together; ``None`` if there is no step.
 
     Args:
         steps: Steps as scores or as sums of them, all of the same form.
         logits: Whether the scores are logits.
 
-    >>> step = Forecast(np.array([[True], [False]]), np.array([[0.9], [0.2]]), None)
-    >>> sums = reduce_forecasts([step, step], logits=False)
+    >>> step = Probabilities(np.array([[True], [False]]), np.array([[0.9], [0.2]]), None)
+    >>> sums = reduce_probabilities([step, step], logits=False)
     >>> round(log_loss(sums), 4), round(brier_score(sums), 4)
     (0.1643, 0.025)
     """
-    chunks = list(_chunks([step for step in steps if isinstance(step, Forecast)]))
+    chunks = list(_chunks([step for step in steps if isinstance(step, Probabilities)]))
     classes = chunks[0].scores.shape[1] if chunks else 0
     table = np.zeros((classes, 2, BINS)) if 0 < classes <= HISTOGRAM_CLASSES else None
-    parts = [step for step in steps if isinstance(step, ForecastSums)]
+    parts = [step for step in steps if isinstance(step, ProbabilitySums)]
     if chunks:
         sums = [_reduce(chunk, table, logits=logits) for chunk in chunks]
         parts.append(replace(_added(sums), histogram=table))
     return _added(parts) if parts else None
 
 
-def log_loss(sums: ForecastSums) -> float:
+def log_loss(sums: ProbabilitySums) -> float:
     """Mean negative log of the probability given to what came true, in nats; NaN without samples.
 
     A probability is taken to be at least the epsilon of its type, as scikit-learn does. Multi-label: the mean over labels.
@@ -101,7 +103,7 @@ def log_loss(sums: ForecastSums) -> float:
     return sums.log_loss / sums.weight if sums.weight else math.nan
 
 
-def brier_score(sums: ForecastSums) -> float:
+def brier_score(sums: ProbabilitySums) -> float:
     """Mean squared difference of probabilities and outcomes (Brier, 1950); NaN without samples.
 
     Binary: of the positive class, 0 to 1. Multi-class: summed over classes, 0 to 2. Multi-label: the mean over labels.
@@ -109,7 +111,7 @@ def brier_score(sums: ForecastSums) -> float:
     return sums.brier / sums.weight if sums.weight else math.nan
 
 
-def top_k_accuracy(sums: ForecastSums) -> float:
+def top_k_accuracy(sums: ProbabilitySums) -> float:
     """Share of samples whose class is among the :data:`TOP_K` with the highest scores.
 
     NaN without samples or with no more classes than that. Of equal scores that of the later class is the higher, as in
@@ -118,7 +120,7 @@ def top_k_accuracy(sums: ForecastSums) -> float:
     return sums.top_k / sums.weight if sums.weight else math.nan
 
 
-def calibration_error(sums: ForecastSums) -> float:
+def calibration_error(sums: ProbabilitySums) -> float:
     """Expected calibration error: the mean distance between confidence and how often it is right; NaN without samples.
 
     Over :data:`CALIBRATION_BINS` bins of equal width: Σ |Σ w (confidence - outcome)| / Σ w (Naeini, Cooper and
@@ -132,9 +134,9 @@ def calibration_error(sums: ForecastSums) -> float:
     return float(np.abs(confidence - outcome).sum() / total) if total else math.nan
 
 
-def _chunks(steps: Sequence[Forecast]) -> Iterator[Forecast]:
+def _chunks(steps: Sequence[Probabilities]) -> Iterator[Probabilities]:
     """Steps joined to pieces that are worth numpy's overhead and fit the cache."""
-    pending: list[Forecast] = []
+    pending: list[Probabilities] = []
     size = 0
     for step in steps:
         pending.append(step)
@@ -146,7 +148,7 @@ def _chunks(steps: Sequence[Forecast]) -> Iterator[Forecast]:
         yield _joined(pending)
 
 
-def _joined(steps: Sequence[Forecast]) -> Forecast:
+def _joined(steps: Sequence[Probabilities]) -> Probabilities:
     if len(steps) == 1:
         return steps[0]
     weight = None
@@ -154,15 +156,15 @@ def _joined(steps: Sequence[Forecast]) -> Forecast:
         weight = np.concatenate(
             [np.ones(len(step.true)) if step.weight is None else step.weight for step in steps]
         )
-    return Forecast(
+    return Probabilities(
         np.concatenate([step.true for step in steps]), np.concatenate([step.scores for step in steps]), weight
     )
 
 
-def _reduce(step: Forecast, table: NDArray[np.float64] | None, *, logits: bool) -> ForecastSums:
+def _reduce(step: Probabilities, table: NDArray[np.float64] | None, *, logits: bool) -> ProbabilitySums:
     """Sums of one chunk without their histogram, which is added to ``table`` instead."""
     weight = np.ones(len(step.true)) if step.weight is None else step.weight
-    if step.scores.shape[1] > FORECAST_CLASSES and step.true.ndim == 1:
+    if step.scores.shape[1] > PROBABILITY_CLASSES and step.true.ndim == 1:
         return _of_many_classes(step, weight)
     if step.true.ndim == 1:
         return _of_classes(step, weight, table, logits=logits)
@@ -170,8 +172,8 @@ def _reduce(step: Forecast, table: NDArray[np.float64] | None, *, logits: bool) 
 
 
 def _of_events(
-    step: Forecast, weight: NDArray[np.float64], table: NDArray[np.float64] | None, *, logits: bool
-) -> ForecastSums:
+    step: Probabilities, weight: NDArray[np.float64], table: NDArray[np.float64] | None, *, logits: bool
+) -> ProbabilitySums:
     """Each column an event of its own that happens or does not."""
     scores, happened = _by_column(step.scores), _by_column(step.true)
     if logits:
@@ -186,7 +188,7 @@ def _of_events(
         surprise = _surprise(np.where(happened, probability, 1 - probability))
     if table is not None:
         _tabulate(table, upper, smaller, happened, step.weight)
-    return ForecastSums(
+    return ProbabilitySums(
         float(weight.sum()),
         float(surprise.mean(axis=0, dtype=np.float64) @ weight),
         float(np.square(probability - happened).mean(axis=0, dtype=np.float64) @ weight),
@@ -196,15 +198,15 @@ def _of_events(
     )
 
 
-def _of_many_classes(step: Forecast, weight: NDArray[np.float64]) -> ForecastSums:
+def _of_many_classes(step: Probabilities, weight: NDArray[np.float64]) -> ProbabilitySums:
     """Each row one label among so many classes that only the rank of the true one is looked at."""
     top_k = float(_in_top(step.scores, step.true.astype(np.intp)) @ weight)
-    return ForecastSums(float(weight.sum()), math.nan, math.nan, top_k, None, None)
+    return ProbabilitySums(float(weight.sum()), math.nan, math.nan, top_k, None, None)
 
 
 def _of_classes(
-    step: Forecast, weight: NDArray[np.float64], table: NDArray[np.float64] | None, *, logits: bool
-) -> ForecastSums:
+    step: Probabilities, weight: NDArray[np.float64], table: NDArray[np.float64] | None, *, logits: bool
+) -> ProbabilitySums:
     """Each row one label among several classes."""
     scores, true, rows = _by_column(step.scores), step.true.astype(np.intp), np.arange(len(step.true))
     classes = len(scores)
@@ -223,7 +225,7 @@ def _of_classes(
         _tabulate(table, *_folded(probability), is_class, step.weight)
     of_true = probability[true, rows].astype(np.float64)
     squares = np.square(probability).sum(axis=0, dtype=np.float64)
-    return ForecastSums(
+    return ProbabilitySums(
         float(weight.sum()),
         float(surprise.astype(np.float64) @ weight),
         float((squares - 2 * of_true + 1) @ weight),
@@ -298,13 +300,13 @@ def _count_in_rows(where: NDArray[np.bool_]) -> NDArray[np.uint32]:
     return counted
 
 
-def _added(parts: Sequence[ForecastSums]) -> ForecastSums:
+def _added(parts: Sequence[ProbabilitySums]) -> ProbabilitySums:
     first = parts[0]
     if len(parts) == 1:
         return first
     calibrations = [part.calibration for part in parts if part.calibration is not None]
     histograms = [part.histogram for part in parts if part.histogram is not None]
-    return ForecastSums(
+    return ProbabilitySums(
         sum(part.weight for part in parts),
         sum(part.log_loss for part in parts),
         sum(part.brier for part in parts),

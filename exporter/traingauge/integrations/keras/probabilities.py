@@ -1,4 +1,4 @@
-"""Probabilities in a TensorFlow graph, reduced as :mod:`traingauge.stats.classification.forecasts` reduces them outside.
+"""Probabilities in a TensorFlow graph, reduced as :mod:`traingauge.stats.classification.probabilities` reduces them outside.
 
 A vector of float64 holds, of a batch, Σ w and what log loss, Brier score, top-k accuracy and calibration error are made of.
 The histograms that ranking is read off are too large for every step: 64 KiB a class. They are filled for a pass alone.
@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from traingauge.integrations.keras.labels import Classified, margin
 from traingauge.integrations.keras.plan import ScoringPlan
 from traingauge.stats.classification.decisions import OUTSIDE
-from traingauge.stats.classification.forecasts import (
-    CALIBRATION_BINS,
-    FORECAST_CLASSES,
-    HISTOGRAM_CLASSES,
-    TOP_K,
-    ForecastSums,
-)
 from traingauge.stats.classification.histograms import BINS, LOWEST, SHIFT
+from traingauge.stats.classification.probabilities import (
+    CALIBRATION_BINS,
+    HISTOGRAM_CLASSES,
+    PROBABILITY_CLASSES,
+    TOP_K,
+    ProbabilitySums,
+)
 
 
 class GradedBatch(NamedTuple):
@@ -51,12 +51,12 @@ class GradedBatch(NamedTuple):
     happened: Any
 
 
-class Forecasts:
+class GraphProbabilities:
     """Reduces what a classifier's labels are predicted by.
 
     Args:
         plan: How outputs become classes; of a single label a row only the rank is looked at beyond
-            :data:`FORECAST_CLASSES` of them.
+            :data:`PROBABILITY_CLASSES` of them.
 
     Attributes:
         width: Length of the vector.
@@ -66,7 +66,7 @@ class Forecasts:
     def __init__(self, plan: ScoringPlan) -> None:
         self._plan = plan
         self._columns = 1 if plan.task == "binary" else plan.classes
-        self._graded = plan.task == "multilabel" or plan.classes <= FORECAST_CLASSES
+        self._graded = plan.task == "multilabel" or plan.classes <= PROBABILITY_CLASSES
         self._ranked = plan.task == "multiclass" and plan.classes > TOP_K
         self.width = 1 + self._ranked + self._graded * (2 + 3 * CALIBRATION_BINS)
         self.bins = self._columns * 2 * BINS if self._columns <= HISTOGRAM_CLASSES else 0
@@ -106,7 +106,7 @@ class Forecasts:
 
     def decode(
         self, rows: NDArray[np.float64], histogram: NDArray[np.float64] | None = None
-    ) -> list[ForecastSums]:
+    ) -> list[ProbabilitySums]:
         """Outside of the graph: the sums that vectors hold, shape (n, width), and of one of them the histograms."""
         loss = squares = top_k = np.full(len(rows), np.nan)
         calibration: Iterable[NDArray[np.float64] | None] = repeat(None, len(rows))
@@ -118,7 +118,7 @@ class Forecasts:
         if histogram is not None:
             histogram = histogram.reshape(self._columns, 2, BINS)
         sums = (column.tolist() for column in (rows[:, 0], loss, squares, top_k))
-        return list(map(ForecastSums, *sums, calibration, repeat(histogram)))
+        return list(map(ProbabilitySums, *sums, calibration, repeat(histogram)))
 
     def _of_classes(self, batch: Classified, scores: Any, weight: Any) -> GradedBatch:
         if self._plan.logits:

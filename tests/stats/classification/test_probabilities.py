@@ -10,8 +10,12 @@ from hypothesis.extra import numpy as hnp
 from scipy import special
 from sklearn import metrics
 
-from traingauge.stats.classification import forecasts, histograms
-from traingauge.stats.classification.forecasts import CALIBRATION_BINS, Forecast, reduce_forecasts
+from traingauge.stats.classification import histograms, probabilities
+from traingauge.stats.classification.probabilities import (
+    CALIBRATION_BINS,
+    Probabilities,
+    reduce_probabilities,
+)
 
 NEAR = {"rel": 1e-12, "abs": 1e-12}
 
@@ -48,64 +52,70 @@ def of_events(draw):
 def test_log_loss_of_classes_equals_scikit_learns(drawn, logits):
     true, scores, weight = drawn
     probability = special.softmax(scores, axis=1)
-    sums = reduce_forecasts([Forecast(true, scores if logits else probability, weight)], logits=logits)
+    sums = reduce_probabilities(
+        [Probabilities(true, scores if logits else probability, weight)], logits=logits
+    )
     labels = np.arange(scores.shape[1])
     expected = metrics.log_loss(true, probability, labels=labels, sample_weight=weight)
-    assert forecasts.log_loss(sums) == pytest.approx(expected, **NEAR)
+    assert probabilities.log_loss(sums) == pytest.approx(expected, **NEAR)
 
 
 @given(of_classes(), st.booleans())
 def test_brier_score_of_classes_equals_scikit_learns(drawn, logits):
     true, scores, weight = drawn
     probability = special.softmax(scores, axis=1)
-    sums = reduce_forecasts([Forecast(true, scores if logits else probability, weight)], logits=logits)
+    sums = reduce_probabilities(
+        [Probabilities(true, scores if logits else probability, weight)], logits=logits
+    )
     expected = metrics.brier_score_loss(
         true, probability, labels=np.arange(scores.shape[1]), sample_weight=weight, scale_by_half=False
     )
-    assert forecasts.brier_score(sums) == pytest.approx(expected, **NEAR)
+    assert probabilities.brier_score(sums) == pytest.approx(expected, **NEAR)
 
 
 @given(of_events(), st.booleans())
 def test_scores_of_events_are_the_mean_over_their_columns(drawn, logits):
     happened, scores, weight = drawn
     probability = special.expit(scores)
-    sums = reduce_forecasts([Forecast(happened, scores if logits else probability, weight)], logits=logits)
+    sums = reduce_probabilities(
+        [Probabilities(happened, scores if logits else probability, weight)], logits=logits
+    )
     columns = range(scores.shape[1])
     losses = [
         metrics.log_loss(happened[:, at], probability[:, at], labels=[False, True], sample_weight=weight)
         for at in columns
     ]
     lost = 1e-9 if logits else 1e-12  # by scikit-learn, which takes the log of a rounded 1 - p
-    assert forecasts.log_loss(sums) == pytest.approx(np.mean(losses), rel=lost, abs=1e-12)
+    assert probabilities.log_loss(sums) == pytest.approx(np.mean(losses), rel=lost, abs=1e-12)
     briers = [np.average((probability[:, at] - happened[:, at]) ** 2, weights=weight) for at in columns]
-    assert forecasts.brier_score(sums) == pytest.approx(np.mean(briers), **NEAR)
+    assert probabilities.brier_score(sums) == pytest.approx(np.mean(briers), **NEAR)
 
 
 @given(of_classes(classes=st.integers(6, 12)), st.booleans())
 def test_top_k_accuracy_equals_scikit_learns_also_with_ties(drawn, tied):
     true, scores, weight = drawn
     scores = np.round(scores / 6) if tied else scores
-    sums = reduce_forecasts([Forecast(true, scores, weight)], logits=True)
+    sums = reduce_probabilities([Probabilities(true, scores, weight)], logits=True)
     labels = np.arange(scores.shape[1])
     expected = metrics.top_k_accuracy_score(true, scores, k=5, labels=labels, sample_weight=weight)
-    assert forecasts.top_k_accuracy(sums) == pytest.approx(expected, **NEAR)
+    assert probabilities.top_k_accuracy(sums) == pytest.approx(expected, **NEAR)
 
 
 def test_beyond_many_classes_only_the_rank_is_looked_at():
     scores = np.random.default_rng(0).random((50, 101))
     true = np.arange(50, dtype=np.uint8)
-    sums = reduce_forecasts([Forecast(true, scores, None)], logits=False)
+    sums = reduce_probabilities([Probabilities(true, scores, None)], logits=False)
     expected = metrics.top_k_accuracy_score(true, scores, k=5, labels=np.arange(101))
-    assert forecasts.top_k_accuracy(sums) == pytest.approx(expected, **NEAR)
+    assert probabilities.top_k_accuracy(sums) == pytest.approx(expected, **NEAR)
     assert sums.calibration is None
-    assert np.isnan(forecasts.calibration_error(sums))
+    assert np.isnan(probabilities.calibration_error(sums))
 
 
 @given(of_classes())
 def test_calibration_error_compares_confidence_with_how_often_it_is_right(drawn):
     true, scores, weight = drawn
     probability = special.softmax(scores, axis=1)
-    sums = reduce_forecasts([Forecast(true, probability, weight)], logits=False)
+    sums = reduce_probabilities([Probabilities(true, probability, weight)], logits=False)
     weights = np.ones(len(true)) if weight is None else weight
     confidence, right = probability.max(axis=1), probability.argmax(axis=1) == true
     expected = 0.0
@@ -119,32 +129,39 @@ def test_calibration_error_compares_confidence_with_how_often_it_is_right(drawn)
                 right[inside], weights=weights[inside]
             )
             expected += share * abs(gap)
-    assert forecasts.calibration_error(sums) == pytest.approx(expected, **NEAR)
+    assert probabilities.calibration_error(sums) == pytest.approx(expected, **NEAR)
 
 
-def test_a_calibrated_forecast_has_a_small_calibration_error():
+def test_calibrated_probabilities_have_a_small_calibration_error():
     random = np.random.default_rng(0)
     probability = random.random((50_000, 1))
     happened = random.random((50_000, 1)) < probability
     assert (
-        forecasts.calibration_error(reduce_forecasts([Forecast(happened, probability, None)], logits=False))
+        probabilities.calibration_error(
+            reduce_probabilities([Probabilities(happened, probability, None)], logits=False)
+        )
         < 0.01
     )
     sure = np.where(probability > 0.5, 0.99, 0.01)
-    assert forecasts.calibration_error(reduce_forecasts([Forecast(happened, sure, None)], logits=False)) > 0.2
+    assert (
+        probabilities.calibration_error(
+            reduce_probabilities([Probabilities(happened, sure, None)], logits=False)
+        )
+        > 0.2
+    )
 
 
 @given(of_classes(classes=st.just(4)), st.integers(0, 20))
 def test_sums_of_parts_add_up_to_those_of_the_whole(drawn, cut):
     true, scores, weight = drawn
-    whole = reduce_forecasts([Forecast(true, scores, weight)], logits=True)
+    whole = reduce_probabilities([Probabilities(true, scores, weight)], logits=True)
     parts = [
-        Forecast(true[at], scores[at], None if weight is None else weight[at])
+        Probabilities(true[at], scores[at], None if weight is None else weight[at])
         for at in (slice(cut), slice(cut, None))
         if len(true[at])
     ]
-    for split in (parts, [reduce_forecasts([part], logits=True) for part in parts]):
-        total = reduce_forecasts(split, logits=True)
+    for split in (parts, [reduce_probabilities([part], logits=True) for part in parts]):
+        total = reduce_probabilities(split, logits=True)
         for name in ("weight", "log_loss", "brier", "calibration", "histogram"):
             np.testing.assert_allclose(getattr(total, name), getattr(whole, name), rtol=1e-12, atol=1e-12)
 
@@ -153,7 +170,7 @@ def test_classes_are_ranked_each_against_the_rest_like_scikit_learns():
     random = np.random.default_rng(0)
     true = random.integers(0, 4, 3000).astype(np.uint8)
     scores = random.normal(size=(3000, 4)) + 1.5 * np.eye(4)[true]
-    sums = reduce_forecasts([Forecast(true, scores, None)], logits=True)
+    sums = reduce_probabilities([Probabilities(true, scores, None)], logits=True)
     expected = metrics.roc_auc_score(true, special.softmax(scores, axis=1), multi_class="ovr", average=None)
     for counts, area in zip(sums.histogram, expected, strict=True):
         assert abs(histograms.roc_auc(counts) - area) <= histograms.roc_auc_error(counts) + 1e-12
@@ -163,26 +180,30 @@ def test_classes_are_ranked_each_against_the_rest_like_scikit_learns():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_probabilities_of_0_and_1_cost_what_scikit_learn_says(dtype):
     probability = np.array([[1.0], [0.0]], dtype)
-    sums = reduce_forecasts([Forecast(np.array([[False], [True]]), probability, None)], logits=False)
+    sums = reduce_probabilities([Probabilities(np.array([[False], [True]]), probability, None)], logits=False)
     expected = metrics.log_loss([0, 1], probability[:, 0])
-    assert forecasts.log_loss(sums) == pytest.approx(expected, rel=1e-6)
+    assert probabilities.log_loss(sums) == pytest.approx(expected, rel=1e-6)
 
 
 def test_extreme_logits_overflow_nothing():
     scores = np.array([[1e4], [-1e4], [710.0]])
-    sums = reduce_forecasts([Forecast(np.array([[False], [True], [True]]), scores, None)], logits=True)
-    assert forecasts.log_loss(sums) == pytest.approx(2e4 / 3)
-    sums = reduce_forecasts([Forecast(np.array([0]), np.array([[-1e4, 1e4]]), None)], logits=True)
-    assert forecasts.log_loss(sums) == pytest.approx(2e4)
+    sums = reduce_probabilities(
+        [Probabilities(np.array([[False], [True], [True]]), scores, None)], logits=True
+    )
+    assert probabilities.log_loss(sums) == pytest.approx(2e4 / 3)
+    sums = reduce_probabilities([Probabilities(np.array([0]), np.array([[-1e4, 1e4]]), None)], logits=True)
+    assert probabilities.log_loss(sums) == pytest.approx(2e4)
 
 
 def test_without_a_step_there_are_no_sums():
-    assert reduce_forecasts([], logits=False) is None
+    assert reduce_probabilities([], logits=False) is None
 
 
-@pytest.mark.parametrize("score", [forecasts.log_loss, forecasts.brier_score, forecasts.calibration_error])
+@pytest.mark.parametrize(
+    "score", [probabilities.log_loss, probabilities.brier_score, probabilities.calibration_error]
+)
 @pytest.mark.parametrize("true", [np.array([0, 1]), np.array([[True], [False]])])
 def test_every_score_of_no_weight_is_undefined(score, true):
     columns = 3 if true.ndim == 1 else 1
-    step = Forecast(true, np.full((2, columns), 1 / columns), np.zeros(2))
-    assert np.isnan(score(reduce_forecasts([step], logits=False)))
+    step = Probabilities(true, np.full((2, columns), 1 / columns), np.zeros(2))
+    assert np.isnan(score(reduce_probabilities([step], logits=False)))

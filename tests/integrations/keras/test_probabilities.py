@@ -96,7 +96,7 @@ def test_they_equal_scikit_learns_of_a_model_that_learns(tumours):
     fit(model, x[:400], y[:400], recorder=recorder, validation_data=(x[400:], y[400:]), epochs=3)
     true, probability = y[400:], model.predict(x[400:], verbose=0)[:, 0].astype(np.float64)
     found = scores(recorder, "validation")
-    histogram = recorder.scores._splits["validation"].measured.forecast.histogram[0]
+    histogram = recorder.scores._splits["validation"].measured.probabilities.histogram[0]
     error = roc_auc_error(histogram)
     assert error < 0.01
     assert abs(found["roc_auc"] - metrics.roc_auc_score(true, probability)) <= error + 1e-12
@@ -202,5 +202,5 @@ def test_a_pass_begins_with_empty_histograms(tumours):
     for part in (slice(None), slice(100, 300)):
         evaluate(model, x[part], codes[part], recorder=recorder)
     recorder.families()
-    forecast = recorder.scores._splits["test"].measured.forecast
-    assert forecast.weight == forecast.histogram.sum() == 200
+    probabilities = recorder.scores._splits["test"].measured.probabilities
+    assert probabilities.weight == probabilities.histogram.sum() == 200
