@@ -121,10 +121,8 @@ def test_waiting_for_data_does_not_part_the_steps(
     monitor: ModelMonitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
-    digest = monitor._recorder._digest_each
-    monkeypatch.setattr(
-        monitor._recorder, "_digest_each", lambda steps: (batches.append(len(steps)), digest(steps))
-    )
+    drain = monitor._recorder._drain
+    monkeypatch.setattr(drain, "_on_batch", [lambda batch: batches.append(len(batch.at)), *drain._on_batch])
     for _ in monitor.watch(range(100)):
         monitor.step(loss=1.0)
     assert values(monitor, "model_steps_total")[("train",)] == 100.0

@@ -204,9 +204,9 @@ def test_a_long_run_keeps_all_its_steps_on_disk_and_few_in_memory(tmp_path):
             run.step(loss=float(step))
         run._recorder.families()
         deadline = time.monotonic() + 20
-        while run._recorder._history.sealed() and time.monotonic() < deadline:
+        while run._recorder._drain.step_log.sealed() and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert not run._recorder._history.sealed()
+        assert not run._recorder._drain.step_log.sealed()
         assert np.array_equal(run.rows()["loss"], np.arange(float(steps)))
     assert len(list((tmp_path / "history").iterdir())) >= 1
     with start(tmp_path) as run:

@@ -145,6 +145,12 @@ class WeightsChecked(NamedTuple):
     nonfinite: int
 
 
+#: Events that are one training step each.
+SINGLE_STEPS = frozenset([tuple, Scored])
+
+#: Events that may be taken before the training steps that came before them: they must not part a batch of steps.
+UNORDERED = frozenset([DataWaits, FeaturesSeen])
+
 Event: TypeAlias = (
     "Numbers | Scored | Steps | Pass | DataWaits | FeaturesSeen | EpochEnd | Checkpointed | Resumed | RolledBack "
     "| CanaryChecked | WeightsChecked"

@@ -294,7 +294,7 @@ def shifted(drift, **shifts):
 
 def test_beyond_the_cap_those_are_shown_that_drifted_most(monkeypatch):
     drift = wide(monkeypatch)
-    assert drift.dropped == 7
+    assert drift.dropped == {"feature": 7}
     shifted(drift, f4=1.0, f7=2.0, f9=3.0)
     assert shown(drift) == {"f4", "f7", "f9"}
     assert read(drift)["model_features_monitored"][()] == 10

@@ -66,6 +66,6 @@ def test_names_beyond_the_cap_are_dropped_and_counted_once_each() -> None:
     scalars = Scalars()
     for _ in range(3):
         scalars.update("train", {f"name{index}": 1.0 for index in range(NAME_CAP + 5)})
-    assert scalars.dropped == 5
+    assert scalars.dropped == {"scalar": 5}
     (family,) = scalars.families()
     assert len(family.values) == NAME_CAP

@@ -228,7 +228,7 @@ def test_beyond_the_cap_the_weakest_classes_are_named_and_the_rest_is_other():
     assert shown == {"2", "3", "other"}
     assert values["model_class_support", "test", "other"] == 4
     assert values["model_class_recall", "test", "other"] == 1
-    assert part.dropped == 6
+    assert part.dropped == {"class": 6}
 
 
 @pytest.mark.parametrize("cap", [10, 4])

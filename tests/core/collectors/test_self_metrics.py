@@ -5,7 +5,7 @@ from traingauge.core.guard import Guard
 
 
 def test_every_label_set_that_alerts_count_on_exists_at_0_from_the_start() -> None:
-    families = list(SelfMetrics(Guard()).families({}))
+    families = list(SelfMetrics(Guard()).families())
     assert all(len(family.values) > 0 for family in families)
     assert all(value == 0 for family in families for value in family.values)
 

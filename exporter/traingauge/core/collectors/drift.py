@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.catalog import CATALOG
+from traingauge.core.collectors.base import Collector
 from traingauge.core.collectors.data_quality import DataQuality
 from traingauge.core.collectors.distributions import Distributions
 from traingauge.core.collectors.drift_window import CALIBRATED_STATISTIC, THRESHOLD, DriftWindow
 from traingauge.core.collectors.top_k import top_k
+from traingauge.core.events import FeaturesSeen
 from traingauge.core.families import Family, Key, keys, single
+from traingauge.core.step_batch import StepBatch
 from traingauge.errors import ShapeError, UnknownNameError
 from traingauge.options import Drift
 from traingauge.reference.tables import as_column, differences
@@ -34,7 +37,7 @@ _OTHERS = {
 _log = logging.getLogger("traingauge")
 
 
-class FeatureDrift:
+class FeatureDrift(Collector):
     """Drift of every feature, of all together, of labels and predictions, over a window of the last samples.
 
     Args:
@@ -75,6 +78,7 @@ class FeatureDrift:
         self._shown = np.arange(min(FEATURE_CAP, len(reference.names)))
         self._name_keys()
         self._warn_if_too_small(window)
+        self.handlers = {FeaturesSeen: self.on_features}
 
     @property
     def edges(self) -> NDArray[np.float64] | None:
@@ -99,9 +103,17 @@ class FeatureDrift:
         return not self._others.keys().isdisjoint(("labels", "predictions"))
 
     @property
-    def dropped(self) -> int:
+    def dropped(self) -> dict[str, int]:
         """Features without series of their own, because there are more than :data:`FEATURE_CAP`."""
-        return len(self._reference.names) - len(self._shown)
+        return {"feature": len(self._reference.names) - len(self._shown)}
+
+    def on_batch(self, batch: StepBatch) -> None:
+        """Add the features of training steps."""
+        self.add(batch.binned)
+
+    def on_features(self, event: FeaturesSeen, unix: float) -> None:
+        """Add the features of a batch that was watched."""
+        self.add([event.binned])
 
     @property
     def needed(self) -> NDArray[np.float64]:
@@ -265,7 +277,7 @@ class FeatureDrift:
 
     def _choose(self, scores: NDArray[np.float64]) -> None:
         """Show the features that drifted most; a shown one makes way only for one clearly further off."""
-        if not self.dropped:
+        if not self.dropped["feature"]:
             return
         chosen = top_k(scores, self._shown)
         if not np.array_equal(chosen, self._shown):

@@ -27,11 +27,11 @@ _HORIZON_KEYS = keys(*((str(horizon),) for horizon in HORIZONS))
 
 
 class Health:
-    """State of health at each mark, the chain that the states make, and the strain of every signal behind them.
+    """State of health at the end of each diagnostic interval, the chain of states, and the severity of every signal.
 
-    >>> health = Health(); health.mark(25); health.state
+    >>> health = Health(); health.end_interval(25); health.state
     'healthy'
-    >>> health.nonfinite(); health.mark(25); health.state
+    >>> health.nonfinite(); health.end_interval(25); health.state
     'failing'
     """
 
@@ -45,7 +45,7 @@ class Health:
 
     @property
     def state(self) -> str | None:
-        """One of ``STATES``; ``None`` before the first mark."""
+        """One of ``STATES``; ``None`` before the end of the first interval."""
         state = self._transitions.state
         return None if state is None else STATES[state]
 
@@ -70,10 +70,10 @@ class Health:
             self._deviations[key] = [*recent, deviation if better == "lower" else -deviation][-SPANS[split] :]
 
     def nonfinite(self) -> None:
-        """A loss or a gradient was NaN or infinite since the last mark."""
+        """A loss or a gradient was NaN or infinite in the current interval."""
         self._nonfinite = True
 
-    def mark(self, steps: int) -> None:
+    def end_interval(self, steps: int) -> None:
         """Tell the state of health, ``steps`` training steps after the last time."""
         worst = max(
             (strain for strain in self.strains().values() if not math.isnan(strain)), default=math.nan
@@ -90,7 +90,7 @@ class Health:
         return {key: _greater(one.severity, self._deviation(*key)) for key, one in self._strains.items()}
 
     def families(self) -> Iterator[Family]:
-        """``model_health*``; nothing before the first mark."""
+        """``model_health*``; nothing before the end of the first interval."""
         state = self._transitions.state
         if state is None:
             return
@@ -104,8 +104,8 @@ class Health:
         chain = self._transitions.matrix()
         shares = stationary(chain, state)
         yield Family(CATALOG["model_health_stationary_probability"], _STATE_KEYS, tuple(shares.tolist()))
-        marks = [max(1, round(horizon / self._spacing)) for horizon in HORIZONS]
-        within = tuple(float(reach_probability_within(chain, FAILING, count)[state]) for count in marks)
+        intervals = [max(1, round(horizon / self._spacing)) for horizon in HORIZONS]
+        within = tuple(float(reach_probability_within(chain, FAILING, count)[state]) for count in intervals)
         yield Family(CATALOG["model_health_failing_probability"], _HORIZON_KEYS, within)
         yield single(
             "model_health_steps_to_failing", float(expected_steps(chain, FAILING)[state]) * self._spacing

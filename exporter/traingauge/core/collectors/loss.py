@@ -11,8 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.catalog import CATALOG
+from traingauge.core.collectors.base import Collector
+from traingauge.core.events import Pass
 from traingauge.core.families import Family, Key, keys
+from traingauge.core.step_batch import StepBatch
 from traingauge.stats.streaming import RingBuffer
+from traingauge.stats.streaming.not_given import is_given
 
 
 @dataclass(slots=True)
@@ -23,8 +27,8 @@ class _SplitLoss:
     best_at: float = math.nan
 
 
-@dataclass(slots=True)
-class Loss:
+@dataclass
+class Loss(Collector):
     """Loss of every split that has recorded one.
 
     ``train`` has one value a step, ``validation`` and ``test`` one a whole pass; the window is over the last values of
@@ -62,6 +66,19 @@ class Loss:
         lowest = int(finite.argmin())
         if math.isfinite(finite[lowest]) and not finite[lowest] >= state.best:
             state.best, state.best_at = float(finite[lowest]), float(times[lowest])
+
+    def __post_init__(self) -> None:
+        self.handlers = {Pass: self.on_pass}
+
+    def on_batch(self, batch: StepBatch) -> None:
+        """Add the losses of training steps."""
+        if "loss" in batch.numbers:
+            self.add("train", batch.given("loss"), batch.times[is_given(batch.column("loss"))])
+
+    def on_pass(self, done: Pass, unix: float) -> None:
+        """Add the loss of a pass."""
+        if done.loss is not None:
+            self.add(done.split, np.array([float(done.loss)]), np.array([done.at + unix]))
 
     def last(self, split: str) -> float:
         """Last loss of a split, NaN if there is none."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from traingauge.catalog import CATALOG
+from traingauge.core.collectors.base import Collector
 from traingauge.core.families import Family, keys, single
 from traingauge.core.model_description import ModelDescription
 
@@ -15,7 +16,7 @@ _KEYS = keys(("true",), ("false",))
 _log = logging.getLogger("traingauge")
 
 
-class ModelInfo:
+class ModelInfo(Collector):
     """The last description of the model; nothing before the first."""
 
     def __init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.catalog import CATALOG, SPLITS
+from traingauge.core.collectors.base import Collector
+from traingauge.core.events import Checkpointed, DataWaits, EpochEnd, Pass, Resumed
 from traingauge.core.families import Family, Key, keys, single
+from traingauge.core.step_batch import StepBatch
 from traingauge.stats.streaming import RingBuffer
 
 #: Upper bounds of the duration buckets in seconds: a tenth of a millisecond to ten minutes.
@@ -70,7 +74,7 @@ class Histogram:
         return histogram
 
 
-class Progress:
+class Progress(Collector):
     """Counters, heartbeats and step times of a run.
 
     Attributes:
@@ -92,6 +96,48 @@ class Progress:
         self._durations: dict[str, Histogram] = {"train": Histogram("train")}
         self._waits: dict[str, Histogram] = {}
         self._histogram_keys: dict[str, tuple[tuple[str, ...], tuple[Key, ...]]] = {}
+        self.handlers = {
+            Pass: self.on_pass,
+            EpochEnd: self.on_epoch_end,
+            DataWaits: self.on_waits,
+            Checkpointed: self.on_checkpoint,
+            Resumed: self.on_resume,
+        }
+
+    def on_batch(self, batch: StepBatch) -> None:
+        """Count training steps."""
+        self.add_steps(
+            "train",
+            count=len(batch.at),
+            samples=int(batch.samples.sum()),
+            last=float(batch.times[-1]),
+            durations=batch.seconds,
+        )
+
+    def on_pass(self, done: Pass, unix: float) -> None:
+        """Count the batches of a pass, whose single durations are unknown."""
+        unknown = np.full(1, math.nan)
+        self.add_steps(
+            done.split, count=done.steps, samples=done.samples, last=done.at + unix, durations=unknown
+        )
+        self._epochs[done.split] += 1
+
+    def on_epoch_end(self, event: EpochEnd, unix: float) -> None:
+        """Count one completed pass over the training data."""
+        self._epochs["train"] += 1
+
+    def on_waits(self, waits: DataWaits, unix: float) -> None:
+        """Count times that training steps waited for data."""
+        self._waits.setdefault("train", Histogram("train")).observe(np.array(waits.seconds))
+
+    def on_checkpoint(self, event: Checkpointed, unix: float) -> None:
+        """Count a checkpoint."""
+        self.checkpoints += 1
+
+    def on_resume(self, event: Resumed, unix: float) -> None:
+        """Take the number of steps that are meant to follow."""
+        if event.planned is not None:
+            self.steps_planned = self.steps["train"] + event.planned
 
     def add_steps(
         self, split: str, *, count: int, samples: int, last: float, durations: NDArray[np.float64]
@@ -115,14 +161,6 @@ class Progress:
             self._durations.setdefault(split, Histogram(split)).observe(known)
         if split == "train":
             self._recent.extend(known)
-
-    def add_waits(self, split: str, seconds: NDArray[np.float64]) -> None:
-        """Count times, in seconds, that steps waited for data."""
-        self._waits.setdefault(split, Histogram(split)).observe(seconds)
-
-    def end_epoch(self, split: str) -> None:
-        """Count one completed pass over a split."""
-        self._epochs[split] += 1
 
     def families(self) -> Iterator[Family]:
         """Heartbeats, counters, expectations and step times."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from traingauge.core.collectors.base import Collector
 from traingauge.core.families import Family, single
 
 
-class Restarts:
+class Restarts(Collector):
     """Counts restarts, and tells when the state was last saved.
 
     Attributes:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from traingauge.catalog import CATALOG, RUN_STATES
+from traingauge.core.collectors.base import Collector
 from traingauge.core.families import Family, Key, keys, single
 from traingauge.errors import UnknownNameError
 from traingauge.version import __version__
@@ -18,7 +19,7 @@ _STATE_KEYS = keys(*((state,) for state in RUN_STATES))
 _INFO = CATALOG["model_run_info"]
 
 
-class RunInfo:
+class RunInfo(Collector):
     """Info, state, start and end of one run.
 
     Attributes:

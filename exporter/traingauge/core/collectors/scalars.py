@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from traingauge.catalog import CATALOG
+from traingauge.core.collectors.base import Collector
+from traingauge.core.events import Pass
 from traingauge.core.families import Family, Key, keys, single
+from traingauge.core.step_batch import StepBatch
 
 #: Names beyond this many are dropped and counted: a label must stay bounded.
 NAME_CAP = 50
@@ -14,13 +17,10 @@ NAME_CAP = 50
 _OWN_METRIC = {"learning_rate": "model_learning_rate", "gradient_norm": "model_gradient_norm"}
 
 
-class Scalars:
+class Scalars(Collector):
     """The last value of each scalar.
 
     ``learning_rate`` and ``gradient_norm`` have metrics of their own; any other name becomes ``model_scalar{name,split}``.
-
-    Attributes:
-        dropped: Series left out because there were more than :data:`NAME_CAP` names.
 
     >>> scalars = Scalars(); scalars.update("train", {"learning_rate": 0.1, "entropy": 2.0})
     >>> [family.metric.name for family in scalars.families()]
@@ -28,11 +28,26 @@ class Scalars:
     """
 
     def __init__(self) -> None:
-        self.dropped = 0
+        self._dropped = 0
         self._own: dict[str, float] = {}
         self._named: dict[tuple[str, str], float] = {}
         self._refused: set[tuple[str, str]] = set()
         self._keys: tuple[Key, ...] = ()
+        self.handlers = {Pass: self.on_pass}
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Series left out because there were more than :data:`NAME_CAP` names."""
+        return {"scalar": self._dropped}
+
+    def on_batch(self, batch: StepBatch) -> None:
+        """Take the last number of each name."""
+        named = (name for name in batch.numbers if name != "loss")
+        self.update("train", {name: float(batch.given(name)[-1]) for name in named})
+
+    def on_pass(self, done: Pass, unix: float) -> None:
+        """Take the scalars of a pass."""
+        self.update(done.split, {name: float(value) for name, value in done.scalars.items()})
 
     def update(self, split: str, scalars: Mapping[str, float]) -> None:
         """Replace the given scalars' values."""
@@ -67,5 +82,5 @@ class Scalars:
             return True
         if (name, split) not in self._refused and len(self._refused) < NAME_CAP:
             self._refused.add((name, split))
-            self.dropped += 1
+            self._dropped += 1
         return False

@@ -9,9 +9,12 @@ from typing import Any, cast
 import numpy as np
 
 from traingauge.catalog import CATALOG
+from traingauge.core.collectors.base import Collector
 from traingauge.core.collectors.class_scores import OTHER, ClassScores
 from traingauge.core.collectors.key_cache import KeyCache
+from traingauge.core.events import Pass
 from traingauge.core.families import Family
+from traingauge.core.step_batch import StepBatch, within
 from traingauge.errors import InvalidArgumentError, ShapeError
 from traingauge.options import Scoring
 from traingauge.stats import regression
@@ -55,7 +58,7 @@ class _Split:
         return not self.recent or len(self.recent) == self.recent.maxlen
 
 
-class Scores:
+class Scores(Collector):
     """Scores of every split that recorded labels and predictions.
 
     :meth:`encode` may be called from any thread; everything else under the recorder's lock.
@@ -95,6 +98,7 @@ class Scores:
         self._splits: dict[str, _Split] = {}
         self._outputs: int | None = None  # of a regression model
         self._key_cache = KeyCache()
+        self.handlers = {Pass: self.on_pass}
 
     @property
     def task(self) -> Task | None:
@@ -122,9 +126,9 @@ class Scores:
         return self._encoder.classes.names
 
     @property
-    def dropped(self) -> int:
+    def dropped(self) -> dict[str, int]:
         """Series left out because there are more classes than the cap."""
-        return self._by_class.dropped
+        return {"class": self._by_class.dropped}
 
     def tell(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
         """Say what is scored; changes nothing where that was told before or is found out already.
@@ -162,6 +166,20 @@ class Scores:
             return Encoded(step.samples, step.nonfinite, None)
         self._check_average()
         return self._encoder.reduce(step)
+
+    def on_slice(self, batch: StepBatch, piece: slice) -> None:
+        """Add the steps of a slice to the rolling window."""
+        if batch.scored:
+            self.add_steps("train", within(batch.scored, piece))
+        if batch.measured:
+            self.add_measured_steps("train", within(batch.measured, piece))
+
+    def on_pass(self, done: Pass, unix: float) -> None:
+        """Take a pass."""
+        if done.measured is not None:
+            self.add_measured_pass(done.split, done.measured)
+        if done.scored:
+            self.add_pass(done.split, done.scored)
 
     def add_steps(self, split: str, encoded: Sequence[Encoded]) -> None:
         """Add steps to the rolling window, in their order."""

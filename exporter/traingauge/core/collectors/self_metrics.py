@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from traingauge.catalog import CATALOG, SPLITS
+from traingauge.core.collectors.base import Collector
+from traingauge.core.events import FeaturesSeen, Pass, WeightsChecked
 from traingauge.core.families import Family, keys
 from traingauge.core.guard import REASONS, Guard
+from traingauge.core.step_batch import StepBatch
 
 #: What monitoring spends its time on.
 WORK = ("encode", "digest", "scrape")
@@ -20,11 +24,14 @@ CAPS = ("class", "feature", "scalar")
 SIGNALS = ("loss", "gradient", "feature", "prediction", "weight")
 
 
-class SelfMetrics:
+class SelfMetrics(Collector):
     """Counters of what monitoring itself did; every label set exists at 0 from the start.
 
     Args:
         guard: Counts the errors.
+
+    Attributes:
+        others: Collectors whose series that were left out are counted.
 
     >>> self_metrics = SelfMetrics(Guard())
     >>> self_metrics.saw_nonfinite("train", "loss", 2)
@@ -34,9 +41,38 @@ class SelfMetrics:
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
+        self.others: Iterable[Collector] = ()
         self._lock = threading.Lock()  # never held while anything else is done
         self.seconds = dict.fromkeys(WORK, 0.0)
         self.nonfinite = {(split, signal): 0 for split in SPLITS for signal in SIGNALS}
+        self.handlers = {
+            Pass: self.on_pass,
+            FeaturesSeen: self.on_features,
+            WeightsChecked: self.on_weights,
+        }
+
+    def on_batch(self, batch: StepBatch) -> None:
+        """Count what training steps gave that is not finite."""
+        self.saw_nonfinite("train", "loss", int(batch.broken("loss").sum()))
+        self.saw_nonfinite("train", "gradient", int(batch.broken("gradient_norm").sum()))
+        scored = sum(one.nonfinite for _, one in batch.scored)
+        self.saw_nonfinite("train", "prediction", batch.nonfinite + scored)
+        self.saw_nonfinite("train", "feature", sum(one.nonfinite for one in batch.binned))
+
+    def on_pass(self, done: Pass, unix: float) -> None:
+        """Count what a pass gave that is not finite."""
+        for signal, value in (("loss", done.loss), ("gradient", done.scalars.get("gradient_norm"))):
+            self.saw_nonfinite(done.split, signal, int(value is not None and not math.isfinite(float(value))))
+        scored = sum(one.nonfinite for one in done.scored)
+        self.saw_nonfinite(done.split, "prediction", done.nonfinite + scored)
+
+    def on_features(self, event: FeaturesSeen, unix: float) -> None:
+        """Count features of a watched batch that are not finite."""
+        self.saw_nonfinite("train", "feature", event.binned.nonfinite)
+
+    def on_weights(self, event: WeightsChecked, unix: float) -> None:
+        """Count weights that are not finite."""
+        self.saw_nonfinite("train", "weight", event.nonfinite)
 
     def spent(self, work: str, seconds: float) -> None:
         """Add time, in seconds, that monitoring took."""
@@ -66,12 +102,8 @@ class SelfMetrics:
             for split, signal, count in saved["nonfinite"]:
                 self.nonfinite[split, signal] += count
 
-    def families(self, dropped: Mapping[str, int]) -> Iterator[Family]:
-        """The monitor's own metrics.
-
-        Args:
-            dropped: Series left out, by the label (of :data:`CAPS`) that reached its cap.
-        """
+    def families(self) -> Iterator[Family]:
+        """The monitor's own metrics."""
         yield Family(
             CATALOG["model_nonfinite_total"], _NONFINITE_KEYS, tuple(map(float, self.nonfinite.values()))
         )
@@ -83,6 +115,7 @@ class SelfMetrics:
         yield Family(
             CATALOG["model_monitor_overhead_seconds_total"], _WORK_KEYS, tuple(self.seconds.values())
         )
+        dropped = {cap: count for one in self.others for cap, count in one.dropped.items()}
         counts = tuple(float(dropped.get(cap, 0)) for cap in CAPS)
         yield Family(CATALOG["model_monitor_dropped_series_total"], _CAP_KEYS, counts)
 

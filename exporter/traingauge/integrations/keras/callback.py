@@ -380,7 +380,7 @@ def _probe(model: Any, recorder: Recorder, *, gradients: bool) -> GraphProbe:
         found=functools.partial(_tell, recorder),
         guard=recorder.guard,
     )
-    recorder.at_end(probe.end)
+    recorder.before_end(probe.end)
     return probe
 
 

@@ -1,0 +1,176 @@
+"""Diagnostics of a run: against its own past, against a good run, and by where it is likely to end.
+
+Training steps are cut into *diagnostic intervals* of a few dozen steps. At the end of each, the scores of the rolling window
+and the means of loss and gradient norm over the interval are read once, for the learning curves, for the comparison with a
+reference run, and for the run's health. So an interval costs what a scrape costs, and a step next to nothing. Intervals end
+at fixed steps, independent of scrapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from traingauge.core.collectors.anomalies import Anomalies, Makers, parse
+from traingauge.core.collectors.base import Collector, Reading
+from traingauge.core.collectors.deviation import Deviation
+from traingauge.core.collectors.health import Health
+from traingauge.core.collectors.signals import Signals
+from traingauge.core.events import RolledBack, WeightsChecked
+from traingauge.core.families import Family, single
+from traingauge.core.intervals import Intervals
+from traingauge.core.step_batch import StepBatch
+from traingauge.reference.run import ReferenceRun
+from traingauge.stats.curves import LearningCurves, Position
+from traingauge.stats.streaming.not_given import Floats
+
+
+class Diagnostics(Collector):
+    """All that says how a run is doing beyond thresholds.
+
+    Args:
+        window: Training steps in the window of the statistics.
+        expected: A good run to compare with, or ``None``.
+        detectors: What makes the detectors that watch the signals, by name; the usual ones if ``None``.
+
+    Attributes:
+        intervals: Where diagnostic intervals end.
+        curves: How the run went.
+        health: State of health and its chain.
+        position: How far the model has come.
+    """
+
+    def __init__(
+        self, window: int, expected: ReferenceRun | None = None, detectors: Makers | None = None
+    ) -> None:
+        self.intervals = Intervals(window)
+        self.curves = LearningCurves()
+        self.health = Health()
+        self._signals = Signals(window)
+        self._expected = Deviation(expected)
+        self._anomalies = Anomalies(parse(None) if detectors is None else detectors)
+        self._window, self._scored_at = window, 0
+        self._durations: list[Floats] = []
+        self._steps = 0  # in the current interval
+        self._nonfinite = np.zeros(0, dtype=np.bool_)  # steps of the last batch
+        self._weights_lost = False  # when they were looked at last
+        self._sums = dict.fromkeys(("loss", "gradient_norm"), (0.0, 0))
+        self.position = Position(0, 0)
+        self.handlers = {WeightsChecked: self.on_weights, RolledBack: self.on_roll_back}
+
+    def on_batch(self, batch: StepBatch) -> None:
+        """Take the statistics of steps; :meth:`on_slice` takes what intervals need."""
+        for signal, values in (
+            ("loss", batch.column("loss")),
+            ("gradient_norm", batch.column("gradient_norm")),
+            ("step_seconds", batch.seconds),
+        ):
+            if np.isfinite(values).any():
+                self._signals.add(signal, "train", values)
+        self._nonfinite = batch.broken("loss") | batch.broken("gradient_norm")
+
+    def on_slice(self, batch: StepBatch, piece: slice) -> None:
+        """Take steps of the current interval."""
+        count = piece.stop - piece.start
+        self._steps += count
+        self.position = Position(
+            self.position.steps + count, self.position.samples + int(batch.samples[piece].sum())
+        )
+        for signal, (total, number) in self._sums.items():
+            if signal in batch.numbers:
+                values = batch.numbers[signal][piece]
+                finite = values[np.isfinite(values)]
+                self._sums[signal] = (total + float(finite.sum()), number + len(finite))
+        self._durations.append(batch.seconds[piece])
+        if self._weights_lost or self._nonfinite[piece].any():
+            self.health.nonfinite()
+
+    def on_reading(self, reading: Reading) -> None:
+        """Read everything once: at the end of an interval, or of a pass."""
+        if reading.split == "train":
+            self._end_interval(reading.scores)
+            return
+        if reading.loss is not None:
+            self._signals.add("loss", reading.split, np.array([reading.loss]))
+            self._read("loss", reading.split, reading.loss)
+        self._read_scores(reading.split, reading.scores)
+
+    def on_weights(self, event: WeightsChecked, unix: float) -> None:
+        """Take whether the weights are numbers: until they are looked at again, no step is sound whose weights are not."""
+        self._weights_lost = event.nonfinite > 0
+
+    def on_roll_back(self, event: RolledBack, unix: float) -> None:
+        """Training continues from an earlier step; what was read after it is forgotten by the curves."""
+        self.position = self.curves.position_at(event.step)
+        self.curves.roll_back(event.step)
+        self._anomalies.begin_anew()
+        self._scored_at = self.position.steps
+
+    def families(self) -> Iterator[Family]:
+        """Where the run stands, statistics, expectations and health."""
+        yield single("model_step", float(self.position.steps))
+        yield from self._signals.families()
+        yield from self._anomalies.families()
+        yield from self._expected.families()
+        yield from self.health.families()
+
+    def save(self) -> dict[str, Any]:
+        """All of it, as a tree of plain values and arrays."""
+        return {
+            "signals": self._signals.save(),
+            "curves": self.curves.save(),
+            "health": self.health.save(),
+            "anomalies": self._anomalies.save(),
+            "scored_at": self._scored_at,
+            "intervals": self.intervals.save(),
+            "steps": self._steps,
+            "sums": {signal: list(sums) for signal, sums in self._sums.items()},
+            "position": list(self.position),
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave."""
+        self._signals.restore(saved["signals"])
+        self.curves = LearningCurves.restored(saved["curves"])
+        self.health.restore(saved["health"])
+        self._anomalies.restore(saved["anomalies"])
+        self._scored_at = saved["scored_at"]
+        self.intervals.restore(saved["intervals"])
+        self._steps = saved["steps"]
+        self._sums = {signal: (total, number) for signal, (total, number) in saved["sums"].items()}
+        self.position = Position(*saved["position"])
+
+    def _end_interval(self, scores: Mapping[str, float]) -> None:
+        for signal, (total, number) in self._sums.items():
+            if number:
+                self._read(signal, "train", total / number)
+                self._anomalies.read(signal, total / number, self.position.steps)
+            self._sums[signal] = (0.0, 0)
+        self._read_scores("train", scores)
+        self._detect(scores)
+        self.health.end_interval(self._steps)
+        self._steps = 0
+
+    def _detect(self, scores: Mapping[str, float]) -> None:
+        """Give the detectors the median duration of a step, and scores of windows that do not overlap."""
+        durations = np.concatenate(self._durations)
+        self._durations.clear()
+        known = np.sort(durations[np.isfinite(durations)])
+        if len(known):
+            self._anomalies.read("step_seconds", float(known[len(known) // 2]), self.position.steps)
+        if self.position.steps - self._scored_at >= self._window:
+            self._scored_at = self.position.steps
+            for name, value in scores.items():
+                self._anomalies.read(name, value, self.position.steps)
+
+    def _read_scores(self, split: str, scores: Mapping[str, float]) -> None:
+        for name, value in scores.items():
+            self._signals.add(name, split, np.array([value]))
+            self._read(name, split, value)
+
+    def _read(self, metric: str, split: str, value: float) -> None:
+        self.curves.add(metric, split, self.position, value)
+        deviation = self._expected.read(metric, split, self.position, value)
+        self.health.read(metric, split, value, deviation)

@@ -1,0 +1,231 @@
+"""Draining: events of the queue become batches of steps for the collectors.
+
+The order is the point. Steps that follow each other are one batch. Every other event comes after the steps before it, except
+for those in :data:`~traingauge.core.events.UNORDERED`. A batch is cut where diagnostic intervals end, and scores are read
+there, after the steps of the slice and before those of the next. So they are what they were at that step, independent of
+scrapes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from traingauge.core.collectors import Collectors
+from traingauge.core.collectors.base import Collector, Handler, Reading
+from traingauge.core.collectors.diagnostics import Diagnostics
+from traingauge.core.collectors.loss import Loss
+from traingauge.core.collectors.scores import Scores
+from traingauge.core.epochs import Epochs
+from traingauge.core.events import SINGLE_STEPS, UNORDERED, EpochEnd, Numbers, Pass, RolledBack, Scored, Steps
+from traingauge.core.guard import Guard
+from traingauge.core.step_batch import StepBatch, columns
+from traingauge.core.step_log import StepLog
+from traingauge.errors import InvalidTypeError
+from traingauge.stats.streaming.not_given import NOT_GIVEN, Floats
+
+#: Arguments of a step that are no number by name.
+ARRAYS = frozenset(["y_true", "y_pred", "features", "sample_weight"])
+
+
+class Drain:
+    """Hands events to the collectors, and keeps what was recorded step by step and epoch by epoch.
+
+    One thread at a time, under the recorder's lock.
+
+    Args:
+        collectors: Those of the run.
+        guard: An event that cannot be taken, or a collector that fails, must not take the others with it.
+
+    Attributes:
+        step_log: Everything recorded, step by step and pass by pass.
+        epochs: What was published at the end of each epoch and pass.
+    """
+
+    def __init__(self, collectors: Collectors, guard: Guard) -> None:
+        self.step_log, self.epochs = StepLog(), Epochs()
+        self._guard = guard
+        self._scores, self._loss = collectors[Scores], collectors[Loss]
+        self._diagnostics = collectors[Diagnostics]
+        self._on_batch = [one.on_batch for one in collectors if _has(one, "on_batch")]
+        self._on_slice = [one.on_slice for one in collectors if _has(one, "on_slice")]
+        self._on_reading = [one.on_reading for one in collectors if _has(one, "on_reading")]
+        self._handlers: dict[type, list[Handler]] = {}
+        for one in collectors:
+            for event, handler in one.handlers.items():
+                self._handlers.setdefault(event, []).append(handler)
+        self._afterwards: Mapping[type, Callable[[Any], None]] = {
+            Pass: self._end_pass,
+            EpochEnd: self._end_epoch,
+            RolledBack: self._roll_back,
+        }
+        self._previous = math.nan  # end of what came before the next step
+        self._unix = 0.0
+
+    def take(self, events: Sequence[Any], unix: float) -> None:
+        """Take events in their order.
+
+        Args:
+            events: At least one.
+            unix: What added to a clock reading gives Unix time.
+        """
+        self._unix = unix
+        if SINGLE_STEPS.issuperset(map(type, events)):
+            self._guard.shield("digest", self._add_single, events)
+            return
+        steps: list[Numbers | Scored] = []
+        for event in events:
+            if type(event) in SINGLE_STEPS:
+                steps.append(event)
+            elif type(event) in UNORDERED:
+                self._handle(event)
+            else:
+                self._guard.shield("digest", self._add_single, steps)
+                steps = []
+                self._guard.shield("digest", self._add_many if type(event) is Steps else self._between, event)
+        self._guard.shield("digest", self._add_single, steps)
+
+    def save(self) -> dict[str, Any]:
+        """What survives the process, as a tree of plain values and arrays."""
+        return {"epochs": self.epochs.save(), "history": self.step_log.save()}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take what :meth:`save` gave."""
+        self.epochs.restore(saved["epochs"])
+        self.step_log = StepLog.restored(saved["history"])
+
+    # Training steps
+
+    def _add_single(self, steps: Sequence[Numbers | Scored]) -> None:
+        """Add steps that are one event each."""
+        if not steps:
+            return
+        at = np.array([step[0] for step in steps])
+        samples = np.zeros(len(steps), dtype=np.int64)
+        detailed: list[tuple[int, Scored]] = []
+        if Scored in set(map(type, steps)):
+            detailed = [(place, step) for place, step in enumerate(steps) if isinstance(step, Scored)]
+        for place, step in detailed:
+            samples[place] = step.samples
+        self._add(
+            at,
+            samples,
+            self._columns([step[1] for step in steps]),
+            scored=[(place, step.scored) for place, step in detailed if step.scored is not None],
+            binned=[step.binned for _, step in detailed if step.binned is not None],
+        )
+
+    def _columns(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Floats]:
+        found = self._guard.shield("digest", columns, rows)
+        if found is None:  # a tensor whose device is lost, say, takes only itself
+            found = columns([_readable(row) for row in rows])
+        for name in ARRAYS.intersection(found):  # what took the shortcut was not checked by name
+            wrong = InvalidTypeError(f"{name} is one number: expected an array with a row a sample")
+            self._guard.report("step", wrong)
+        return {name: values for name, values in found.items() if name not in ARRAYS}
+
+    def _add_many(self, steps: Steps) -> None:
+        """Add steps that one event holds."""
+        count = len(steps.at)
+        until = np.linspace(0, steps.samples, count + 1).round()
+        # Which of the steps were scored is not known if not all were: then the last one stands for them.
+        whole = len(steps.measured) == count
+        self._add(
+            steps.at,
+            (until[1:] - until[:-1]).astype(np.int64),  # each its share
+            {**({} if steps.losses is None else {"loss": steps.losses}), **steps.scalars},
+            measured=[(place if whole else count - 1, one) for place, one in enumerate(steps.measured)],
+            binned=[] if steps.binned is None else [steps.binned],
+            nonfinite=steps.nonfinite,
+        )
+
+    def _add(self, at: Floats, samples: Any, numbers: Mapping[str, Floats], **more: Any) -> None:
+        # A step lasts from the end of what came before it.
+        seconds = np.diff(at, prepend=self._previous)
+        self._previous = float(at[-1])
+        batch = StepBatch(at, at + self._unix, seconds, samples, numbers, **more)
+        for on_batch in self._on_batch:
+            self._guard.shield("digest", on_batch, batch)
+        self._add_slices(batch)
+
+    def _add_slices(self, batch: StepBatch) -> None:
+        rows = self._rows(batch)
+        for piece, ends_interval in self._diagnostics.intervals.slices(batch.at):
+            for on_slice in self._on_slice:
+                on_slice(batch, piece)
+            scores = self._scores.headline("train") if ends_interval else {}
+            if ends_interval:
+                self._read(Reading("train", scores))
+            self.step_log.add("train", {name: values[piece] for name, values in rows.items()}, scores)
+
+    def _rows(self, batch: StepBatch) -> dict[str, Floats]:
+        return {
+            "step": self._diagnostics.position.steps + np.arange(1.0, len(batch.at) + 1),
+            "time": batch.times,
+            "samples": batch.samples.astype(np.float64),
+            "seconds": np.where(np.isnan(batch.seconds), NOT_GIVEN, batch.seconds),
+            "loss": batch.column("loss"),
+            **batch.numbers,
+        }
+
+    def _read(self, reading: Reading) -> None:
+        for on_reading in self._on_reading:
+            on_reading(reading)
+
+    # Other events
+
+    def _between(self, event: Any) -> None:
+        """Take an event between steps: the time up to its end is no part of the next step."""
+        self._handle(event)
+        if type(event) in self._afterwards:
+            self._afterwards[type(event)](event)
+        self._previous = getattr(event, "at", self._previous)
+
+    def _handle(self, event: Any) -> None:
+        for handler in self._handlers.get(type(event), ()):
+            self._guard.shield("digest", handler, event, self._unix)
+
+    def _end_pass(self, done: Pass) -> None:
+        split, loss = done.split, None if done.loss is None else float(done.loss)
+        scored = done.measured is not None or bool(
+            done.scored
+        )  # without either the scores are those of the pass before
+        self._read(Reading(split, self._scores.headline(split) if scored else {}, loss))
+        self._remember(split)
+        row = {
+            "step": self._diagnostics.position.steps,
+            "time": done.at + self._unix,
+            "samples": done.samples,
+            **({} if loss is None else {"loss": loss}),
+            **(self._scores.current(split) if scored else {}),
+            **done.scalars,
+        }
+        self.step_log.add(split, {name: np.array([float(value)]) for name, value in row.items()}, {})
+
+    def _end_epoch(self, _: EpochEnd) -> None:
+        self._remember("train")
+
+    def _roll_back(self, event: RolledBack) -> None:
+        self.step_log.roll_back(event.step)
+        self.epochs.roll_back(event.step)
+
+    def _remember(self, split: str) -> None:
+        values = {"loss": self._loss.last(split), **self._scores.current(split)}
+        self.epochs.add(split, self._diagnostics.position.steps, values)
+
+
+def _has(collector: Collector, hook: str) -> bool:
+    """Whether a collector has a hook of its own: a call that does nothing is paid for, too."""
+    return getattr(type(collector), hook) is not getattr(Collector, hook)
+
+
+def _readable(row: Mapping[str, Any]) -> dict[str, float]:
+    numbers = {}
+    for name, value in row.items():
+        with suppress(Exception):
+            numbers[name] = float(value)
+    return numbers
