@@ -133,7 +133,7 @@ def _steps(sizes: Sequence[int]) -> Curve:
 def memory(sizes: Sequence[int]) -> Iterator[float]:
     """Resident memory, in MiB, of this process after so many steps each."""
     done = 0
-    with ModelMonitor("bench", discovery_dir=False) as monitor:
+    with ModelMonitor("bench", delivery=[]) as monitor:
         for size in sizes:
             for _ in range(size - done):
                 monitor.step(loss=0.5, learning_rate=0.1, gradient_norm=1.0, entropy=2.0)

@@ -39,7 +39,7 @@ def measure(seconds: float) -> list[Row]:
 
 
 def _of_nothing(seconds: float, absent: dict[str, str]) -> Row:
-    with tempfile.TemporaryDirectory() as folder, ModelMonitor("bench", discovery_dir=False) as monitor:
+    with tempfile.TemporaryDirectory() as folder, ModelMonitor("bench", delivery=[]) as monitor:
         steps, of_peers = (STEPS, PEER_STEPS) if seconds > 10 else (FEWER, FEWER_OF_PEERS)
         bare = _arm("no callback", list, steps)
         found = race(
@@ -80,7 +80,7 @@ def _of_a_network(seconds: float) -> Row:
         return [metrics.F1Score(), metrics.AUC(multi_label=True, num_labels=CLASSES)]
 
     steps = REAL_STEPS if seconds > 10 else FEWER_REAL
-    with ModelMonitor("bench", discovery_dir=False) as monitor:
+    with ModelMonitor("bench", delivery=[]) as monitor:
         found = race(
             [
                 _network("no metric, no callback", steps),

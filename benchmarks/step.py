@@ -50,7 +50,7 @@ def measure(seconds: float) -> Row:
         for _ in range(count):
             kept[0], kept[1], kept[2], kept[3] = 0.5, 0.1, 1.0, 2.0
 
-    with ModelMonitor("bench", discovery_dir=False) as monitor:
+    with ModelMonitor("bench", delivery=[]) as monitor:
 
         def step(count: int) -> None:
             for _ in range(count):

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from benchmarks.harness import Arm, Check, Row, race
 from benchmarks.peers import missing
-from traingauge import ModelMonitor
+from traingauge import ModelMonitor, Scoring
 
 #: Samples in a step, and classes.
 ROWS, CLASSES = 256, 10
@@ -41,7 +41,7 @@ def measure(seconds: float) -> Row:
             for child in children:
                 child.set(value)
 
-    with ModelMonitor("bench", discovery_dir=False, task="multiclass", classes=CLASSES) as monitor:
+    with ModelMonitor("bench", scoring=Scoring(task="multiclass", classes=CLASSES), delivery=[]) as monitor:
 
         def ours(count: int) -> None:
             for _ in range(count):

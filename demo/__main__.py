@@ -96,7 +96,7 @@ def _train(report: Report, stack: Stack) -> None:
     from demo import digits
     from demo.faults import all_faults
     from demo.story import Storyteller
-    from traingauge import ModelMonitor, Reference
+    from traingauge import Endpoint, ModelMonitor, Reference
 
     train, validation, test = digits.load()
     pixels = [f"pixel_{row}_{column}" for row in range(digits.SIDE) for column in range(digits.SIDE)]
@@ -105,7 +105,7 @@ def _train(report: Report, stack: Stack) -> None:
         model,
         thresholds={"accuracy": 0.9, "recall": 0.9},
         reference=Reference.from_data(train.images, feature_names=pixels),
-        discovery_dir=stack.discovery_dir,
+        delivery=[Endpoint(discovery_dir=stack.discovery_dir)],
     ) as monitor:
         report.say(f"training {model.name} on {len(train.labels)} digits; it serves {monitor.url}/metrics")
         storyteller = Storyteller(monitor, all_faults(pipeline, model), report, stack)

@@ -190,7 +190,7 @@ def main() -> None:
 def watched(expected: ReferenceRun | None = None) -> ModelMonitor:
     """A monitor of a run of the network."""
     limits = {"loss": LOSS_ABOVE, "accuracy": ACCURACY_BELOW}
-    return ModelMonitor("digits", expected=expected, thresholds=limits, discovery_dir=False, linger=0)
+    return ModelMonitor("digits", reference_run=expected, thresholds=limits, delivery=[])
 
 
 def published(monitor: ModelMonitor) -> Callable[..., float]:

@@ -12,7 +12,7 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from sklearn.datasets import load_diabetes, load_digits
 
-from traingauge import Canary, ModelMonitor, Reference, ReferenceRun
+from traingauge import Canary, Endpoint, ModelMonitor, Reference, ReferenceRun, Scoring, State
 from traingauge.catalog import CATALOG, RUN_LABELS, Metric
 from traingauge.core.model_description import ModelDescription
 
@@ -54,7 +54,9 @@ def test_labels_are_plain_names_that_prometheus_does_not_need_for_itself(metric:
 def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
     """Text and OpenMetrics of a classifier and of a regression that use all there is."""
     found = []
-    with ModelMonitor("full-multiclass", window=4, discovery_dir=False, linger=0) as good:
+    with ModelMonitor(
+        "full-multiclass", scoring=Scoring(window=4), delivery=[Endpoint(discovery_dir=False, linger=0)]
+    ) as good:
         for loss in (0.7, 0.6, 0.5):
             good.step(loss)
     for dataset, task in ((load_digits, "multiclass"), (load_diabetes, "regression")):
@@ -63,16 +65,15 @@ def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
         predicted = np.eye(10)[true] if task == "multiclass" else true + 1.0
         with ModelMonitor(
             f"full-{task}",
-            task=task,
-            discovery_dir=False,
+            scoring=Scoring(task=task, window=4),
             reference=Reference.from_data(x, y_true=y, y_pred=y),
-            steps_planned=100,
+            total_steps=100,
             warmup_steps=1,
             thresholds={"accuracy": 0.9, "feature_drift": 0.3},
             baseline={"accuracy": 0.8, "loss": 0.6},
-            window=4,
-            state_dir=tmp_path_factory.mktemp("state"),
-            expected=ReferenceRun.record(good) if task == "multiclass" else None,
+            reference_run=ReferenceRun.record(good) if task == "multiclass" else None,
+            delivery=[Endpoint(discovery_dir=False)],
+            state=State(tmp_path_factory.mktemp("state")),
         ) as monitor:
             for _ in monitor.watch(range(3)):
                 monitor.step(0.5, true, predicted, x[:400], learning_rate=0.1, gradient_norm=1.0, entropy=2.0)

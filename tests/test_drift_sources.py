@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from traingauge import ModelMonitor, Reference
+from traingauge import Drift, ModelMonitor, Reference
 from traingauge.errors import InvalidArgumentError, ReferenceMismatchError, UnknownNameError
 
 rng = np.random.default_rng(0)
@@ -18,7 +18,7 @@ REFERENCE = Reference.from_data(ROWS, y_true=LABELS, y_pred=LABELS)
 
 @pytest.fixture
 def monitor() -> Iterator[ModelMonitor]:
-    with ModelMonitor("watched", discovery_dir=False, reference=REFERENCE, drift_window=500) as monitor:
+    with ModelMonitor("watched", drift=Drift(REFERENCE, window=500), delivery=[]) as monitor:
         yield monitor
 
 
@@ -66,7 +66,7 @@ def test_a_tensorflow_data_set_is_watched() -> None:
     import tensorflow as tf
 
     dataset = tf.data.Dataset.from_tensor_slices((ROWS[:600], LABELS[:600])).batch(64)
-    with ModelMonitor("tf", discovery_dir=False, reference=REFERENCE, drift_window=500) as monitor:
+    with ModelMonitor("tf", drift=Drift(REFERENCE, window=500), delivery=[]) as monitor:
         assert sum(len(x) for x, _ in monitor.watch(dataset, features=True)) == 600
         assert values(monitor, "model_feature_missing_ratio") == {("f0",): 0.0, ("f1",): 0.0}
         assert values(monitor, "model_drift_window_samples")[()] >= 500
@@ -82,7 +82,7 @@ def test_keras_trains_on_watched_images_whose_numbers_are_compared() -> None:
     model.compile(loss="sparse_categorical_crossentropy")
     parts = ((images[at : at + 64], labels[at : at + 64]) for at in range(0, 640, 64))
     reference = Reference.from_data(images, of="images")
-    with ModelMonitor(model, discovery_dir=False, reference=reference, drift_window=300) as monitor:
+    with ModelMonitor(model, drift=Drift(reference, window=300), delivery=[]) as monitor:
         monitor.fit(monitor.watch(parts, features=True), steps_per_epoch=10, shuffle=False, verbose=0)
         assert set(values(monitor, "model_monitor_errors_total").values()) == {0.0}
         assert values(monitor, "model_steps_total")["train",] == 10
@@ -96,7 +96,7 @@ def test_watched_batches_that_do_not_fit_the_reference_say_so(monitor: ModelMoni
 
 
 def test_without_a_reference_watching_compares_nothing() -> None:
-    with ModelMonitor("none", discovery_dir=False) as monitor:
+    with ModelMonitor("none", delivery=[]) as monitor:
         assert len(list(monitor.watch(batches(), features=True))) == 10
 
 
@@ -112,7 +112,7 @@ def test_labels_and_predictions_are_compared_without_features(monitor: ModelMoni
 def test_images_are_given_to_step_as_they_are() -> None:
     images = rng.random((600, 8, 8))
     reference = Reference.from_data(images, of="images")
-    with ModelMonitor("images", discovery_dir=False, reference=reference, drift_window=500) as monitor:
+    with ModelMonitor("images", drift=Drift(reference, window=500), delivery=[]) as monitor:
         monitor.step(features=images * 0.9)
         assert values(monitor, "model_feature_drift")["brightness", "psi"] > 0.2
 
@@ -120,13 +120,10 @@ def test_images_are_given_to_step_as_they_are() -> None:
 def test_kind_of_window_statistics_and_share_of_the_rows_are_chosen_by_the_script() -> None:
     with ModelMonitor(
         "chosen",
-        discovery_dir=False,
-        reference=REFERENCE,
-        drift_window=500,
-        drift_kind="tumbling",
-        drift_statistics=("tv",),
-        drift_multivariate=False,
-        drift_sampling=0.5,
+        drift=Drift(
+            REFERENCE, window=500, kind="tumbling", statistics=("tv",), multivariate=False, sampling=0.5
+        ),
+        delivery=[],
     ) as monitor:
         monitor.step(features=ROWS[:900])
         assert values(monitor, "model_drift_window_samples") == {(): 0}
@@ -139,6 +136,6 @@ def test_kind_of_window_statistics_and_share_of_the_rows_are_chosen_by_the_scrip
 
 def test_settings_that_do_not_fit_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="hopping"):
-        ModelMonitor("m", discovery_dir=False, reference=REFERENCE, drift_kind="hopping")
+        ModelMonitor("m", drift=Drift(REFERENCE, kind="hopping"), delivery=[])
     with pytest.raises(InvalidArgumentError, match="sampling is 2"):
-        ModelMonitor("m", discovery_dir=False, reference=REFERENCE, drift_sampling=2)
+        ModelMonitor("m", drift=Drift(REFERENCE, sampling=2), delivery=[])

@@ -31,7 +31,7 @@ def test_import_loads_no_framework_starts_no_thread_opens_no_port_and_reads_no_e
 def test_a_monitor_loads_no_framework() -> None:
     code = (
         "import sys; from traingauge import ModelMonitor\n"
-        "with ModelMonitor('m', discovery_dir=False) as m: m.step(loss=1.0, y_true=[0, 1], y_pred=[0, 1])\n"
+        "with ModelMonitor('m', delivery=[]) as m: m.step(loss=1.0, y_true=[0, 1], y_pred=[0, 1])\n"
         "assert not {'keras', 'tensorflow', 'torch', 'pandas', 'sklearn', 'scipy'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer
 
-from traingauge import ModelMonitor, Reference
+from traingauge import Drift, Endpoint, ModelMonitor, Reference, Scoring, State
 from traingauge.core.collectors.loss import Loss
 from traingauge.core.collectors.run import RunInfo
 from traingauge.core.collectors.scores import Scores
@@ -45,7 +45,7 @@ Reading = Callable[..., float | None]
 
 @pytest.fixture
 def monitor() -> Any:
-    with ModelMonitor("m", run="r", discovery_dir=False) as made:
+    with ModelMonitor("m", run="r", delivery=[Endpoint(discovery_dir=False)]) as made:
         yield made
 
 
@@ -53,7 +53,10 @@ def monitor() -> Any:
 
 
 def test_port_0_picks_a_free_one_and_says_which(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "traingauge"), ModelMonitor("m", discovery_dir=False) as monitor:
+    with (
+        caplog.at_level(logging.INFO, "traingauge"),
+        ModelMonitor("m", delivery=[Endpoint(discovery_dir=False)]) as monitor,
+    ):
         assert requests.get(f"{monitor.url}/healthz", timeout=5).text == "ok\n"
         assert monitor.url in caplog.text
         assert monitor.url in repr(monitor)
@@ -63,14 +66,14 @@ def test_a_taken_port_is_an_error_that_names_it_and_what_to_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PortInUseError, match=rf"port {port} on 127.0.0.1 is in use: .*port=0") as raised:
-            ModelMonitor("m", port=port, discovery_dir=False)
+            ModelMonitor("m", delivery=[Endpoint(port=port, discovery_dir=False)])
     assert isinstance(raised.value, OSError)
 
 
 def test_two_monitors_in_one_process_serve_their_own_runs() -> None:
     with (
-        ModelMonitor("m", run="1", discovery_dir=False) as one,
-        ModelMonitor("m", run="2", discovery_dir=False) as two,
+        ModelMonitor("m", run="1", delivery=[Endpoint(discovery_dir=False)]) as one,
+        ModelMonitor("m", run="2", delivery=[Endpoint(discovery_dir=False)]) as two,
     ):
         one.step(loss=1.0)
         two.step(loss=2.0)
@@ -85,7 +88,7 @@ def test_it_listens_on_the_loopback_only_unless_told_otherwise(monitor: ModelMon
 
 
 def test_each_run_gets_a_name_of_its_own() -> None:
-    with ModelMonitor("m", discovery_dir=False) as one, ModelMonitor("m", discovery_dir=False) as two:
+    with ModelMonitor("m", delivery=[]) as one, ModelMonitor("m", delivery=[]) as two:
         assert one.run != two.run
 
 
@@ -96,16 +99,32 @@ def test_each_run_gets_a_name_of_its_own() -> None:
         ({"model": "a\nb"}, InvalidArgumentError, "printable"),
         ({"model": 3}, InvalidTypeError, "expected a name or a Keras model"),
         ({"run": 3}, InvalidTypeError, "run is 3: expected a name"),
-        ({"port": 70000}, InvalidArgumentError, "port is 70000: expected 0"),
-        ({"port": "9109"}, InvalidTypeError, "port is '9109'"),
-        ({"window": 0}, InvalidArgumentError, "window is 0: expected at least 1"),
-        ({"window": 1.5}, InvalidTypeError, "window is 1.5: expected a whole number"),
+        (
+            {"scoring": {"window": 50}},
+            InvalidTypeError,
+            "scoring is a dict: expected a Scoring, as Scoring\\(",
+        ),
+        ({"drift": {"window": 50}}, InvalidTypeError, "drift is a dict: expected a Drift"),
+        ({"reference": "a.reference"}, InvalidTypeError, "Drift.reference is a str: expected a Reference"),
+        (
+            {"delivery": Endpoint()},
+            InvalidTypeError,
+            r"delivery is a Endpoint: expected a list .* \[Endpoint\(\)\]",
+        ),
+        (
+            {"delivery": [Endpoint]},
+            InvalidTypeError,
+            r"delivery\[0\] is Endpoint: expected a delivery, as Endpoint\(\)",
+        ),
+        (
+            {"alerts": "http://a"},
+            InvalidTypeError,
+            "alerts is a str: expected a Alertmanager, as Alertmanager",
+        ),
+        ({"state": "runs/m"}, InvalidTypeError, r"state is a str: expected a State, as State\("),
         ({"warmup_steps": -1}, InvalidArgumentError, "warmup_steps is -1"),
-        ({"linger": math.nan}, InvalidArgumentError, "linger is nan"),
+        ({"total_steps": 1.5}, InvalidTypeError, "total_steps is 1.5: expected a whole number"),
         ({"thresholds": {"acuracy": 0.9}}, UnknownNameError, "'acuracy'"),
-        ({"task": "clustering"}, UnknownNameError, "'clustering'"),
-        ({"average": "harmonic"}, UnknownNameError, "'harmonic'"),
-        ({"discovery_dir": True}, InvalidTypeError, "discovery_dir is True"),
     ],
 )
 def test_a_wrong_argument_says_at_once_what_was_given_and_what_fits(
@@ -113,9 +132,25 @@ def test_a_wrong_argument_says_at_once_what_was_given_and_what_fits(
 ) -> None:
     before = threading.active_count()
     with pytest.raises(error, match=says) as raised:
-        ModelMonitor(**{"model": "m", "discovery_dir": False} | arguments)
+        ModelMonitor(**{"model": "m", "delivery": [Endpoint(discovery_dir=False)]} | arguments)
     assert isinstance(raised.value, TrainGaugeError)
     assert threading.active_count() == before, "nothing was left running"
+
+
+def test_a_reference_and_drift_at_once_are_refused() -> None:
+    reference = Reference.from_data([[0.0], [1.0]])
+    with pytest.raises(InvalidArgumentError, match="reference and drift were both given"):
+        ModelMonitor("m", reference=reference, drift=Drift(reference), delivery=[])
+
+
+def test_a_monitor_that_cannot_start_leaves_its_state_directory_to_others(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortInUseError):
+        ModelMonitor(
+            "m",
+            state=State(tmp_path),
+            delivery=[Endpoint(port=taken.getsockname()[1], discovery_dir=False)],
+        )
+    ModelMonitor("m", state=State(tmp_path), delivery=[]).close()
 
 
 # Steps
@@ -181,7 +216,7 @@ def test_a_wrong_step_says_what_was_given_and_records_nothing(
 
 def test_a_label_out_of_range_is_named_with_the_classes() -> None:
     with (
-        ModelMonitor("m", discovery_dir=False, classes=3) as monitor,
+        ModelMonitor("m", scoring=Scoring(classes=3), delivery=[]) as monitor,
         pytest.raises(LabelError, match="7"),
     ):
         monitor.step(y_true=[0, 7], y_pred=[0, 1])
@@ -249,7 +284,7 @@ def test_without_a_scrape_the_queue_stays_bounded(monitor: ModelMonitor) -> None
 def test_features_are_compared_with_the_reference(read: Reading) -> None:
     data = load_breast_cancer()
     reference = Reference.from_data(data.data, feature_names=data.feature_names.tolist())
-    with ModelMonitor("m", discovery_dir=False, reference=reference, drift_window=569) as monitor:
+    with ModelMonitor("m", drift=Drift(reference, window=569), delivery=[]) as monitor:
         monitor.step(features=data.data)
         clean = read(monitor, "model_features_drifted")
         shifted = data.data.copy()
@@ -265,9 +300,7 @@ def test_a_calibrated_reference_brings_its_own_thresholds_and_window(read: Readi
     data = load_breast_cancer()
     reference = Reference.from_data(data.data[:, :3], feature_names=["a", "b", "c"])
     calibrated = reference.calibrate(window=200, false_alarm_rate=0.05)
-    with ModelMonitor(
-        "m", discovery_dir=False, reference=calibrated, thresholds={"accuracy": 0.9}
-    ) as monitor:
+    with ModelMonitor("m", reference=calibrated, thresholds={"accuracy": 0.9}, delivery=[]) as monitor:
         monitor.step(features=data.data[:200, :3])
         labels = {"metric": "feature_drift", "severity": "warning"}
         for name in "abc":
@@ -275,14 +308,14 @@ def test_a_calibrated_reference_brings_its_own_thresholds_and_window(read: Readi
             assert threshold is not None
             assert threshold > 0
         assert read(monitor, "model_threshold", metric="accuracy", severity="warning") == 0.9
-    with pytest.raises(ReferenceMismatchError, match="calibrated for windows of 200"):
-        ModelMonitor("m", discovery_dir=False, reference=calibrated, drift_window=100)
+    with pytest.raises(ReferenceMismatchError, match="expected 200, which the reference is calibrated for"):
+        ModelMonitor("m", drift=Drift(calibrated, window=100), delivery=[])
 
 
 def test_labels_and_predictions_are_compared_with_the_references(read: Reading) -> None:
     x, y = load_breast_cancer(return_X_y=True)
     reference = Reference.from_data(x, y_true=y, y_pred=y)
-    with ModelMonitor("m", discovery_dir=False, reference=reference, drift_window=len(y)) as monitor:
+    with ModelMonitor("m", drift=Drift(reference, window=len(y)), delivery=[]) as monitor:
         monitor.step(features=x, y_true=y, y_pred=np.ones_like(y))
         same = read(monitor, "model_label_drift", statistic="psi")
         changed = read(monitor, "model_prediction_drift", statistic="psi")
@@ -295,7 +328,7 @@ def test_columns_that_are_not_the_references_are_counted_and_arrays_that_cannot_
     read: Reading,
 ) -> None:
     frame = pd.DataFrame({"age": [1.0, 2.0], "weight": [3.0, 4.0]})
-    with ModelMonitor("m", discovery_dir=False, reference=Reference.from_data(frame)) as monitor:
+    with ModelMonitor("m", reference=Reference.from_data(frame), delivery=[]) as monitor:
         monitor.step(features=frame.rename(columns={"weight": "height"}))
         assert read(monitor, "model_features_missing") == 1
         assert read(monitor, "model_features_extra") == 1
@@ -385,7 +418,7 @@ def test_watched_batches_come_through_unchanged_and_their_waits_are_recorded(
 
 
 def test_leaving_the_with_finishes_the_run_and_frees_the_port() -> None:
-    with ModelMonitor("m", discovery_dir=False) as monitor:
+    with ModelMonitor("m", delivery=[Endpoint(discovery_dir=False)]) as monitor:
         port = int(monitor.url.rpartition(":")[2])
     assert monitor.state == "finished"
     with socket.create_server(("127.0.0.1", port)):
@@ -393,7 +426,7 @@ def test_leaving_the_with_finishes_the_run_and_frees_the_port() -> None:
 
 
 def test_an_exception_fails_the_run_names_itself_and_goes_on() -> None:
-    monitor = ModelMonitor("m", discovery_dir=False)
+    monitor = ModelMonitor("m", delivery=[])
     with pytest.raises(ZeroDivisionError), monitor:
         raise ZeroDivisionError
     assert monitor.state == "failed"
@@ -401,7 +434,7 @@ def test_an_exception_fails_the_run_names_itself_and_goes_on() -> None:
 
 
 def test_ctrl_c_interrupts_the_run() -> None:
-    monitor = ModelMonitor("m", discovery_dir=False)
+    monitor = ModelMonitor("m", delivery=[])
     with pytest.raises(KeyboardInterrupt), monitor:
         raise KeyboardInterrupt
     assert monitor.state == "interrupted"
@@ -412,21 +445,21 @@ def test_ctrl_c_interrupts_the_run() -> None:
     ("code", "state"), [(0, "finished"), (None, "finished"), (1, "failed"), ("bad", "failed")]
 )
 def test_sys_exit_ends_the_run_by_its_code(code: object, state: str) -> None:
-    monitor = ModelMonitor("m", discovery_dir=False)
+    monitor = ModelMonitor("m", delivery=[])
     with pytest.raises(SystemExit), monitor:
         sys.exit(code)  # type: ignore[arg-type]
     assert monitor.state == state
 
 
 def test_closing_twice_keeps_the_first_state() -> None:
-    monitor = ModelMonitor("m", discovery_dir=False)
+    monitor = ModelMonitor("m", delivery=[])
     monitor.close("failed")
     monitor.close()
     assert monitor.state == "failed"
 
 
 def test_a_step_after_the_end_is_refused() -> None:
-    monitor = ModelMonitor("m", discovery_dir=False)
+    monitor = ModelMonitor("m", delivery=[])
     monitor.close()
     with pytest.raises(ClosedError, match="the run is finished"):
         monitor.step(loss=1.0)
@@ -439,7 +472,7 @@ def scrape_as_prometheus(url: str) -> str:
 
 
 def test_a_scraped_run_stays_until_its_end_was_scraped(tmp_path: Path) -> None:
-    monitor = ModelMonitor("m", discovery_dir=tmp_path)
+    monitor = ModelMonitor("m", delivery=[Endpoint(discovery_dir=tmp_path)])
     scrape_as_prometheus(monitor.url)
     closing = threading.Thread(target=monitor.close)
     closing.start()
@@ -453,7 +486,7 @@ def test_a_scraped_run_stays_until_its_end_was_scraped(tmp_path: Path) -> None:
 
 
 def test_the_wait_for_the_last_scrape_is_bounded() -> None:
-    monitor = ModelMonitor("m", discovery_dir=False, linger=0.2)
+    monitor = ModelMonitor("m", delivery=[Endpoint(discovery_dir=False, linger=0.2)])
     scrape_as_prometheus(monitor.url)
     started = time.monotonic()
     monitor.close()
@@ -461,7 +494,7 @@ def test_the_wait_for_the_last_scrape_is_bounded() -> None:
 
 
 def test_a_run_that_nobody_scraped_ends_at_once() -> None:
-    monitor = ModelMonitor("m", discovery_dir=False)
+    monitor = ModelMonitor("m", delivery=[Endpoint(discovery_dir=False)])
     requests.get(f"{monitor.url}/metrics", timeout=5)  # a person looking is no Prometheus
     started = time.monotonic()
     monitor.close()
@@ -472,8 +505,8 @@ def test_a_run_that_nobody_scraped_ends_at_once() -> None:
 
 SCRIPT = """
 import sys, os, signal
-from traingauge import ModelMonitor
-monitor = ModelMonitor("m", run="r", discovery_dir={directory!r})
+from traingauge import Endpoint, ModelMonitor
+monitor = ModelMonitor("m", run="r", delivery=[Endpoint(discovery_dir={directory!r})])
 end = monitor._recorder.run.end
 def told(state, exception=""):
     print(state, exception)
@@ -516,14 +549,14 @@ def test_a_discovery_directory_that_cannot_be_written_is_counted_and_training_go
 ) -> None:
     blocked = tmp_path / "file"
     blocked.touch()
-    with ModelMonitor("m", discovery_dir=blocked / "targets") as monitor:
+    with ModelMonitor("m", delivery=[Endpoint(discovery_dir=blocked / "targets")]) as monitor:
         monitor.step(loss=1.0)
         assert read(monitor, "model_monitor_errors_total", reason="discovery") == 1
     assert "monitoring failed (discovery)" in caplog.text
 
 
 def test_a_full_disk_is_counted_and_training_goes_on(read: Reading) -> None:
-    with ModelMonitor("m", discovery_dir="/dev/full") as monitor:
+    with ModelMonitor("m", delivery=[Endpoint(discovery_dir="/dev/full")]) as monitor:
         monitor.step(loss=1.0)
         assert read(monitor, "model_monitor_errors_total", reason="discovery") == 1
 
@@ -570,7 +603,7 @@ def test_a_part_that_cannot_be_read_does_not_take_the_others_with_it(
 
 
 def test_a_lost_endpoint_does_not_stop_training(monitor: ModelMonitor, read: Reading) -> None:
-    monitor._server.close()
+    monitor._deliveries.close()
     monitor.step(loss=1.0)
     assert read(monitor, "model_loss", split="train") == 1.0
 

@@ -15,7 +15,7 @@ from traingauge.errors import UnknownNameError
 
 @pytest.fixture
 def run():
-    with ModelMonitor("digits", run="r", discovery_dir=False, linger=0) as monitor:
+    with ModelMonitor("digits", run="r", delivery=[]) as monitor:
         for step in range(60):
             numbers = {} if step % 10 == 9 else {"loss": math.nan if step == 30 else 1 / (step + 1)}
             monitor.step(y_true=[0, 1], y_pred=[0, step % 2], entropy=0.5, **numbers)
@@ -61,7 +61,7 @@ def test_drawing_opens_no_window_and_chooses_no_backend():
     script = """
 import sys
 from traingauge import ModelMonitor
-with ModelMonitor("m", discovery_dir=False, linger=0) as run:
+with ModelMonitor("m", delivery=[]) as run:
     run.step(loss=1.0)
     run.plot()
 print("matplotlib.figure" in sys.modules, "matplotlib.pyplot" in sys.modules)
@@ -71,7 +71,7 @@ print("matplotlib.figure" in sys.modules, "matplotlib.pyplot" in sys.modules)
 
 
 def test_a_run_without_rows_gives_an_empty_figure():
-    with ModelMonitor("m", run="r", discovery_dir=False, linger=0) as run:
+    with ModelMonitor("m", run="r", delivery=[]) as run:
         assert run.plot().get_axes() == []
 
 

@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from sklearn.datasets import load_digits
 
 from tests.delivery.http.conftest import Client, wait_until
-from traingauge import ModelMonitor
+from traingauge import Endpoint, ModelMonitor, Scoring
 from traingauge.catalog import RUN_LABELS
 from traingauge.stack.client import get
 from traingauge.stack.guard import Guard
@@ -42,7 +42,12 @@ OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
 @pytest.mark.servers
 def test_nothing_is_lost_and_nothing_grows_while_clients_of_every_kind_scrape(tmp_path: Path) -> None:
-    with ModelMonitor("soak", run="one", discovery_dir=False, classes=CLASSES, linger=0) as monitor:
+    with ModelMonitor(
+        "soak",
+        run="one",
+        scoring=Scoring(classes=CLASSES),
+        delivery=[Endpoint(discovery_dir=False, linger=0)],
+    ) as monitor:
         clients = [Fast(monitor), Slow(monitor), SlowCompressed(monitor), Dropping(monitor)]
         with prometheus(monitor, tmp_path) as query:
             for client in clients:

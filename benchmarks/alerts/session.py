@@ -13,7 +13,7 @@ from benchmarks.alerts.data import Array, Batch, Data, load
 from benchmarks.alerts.network import Network, norm
 from benchmarks.alerts.recording import SCRAPE_SECONDS, Recording
 from dashboards.example.clock import BEGIN, Clock
-from traingauge import ModelMonitor, Reference
+from traingauge import ModelMonitor, Reference, Scoring, State
 
 #: Training steps of an epoch; a validation pass follows each.
 EPOCH_STEPS = 50
@@ -133,14 +133,13 @@ class Session:
         monitor = ModelMonitor(
             self.model,
             run=self.run,
+            scoring=Scoring(
+                task=None if self.setup.data.classes else "regression",
+                classes=self.setup.data.classes or None,
+            ),
             reference=reference,
-            # Saving the state costs as much as all the rest; a run that is not resumed needs none.
-            state_dir=state if self.setup.resumable else None,
-            save_every=0.1,
-            discovery_dir=False,
-            linger=0,
-            task=None if self.setup.data.classes else "regression",
-            classes=self.setup.data.classes or None,
+            delivery=[],
+            state=State(state, save_every=0.1) if self.setup.resumable else None,
         )
         try:
             with monitor:

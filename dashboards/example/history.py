@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dashboards.example.clock import BEGIN, Clock
 from dashboards.example.runs import EPOCH_STEPS, RUNS, STEP_SECONDS, Run, settings, train
-from traingauge import ModelMonitor
+from traingauge import ModelMonitor, State
 from traingauge.core.families import Identity
 from traingauge.delivery.exposition import Renderer
 from traingauge.reference.run import ReferenceRun
@@ -91,12 +91,11 @@ def simulate(history: History, run: Run, expected: ReferenceRun | None = None) -
         monitor = ModelMonitor(
             run.model,
             run=run.name,
-            discovery_dir=False,
-            linger=0,
             thresholds=run.thresholds,
             warmup_steps=10 * EPOCH_STEPS,
-            state_dir=state if run.saved else None,
-            steps_planned=round(run.planned * 60 / STEP_SECONDS),
+            total_steps=round(run.planned * 60 / STEP_SECONDS),
+            delivery=[],
+            state=State(state) if run.saved else None,
             **settings(run, expected),
         )
 

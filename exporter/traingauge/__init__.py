@@ -12,19 +12,39 @@ from typing import TYPE_CHECKING
 from traingauge.version import __version__
 
 if TYPE_CHECKING:
+    from traingauge.delivery.alertmanager import Alertmanager
+    from traingauge.delivery.http import Endpoint
     from traingauge.errors import TrainGaugeError
     from traingauge.monitor import ModelMonitor
+    from traingauge.options import Drift, Scoring, State
     from traingauge.reference import Reference
     from traingauge.reference.canary import Canary
     from traingauge.reference.run import ReferenceRun
 
-__all__ = ["Canary", "ModelMonitor", "Reference", "ReferenceRun", "TrainGaugeError", "__version__"]
+__all__ = [
+    "Alertmanager",
+    "Canary",
+    "Drift",
+    "Endpoint",
+    "ModelMonitor",
+    "Reference",
+    "ReferenceRun",
+    "Scoring",
+    "State",
+    "TrainGaugeError",
+    "__version__",
+]
 
 _HOMES = {
+    "Alertmanager": "traingauge.delivery.alertmanager",
     "Canary": "traingauge.reference.canary",
+    "Drift": "traingauge.options",
+    "Endpoint": "traingauge.delivery.http",
     "ModelMonitor": "traingauge.monitor",
     "Reference": "traingauge.reference",
     "ReferenceRun": "traingauge.reference.run",
+    "Scoring": "traingauge.options",
+    "State": "traingauge.options",
     "TrainGaugeError": "traingauge.errors",
 }
 

@@ -93,7 +93,7 @@ DISCOVERY_DIR = Variable("TRAINGAUGE_DISCOVERY_DIR", _text)
 STATE_DIR = Variable("TRAINGAUGE_STATE_DIR", _text)
 
 #: Alertmanager that alerts are sent to.
-ALERTMANAGER_URL = Variable("TRAINGAUGE_ALERTMANAGER_URL", _text)
+ALERTMANAGER_URL = Variable("TRAINGAUGE_ALERTMANAGER_URL", validation.http_url)
 
 #: Whether monitoring is switched off altogether.
 DISABLED = Variable("TRAINGAUGE_DISABLED", _switch)

@@ -66,14 +66,18 @@ class UnsupportedPlatformError(TrainGaugeError, RuntimeError):
     """The operating system does not support the requested feature."""
 
 
-class PortInUseError(TrainGaugeError, OSError):
+class AddressError(TrainGaugeError, OSError):
+    """An address that the endpoint cannot listen on."""
+
+
+class PortInUseError(AddressError):
     """The port of the endpoint is in use by another process."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
         super().__init__(
-            f"port {port} on {host} is in use: stop what listens there, pass another port=, "
-            "or port=0 for a free one (Prometheus finds it by the discovery file)"
+            f"port {port} on {host} is in use: stop what listens there, or use another one; Endpoint(port=0) and "
+            "TRAINGAUGE_PORT=0 take a free one (Prometheus finds it by the discovery file)"
         )
 
 

@@ -1,39 +1,45 @@
 """``ModelMonitor``: the one object a training script needs.
 
-It owns a run from its start to its end: the recorder that training feeds, the endpoint that Prometheus scrapes, the file
-by which Prometheus finds it, and the order in which all of this ends.
+It owns a run from its start to its end: the recorder that training feeds, what delivers the run to Prometheus and
+Alertmanager, the state that outlives the process, and the order in which all of this ends.
 """
 
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from numbers import Real
-from pathlib import Path
+from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from traingauge import environment, validation
 from traingauge.catalog import SPLITS
 from traingauge.core.baseline import parse as parse_baseline
 from traingauge.core.canary import CanaryProbe
 from traingauge.core.collectors.anomalies import parse as parse_detectors
+from traingauge.core.collectors.drift import FeatureDrift
 from traingauge.core.collectors.run import RunInfo
 from traingauge.core.collectors.scores import Scores
+from traingauge.core.disabled import DisabledRecorder
 from traingauge.core.evaluation import Evaluation
 from traingauge.core.events import Checkpointed, DataWaits, EpochEnd, RolledBack
+from traingauge.core.facts import facts
 from traingauge.core.families import Identity
 from traingauge.core.recorder import BACKLOG_STEPS, Recorder
-from traingauge.core.thresholds import Threshold, parse
-from traingauge.delivery import discovery
-from traingauge.delivery.exposition import Renderer
-from traingauge.delivery.http import Server
+from traingauge.core.thresholds import Threshold
+from traingauge.core.thresholds import parse as parse_thresholds
+from traingauge.delivery.alerts import Alerts, NoAlerts, Severity
+from traingauge.delivery.base import Deliveries, Delivery, RunView
+from traingauge.delivery.base import checked as checked_deliveries
+from traingauge.delivery.http import Endpoint
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, UnknownNameError
 from traingauge.extras import require
-from traingauge.options import Drift, Scoring
+from traingauge.options import Drift, Scoring, State
+from traingauge.reference import Reference
 from traingauge.reference.canary import Canary
 from traingauge.reference.run import ReferenceRun, checked
 from traingauge.state.persistence import Persistence
@@ -42,94 +48,61 @@ from traingauge.stats.streaming.not_given import masked
 if TYPE_CHECKING:
     import pandas
 
-    from traingauge.core.collectors.drift import FeatureDrift
-    from traingauge.delivery.alertmanager import AlertSender, Severity
+    from traingauge.delivery.alertmanager import Alertmanager
     from traingauge.delivery.registry import RunCollector
     from traingauge.integrations.keras.callback import MonitorCallback
     from traingauge.integrations.keras.canary import CanaryCheck
-    from traingauge.reference import Reference
-    from traingauge.stats.classification.scores import Average
-    from traingauge.stats.classification.tasks import Task
     from traingauge.stats.curves import LearningCurves
     from traingauge.stats.streaming.not_given import Column
 
 T = TypeVar("T")
 
-_log = logging.getLogger("traingauge")
-
-#: Where alerts are sent unless the script says otherwise.
-ALERTMANAGER_VARIABLE = "TRAINGAUGE_ALERTMANAGER_URL"
-
-#: Seconds for which a crash stays told, and seconds that the end of a run waits for its last alerts to be delivered.
-CRASH_TOLD_SECONDS, FLUSH_SECONDS = 1800.0, 5.0
-
-#: Longest name of a model or a run.
-NAME_LENGTH = 200
-
 
 class ModelMonitor:
     """Publishes what a training run does, for as long as it runs.
 
-    Constructing it starts the endpoint; leaving the ``with``, :meth:`close` or the end of the interpreter ends the run. An
-    exception that leaves the ``with`` makes the run ``failed``, Ctrl-C ``interrupted``, anything else ``finished``. After
-    the end the endpoint stays until Prometheus has scraped it, if a Prometheus has scraped the run before.
+    Making a monitor starts the run and its endpoint. Leaving the ``with``, calling :meth:`close` or the end of the
+    interpreter ends the run: as ``failed`` if an exception leaves the ``with``, ``interrupted`` on Ctrl-C, else
+    ``finished``. If a Prometheus has scraped the run, the endpoint then stays until the end has been scraped too.
+
+    What an operator decides can also be set by ``TRAINGAUGE_*`` variables (:mod:`traingauge.environment`); an argument
+    wins. With ``TRAINGAUGE_DISABLED=1`` a monitor does nothing at all.
 
     Args:
         model: Name of the model, or a Keras model, which :meth:`fit` then trains.
-        run: Name of this run of it; the time and a few random digits if ``None``.
-        host: Address to listen on. Nothing but this machine can reach the default.
-        port: Port to listen on; 0 picks a free one, which :attr:`url` tells and the discovery file carries.
+        run: Name of this run of the model; by default ``$TRAINGAUGE_RUN``, else the time and a few random digits.
+        scoring: How predictions are scored; found out from the data by default.
+        drift: What features, labels and predictions are compared with, and how.
+        reference: Short for ``drift=Drift(reference)``.
         thresholds: For each metric a number (its warning), or a mapping with ``warning`` and ``critical``.
-        baseline: Scores that the run has to beat on validation and test data, such as those of the model in production.
-        reference: What features are compared with.
-        drift_window: Samples in the window that is compared with the reference; 1000, or what the reference is calibrated
-            for, if ``None``.
-        drift_kind: How samples leave that window: ``sliding``, ``tumbling`` or ``decaying``.
-        drift_statistics: Published distances, of see :mod:`traingauge.stats.drift.statistics`; the usual ones if ``None``.
-        drift_multivariate: Whether features are looked at together as well; it about doubles what a step costs.
-        drift_sampling: Share of the rows that drift looks at, in (0, 1]: it bounds what a step costs, and is published.
-        drift_distributions: Features whose distribution is published beside the reference's: those that drifted most, with
-            up to 24 series each; 0 for none.
-        window: Training steps in the rolling window of scores and loss.
+        baseline: Scores to beat on validation and test data, such as those of the model in production.
         warmup_steps: Training steps after which a score that never reached its threshold is reported.
-        expected: A good run of the model, which this one is compared with at the same number of samples.
-        detectors: What watches loss, scores, gradient norm and step time for changes: settings by name of the detector,
-            ``cusum``, ``ewma``, ``page_hinkley``, ``adwin`` or ``robust_z``; ``{"cusum": {}}`` if ``None``, ``{}`` for none.
-        canary: What the Keras model is asked in ``fit``; in a loop of your own pass it to :meth:`canary`.
-        canary_every: Training steps from one time to the next; ``None`` to ask at the end of each epoch.
-        steps_planned: Training steps the run means to take; Keras tells by itself.
-        task: ``"binary"``, ``"multiclass"``, ``"multilabel"`` or ``"regression"``; found out from the data if ``None``.
-        classes: Their names in the order of their codes, or their number; found out if ``None``.
-        average: How precision, recall and F1 are averaged over classes; ``"binary"`` for two classes, else ``"macro"``.
-        decision_threshold: Score from which a binary or multi-label prediction is positive; 0.5 for probabilities.
-        from_logits: Whether predictions are logits; found out if ``None``.
-        ignore_index: Label that is left out of every score.
-        discovery_dir: Where Prometheus looks for runs; :func:`traingauge.delivery.discovery.default_directory` if ``None``,
-            ``False`` to write no file.
-        alertmanager_url: Where :meth:`send_alert` sends; ``$TRAINGAUGE_ALERTMANAGER_URL`` if ``None``. With either, a
-            crash of the run is told as ``TrainingCrashed`` before the process ends.
-        state_dir: Directory, of this run alone, in which its state is kept. A new process that is given the same one goes
-            on with the run: ``run`` may then be left out, counters go on, and :meth:`resume_at` says from which step.
-        save_every: Seconds between two savings of the state at most; after a scrape it is saved sooner.
-        digest_every: Training steps after which training itself looks at what was recorded, where nobody has scraped: by
-            then a NaN is counted and an anomaly found, and no more losses that are tensors on a device are held than that.
-            With fewer a look, which takes a few microseconds a step, is taken more often.
-        links: Further links of the landing page: address by title.
-        linger: Longest time in seconds to wait, at the end, for the scrape that sees the end.
+        reference_run: A good run of the model. This run is compared with it at the same number of samples.
+        detectors: Detectors that watch loss, scores, gradient norm and step time for changes; ``[Cusum()]`` by default,
+            ``[]`` for none.
+        total_steps: Training steps the run will take; Keras reports them itself.
+        delivery: How the run leaves the process; ``[Endpoint()]`` by default, ``[]`` for not at all.
+        alerts: Where :meth:`send_alert` sends, and where a crash is reported; by default
+            ``Alertmanager($TRAINGAUGE_ALERTMANAGER_URL)``, if that is set.
+        state: Where the run keeps its state, so that a new process continues it; by default
+            ``State($TRAINGAUGE_STATE_DIR)``, if that is set.
+        digest_every: Training steps after which training itself digests what was recorded, if nothing has scraped the run
+            meanwhile. Until then a NaN is not counted, an anomaly not found, and a loss that is a tensor stays on its
+            device. Digesting takes a few microseconds a step, more with a smaller number.
 
     Attributes:
         model: Name of the model.
         run: Name of the run.
 
     Raises:
-        PortInUseError: The port is taken.
+        PortInUseError: The endpoint's port is taken.
         StateInUseError: A live process uses the state directory.
-        UnsupportedPlatformError: A state directory, where files cannot be locked: not on POSIX.
         StateMismatchError: The state directory holds another run.
         DamagedFileError: The state directory holds nothing that can be read.
-        TrainGaugeError: Any other argument that does not fit.
+        UnsupportedPlatformError: A state directory needs file locks, which only POSIX has.
+        TrainGaugeError: Any other argument or variable that does not fit.
 
-    >>> with ModelMonitor("doc", run="example", discovery_dir=False) as monitor:
+    >>> with ModelMonitor("doc", run="example", delivery=[]) as monitor:
     ...     monitor.step(loss=0.7, y_true=[0, 1, 1], y_pred=[0, 1, 0])
     ...     monitor.state
     'running'
@@ -142,90 +115,78 @@ class ModelMonitor:
         model: str | Any,
         *,
         run: str | None = None,
-        host: str = "127.0.0.1",
-        port: int = 0,
+        scoring: Scoring | None = None,
+        drift: Drift | None = None,
+        reference: Reference | None = None,
         thresholds: Mapping[str, float | Mapping[str, float]] | None = None,
         baseline: Mapping[str, float] | None = None,
-        reference: Reference | None = None,
-        drift_window: int | None = None,
-        drift_kind: str = "sliding",
-        drift_statistics: Sequence[str] | None = None,
-        drift_multivariate: bool = True,
-        drift_sampling: float = 1.0,
-        drift_distributions: int = 10,
-        window: int = 100,
         warmup_steps: int | None = None,
-        expected: ReferenceRun | None = None,
+        reference_run: ReferenceRun | None = None,
         detectors: Mapping[str, Mapping[str, float]] | None = None,
-        canary: Canary | None = None,
-        canary_every: int | None = None,
-        steps_planned: int | None = None,
-        task: Task | None = None,
-        classes: Sequence[str] | int | None = None,
-        average: Average | None = None,
-        decision_threshold: float | None = None,
-        from_logits: bool | None = None,
-        ignore_index: int | None = None,
-        discovery_dir: str | os.PathLike[str] | bool | None = None,
-        alertmanager_url: str | None = None,
-        state_dir: str | os.PathLike[str] | None = None,
-        save_every: float = 30.0,
+        total_steps: int | None = None,
+        delivery: Sequence[Delivery] | None = None,
+        alerts: Alertmanager | None = None,
+        state: State | None = None,
         digest_every: int = BACKLOG_STEPS,
-        links: Mapping[str, str] | None = None,
-        linger: float = 30.0,
     ) -> None:
         self._keras_model = None if isinstance(model, str) else _keras_model(model)
-        self.model = _name("model", model if isinstance(model, str) else model.name)
-        save_every = _at_least("save_every", save_every, 0.1)
-        self._canary = None if canary is None else self._fitting(canary)
-        self._canary_every = None if canary_every is None else _count("canary_every", canary_every)
-        self._persistence = Persistence(state_dir, self.model, None if run is None else _name("run", run))
-        self.run = self._persistence.run or _new_run_name()
-        self._linger = _at_least("linger", linger, 0)
-        if discovery_dir is True:
-            raise InvalidTypeError(
-                "discovery_dir is True: expected a path, None for the default, or False for no file"
-            )
-        scores = Scores(
-            Scoring(task, classes, average, decision_threshold, from_logits, ignore_index, window)
+        self.model = validation.name("model", model if isinstance(model, str) else model.name)
+        run = environment.RUN.read() if run is None else validation.name("run", run)
+        scoring = (
+            Scoring()
+            if scoring is None
+            else validation.instance("scoring", scoring, Scoring, "Scoring(window=50)")
         )
-        limits = parse(thresholds or {})
-        self._recorder = Recorder(
+        limits = parse_thresholds(thresholds or {})
+        deliveries = checked_deliveries([Endpoint()] if delivery is None else delivery)
+        alertmanager, state = _alertmanager(alerts), _state(state)
+        recorder_class = Recorder
+        if environment.DISABLED.resolve(None, False):
+            recorder_class, deliveries, alertmanager, state = DisabledRecorder, (), None, None
+        self._recorder = recorder_class(
             RunInfo(),
-            scores,
-            None
-            if reference is None
-            else _drift(
-                reference,
-                limits,
-                drift_window,
-                drift_distributions,
-                drift_statistics,
-                kind=drift_kind,
-                multivariate=drift_multivariate,
-                sampling=drift_sampling,
-            ),
+            Scores(scoring),
+            _feature_drift(drift, reference, limits),
             limits,
-            loss_window=window,
-            warmup_steps=None if warmup_steps is None else _count("warmup_steps", warmup_steps),
-            expected=None if expected is None else checked(expected, self.model, task),
+            loss_window=scoring.window,
+            warmup_steps=_optional_count("warmup_steps", warmup_steps),
+            expected=None if reference_run is None else checked(reference_run, self.model, scoring.task),
             to_beat=parse_baseline(baseline or {}),
             detectors=parse_detectors(detectors),
-            digest_every=_count("digest_every", digest_every),
+            digest_every=validation.count("digest_every", digest_every),
         )
-        if steps_planned is not None:
-            self._recorder.progress.steps_planned = _count("steps_planned", steps_planned)
-        alertmanager_url = alertmanager_url or os.environ.get(ALERTMANAGER_VARIABLE)
-        self._alerts = None if alertmanager_url is None else self._alert_sender(alertmanager_url)
-        self._persistence.restore(self._recorder)
-        self._owner = os.getpid()
-        self._closed = False
-        self._server = self._serve(host, port, links or {})
-        self._discovery = self._announce(discovery_dir)
-        self._persistence.start(self._recorder, Identity(self.model, self.run), save_every)
+        self._recorder.progress.steps_planned = _optional_count("total_steps", total_steps)
+        self._owner, self._closed = os.getpid(), False
+        self._open(run, deliveries, alertmanager, state)
         atexit.register(self._end_with_interpreter)
         if type(self).step is ModelMonitor.step:  # a subclass may have its own
             self.step = self._recorder.shortcut(self.step)  # type: ignore[method-assign]
+
+    def _open(
+        self,
+        run: str | None,
+        deliveries: Sequence[Delivery],
+        alertmanager: Alertmanager | None,
+        state: State | None,
+    ) -> None:
+        """Start everything that has to be closed; if one of it cannot start, the others are closed again."""
+        with ExitStack() as undo:
+            self._persistence = Persistence(state, self.model, run)
+            undo.callback(self._persistence.close)
+            self.run = self._persistence.run or _new_run_name()
+            self._persistence.restore(self._recorder)
+            identity = Identity(self.model, self.run)
+            view = RunView(
+                identity,
+                self._recorder.families,
+                partial(facts, identity, self._recorder),
+                self._recorder.guard,
+            )
+            self._alerts: Alerts = NoAlerts(view.guard) if alertmanager is None else alertmanager.start(view)
+            self._deliveries = Deliveries(deliveries, view)
+            undo.callback(self._deliveries.close)
+            self._persistence.start(self._recorder, identity)
+            undo.pop_all()
 
     # Recording
 
@@ -283,7 +244,7 @@ class ModelMonitor:
         Raises:
             UnknownNameError: Another split.
 
-        >>> with ModelMonitor("doc", discovery_dir=False) as monitor:
+        >>> with ModelMonitor("doc", delivery=[]) as monitor:
         ...     with monitor.evaluation("validation") as evaluation:
         ...         evaluation.update(loss=0.75, y_true=[0, 1], y_pred=[0, 1])
         ...         evaluation.update(loss=0.0, y_true=[1], y_pred=[1])
@@ -314,7 +275,7 @@ class ModelMonitor:
         Raises:
             TrainGaugeError: Features that do not fit the reference.
 
-        >>> with ModelMonitor("doc", discovery_dir=False) as monitor:
+        >>> with ModelMonitor("doc", delivery=[]) as monitor:
         ...     list(monitor.watch([1, 2]))
         [1, 2]
         """
@@ -347,9 +308,7 @@ class ModelMonitor:
         Raises:
             TrainGaugeError: No such number.
         """
-        if isinstance(step, bool) or not isinstance(step, int):
-            raise InvalidTypeError(f"step is {step!r}: expected a whole number")
-        self._recorder.record(RolledBack(int(_at_least("step", step, 0))))
+        self._recorder.record(RolledBack(validation.count("step", step, least=0)))
         self._recorder.restarts.resumed = False
 
     def canary(
@@ -370,15 +329,16 @@ class ModelMonitor:
             ShapeError: Outputs of another shape than the canary has.
 
         >>> trusted = Canary.record("doc", lambda x: 2.0 * x, [1.0, 2.0])
-        >>> with ModelMonitor("doc", discovery_dir=False) as monitor:
+        >>> with ModelMonitor("doc", delivery=[]) as monitor:
         ...     probe = monitor.canary(trusted, lambda x: 2.5 * x, every=100)
         ...     probe.step()
         ...     probe.check().mismatches
         2
         """
-        interval = None if every is None else _count("every", every)
+        interval = _optional_count("every", every) if self._recorder.enabled else None
         probe = CanaryProbe(self._recorder, self._fitting(canary), predict, interval)
-        probe.check()
+        if self._recorder.enabled:
+            probe.check()
         return probe
 
     def _fitting(self, canary: object) -> Canary:
@@ -404,9 +364,9 @@ class ModelMonitor:
         labels: Mapping[str, str] | None = None,
         resolves_after: float = 300.0,
     ) -> None:
-        """Tell Alertmanager something that no metric tells; training does not wait for it.
+        """Send an alert that no metric carries; training does not wait for it.
 
-        Without an Alertmanager (``alertmanager_url=…``) nothing is sent, which is counted and logged once.
+        Without an Alertmanager (``alerts=``) nothing is sent. That is counted, and logged once.
 
         Args:
             name: Name of the alert, such as ``LabelAuditFailed``.
@@ -414,30 +374,23 @@ class ModelMonitor:
             severity: ``critical``, ``warning`` or ``info``.
             description: What to look at.
             labels: Further labels; other labels make it another alert.
-            resolves_after: Seconds after which it is over by itself. Sending it again keeps it alive.
+            resolves_after: Seconds after which the alert ends by itself. Sending it again keeps it active.
 
         Raises:
             TrainGaugeError: An argument that does not fit.
         """
-        if self._alerts is None:
-            error = RuntimeError(
-                f"alert {name!r} was not sent: pass alertmanager_url= or set ${ALERTMANAGER_VARIABLE}"
-            )
-            self._recorder.guard.report("alert", error)
-        else:
-            self._alerts.send(
-                name,
-                summary,
-                severity=severity,
-                description=description,
-                labels=labels,
-                resolves_after=resolves_after,
-            )
+        self._alerts.send(
+            name,
+            summary,
+            severity=severity,
+            description=description,
+            labels=labels,
+            resolves_after=resolves_after,
+        )
 
     def resolve_alert(self, name: str, *, labels: Mapping[str, str] | None = None) -> None:
         """End an alert that was sent with these labels; one that is not active is left alone."""
-        if self._alerts is not None:
-            self._alerts.resolve(name, labels)
+        self._alerts.resolve(name, labels)
 
     # What is watched
 
@@ -459,7 +412,14 @@ class ModelMonitor:
 
     # Keras
 
-    def keras(self, split: str | None = None, *, gradient_norm: bool = False) -> MonitorCallback:
+    def keras(
+        self,
+        split: str | None = None,
+        *,
+        gradient_norm: bool = False,
+        canary: Canary | None = None,
+        canary_every: int | None = None,
+    ) -> MonitorCallback:
         """A Keras callback that records ``fit`` and ``evaluate``, and asks the canary, if the monitor was given one.
 
         It also sums up the trainable weights once in a while, and counts tensors that hold NaN or infinite values: the loss
@@ -469,6 +429,8 @@ class ModelMonitor:
             split: Where ``model.evaluate`` belongs when it is called with this callback outside of ``fit``; ``test``
                 if ``None``. Inside ``fit`` it is always ``validation``.
             gradient_norm: Also record the norm of each step's gradients, before clipping; it costs a pass over them.
+            canary: What the model is asked in ``fit``.
+            canary_every: Training steps from one check to the next; ``None`` checks at the end of each epoch.
 
         Raises:
             UnsupportedBackendError: Keras does not run on TensorFlow.
@@ -479,15 +441,24 @@ class ModelMonitor:
             self._recorder,
             "test" if split is None else split,
             gradient_norm=gradient_norm,
-            question=self._question(),
+            question=self._question(canary, canary_every),
         )
 
-    def fit(self, *args: Any, test_data: Any = None, **kwargs: Any) -> dict[str, list[float]]:
+    def fit(
+        self,
+        *args: Any,
+        test_data: Any = None,
+        canary: Canary | None = None,
+        canary_every: int | None = None,
+        **kwargs: Any,
+    ) -> dict[str, list[float]]:
         """Train the wrapped Keras model with everything recorded; the arguments are those of ``keras.Model.fit``.
 
         Args:
             *args: As of ``fit``.
             test_data: ``(x, y)``, ``(x, y, sample_weight)``, a dataset or a generator: evaluated once, after training.
+            canary: What the model is asked.
+            canary_every: Training steps from one check to the next; ``None`` checks at the end of each epoch.
             **kwargs: As of ``fit``.
 
         Returns:
@@ -502,23 +473,24 @@ class ModelMonitor:
             raise InvalidTypeError(
                 f"this monitor has the name {self.model!r} and no model: ModelMonitor(model) can fit"
             )
-        question = self._question()
+        question = self._question(canary, canary_every)
         fit(self._keras_model, self._recorder, args, kwargs, test_data=test_data, question=question)
         return self.history
 
-    def _question(self) -> CanaryCheck | None:
-        if self._canary is None:
+    def _question(self, canary: Canary | None, every: int | None) -> CanaryCheck | None:
+        every = _optional_count("canary_every", every)
+        if canary is None:
             return None
         from traingauge.integrations.keras.canary import CanaryCheck
 
-        return CanaryCheck(self._canary, self._canary_every, self._recorder)
+        return CanaryCheck(self._fitting(canary), every, self._recorder)
 
     # Reading
 
     @property
-    def url(self) -> str:
-        """Where the run serves: ``/metrics``, ``/healthz`` and a landing page."""
-        return self._server.url
+    def url(self) -> str | None:
+        """Address of the first delivery, with ``/metrics``, ``/healthz`` and a landing page; ``None`` if it has none."""
+        return self._deliveries.url
 
     @property
     def state(self) -> str:
@@ -540,13 +512,13 @@ class ModelMonitor:
 
         A row is a training step, or a whole pass over ``validation`` or ``test``. Columns are masked arrays: what a row was
         not given is masked, and NaN is a NaN that it was given, or a score that was undefined. Training scores are read
-        every few dozen steps. With a ``state_dir`` the rows of the whole run are there, without one at least the last
+        every few dozen steps. With a ``state`` the rows of the whole run are there, without one at least the last
         65 536 training steps.
 
         Raises:
             UnknownNameError: Another split.
 
-        >>> with ModelMonitor("doc", discovery_dir=False) as monitor:
+        >>> with ModelMonitor("doc", delivery=[]) as monitor:
         ...     monitor.step(loss=0.5); monitor.step(entropy=2.0); monitor.step(loss=float("nan"))
         ...     print(monitor.rows()["loss"])
         [0.5 -- nan]
@@ -589,7 +561,8 @@ class ModelMonitor:
         return RunCollector(Identity(self.model, self.run), self._recorder.families)
 
     def __repr__(self) -> str:
-        return f"<ModelMonitor {self.model!r} run {self.run!r}: {self.state}, {self.url}>"
+        url = "" if self.url is None else f", {self.url}"
+        return f"<ModelMonitor {self.model!r} run {self.run!r}: {self.state}{url}>"
 
     # The end
 
@@ -623,104 +596,18 @@ class ModelMonitor:
             return
         self._recorder.end(state, exception)
         self._persistence.close()
-        if self._alerts is not None:
-            self._tell_end(self._alerts, state, exception)
+        self._alerts.end(state, exception, self._recorder.steps_taken())
         self._closed = True
         atexit.unregister(self._end_with_interpreter)
         try:
-            self._server.scrapes.wait(after=time.monotonic(), at_most=self._linger)
+            self._deliveries.finish()
         finally:  # Ctrl-C while waiting ends the waiting, not the order of the end
-            self._withdraw()
-            self._server.close()
-
-    def _tell_end(self, alerts: AlertSender, state: str, exception: str) -> None:
-        if state == "failed":
-            alerts.send(
-                "TrainingCrashed",
-                f"Training crashed with {exception or 'an error'}.",
-                severity="critical",
-                description=f"Run {self.run} of {self.model} ended after {self._recorder.steps_taken()} training steps.",
-                resolves_after=CRASH_TOLD_SECONDS,
-            )
-        alerts.flush(FLUSH_SECONDS)
+            self._deliveries.close()
 
     def _end_with_interpreter(self) -> None:
         """End a run that nobody closed; an unhandled exception that ends a script has failed it."""
         interactive = hasattr(sys, "ps1")  # there an exception ends a statement, not the run
         self._end_after(None if interactive else getattr(sys, "last_value", None))
-
-    # The start
-
-    def _serve(self, host: str, port: int, links: Mapping[str, str]) -> Server:
-        server = Server(
-            Renderer(Identity(self.model, self.run)),
-            self._recorder.families,
-            facts=self._facts,
-            links=links,
-            guard=self._recorder.guard,
-            host=host,
-            port=port,
-        )
-        _log.info("run %s of %s serves on %s", self.run, self.model, server.url)
-        return server
-
-    def _alert_sender(self, url: str) -> AlertSender:
-        from traingauge.delivery.alertmanager import AlertSender
-
-        return AlertSender(url, Identity(self.model, self.run), self._recorder.guard)
-
-    def _announce(self, directory: str | os.PathLike[str] | bool | None) -> discovery.DiscoveryFile | None:
-        if directory is False:
-            return None
-        try:
-            path = (
-                Path(directory)
-                if isinstance(directory, (str, os.PathLike))
-                else discovery.default_directory()
-            )
-            found = discovery.DiscoveryFile(path, Identity(self.model, self.run), self._server.address)
-            found.write()
-            discovery.sweep(path)
-        except (OSError, RuntimeError) as error:  # a full disk, a missing home: training goes on
-            self._recorder.guard.report("discovery", error)
-            return None
-        return found
-
-    def _withdraw(self) -> None:
-        if self._discovery is not None:
-            try:
-                self._discovery.remove()
-            except OSError as error:
-                self._recorder.guard.report("discovery", error)
-
-    def _facts(self) -> dict[str, str]:
-        run, planned = self._recorder.run, self._recorder.progress.steps_planned
-        steps = self._recorder.steps_taken()
-        return {
-            "Model": self.model,
-            "Run": self.run,
-            "State": run.state,
-            "Began": time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(run.started)),
-            "Training steps": f"{steps} of {planned}" if planned else str(steps),
-            "Last loss": f"{self._recorder.last_loss():.6g}",
-            **{name.replace("_", " ").capitalize(): value for name, value in run.info.items()},
-            **self._recorder.model_info.facts,
-        }
-
-
-def _drift(
-    reference: Reference,
-    limits: Iterable[Threshold],
-    window: int | None,
-    distributions: int,
-    statistics: Sequence[str] | None,
-    **options: Any,
-) -> FeatureDrift:
-    from traingauge.core.collectors.drift import FeatureDrift
-
-    warning = [one.value for one in limits if (one.metric, one.severity) == ("feature_drift", "warning")]
-    settings = Drift(reference, window, statistics=statistics, distributions=distributions, **options)
-    return FeatureDrift(settings, thresholds=warning[0] if warning else None)
 
 
 def _keras_model(model: Any) -> Any:
@@ -729,27 +616,43 @@ def _keras_model(model: Any) -> Any:
     return model
 
 
-def _name(what: str, name: object) -> str:
-    if not isinstance(name, str):
-        raise InvalidTypeError(f"{what} is {name!r}: expected a name, as str")
-    if not name.strip() or len(name) > NAME_LENGTH or not name.isprintable():
-        raise InvalidArgumentError(f"{what} is {name!r}: expected 1 to {NAME_LENGTH} printable characters")
-    return name
-
-
 def _new_run_name() -> str:
     return f"{time.strftime('%Y%m%dT%H%M%S')}-{os.urandom(2).hex()}"
 
 
-def _count(what: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidTypeError(f"{what} is {value!r}: expected a whole number")
-    return int(_at_least(what, value, 1))
+def _optional_count(what: str, value: int | None) -> int | None:
+    return None if value is None else validation.count(what, value)
 
 
-def _at_least(what: str, value: object, least: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise InvalidTypeError(f"{what} is {value!r}: expected a number")
-    if not float(value) >= least:
-        raise InvalidArgumentError(f"{what} is {value}: expected at least {least}")
-    return float(value)
+def _feature_drift(
+    drift: Drift | None, reference: Reference | None, limits: Iterable[Threshold]
+) -> FeatureDrift | None:
+    if reference is not None:
+        if drift is not None:
+            raise InvalidArgumentError(
+                "reference and drift were both given: expected one; reference=r is short for drift=Drift(r)"
+            )
+        drift = Drift(reference)
+    if drift is None:
+        return None
+    validation.instance("drift", drift, Drift, "Drift(reference, window=500)")
+    warnings = [one.value for one in limits if (one.metric, one.severity) == ("feature_drift", "warning")]
+    return FeatureDrift(drift, thresholds=warnings[0] if warnings else None)
+
+
+def _alertmanager(given: Alertmanager | None) -> Alertmanager | None:
+    url = environment.ALERTMANAGER_URL.read() if given is None else None
+    if given is None and url is None:
+        return None
+    from traingauge.delivery.alertmanager import Alertmanager  # loads requests
+
+    if url is not None:
+        return Alertmanager(url)
+    return validation.instance("alerts", given, Alertmanager, "Alertmanager('http://127.0.0.1:9093')")
+
+
+def _state(given: State | None) -> State | None:
+    if given is not None:
+        return validation.instance("state", given, State, "State('runs/digits')")
+    directory = environment.STATE_DIR.read()
+    return None if directory is None else State(directory)

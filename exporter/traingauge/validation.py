@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection
 from numbers import Integral, Real
 from typing import TypeVar
@@ -71,6 +72,20 @@ def number(what: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidTypeError(f"{what} is {value!r}: expected a number")
     return float(value)
+
+
+def http_url(what: str, value: object) -> str:
+    """An HTTP address.
+
+    Raises:
+        InvalidTypeError: No string.
+        InvalidArgumentError: Not one that begins with ``http://`` or ``https://``.
+    """
+    if not isinstance(value, str):
+        raise InvalidTypeError(f"{what} is {value!r}: expected an address, as str")
+    if not re.match(r"https?://[^/]", value):
+        raise InvalidArgumentError(f"{what} is {value!r}: expected an address like 'http://127.0.0.1:9093'")
+    return value
 
 
 def choice(what: str, value: T, known: Collection[str]) -> T:

@@ -18,7 +18,7 @@ from benchmarks.alerts.recording import Recording
 from benchmarks.alerts.report import TUNING, Report
 from benchmarks.alerts.runs import Case
 from benchmarks.alerts.verdict import Alarm, Verdict, verdicts
-from traingauge import ModelMonitor
+from traingauge import Endpoint, ModelMonitor
 from traingauge.catalog import CATALOG
 from traingauge.core.families import Family, keys, single
 
@@ -169,7 +169,7 @@ class TestRecording:
         assert [values for _, values in recording.values()] == ["1.0 stale"]
 
     def test_what_is_recorded_is_what_a_scrape_of_the_endpoint_says(self) -> None:
-        with ModelMonitor("m", run="r", discovery_dir=False, linger=0) as monitor:
+        with ModelMonitor("m", run="r", delivery=[Endpoint(discovery_dir=False, linger=0)]) as monitor:
             for loss in (0.5, math.nan):
                 monitor.step(loss=loss, y_true=[0, 1], y_pred=[0, 0], learning_rate=1e-7)
             recording = Recording()

@@ -16,14 +16,14 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from pyarrow import parquet
 
-from traingauge import ModelMonitor
+from traingauge import ModelMonitor, State
 from traingauge.cli.main import main
 
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory):
     directory = tmp_path_factory.mktemp("state")
-    with ModelMonitor('m"1', run="r", state_dir=directory, discovery_dir=False, linger=0) as run:
+    with ModelMonitor('m"1', run="r", delivery=[], state=State(directory)) as run:
         for step in range(60):
             loss = math.nan if step == 40 else 1 / (step + 1)
             run.step(loss, [0, 1], [0, 1], gradient_norm=2.0, entropy=0.5)
@@ -92,7 +92,7 @@ def test_promtool_makes_blocks_of_it_that_hold_the_series(state, tmp_path):
 
 
 def test_several_values_within_a_millisecond_are_one(tmp_path, capsys):
-    with ModelMonitor("m", state_dir=tmp_path, discovery_dir=False, linger=0) as run:
+    with ModelMonitor("m", delivery=[], state=State(tmp_path)) as run:
         for step in range(2000):
             run.step(float(step))
     text = exported(capsys, tmp_path, "--format", "openmetrics")
@@ -102,7 +102,7 @@ def test_several_values_within_a_millisecond_are_one(tmp_path, capsys):
 
 
 def test_a_state_can_be_looked_at_while_its_run_goes_on(tmp_path, capsys):
-    with ModelMonitor("m", state_dir=tmp_path, discovery_dir=False, linger=0) as run:
+    with ModelMonitor("m", delivery=[], state=State(tmp_path)) as run:
         run.step(1.0)
         deadline = time.monotonic() + 10
         while not list(tmp_path.glob("state-*.zip")):
@@ -166,9 +166,7 @@ def test_the_csv_is_the_frame(state, tmp_path):
         .drop(columns="split")
         .set_index("step")
     )
-    with ModelMonitor(
-        'm"1', state_dir=shutil.copytree(state, tmp_path / "copy"), discovery_dir=False, linger=0
-    ) as run:
+    with ModelMonitor('m"1', delivery=[], state=State(shutil.copytree(state, tmp_path / "copy"))) as run:
         pandas.testing.assert_frame_equal(
             frame.dropna(axis="columns", how="all"), run.frame(), check_index_type=False
         )

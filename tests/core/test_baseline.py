@@ -46,7 +46,7 @@ def test_what_does_not_fit_says_what_was_given_and_what_fits(given: Any, error: 
 
 def test_a_monitor_says_at_once_that_its_baseline_does_not_fit() -> None:
     with pytest.raises(UnknownNameError, match="'acuracy'"):
-        ModelMonitor("m", discovery_dir=False, baseline={"acuracy": 0.9})
+        ModelMonitor("m", baseline={"acuracy": 0.9}, delivery=[])
 
 
 def test_a_loss_may_be_negative_and_a_fit_worse_than_the_mean() -> None:
@@ -66,7 +66,7 @@ def test_which_way_is_better_is_what_the_best_so_far_goes_by(readings: Readings)
     passes = (y, scores, y.astype(float)), (target.target, predicted, target.target)
     moved = set()
     for truth, first, second in passes:
-        with ModelMonitor("m", discovery_dir=False) as monitor:
+        with ModelMonitor("m", delivery=[]) as monitor:
             monitor.evaluate("validation", y_true=truth, y_pred=first)
             before = _best(readings(monitor))
             monitor.evaluate("validation", y_true=truth, y_pred=second)
@@ -88,7 +88,7 @@ def _best(readings: Mapping[tuple[str, frozenset[tuple[str, str]]], float]) -> d
 def test_a_run_publishes_its_baseline_from_its_first_scrape_to_its_end(
     read: Callable[..., float | None],
 ) -> None:
-    monitor = ModelMonitor("m", discovery_dir=False, baseline={"accuracy": 0.93, "loss": 0.21})
+    monitor = ModelMonitor("m", baseline={"accuracy": 0.93, "loss": 0.21}, delivery=[])
     with monitor:
         assert read(monitor, "model_baseline", metric="accuracy") == 0.93
         monitor.step(loss=0.5)
@@ -96,5 +96,5 @@ def test_a_run_publishes_its_baseline_from_its_first_scrape_to_its_end(
 
 
 def test_a_run_without_a_baseline_publishes_none(readings: Readings) -> None:
-    with ModelMonitor("m", discovery_dir=False) as monitor:
+    with ModelMonitor("m", delivery=[]) as monitor:
         assert not [name for name, _ in readings(monitor) if name == "model_baseline"]

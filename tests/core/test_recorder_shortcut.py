@@ -14,7 +14,7 @@ from traingauge.errors import ClosedError, InvalidArgumentError, InvalidTypeErro
 
 @pytest.fixture
 def monitor() -> ModelMonitor:
-    with ModelMonitor("m", discovery_dir=False) as monitor:
+    with ModelMonitor("m", delivery=[]) as monitor:
         yield monitor
 
 
@@ -94,7 +94,7 @@ def test_a_wrong_number_raises_at_once_also_after_others(monitor: ModelMonitor) 
 
 
 def test_a_run_that_ended_takes_no_further_steps() -> None:
-    with ModelMonitor("m", discovery_dir=False) as monitor:
+    with ModelMonitor("m", delivery=[]) as monitor:
         monitor.step(loss=1.0)
         monitor.step(loss=1.0)
     with pytest.raises(ClosedError):
@@ -106,7 +106,7 @@ def test_the_step_of_a_subclass_is_its_own() -> None:
         def step(self, loss: float) -> None:
             super().step(loss=2 * loss)
 
-    with Doubling("m", discovery_dir=False) as monitor:
+    with Doubling("m", delivery=[]) as monitor:
         monitor.step(1.0)
         monitor.step(loss=3.0)
         assert values(monitor, "model_loss") == {("train",): 6.0}
@@ -130,7 +130,7 @@ def test_waiting_for_data_does_not_part_the_steps(
 
 
 def test_training_looks_at_what_it_recorded_after_as_many_steps_as_it_is_told() -> None:
-    with ModelMonitor("m", discovery_dir=False, digest_every=10) as monitor:
+    with ModelMonitor("m", digest_every=10, delivery=[]) as monitor:
         seen = monitor._recorder.self_metrics.nonfinite
         for step in range(9):
             monitor.step(loss=float("nan") if step == 4 else 1.0)
@@ -139,4 +139,4 @@ def test_training_looks_at_what_it_recorded_after_as_many_steps_as_it_is_told() 
         assert seen["train", "loss"] == 1  # though nobody has scraped
         assert not monitor._recorder._pending
     with pytest.raises(InvalidArgumentError, match="digest_every"):
-        ModelMonitor("m", discovery_dir=False, digest_every=0)
+        ModelMonitor("m", digest_every=0, delivery=[])

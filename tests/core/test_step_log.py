@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from traingauge import ModelMonitor
+from traingauge import ModelMonitor, State
 from traingauge.core.step_log import SEGMENT_ROWS, SEGMENTS_KEPT, StepLog
 
 
@@ -67,7 +67,7 @@ def test_steps_that_training_went_back_behind_are_left_out(restored):
 
 @pytest.mark.parametrize("on_disk", [False, True])
 def test_a_nan_that_was_given_is_told_from_a_value_that_was_not(on_disk, tmp_path):
-    with ModelMonitor("m", discovery_dir=False, linger=0, state_dir=tmp_path if on_disk else None) as run:
+    with ModelMonitor("m", delivery=[], state=State(tmp_path) if on_disk else None) as run:
         run.step(loss=0.5, entropy=1.0)
         run.step(loss=math.nan)
         run.step(entropy=math.nan)
@@ -77,7 +77,7 @@ def test_a_nan_that_was_given_is_told_from_a_value_that_was_not(on_disk, tmp_pat
         run.evaluate("validation", y_true=[0, 1], y_pred=[0, 1])
         rows, passes = run.rows(), run.rows("validation")
     if on_disk:
-        with ModelMonitor("m", discovery_dir=False, linger=0, state_dir=tmp_path) as run:
+        with ModelMonitor("m", delivery=[], state=State(tmp_path)) as run:
             assert [str(values) for values in run.rows().values()] == [
                 str(values) for values in rows.values()
             ]
@@ -88,7 +88,7 @@ def test_a_nan_that_was_given_is_told_from_a_value_that_was_not(on_disk, tmp_pat
 
 
 def test_a_pass_without_scores_or_loss_does_not_repeat_those_of_the_pass_before():
-    with ModelMonitor("m", discovery_dir=False, linger=0) as run:
+    with ModelMonitor("m", delivery=[]) as run:
         run.evaluate("validation", loss=0.5, y_true=[0, 1], y_pred=[0, 1])
         run.evaluate("validation", auc=0.75)
         passes = run.rows("validation")

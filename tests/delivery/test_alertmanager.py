@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from traingauge import ModelMonitor
+from traingauge import Alertmanager, Endpoint, ModelMonitor
 from traingauge.core.families import Identity
 from traingauge.core.guard import Guard
 from traingauge.delivery import alertmanager as module
@@ -44,7 +44,10 @@ def stack(receiver: WebhookReceiver) -> Iterator[Stack]:
 @pytest.fixture
 def monitor(stack: Stack) -> Iterator[ModelMonitor]:
     with ModelMonitor(
-        "churn", run="r1", discovery_dir=False, alertmanager_url=stack.alertmanager_url
+        "churn",
+        run="r1",
+        delivery=[Endpoint(discovery_dir=False)],
+        alerts=Alertmanager(stack.alertmanager_url),
     ) as monitor:
         yield monitor
 
@@ -80,7 +83,7 @@ def test_an_alert_resolves_by_itself(monitor: ModelMonitor, receiver: WebhookRec
 def test_a_crash_is_told_before_the_process_dies(stack: Stack, receiver: WebhookReceiver) -> None:
     script = (
         "from traingauge import ModelMonitor\n"
-        "monitor = ModelMonitor('churn', run='crashed', discovery_dir=False)\n"
+        "monitor = ModelMonitor('churn', run='crashed', delivery=[])\n"
         "monitor.step(loss=1.0)\n"
         "raise MemoryError\n"
     )
@@ -178,7 +181,7 @@ def test_what_alertmanager_refuses_is_counted_and_not_tried_for_ever(posts: Call
 def test_an_unreachable_alertmanager_does_not_hold_up_training(read: Reading) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts and never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        monitor = ModelMonitor("churn", discovery_dir=False, alertmanager_url=url)
+        monitor = ModelMonitor("churn", delivery=[], alerts=Alertmanager(url))
         started = time.monotonic()
         monitor.send_alert("A", "nobody hears it")
         assert time.monotonic() - started < 1
@@ -190,10 +193,10 @@ def test_without_an_alertmanager_an_alert_is_counted_as_lost_and_training_goes_o
     read: Reading, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("TRAINGAUGE_ALERTMANAGER_URL", raising=False)
-    with ModelMonitor("churn", discovery_dir=False) as monitor:
+    with ModelMonitor("churn", delivery=[]) as monitor:
         monitor.send_alert("A", "nobody to tell")
         assert read(monitor, "model_monitor_errors_total", reason="alert") == 1
-    assert "pass alertmanager_url=" in caplog.text
+    assert "pass alerts=Alertmanager(url)" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ def test_registering_a_collector_does_not_collect_it() -> None:
 def test_two_runs_share_one_registry() -> None:
     registry = CollectorRegistry()
     with (
-        ModelMonitor("a", run="1", discovery_dir=False) as one,
-        ModelMonitor("a", run="2", discovery_dir=False) as two,
+        ModelMonitor("a", run="1", delivery=[]) as one,
+        ModelMonitor("a", run="2", delivery=[]) as two,
     ):
         registry.register(one.collector)
         registry.register(two.collector)
@@ -38,7 +38,7 @@ def test_two_runs_share_one_registry() -> None:
 def test_the_process_global_registry_stays_as_it_was() -> None:
     from prometheus_client import REGISTRY
 
-    with ModelMonitor("a", discovery_dir=False) as monitor:
+    with ModelMonitor("a", delivery=[]) as monitor:
         monitor.step(loss=1.0)
         assert REGISTRY.get_sample_value("model_steps_total") is None
         assert not [metric for metric in REGISTRY.collect() if metric.name.startswith("model_")]

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from deploy.backup.__main__ import main
-from traingauge import ModelMonitor
+from traingauge import ModelMonitor, State
 from traingauge.cli.main import main as traingauge
 
 CONFIG = """
@@ -87,7 +87,7 @@ def test_what_a_prometheus_kept_is_there_again_after_a_restore(tmp_path):
 
 @pytest.mark.servers
 def test_every_step_of_a_past_run_is_there_in_a_prometheus_that_never_scraped_it(tmp_path):
-    with ModelMonitor("m", run="r", state_dir=tmp_path / "state", discovery_dir=False, linger=0) as run:
+    with ModelMonitor("m", run="r", delivery=[], state=State(tmp_path / "state")) as run:
         for step in range(50):
             run.step(loss=1 / (step + 1))
             time.sleep(0.002)

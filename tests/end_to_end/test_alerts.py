@@ -24,7 +24,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import SGDClassifier
 
-from traingauge import ModelMonitor, Reference
+from traingauge import Drift, Endpoint, ModelMonitor, Reference, Scoring
 from traingauge.stack.errors import WaitTimeoutError
 from traingauge.stack.notification import Alert
 from traingauge.stack.pace import Pace, at_a_pace_that_holds
@@ -64,11 +64,10 @@ class Run:
         with ModelMonitor(
             "digits-linear",
             run=self.name,
-            discovery_dir=self._discovery_dir,
-            reference=reference,
-            window=20,
-            drift_window=500,
+            scoring=Scoring(window=20),
+            drift=Drift(reference, window=500),
             thresholds={"accuracy": {"warning": 0.8, "critical": 0.6}},
+            delivery=[Endpoint(discovery_dir=self._discovery_dir)],
         ) as monitor:
             while not self._over.wait(0.05):
                 if self.name == "stuck" and self.broken.is_set():
@@ -88,8 +87,8 @@ class Run:
 
 CHILD = """
 import sys, time
-from traingauge import ModelMonitor
-with ModelMonitor("digits-linear", run=sys.argv[1], discovery_dir=sys.argv[2]) as monitor:
+from traingauge import Endpoint, ModelMonitor
+with ModelMonitor("digits-linear", run=sys.argv[1], delivery=[Endpoint(discovery_dir=sys.argv[2])]) as monitor:
     for _ in range(100_000):
         monitor.step(loss=1.0)
         time.sleep(0.05)

@@ -83,7 +83,7 @@ def test_a_live_model_is_asked_at_once_every_so_many_steps_and_on_demand(read):
         return x * (1.0 if len(asked) < 3 else 2.0)
 
     canary = Canary.record("m", lambda x: x * 1.0, [1.0, 2.0, 2.0])
-    with ModelMonitor("m", discovery_dir=False, linger=0) as run:
+    with ModelMonitor("m", delivery=[]) as run:
         probe = run.canary(canary, predict, every=10)
         assert len(asked) == 1
         for _ in range(25):
@@ -99,7 +99,7 @@ def test_a_live_model_is_asked_at_once_every_so_many_steps_and_on_demand(read):
 
 def test_a_model_that_fails_the_question_does_not_stop_training(read):
     canary = Canary.record("m", lambda x: x, [1.0])
-    with ModelMonitor("m", discovery_dir=False, linger=0) as run:
+    with ModelMonitor("m", delivery=[]) as run:
         answers = iter([np.array([1.0])])
         probe = run.canary(canary, lambda x: next(answers), every=1)
         probe.step()
@@ -109,12 +109,12 @@ def test_a_model_that_fails_the_question_does_not_stop_training(read):
 def test_a_canary_that_does_not_fit_is_refused_at_the_start():
     canary = Canary.record("m", lambda x: x, [1.0, 2.0])
     with (
-        ModelMonitor("n", discovery_dir=False, linger=0) as run,
+        ModelMonitor("n", delivery=[]) as run,
         pytest.raises(ReferenceMismatchError, match="'m'"),
     ):
         run.canary(canary, lambda x: x)
     with (
-        ModelMonitor("m", discovery_dir=False, linger=0) as run,
+        ModelMonitor("m", delivery=[]) as run,
         pytest.raises(ShapeError, match=r"\(2, 2\)"),
     ):
         run.canary(canary, lambda x: np.ones((2, 2)))

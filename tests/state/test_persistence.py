@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-from traingauge import ModelMonitor, Reference, ReferenceRun
+from traingauge import Drift, Endpoint, ModelMonitor, Reference, ReferenceRun, Scoring, State
 from traingauge.cli.main import main
 from traingauge.core.collectors.scores import RECORDS
 from traingauge.core.step_log import SEGMENT_ROWS
@@ -39,7 +39,9 @@ OWN = (
 
 
 def start(directory, **arguments):
-    return ModelMonitor("m", state_dir=directory, discovery_dir=False, linger=0, **arguments)
+    return ModelMonitor(
+        "m", delivery=[Endpoint(discovery_dir=False, linger=0)], state=State(directory), **arguments
+    )
 
 
 def train(run, steps, seed=0, features=True):
@@ -55,10 +57,10 @@ def kept(values):
     return {key: value for key, value in values.items() if not key[0].startswith(OWN)}
 
 
-@pytest.mark.parametrize("drift_window", [200, 100_000])
-def test_a_resumed_run_reads_what_it_read_before(tmp_path, readings, drift_window):
+@pytest.mark.parametrize("window", [200, 100_000])
+def test_a_resumed_run_reads_what_it_read_before(tmp_path, readings, window):
     reference = Reference.from_data(np.random.default_rng(1).normal(size=(500, 3)))
-    more = {"reference": reference, "drift_window": drift_window, "run": "r"}
+    more = {"drift": Drift(reference, window=window), "run": "r"}
     with start(tmp_path, **more) as run:
         train(run, 130)
         run.evaluate("validation", loss=0.5, y_true=[0, 1, 2], y_pred=[0, 1, 1])
@@ -114,13 +116,13 @@ def test_training_that_goes_back_to_a_checkpoint_takes_the_history_with_it_and_n
 
 
 def test_a_resumed_run_is_compared_with_the_reference_where_it_went_back_to(tmp_path, read):
-    with ModelMonitor("m", discovery_dir=False, linger=0) as good:
+    with ModelMonitor("m", delivery=[]) as good:
         for step in range(200):
             good.step(1 - step / 200, samples=32)
-    with start(tmp_path, expected=ReferenceRun.record(good)) as run:
+    with start(tmp_path, reference_run=ReferenceRun.record(good)) as run:
         for step in range(150):
             run.step(1 - step / 200, samples=32)
-    with start(tmp_path, expected=ReferenceRun.record(good)) as run:
+    with start(tmp_path, reference_run=ReferenceRun.record(good)) as run:
         run.resume_at(50)
         for step in range(50, 100):
             run.step(1 - step / 200, samples=32)
@@ -145,7 +147,7 @@ def test_a_directory_in_use_or_of_another_run_is_refused_and_left_alone(tmp_path
     with pytest.raises(StateMismatchError, match="'r'"):
         start(tmp_path, run="other")
     with pytest.raises(StateMismatchError, match="model 'm'"):
-        ModelMonitor("n", state_dir=tmp_path, discovery_dir=False)
+        ModelMonitor("n", delivery=[], state=State(tmp_path))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     start(tmp_path, run="r").close()
 
@@ -154,11 +156,11 @@ WINDOWS = """
 import os, sys
 sys.modules["fcntl"] = None  # what Windows lacks
 del os.register_at_fork, os.fork
-from traingauge import ModelMonitor
-with ModelMonitor("m", discovery_dir=False, linger=0) as run:
+from traingauge import ModelMonitor, State
+with ModelMonitor("m", delivery=[]) as run:
     run.step(loss=1.0)
 try:
-    ModelMonitor("m", state_dir=sys.argv[1], discovery_dir=False)
+    ModelMonitor("m", state=State(sys.argv[1]), delivery=[])
 except RuntimeError as error:
     print(error)
 """
@@ -168,7 +170,7 @@ def test_where_files_cannot_be_locked_a_state_is_refused_and_a_run_without_one_w
     done = subprocess.run(
         [sys.executable, "-c", WINDOWS, str(tmp_path / "state")], capture_output=True, text=True, check=True
     )
-    assert "state_dir= needs the file locks of POSIX" in done.stdout
+    assert "a state directory needs the file locks of POSIX" in done.stdout
     assert not (tmp_path / "state").exists()
 
 
@@ -191,7 +193,7 @@ def test_a_damaged_copy_falls_back_says_so_and_is_counted(tmp_path, read, caplog
 def test_a_part_that_does_not_fit_begins_anew_and_the_others_go_on(tmp_path, read):
     with start(tmp_path) as run:
         train(run, 5)
-    with start(tmp_path, classes=["cat", "dog", "owl"]) as run:
+    with start(tmp_path, scoring=Scoring(classes=["cat", "dog", "owl"])) as run:
         assert read(run, "model_steps_total", split="train") == 5
         assert read(run, "model_accuracy", split="train") is None
         assert read(run, "model_monitor_errors_total", reason="state") == 1
@@ -252,8 +254,10 @@ def test_rows_become_a_frame_by_step(tmp_path):
 
 TRAINING = """
 import sys, time
-from traingauge import ModelMonitor
-run = ModelMonitor("m", run="r", state_dir=sys.argv[1], discovery_dir=False, save_every=0.1)
+from traingauge import Endpoint, ModelMonitor, State
+run = ModelMonitor(
+    "m", run="r", state=State(sys.argv[1], save_every=0.1), delivery=[Endpoint(discovery_dir=False)]
+)
 print(run.url, flush=True)
 step = 0
 while True:
@@ -326,8 +330,8 @@ def test_counters_do_not_fall_behind_what_was_scraped_before_a_kill(tmp_path):
 
 LIMITED = """
 import resource, sys
-from traingauge import ModelMonitor
-run = ModelMonitor("m", run="r", state_dir=sys.argv[1], discovery_dir=False, linger=0, save_every=0.1)
+from traingauge import ModelMonitor, State
+run = ModelMonitor("m", run="r", state=State(sys.argv[1], save_every=0.1), delivery=[])
 resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
 for _ in range(100):
     run.step(loss=1.0)
@@ -351,7 +355,7 @@ def test_a_disk_that_takes_nothing_is_counted_and_training_goes_on(tmp_path):
 
 
 def test_without_a_state_directory_nothing_is_said_of_one(read, readings):
-    with ModelMonitor("m", discovery_dir=False, linger=0) as run:
+    with ModelMonitor("m", delivery=[]) as run:
         assert read(run, "model_restarts_total") is None
         assert math.isfinite(read(run, "model_step"))
         assert not [name for name, _ in readings(run) if name.startswith("model_state")]

@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import SGDClassifier
 from sklearn.model_selection import train_test_split
 
-from traingauge import ModelMonitor
+from traingauge import Endpoint, ModelMonitor
 
 BATCH = 64
 
@@ -18,10 +18,8 @@ model = SGDClassifier(loss="log_loss", random_state=0)
 with ModelMonitor(
     os.environ["MODEL"],
     run=os.environ["RUN"],
-    host="0.0.0.0",  # noqa: S104 - the pod's network is its own
-    port=int(os.environ["PORT"]),
-    discovery_dir=False,
     thresholds={"accuracy": 0.9},
+    delivery=[Endpoint("0.0.0.0", int(os.environ["PORT"]), discovery_dir=False)],  # noqa: S104 - the pod's network is its own
 ) as monitor:
     for _ in range(20):
         for start in range(0, len(x), BATCH):

@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 from traingauge.errors import TrainGaugeError
 
 #: Where an error inside monitoring happened: the values of ``model_monitor_errors_total{reason}``.
-REASONS = ("step", "digest", "scrape", "server", "discovery", "alert", "integration", "state")
+REASONS = ("step", "digest", "scrape", "server", "discovery", "delivery", "alert", "integration", "state")
 
 P = ParamSpec("P")
 T = TypeVar("T")

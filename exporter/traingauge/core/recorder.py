@@ -84,8 +84,11 @@ class Recorder:
         diagnostics: Statistics of the signals, the course of the run, and its health.
         restarts: Restarts and savings of the run.
         model_info: Structure of the model.
+        enabled: Whether anything is recorded: whether monitoring is not switched off.
         when_read: Called after each reading by :meth:`families`.
     """
+
+    enabled = True
 
     def __init__(
         self,

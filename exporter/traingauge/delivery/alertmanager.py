@@ -15,24 +15,24 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal, get_args
 
 import requests
 
+from traingauge import validation
 from traingauge.core.families import Identity
 from traingauge.core.guard import Guard
+from traingauge.delivery.alerts import SEVERITIES, Severity
+from traingauge.delivery.base import RunView
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
-
-Severity = Literal["critical", "warning", "info"]
-
-#: How bad it is.
-SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 #: Seconds for a connection, and for an answer.
 TIMEOUT = (2.0, 5.0)
 
 #: Seconds before a failed delivery is tried again; doubled each time, up to the longest.
 FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
+
+#: Seconds for which a crash stays an active alert, and seconds that the end of a run waits for its last alerts.
+CRASH_ACTIVE_SECONDS, FLUSH_SECONDS = 1800.0, 5.0
 
 _OWN_LABELS = ("alertname", "model", "run", "severity")
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -66,27 +66,43 @@ class Alert:
         }
 
 
-class AlertSender:
-    """Delivers a run's alerts to one Alertmanager.
+@dataclass(frozen=True)
+class Alertmanager:
+    """The Alertmanager that a run sends its alerts to.
+
+    :meth:`traingauge.ModelMonitor.send_alert` sends to it, and so does the end of a run that crashed (``TrainingCrashed``).
 
     Args:
         url: Where Alertmanager serves, as ``http://127.0.0.1:9093``.
-        identity: Labels of every alert.
-        guard: Counts the deliveries that failed.
 
     Raises:
         InvalidArgumentError: Not an HTTP address.
 
-    >>> AlertSender("127.0.0.1:9093", Identity("churn", "r1"), Guard())
+    >>> Alertmanager("127.0.0.1:9093")
     Traceback (most recent call last):
-    traingauge.errors.InvalidArgumentError: alertmanager_url is '127.0.0.1:9093': expected one like 'http://127.0.0.1:9093'
+    traingauge.errors.InvalidArgumentError: Alertmanager.url is '127.0.0.1:9093': expected an address like 'http://127.0.0.1:9093'
+    """
+
+    url: str
+
+    def __post_init__(self) -> None:
+        validation.http_url("Alertmanager.url", self.url)
+
+    def start(self, run: RunView) -> AlertSender:
+        """Open a sender of the run's alerts; its thread starts with the first alert."""
+        return AlertSender(self.url, run.identity, run.guard)
+
+
+class AlertSender:
+    """Delivers a run's alerts to one Alertmanager.
+
+    Args:
+        url: Where Alertmanager serves.
+        identity: Labels of every alert.
+        guard: Counts the attempts that failed.
     """
 
     def __init__(self, url: str, identity: Identity, guard: Guard) -> None:
-        if not re.match(r"https?://[^/]", str(url)):
-            raise InvalidArgumentError(
-                f"alertmanager_url is {url!r}: expected one like 'http://127.0.0.1:9093'"
-            )
         self._endpoint = f"{url.rstrip('/')}/api/v2/alerts"
         self._identity, self._guard = identity, guard
         self._changed = threading.Condition()
@@ -147,6 +163,18 @@ class AlertSender:
         """Wait until everything is delivered, ``at_most`` seconds; whether it is."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._pending, at_most)
+
+    def end(self, state: str, exception: str, steps: int) -> None:
+        """Report a crash, and wait a little until everything is delivered."""
+        if state == "failed":
+            self.send(
+                "TrainingCrashed",
+                f"Training crashed with {exception or 'an error'}.",
+                severity="critical",
+                description=f"Run {self._identity.run} of {self._identity.model} ended after {steps} training steps.",
+                resolves_after=CRASH_ACTIVE_SECONDS,
+            )
+        self.flush(FLUSH_SECONDS)
 
     def _labels(self, name: str, labels: Mapping[str, str], severity: Severity) -> Labels:
         if not isinstance(name, str) or not _LABEL.fullmatch(name):

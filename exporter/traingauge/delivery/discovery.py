@@ -14,10 +14,8 @@ import socket
 import time
 from pathlib import Path
 
+from traingauge import environment
 from traingauge.core.families import Identity
-
-#: Overrides the default directory.
-ENVIRONMENT_VARIABLE = "TRAINGAUGE_DISCOVERY_DIR"
 
 #: Seconds for which the file of a crashed run is kept.
 KEPT_SECONDS = 86_400.0
@@ -25,7 +23,7 @@ KEPT_SECONDS = 86_400.0
 
 def default_directory() -> Path:
     """``$TRAINGAUGE_DISCOVERY_DIR``, else ``traingauge/targets`` in ``$XDG_STATE_HOME`` or ``~/.local/state``."""
-    chosen = os.environ.get(ENVIRONMENT_VARIABLE)
+    chosen = environment.DISCOVERY_DIR.read()
     if chosen:
         return Path(chosen)
     state = os.environ.get("XDG_STATE_HOME")
@@ -33,7 +31,7 @@ def default_directory() -> Path:
 
 
 class DiscoveryFile:
-    """The file that tells Prometheus of one run.
+    """The file by which Prometheus finds one run.
 
     Args:
         directory: Where ``file_sd_configs`` looks; made if it is missing.
@@ -88,6 +86,6 @@ def _alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # it belongs to somebody else
+    except OSError:  # it belongs to another user
         return True
     return True

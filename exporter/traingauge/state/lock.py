@@ -25,8 +25,8 @@ def require_locks() -> None:
     """
     if not _LOCKS:
         raise UnsupportedPlatformError(
-            f"state_dir= needs the file locks of POSIX, which {sys.platform} does not have: leave it out here, or run on "
-            "Linux, macOS or WSL"
+            f"a state directory needs the file locks of POSIX, which {sys.platform} does not have: leave state= out, or "
+            "run on Linux, macOS or WSL"
         )
 
 
@@ -54,7 +54,7 @@ class Lock:
             holder = os.pread(self._descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._descriptor)
             raise StateInUseError(
-                f"{path.parent} is in use by process {holder}: wait for it to end, or pass another state_dir="
+                f"{path.parent} is in use by process {holder}: wait for it to end, or use another directory"
             ) from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from traingauge.core.families import Identity
 from traingauge.core.guard import Guard
 from traingauge.core.recorder import Recorder
 from traingauge.errors import DamagedFileError
+from traingauge.options import State
 from traingauge.state.saver import Saver
 from traingauge.state.store import Store, read_segment
 
@@ -25,9 +25,9 @@ class Persistence:
     """The memory of one run.
 
     Args:
-        directory: The state directory; ``None`` keeps nothing.
+        setting: Where to keep it, and how often; ``None`` keeps nothing.
         model: Name of the model.
-        run: Name of the run; ``None`` goes on with the run that the directory holds.
+        run: Name of the run; ``None`` continues the run that the directory holds.
 
     Attributes:
         run: Name of the run that is resumed, or the given one.
@@ -39,14 +39,16 @@ class Persistence:
         OSError: It cannot be made or written.
     """
 
-    def __init__(self, directory: str | os.PathLike[str] | None, model: str, run: str | None) -> None:
+    def __init__(self, setting: State | None, model: str, run: str | None) -> None:
         self.run = run
         self._store: Store | None = None
         self._guard: Guard | None = None
+        self._every = 0.0
         self._saver: Saver | None = None
-        if directory is None:
+        if setting is None:
             return
-        self._store = Store(Path(directory))
+        self._every = setting.save_every
+        self._store = Store(Path(setting.directory))
         try:
             self._found = self._store.resume(model, run, RECORDS)
         except BaseException:
@@ -56,7 +58,7 @@ class Persistence:
             self.run = self._found.identity.run
 
     def restore(self, recorder: Recorder) -> None:
-        """Have a new recorder go on where the saved run stopped."""
+        """Restore the saved run into a new recorder."""
         if self._store is not None:
             self._guard = recorder.guard
             recorder.restarts.count = 0
@@ -67,8 +69,8 @@ class Persistence:
                 recorder.restore(self._found.tree)
             self._found = None
 
-    def start(self, recorder: Recorder, identity: Identity, every: float) -> None:
-        """Save from now on: soon after each scrape, and at the latest every so many seconds."""
+    def start(self, recorder: Recorder, identity: Identity) -> None:
+        """Save from now on: soon after each scrape, and at least as often as the setting says."""
         if self._store is None:
             return
         store = self._store
@@ -81,7 +83,7 @@ class Persistence:
             store.save(identity, now, tree)
             recorder.saved(segments, now)
 
-        self._saver = Saver(save, every, recorder.guard)
+        self._saver = Saver(save, self._every, recorder.guard)
         recorder.when_read = self._saver.ask
         self._saver.ask()
 

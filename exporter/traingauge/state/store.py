@@ -95,7 +95,7 @@ class Store:
         if found.identity.model != model or run not in (None, found.identity.run):
             raise StateMismatchError(
                 f"{self.directory} holds the state of run {found.identity.run!r} of model {found.identity.model!r}, not of "
-                f"run {run!r} of model {model!r}: pass another state_dir="
+                f"run {run!r} of model {model!r}: use another directory"
             )
         for path in found.damaged:
             _log.warning("%s is damaged: it is put aside, and %s resumed instead", path, found.path.name)

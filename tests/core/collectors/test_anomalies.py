@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from traingauge import ModelMonitor
+from traingauge import ModelMonitor, Scoring, State
 from traingauge.core.collectors.anomalies import Anomalies, parse
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 from traingauge.stats.detectors.catalog import DETECTORS
@@ -163,7 +163,7 @@ def test_training_that_goes_on_from_elsewhere_is_not_compared_with_what_came_bef
 )
 def test_detectors_that_do_not_fit_are_refused_at_the_start(detectors, error, match):
     with pytest.raises(error, match=match):
-        ModelMonitor("m", detectors=detectors, discovery_dir=False)
+        ModelMonitor("m", detectors=detectors, delivery=[])
 
 
 def train(run, steps, rng, *, loss=1.0):
@@ -174,7 +174,7 @@ def train(run, steps, rng, *, loss=1.0):
 
 def test_a_run_counts_for_every_signal_of_training_and_tells_where_the_last_alarm_was(read, readings):
     rng = np.random.default_rng(0)
-    with ModelMonitor("m", window=8, discovery_dir=False, linger=0) as run:
+    with ModelMonitor("m", scoring=Scoring(window=8), delivery=[]) as run:
         train(run, 160, rng)
         assert read(run, "model_anomalies_total", signal="loss", detector="cusum") == 0
         assert read(run, "model_anomaly_last_step", signal="loss", detector="cusum") is None
@@ -188,7 +188,7 @@ def test_a_run_counts_for_every_signal_of_training_and_tells_where_the_last_alar
 
 
 def test_no_detectors_watch_nothing(readings):
-    with ModelMonitor("m", window=4, detectors={}, discovery_dir=False, linger=0) as run:
+    with ModelMonitor("m", scoring=Scoring(window=4), detectors={}, delivery=[]) as run:
         for step in range(100):
             run.step(float(step > 50))
         assert not [name for name, _ in readings(run) if "anomal" in name]
@@ -198,7 +198,7 @@ def test_alarms_survive_the_process_and_a_step_back_in_training(tmp_path, read):
     rng = np.random.default_rng(0)
 
     def begin():
-        return ModelMonitor("m", window=8, state_dir=tmp_path, discovery_dir=False, linger=0)
+        return ModelMonitor("m", scoring=Scoring(window=8), delivery=[], state=State(tmp_path))
 
     with begin() as run:
         train(run, 160, rng)
@@ -216,7 +216,7 @@ def test_alarms_survive_the_process_and_a_step_back_in_training(tmp_path, read):
 def test_a_run_may_be_resumed_with_other_detectors(tmp_path, read):
     for detectors in ({"cusum": {}}, {"ewma": {}}, {}):
         with ModelMonitor(
-            "m", window=4, detectors=detectors, state_dir=tmp_path, discovery_dir=False, linger=0
+            "m", scoring=Scoring(window=4), detectors=detectors, delivery=[], state=State(tmp_path)
         ) as run:
             train(run, 40, np.random.default_rng(0))
             assert read(run, "model_monitor_errors_total", reason="state") == 0

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from traingauge import ModelMonitor, ReferenceRun
+from traingauge import ModelMonitor, ReferenceRun, Scoring
 from traingauge.errors import InvalidTypeError, ReferenceMismatchError
 from traingauge.stats.health.states import STATES
 
@@ -18,7 +18,7 @@ def losses(seed=0, steps=2000):
 
 
 def monitor(**arguments):
-    return ModelMonitor("judged", discovery_dir=False, linger=0, **arguments)
+    return ModelMonitor("judged", delivery=[], **arguments)
 
 
 def train(run, values, **more):
@@ -98,7 +98,7 @@ def test_overfitting_is_a_strain_on_the_validation_loss(read):
 def test_what_is_expected_is_published_beside_how_far_the_run_is_off(read):
     with monitor(run="good") as good:
         train(good, losses(0))
-    with monitor(expected=ReferenceRun.record(good)) as run:
+    with monitor(reference_run=ReferenceRun.record(good)) as run:
         train(run, (0.4 + np.array(losses(1)))[:1000])
         expected = read(run, "model_expected", metric="loss", split="train")
         spread = read(run, "model_expected_stddev", metric="loss", split="train")
@@ -111,7 +111,7 @@ def test_what_is_expected_is_published_beside_how_far_the_run_is_off(read):
 def test_a_run_better_than_expected_is_under_no_strain(read):
     with monitor(run="good") as good:
         train(good, losses(0))
-    with monitor(expected=ReferenceRun.record(good)) as run:
+    with monitor(reference_run=ReferenceRun.record(good)) as run:
         train(run, [loss / 4 for loss in losses(1)[:1000]])
         assert read(run, "model_deviation", metric="loss", split="train") < -4
         assert state(run, read) == ["healthy"]
@@ -121,9 +121,9 @@ def test_a_reference_run_of_another_model_is_refused_at_the_start():
     with monitor() as good:
         train(good, losses(steps=100))
     with pytest.raises(ReferenceMismatchError, match="judged"):
-        ModelMonitor("other", expected=ReferenceRun.record(good), discovery_dir=False)
+        ModelMonitor("other", reference_run=ReferenceRun.record(good), delivery=[])
     with pytest.raises(InvalidTypeError, match="ReferenceRun"):
-        monitor(expected="good.run")
+        monitor(reference_run="good.run")
 
 
 def test_a_reference_run_of_another_task_is_refused_at_the_start_and_one_of_other_metrics_is_said(caplog):
@@ -133,9 +133,9 @@ def test_a_reference_run_of_another_task_is_refused_at_the_start_and_one_of_othe
             good.evaluate("validation", y_true=[0, 1], y_pred=[0, 1])
     reference = ReferenceRun.record(good)
     with pytest.raises(ReferenceMismatchError, match="task is 'regression'"):
-        monitor(expected=reference, task="regression")
-    monitor(expected=reference, task="multiclass").close()
-    with monitor(expected=reference) as run:
+        monitor(reference_run=reference, scoring=Scoring(task="regression"))
+    monitor(reference_run=reference, scoring=Scoring(task="multiclass")).close()
+    with monitor(reference_run=reference) as run:
         for _ in range(3):
             run.evaluate("validation", y_true=[0.5, 1.5], y_pred=[0.25, 1.0])
         run._recorder.families()
@@ -161,7 +161,7 @@ def test_a_single_pass_that_is_off_makes_no_run_sick(read):
         for epoch in range(20):
             train(good, losses(0)[epoch * 25 : epoch * 25 + 25])
             good.evaluate("validation", loss=1 - 0.04 * epoch)
-    with monitor(expected=ReferenceRun.record(good)) as run:
+    with monitor(reference_run=ReferenceRun.record(good)) as run:
         for epoch, off in enumerate((0.0, 3.0, 0.0, 3.0, 3.0)):
             train(run, losses(1)[epoch * 25 : epoch * 25 + 25])
             run.evaluate("validation", loss=1 - 0.04 * epoch + off)

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer
 
-from traingauge import ModelMonitor
+from traingauge import Drift, ModelMonitor
 from traingauge.core.collectors.drift import FeatureDrift
-from traingauge.options import Drift
 from traingauge.reference import Reference
 
 rng = np.random.default_rng(0)
@@ -122,7 +121,7 @@ def test_none_is_published_if_none_is_asked_for_or_nothing_was_seen():
 def test_a_monitor_is_told_how_many(read):
     x = load_breast_cancer().data
     reference = Reference.from_data(x[:, :3], feature_names=["a", "b", "c"])
-    with ModelMonitor("m", discovery_dir=False, reference=reference, drift_distributions=1) as monitor:
+    with ModelMonitor("m", drift=Drift(reference, distributions=1), delivery=[]) as monitor:
         monitor.step(features=x[:300, :3] + [0, 100, 0])
         families = [
             one

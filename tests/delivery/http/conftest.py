@@ -6,9 +6,11 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 
+from traingauge import ModelMonitor
 from traingauge.core.families import Family, Identity, single
 from traingauge.core.guard import Guard
 from traingauge.delivery.exposition import Renderer
@@ -53,8 +55,8 @@ def start(guard: Guard) -> Iterator[Start]:
 class Client:
     """A connection that sends what it is told and reads whole responses."""
 
-    def __init__(self, server: Server, host: str = "127.0.0.1") -> None:
-        self.socket = socket.create_connection((host, server.port), timeout=10)
+    def __init__(self, server: Server | ModelMonitor, host: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection((host, urlsplit(server.url).port), timeout=10)
         self._reader = self.socket.makefile("rb")
 
     def send(self, text: str) -> None:
@@ -98,7 +100,7 @@ Connect = Callable[..., Client]
 def connect() -> Iterator[Connect]:
     clients: list[Client] = []
 
-    def open_connection(server: Server, host: str = "127.0.0.1") -> Client:
+    def open_connection(server: Server | ModelMonitor, host: str = "127.0.0.1") -> Client:
         clients.append(Client(server, host))
         return clients[-1]
 

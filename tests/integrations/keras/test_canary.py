@@ -50,8 +50,8 @@ def plain_model(**compiled):
     return model
 
 
-def monitor(canary=None, **options):
-    return ModelMonitor("digits", canary=canary, discovery_dir=False, linger=0, **options)
+def monitor():
+    return ModelMonitor("digits", delivery=[])
 
 
 def values(variables):
@@ -92,13 +92,13 @@ def test_training_goes_the_same_way_with_a_canary_and_without(digits, canary, as
     found = []
     for one in (None, canary):
         model = digits_model(metrics=["accuracy"], **compiled)
-        with monitor(one, canary_every=2) as run:
+        with monitor() as run:
             history = model.fit(
                 *(part[:128] for part in digits),
                 validation_data=[part[640:800] for part in digits],
                 epochs=2,
                 verbose=0,
-                callbacks=[run.keras()],
+                callbacks=[run.keras(canary=one, canary_every=2)],
             ).history
             found.append(
                 [*values(model.variables), *values(model.optimizer.variables), history, run.rows()["loss"]]
@@ -123,8 +123,9 @@ def test_a_recurrent_layer_keeps_its_state(digits):
     found = []
     for one in (None, canary):
         model = recurrent()
-        with monitor(one, canary_every=2) as run:
-            model.fit(x, y, batch_size=32, shuffle=False, verbose=0, callbacks=[run.keras()])
+        with monitor() as run:
+            watch = run.keras(canary=one, canary_every=2)
+            model.fit(x, y, batch_size=32, shuffle=False, verbose=0, callbacks=[watch])
         found.append(values(model.variables))
     for alone, beside in zip(*found, strict=True):
         np.testing.assert_array_equal(beside, alone)
@@ -143,9 +144,9 @@ def test_a_bit_that_flips_during_fit_is_told_at_once(small, canary, read):
                 bias.view(np.uint32)[5] ^= np.uint32(1 << 30)
                 self.model.set_weights([kernel, bias])
 
-    with monitor(canary, canary_every=1) as run:
+    with monitor() as run:
         plain_model(optimizer=keras.optimizers.SGD(0.0)).fit(
-            *small, verbose=0, callbacks=[run.keras(), Flip()]
+            *small, verbose=0, callbacks=[run.keras(canary=canary, canary_every=1), Flip()]
         )
     assert mismatches[:6] == [0] * 6
     assert max(distances[:6]) < 1e-6
@@ -160,8 +161,9 @@ def test_a_bit_that_flips_during_fit_is_told_at_once(small, canary, read):
 def test_it_is_asked_at_once_and_every_so_many_steps_or_at_the_end_of_each_epoch(small, canary, asked, case):
     """Steps that run together count as so many, even if an epoch's last ones are fewer."""
     asking, together, expected = case
-    with monitor(canary, **asking) as run:
-        plain_model(steps_per_execution=together).fit(*small, epochs=2, verbose=0, callbacks=[run.keras()])
+    with monitor() as run:
+        watch = run.keras(canary=canary, **asking)
+        plain_model(steps_per_execution=together).fit(*small, epochs=2, verbose=0, callbacks=[watch])
     assert asked == expected
 
 
@@ -173,41 +175,42 @@ def test_the_time_that_it_takes_is_no_part_of_a_step(small, canary, monkeypatch)
         return compare(self, outputs)
 
     monkeypatch.setattr(Canary, "compare", slowly)
-    with monitor(canary, canary_every=5) as run:
-        plain_model().fit(*small, verbose=0, callbacks=[run.keras()])
+    with monitor() as run:
+        plain_model().fit(*small, verbose=0, callbacks=[run.keras(canary=canary, canary_every=5)])
         assert sorted(run.rows()["seconds"].compressed())[-2] < 0.5, "of all but the first, which is traced"
 
 
 def test_monitor_fit_asks_too(small, canary, read):
-    with ModelMonitor(plain_model(), canary=canary, discovery_dir=False, linger=0) as run:
-        run.fit(*small, verbose=0)
+    with ModelMonitor(plain_model(), delivery=[]) as run:
+        run.fit(*small, verbose=0, canary=canary)
         assert read(run, "model_canary_distance") > 0
 
 
 def test_a_model_that_is_built_by_its_first_batch_is_asked(small, canary, read):
     model = keras.Sequential([keras.layers.Dense(10, "softmax")], name="digits")
     model.compile("sgd", "sparse_categorical_crossentropy")
-    with monitor(canary) as run:
-        model.fit(*small, verbose=0, callbacks=[run.keras()])
+    with monitor() as run:
+        model.fit(*small, verbose=0, callbacks=[run.keras(canary=canary)])
         assert read(run, "model_canary_samples") == 32
 
 
 @pytest.mark.parametrize(("inputs", "told"), [(64, r"\(4, 10\)"), (32, "does not take the canary's inputs")])
 def test_a_canary_of_other_shapes_is_refused_before_the_first_step(small, inputs, told):
     other = Canary.record("digits", lambda x: np.zeros((len(x), 3)), np.zeros((4, inputs), np.float32))
-    with monitor(other) as run:
+    with monitor() as run:
         with pytest.raises(ShapeError, match=told):
-            plain_model().fit(*small, verbose=0, callbacks=[run.keras()])
+            plain_model().fit(*small, verbose=0, callbacks=[run.keras(canary=other)])
         assert run._recorder.steps_taken() == 0
 
 
-def test_what_is_no_canary_of_the_model_is_refused_when_the_monitor_is_made(canary):
-    with pytest.raises(ReferenceMismatchError, match="'digits'"):
-        ModelMonitor("other", canary=canary, discovery_dir=False)
-    with pytest.raises(InvalidTypeError, match=r"Canary\.load"):
-        ModelMonitor("digits", canary="digits.canary", discovery_dir=False)
-    with pytest.raises(InvalidArgumentError, match="at least 1"):
-        ModelMonitor("digits", canary=canary, canary_every=0, discovery_dir=False)
+def test_what_is_no_canary_of_the_model_is_refused_before_training(canary):
+    with ModelMonitor("other", delivery=[]) as run, pytest.raises(ReferenceMismatchError, match="'digits'"):
+        run.keras(canary=canary)
+    with monitor() as run:
+        with pytest.raises(InvalidTypeError, match=r"Canary\.load"):
+            run.keras(canary="digits.canary")
+        with pytest.raises(InvalidArgumentError, match="at least 1"):
+            run.keras(canary=canary, canary_every=0)
 
 
 def test_an_error_of_the_model_is_counted_and_training_goes_on(small, read):
@@ -224,7 +227,7 @@ def test_an_error_of_the_model_is_counted_and_training_goes_on(small, read):
     canary = Canary.record("digits", lambda x: np.zeros((len(x), 10)), np.zeros((4, 64), np.float32))
     model = Moody()
     model.compile("sgd", "sparse_categorical_crossentropy")
-    with monitor(canary) as run:
-        model.fit(*small, verbose=0, callbacks=[run.keras()])
+    with monitor() as run:
+        model.fit(*small, verbose=0, callbacks=[run.keras(canary=canary)])
         assert read(run, "model_steps_total", split="train") == 10
         assert read(run, "model_monitor_errors_total", reason="integration") == 1

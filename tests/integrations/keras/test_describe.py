@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import requests
 
-from traingauge import ModelMonitor
+from traingauge import Endpoint, ModelMonitor, State
 from traingauge.core.model_description import describe
 from traingauge.errors import InvalidTypeError
 
@@ -80,7 +80,9 @@ def test_a_model_that_is_not_compiled_or_of_a_class_of_its_own_is_described_as_f
 
 def test_a_run_publishes_it_and_a_changed_architecture_is_visible(tmp_path, read, readings, caplog):
     def start():
-        return ModelMonitor("m", run="r", state_dir=tmp_path, discovery_dir=False, linger=0)
+        return ModelMonitor(
+            "m", run="r", delivery=[Endpoint(discovery_dir=False, linger=0)], state=State(tmp_path)
+        )
 
     with start() as run:
         run.describe(model(frozen=True))
@@ -105,7 +107,7 @@ def test_what_is_no_model_is_refused():
 def test_fit_says_what_is_trained_once_it_is_built():
     net = keras.Sequential([keras.layers.Dense(3)])
     net.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    with ModelMonitor("m", discovery_dir=False) as monitor:
+    with ModelMonitor("m", delivery=[Endpoint(discovery_dir=False)]) as monitor:
         for _ in range(2):
             net.fit(np.zeros((8, 4)), np.zeros(8), verbose=0, callbacks=[monitor.keras(gradient_norm=True)])
         scrape = requests.get(f"{monitor.url}/metrics", timeout=5).text

@@ -300,7 +300,7 @@ def test_several_outputs_have_a_loss_and_the_user_is_told_that_they_have_no_scor
 
 def test_a_wrapped_model_has_a_history_of_what_was_published(digits):
     x, y = digits
-    with ModelMonitor(classifier(), discovery_dir=False) as monitor:
+    with ModelMonitor(classifier(), delivery=[]) as monitor:
         history = monitor.fit(
             x[:1000], y[:1000], BATCH, 2, validation_data=(x[1000:1400], y[1000:1400]), verbose=0,
             test_data=(x[1400:], y[1400:]),
@@ -319,24 +319,24 @@ def test_a_wrapped_model_has_a_history_of_what_was_published(digits):
 def test_callbacks_of_ones_own_are_called_however_they_are_given(digits, given):
     seen = []
     own = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
-    with ModelMonitor(classifier(), discovery_dir=False) as monitor:
+    with ModelMonitor(classifier(), delivery=[]) as monitor:
         monitor.fit(*digits, batch_size=600, verbose=0, callbacks=given(own))
         assert monitor.history["loss"]
     assert seen == [0]
 
 
 def test_test_data_that_do_not_fit_are_refused_before_training(digits):
-    with ModelMonitor(classifier(), discovery_dir=False) as monitor:
+    with ModelMonitor(classifier(), delivery=[]) as monitor:
         with pytest.raises(InvalidArgumentError, match="tuple of 1"):
             monitor.fit(*digits, test_data=(digits[0],), verbose=0)
         assert monitor.history == {}
 
 
 def test_an_unknown_split_is_refused():
-    with ModelMonitor("m", discovery_dir=False) as monitor, pytest.raises(UnknownNameError, match="'valid'"):
+    with ModelMonitor("m", delivery=[]) as monitor, pytest.raises(UnknownNameError, match="'valid'"):
         monitor.keras("valid")
 
 
 def test_a_monitor_without_a_model_cannot_fit(digits):
-    with ModelMonitor("m", discovery_dir=False) as monitor, pytest.raises(InvalidTypeError, match="no model"):
+    with ModelMonitor("m", delivery=[]) as monitor, pytest.raises(InvalidTypeError, match="no model"):
         monitor.fit(*digits)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.integrations.keras.watched import dense
-from traingauge import ModelMonitor
+from traingauge import ModelMonitor, State
 
 pytestmark = pytest.mark.keras
 
@@ -34,7 +34,7 @@ def model(**options):
 
 
 def monitor(directory):
-    return ModelMonitor("digits", state_dir=directory / "state", discovery_dir=False, linger=0)
+    return ModelMonitor("digits", delivery=[], state=State(directory / "state"))
 
 
 def train(run, digits, directory, *, trained=None, crash=None, restore=True, epochs=3, **options):

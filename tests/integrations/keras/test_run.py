@@ -64,7 +64,7 @@ def test_the_last_steps_before_an_exception_are_published(digits, error, state):
         raise error
 
     model = classifier()
-    with pytest.raises(error), ModelMonitor("m", discovery_dir=False) as monitor:
+    with pytest.raises(error), ModelMonitor("m", delivery=[]) as monitor:
         model.fit(*digits, batch_size=BATCH, verbose=0, callbacks=[monitor.keras(), at_batch(9, stop)])
     assert monitor.state == state
     assert value(monitor, "model_steps_total", split="train") == 10
@@ -89,7 +89,7 @@ def test_a_step_whose_end_was_not_seen_is_published_too(digits):
 
 def test_a_monitor_closed_while_fit_runs_lets_it_go_on(digits):
     model = classifier()
-    monitor = ModelMonitor("m", discovery_dir=False)
+    monitor = ModelMonitor("m", delivery=[])
     history = model.fit(
         *digits,
         batch_size=BATCH,
@@ -105,7 +105,7 @@ def test_a_monitor_closed_while_fit_runs_lets_it_go_on(digits):
 
 
 def test_a_run_that_has_ended_is_not_trained_for(digits):
-    monitor = ModelMonitor("m", discovery_dir=False)
+    monitor = ModelMonitor("m", delivery=[])
     callback = monitor.keras()
     monitor.close()
     with pytest.raises(ClosedError, match="finished"):
@@ -226,7 +226,7 @@ def test_several_replicas_are_refused():
 def test_another_backend_is_refused_and_the_other_way_is_named(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with (
-        ModelMonitor("m", discovery_dir=False) as monitor,
+        ModelMonitor("m", delivery=[]) as monitor,
         pytest.raises(UnsupportedBackendError, match=r"'jax'.*monitor\.step"),
     ):
         monitor.keras()

@@ -105,7 +105,7 @@ def test_how_long_a_look_takes_is_no_part_of_a_step(reader, digits, monkeypatch)
         return 0
 
     monkeypatch.setattr(Weights, "look", slowly)
-    with ModelMonitor("reader", discovery_dir=False, linger=0) as run:
+    with ModelMonitor("reader", delivery=[]) as run:
         reader.fit(digits[1][:, None], digits[1], batch_size=BATCH, verbose=0, callbacks=[run.keras()])
         assert run.rows()["seconds"][1:].max() < 0.5, "of all but the first, which is traced"
 

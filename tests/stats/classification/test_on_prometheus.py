@@ -12,7 +12,7 @@ from sklearn import metrics
 from sklearn.datasets import load_digits
 from sklearn.linear_model import SGDClassifier
 
-from traingauge import ModelMonitor
+from traingauge import Endpoint, ModelMonitor
 from traingauge.stack.pace import Pace
 from traingauge.stack.stack import Stack
 
@@ -34,7 +34,7 @@ class Rank:
     """One of several processes that train the same model, here on their own shuffle of the digits."""
 
     def __init__(self, name: str, discovery: Path, seed: int) -> None:
-        self.monitor = ModelMonitor("digits", run=name, discovery_dir=discovery)
+        self.monitor = ModelMonitor("digits", run=name, delivery=[Endpoint(discovery_dir=discovery)])
         self.true: list[np.ndarray] = []
         self.predicted: list[np.ndarray] = []
         self._random = np.random.default_rng(seed)

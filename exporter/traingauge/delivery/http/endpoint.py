@@ -1,175 +1,145 @@
-"""``/metrics``, ``/healthz`` and a landing page."""
+"""The delivery that Prometheus scrapes: an HTTP server, and the file by which Prometheus finds it."""
 
 from __future__ import annotations
 
-import errno
+import logging
 import os
-import socket
-import threading
 import time
-import weakref
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import Literal
 
-from traingauge.core.families import Family
-from traingauge.core.guard import Guard
-from traingauge.delivery.exposition import CONTENT_TYPES, Renderer
-from traingauge.delivery.gil import GilYielder
-from traingauge.delivery.http.loop import Loop
-from traingauge.delivery.http.negotiation import accepts_gzip, choose_format
-from traingauge.delivery.http.page import landing_page
-from traingauge.delivery.http.scrapes import Scrapes
-from traingauge.delivery.http.wire import Request, Response
-from traingauge.errors import InvalidArgumentError, InvalidTypeError, PortInUseError
+from traingauge import environment, validation
+from traingauge.delivery import discovery
+from traingauge.delivery.base import RunView
+from traingauge.delivery.exposition import Renderer
+from traingauge.delivery.http.server import Server
+from traingauge.errors import InvalidTypeError
+from traingauge.options import links, path
 
-#: Bodies shorter than this, in bytes, are not worth compressing.
-COMPRESS_FROM = 1024
+#: Where an endpoint listens, and seconds that it waits for the scrape that sees the end, unless it is set otherwise.
+HOST, PORT, LINGER_SECONDS = "127.0.0.1", 0, 30.0
 
-#: Bytes that are compressed in one call.
-COMPRESS_AT_ONCE = 65_536
-
-#: Clients that may wait to be accepted.
-BACKLOG = 64
-
-_WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 compared with, not listened on
+_log = logging.getLogger("traingauge")
 
 
-class Server:
-    """Serves one run over HTTP until it is closed.
+@dataclass(frozen=True)
+class Endpoint:
+    """An HTTP endpoint with ``/metrics``, ``/healthz`` and a landing page.
+
+    What is ``None`` comes from a variable, if that is set.
 
     Args:
-        renderer: Turns families into bytes.
-        families: Reads the run's state; is given what it may call now and then to pause.
-        facts: What the landing page says of the run, by heading, as plain text.
-        links: Further links of the landing page: address by title.
-        guard: Counts errors inside a request.
-        host: Address to listen on.
-        port: Port to listen on; 0 picks a free one.
-
-    Attributes:
-        host: As given.
-        port: The port that it listens on.
-        scrapes: Who scraped when.
+        host: Address to listen on; by default ``$TRAINGAUGE_HOST``, else 127.0.0.1, which only this machine can reach.
+        port: Port to listen on, 0 for a free one; by default ``$TRAINGAUGE_PORT``, else 0. :attr:`ModelMonitor.url` and the
+            discovery file carry the port.
+        discovery_dir: Directory in which Prometheus looks for runs; by default ``$TRAINGAUGE_DISCOVERY_DIR``, else
+            ``traingauge/targets`` in ``$XDG_STATE_HOME`` or ``~/.local/state``. ``False`` writes no file.
+        linger: Longest time in seconds that the end of the run waits for the scrape that sees it; by default
+            ``$TRAINGAUGE_LINGER_SECONDS``, else 30. A run that Prometheus has not scraped does not wait.
+        links: Further links of the landing page, address by title.
 
     Raises:
-        PortInUseError: Another process listens on the port.
-        InvalidArgumentError: No port number.
-        OSError: The address cannot be listened on.
+        TrainGaugeError: A field that does not fit.
+
+    >>> Endpoint("0.0.0.0", 9109, linger=10).port
+    9109
+    >>> Endpoint(port=70000)
+    Traceback (most recent call last):
+    traingauge.errors.InvalidArgumentError: Endpoint.port is 70000: expected 0 to 65535
+    """
+
+    host: str | None = None
+    port: int | None = None
+    _: KW_ONLY
+    discovery_dir: str | os.PathLike[str] | Literal[False] | None = None
+    linger: float | None = None
+    links: Mapping[str, str] | None = field(default=None, hash=False)
+
+    def __post_init__(self) -> None:
+        if self.host is not None and not isinstance(self.host, str):
+            raise InvalidTypeError(f"Endpoint.host is {self.host!r}: expected an address, as '0.0.0.0'")
+        if self.port is not None:
+            validation.count("Endpoint.port", self.port, least=0, most=65535)
+        if self.discovery_dir is not None and self.discovery_dir is not False:
+            path("Endpoint.discovery_dir", self.discovery_dir)  # True among them, which it refuses
+        if self.linger is not None:
+            validation.seconds("Endpoint.linger", self.linger, least=0)
+        object.__setattr__(self, "links", links("Endpoint.links", self.links or {}))
+
+    def start(self, run: RunView) -> RunningEndpoint:
+        """Listen, and announce the run to Prometheus.
+
+        Raises:
+            PortInUseError: The port is taken.
+            AddressError: The address cannot be listened on.
+            TrainGaugeError: A variable that does not fit.
+        """
+        linger = environment.LINGER_SECONDS.resolve(self.linger, LINGER_SECONDS)
+        server = Server(
+            Renderer(run.identity),
+            run.families,
+            facts=run.facts,
+            links=self.links or {},
+            guard=run.guard,
+            host=environment.HOST.resolve(self.host, HOST),
+            port=environment.PORT.resolve(self.port, PORT),
+        )
+        _log.info("run %s of %s serves on %s", run.identity.run, run.identity.model, server.url)
+        return RunningEndpoint(server, self._announce(run, server), linger, run)
+
+    def _announce(self, run: RunView, server: Server) -> discovery.DiscoveryFile | None:
+        if self.discovery_dir is False:
+            return None
+        try:
+            directory = (
+                discovery.default_directory() if self.discovery_dir is None else Path(self.discovery_dir)
+            )
+            found = discovery.DiscoveryFile(directory, run.identity, server.address)
+            found.write()
+            discovery.sweep(directory)
+        except (OSError, RuntimeError) as error:  # a full disk, a missing home: training continues
+            run.guard.report("discovery", error)
+            return None
+        return found
+
+
+class RunningEndpoint:
+    """An endpoint at work for one run.
+
+    Args:
+        server: Serves it.
+        file: Announces it, or ``None``.
+        linger: Longest time in seconds to wait for the scrape that sees the end.
+        run: The run.
+
+    Attributes:
+        server: As given.
+        linger: As given.
     """
 
     def __init__(
-        self,
-        renderer: Renderer,
-        families: Callable[[Callable[[], None]], Sequence[Family]],
-        *,
-        facts: Callable[[], Mapping[str, str]],
-        links: Mapping[str, str],
-        guard: Guard,
-        host: str = "127.0.0.1",
-        port: int = 0,
+        self, server: Server, file: discovery.DiscoveryFile | None, linger: float, run: RunView
     ) -> None:
-        _check_port(port)
-        self._renderer, self._families = renderer, families
-        self._facts, self._links, self._guard = facts, links, guard
-        self.scrapes = Scrapes()
-        listener = _listen(host, port)
-        self.host, self.port = host, int(listener.getsockname()[1])
-        self._loop = Loop(listener, self._answer, guard)
-        self._thread = threading.Thread(target=self._loop.run, name="traingauge-server", daemon=True)
-        self._thread.start()
-
-    @property
-    def address(self) -> str:
-        """``host:port`` at which others reach the endpoint; a wildcard host becomes this machine's name."""
-        host = socket.gethostname() if self.host in _WILDCARDS else self.host
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        self.server, self.linger = server, linger
+        self._file, self._guard = file, run.guard
 
     @property
     def url(self) -> str:
         """Where it serves."""
-        return f"http://{self.address}"
+        return self.server.url
+
+    def finish(self, deadline: float) -> None:
+        """Wait for a scrape that sees the end, if a Prometheus has scraped the run lately."""
+        now = time.monotonic()
+        self.server.scrapes.wait(after=now, at_most=min(self.linger, max(0.0, deadline - now)))
 
     def close(self) -> None:
-        """Stop listening and drop open connections; safe to call twice."""
-        if self._thread.is_alive():
-            self._loop.stop()
-            self._thread.join(timeout=5)
-
-    def _answer(self, request: Request) -> Response:
-        if request.method not in {"GET", "HEAD"}:
-            return Response(b"405: GET and HEAD are allowed\n", status=405, headers={"Allow": "GET, HEAD"})
-        page = {"/metrics": self._metrics, "/healthz": _healthy, "/": self._landing_page}.get(request.path)
-        if page is None:
-            return Response(b"404: /, /metrics and /healthz are here\n", status=404)
-        response = self._guard.shield("server", page, request)
-        return response or Response(b"500: see the training's log\n", status=500)
-
-    def _landing_page(self, _: Request) -> Response:
-        page = landing_page(self._facts(), self._links)
-        return Response(page.encode("utf-8", "replace"), "text/html; charset=utf-8")
-
-    def _metrics(self, request: Request) -> Response:
-        started = time.monotonic()
-        form = choose_format(request.headers.get("accept", ""))
-        maybe_yield = GilYielder().maybe_yield
-        pieces = list(self._renderer.pieces(self._families(maybe_yield), form, maybe_yield))
-        headers = {"Vary": "Accept, Accept-Encoding"}
-        compress = accepts_gzip(request.headers.get("accept-encoding", ""))
-        if compress and sum(map(len, pieces)) >= COMPRESS_FROM:
-            body, headers["Content-Encoding"] = _gzip(pieces), "gzip"
-        else:
-            body = b"".join(pieces)
-        by_prometheus = request.method == "GET" and "x-prometheus-scrape-timeout-seconds" in request.headers
-        sent = (lambda: self.scrapes.seen(started)) if by_prometheus else None
-        return Response(body, CONTENT_TYPES[form], headers=headers, sent=sent)
-
-
-def _healthy(_: Request) -> Response:
-    return Response(b"ok\n")
-
-
-def _gzip(pieces: Sequence[bytes]) -> bytes:
-    """Compressed at level 1: level 9 costs eight times more.
-
-    zlib lets go of the GIL, so training goes on meanwhile; it is called seldom, as to get the GIL back may take a while.
-    """
-    compressor = zlib.compressobj(1, wbits=zlib.MAX_WBITS + 16)
-    packed: list[bytes] = []
-    waiting: list[bytes] = []
-    for piece in pieces:
-        waiting.append(piece)
-        if sum(map(len, waiting)) >= COMPRESS_AT_ONCE:
-            packed.append(compressor.compress(b"".join(waiting)))
-            waiting.clear()
-    return b"".join([*packed, compressor.compress(b"".join(waiting)), compressor.flush()])
-
-
-def _check_port(port: object) -> None:
-    if isinstance(port, bool) or not isinstance(port, int):
-        raise InvalidTypeError(f"port is {port!r}: expected an integer from 0 (a free one) to 65535")
-    if not 0 <= port <= 65535:
-        raise InvalidArgumentError(f"port is {port}: expected 0 (a free one) to 65535")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    both = host == "::" and socket.has_dualstack_ipv6()
-    try:
-        listener = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUseError(host, port) from error
-        raise
-    _listeners.add(listener)
-    return listener
-
-
-def _leave_to_parent() -> None:
-    """A forked child (a data loader's worker, say) must not hold the port for longer than the run does."""
-    for listener in list(_listeners):
-        listener.close()
-
-
-_listeners: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_to_parent)
+        """Remove the discovery file and stop listening."""
+        if self._file is not None:
+            try:
+                self._file.remove()
+            except OSError as error:
+                self._guard.report("discovery", error)
+        self.server.close()

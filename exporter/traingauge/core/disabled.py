@@ -1,0 +1,65 @@
+"""A recorder that records nothing: monitoring that an operator switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from traingauge.core.guard import Guard
+from traingauge.core.model_description import ModelDescription
+from traingauge.core.recorder import Recorder
+
+
+class DisabledRecorder(Recorder):
+    """Takes everything and keeps nothing; only the state of the run is known.
+
+    Integrations see :attr:`~traingauge.core.recorder.Recorder.enabled` and leave training as it is.
+    """
+
+    enabled = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.guard = _Silent()
+
+    def step(  # noqa: PLR0917 as in the recorder
+        self,
+        loss: Any,
+        y_true: Any,
+        y_pred: Any,
+        features: Any,
+        sample_weight: Any,
+        samples: int,
+        scalars: Mapping[str, Any],
+    ) -> None:
+        """Do nothing."""
+
+    def shortcut(self, step: Callable[..., None]) -> Callable[..., None]:
+        """A step that does nothing."""
+
+        def nothing(*args: Any, **numbers: Any) -> None:
+            return None
+
+        return nothing
+
+    def record(self, event: object) -> None:
+        """Do nothing."""
+
+    def encode(self, y_true: Any, y_pred: Any, sample_weight: Any) -> None:
+        """Do nothing."""
+
+    def see(self, features: Any) -> None:
+        """Do nothing."""
+
+    def bin(self, features: Any, y_true: Any, y_pred: Any) -> None:
+        """Do nothing."""
+
+    def describe(self, description: ModelDescription) -> None:
+        """Do nothing."""
+
+
+class _Silent(Guard):
+    """Counts and logs nothing: no metric would carry it."""
+
+    def report(self, reason: str, error: BaseException) -> None:
+        """Do nothing."""

@@ -1,0 +1,64 @@
+"""Alerts that a script sends: what takes them, and what takes them where no Alertmanager is set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Protocol, get_args
+
+from traingauge import environment
+from traingauge.core.guard import Guard
+
+Severity = Literal["critical", "warning", "info"]
+
+#: How bad it is.
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+
+
+class Alerts(Protocol):
+    """Takes the alerts of one run."""
+
+    def send(
+        self,
+        name: str,
+        summary: str,
+        *,
+        severity: Severity,
+        description: str = "",
+        labels: Mapping[str, str] | None = None,
+        resolves_after: float = 300.0,
+    ) -> None:
+        """Send an alert, or keep it alive."""
+
+    def resolve(self, name: str, labels: Mapping[str, str] | None = None) -> None:
+        """End an alert."""
+
+    def end(self, state: str, exception: str, steps: int) -> None:
+        """The run has ended: report a crash, and wait a little until everything is delivered.
+
+        Args:
+            state: The final state.
+            exception: Name of the exception that ended the run, or empty.
+            steps: Training steps taken.
+        """
+
+
+class NoAlerts:
+    """Takes the alerts of a run without an Alertmanager: each is counted as an error, and the first is logged.
+
+    Args:
+        guard: Counts them.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+
+    def send(self, name: str, summary: str, **rest: object) -> None:
+        """Count the alert as not sent."""
+        message = f"alert {name!r} was not sent: pass alerts=Alertmanager(url) or set ${environment.ALERTMANAGER_URL.name}"
+        self._guard.report("alert", RuntimeError(message))
+
+    def resolve(self, name: str, labels: Mapping[str, str] | None = None) -> None:
+        """Do nothing."""
+
+    def end(self, state: str, exception: str, steps: int) -> None:
+        """Do nothing."""

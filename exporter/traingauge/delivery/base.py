@@ -1,0 +1,128 @@
+"""The seam between a run and what gets it out of the process.
+
+A delivery has two halves. The setting, which a user writes, is frozen and can be used for several runs. What it starts
+belongs to one run and ends with it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from traingauge.core.families import Family, Identity
+from traingauge.core.guard import Guard
+from traingauge.errors import InvalidTypeError
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """All that a delivery may see of a run. Any thread may use it.
+
+    Attributes:
+        identity: The labels of every sample.
+        families: Reads the run's current state. It is passed a function that it calls now and then, so that a background
+            thread can give the GIL away (:class:`traingauge.delivery.gil.GilYielder`).
+        facts: Describes the run to a person: plain text by heading.
+        guard: Counts errors inside monitoring.
+    """
+
+    identity: Identity
+    families: Callable[[Callable[[], None]], Sequence[Family]]
+    facts: Callable[[], Mapping[str, str]]
+    guard: Guard
+
+
+class StartedDelivery(Protocol):
+    """A delivery at work for one run."""
+
+    @property
+    def url(self) -> str | None:
+        """Where the run can be read; ``None`` if the delivery serves nothing."""
+
+    @property
+    def linger(self) -> float:
+        """Longest time in seconds that :meth:`finish` may need."""
+
+    def finish(self, deadline: float) -> None:
+        """Make the end of the run seen: wait for a last scrape, or push once more.
+
+        Args:
+            deadline: Reading of ``time.monotonic()`` at which to give up.
+        """
+
+    def close(self) -> None:
+        """Release everything, at once; a second call does nothing."""
+
+
+@runtime_checkable
+class Delivery(Protocol):
+    """A way for a run to leave the process, as a setting."""
+
+    def start(self, run: RunView) -> StartedDelivery:
+        """Start delivering a run.
+
+        Raises:
+            TrainGaugeError: The setting does not fit, such as a port that is in use.
+        """
+
+
+class Deliveries:
+    """The deliveries of one run.
+
+    Args:
+        settings: What to start, in this order.
+        run: What they deliver.
+
+    Raises:
+        TrainGaugeError: One cannot start as it is set; those before it are closed again.
+    """
+
+    def __init__(self, settings: Sequence[Delivery], run: RunView) -> None:
+        self._guard = run.guard
+        self._started: list[StartedDelivery] = []
+        try:
+            for setting in settings:
+                started = self._guard.run("delivery", setting.start, run)
+                if started is not None:
+                    self._started.append(started)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def url(self) -> str | None:
+        """Address of the first one; ``None`` if it has none, or there is none."""
+        return self._started[0].url if self._started else None
+
+    def finish(self) -> None:
+        """Make the end of the run seen by all, one after another, until the time that the most patient one may need."""
+        deadline = time.monotonic() + max((one.linger for one in self._started), default=0.0)
+        for one in self._started:
+            self._guard.shield("delivery", one.finish, deadline)
+
+    def close(self) -> None:
+        """Close them, the last one first."""
+        while self._started:
+            self._guard.shield("delivery", self._started.pop().close)
+
+
+def checked(deliveries: object) -> tuple[Delivery, ...]:
+    """Deliveries as a user writes them, checked.
+
+    Raises:
+        InvalidTypeError: No list, or something in it that is no delivery.
+
+    >>> checked("pushgateway")
+    Traceback (most recent call last):
+    traingauge.errors.InvalidTypeError: delivery is a str: expected a list of deliveries, as [Endpoint()]
+    """
+    if isinstance(deliveries, str) or not isinstance(deliveries, Sequence):
+        kind = type(deliveries).__name__
+        raise InvalidTypeError(f"delivery is a {kind}: expected a list of deliveries, as [Endpoint()]")
+    for at, one in enumerate(deliveries):
+        if isinstance(one, type) or not isinstance(one, Delivery):
+            kind = one.__name__ if isinstance(one, type) else type(one).__name__
+            raise InvalidTypeError(f"delivery[{at}] is {kind}: expected a delivery, as Endpoint()")
+    return tuple(deliveries)

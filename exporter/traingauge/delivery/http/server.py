@@ -1,0 +1,169 @@
+"""The server of a run: ``/metrics``, ``/healthz`` and a landing page."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import threading
+import time
+import weakref
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+
+from traingauge.core.families import Family
+from traingauge.core.guard import Guard
+from traingauge.delivery.exposition import CONTENT_TYPES, Renderer
+from traingauge.delivery.gil import GilYielder
+from traingauge.delivery.http.loop import Loop
+from traingauge.delivery.http.negotiation import accepts_gzip, choose_format
+from traingauge.delivery.http.page import landing_page
+from traingauge.delivery.http.scrapes import Scrapes
+from traingauge.delivery.http.wire import Request, Response
+from traingauge.errors import AddressError, PortInUseError
+
+#: Bodies shorter than this, in bytes, are not worth compressing.
+COMPRESS_FROM = 1024
+
+#: Bytes that are compressed in one call.
+COMPRESS_AT_ONCE = 65_536
+
+#: Clients that may wait to be accepted.
+BACKLOG = 64
+
+_WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 compared with, not listened on
+
+
+class Server:
+    """Serves one run over HTTP until it is closed.
+
+    Args:
+        renderer: Turns families into bytes.
+        families: Reads the run's state; is given what it may call now and then to pause.
+        facts: What the landing page says of the run, by heading, as plain text.
+        links: Further links of the landing page: address by title.
+        guard: Counts errors inside a request.
+        host: Address to listen on.
+        port: Port to listen on; 0 picks a free one.
+
+    Attributes:
+        host: As given.
+        port: The port that it listens on.
+        scrapes: Who scraped when.
+
+    Raises:
+        PortInUseError: Another process listens on the port.
+        AddressError: The address cannot be listened on.
+    """
+
+    def __init__(
+        self,
+        renderer: Renderer,
+        families: Callable[[Callable[[], None]], Sequence[Family]],
+        *,
+        facts: Callable[[], Mapping[str, str]],
+        links: Mapping[str, str],
+        guard: Guard,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self._renderer, self._families = renderer, families
+        self._facts, self._links, self._guard = facts, links, guard
+        self.scrapes = Scrapes()
+        listener = _listen(host, port)
+        self.host, self.port = host, int(listener.getsockname()[1])
+        self._loop = Loop(listener, self._answer, guard)
+        self._thread = threading.Thread(target=self._loop.run, name="traingauge-server", daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        """``host:port`` at which others reach the endpoint; a wildcard host becomes this machine's name."""
+        host = socket.gethostname() if self.host in _WILDCARDS else self.host
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Where it serves."""
+        return f"http://{self.address}"
+
+    def close(self) -> None:
+        """Stop listening and drop open connections; safe to call twice."""
+        if self._thread.is_alive():
+            self._loop.stop()
+            self._thread.join(timeout=5)
+
+    def _answer(self, request: Request) -> Response:
+        if request.method not in {"GET", "HEAD"}:
+            return Response(b"405: GET and HEAD are allowed\n", status=405, headers={"Allow": "GET, HEAD"})
+        page = {"/metrics": self._metrics, "/healthz": _healthy, "/": self._landing_page}.get(request.path)
+        if page is None:
+            return Response(b"404: /, /metrics and /healthz are here\n", status=404)
+        response = self._guard.shield("server", page, request)
+        return response or Response(b"500: see the training's log\n", status=500)
+
+    def _landing_page(self, _: Request) -> Response:
+        page = landing_page(self._facts(), self._links)
+        return Response(page.encode("utf-8", "replace"), "text/html; charset=utf-8")
+
+    def _metrics(self, request: Request) -> Response:
+        started = time.monotonic()
+        form = choose_format(request.headers.get("accept", ""))
+        maybe_yield = GilYielder().maybe_yield
+        pieces = list(self._renderer.pieces(self._families(maybe_yield), form, maybe_yield))
+        headers = {"Vary": "Accept, Accept-Encoding"}
+        compress = accepts_gzip(request.headers.get("accept-encoding", ""))
+        if compress and sum(map(len, pieces)) >= COMPRESS_FROM:
+            body, headers["Content-Encoding"] = _gzip(pieces), "gzip"
+        else:
+            body = b"".join(pieces)
+        by_prometheus = request.method == "GET" and "x-prometheus-scrape-timeout-seconds" in request.headers
+        sent = (lambda: self.scrapes.seen(started)) if by_prometheus else None
+        return Response(body, CONTENT_TYPES[form], headers=headers, sent=sent)
+
+
+def _healthy(_: Request) -> Response:
+    return Response(b"ok\n")
+
+
+def _gzip(pieces: Sequence[bytes]) -> bytes:
+    """Compressed at level 1: level 9 costs eight times more.
+
+    zlib lets go of the GIL, so training goes on meanwhile; it is called seldom, as to get the GIL back may take a while.
+    """
+    compressor = zlib.compressobj(1, wbits=zlib.MAX_WBITS + 16)
+    packed: list[bytes] = []
+    waiting: list[bytes] = []
+    for piece in pieces:
+        waiting.append(piece)
+        if sum(map(len, waiting)) >= COMPRESS_AT_ONCE:
+            packed.append(compressor.compress(b"".join(waiting)))
+            waiting.clear()
+    return b"".join([*packed, compressor.compress(b"".join(waiting)), compressor.flush()])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUseError(host, port) from error
+        raise AddressError(
+            f"{host!r} cannot be listened on ({error.strerror or error}): expected an address of this machine, as "
+            "'127.0.0.1', or '0.0.0.0' for all of them"
+        ) from error
+    _listeners.add(listener)
+    return listener
+
+
+def _leave_to_parent() -> None:
+    """A forked child (a data loader's worker, say) must not hold the port for longer than the run does."""
+    for listener in list(_listeners):
+        listener.close()
+
+
+_listeners: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
