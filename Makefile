@@ -35,9 +35,9 @@ servers: $(VENV)/.demo ## Find Prometheus and Alertmanager, or install them (Deb
 demo: servers ## See it at work: real training, three faults, real alerts (KEEP=1 leaves the servers running)
 	$(BIN)/python -m demo $(if $(KEEP),--keep)
 
-.PHONY: demo-judging
-demo-judging: $(VENV)/.demo ## See what no threshold tells: deviation from good runs, a canary, the risk of failing
-	$(BIN)/python -m demo.judging
+.PHONY: demo-diagnostics
+demo-diagnostics: $(VENV)/.demo ## See what no threshold finds: deviation from good runs, a canary, the probability of failing
+	$(BIN)/python -m demo.diagnostics
 
 .PHONY: stack
 stack: servers ## Run Prometheus and Alertmanager for your own training scripts, until Ctrl-C
@@ -91,9 +91,9 @@ dashboards: setup ## Render the dashboards to JSON
 	$(BIN)/python -m dashboards
 
 .PHONY: pictures
-pictures: setup servers ## Draw the dashboards' layout from real query results, and how runs are judged
+pictures: setup servers ## Draw the dashboards and the diagnostics from real runs
 	$(BIN)/python -m dashboards.pictures
-	$(BIN)/python -m docs.judging
+	$(BIN)/python -m docs.generators.diagnostics
 
 .PHONY: docs
 docs: setup ## Write the generated pages of the documentation

@@ -1,76 +1,74 @@
-"""Real images, the input pipeline that delivers them, and a small network that learns them."""
+"""The demo's training: an input pipeline that faults can change while training runs, and a small network."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
-Images = NDArray[np.float32]
-Labels = NDArray[np.int64]
+from simulation.data import Batch, load
 
 BATCH = 32
 SIDE = 8
+LEARNING_RATE = 2e-3
 
 
 class Split(NamedTuple):
     """Images, shape (n, 8, 8, 1) in [0, 1], and their digits, shape (n,)."""
 
-    images: Images
-    labels: Labels
+    images: NDArray[np.float32]
+    labels: NDArray[np.int64]
 
 
-def load() -> tuple[Split, Split, Split]:
-    """Training, validation and test split of scikit-learn's digits, with the same share of every digit."""
-    pixels, digits = load_digits(return_X_y=True)
-    images = (pixels / 16).astype(np.float32).reshape(-1, SIDE, SIDE, 1)
-    held_out = 800
-    train_x, rest_x, train_y, rest_y = train_test_split(
-        images, digits, test_size=held_out, stratify=digits, random_state=0
-    )
-    validation_x, test_x, validation_y, test_y = train_test_split(
-        rest_x, rest_y, test_size=held_out // 2, stratify=rest_y, random_state=0
-    )
-    return Split(train_x, train_y), Split(validation_x, validation_y), Split(test_x, test_y)
+def splits() -> tuple[Split, Split, Split]:
+    """Training, validation and test split of scikit-learn's digits."""
+    data = load("digits").with_test()
+    assert data.test is not None
+    return _split(data.train), _split(data.validation), _split(data.test)
+
+
+def _split(batch: Batch) -> Split:
+    return Split(batch.x.astype(np.float32).reshape(-1, SIDE, SIDE, 1), batch.y.astype(np.int64))
+
+
+def _unchanged(batch: Batch) -> Batch:
+    return batch
 
 
 class Pipeline(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
-    """Delivers shuffled batches, and has two faults that can be switched on and off while training runs.
+    """Delivers random batches.
 
     Attributes:
-        shifted: One of two loader workers moves its images two pixels to the right.
-        mislabelled: Digits that are delivered under another digit's label.
+        spoil: Changes each batch, its images as rows of 64 pixels; a fault sets it.
     """
 
     def __init__(self, split: Split) -> None:
         super().__init__()
         self._split = split
         self._random = np.random.default_rng(0)
-        self.shifted = False
-        self.mislabelled: dict[int, int] = {}
+        self.spoil: Callable[[Batch], Batch] = _unchanged
+
+    def mend(self) -> None:
+        """Deliver batches unchanged again."""
+        self.spoil = _unchanged
 
     def __len__(self) -> int:
         return len(self._split.labels) // BATCH
 
-    def __getitem__(self, index: int) -> tuple[Images, Labels]:
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         chosen = self._random.choice(len(self._split.labels), BATCH, replace=False)
         images, labels = self._split.images[chosen], self._split.labels[chosen]
-        if self.shifted:
-            images[::2] = np.roll(images[::2], 2, axis=2)
-        for digit, wrong in self.mislabelled.items():
-            labels[self._split.labels[chosen] == digit] = wrong
-        return images, labels
+        return tuple(_split(self.spoil(Batch(images.reshape(BATCH, -1), labels))))
 
 
-def make_model() -> keras.Model:
+def make_model() -> Any:
     """A convolutional network of about 20 000 weights; its outputs are logits.
 
-    NaN goes through each of its layers. On some processors TensorFlow's ReLU and maximum make a number of it, and another
-    alert would tell that the learning rate exploded.
+    NaN passes through each of its layers. On some processors TensorFlow's ReLU and maximum turn NaN into a number, and an
+    exploding learning rate would raise another alert.
     """
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
@@ -88,6 +86,3 @@ def make_model() -> keras.Model:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(LEARNING_RATE), loss)
     return model
-
-
-LEARNING_RATE = 2e-3

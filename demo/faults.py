@@ -1,4 +1,4 @@
-"""The three ways in which the demo makes its training sick, and how each is mended."""
+"""The three faults of the demo, and how each is fixed."""
 
 from __future__ import annotations
 
@@ -8,70 +8,72 @@ from typing import Any
 import keras
 
 from demo.digits import LEARNING_RATE, Pipeline
+from simulation.data import Batch
+from simulation.faults import relabel, shift_images
 
 
 class Fault(ABC):
-    """Something that goes wrong, and the alerts that have to tell it.
+    """Something that goes wrong, and the alerts that must fire.
 
     Attributes:
         cause: What goes wrong, in a few words.
         alert: The alert that must arrive.
-        beside: Alerts that may arrive with it: other signs of the same cause.
+        related: Alerts that may arrive with it: other symptoms of the same cause.
     """
 
     cause: str
     alert: str
-    beside: frozenset[str] = frozenset()
+    related: frozenset[str] = frozenset()
 
     @abstractmethod
     def begin(self) -> None:
-        """Make training sick."""
+        """Cause it."""
 
     @abstractmethod
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Remove the cause."""
 
 
 class ShiftedImages(Fault):
-    """The input pipeline delivers images that are moved to the side."""
+    """One of two loader workers delivers images that are moved to the side."""
 
     cause = "a loader worker shifts its images"
     alert = "ModelFeaturesDrifted"
-    beside = frozenset({"ModelFeatureDrift", "ModelFeatureOutOfRange", "ModelJointDrift"})
+    related = frozenset({"ModelFeatureDrift", "ModelFeatureOutOfRange", "ModelJointDrift"})
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
 
     def begin(self) -> None:
         """Break a worker."""
-        self._pipeline.shifted = True
+        self._pipeline.spoil = _every_second_shifted
 
-    def mend(self) -> None:
-        """Mend the worker."""
-        self._pipeline.shifted = False
+    def fix(self) -> None:
+        """Replace the worker."""
+        self._pipeline.mend()
 
 
 class CorruptLabels(Fault):
-    """Some digits come with the label of another one, and the model believes it."""
+    """Some digits come with the label of another one, and the model learns it."""
 
     cause = "labels of 7 and 8 are corrupted"
     alert = "ModelClassRecallCollapsed"
-    beside = frozenset({"ModelScoreBelowThreshold", "ModelScoreBelowBest"})
+    related = frozenset({"ModelScoreBelowThreshold", "ModelScoreBelowBest"})
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
 
     def begin(self) -> None:
         """Corrupt the labels."""
-        self._pipeline.mislabelled = {7: 1, 8: 3}
+        self._pipeline.spoil = lambda batch: Batch(batch.x, relabel(batch.y, {7: 1, 8: 3}))
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Deliver the right labels again."""
-        self._pipeline.mislabelled = {}
+        self._pipeline.mend()
 
 
 class ExplodingLearningRate(Fault):
-    """The learning rate grows until the loss is NaN; it is mended as a person would: back to the last good weights."""
+    """The learning rate explodes and the loss becomes NaN; the fix is a rollback to the last good weights."""
 
     cause = "the learning rate explodes"
     alert = "ModelLossNonFinite"
@@ -81,16 +83,22 @@ class ExplodingLearningRate(Fault):
         self._weights: list[Any] = []
 
     def begin(self) -> None:
-        """Keep the good weights, and let the rate explode."""
+        """Keep the good weights, and raise the rate."""
         self._weights = self._model.get_weights()
         self._model.optimizer.learning_rate = 1e30
 
-    def mend(self) -> None:
-        """Go back to the good weights and the old rate, with an optimizer that remembers nothing."""
+    def fix(self) -> None:
+        """Restore the weights and the rate, and reset the optimizer."""
         self._model.set_weights(self._weights)
         for variable in self._model.optimizer.variables:  # the moments are NaN too
             variable.assign(keras.ops.zeros_like(variable))
         self._model.optimizer.learning_rate = LEARNING_RATE
+
+
+def _every_second_shifted(batch: Batch) -> Batch:
+    images = batch.x.copy()
+    images[::2] = shift_images(images[::2])
+    return Batch(images, batch.y)
 
 
 def all_faults(pipeline: Pipeline, model: Any) -> tuple[Fault, ...]:

@@ -10,35 +10,35 @@ from dataclasses import dataclass, field
 from demo.faults import Fault
 from traingauge.stack.notification import Alert, Notification
 
-#: Alerts that say nothing about the faults: one fires always, the other is right about a machine that has become busy.
-NOT_OF_THE_STORY = {"ModelWatchdog", "ModelThroughputDrop"}
+#: Alerts that no fault causes: one always fires, the other rightly reports that the machine became busy.
+UNRELATED = {"ModelWatchdog", "ModelThroughputDrop"}
 
 
 @dataclass
 class Episode:
-    """One fault, from its beginning to the last alert's resolution. Times are Unix time in seconds.
+    """One fault, from its cause to the resolution of its last alert. Times are Unix times in seconds.
 
     Attributes:
         fault: What goes wrong.
         began: When it began.
-        mended: When its cause was removed, ``None`` until then.
+        fixed: When its cause was removed; ``None`` until then.
         fired: When each alert was first delivered, by its labels.
         resolved: When its resolution was delivered.
     """
 
     fault: Fault
     began: float
-    mended: float | None = None
+    fixed: float | None = None
     fired: dict[tuple[tuple[str, str], ...], float] = field(default_factory=dict)
     resolved: dict[tuple[tuple[str, str], ...], float] = field(default_factory=dict)
 
-    def told(self) -> bool:
+    def arrived(self) -> bool:
         """Whether the alert that must arrive has arrived."""
         return self.first(self.fault.alert) is not None
 
     def over(self) -> bool:
-        """Whether it was told, and every alert of it is resolved."""
-        return self.told() and self.fired.keys() <= self.resolved.keys()
+        """Whether its alert has arrived and all its alerts are resolved."""
+        return self.arrived() and self.fired.keys() <= self.resolved.keys()
 
     def first(self, name: str) -> float | None:
         """When the first alert of a name was delivered."""
@@ -54,11 +54,11 @@ class Episode:
 
 
 class Report:
-    """Collects notifications, assigns them to the fault that is shown, and prints them.
+    """Collects notifications, assigns them to the current fault, and prints them.
 
     Attributes:
         episodes: The faults shown so far.
-        unexpected: Alerts that none of the shown faults explains.
+        unexpected: Alerts that no fault explains.
     """
 
     def __init__(self) -> None:
@@ -72,23 +72,23 @@ class Report:
         print(f"{time.time() - self._started:6.1f} s  {text}", flush=True)
 
     def begin(self, fault: Fault) -> Episode:
-        """Begin to show a fault."""
+        """Start a fault."""
         episode = Episode(fault, time.time())
         with self._lock:
             self.episodes.append(episode)
-        self.say(f"--- {fault.cause}: {fault.alert} has to tell")
+        self.say(f"--- {fault.cause}; {fault.alert} should fire")
         return episode
 
-    def mend(self, episode: Episode) -> None:
+    def fix(self, episode: Episode) -> None:
         """Note that the cause was removed."""
-        episode.mended = time.time()
-        self.say(f"--- mended: {episode.fault.cause}; its alerts have to resolve")
+        episode.fixed = time.time()
+        self.say(f"--- fixed: {episode.fault.cause}; its alerts should resolve")
 
     def receive(self, notification: Notification) -> None:
         """Take a notification as Alertmanager delivers it."""
         with self._lock:
-            told = [alert for alert in notification.alerts if alert.name not in NOT_OF_THE_STORY]
-            fresh = [alert for alert in told if self._is_news(alert, notification.arrived)]
+            alerts = [alert for alert in notification.alerts if alert.name not in UNRELATED]
+            fresh = [alert for alert in alerts if self._is_news(alert, notification.arrived)]
             since = self._since_cause(notification.arrived)
         by_kind: dict[tuple[str, str, str], list[Alert]] = {}
         for alert in fresh:
@@ -101,10 +101,10 @@ class Report:
                 print(_described(alerts), flush=True)
 
     def _is_news(self, alert: Alert, arrived: float) -> bool:
-        """Note an alert, and say whether it is news: a group's notification repeats what was told before."""
+        """Record an alert, and return whether it is news: a notification repeats the older alerts of its group."""
         labels = tuple(sorted(alert.labels.items()))
         episode = self.episodes[-1] if self.episodes else None
-        explained = episode is not None and alert.name in {episode.fault.alert, *episode.fault.beside}
+        explained = episode is not None and alert.name in {episode.fault.alert, *episode.fault.related}
         if not explained or episode is None:
             unexpected = alert.status == "firing" and alert not in self.unexpected
             if unexpected:
@@ -123,19 +123,19 @@ class Report:
         if not self.episodes:
             return {"firing": "", "resolved": ""}
         episode = self.episodes[-1]
-        mended = "" if episode.mended is None else f", {arrived - episode.mended:.1f} s after it was mended"
-        return {"firing": f", {arrived - episode.began:.1f} s after its cause", "resolved": mended}
+        fixed = "" if episode.fixed is None else f", {arrived - episode.fixed:.1f} s after its fix"
+        return {"firing": f", {arrived - episode.began:.1f} s after its cause", "resolved": fixed}
 
     def table(self) -> str:
         """Cause, alert, seconds from the cause to the notification, and from its removal to the resolution."""
         rows = [("cause", "alert", "fired after", "resolved after")]
         for episode in self.episodes:
-            for name in (episode.fault.alert, *sorted(episode.fault.beside)):
+            for name in (episode.fault.alert, *sorted(episode.fault.related)):
                 fired = episode.first(name)
-                if fired is None and name in episode.fault.beside:
+                if fired is None and name in episode.fault.related:
                     continue
                 resolved = episode.last_resolved(name)
-                since = _seconds(resolved, episode.mended)
+                since = _seconds(resolved, episode.fixed)
                 rows.append((episode.fault.cause, name, _seconds(fired, episode.began), since))
         widths = [max(len(row[at]) for row in rows) for at in range(4)]
         lines = [
@@ -149,7 +149,7 @@ def _seconds(at: float | None, since: float | None) -> str:
 
 
 def _described(alerts: list[Alert]) -> str:
-    """The text of the first alert, and how many more there are of its kind."""
+    """The text of the first alert, and the number of others of its kind."""
     annotations = alerts[0].annotations
     more = f" And {len(alerts) - 1} more like it." if len(alerts) > 1 else ""
     text = f"{annotations.get('summary', '')} {annotations.get('description', '')}{more}"

@@ -1,6 +1,6 @@
-"""The order of events: warm up, then each fault with its alert, its mending and its resolution, then a clean end.
+"""The order of events: warm up, then each fault with its alert, its fix and its resolution, then a clean end.
 
-The story is told from inside of training: a callback goes on with it at the end of every epoch.
+The story runs inside training: a callback advances it at the end of every epoch.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from traingauge import ModelMonitor
 from traingauge.stack.errors import PaceLostError
 from traingauge.stack.stack import Stack
 
-#: Validation accuracy at which the demo takes the model for healthy.
+#: Validation accuracy from which the demo considers the model healthy.
 HEALTHY = 0.95
 
-#: Seconds before any wait is given up, before they are divided by the pace. The alert must come, or resolve, in much less.
+#: Seconds after which a wait is given up, before division by the pace. Alerts arrive and resolve in much less.
 PATIENCE = 1350.0
 
-#: Epochs before any wait is given up: a machine that trains slowly needs as many as a fast one.
+#: Epochs before a wait is given up: a slow machine needs as many as a fast one.
 PATIENT_EPOCHS = 200
 
-#: Seconds of healthy training before each fault, before they are divided by the pace: an alert about what was lost needs it
-#: to have been there for a while.
+#: Seconds of healthy training before each fault, before division by the pace: an alert about a loss of quality needs some
+#: time of good quality first.
 CALM = 180.0
 
-#: Whether a healthy run paused for so long that the rules almost took it for stuck.
+#: Whether a healthy run paused almost long enough for the rules to consider it stuck.
 NEARLY_STUCK = (
     "max(max_over_time(model_run:model_last_step:pause[1d])) > scalar(global:model_stuck_floor_seconds) / 2"
 )
@@ -40,16 +40,16 @@ PROGRESS_EVERY = 2.0
 
 
 class Storyteller(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Tells the story while a model trains, and stops training when it has been told."""
+    """Runs the story while a model trains, and stops training at its end."""
 
     def __init__(self, monitor: ModelMonitor, faults: Sequence[Fault], report: Report, stack: Stack) -> None:
         super().__init__()
         self._monitor, self._faults, self._report, self._stack = monitor, faults, report, stack
-        self._story = self._tell()
+        self._story = self._events()
         self._said = 0.0
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Go on with the story."""
+        """Advance the story."""
         if time.monotonic() - self._said > PROGRESS_EVERY:
             self._said = time.monotonic()
             self._report.say(self._progress(epoch))
@@ -57,22 +57,22 @@ class Storyteller(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
         if next(self._story, None) is None:
             self.model.stop_training = True
 
-    def _tell(self) -> Iterator[bool]:
+    def _events(self) -> Iterator[bool]:
         yield from self._until(self._found)
-        self._report.say("Prometheus has found the run by itself and scrapes it")
+        self._report.say("Prometheus has discovered the run and scrapes it")
         yield from self._until(self._healthy)
         yield from self._until(self._calm())
         for fault in self._faults:
             episode = self._report.begin(fault)
             fault.begin()
-            yield from self._until(episode.told)
-            fault.mend()
-            self._report.mend(episode)
+            yield from self._until(episode.arrived)
+            fault.fix()
+            self._report.fix(episode)
             yield from self._until(lambda episode=episode: episode.over() and self._healthy())
             yield from self._until(self._calm())
 
     def _until(self, condition: Callable[[], bool]) -> Iterator[bool]:
-        """Yield until a condition holds, or patience is at its end: the table then shows what did not come."""
+        """Yield until a condition holds or patience runs out; the table then shows what did not arrive."""
         evaluated, epochs = self._stack.evaluated_for(PATIENCE / self._stack.pace.factor), 0
         while not condition() and not (epochs >= PATIENT_EPOCHS and evaluated()):
             epochs += 1

@@ -7,9 +7,9 @@ import json
 import sys
 from pathlib import Path
 
+from benchmarks.alerts.assess import assessed
 from benchmarks.alerts.faults import FAULTS
 from benchmarks.alerts.healthy import HEALTHY
-from benchmarks.alerts.judging import judged
 from benchmarks.alerts.report import TUNING, Report
 from benchmarks.alerts.runs import Case, by_keras
 from traingauge.stack.programs import find_programs
@@ -54,7 +54,7 @@ def main() -> int:
         for kind in options.only or [*FAULTS, *HEALTHY]
         if _counts(kind, number, options.seeds if kind in FAULTS else options.healthy)
     ]
-    report = Report(judged(cases, options.processes, options.cache), find_programs().promtool.version)
+    report = Report(assessed(cases, options.processes, options.cache), find_programs().promtool.version)
     print(report.page())
     if not options.only:
         PAGE.write_text(report.page(), encoding="utf-8")

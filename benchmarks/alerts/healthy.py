@@ -1,4 +1,4 @@
-"""Healthy runs, each of a kind that looks sick to a careless rule."""
+"""Healthy runs, each of a kind that a careless rule takes for a fault."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from benchmarks.alerts.data import Batch
-from benchmarks.alerts.session import EPOCH_STEPS, Setup
+from simulation.data import Batch
+from simulation.session import EPOCH_STEPS
+from simulation.setup import Setup
 
 
 def _plain(setup: Setup) -> None:
@@ -47,7 +48,7 @@ def _early_stopping(setup: Setup) -> None:
 
 
 def _resumed(setup: Setup) -> None:
-    """Interrupted twice, and taken up two minutes later by another process."""
+    """Interrupted twice, and resumed two minutes later in another process."""
     left = [int(end) for end in setup.random.integers(8, 20, 2) * EPOCH_STEPS]
     ends = [left[0], left[0] + left[1]]
 
@@ -57,7 +58,7 @@ def _resumed(setup: Setup) -> None:
             setup.resumes = True
         return 0.0
 
-    setup.resumable, setup.pause = True, pause
+    setup.saves, setup.pause = True, pause
 
 
 def _checkpoints(setup: Setup) -> None:
@@ -66,7 +67,7 @@ def _checkpoints(setup: Setup) -> None:
 
 
 def _decayed(setup: Setup) -> None:
-    """The learning rate falls to almost nothing; the run has converged and goes on."""
+    """The learning rate falls to almost nothing; the run has converged and continues."""
     rate = setup.rate(0)
     setup.rate = lambda step: rate * 0.998**step
 

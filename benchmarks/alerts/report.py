@@ -14,9 +14,10 @@ from scipy import stats
 
 from benchmarks.alerts.faults import FAULTS
 from benchmarks.alerts.healthy import HEALTHY
-from benchmarks.alerts.recording import EVALUATION_SECONDS, SCRAPE_SECONDS
 from benchmarks.alerts.runs import HEALTHY_SECONDS, by_keras
 from benchmarks.alerts.verdict import Verdict
+from simulation.clock import SCRAPE_SECONDS
+from simulation.replay import EVALUATION_SECONDS
 
 #: What is aimed at: share of seeds in which a fault is detected, false alarms a healthy run, alerts a cause.
 DETECTED, FALSE_ALARMS, ALERTS = 0.95, 0.01, 2

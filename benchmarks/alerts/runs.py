@@ -7,10 +7,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.alerts.data import CLASSIFICATIONS, REGRESSIONS, TABLES
-from benchmarks.alerts.faults import FAULTS, MINUTE, Fault
+from benchmarks.alerts.faults import FAULTS, Fault
 from benchmarks.alerts.healthy import HEALTHY
-from benchmarks.alerts.session import Session, Setup
+from simulation.clock import MINUTE
+from simulation.data import CLASSIFICATIONS, REGRESSIONS, TABLES
+from simulation.recording import Recording
+from simulation.session import Session
+from simulation.setup import Setup
+from traingauge.core.families import Identity
 
 #: Seconds for which a healthy run is looked at.
 HEALTHY_SECONDS = 80 * MINUTE
@@ -65,18 +69,18 @@ class Case:
         setup = Setup.drawn(
             1000 * self.seed + [*FAULTS, *HEALTHY].index(self.kind), names[self.seed % len(names)]
         )
-        session = self._trainer(setup.data.name, self.run, setup, self.seconds)
         if fault is None:
             HEALTHY[self.kind](setup)
-        else:
-            session.inject, session.at = fault.inject, self.at
-        return dict(session.record().values())
+        recording = Recording(Identity(setup.data.name, self.run))
+        faults = [(self.at, fault.inject)] if fault else []
+        self._trainer(setup.data.name, self.run, setup, self.seconds, recording, faults).record()
+        return dict(recording.values())
 
     @property
     def _trainer(self) -> type[Session]:
         if not by_keras(self.kind):
             return Session
-        from benchmarks.alerts.keras_session import KerasSession
+        from simulation.keras_session import KerasSession
 
         return KerasSession
 

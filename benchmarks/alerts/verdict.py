@@ -1,4 +1,4 @@
-"""What was told of each run, held against what should have been."""
+"""The alerts that reached a person in each run, compared with those that should have."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.alerts.inhibition import Labels, Policy
-from benchmarks.alerts.recording import EVALUATION_SECONDS
-from benchmarks.alerts.replay import Firing
 from benchmarks.alerts.runs import Case
+from simulation.replay import EVALUATION_SECONDS, Firing
 
 
 @dataclass(frozen=True, slots=True)

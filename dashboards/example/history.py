@@ -5,26 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from tempfile import TemporaryDirectory
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from dashboards.example.clock import BEGIN, Clock
-from dashboards.example.runs import EPOCH_STEPS, RUNS, STEP_SECONDS, Run, settings, train
-from traingauge import ModelMonitor, State
-from traingauge.core.families import Identity
+from dashboards.example.runs import MINUTES, RUNS, ExampleSession, Run
+from simulation.clock import BEGIN, MINUTE, SCRAPE_SECONDS
+from traingauge.core.families import Family, Identity
 from traingauge.delivery.exposition import Renderer
 from traingauge.reference.run import ReferenceRun
 
-#: Seconds between two scrapes, and the end of the history.
-SCRAPE_SECONDS = 30.0
-END = BEGIN + 3600.0
-
-#: When Alertmanager has something to deliver.
-TOLD = BEGIN + 37 * 60.0
-
-#: Labels of a sample, in the order in which they are written.
-Labels = tuple[tuple[str, str], ...]
+#: End of the history, and the time at which Alertmanager has something to deliver.
+END = BEGIN + MINUTES * MINUTE
+NOTIFIED = BEGIN + 37 * MINUTE
 
 
 @dataclass(slots=True)
@@ -66,7 +58,7 @@ class History:
                     self.add(sample.name, labels, ((at, sample.value) for at in grid(*span)))
 
     def text(self) -> str:
-        """All of it, one metric family after another, as OpenMetrics wants it."""
+        """All of it, one metric family after another, as OpenMetrics requires."""
         return "".join(header + "\n".join(lines) + "\n" for header, lines in self.lines.items()) + "# EOF\n"
 
 
@@ -75,47 +67,92 @@ def _same(header: str, line: str) -> bool:
     return header.split()[2] == line.split()[2]
 
 
-def simulate(history: History, run: Run, expected: ReferenceRun | None = None) -> ModelMonitor:
-    """Train a run and take what Prometheus would have scraped of it.
+class Scraper:
+    """Puts the scrapes of one run into a history.
 
     Args:
-        history: Where it goes.
-        run: What to train.
-        expected: What it is compared with at each step.
+        history: Where they go.
+        run: The run.
+
+    Attributes:
+        scrapes: How many there were.
     """
-    clock = Clock(run.began)
-    identity = {"model": run.model, "run": run.name, "job": "traingauge", "instance": f"{run.name}:9100"}
-    taken: list[tuple[float, float]] = []
-    renderer = Renderer(Identity(run.model, run.name))
-    with clock.installed(), TemporaryDirectory() as state:
-        monitor = ModelMonitor(
-            run.model,
-            run=run.name,
-            thresholds=run.thresholds,
-            warmup_steps=10 * EPOCH_STEPS,
-            total_steps=round(run.planned * 60 / STEP_SECONDS),
-            delivery=[],
-            state=State(state) if run.saved else None,
-            **settings(run, expected),
+
+    def __init__(self, history: History, run: Run) -> None:
+        self.scrapes = 0
+        self._history, self._run = history, run
+        self._renderer = Renderer(Identity(run.data, run.name))
+        self._samples: list[tuple[float, int]] = []
+        self._up: list[tuple[float, float]] = []
+
+    def scrape(self, families: list[Family], instance: str) -> None:
+        """A scrape that the run answered."""
+        del instance
+        at = self._next()
+        exposition = self._renderer.render(families, "openmetrics").decode()
+        self._samples.append((at, self._history.scrape(exposition, at)))
+        self._up.append((at, 1.0))
+
+    def down(self, instance: str) -> None:
+        """A scrape that failed. Of a run that ended the target is gone by then: the history knows no staleness."""
+        del instance
+        at = self._next()
+        if self._run.crashes:
+            self._up.append((at, 0.0))
+
+    def gone(self) -> None:
+        """No scrape."""
+        self._next()
+
+    def finish(self) -> None:
+        """Add what Prometheus itself records about a target."""
+        labels = {
+            "model": self._run.data,
+            "run": self._run.name,
+            "job": "traingauge",
+            "instance": f"{self._run.name}:9100",
+        }
+        self._history.add("up", labels, self._up)
+        self._history.add("scrape_samples_scraped", labels, self._samples)
+        self._history.add(
+            "scrape_duration_seconds", labels, [(at, 1e-5 * samples) for at, samples in self._samples]
         )
 
-        def scrape() -> None:
-            """What the endpoint would serve, without the wait for its thread."""
-            exposition = renderer.render(monitor.collector.families(), "openmetrics").decode()
-            taken.append((clock.now, history.scrape(exposition, clock.now)))
+    def _next(self) -> float:
+        self.scrapes += 1
+        return self._run.began + (self.scrapes - 1) * SCRAPE_SECONDS
 
-        for _ in train(run, monitor, clock):
-            if clock.now % SCRAPE_SECONDS < STEP_SECONDS:
-                scrape()
-        monitor.close(run.ends if run.says_its_end else "interrupted")
-        if run.says_its_end:
-            clock.move(SCRAPE_SECONDS)
-            scrape()
-    silent = grid(clock.now + SCRAPE_SECONDS, END) if run.ends == "crashed" else []
-    history.add("up", identity, [*((at, 1.0) for at, _ in taken), *((at, 0.0) for at in silent)])
-    history.add("scrape_samples_scraped", identity, taken)
-    history.add("scrape_duration_seconds", identity, [(at, 1e-5 * samples) for at, samples in taken])
-    return monitor
+
+def simulate(history: History, run: Run, good: ReferenceRun | None = None) -> ReferenceRun:
+    """Train a run and take its scrapes.
+
+    Args:
+        history: Where they go.
+        run: What to train.
+        good: A good run that it is compared with at each step.
+
+    Returns:
+        The run, to compare others with.
+    """
+    scraper = Scraper(history, run)
+    session = ExampleSession(
+        run.data,
+        run.name,
+        run.setup(),
+        END - run.began,
+        scraper,
+        [(minute * MINUTE, fault) for minute, fault in run.faults.items()],
+        run.began,
+        {
+            "reference_run": good if run.data == "digits" else None,
+            "warmup_steps": 300,
+            "total_steps": run.planned,
+            **run.settings,
+        },
+    )
+    session.record()
+    scraper.finish()
+    return ReferenceRun.record(session.monitor)
 
 
 def grid(first: float, last: float) -> Iterator[float]:
@@ -130,7 +167,7 @@ def recorded(runs: Iterable[Run] = RUNS) -> History:
     """The history of these runs; the first is what the others are compared with."""
     history = History()
     first, *others = runs
-    expected = ReferenceRun.record(simulate(history, first))
+    good = simulate(history, first)
     for run in others:
-        simulate(history, run, expected)
+        simulate(history, run, good)
     return history

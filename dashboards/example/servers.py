@@ -15,7 +15,7 @@ FASTER = 5
 
 #: Something for Alertmanager to deliver.
 _ALERT = {
-    "labels": {"alertname": "LabelAuditFailed", "severity": "warning", "model": "digits", "run": "sick"},
+    "labels": {"alertname": "LabelAuditFailed", "severity": "warning", "model": "digits", "run": "faulty"},
     "annotations": {"summary": "3 % of the labels disagree."},
 }
 

@@ -13,11 +13,11 @@ import promql_parser as promql
 import requests
 import yaml
 
-from dashboards.example.clock import BEGIN
-from dashboards.example.history import END, SCRAPE_SECONDS, TOLD, History, recorded
+from dashboards.example.history import END, NOTIFIED, History, recorded
 from dashboards.example.servers import own_metrics
 from dashboards.promql import selectors
 from dashboards.vocabulary.metrics import OF_THE_SERVERS
+from simulation.clock import BEGIN, SCRAPE_SECONDS
 from traingauge.stack.guard import Guard
 from traingauge.stack.programs import Programs, find_programs
 from traingauge.stack.server import Server
@@ -50,8 +50,8 @@ class Store:
         """The history of the example's runs and servers, in a folder that is there."""
         history = recorded()
         for job, (before, after) in own_metrics(directory).items():
-            history.hold(before, job, OF_THE_SERVERS, (BEGIN, TOLD))
-            history.hold(after, job, OF_THE_SERVERS, (TOLD + SCRAPE_SECONDS, END))
+            history.hold(before, job, OF_THE_SERVERS, (BEGIN, NOTIFIED))
+            history.hold(after, job, OF_THE_SERVERS, (NOTIFIED + SCRAPE_SECONDS, END))
         return cls.of(history, directory)
 
     @classmethod

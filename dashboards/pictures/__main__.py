@@ -14,15 +14,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dashboards.example.clock import BEGIN
 from dashboards.example.store import Prometheus, Store
 from dashboards.pictures.kinds import FAINT, INK, KINDS, PAPER, Answer, named_values
 from dashboards.reading import Expression, Json
 from dashboards.render import RENDERED
+from simulation.clock import BEGIN
 
 DOCS = Path(__file__).parents[2] / "docs" / "dashboards"
 
-#: The moment at which one looks: the learning rate of the sick run has just exploded. What is over by then, shifted images
+#: The moment at which one looks: the learning rate of the faulty run has just exploded. What is over by then, shifted images
 #: and wrong labels, is looked at while it lasts.
 NOW = BEGIN + 54.5 * 60
 EARLIER = {
@@ -37,7 +37,7 @@ COLUMN, ROW, DPI = 0.62, 0.36, 96
 #: What is chosen where a dashboard shows one run, and where it shows all.
 ONE_RUN = {
     "model": "digits",
-    "run": "sick",
+    "run": "faulty",
     "split": ".+",
     "class": ".+",
     "feature": ".+",

@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from dashboards.example.clock import BEGIN
 from dashboards.pictures.values import COLOURS, CYCLE, coloured, mapped, named, written
 from dashboards.reading import Json
+from simulation.clock import BEGIN
 
 #: Of Grafana's dark theme.
 PAPER, INK, FAINT = "#181b1f", "#ccccdc", "#44474d"

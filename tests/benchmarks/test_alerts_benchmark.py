@@ -11,16 +11,16 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from alerting import rulebook
+from benchmarks.alerts.assess import assessed
 from benchmarks.alerts.faults import FAULTS
 from benchmarks.alerts.inhibition import Matchers, Policy
-from benchmarks.alerts.judging import judged
-from benchmarks.alerts.recording import Recording
 from benchmarks.alerts.report import TUNING, Report
 from benchmarks.alerts.runs import Case
 from benchmarks.alerts.verdict import Alarm, Verdict, verdicts
+from simulation.recording import Recording
 from traingauge import Endpoint, ModelMonitor
 from traingauge.catalog import CATALOG
-from traingauge.core.families import Family, keys, single
+from traingauge.core.families import Family, Identity, keys, single
 
 LOSS = keys(("train",))
 
@@ -35,7 +35,7 @@ HEALTHY = ("warm-restarts", "resumed")
 @pytest.fixture(scope="module")
 def judgement() -> Mapping[str, Verdict]:
     cases = [Case(kind, seed=TUNING, haste=4.0) for kind in (*FAULTY, *HEALTHY)]
-    return {verdict.case.kind: verdict for verdict in judged(cases, processes=0)}
+    return {verdict.case.kind: verdict for verdict in assessed(cases, processes=0)}
 
 
 @pytest.mark.servers
@@ -133,16 +133,16 @@ class TestPolicy:
 
 
 class TestRecording:
-    IDENTITY = 'model="m",run="r"'
+    RUN = Identity("m", "r")
 
     def values(self, *losses: float | None) -> dict[str, str]:
         """Of scrapes that read these losses, in promtool's notation, by name; None for one that nobody answered."""
-        recording = Recording()
+        recording = Recording(self.RUN)
         for loss in losses:
             if loss is None:
-                recording.down(self.IDENTITY, "i")
+                recording.down("i")
             else:
-                recording.scrape([Family(CATALOG["model_loss"], LOSS, [loss])], self.IDENTITY, "i")
+                recording.scrape([Family(CATALOG["model_loss"], LOSS, [loss])], "i")
         return {series.partition("{")[0]: values for series, values in recording.values()}
 
     def test_a_value_that_stays_is_counted(self) -> None:
@@ -158,13 +158,13 @@ class TestRecording:
         assert self.values(None, None, 1.0)["model_loss"] == "_x2 1.0"
 
     def test_what_no_rule_reads_is_left_out(self) -> None:
-        recording = Recording()
-        recording.scrape([single("model_parameters", 1.0)], self.IDENTITY, "i")
+        recording = Recording(self.RUN)
+        recording.scrape([single("model_parameters", 1.0)], "i")
         assert [series.partition("{")[0] for series, _ in recording.values()] == ["up"]
 
     def test_a_target_that_left_discovery_is_neither_up_nor_down(self) -> None:
-        recording = Recording()
-        recording.scrape([], self.IDENTITY, "i")
+        recording = Recording(self.RUN)
+        recording.scrape([], "i")
         recording.gone()
         assert [values for _, values in recording.values()] == ["1.0 stale"]
 
@@ -172,8 +172,8 @@ class TestRecording:
         with ModelMonitor("m", run="r", delivery=[Endpoint(discovery_dir=False, linger=0)]) as monitor:
             for loss in (0.5, math.nan):
                 monitor.step(loss=loss, y_true=[0, 1], y_pred=[0, 0], learning_rate=1e-7)
-            recording = Recording()
-            recording.scrape(monitor.collector.families(), self.IDENTITY, "i")
+            recording = Recording(self.RUN)
+            recording.scrape(monitor.collector.families(), "i")
             answer = requests.get(f"{monitor.url}/metrics", timeout=10).text
         scraped = {
             (sample.name, frozenset(sample.labels.items())): sample.value

@@ -1,4 +1,4 @@
-"""Every expression, executed on a real Prometheus that holds healthy, sick, crashed and running runs."""
+"""Every expression, executed on a real Prometheus that holds healthy, faulty, crashed and running runs."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -7,13 +7,13 @@ from typing import Any
 import promql_parser as promql
 import pytest
 
-from dashboards.example.clock import BEGIN
 from dashboards.example.history import END
 from dashboards.example.store import Prometheus, PromQLError, Store
 from dashboards.promql import selectors
 from dashboards.reading import Expression, Json, expressions, panels
 from dashboards.vocabulary.metrics import OF_THE_SERVERS
 from dashboards.vocabulary.panels import MAY_BE_EMPTY
+from simulation.clock import BEGIN
 
 pytestmark = pytest.mark.servers
 
@@ -23,11 +23,11 @@ EVERYTHING = {
     **{"statistic": "psi", "signal": "loss", "grid": "10"},
 }
 SELECTIONS = {
-    "one run": {"model": "digits", "run": "sick", **EVERYTHING},
+    "one run": {"model": "digits", "run": "faulty", **EVERYTHING},
     "all runs": {"model": ".+", "run": ".+", **EVERYTHING},
 }
 
-#: Moments at which one looks: in a faulty minute of the sick run, and at the end.
+#: Moments at which one looks: in a faulty minute of the faulty run, and at the end.
 MOMENTS = (BEGIN + 38 * 60, END)
 
 #: Events that the history does not have.
@@ -78,7 +78,7 @@ def test_those_runs_are_told_of_that_are_worse_than_what_they_have_to_beat(prome
     told = prometheus.over(
         'ALERTS{alertname="ModelScoreBelowBaseline", alertstate="firing", metric="precision"}'
     )
-    assert {one["metric"]["run"] for one in told} == {"crashed", "sick"}, "one never was as good, one was"
+    assert {one["metric"]["run"] for one in told} == {"crashed", "faulty"}, "one never was as good, one was"
 
 
 @pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)

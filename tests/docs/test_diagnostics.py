@@ -1,4 +1,4 @@
-"""The pictures of the page on how a run is judged."""
+"""The pictures of the page on diagnostics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from docs.judging import drawing, run_lengths, runs
+from benchmarks.drift import run_lengths
+from docs.generators.diagnostics import drawing, runs
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "diagnostics.md"
 

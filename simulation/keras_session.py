@@ -9,17 +9,17 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.alerts.data import Batch
-from benchmarks.alerts.network import Network
-from benchmarks.alerts.session import EPOCH_STEPS, Session
+from simulation.data import Batch
+from simulation.network import Network
+from simulation.session import EPOCH_STEPS, Session
 from traingauge import ModelMonitor
 
 
 class KerasSession(Session):
-    """Trains by ``fit``. Batches come from a generator, which Keras asks a few steps ahead, in a thread of its own.
+    """Trains by ``fit``. Keras reads batches from a generator a few steps ahead, in a thread of its own.
 
-    What befalls a gradient befalls its input here: a gradient is made inside of the graph. A step that waits for its data,
-    a hang and a resumed run are left to :class:`Session`.
+    Gradients are computed inside the graph, so faults of gradients enter through the inputs here. Waits for data, hangs and
+    resumed runs are left to :class:`Session`.
     """
 
     def _steps(self, network: Network, monitor: ModelMonitor) -> None:
@@ -48,9 +48,8 @@ class KerasSession(Session):
         )
 
     def begin_step(self) -> float:
-        """Inject what is due; returns the learning rate of the step."""
-        if not self._injected and self._now >= self.at:
-            self._inject()
+        """Inject the faults that are due; returns the learning rate of the step."""
+        self._inject_due()
         return self.setup.rate(self._step)
 
     def end_step(self, monitor: ModelMonitor) -> bool:

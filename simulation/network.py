@@ -1,10 +1,13 @@
-"""A small network that really trains: one hidden layer, by stochastic gradient descent, in numpy."""
+"""A small network that really trains: one hidden layer, by stochastic gradient descent, in numpy.
+
+Its weights are plain arrays, so that any bit of them can be changed.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.alerts.data import Array, Batch
+from simulation.data import Array, Batch
 
 
 class Network:
@@ -14,11 +17,11 @@ class Network:
         features: Number of inputs.
         classes: Number of classes; 0 for a regression.
         hidden: Number of hidden units.
-        random: Draws the first weights.
+        random: Source of the initial weights.
 
     Attributes:
         classes: As given.
-        weights: Of the hidden layer, its biases, of the output, its biases; float32 as training usually is.
+        weights: Of the hidden layer, its biases, of the output layer, its biases; in float32, as usual in training.
     """
 
     def __init__(self, features: int, classes: int, hidden: int, random: np.random.Generator) -> None:
@@ -31,11 +34,11 @@ class Network:
             np.zeros(outputs, np.float32),
         ]
 
-    # Training that explodes is one of those to be recorded: overflow is no surprise.
+    # Some trainings are meant to explode: overflow is expected.
     @np.errstate(over="ignore", invalid="ignore")
     def predict(self, x: Array) -> Array:
         """Class probabilities, shape (n, K), or values, shape (n,)."""
-        return self._outputs(self._hidden(x))
+        return self._outputs(self.hidden(x))
 
     @np.errstate(over="ignore", invalid="ignore")
     def loss(self, predicted: Array, y: Array) -> float:
@@ -46,9 +49,9 @@ class Network:
         return float(-np.log(np.maximum(right, 1e-30)).mean()) if np.isfinite(right).all() else float("nan")
 
     @np.errstate(over="ignore", invalid="ignore")
-    def gradient(self, batch: Batch, decay: float) -> list[Array]:
-        """Of the loss on a batch and of the decay of the weights, by weights."""
-        hidden = self._hidden(batch.x)
+    def gradient(self, batch: Batch, decay: float = 0.0) -> list[Array]:
+        """Gradient of the loss on a batch and of the weight decay, one array for each of the weights."""
+        hidden = self.hidden(batch.x)
         predicted = self._outputs(hidden)
         if self.classes:
             error = predicted.copy()
@@ -72,7 +75,15 @@ class Network:
             for weights, slope in zip(self.weights, gradient, strict=True)
         ]
 
-    def _hidden(self, x: Array) -> Array:
+    def learn(self, batch: Batch, rate: float) -> tuple[float, Array, float]:
+        """One step of training; returns loss and predictions before it, and the norm of its gradient."""
+        predicted, gradient = self.predict(batch.x), self.gradient(batch)
+        self.descend(gradient, rate)
+        return self.loss(predicted, batch.y), predicted, norm(gradient)
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def hidden(self, x: Array) -> Array:
+        """Outputs of the hidden layer."""
         return np.maximum(x @ self.weights[0] + self.weights[1], 0.0)
 
     def _outputs(self, hidden: Array) -> Array:

@@ -1,4 +1,4 @@
-"""``python -m docs.judging.run_lengths``: how rarely detectors give alarm where nothing changes, and how soon where it does.
+"""``python -m benchmarks.drift.run_lengths``: how rarely detectors alarm on noise, and how soon after a change.
 
 It takes some minutes; the page has what it prints.
 """

@@ -10,14 +10,10 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from alerting import rulebook
-from dashboards.example.clock import BEGIN
+from simulation.clock import BEGIN
 from traingauge.catalog import RUN_LABELS, Metric
-from traingauge.core.families import Family, Key, label_names
+from traingauge.core.families import Family, Identity, Key, label_names
 from traingauge.delivery.exposition import number
-
-#: Seconds between two scrapes, and between two evaluations of the rules. The shipped configuration scrapes and evaluates
-#: more often; this is cheaper to record and to replay, and harder on the rules: they see less, and later.
-SCRAPE_SECONDS, EVALUATION_SECONDS = 30.0, 30.0
 
 _GONE = "stale"
 
@@ -27,32 +23,33 @@ class Recording:
     """The series of one run.
 
     Attributes:
+        identity: The run.
         scrapes: How many there were.
         series: For each series its values by the number of the scrape, where they change; ``stale`` where it ends.
     """
 
+    identity: Identity
     scrapes: int = 0
     series: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     _last: dict[str, float] = field(default_factory=dict)
     _named: dict[str, tuple[tuple[Key, ...], str, list[str]]] = field(default_factory=dict)
 
-    def scrape(self, families: Iterable[Family], identity: str, instance: str) -> None:
-        """A scrape that was answered.
+    def scrape(self, families: Iterable[Family], instance: str) -> None:
+        """A scrape that the run answered.
 
         Args:
-            families: What the run reads.
-            identity: The labels of the run, as text.
+            families: What the run publishes.
             instance: The label of the process that serves it.
         """
-        seen = {f'up{{{identity},job="traingauge",instance="{instance}"}}': 1.0}
+        seen = {f"up{{{self._target(instance)}}}": 1.0}
         for family in families:
-            names = self._names(family, identity, instance)
+            names = self._names(family, instance)
             seen.update((name, value) for name, value in zip(names, family.values, strict=True) if name)
         self._take(seen)
 
-    def down(self, identity: str, instance: str) -> None:
-        """A scrape that nobody answered, of a target that is still in discovery."""
-        self._take({f'up{{{identity},job="traingauge",instance="{instance}"}}': 0.0})
+    def down(self, instance: str) -> None:
+        """A scrape that failed, of a target that is still in discovery."""
+        self._take({f"up{{{self._target(instance)}}}": 0.0})
 
     def gone(self) -> None:
         """The target is no longer in discovery."""
@@ -68,12 +65,18 @@ class Recording:
             )
             yield name, " ".join(filter(None, (blank, *runs)))
 
-    def _names(self, family: Family, identity: str, instance: str) -> list[str]:
-        """The series of a family, made again only where its keys are others; "" for one that no rule reads."""
+    def _target(self, instance: str) -> str:
+        """The labels of the target."""
+        return (
+            f'model="{self.identity.model}",run="{self.identity.run}",job="traingauge",instance="{instance}"'
+        )
+
+    def _names(self, family: Family, instance: str) -> list[str]:
+        """The series of a family, rebuilt only when its keys change; "" for one that no rule reads."""
         keys, served_by, names = self._named.get(family.metric.name, ((), "", []))
         if keys is not family.keys or served_by != instance:
-            own = f'{identity},job="traingauge",instance="{instance}"'
-            names = [_series(family.metric, key, own) for key in family.keys]
+            target = self._target(instance)
+            names = [_series(family.metric, key, target) for key in family.keys]
             self._named[family.metric.name] = family.keys, instance, names
         return names
 
@@ -89,23 +92,23 @@ class Recording:
 
 
 def _repeated(value: str, times: int) -> str:
-    if value == _GONE:  # one marker says it
+    if value == _GONE:  # one marker is enough
         return f"{value} _x{times - 1}" if times > 1 else value
     if times == 1 or value in {"NaN", "Inf", "-Inf"}:  # promtool counts only numbers
         return " ".join([value] * times)
     return f"{value}x{times - 1}"
 
 
-def _series(metric: Metric, key: Key, own: str) -> str:
+def _series(metric: Metric, key: Key, target: str) -> str:
     if metric.name + key.suffix not in _read():
         return ""
     named = zip(label_names(metric, key.suffix)[len(RUN_LABELS) :], key.labels, strict=True)
     labels = [f"{name}={json.dumps(value)}" for name, value in named if value is not None]
-    return f"{metric.name}{key.suffix}{{{','.join([own, *labels])}}}"
+    return f"{metric.name}{key.suffix}{{{','.join([target, *labels])}}}"
 
 
 def _spelt(series: str, value: float) -> str:
-    """A value as promtool reads it: it knows no sign before Inf but minus, and its time begins at 0."""
+    """A value in promtool's notation, which has no ``+Inf`` and begins time at 0."""
     if "_timestamp_seconds{" in series:
         return f"{value - BEGIN:.3f}"
     return number(value).removeprefix("+")

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
-from benchmarks.alerts.recording import SCRAPE_SECONDS, Recording
-from benchmarks.alerts.replay import replay
-from demo import judging
+from simulation import diagnostics
+from simulation.clock import SCRAPE_SECONDS
+from simulation.data import load
+from simulation.recording import Recording
+from simulation.replay import replay
+from traingauge.core.families import Identity
 
 #: Alerts of thresholds that the run has set.
 OF_THRESHOLDS = {"ModelLossAboveThreshold", "ModelScoreBelowThreshold"}
@@ -18,11 +20,9 @@ OF_THRESHOLDS = {"ModelLossAboveThreshold", "ModelScoreBelowThreshold"}
 
 def fired(monitor, readings: Iterable[object]) -> dict[str, int]:
     """The scrape at which each alert first fired."""
-    recording = Recording()
+    recording = Recording(Identity("digits", monitor.run))
     for _ in readings:
-        recording.scrape(
-            monitor.collector.families(), f'model="digits",run="{monitor.run}"', "127.0.0.1:9000"
-        )
+        recording.scrape(monitor.collector.families(), "127.0.0.1:9000")
     firing = replay(dict(recording.values()), recording.scrapes * SCRAPE_SECONDS)
     first: dict[str, int] = {}
     for number, alerts in sorted(firing.items()):
@@ -33,40 +33,44 @@ def fired(monitor, readings: Iterable[object]) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def reference():
-    return judging.reference()
+    return diagnostics.reference()
 
 
 def test_a_run_that_is_worse_than_good_runs_were_fires_and_no_threshold_does(reference):
-    with judging.watched(reference) as monitor:
-        found = fired(monitor, judging.train(monitor, 100, wrong_labels=0.1))
-    assert found["ModelWorseThanExpected"] * judging.EVERY < 0.5 * judging.STEPS
+    with diagnostics.watched(reference) as monitor:
+        found = fired(monitor, diagnostics.train(monitor, 100, wrong_labels=0.1))
+    assert found["ModelWorseThanExpected"] * diagnostics.EVERY < 0.5 * diagnostics.STEPS
     assert not OF_THRESHOLDS & found.keys()
 
 
 def test_a_good_run_fires_none_of_them(reference):
-    with judging.watched(reference) as monitor:
-        found = fired(monitor, judging.train(monitor, 300))
+    with diagnostics.watched(reference) as monitor:
+        found = fired(monitor, diagnostics.train(monitor, 300))
     assert not ({"ModelWorseThanExpected", "ModelFailureLikely"} | OF_THRESHOLDS) & found.keys()
 
 
 def test_the_risk_of_failing_fires_before_a_threshold_does():
-    with judging.watched() as monitor:
-        found = fired(monitor, judging.train(monitor, 101, rate=judging.growing))
-    assert 700 / judging.EVERY < found["ModelFailureLikely"] < found["ModelLossAboveThreshold"]
+    with diagnostics.watched() as monitor:
+        found = fired(monitor, diagnostics.train(monitor, diagnostics.DIVERGES, rate=diagnostics.growing))
+    assert (
+        diagnostics.GROWS_FROM / diagnostics.EVERY
+        < found["ModelFailureLikely"]
+        < found["ModelLossAboveThreshold"]
+    )
 
 
 def test_a_flipped_bit_fires_while_the_network_serves():
-    network, canary = judging.trusted()
-    x, y = load_digits(return_X_y=True)
-    with judging.watched() as monitor:
+    network, canary = diagnostics.trusted()
+    x, y = load("digits").train
+    with diagnostics.watched() as monitor:
         probe = monitor.canary(canary, network.predict)
 
         def serve() -> Iterable[None]:
             for number in range(20):
                 batch = np.arange(32 * number, 32 * (number + 1))
-                monitor.step(y_true=y[batch], y_pred=network.predict(x[batch] / 16))
+                monitor.step(y_true=y[batch], y_pred=network.predict(x[batch]))
                 if number == 10:
-                    judging.flip(network, canary)
+                    diagnostics.flip(network, canary)
                 probe.check()
                 yield
 

@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from demo.judging import DEVIATION, LOSS_ABOVE, RISK
-from docs.judging.runs import FLIP_AT, SPIKE_AT, Course, Floats
+from docs.generators.diagnostics.runs import FLIP_AT, SPIKE_AT, Curves, Floats
+from simulation.diagnostics import DEVIATION, GROWS_FROM, LOSS_ABOVE, RISK
 from traingauge.stats.health.states import STATES
 
-#: From Okabe and Ito (2008), told apart whatever colours one sees.
+#: From Okabe and Ito (2008), distinguishable with any colour vision.
 BLUE, ORANGE, GREEN, RED, GREY, SKY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#777777", "#56b4e9"
 
 #: Colours of the states of health, from best to worst.
@@ -35,7 +35,7 @@ _STYLE = {
 _LOSS = ("loss", "train")
 
 
-def spike(curves: Course, path: Path) -> None:
+def spike(curves: Curves, path: Path) -> None:
     """One signal: its values, the window's mean, control limits, and the z-score of each value."""
     shown = curves.steps > SPIKE_AT - 250
     steps = curves.steps[shown]
@@ -68,12 +68,12 @@ def spike(curves: Course, path: Path) -> None:
         _save(figure, path)
 
 
-def band(good: Course, worse: Course, path: Path) -> None:
-    """What was expected, a good run and a worse one; below, how far each is off."""
+def band(good: Curves, worse: Curves, path: Path) -> None:
+    """The expected loss, a good run and a worse one; below, the deviation of each."""
     expected, stddev = good["expected", *_LOSS], good["expected_stddev", *_LOSS]
     with mpl.rc_context(_STYLE):
         figure, (above, below) = _panels([3, 2])
-        above.plot(good.steps, expected, color=GREEN, label="expected of it")
+        above.plot(good.steps, expected, color=GREEN, label="expected")
         above.fill_between(
             good.steps,
             expected - 2 * stddev,
@@ -95,14 +95,14 @@ def band(good: Course, worse: Course, path: Path) -> None:
         above.axhline(LOSS_ABOVE, color=RED, linewidth=0.8, linestyle="--", label="absolute threshold")
         above.set(ylabel="training loss", ylim=(0, 2.5))
         _legend(above)
-        told = worse.steps[np.flatnonzero(worse["deviation", *_LOSS] > DEVIATION)[0]]
+        found = worse.steps[np.flatnonzero(worse["deviation", *_LOSS] > DEVIATION)[0]]
         below.axhline(DEVIATION, color=RED, linewidth=0.8, linestyle="--")
-        _mark(below, told, f"alert from\nstep {told:.0f}", left=True)
+        _mark(below, found, f"alert from\nstep {found:.0f}", left=True)
         below.set_ylabel("deviation")
         _save(figure, path)
 
 
-def health(curves: Course, path: Path) -> None:
+def health(curves: Curves, path: Path) -> None:
     """States of health as a timeline, their stationary probabilities, the risk, and the loss with its threshold."""
     steps, risk = curves.steps, curves["health_failing_probability", "1000"]
     loss = curves["loss_window_mean", "train"]
@@ -111,8 +111,7 @@ def health(curves: Course, path: Path) -> None:
     with mpl.rc_context(_STYLE):
         figure, (line, shares, chance, values) = _panels([0.5, 1.6, 1.6, 1.6], height=7)
         for state, color in HEALTH.items():
-            there = curves["health", state] == 1
-            line.bar(steps[there], 1, width=-25, align="edge", color=color, label=state)
+            line.bar(steps, curves["health", state] == 1, width=-25, align="edge", color=color, label=state)
         line.set(ylabel="state", yticks=[], ylim=(0, 1))
         line.grid(visible=False)
         line.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2)
@@ -122,21 +121,26 @@ def health(curves: Course, path: Path) -> None:
         chance.plot(steps, risk, color=BLUE)
         chance.axhline(RISK, color=RED, linewidth=0.8, linestyle="--")
         _mark(chance, at_risk, f"at risk from\nstep {at_risk:.0f}", left=True)
-        chance.set(ylabel="probability to fail\nwithin 1000 steps", ylim=(0, 1))
+        chance.set(ylabel="probability of failing\nwithin 1000 steps", ylim=(0, 1))
         values.plot(steps, loss, color=GREY)
         values.axhline(LOSS_ABOVE, color=RED, linewidth=0.8, linestyle="--")
         _mark(values, crossed, f"threshold crossed\nat step {crossed:.0f}")
         values.set(ylabel="loss, mean\nof the window", ylim=(0, 4))
         for axes in (line, shares, chance, values):
-            axes.axvline(700, color=GREY, linewidth=0.8, linestyle=":")
+            axes.axvline(GROWS_FROM, color=GREY, linewidth=0.8, linestyle=":")
         values.annotate(
-            "the learning rate\nbegins to grow", (700, 3.9), (690, 3.9), ha="right", va="top", color=GREY
+            "the learning rate\nbegins to grow",
+            (GROWS_FROM, 3.9),
+            (GROWS_FROM - 10, 3.9),
+            ha="right",
+            va="top",
+            color=GREY,
         )
         _save(figure, path)
 
 
-def canary(curves: Course, path: Path) -> None:
-    """The canary's distance and mismatches, beside the loss."""
+def canary(curves: Curves, path: Path) -> None:
+    """The canary's distance and mismatches, above the loss."""
     with mpl.rc_context(_STYLE):
         figure, (above, middle, below) = _panels([2.2, 1.2, 1.6], height=5)
         above.plot(curves.steps, curves["canary_distance",], ".-", color=BLUE, markersize=3)

@@ -16,8 +16,11 @@ from typing import Any
 import yaml
 
 from alerting import rulebook
-from benchmarks.alerts.recording import EVALUATION_SECONDS, SCRAPE_SECONDS
+from simulation.clock import SCRAPE_SECONDS
 from traingauge.stack.programs import find_programs
+
+#: Seconds between two evaluations of the rules. Like :data:`~simulation.clock.SCRAPE_SECONDS`, more than shipped.
+EVALUATION_SECONDS = 30.0
 
 #: Labels of each alert that fires, by the number of the evaluation.
 Firing = Mapping[int, list[dict[str, str]]]
@@ -35,7 +38,7 @@ class ReplayError(RuntimeError):
 def replay(series: Mapping[str, str], seconds: float, cache: Path | None = None) -> Firing:
     """What fires by the rules that ship, evaluation by evaluation.
 
-    promtool tells what an expression is only where that is not what was expected: the test that is run here expects that
+    promtool prints the value of an expression only where the test expected another one: the test here expects that
     nothing ever fires. Each expression is multiplied by the number of its evaluation, so that its value says when.
 
     Args:

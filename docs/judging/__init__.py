@@ -1,1 +1,0 @@
-"""Pictures for the page on how a run is judged, from real runs."""
