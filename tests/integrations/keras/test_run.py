@@ -181,7 +181,7 @@ def test_a_loss_that_is_not_finite_is_counted_every_step(digits):
 @pytest.mark.parametrize(
     ("told", "error", "message"),
     [
-        ({"classes": 12}, LabelError, "predictions are for 10 classes, but there are 12"),
+        ({"classes": 12}, LabelError, "predictions have 10 classes, but 12 are known"),
         ({"task": "binary"}, InvalidArgumentError, "the model has 10 outputs"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Labels and predictions side by side."""
+"""Alignment of labels and predictions."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from traingauge.stats.classification.alignment import align, spread
         ((1, 1), (1, 1), None, ((1,), (1,))),
     ],
 )
-def test_every_form_becomes_rows(true, predicted, task, rows):
+def test_every_form_is_aligned_to_rows(true, predicted, task, rows):
     aligned = align(np.zeros(true), np.zeros(predicted), task)
     assert tuple(array.shape for array in aligned) == rows
 
 
-def test_class_codes_of_positions_are_samples_each():
+def test_every_position_of_class_codes_is_a_sample():
     codes = np.array([[0, 1, 2], [2, 1, 0]])
     assert align(codes, codes, None)[0].shape == (6,)
 
@@ -48,12 +48,12 @@ def test_class_codes_of_positions_are_samples_each():
         ((4,), (4, 2, 3), "one more axis"),
     ],
 )
-def test_what_does_not_go_together_raises_with_both_shapes(true, predicted, says):
+def test_incompatible_shapes_raise_with_both_shapes(true, predicted, says):
     with pytest.raises(ShapeError, match=says):
         align(np.zeros(true), np.zeros(predicted), None)
 
 
-def test_a_samples_weight_counts_for_each_of_its_positions():
+def test_the_weight_of_a_sample_applies_to_each_of_its_positions():
     assert spread(np.array([1, 2]), 2, 6, (2, 3)).tolist() == [1, 1, 1, 2, 2, 2]
     assert spread(np.array([[1, 2], [3, 4]]), 2, 4, (2, 2)).tolist() == [1, 2, 3, 4]
     assert spread(np.array([[1], [2]]), 2, 2, (2,)).tolist() == [1, 2]
@@ -66,6 +66,6 @@ def test_weights_of_another_length_raise(weight):
 
 
 @pytest.mark.parametrize("wrong", [-1.0, np.nan, np.inf])
-def test_weights_that_are_no_weights_raise(wrong):
+def test_negative_and_non_finite_weights_raise(wrong):
     with pytest.raises(InvalidArgumentError, match="sample_weight holds"):
         spread(np.array([1.0, wrong]), 2, 2, (2,))

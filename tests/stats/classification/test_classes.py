@@ -1,4 +1,4 @@
-"""Labels and their codes."""
+"""Class codes of labels."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from traingauge.stats.classification.classes import ClassSet
 
 
 @pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "i8", "u1", "u8", "f4", "f8", ">i4", "?"])
-def test_integer_labels_are_their_own_codes_in_every_type(dtype):
+def test_integer_labels_of_every_dtype_are_their_own_codes(dtype):
     assert ClassSet(2).codes(np.array([0, 1, 1]).astype(dtype), "y_true").tolist() == [0, 1, 1]
 
 
-def test_names_and_other_integers_have_codes_in_the_order_told():
+def test_names_and_other_integers_have_codes_in_the_given_order():
     assert ClassSet(["no", "yes"]).codes(np.array(["yes", "no"]), "y_true").tolist() == [1, 0]
     assert ClassSet(["no", "yes"]).codes(np.array([1, 0]), "y_true").tolist() == [1, 0]
     assert ClassSet([-1, 1]).codes(np.array([1.0, -1.0]), "y_true").tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("wrong", [-1, 3, 300, -(2**40), 2**40])
-def test_a_label_outside_of_told_classes_raises_with_value_and_classes(wrong):
+def test_a_label_outside_the_given_classes_raises_with_value_and_classes(wrong):
     with pytest.raises(
         LabelError, match=rf"y_pred holds the label {wrong}: expected one of the 3 classes 0, 1, 2"
     ):
@@ -39,7 +39,7 @@ def test_an_unknown_name_raises():
         ClassSet(["no", "yes"]).codes(np.array(["maybe"]), "y_true")
 
 
-def test_an_untold_set_widens_by_integers_and_by_names():
+def test_classes_are_discovered_from_integers_and_from_names():
     classes = ClassSet()
     classes.codes(np.array([1]), "y_true")
     classes.codes(np.array([4, 0]), "y_true")
@@ -49,14 +49,14 @@ def test_an_untold_set_widens_by_integers_and_by_names():
     assert classes.names == ("b", "a")
 
 
-def test_an_untold_set_takes_a_huge_label_for_a_mistake():
+def test_a_huge_integer_label_is_not_discovered():
     with pytest.raises(LabelError, match="label 100000"):
         ClassSet().codes(np.array([100_000]), "y_true")
     with pytest.raises(LabelError, match="label -1"):
         ClassSet().codes(np.array([-1]), "y_true")
 
 
-def test_integers_and_names_do_not_mix_in_an_untold_set():
+def test_integers_and_names_cannot_be_discovered_together():
     classes = ClassSet()
     classes.codes(np.array(["a"]), "y_true")
     with pytest.raises(LabelError, match="label 1"):
@@ -67,18 +67,18 @@ def test_integers_and_names_do_not_mix_in_an_untold_set():
         classes.codes(np.array(["a"]), "y_pred")
 
 
-def test_columns_settle_the_number_of_classes():
+def test_the_number_of_columns_fixes_the_number_of_classes():
     classes = ClassSet()
     classes.codes(np.array([2]), "y_true")
-    classes.settle(5)
+    classes.fix_count(5)
     assert len(classes) == 5
     with pytest.raises(LabelError, match="expected one of the 5 classes"):
         classes.codes(np.array([5]), "y_true")
-    with pytest.raises(LabelError, match="for 4 classes, but there are 5"):
-        classes.settle(4)
+    with pytest.raises(LabelError, match="predictions have 4 classes, but 5 are known"):
+        classes.fix_count(4)
 
 
-def test_codes_take_the_smallest_type_that_fits():
+def test_codes_have_the_smallest_dtype_that_fits():
     assert ClassSet(256).codes(np.array([255]), "y_true").dtype == np.uint8
     assert ClassSet(257).codes(np.array([255]), "y_true").dtype == np.uint16
     assert ClassSet(70_000).codes(np.array([69_999]), "y_true").tolist() == [69_999]
@@ -93,6 +93,6 @@ def test_codes_take_the_smallest_type_that_fits():
         (["a", 1], InvalidTypeError),
     ],
 )
-def test_classes_that_are_none_raise(classes, error):
+def test_invalid_classes_raise(classes, error):
     with pytest.raises(error):
         ClassSet(classes)

@@ -1,4 +1,4 @@
-"""Steps reduced to labels and counts, from every form they come in."""
+"""Steps in every form, encoded to labels and counts."""
 
 from __future__ import annotations
 
@@ -72,17 +72,17 @@ def test_every_form_of_a_binary_step_gives_the_same_codes(true, predicted):
     ("predicted", "from_logits"),
     [([0.79, 0.81], False), (np.log([0.79 / 0.21, 0.81 / 0.19]), True), ([[0.21, 0.79], [0.19, 0.81]], None)],
 )
-def test_the_threshold_is_a_probability_also_for_logits(predicted, from_logits):
+def test_the_threshold_is_a_probability_for_logits_too(predicted, from_logits):
     encoder = Encoder(threshold=0.8, from_logits=from_logits)
     assert codes(reduced(encoder, [1, 1], predicted))[1] == [0, 1]
 
 
-def test_two_logits_are_compared_with_the_threshold_by_their_difference():
+def test_the_difference_of_two_logits_is_compared_with_the_threshold():
     encoder = Encoder(threshold=0.8, from_logits=True)
     assert codes(reduced(encoder, [1, 1], np.log([[0.21, 0.79], [0.19, 0.81]])))[1] == [0, 1]
 
 
-def test_scores_that_stop_being_probabilities_raise_with_what_to_pass():
+def test_scores_outside_0_and_1_after_probabilities_raise_with_what_to_pass():
     encoder = Encoder()
     reduced(encoder, [0, 1], [0.2, 0.8])
     with pytest.raises(InvalidArgumentError, match=r"y_pred holds 3, .*from_logits=True"):
@@ -100,7 +100,7 @@ def test_multi_label_steps_are_counted_label_by_label():
     assert (counts.correct, counts.total) == (0, 2)
 
 
-def test_ignored_labels_are_left_out_before_they_are_checked():
+def test_ignored_labels_are_dropped_before_validation():
     encoder = Encoder(ignore_index=-100)
     content = reduced(encoder, [0, -100, 2], SOFTMAX, [1.0, 2.0, 3.0])
     assert codes(content) == ([0, 2], [0, 1])
@@ -109,7 +109,7 @@ def test_ignored_labels_are_left_out_before_they_are_checked():
     assert codes(content) == ([0], [0])
 
 
-def test_rows_that_are_not_finite_are_counted_and_left_out():
+def test_non_finite_rows_are_counted_and_left_out():
     encoder = Encoder()
     predicted = SOFTMAX.copy()
     predicted[1, 0] = np.nan
@@ -120,13 +120,13 @@ def test_rows_that_are_not_finite_are_counted_and_left_out():
     assert Encoder().clean([0, 1, 1], [0.1, -np.inf, np.nan]).nonfinite == 2
 
 
-def test_a_class_that_is_masked_out_with_minus_infinity_is_no_error():
+def test_a_class_masked_with_minus_infinity_is_valid():
     logits = np.array([[-np.inf, 0.2, 1.0], [-np.inf, -np.inf, -np.inf], [np.inf, 0.0, 0.0]])
     assert Encoder().clean([2, 1, 0], logits).nonfinite == 2
 
 
 @pytest.mark.parametrize(("true", "predicted"), [([], []), (np.zeros(0, int), np.zeros((0, 3)))])
-def test_an_empty_batch_is_fine(true, predicted):
+def test_an_empty_batch_is_valid(true, predicted):
     encoder = Encoder(task="multiclass")
     step = encoder.clean(true, predicted)
     assert step.samples == 0
@@ -146,8 +146,8 @@ def test_an_empty_batch_is_fine(true, predicted):
         ({}, [0, 3, 1], SOFTMAX, LabelError, "label 3"),
         ({}, [0, 1], [0, 1, 1], ShapeError, "2 samples and y_pred 3"),
         ({"task": "binary"}, [0, 2], [0.2, 0.3], LabelError, "label 2"),
-        ({"task": "multiclass"}, [[1, 1], [0, 1]], [[0.5, 0.5], [0.5, 0.5]], LabelError, "adds up to 2"),
-        ({"task": "multilabel"}, [0, 1], [0.2, 0.3], ShapeError, "a column for each class"),
+        ({"task": "multiclass"}, [[1, 1], [0, 1]], [[0.5, 0.5], [0.5, 0.5]], LabelError, "sums to 2"),
+        ({"task": "multilabel"}, [0, 1], [0.2, 0.3], ShapeError, "one column per class"),
         ({"task": "multilabel"}, [[0, 2]], [[0.2, 0.3]], LabelError, "holds 2"),
         ({}, None, [1], InvalidTypeError, "y_true is None"),
         ({}, [0, 1], np.zeros((2, 0)), ShapeError, "an axis is empty"),
@@ -155,10 +155,12 @@ def test_an_empty_batch_is_fine(true, predicted):
         ({"task": "regression"}, ["a"], [1.0], InvalidTypeError, "y_true holds strings"),
         ({"task": "multiclass"}, [0, 1], [1e300, 0.0], LabelError, "label 1e\\+300"),
         ({}, [object()], [1], InvalidTypeError, "y_true"),
-        ({"classes": 4}, [0, 2, 2], SOFTMAX, LabelError, "for 3 classes, but there are 4"),
+        ({"classes": 4}, [0, 2, 2], SOFTMAX, LabelError, "predictions have 3 classes, but 4 are known"),
     ],
 )
-def test_what_does_not_fit_raises_with_what_was_given_and_what_fits(arguments, true, predicted, error, says):
+def test_invalid_input_raises_with_what_was_given_and_what_was_expected(
+    arguments, true, predicted, error, says
+):
     encoder = Encoder(**arguments)
     with pytest.raises(error, match=says):
         reduced(encoder, true, predicted)
@@ -177,7 +179,7 @@ def test_wrong_arguments_raise(arguments, error):
         Encoder(**arguments)
 
 
-def test_binary_hard_labels_turn_out_to_be_of_more_classes():
+def test_a_binary_task_becomes_multiclass_when_a_third_hard_label_appears():
     encoder = Encoder()
     reduced(encoder, [0, 1], [1, 1])
     assert encoder.task == "binary"
@@ -189,7 +191,7 @@ def test_binary_hard_labels_turn_out_to_be_of_more_classes():
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40),
     st.booleans(),
 )
-def test_labels_and_counts_of_a_large_step_are_the_same(pairs, weighted):
+def test_labels_of_small_and_counts_of_large_steps_agree(pairs, weighted):
     true, predicted = np.array(pairs).T
     weight = np.linspace(0.5, 2, len(true)) if weighted else None
     small = tally([reduced(Encoder(classes=4), true, predicted, weight)], 4)
@@ -204,7 +206,7 @@ def test_labels_and_counts_of_a_large_step_are_the_same(pairs, weighted):
     np.testing.assert_allclose(many.confusion, times * small.confusion, rtol=1e-12)
 
 
-def test_threads_that_meet_new_classes_agree_on_their_codes():
+def test_threads_that_discover_classes_agree_on_their_codes():
     encoder = Encoder()
     found = {}
 
@@ -229,10 +231,10 @@ def test_labels_survive_pickling():
     hnp.arrays(np.int64, (2, 20), elements=st.integers(0, 4)),
     st.sampled_from(["u1", "i2", "i8", ">i4", "f4", "?"]),
 )
-def test_a_few_plain_labels_come_out_as_all_others_do(labels, dtype):
+def test_the_fast_path_for_known_codes_gives_the_same_result(labels, dtype):
     true, predicted = labels.astype(dtype)
     encoder, other = Encoder(task="multiclass", classes=5), Encoder(task="multiclass", classes=5)
-    step = encoder.plain(true, predicted)
+    step = encoder.encode_codes(true, predicted)
     expected = other.reduce(other.clean(true, predicted))
     if step is None:  # as it is at first, and where labels are not plain
         step = encoder.reduce(encoder.clean(true, predicted))
@@ -245,11 +247,11 @@ def test_a_few_plain_labels_come_out_as_all_others_do(labels, dtype):
 
 
 @pytest.mark.parametrize("wrong", [3, -1, 300, 2**40])
-def test_a_label_that_is_out_of_range_is_no_plain_one(wrong):
+def test_labels_out_of_range_do_not_take_the_fast_path(wrong):
     encoder = Encoder(task="multiclass", classes=3)
     labels = np.array([0, 1, 2])
-    assert encoder.plain(labels, labels) is not None
-    assert encoder.plain(labels, np.array([0, wrong, 2])) is None
-    assert encoder.plain(labels, labels[:2]) is None
+    assert encoder.encode_codes(labels, labels) is not None
+    assert encoder.encode_codes(labels, np.array([0, wrong, 2])) is None
+    assert encoder.encode_codes(labels, labels[:2]) is None
     with pytest.raises(LabelError, match=f"y_true holds the label {wrong}"):
         encoder.reduce(encoder.clean(np.array([0, wrong, 2]), labels))

@@ -32,7 +32,7 @@ def binned(positive, scores, weight=None):
 
 @st.composite
 def ranked(draw):
-    """Positives, scores and weights: spread out, crowded at either end, tied, or right at the border of a bin."""
+    """Positives, scores and weights: spread out, concentrated at either end, tied, or at the edge of a bin."""
     rows = draw(st.integers(2, 60))
     positive = draw(hnp.arrays(np.bool_, rows))
     positive[:2] = [False, True]
@@ -47,7 +47,7 @@ def ranked(draw):
 
 
 @given(ranked())
-def test_the_binned_area_is_within_its_error_of_scikit_learns(drawn):
+def test_the_binned_area_is_within_its_error_bound_of_scikit_learns(drawn):
     positive, scores, weight = drawn
     counts = binned(positive, scores, weight)
     exact = metrics.roc_auc_score(positive, scores, sample_weight=weight)
@@ -76,7 +76,7 @@ def test_a_higher_score_is_never_in_a_lower_bin(scores):
 
 @pytest.mark.parametrize(("shift", "spread"), [(0, 1), (-2, 1), (8, 3), (-20, 4), (0, 12)])
 def test_the_error_is_small_for_scores_of_every_confidence(shift, spread):
-    """A trained network's scores crowd at 0 and 1: bins of equal width would miss the area by 0.1 there."""
+    """The scores of trained networks are concentrated near 0 and 1, where bins of equal width would miss the area by 0.1."""
     random = np.random.default_rng(0)
     positive = random.random(20_000) < 0.3
     logits = shift + spread * (random.normal(size=20_000) + positive)
@@ -90,14 +90,14 @@ def test_the_error_is_small_for_scores_of_every_confidence(shift, spread):
     )
 
 
-def test_without_either_kind_the_area_is_undefined():
+def test_the_area_is_nan_without_positives_or_without_negatives():
     counts = binned(np.array([True, True]), np.array([0.2, 0.8]))
     assert np.isnan(roc_auc(counts))
     assert average_precision(counts) == 1
     assert np.isnan(average_precision(binned(np.array([False]), np.array([0.2]))))
 
 
-def test_columns_are_apart_and_so_are_positives():
+def test_columns_and_positives_have_separate_histograms():
     counts = np.zeros((2, 2, BINS))
     bins = np.array([[0, 7], [5, 5]], np.int32)
     add_to_histogram(counts, bins, np.array([[True, False], [False, True]]), np.array([1.0, 2.0]))

@@ -1,4 +1,4 @@
-"""Many steps counted at once."""
+"""Counting the labels of many steps at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIELDS = ("true_positives", "support", "predicted", "correct", "total")
 
 @st.composite
 def steps(draw):
-    """Steps of labels and of counts, weighted and not, in the types that codes come in."""
+    """Steps as labels and as counts, weighted and not, in the dtypes of codes."""
     classes = draw(st.sampled_from([2, 10, CONFUSION_CLASSES, CONFUSION_CLASSES + 1, 300]))
     drawn = []
     for _ in range(draw(st.integers(1, 6))):
@@ -28,7 +28,7 @@ def steps(draw):
 
 
 @given(steps())
-def test_steps_together_count_what_they_count_one_by_one(drawn):
+def test_counting_steps_together_equals_counting_them_one_by_one(drawn):
     classes, chosen = drawn
     singles = [count_labels(*step[:2], classes, step.weight) for step, _ in chosen]
     total = tally(
@@ -42,7 +42,7 @@ def test_steps_together_count_what_they_count_one_by_one(drawn):
         np.testing.assert_allclose(total.confusion.sum(axis=1), total.support, rtol=1e-12, atol=1e-12)
 
 
-def test_steps_from_before_a_class_was_known_count_for_the_classes_there_are_now():
+def test_steps_from_before_a_class_was_discovered_are_widened():
     early = Labels(np.array([0, 1], np.uint8), np.array([1, 1], np.uint8), None)
     late = Labels(np.array([2], np.uint8), np.array([2], np.uint8), None)
     known = count_labels(np.array([1]), np.array([1]), 2)
@@ -50,7 +50,7 @@ def test_steps_from_before_a_class_was_known_count_for_the_classes_there_are_now
 
 
 @pytest.mark.parametrize("classes", [2, CONFUSION_CLASSES + 1])
-def test_no_steps_count_nothing(classes):
+def test_no_steps_have_counts_of_0(classes):
     total = tally([], classes)
     assert isinstance(total, Counts)
     assert total.support.tolist() == [0] * classes

@@ -1,4 +1,4 @@
-"""Counters of classes give, in PromQL, exactly the scores of the samples behind them."""
+"""Class counters give, in PromQL, exactly the scores of the samples."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 class Rank:
-    """One of several processes that train the same model, here on their own shuffle of the digits."""
+    """One of several processes that train the same model, each on its own shuffle of the digits."""
 
     def __init__(self, name: str, discovery: Path, seed: int) -> None:
         self.monitor = ModelMonitor("digits", run=name, delivery=[Endpoint(discovery_dir=discovery)])
@@ -51,7 +51,7 @@ class Rank:
 
 
 def wait_for_steps(stack: Stack, steps: int) -> float:
-    """Poll until Prometheus holds that many steps of every rank, for the time of that moment."""
+    """Poll until Prometheus has that many steps of every rank; returns the time of that moment."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         counted = stack.prometheus.query("model_steps_total{model='digits', split='train'}")
@@ -62,7 +62,7 @@ def wait_for_steps(stack: Stack, steps: int) -> float:
 
 
 def by_class(stack: Stack, kind: str, since: float | None = None) -> np.ndarray:
-    """Precision or recall of all ranks together, by class; from the start, or since a moment."""
+    """Precision or recall over all ranks, by class; from the start, or since a moment."""
     right, wrong = (_counted(COUNTER.format(name), since) for name in ("true_positives", FALSE[kind]))
     answer = stack.prometheus.query(
         f"sum by (class) ({right}) / (sum by (class) ({right}) + sum by (class) ({wrong}))"
@@ -72,7 +72,7 @@ def by_class(stack: Stack, kind: str, since: float | None = None) -> np.ndarray:
 
 
 def _counted(counter: str, since: float | None) -> str:
-    """What a counter counted; the range bridges a scrape that failed on a busy machine."""
+    """Increase of a counter; the range bridges a scrape that failed on a busy machine."""
     now = f"last_over_time({counter}[5m])"
     return now if since is None else f"({now} - last_over_time({counter}[5m] @ {since:.3f}))"
 

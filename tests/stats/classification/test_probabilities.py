@@ -1,4 +1,4 @@
-"""Scores of probabilistic predictions equal scikit-learn's."""
+"""Scores of predicted probabilities equal scikit-learn's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEAR = {"rel": 1e-12, "abs": 1e-12}
 
 @st.composite
 def weights(draw, rows):
-    """``None``, or weights of which one at least is not 0."""
+    """``None``, or weights that are not all 0."""
     weight = draw(st.none() | hnp.arrays(np.float64, rows, elements=st.sampled_from([0.0, 0.3, 1.0, 2.5])))
     if weight is not None:
         weight[draw(st.integers(0, rows - 1))] = 1.0
@@ -74,7 +74,7 @@ def test_brier_score_of_classes_equals_scikit_learns(drawn, logits):
 
 
 @given(of_events(), st.booleans())
-def test_scores_of_events_are_the_mean_over_their_columns(drawn, logits):
+def test_multi_label_scores_are_the_mean_over_columns(drawn, logits):
     happened, scores, weight = drawn
     probability = special.expit(scores)
     sums = reduce_probabilities(
@@ -92,7 +92,7 @@ def test_scores_of_events_are_the_mean_over_their_columns(drawn, logits):
 
 
 @given(of_classes(classes=st.integers(6, 12)), st.booleans())
-def test_top_k_accuracy_equals_scikit_learns_also_with_ties(drawn, tied):
+def test_top_k_accuracy_equals_scikit_learns_with_and_without_ties(drawn, tied):
     true, scores, weight = drawn
     scores = np.round(scores / 6) if tied else scores
     sums = reduce_probabilities([Probabilities(true, scores, weight)], logits=True)
@@ -101,7 +101,7 @@ def test_top_k_accuracy_equals_scikit_learns_also_with_ties(drawn, tied):
     assert probabilities.top_k_accuracy(sums) == pytest.approx(expected, **NEAR)
 
 
-def test_beyond_many_classes_only_the_rank_is_looked_at():
+def test_many_classes_have_a_top_k_accuracy_and_no_other_score():
     scores = np.random.default_rng(0).random((50, 101))
     true = np.arange(50, dtype=np.uint8)
     sums = reduce_probabilities([Probabilities(true, scores, None)], logits=False)
@@ -112,7 +112,7 @@ def test_beyond_many_classes_only_the_rank_is_looked_at():
 
 
 @given(of_classes())
-def test_calibration_error_compares_confidence_with_how_often_it_is_right(drawn):
+def test_the_calibration_error_compares_confidence_with_accuracy(drawn):
     true, scores, weight = drawn
     probability = special.softmax(scores, axis=1)
     sums = reduce_probabilities([Probabilities(true, probability, weight)], logits=False)
@@ -166,7 +166,7 @@ def test_sums_of_parts_add_up_to_those_of_the_whole(drawn, cut):
             np.testing.assert_allclose(getattr(total, name), getattr(whole, name), rtol=1e-12, atol=1e-12)
 
 
-def test_classes_are_ranked_each_against_the_rest_like_scikit_learns():
+def test_one_versus_rest_areas_equal_scikit_learns():
     random = np.random.default_rng(0)
     true = random.integers(0, 4, 3000).astype(np.uint8)
     scores = random.normal(size=(3000, 4)) + 1.5 * np.eye(4)[true]
@@ -178,14 +178,14 @@ def test_classes_are_ranked_each_against_the_rest_like_scikit_learns():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_probabilities_of_0_and_1_cost_what_scikit_learn_says(dtype):
+def test_the_log_loss_of_probabilities_0_and_1_equals_scikit_learns(dtype):
     probability = np.array([[1.0], [0.0]], dtype)
     sums = reduce_probabilities([Probabilities(np.array([[False], [True]]), probability, None)], logits=False)
     expected = metrics.log_loss([0, 1], probability[:, 0])
     assert probabilities.log_loss(sums) == pytest.approx(expected, rel=1e-6)
 
 
-def test_extreme_logits_overflow_nothing():
+def test_extreme_logits_do_not_overflow():
     scores = np.array([[1e4], [-1e4], [710.0]])
     sums = reduce_probabilities(
         [Probabilities(np.array([[False], [True], [True]]), scores, None)], logits=True
@@ -203,7 +203,7 @@ def test_without_a_step_there_are_no_sums():
     "score", [probabilities.log_loss, probabilities.brier_score, probabilities.calibration_error]
 )
 @pytest.mark.parametrize("true", [np.array([0, 1]), np.array([[True], [False]])])
-def test_every_score_of_no_weight_is_undefined(score, true):
+def test_every_score_is_nan_without_weight(score, true):
     columns = 3 if true.ndim == 1 else 1
     step = Probabilities(true, np.full((2, columns), 1 / columns), np.zeros(2))
     assert np.isnan(score(reduce_probabilities([step], logits=False)))

@@ -1,4 +1,4 @@
-"""Scores over counts equal scikit-learn's, from every form labels come in."""
+"""Scores over counts equal scikit-learn's."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SCORES = {"precision": metrics.precision_score, "recall": metrics.recall_score, 
 
 @st.composite
 def single_label(draw, numbers=(2, 3, 5, CONFUSION_CLASSES + 1)):
-    """Number of classes, true and predicted codes, weights; classes may be missing, and everything may be wrong."""
+    """Number of classes, true and predicted codes, weights; classes may be absent, and every prediction wrong."""
     classes = draw(st.sampled_from(numbers))
     rows = draw(st.integers(1, 25))
     labels = hnp.arrays(np.intp, rows, elements=st.integers(0, classes - 1))
@@ -94,7 +94,7 @@ def test_binary_scores_equal_scikit_learns(name, drawn):
 
 @pytest.mark.parametrize("name", SCORES)
 @given(drawn=many_labels(), average=st.sampled_from([None, "macro", "weighted", "micro"]))
-def test_scores_of_many_labels_equal_scikit_learns(name, drawn, average):
+def test_multi_label_scores_equal_scikit_learns(name, drawn, average):
     true, predicted, weight = drawn
     counts = count_indicators(true, predicted, weight)
     score = getattr(scores, name)
@@ -118,7 +118,7 @@ def test_accuracy_equals_scikit_learns(drawn):
 
 
 @given(many_labels())
-def test_multi_label_accuracy_asks_for_all_labels_like_scikit_learns(drawn):
+def test_multi_label_accuracy_requires_all_labels_as_in_scikit_learn(drawn):
     true, predicted, weight = drawn
     value = scores.accuracy(count_indicators(true, predicted, weight))
     if weight is not None and not weight.sum():
@@ -128,7 +128,7 @@ def test_multi_label_accuracy_asks_for_all_labels_like_scikit_learns(drawn):
 
 
 @given(single_label())
-def test_specificity_is_the_share_of_scikit_learns_negatives_that_are_true(drawn):
+def test_specificity_equals_that_of_scikit_learns_confusion_matrices(drawn):
     classes, true, predicted, weight = drawn
     values = scores.specificity(count_labels(true, predicted, classes, weight))
     counted = slice(None) if weight is None else weight > 0
@@ -146,7 +146,7 @@ def test_specificity_is_the_share_of_scikit_learns_negatives_that_are_true(drawn
 
 
 @given(drawn=single_label(), average=st.sampled_from(["macro", "weighted", "micro"]))
-def test_averages_of_specificity_are_those_of_scikit_learns_counts(drawn, average):
+def test_averages_of_specificity_equal_those_of_scikit_learns_confusion_matrices(drawn, average):
     classes, true, predicted, weight = drawn
     counts = count_labels(true, predicted, classes, weight)
     value = averaged(scores.specificity, counts, average)
@@ -237,14 +237,14 @@ def test_counts_of_parts_add_up_to_those_of_the_whole(drawn, cut):
         np.testing.assert_array_equal(getattr(total, name), getattr(whole, name))
 
 
-def test_widened_counts_keep_what_they_have():
+def test_widening_keeps_the_counts():
     counts = count_labels(np.array([0, 1]), np.array([1, 1]), 2).widened(4)
     assert counts.support.tolist() == [1, 1, 0, 0]
     assert counts.confusion.shape == (4, 4)
     assert count_labels(np.array([0]), np.array([0]), 2).widened(CONFUSION_CLASSES + 1).confusion is None
 
 
-def test_every_score_of_no_samples_is_undefined():
+def test_every_score_is_nan_without_samples():
     counts = count_labels(np.zeros(0, int), np.zeros(0, int), 3)
     for score in (scores.accuracy, scores.balanced_accuracy, scores.matthews_correlation, scores.cohen_kappa):
         assert np.isnan(score(counts))

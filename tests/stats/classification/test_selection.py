@@ -1,4 +1,4 @@
-"""Which classes are published by name when there are too many."""
+"""Selection of the classes that are published by name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def counted(recalls, support=100):
 NONE = np.zeros(0, np.intp)
 
 
-def test_the_lowest_recall_is_chosen():
+def test_the_classes_with_the_lowest_recall_are_chosen():
     assert lowest_recall(counted([0.9, 0.1, 0.5, 0.3]), 2, NONE).tolist() == [1, 3]
 
 
@@ -32,7 +32,7 @@ def test_a_chosen_class_stays_until_another_is_lower_by_more_than_the_margin():
     assert lowest_recall(counted([0.5, 0.5 - 1.1 * MARGIN]), 1, chosen).tolist() == [1]
 
 
-def test_noise_leaves_the_choice_as_it_is():
+def test_noise_does_not_change_the_selection():
     random = np.random.default_rng(0)
     level = np.linspace(0, 1, 200)
     chosen = lowest_recall(counted(level), 50, NONE)

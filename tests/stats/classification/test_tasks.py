@@ -1,4 +1,4 @@
-"""What is scored is found out, or asked for."""
+"""The task is inferred, or must be given."""
 
 from __future__ import annotations
 
@@ -54,22 +54,22 @@ def test_the_task_follows_from_shapes_and_values(true, predicted, task):
         (MANY_HOT * 7, SOFTMAX, "task='regression'"),
     ],
 )
-def test_what_could_be_more_than_one_task_raises_with_what_to_pass(true, predicted, fits):
+def test_an_ambiguous_task_raises_with_what_to_pass(true, predicted, fits):
     with pytest.raises(InvalidArgumentError, match=fits):
         find_task(true, predicted)
 
 
-def test_told_classes_decide():
+def test_given_classes_decide_the_task():
     assert find_task(BITS, BITS, 3) == "multiclass"
     assert find_task(np.array(["no", "yes"]), np.array([0.1, 0.9]), 2) == "binary"
 
 
 @pytest.mark.parametrize("empty", [np.array([]), np.array([np.nan])])
-def test_nothing_finite_tells_nothing(empty):
+def test_no_finite_values_give_no_task(empty):
     assert find_task(empty, empty) is None
     assert find_task(np.zeros((0, 3)), np.zeros((0, 3))) is None
 
 
-def test_what_is_not_finite_is_not_looked_at():
+def test_non_finite_values_are_ignored():
     assert find_task(BITS, np.array([0.2, np.nan, np.inf, 0.4])) == "binary"
     assert find_task(np.array([1.5, np.nan]), np.array([1.5, 2.5])) == "regression"

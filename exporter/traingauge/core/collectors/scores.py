@@ -137,10 +137,10 @@ class Scores(Collector):
             LabelError: Another number of classes than is known.
         """
         if self.task is None:
-            self._encoder.tell(task, classes)
+            self._encoder.set_task(task, classes)
             self._check_average()
         if isinstance(classes, int):
-            self._encoder.classes.settle(classes)
+            self._encoder.classes.fix_count(classes)
 
     def encode(self, y_true: object, y_pred: object, sample_weight: object = None) -> Encoded:
         """Reduce a step to small arrays of our own; nothing that the caller may change is kept.
@@ -155,7 +155,7 @@ class Scores(Collector):
         """
         if type(y_true) is not np.ndarray or type(y_pred) is not np.ndarray:
             y_true, y_pred = as_array(y_true, "y_true"), as_array(y_pred, "y_pred")
-        plain = self._encoder.plain(y_true, y_pred) if sample_weight is None else None
+        plain = self._encoder.encode_codes(y_true, y_pred) if sample_weight is None else None
         if plain is not None:
             return plain
         step = self._encoder.clean(y_true, y_pred, sample_weight)
@@ -183,7 +183,7 @@ class Scores(Collector):
 
     def add_steps(self, split: str, encoded: Sequence[Encoded]) -> None:
         """Add steps to the rolling window, in their order."""
-        self._encoder.take(encoded)
+        self._encoder.release(encoded)
         steps = [step for step in encoded if step.content is not None]
         if steps:
             self._count(split, self._content(steps))
@@ -196,7 +196,7 @@ class Scores(Collector):
 
     def add_pass(self, split: str, encoded: Sequence[Encoded]) -> None:
         """Take one whole evaluation pass; its scores replace those of the split."""
-        self._encoder.take(encoded)
+        self._encoder.release(encoded)
         steps = [step for step in encoded if step.content is not None]
         if steps:
             measured = self._measured(steps)
@@ -350,7 +350,7 @@ class Scores(Collector):
     def _take_classes(self, measured: Sequence[Measured]) -> None:
         for content, _ in measured:
             if isinstance(content, Counts):
-                self._encoder.take_classes(content.classes)
+                self._encoder.set_class_count(content.classes)
 
     def _check_average(self) -> None:
         if self._scoring.average == "binary" and self.task not in (None, "binary"):

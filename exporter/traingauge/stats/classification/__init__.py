@@ -1,7 +1,7 @@
-"""Streaming classification scores: what a step is reduced to, and every score as a formula over it.
+"""Streaming classification scores: the statistics that a step is reduced to, and every score as a formula over them.
 
-``arrays`` takes what training code has at hand, ``alignment`` and ``steps`` bring it into rows, ``tasks`` finds out what
-is being classified, ``classes`` and ``decisions`` turn it into codes, ``encoding`` does all that to a step. ``labels``
-and ``counts`` add steps up, ``scores`` are formulas over counts. ``probabilities`` and ``histograms`` do the same for the
-probabilities behind the labels. Numpy alone, no framework.
+``alignment`` and ``clean_batch`` bring labels and predictions into rows, ``tasks`` recognises the task, ``classes`` and
+``decisions`` turn labels and scores into class codes, and ``encoding`` applies all of these to a step. ``labels`` and
+``counts`` sum over steps, and ``scores`` are formulas over the counts. ``probabilities`` and ``histograms`` do the same for
+predicted probabilities. Numpy alone.
 """

@@ -1,4 +1,4 @@
-"""Labels and predictions side by side: one row for each thing that is scored."""
+"""Alignment of labels and predictions: one row for each scored sample or position."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from traingauge.stats.arrays import Array
 
 
 def align(true: Array, predicted: Array, task: str | None) -> tuple[Array, Array]:
-    """Bring both to shape (n,) or (n, K), with the same n.
+    """Reshape labels and predictions to (n,) or (n, K), with the same n.
 
-    A last axis of length 1 is dropped. If predictions have one axis more than labels, it is the last and
-    holds a score for each class; every other position is a sample (a pixel, a token). Of two arrays of the
-    same shape the last axis holds the classes if there are at least two axes, unless the task is ``binary``
-    or the values are other integers than 0 and 1: then every position is a sample.
+    Trailing axes of length 1 are dropped. If predictions have one more axis than labels, it is the last and holds the scores
+    of the classes; every other position (pixel, token) is a sample. If shapes are equal, with at least two axes, the last
+    axis holds the classes, unless the task is ``binary`` or the values are integers other than 0 and 1: then every position
+    is a sample.
 
     Args:
         true: Labels.
         predicted: Predictions.
-        task: What is scored, ``None`` if that is not known yet.
+        task: The task; ``None`` while unknown.
 
     Raises:
-        ShapeError: Shapes that do not go together.
+        ShapeError: The shapes are incompatible.
 
     >>> [array.shape for array in align(np.zeros((8, 4)), np.zeros((8, 4, 3)), None)]
     [(32,), (32, 3)]
@@ -56,17 +56,17 @@ def align(true: Array, predicted: Array, task: str | None) -> tuple[Array, Array
 
 
 def spread(weight: Array, samples: int, rows: int, shape: tuple[int, ...]) -> Array:
-    """Weights as float64 of shape (rows,): a sample's weight counts for each of its positions.
+    """Weights as float64, shape (rows,): the weight of a sample applies to each of its positions.
 
     Args:
-        weight: Shape (samples,), or that of the positions.
-        samples: Length of the step.
-        rows: Rows that are scored.
-        shape: Shape of the labels, for the error.
+        weight: One weight per sample or per position.
+        samples: Number of samples.
+        rows: Number of rows after alignment.
+        shape: Shape of the labels, for error messages.
 
     Raises:
-        ShapeError: Neither one a sample nor one a position.
-        InvalidArgumentError: A weight that is negative or not finite.
+        ShapeError: The weights match neither samples nor positions.
+        InvalidArgumentError: A weight is negative or not finite.
     """
     if weight.size == rows and len(weight) in (samples, rows):
         flat = weight.reshape(-1).astype(np.float64)

@@ -1,4 +1,4 @@
-"""A step's labels and predictions as clean arrays, before they are reduced."""
+"""Labels and predictions of a step, row by row, without ignored and non-finite rows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from traingauge.stats.arrays import Array
 
 
 class CleanBatch(NamedTuple):
-    """A step's arrays, row by row.
+    """Labels, predictions and weights of a step, row by row.
 
     Attributes:
         true: Shape (n,) or (n, K).
         predicted: Shape (n,) or (n, K).
-        weight: Shape (n,), ``None`` for 1 each.
-        samples: Length of the step as it was given.
-        nonfinite: Rows that were left out because a label or a prediction was NaN or infinite.
+        weight: Shape (n,); ``None`` weights every row 1.
+        samples: Number of samples in the step as it was given.
+        nonfinite: Number of rows left out because a label or a prediction was NaN or infinite.
     """
 
     true: Array
@@ -29,16 +29,16 @@ class CleanBatch(NamedTuple):
     nonfinite: int = 0
 
     def without(self, label: int | str) -> CleanBatch:
-        """The step without the rows that have a label, in any column."""
+        """The batch without the rows whose true label, in any column, is ``label``."""
         if isinstance(label, str) != (self.true.dtype.kind == "U"):
             return self
         kept: NDArray[np.bool_] = self.true != label
         return self._rows(kept if kept.ndim == 1 else np.asarray(kept.all(axis=1)))
 
     def finite(self) -> CleanBatch:
-        """The step without the rows that are not finite.
+        """The batch without its non-finite rows.
 
-        A score of -inf is fine where another class has a finite one: that is how a class is masked out.
+        A score of -inf counts as finite if another class has a finite score: this is how classes are masked.
 
         >>> CleanBatch(np.array([0, 1]), np.array([0.2, np.nan]), None, 2).finite().nonfinite
         1

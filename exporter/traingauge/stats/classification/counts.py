@@ -1,9 +1,8 @@
-"""The sufficient statistic of every hard-label score: three numbers a class and two in all.
+"""Counts: the sufficient statistic of every score of hard labels.
 
-For class ``k`` these are the weight of samples of ``k`` predicted as ``k`` (true positives), of samples of
-``k`` (support) and of samples predicted as ``k``. Beside them stand the weight of samples predicted entirely
-right and of all samples. Counts add up over steps, splits and processes. Unweighted counts are int64, and
-exact; weighted ones are float64.
+For each class ``k`` they hold the weight of samples of ``k`` predicted as ``k`` (true positives), of samples of ``k``
+(support) and of samples predicted as ``k``; in addition, the weight of samples predicted entirely correctly and of all
+samples. Counts can be summed over steps, splits and processes. Unweighted counts are exact int64, weighted ones float64.
 """
 
 from __future__ import annotations
@@ -16,21 +15,21 @@ from numpy.typing import NDArray
 
 from traingauge.stats.arrays import Array
 
-#: Up to this many classes the whole confusion matrix is kept beside its margins.
+#: Maximum number of classes for which the whole confusion matrix is kept.
 CONFUSION_CLASSES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What was right and wrong, by class.
+    """Counts of true, predicted and correctly predicted samples by class, all weighted.
 
     Attributes:
-        true_positives: Shape (K,).
-        support: Shape (K,), samples of each class.
-        predicted: Shape (K,), samples predicted as each class.
-        correct: Samples predicted right; in multi-label tasks, in all their labels.
+        true_positives: Samples of each class predicted as it, shape (K,).
+        support: Samples of each class, shape (K,).
+        predicted: Samples predicted as each class, shape (K,).
+        correct: Samples predicted correctly; in multi-label tasks, in all their labels.
         total: All samples.
-        confusion: Shape (K, K), [actual, predicted]; ``None`` where it is not kept.
+        confusion: Confusion matrix, shape (K, K), [actual, predicted]; ``None`` if it is not kept.
 
     >>> counts = count_labels(np.array([0, 1, 1]), np.array([0, 1, 0]), 2)
     >>> counts.true_positives, counts.support, counts.predicted
@@ -64,15 +63,15 @@ class Counts:
 
     @property
     def true_negatives(self) -> Array:
-        """Samples neither of this class nor predicted as it, shape (K,)."""
+        """Samples that are neither of this class nor predicted as it, shape (K,)."""
         return self.total - self.support - self.predicted + self.true_positives
 
     def __add__(self, other: Counts) -> Counts:
-        """Sum; the one with fewer classes is widened. The confusion matrix stays only if both have one."""
+        """Sum over the larger number of classes. The confusion matrix is kept only if both have one."""
         return sum_counts([self, other], max(self.classes, other.classes))
 
     def widened(self, classes: int) -> Counts:
-        """The same counts over at least as many classes; those that are new have none."""
+        """The same counts over at least ``classes`` classes, with 0 for the new ones."""
         more = classes - self.classes
         if more <= 0:
             return self
@@ -88,7 +87,7 @@ class Counts:
 
 
 def sum_counts(parts: Sequence[Counts], classes: int) -> Counts:
-    """Sum of at least one, over ``classes`` classes; the confusion matrix stays only if all have one."""
+    """Sum of one or more counts, over ``classes`` classes; the confusion matrix is kept only if all have one."""
     parts = [part.widened(classes) for part in parts]
     if len(parts) == 1:
         return parts[0]
@@ -109,13 +108,13 @@ def count_labels(
     classes: int,
     weight: NDArray[np.float64] | None = None,
 ) -> Counts:
-    """Counts of one label a sample.
+    """Counts for tasks with one label per sample.
 
     Args:
-        true: Shape (n,), integers in [0, classes); not checked.
-        predicted: Shape (n,), integers in [0, classes); not checked.
+        true: Shape (n,), integers in [0, classes); not validated.
+        predicted: Shape (n,), integers in [0, classes); not validated.
         classes: Number of classes K.
-        weight: Shape (n,), at least 0; 1 each if ``None``.
+        weight: Shape (n,), at least 0; ``None`` weights every sample 1.
     """
     if classes <= CONFUSION_CLASSES:
         flat = true.astype(np.uint16) * np.uint16(classes) + predicted.astype(np.uint16)
@@ -138,12 +137,12 @@ def count_labels(
 def count_indicators(
     true: NDArray[np.bool_], predicted: NDArray[np.bool_], weight: NDArray[np.float64] | None = None
 ) -> Counts:
-    """Counts of any number of labels a sample (multi-label).
+    """Counts for multi-label tasks, with any number of labels per sample.
 
     Args:
         true: Shape (n, K).
         predicted: Shape (n, K).
-        weight: Shape (n,), at least 0; 1 each if ``None``.
+        weight: Shape (n,), at least 0; ``None`` weights every sample 1.
 
     >>> true, predicted = np.array([[True, True], [False, True]]), np.array([[True, False], [False, True]])
     >>> counts = count_indicators(true, predicted)

@@ -1,4 +1,4 @@
-"""From scores to decisions: where a probability or a logit says yes."""
+"""Decisions from scores: which probabilities or logits are above the threshold."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 from traingauge.errors import InvalidArgumentError
 from traingauge.stats.arrays import Array
 
-#: How far rounding may carry a probability out of [0, 1].
+#: Tolerance for probabilities outside [0, 1], for rounding errors.
 OUTSIDE = 1e-3
 
 
 class Decision:
-    """Turns scores into yes or no. Remembers whether they are logits once it has found out.
+    """Compares scores with a threshold, and remembers whether they are logits.
 
     Args:
-        threshold: Probability above which the answer is yes, between 0 and 1; ``None`` for 0.5.
-        from_logits: Whether scores are logits; ``None`` to tell by whether the first ones lie in [0, 1].
+        threshold: Probability above which a prediction is positive, in (0, 1); ``None`` is 0.5.
+        from_logits: Whether scores are logits; ``None`` infers it from whether the first scores are in [0, 1].
 
     Attributes:
-        logits: Whether scores are logits, ``None`` while that is unknown.
+        logits: Whether scores are logits; ``None`` while unknown.
 
     Raises:
-        InvalidArgumentError: A threshold that is no probability.
+        InvalidArgumentError: The threshold is not in (0, 1).
 
     >>> decision = Decision(); decision.above(np.array([-2.0, 3.0])), decision.logits
     (array([False,  True]), True)
@@ -37,28 +37,28 @@ class Decision:
             raise InvalidArgumentError(f"threshold={threshold!r}: expected a probability between 0 and 1")
         self._threshold = threshold
         self.logits = from_logits
-        self._told = from_logits is not None
+        self._from_logits_given = from_logits is not None
 
     def above(self, scores: Array) -> NDArray[np.bool_]:
-        """Which scores are above the threshold.
+        """Whether each score is above the threshold, same shape.
 
         Args:
             scores: Any shape, finite.
 
         Raises:
-            InvalidArgumentError: Scores outside of [0, 1] where probabilities were expected.
+            InvalidArgumentError: Scores outside [0, 1] although probabilities are expected.
         """
         self.check(scores)
         return np.greater(scores, self._cut())
 
     def of_two(self, scores: Array) -> NDArray[np.bool_]:
-        """Whether the second of two classes is predicted.
+        """Whether the second of two classes is predicted, shape (n,); without a threshold, the one with the higher score.
 
         Args:
-            scores: Shape (n, 2), a score for either class.
+            scores: Shape (n, 2), the scores of both classes.
 
         Raises:
-            InvalidArgumentError: Scores outside of [0, 1] where probabilities were expected.
+            InvalidArgumentError: Scores outside [0, 1] although probabilities are expected.
         """
         if self._threshold is None:
             return np.greater(scores[:, 1], scores[:, 0])
@@ -67,16 +67,16 @@ class Decision:
         return np.asarray(positive > self._cut())
 
     def guess(self, scores: Iterable[Array]) -> bool:
-        """Whether scores are logits, where either would do: those seen from now on may still tell otherwise."""
-        if not self.logits and not self._told:
+        """Whether scores are logits, as a guess that later scores may revise, for use where either is valid."""
+        if not self.logits and not self._from_logits_given:
             self.logits = any(_outside(each) for each in scores) or self.logits
         return bool(self.logits)
 
     def check(self, scores: Array) -> None:
-        """Find out whether scores are logits, and that later ones are the same.
+        """Infer from the first scores whether they are logits, and validate later ones.
 
         Raises:
-            InvalidArgumentError: Scores outside of [0, 1] where probabilities were expected.
+            InvalidArgumentError: Scores outside [0, 1] although probabilities are expected.
         """
         if self.logits or not scores.size:
             return

@@ -1,4 +1,4 @@
-"""From what training code has at hand to class codes and counts: a step reduced to what its scores need."""
+"""Encodes a step: converts user input to class codes and counts, which is all that scores need."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from traingauge.stats.classification.tasks import TASKS, Task, find_task
 if TYPE_CHECKING:
     from traingauge.stats.regression import Residuals
 
-#: Steps of more rows than this are counted when they are encoded: labels would take more room than counts.
+#: Maximum number of rows of a step whose labels are kept; a larger step is counted immediately, as counts take less memory.
 LABELS_KEPT = 8192
 
-#: Scores kept outside of a window, as those of a pass that is not over; beyond it steps are reduced at once.
+#: Maximum number of scores kept for unfinished passes; beyond it, steps are reduced immediately.
 SCORES_OUTSTANDING = 1 << 23
 
 _ROW_SUM_TOLERANCE = 1e-3
@@ -50,10 +50,10 @@ class Encoded(NamedTuple):
     """A step reduced to what its scores need.
 
     Attributes:
-        samples: Samples in the step.
-        nonfinite: Samples left out because a label or a prediction was NaN or infinite.
-        content: Labels, counts or, of a regression model, residuals; ``None`` if the task is unknown yet.
-        probabilities: The scores that labels were predicted by, or their sums; ``None`` where there are none.
+        samples: Number of samples in the step.
+        nonfinite: Number of samples left out because a label or a prediction was NaN or infinite.
+        content: Labels or counts, or residuals of a regression model; ``None`` while the task is unknown.
+        probabilities: Predicted probabilities or logits, or their sums; ``None`` for hard labels and regression.
     """
 
     samples: int
@@ -63,26 +63,24 @@ class Encoded(NamedTuple):
 
 
 class Encoder:
-    """Reduces steps to labels or counts, and remembers what it found out: the task and the classes.
-
-    Safe to use from several threads.
+    """Reduces steps to labels or counts, and infers the task and the classes. Thread-safe.
 
     Args:
-        task: One of :data:`~traingauge.stats.classification.tasks.TASKS`; ``None`` to find out from the first step.
-        classes: How many classes there are, or their names or integer labels; ``None`` to find out.
-        threshold: Probability above which the positive class (binary) or a label (multi-label) is predicted;
-            ``None`` for 0.5, and for the higher score where both classes have one.
-        from_logits: Whether scores are logits; ``None`` to tell by whether those of the first step lie in [0, 1]: of
-            a later step that says otherwise an error is made.
-        ignore_index: Rows with this label (multi-label: with it in any column) are left out.
+        task: One of :data:`~traingauge.stats.classification.tasks.TASKS`; ``None`` infers it from the first step.
+        classes: Number of classes, or their names or integer labels; ``None`` discovers them.
+        threshold: Probability above which the positive class (binary) or a label (multi-label) is predicted. ``None`` is 0.5
+            or, if both classes have a score, the higher one.
+        from_logits: Whether scores are logits. ``None`` infers it from whether those of the first step are in [0, 1]; later
+            steps that contradict it raise.
+        ignore_index: Rows with this label (multi-label: in any column) are left out.
 
     Attributes:
-        task: What is scored, ``None`` while that is unknown.
-        classes: The classes.
+        task: The task; ``None`` while unknown.
+        classes: The classes, a :class:`~traingauge.stats.classification.classes.ClassSet`.
 
     Raises:
-        UnknownNameError: An unknown task.
-        InvalidArgumentError: A threshold that is no probability, or classes that do not fit the task.
+        UnknownNameError: The task is unknown.
+        InvalidArgumentError: The threshold is not in (0, 1), or the classes do not fit the task.
 
     >>> encoder = Encoder(); step = encoder.clean([2, 0], [[0.1, 0.2, 0.7], [0.5, 0.4, 0.1]])
     >>> encoder.task, encoder.reduce(step).content
@@ -104,76 +102,75 @@ class Encoder:
         self.classes = ClassSet(classes)
         self._decision = Decision(threshold, from_logits)
         self._ignore_index = ignore_index
-        self._told = False
+        self._task_fixed = False
         self._outstanding = 0
         self._lock = threading.Lock()
         if task is not None:
-            self.tell(task)
+            self.set_task(task)
 
-    def tell(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
-        """Say what is scored before the first step does.
+    def set_task(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
+        """Set the task, and the classes unless they are fixed, before the first step.
 
         Raises:
-            InvalidArgumentError: Classes that do not fit the task.
+            InvalidArgumentError: The classes do not fit the task.
         """
         with self._lock:
-            if classes is not None and not self.classes.told:
+            if classes is not None and not self.classes.fixed:
                 self.classes = ClassSet(classes)
             if task == "binary":
-                if not self.classes.told:
-                    self.classes.settle(2)
+                if not self.classes.fixed:
+                    self.classes.fix_count(2)
                 if len(self.classes) != 2:
                     raise InvalidArgumentError(
                         f"task='binary' has two classes, but {len(self.classes)} were given"
                     )
-            self.task, self._told = task, True
+            self.task, self._task_fixed = task, True
 
     def save(self) -> dict[str, Any]:
-        """What was found out, as a tree of plain values."""
+        """The state, as a tree of plain values."""
         return {
             "task": self.task,
-            "told": self._told,
+            "task_fixed": self._task_fixed,
             "logits": self._decision.logits,
             "classes": self.classes.save(),
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave.
+        """Restore a state from :meth:`save`.
 
         Raises:
-            InvalidArgumentError: Another task or other classes were told since.
+            InvalidArgumentError: The task or the classes given now differ from the saved ones.
         """
-        if self._told and self.task != saved["task"]:
+        if self._task_fixed and self.task != saved["task"]:
             raise InvalidArgumentError(f"the task was {saved['task']} and is now {self.task}")
         self.classes.restore(saved["classes"])
-        self.task, self._told = saved["task"], saved["told"]
+        self.task, self._task_fixed = saved["task"], saved["task_fixed"]
         if self._decision.logits is None:
             self._decision.logits = saved["logits"]
 
-    def take_classes(self, count: int) -> None:
-        """Learn from counts that were made elsewhere that there are ``count`` classes."""
-        self.classes.settle(count)
+    def set_class_count(self, count: int) -> None:
+        """Fix the number of classes, and infer the task, for counts that were computed elsewhere."""
+        self.classes.fix_count(count)
         if self.task is None:
             self.task = "binary" if count == 2 else "multiclass"
 
-    def plain(self, true: Array, predicted: Array) -> Encoded | None:
-        """A step whose labels are plainly right: both a few known class codes; ``None`` for any other.
+    def encode_codes(self, true: Array, predicted: Array) -> Encoded | None:
+        """A fast path for small steps in which every label is a known class code; ``None`` for others.
 
-        That is :meth:`clean` and :meth:`reduce` for most steps of hard labels, at half the price: for so few numbers a call
-        costs more than what it does.
+        It equals :meth:`clean` and :meth:`reduce` at half the cost, as the overhead of numpy calls dominates small steps.
         """
         if true.ndim != 1 or true.shape != predicted.shape or self._ignore_index is not None:
             return None
-        both = self.classes.plain_codes(true, predicted) if self.task in _ONE_LABEL else None
+        both = self.classes.known_codes(true, predicted) if self.task in _ONE_LABEL else None
         return None if both is None else Encoded(len(true), 0, Labels(*both, None))
 
     def clean(self, y_true: object, y_pred: object, sample_weight: object = None) -> CleanBatch:
-        """Arrays of a step, aligned, without ignored and non-finite rows.
+        """Convert and align the arrays of a step, and drop ignored and non-finite rows. Infers the task if it is unknown.
 
-        They may share memory with what was given. Finds out the task if it is not known yet.
+        The result may share memory with the arguments.
 
         Raises:
-            TrainGaugeError: Whatever does not fit, with what was given and what fits.
+            TrainGaugeError: The arguments do not fit; the message says what was given and what was expected.
         """
         raw = as_array(y_true, "y_true")
         true, predicted = align(raw, as_array(y_pred, "y_pred"), self.task)
@@ -193,26 +190,26 @@ class Encoder:
         return step
 
     def reduce(self, step: CleanBatch) -> Encoded:
-        """Reduce a step of a classification task; what comes back shares no memory with the step's arrays.
+        """Reduce a step of a classification task; the result shares no memory with the arrays of the step.
 
         Raises:
-            LabelError: A label outside of the classes.
-            ShapeError: A step of another form than the task has.
+            LabelError: A label is not one of the classes.
+            ShapeError: The shapes do not fit the task.
         """
         if self.task == "multilabel":
             return self._reduce_indicators(step)
         predicted = self._predicted_codes(step.predicted)
         true = self._true_codes(step.true)
-        if self.task == "binary" and len(self.classes) > 2 and not self._told:
-            self.task = "multiclass"  # hard labels of 0 and 1 were only the first of more
+        if self.task == "binary" and len(self.classes) > 2 and not self._task_fixed:
+            self.task = "multiclass"  # the first hard labels happened to be 0 and 1 only
         content: Labels | Counts = Labels(true, predicted, step.weight)
         if len(true) > LABELS_KEPT:
             content = count_labels(true, predicted, len(self.classes), step.weight)
         probabilities = self._probabilities(true, step.predicted, step.weight)
         return Encoded(step.samples, step.nonfinite, content, probabilities)
 
-    def take(self, steps: Iterable[Encoded]) -> None:
-        """Say that steps have arrived where there is a bound on how many are kept."""
+    def release(self, steps: Iterable[Encoded]) -> None:
+        """Stop counting the scores of steps as outstanding, because a window or a finished pass now holds them."""
         sizes = [
             step.probabilities.scores.size for step in steps if isinstance(step.probabilities, Probabilities)
         ]
@@ -223,44 +220,44 @@ class Encoder:
     def reduce_probabilities(
         self, probabilities: Sequence[Probabilities | ProbabilitySums]
     ) -> ProbabilitySums | None:
-        """Sums of several steps' probabilities; ``None`` if there is none."""
+        """Sums over the probabilities of several steps; ``None`` if there are none."""
         logits = self._decision.guess(
             each.scores for each in probabilities if isinstance(each, Probabilities)
         )
         return reduce_probabilities(probabilities, logits=logits)
 
     def _check_names(self, true: Array, predicted: Array) -> None:
-        """Strings are labels, one a sample; no scores, no quantities."""
+        """Raise if strings are used for anything but one label per sample."""
         for what, array in (("y_true", true), ("y_pred", predicted)):
             if array.dtype.kind == "U" and (array.ndim == 2 or self.task in ("multilabel", "regression")):
                 raise InvalidTypeError(
                     f"{what} holds strings such as {array.ravel()[:1].tolist()} in shape {array.shape}: "
-                    "expected numbers, or one label a sample"
+                    "expected numbers, or one label per sample"
                 )
 
     def _find_task(self, step: CleanBatch) -> None:
         with self._lock:
             if self.task is None:
-                told = len(self.classes) if self.classes.told else 0
+                told = len(self.classes) if self.classes.fixed else 0
                 self.task = find_task(step.true, step.predicted, told)
                 if self.task == "binary":
-                    self.classes.at_least(2)
+                    self.classes.widen_to(2)
 
     def _true_codes(self, true: Array) -> Array:
         if true.ndim == 1:
             return self.classes.codes(true, "y_true")
-        self.classes.settle(true.shape[1])
+        self.classes.fix_count(true.shape[1])
         _check_one_label_a_row(true)
         return _highest(true, self.classes.dtype)
 
     def _predicted_codes(self, predicted: Array) -> Array:
         if predicted.ndim == 2:
-            self.classes.settle(predicted.shape[1])
+            self.classes.fix_count(predicted.shape[1])
             if self.task == "binary":
                 return self._decision.of_two(predicted).view(np.uint8)
             return _highest(predicted, self.classes.dtype)
         if self.task == "binary" and predicted.dtype.kind == "f":
-            self.classes.settle(2)
+            self.classes.fix_count(2)
             return self._decision.above(predicted).view(np.uint8)
         return self.classes.codes(predicted, "y_pred")
 
@@ -281,9 +278,8 @@ class Encoder:
         if scores.dtype == np.float16:
             scores = scores.astype(np.float32)
         if scores.shape[1] > PROBABILITY_CLASSES and probabilities.true.ndim == 1:
-            return reduce_probabilities(
-                [probabilities._replace(scores=scores)], logits=False
-            )  # ranks are the same
+            # Only ranks are evaluated, which are the same for logits.
+            return reduce_probabilities([probabilities._replace(scores=scores)], logits=False)
         if scores.size > SCORES_KEPT or self._outstanding > SCORES_OUTSTANDING:
             return self.reduce_probabilities([probabilities._replace(scores=scores)])
         with self._lock:
@@ -294,9 +290,9 @@ class Encoder:
         if step.true.ndim != 2 or step.predicted.shape != step.true.shape:
             raise ShapeError(
                 f"y_true and y_pred have shapes {step.true.shape} and {step.predicted.shape}: "
-                "multi-label needs a column for each class in both"
+                "multi-label needs one column per class in both"
             )
-        self.classes.settle(step.true.shape[1])
+        self.classes.fix_count(step.true.shape[1])
         true = step.true != 0
         if not np.array_equal(true, step.true):
             wrong = step.true[true != step.true][0].item()
@@ -313,13 +309,13 @@ def _highest(rows: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def _check_one_label_a_row(rows: Array) -> None:
-    """One-hot rows, or soft labels that add up to 1."""
+    """Raise unless rows are one-hot, or soft labels that sum to 1."""
     if np.count_nonzero(rows) == len(rows) and (rows.max(axis=1) == 1).all():
         return
     sums = rows.sum(axis=1, dtype=np.float64)
     wrong = np.abs(sums - 1) > _ROW_SUM_TOLERANCE
     if wrong.any():
         raise LabelError(
-            f"y_true has a row that adds up to {sums[wrong][0].item():g}: "
-            "expected one label a sample (one-hot rows), or pass task='multilabel'"
+            f"y_true has a row that sums to {sums[wrong][0].item():g}: "
+            "expected one label per sample (one-hot rows), or pass task='multilabel'"
         )

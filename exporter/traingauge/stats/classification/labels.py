@@ -1,4 +1,4 @@
-"""Labels of a step, small enough to keep, and counting many steps at once."""
+"""Labels of small steps, which are kept and counted many steps at a time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from traingauge.stats.classification.counts import Counts, count_labels, sum_cou
 
 
 class Labels(NamedTuple):
-    """One label a sample, as class codes.
+    """True and predicted labels of a step, one per sample, as class codes.
 
     Attributes:
         true: Shape (n,), unsigned integers.
         predicted: Shape (n,), unsigned integers.
-        weight: Shape (n,), at least 0; ``None`` for 1 each.
+        weight: Shape (n,), at least 0; ``None`` weights every sample 1.
     """
 
     true: Array
@@ -27,10 +27,10 @@ class Labels(NamedTuple):
 
 
 def tally(steps: Sequence[Labels | Counts], classes: int) -> Counts:
-    """Counts of all steps together, with one ``bincount`` for all those that are labels.
+    """Counts of all steps together; all labels are counted by a single ``bincount``.
 
     Args:
-        steps: Steps as labels or as counts of them.
+        steps: Steps as labels or as counts.
         classes: Number of classes K, at least that of every step.
 
     >>> step = Labels(np.array([0, 1], np.uint8), np.array([0, 0], np.uint8), None)

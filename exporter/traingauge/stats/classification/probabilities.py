@@ -1,7 +1,6 @@
-"""Probabilistic predictions: kept as they are for a while, then reduced to sums that add up.
+"""Predicted probabilities, reduced to sums from which log loss, Brier score, calibration and ranking scores follow.
 
-While :mod:`~traingauge.stats.classification.counts` looks at decisions, this looks at the probabilities behind them. A
-step's scores are copied when it is recorded, which is cheap, and reduced for many steps at once when somebody looks.
+The scores of a step are copied when it is recorded, which is cheap, and reduced for many steps at once when scores are read.
 """
 
 from __future__ import annotations
@@ -17,31 +16,31 @@ from numpy.typing import NDArray
 from traingauge.stats.arrays import Array
 from traingauge.stats.classification.histograms import BINS, add_to_histogram, bins_of
 
-#: Up to this many classes the scores of each are put into a histogram of its own.
+#: Maximum number of classes for which each has a histogram of its scores.
 HISTOGRAM_CLASSES = 20
 
-#: Beyond so many classes only the rank of the true class is looked at.
+#: Maximum number of classes for which probabilities are evaluated; with more, only the rank of the true class is.
 PROBABILITY_CLASSES = 100
 
-#: Scores of a step that are kept as they are until somebody looks; a step with more of them is reduced at once.
+#: Maximum number of scores of a step that are kept until scores are read; a larger step is reduced immediately.
 SCORES_KEPT = 65_536
 
 #: k of the top-k accuracy.
 TOP_K = 5
 
-#: Bins of equal width over [0, 1] in which confidence is compared with how often it is right.
+#: Number of bins of equal width over [0, 1] for the calibration error.
 CALIBRATION_BINS = 15
 
-_CHUNK = 8192  # scores reduced at once: temporary arrays stay in the processor's cache
+_CHUNK = 8192  # scores reduced at a time, so that temporary arrays stay in the processor's cache
 
 
 class Probabilities(NamedTuple):
-    """Scores of one step.
+    """Predicted probabilities or logits of one step.
 
     Attributes:
-        true: Class codes, shape (n,), of one label among several classes; else shape (n, C), whether each is so.
-        scores: Shape (n, C), floats: probabilities or logits.
-        weight: Shape (n,), ``None`` for 1 each.
+        true: Multi-class: class codes, shape (n,). Binary and multi-label: whether each label applies, shape (n, C).
+        scores: Probabilities or logits, floats of shape (n, C).
+        weight: Shape (n,); ``None`` weights every sample 1.
     """
 
     true: Array
@@ -51,16 +50,17 @@ class Probabilities(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ProbabilitySums:
-    """Sums over samples; all weighted.
+    """Weighted sums over samples.
 
     Attributes:
         weight: Σ w.
-        log_loss: Σ w times the negative log of the probability of what came true.
-        brier: Σ w times the squared difference of probabilities and outcomes.
-        top_k: Σ w of samples whose class is among the :data:`TOP_K` with the highest scores; NaN if there are not more.
-        calibration: Shape (3, CALIBRATION_BINS): weight, Σ w confidence, Σ w outcome. ``None`` for more than
-            :data:`PROBABILITY_CLASSES`: then only ``weight`` and ``top_k`` are known, the rest is NaN.
-        histogram: Shape (C, 2, BINS), ``None`` for more than :data:`HISTOGRAM_CLASSES`.
+        log_loss: Σ w times the negative log of the probability of the true outcome.
+        brier: Σ w times the squared difference between probabilities and outcomes.
+        top_k: Σ w of samples whose class is among the :data:`TOP_K` with the highest scores; NaN with at most that many
+            classes.
+        calibration: Σ w, Σ w confidence and Σ w outcome by bin of confidence, shape (3, CALIBRATION_BINS). ``None`` for more
+            than :data:`PROBABILITY_CLASSES` classes; then only ``weight`` and ``top_k`` are known, and the rest is NaN.
+        histogram: Histograms of scores, shape (C, 2, BINS); ``None`` for more than :data:`HISTOGRAM_CLASSES` classes.
     """
 
     weight: float
@@ -74,10 +74,10 @@ class ProbabilitySums:
 def reduce_probabilities(
     steps: Sequence[Probabilities | ProbabilitySums], *, logits: bool
 ) -> ProbabilitySums | None:
-    """Sums of all steps together; ``None`` if there is no step.
+    """Sums over all steps; ``None`` if there are none.
 
     Args:
-        steps: Steps as scores or as sums of them, all of the same form.
+        steps: Steps as scores or as sums, all of the same task and number of classes.
         logits: Whether the scores are logits.
 
     >>> step = Probabilities(np.array([[True], [False]]), np.array([[0.9], [0.2]]), None)
@@ -96,17 +96,17 @@ def reduce_probabilities(
 
 
 def log_loss(sums: ProbabilitySums) -> float:
-    """Mean negative log of the probability given to what came true, in nats; NaN without samples.
+    """Mean negative log of the probability of the true outcome, in nats; NaN without samples.
 
-    A probability is taken to be at least the epsilon of its type, as scikit-learn does. Multi-label: the mean over labels.
+    Probabilities are clipped to the epsilon of their dtype, as in scikit-learn. Multi-label: the mean over labels.
     """
     return sums.log_loss / sums.weight if sums.weight else math.nan
 
 
 def brier_score(sums: ProbabilitySums) -> float:
-    """Mean squared difference of probabilities and outcomes (Brier, 1950); NaN without samples.
+    """Mean squared difference between probabilities and outcomes (Brier, 1950); NaN without samples.
 
-    Binary: of the positive class, 0 to 1. Multi-class: summed over classes, 0 to 2. Multi-label: the mean over labels.
+    Binary: of the positive class, in [0, 1]. Multi-class: summed over classes, in [0, 2]. Multi-label: the mean over labels.
     """
     return sums.brier / sums.weight if sums.weight else math.nan
 
@@ -114,18 +114,17 @@ def brier_score(sums: ProbabilitySums) -> float:
 def top_k_accuracy(sums: ProbabilitySums) -> float:
     """Share of samples whose class is among the :data:`TOP_K` with the highest scores.
 
-    NaN without samples or with no more classes than that. Of equal scores that of the later class is the higher, as in
-    scikit-learn.
+    NaN without samples, or with at most :data:`TOP_K` classes. Ties rank the later class higher, as in scikit-learn.
     """
     return sums.top_k / sums.weight if sums.weight else math.nan
 
 
 def calibration_error(sums: ProbabilitySums) -> float:
-    """Expected calibration error: the mean distance between confidence and how often it is right; NaN without samples.
+    """Expected calibration error: mean absolute difference between confidence and accuracy; NaN without samples.
 
-    Over :data:`CALIBRATION_BINS` bins of equal width: Σ |Σ w (confidence - outcome)| / Σ w (Naeini, Cooper and
-    Hauskrecht, 2015). Binary and multi-label: the probability of the positive class; multi-class: the probability of the
-    predicted class (Guo et al., 2017).
+    ``Σ |Σ w (confidence - outcome)| / Σ w`` over :data:`CALIBRATION_BINS` bins of equal width (Naeini, Cooper & Hauskrecht,
+    2015). The confidence is the probability of the positive class (binary, multi-label) or of the predicted class
+    (multi-class; Guo et al., 2017).
     """
     if sums.calibration is None:
         return math.nan
@@ -135,7 +134,7 @@ def calibration_error(sums: ProbabilitySums) -> float:
 
 
 def _chunks(steps: Sequence[Probabilities]) -> Iterator[Probabilities]:
-    """Steps joined to pieces that are worth numpy's overhead and fit the cache."""
+    """Steps joined into chunks that are large enough for numpy's overhead and small enough for the cache."""
     pending: list[Probabilities] = []
     size = 0
     for step in steps:
@@ -162,7 +161,7 @@ def _joined(steps: Sequence[Probabilities]) -> Probabilities:
 
 
 def _reduce(step: Probabilities, table: NDArray[np.float64] | None, *, logits: bool) -> ProbabilitySums:
-    """Sums of one chunk without their histogram, which is added to ``table`` instead."""
+    """Sums over one chunk; its histogram is added to ``table`` instead."""
     weight = np.ones(len(step.true)) if step.weight is None else step.weight
     if step.scores.shape[1] > PROBABILITY_CLASSES and step.true.ndim == 1:
         return _of_many_classes(step, weight)
@@ -174,10 +173,10 @@ def _reduce(step: Probabilities, table: NDArray[np.float64] | None, *, logits: b
 def _of_events(
     step: Probabilities, weight: NDArray[np.float64], table: NDArray[np.float64] | None, *, logits: bool
 ) -> ProbabilitySums:
-    """Each column an event of its own that happens or does not."""
+    """Binary and multi-label: each column is an event of its own."""
     scores, happened = _by_column(step.scores), _by_column(step.true)
     if logits:
-        surprise = np.logaddexp(0, np.where(happened, -scores, scores))
+        losses = np.logaddexp(0, np.where(happened, -scores, scores))
         odds = np.exp(-np.abs(scores))
         smaller = odds / (1 + odds)
         upper = scores > 0
@@ -185,12 +184,12 @@ def _of_events(
     else:
         probability = np.clip(scores, 0, 1)
         upper, smaller = _folded(probability)
-        surprise = _surprise(np.where(happened, probability, 1 - probability))
+        losses = _negative_log(np.where(happened, probability, 1 - probability))
     if table is not None:
         _tabulate(table, upper, smaller, happened, step.weight)
     return ProbabilitySums(
         float(weight.sum()),
-        float(surprise.mean(axis=0, dtype=np.float64) @ weight),
+        float(losses.mean(axis=0, dtype=np.float64) @ weight),
         float(np.square(probability - happened).mean(axis=0, dtype=np.float64) @ weight),
         math.nan,
         _calibration(probability.ravel(), happened.ravel(), np.tile(weight, len(scores))),
@@ -199,7 +198,7 @@ def _of_events(
 
 
 def _of_many_classes(step: Probabilities, weight: NDArray[np.float64]) -> ProbabilitySums:
-    """Each row one label among so many classes that only the rank of the true one is looked at."""
+    """Multi-class with too many classes for anything but the rank of the true one."""
     top_k = float(_in_top(step.scores, step.true.astype(np.intp)) @ weight)
     return ProbabilitySums(float(weight.sum()), math.nan, math.nan, top_k, None, None)
 
@@ -207,7 +206,7 @@ def _of_many_classes(step: Probabilities, weight: NDArray[np.float64]) -> Probab
 def _of_classes(
     step: Probabilities, weight: NDArray[np.float64], table: NDArray[np.float64] | None, *, logits: bool
 ) -> ProbabilitySums:
-    """Each row one label among several classes."""
+    """Multi-class: each row has one label."""
     scores, true, rows = _by_column(step.scores), step.true.astype(np.intp), np.arange(len(step.true))
     classes = len(scores)
     in_top, right = _ranks(scores, true)
@@ -216,10 +215,10 @@ def _of_classes(
         probability = np.exp(scores - highest)
         sums = probability.sum(axis=0)
         probability /= sums
-        surprise = np.log(sums) + highest - scores[true, rows]
+        losses = np.log(sums) + highest - scores[true, rows]
     else:
         probability = np.clip(scores, 0, 1)
-        surprise = _surprise(probability[true, rows])
+        losses = _negative_log(probability[true, rows])
     if table is not None:
         is_class = true == np.arange(classes)[:, np.newaxis]
         _tabulate(table, *_folded(probability), is_class, step.weight)
@@ -227,7 +226,7 @@ def _of_classes(
     squares = np.square(probability).sum(axis=0, dtype=np.float64)
     return ProbabilitySums(
         float(weight.sum()),
-        float(surprise.astype(np.float64) @ weight),
+        float(losses.astype(np.float64) @ weight),
         float((squares - 2 * of_true + 1) @ weight),
         float(in_top @ weight) if classes > TOP_K else math.nan,
         _calibration(probability.max(axis=0), right, weight),
@@ -247,7 +246,7 @@ def _tabulate(
 
 
 def _by_column(array: Array) -> Array:
-    """Turned to shape (C, n): numpy reduces the first of two axes many times faster than a short last one."""
+    """Transposed to shape (C, n): numpy reduces the first axis many times faster than a short last one."""
     return np.ascontiguousarray(array.T)
 
 
@@ -258,7 +257,7 @@ def _folded(probability: Array) -> tuple[NDArray[np.bool_], Array]:
 
 
 def _ranks(scores: Array, true: NDArray[np.intp]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether the true class is among the top k, of equal scores the last one first; and whether it is predicted.
+    """Whether the true class is among the top k, where ties rank the later class higher, and whether it is predicted.
 
     Args:
         scores: Shape (C, n).
@@ -277,7 +276,7 @@ def _ranks(scores: Array, true: NDArray[np.intp]) -> tuple[NDArray[np.bool_], ND
 
 
 def _in_top(scores: Array, true: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Whether the true class is among the top k, of equal scores the last one first.
+    """Whether the true class is among the top k, where ties rank the later class higher.
 
     Args:
         scores: Shape (n, C), with a large C.
@@ -295,7 +294,7 @@ def _in_top(scores: Array, true: NDArray[np.intp]) -> NDArray[np.bool_]:
 
 
 def _count_in_rows(where: NDArray[np.bool_]) -> NDArray[np.uint32]:
-    """Like ``np.count_nonzero(where, axis=1)``, several times as fast."""
+    """Same as ``np.count_nonzero(where, axis=1)``, but several times as fast."""
     counted: NDArray[np.uint32] = np.add.reduce(where.view(np.uint8), axis=1, dtype=np.uint32)
     return counted
 
@@ -316,10 +315,9 @@ def _added(parts: Sequence[ProbabilitySums]) -> ProbabilitySums:
     )
 
 
-def _surprise(probability: Array) -> Array:
+def _negative_log(probability: Array) -> Array:
     epsilon = np.finfo(probability.dtype).eps
-    surprise: Array = -np.log(np.clip(probability, epsilon, 1 - epsilon))
-    return surprise
+    return np.asarray(-np.log(np.clip(probability, epsilon, 1 - epsilon)))
 
 
 def _calibration(

@@ -1,8 +1,8 @@
 """Scores as formulas over :class:`~traingauge.stats.classification.counts.Counts`.
 
-Every function is pure. What is undefined is NaN, never 0: the precision of a class that was never predicted,
-the recall of a class that never occurred. An average over classes leaves the undefined ones out, and is NaN
-if none is left: that is scikit-learn's ``zero_division=np.nan`` with ``labels=range(K)``.
+Undefined scores are NaN, never 0: the precision of a class that was never predicted, the recall of a class that never
+occurred. Averages over classes leave undefined scores out, and are NaN if none is left, as in scikit-learn with
+``zero_division=np.nan`` and ``labels=range(K)``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from traingauge.stats.arrays import Array
 from traingauge.stats.classification.counts import Counts
 
-#: How one number is made of those of the classes.
+#: How the scores of the classes are averaged.
 Average = Literal["binary", "macro", "weighted", "micro"]
 
 _ROUNDING = 1e-12
@@ -38,49 +38,40 @@ def divide(numerator: Array | float, denominator: Array | float) -> NDArray[np.f
 
 
 def accuracy(counts: Counts) -> float:
-    """Share of samples predicted right (multi-label: in all labels); NaN without samples."""
+    """Share of samples predicted correctly (multi-label: in all labels); NaN without samples."""
     return float(divide(counts.correct, counts.total))
 
 
 def precision(counts: Counts) -> NDArray[np.float64]:
-    """Share of a class's predictions that are right, TP / (TP + FP), shape (K,).
-
-    NaN if it was never predicted.
-    """
+    """Share of the predictions of a class that are correct, TP / (TP + FP), shape (K,); NaN if it was never predicted."""
     return divide(counts.true_positives, counts.predicted)
 
 
 def recall(counts: Counts) -> NDArray[np.float64]:
-    """Share of a class's samples that were found, TP / (TP + FN), shape (K,); NaN if it never occurred."""
+    """Share of the samples of a class predicted as it, TP / (TP + FN), shape (K,); NaN if the class never occurred."""
     return divide(counts.true_positives, counts.support)
 
 
 def f1(counts: Counts) -> NDArray[np.float64]:
     """Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN), shape (K,).
 
-    NaN only if the class neither occurred nor was predicted; 0 if it did one of them and has no true
-    positive.
+    NaN only if the class neither occurred nor was predicted.
     """
     return divide(2 * counts.true_positives, counts.support + counts.predicted)
 
 
 def specificity(counts: Counts) -> NDArray[np.float64]:
-    """Share of other classes' samples not predicted as this one, TN / (TN + FP), shape (K,).
+    """Share of the samples of other classes not predicted as this one, TN / (TN + FP), shape (K,).
 
     NaN if all samples are of the class.
     """
     others = np.asarray(counts.total - counts.support, np.float64)
-    others[others <= _ROUNDING * counts.total] = (
-        0  # weights, added up in another order, leave a little of nothing
-    )
+    others[others <= _ROUNDING * counts.total] = 0  # a rounding error in the sum of the weights
     return divide(counts.true_negatives, others)
 
 
 def pooled(counts: Counts) -> Counts:
-    """All classes as if they were one: what a micro-average is taken over.
-
-    Every pair of sample and class is one decision, and ``total`` is their number.
-    """
+    """Counts of all classes as one, for micro-averages: every pair of sample and class counts as a sample."""
     return Counts(
         counts.true_positives.sum(keepdims=True),
         counts.support.sum(keepdims=True),
@@ -91,16 +82,16 @@ def pooled(counts: Counts) -> Counts:
 
 
 def averaged(score: Callable[[Counts], NDArray[np.float64]], counts: Counts, average: Average) -> float:
-    """One number from those of the classes.
+    """Average of a score over the classes.
 
-    ``binary`` is the score of class 1; ``macro`` the mean over classes; ``weighted`` that mean weighted by
-    support; ``micro`` the score of all decisions pooled. Classes whose score is undefined are left out of a
-    mean; NaN if none with any weight is left.
+    ``binary`` is the score of class 1, ``macro`` the mean over classes, ``weighted`` the mean weighted by support, and
+    ``micro`` the score of the pooled counts. A mean leaves out classes whose score is undefined, and is NaN if no class with
+    a positive weight is left.
 
     Args:
         score: One of :func:`precision`, :func:`recall`, :func:`f1`, :func:`specificity`.
-        counts: What it is taken of.
-        average: How.
+        counts: Counts to score.
+        average: Kind of average.
 
     >>> from traingauge.stats.classification.counts import count_labels
     >>> counts = count_labels(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), 2)
@@ -123,10 +114,10 @@ def balanced_accuracy(counts: Counts) -> float:
 
 
 def matthews_correlation(counts: Counts) -> float:
-    """Correlation of true and predicted labels, -1 to 1 (Gorodkin, 2004).
+    """Matthews correlation of true and predicted labels, in [-1, 1] (Gorodkin, 2004).
 
-    With c samples right of s, support t and times predicted p of each class: (c s - Σ p t) / √((s² - Σ p²) (s² - Σ t²)).
-    NaN if all samples are of one class or are predicted as one.
+    ``(c s - Σ p t) / √((s² - Σ p²) (s² - Σ t²))``, with c correct predictions among s samples, and for each class the
+    support t and the number of predictions p. NaN if all samples are of one class, or are predicted as one.
     """
     support, predicted, samples = _margins(counts)
     covariance = counts.correct * samples - predicted @ support
@@ -135,9 +126,9 @@ def matthews_correlation(counts: Counts) -> float:
 
 
 def cohen_kappa(counts: Counts) -> float:
-    """Agreement beyond what chance would bring, (p_o - p_e) / (1 - p_e), with p_e = Σ p t / s² (Cohen, 1960).
+    """Cohen's kappa: agreement beyond chance, (p_o - p_e) / (1 - p_e), with p_e = Σ p t / s² (Cohen, 1960).
 
-    NaN if chance alone would always agree: all samples are of one class, and are predicted as it.
+    NaN if all samples are of one class and are predicted as it.
     """
     support, predicted, samples = _margins(counts)
     by_chance = predicted @ support
@@ -145,6 +136,6 @@ def cohen_kappa(counts: Counts) -> float:
 
 
 def _margins(counts: Counts) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Support, predicted and samples; summed up anew, so that a single class leaves a spread of exactly 0."""
+    """Support, predictions and samples, as floats. Samples are the sum of the support, so that one class has no spread."""
     support, predicted = counts.support.astype(np.float64), counts.predicted.astype(np.float64)
     return support, predicted, float(support.sum())

@@ -1,4 +1,4 @@
-"""Which classes get series of their own when there are too many for all."""
+"""Selection of the classes that get series of their own when there are too many for all."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from numpy.typing import NDArray
 from traingauge.stats.classification.counts import Counts
 from traingauge.stats.classification.scores import recall
 
-#: By how much recall has to be lower than that of a class that is published for a class to take its place.
+#: How much lower the recall of a class must be to replace one that is published.
 MARGIN = 0.1
 
 
 def lowest_recall(counts: Counts, size: int, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Codes of the ``size`` classes with the lowest recall among those that have samples, in rising order.
+    """Codes of the ``size`` classes with the lowest recall, ascending; classes without samples come last.
 
-    A class that is chosen already stays unless another one's recall is lower by more than :data:`MARGIN`, so
-    that series do not come and go with noise.
+    A class that is already chosen stays unless the recall of another is lower by more than :data:`MARGIN`, so that series do
+    not come and go with noise.
 
     Args:
-        counts: Over K classes.
-        size: How many to choose, at most K.
-        chosen: Codes of those chosen now.
+        counts: Counts over K classes.
+        size: Number of classes to choose, at most K.
+        chosen: Codes of the classes that are chosen now.
 
     >>> from traingauge.stats.classification.counts import count_labels
     >>> counts = count_labels(np.array([0, 1, 2, 2]), np.array([0, 0, 2, 1]), 4)

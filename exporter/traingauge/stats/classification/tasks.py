@@ -1,4 +1,4 @@
-"""What is being scored: binary, multi-class, multi-label or regression."""
+"""Recognises the task of a model: binary, multi-class, multi-label or regression."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 from traingauge.errors import InvalidArgumentError
 from traingauge.stats.arrays import Array
 
-#: What a model does.
+#: Kind of prediction that is scored.
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
 
-#: The known tasks.
+#: All tasks.
 TASKS: tuple[Task, ...] = get_args(Task)
 
-_ROW_SUM_TOLERANCE = 1e-2  # float16 probabilities of many classes add up to 1 only so well
+_ROW_SUM_TOLERANCE = 1e-2  # for float16 probabilities of many classes
 
 
 def find_task(true: Array, predicted: Array, classes: int = 0) -> Task | None:
-    """Find out what is being scored from the first step, aligned as ``alignment.align`` does.
+    """Infer the task from the first step, aligned by :func:`~traingauge.stats.classification.alignment.align`.
 
     ==========================  ===========================  =========================================
     y_true                      y_pred                       task
@@ -29,26 +29,26 @@ def find_task(true: Array, predicted: Array, classes: int = 0) -> Task | None:
     (n,) integers               (n,) integers                ``multiclass``; ``binary`` if all are 0 or 1
     (n,) 0 or 1                 (n,) floats                  ``binary``
     (n,) floats                 (n,) floats                  ``regression``
-    (n, K) one 1 a row          (n, K) rows adding up to 1   ``binary`` if K = 2, else ``multiclass``
-    (n, K) one 1 a row          (n,) integers                ``binary`` if K = 2, else ``multiclass``
+    (n, K) one-hot rows         (n, K) rows that sum to 1    ``binary`` if K = 2, else ``multiclass``
+    (n, K) one-hot rows         (n,) integers                ``binary`` if K = 2, else ``multiclass``
     (n, K) 0 or 1               (n, K)                       ``multilabel``
-    (n, K) rows adding up to 1  (n, K) rows adding up to 1   ``binary`` if K = 2, else ``multiclass``
+    (n, K) rows that sum to 1   (n, K) rows that sum to 1    ``binary`` if K = 2, else ``multiclass``
     (n, K) floats               (n, K)                       ``regression``
     ==========================  ===========================  =========================================
 
-    Told classes make one column a sample ``binary`` (two) or ``multiclass``. What is not finite is not looked
-    at.
+    If the number of classes is known, one-dimensional labels and predictions are ``binary`` for two classes, else
+    ``multiclass``. Non-finite values are ignored.
 
     Args:
         true: Labels, shape (n,) or (n, K).
         predicted: Predictions, shape (n,) or (n, K).
-        classes: Number of classes if it was told, else 0.
+        classes: Number of classes; 0 if unknown.
 
     Returns:
-        The task; ``None`` if there is nothing to tell it by.
+        The task; ``None`` if no finite value is left to infer it from.
 
     Raises:
-        InvalidArgumentError: It could be more than one, with what to pass.
+        InvalidArgumentError: More than one task is possible; the message says which argument decides.
 
     >>> find_task(np.array([0, 1]), np.array([0.2, 0.9]))
     'binary'
@@ -74,7 +74,7 @@ def _of_columns(true: Array, predicted: Array, classes: int) -> Task | None:
     if classes:
         return _single_label(classes)
     if "U" in (true.dtype.kind, predicted.dtype.kind):
-        return "multiclass"  # which of two strings is the positive class nobody can know
+        return "multiclass"  # not binary, as either of two strings could be the positive class
     return _of_numbers(true, predicted)
 
 
@@ -88,7 +88,7 @@ def _of_numbers(true: Array, predicted: Array) -> Task:
         return "regression"
     raise _ambiguous(
         f"y_true holds {true.dtype} such as {true[0].item()!r} and y_pred one {predicted.dtype} a sample",
-        "task='regression' for a quantity; for classes scores of shape (samples, classes), or integer labels",
+        "task='regression' for quantities; for classes, scores of shape (samples, classes) or integer labels",
     )
 
 
@@ -104,8 +104,8 @@ def _of_matrices(true: Array, predicted: Array) -> Task | None:
         if distributions:
             return _single_label(true.shape[1])
         raise _ambiguous(
-            "every row of y_true holds one 1, and the rows of y_pred do not add up to 1",
-            "task='multiclass' for one label a sample, or task='multilabel' for any number of them",
+            "every row of y_true holds one 1, but the rows of y_pred do not sum to 1",
+            "task='multiclass' for one label per sample, or task='multilabel' for any number of labels",
         )
     if true.dtype.kind == "f":
         soft = distributions and bool((true >= 0).all()) and _adds_up(true)
@@ -133,4 +133,4 @@ def _adds_up(rows: Array) -> bool:
 
 
 def _ambiguous(given: str, fits: str) -> InvalidArgumentError:
-    return InvalidArgumentError(f"cannot tell what is scored: {given}; pass {fits}")
+    return InvalidArgumentError(f"the task is ambiguous: {given}; pass {fits}")
