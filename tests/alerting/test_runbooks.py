@@ -7,7 +7,7 @@ import pytest
 from alerting import rulebook
 
 PAGES = sorted(rulebook.RUNBOOKS.glob("*.md"))
-SECTIONS = ["Meaning", "Impact", "Telling the causes apart", "What to do"]
+SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
 
 
 @pytest.fixture(params=PAGES, ids=lambda page: page.stem)
