@@ -66,17 +66,17 @@ format: setup ## Format the code
 bench: setup ## Measure what it costs, as ratios within one run (QUICK=1 takes under two minutes)
 	$(BIN)/pip install --quiet --editable '.[bench]'
 	$(if $(QUICK),,$(BIN)/python -m benchmarks.peers)
-	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+	$(BIN)/python -m benchmarks.cost $(if $(QUICK),--quick)
 
 .PHONY: bench-drift
 bench-drift: setup ## Measure false alarms and power of drift, beside scipy (an hour on two cores; QUICK=1 takes under a minute)
-	$(BIN)/python -m benchmarks.drift_power $(if $(QUICK),--quick)
+	$(BIN)/python -m benchmarks.drift.power $(if $(QUICK),--quick)
 
 .PHONY: agreement
 agreement: setup ## Hold drift and detectors to evidently, alibi-detect and river on the same data
 	$(BIN)/pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m benchmarks.peers
-	$(BIN)/pytest benchmarks/agreement
+	$(BIN)/pytest benchmarks/drift/test_agreement.py
 
 .PHONY: bench-alerts
 bench-alerts: setup servers ## Replay real runs with injected faults through the shipped alert rules

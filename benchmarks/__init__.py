@@ -1,6 +1,5 @@
-"""What traingauge costs, beside what others cost and what the machine allows: ``python -m benchmarks``.
+"""Measurements, arranged by question: what it costs, which alerts find which faults, and whether drift can be trusted.
 
-Each row is a file. Everything in a row is measured in one run, in random order, and reported as a ratio to the row's own
-base, because seconds differ between machines and between minutes, and ratios hardly do. Nothing here is a test: what is
-timed cannot fail a build.
+``cost`` and its peers, ``alerts`` and ``drift`` run by hand, write ``results`` and a page of the documentation each.
+Nothing timed here is a test.
 """

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks.drift_power.bench import KEPT, TRIALS, Bench
-from benchmarks.drift_power.report import page as drift_power
+from benchmarks.drift.power.bench import KEPT, TRIALS, Bench
+from benchmarks.drift.power.report import page as drift_power
 from docs.generators import alerts, api, errors, metrics
 
 HOME = Path(__file__).parent

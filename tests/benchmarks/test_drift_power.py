@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.drift_power.bench import Bench, cells
-from benchmarks.drift_power.cell import Cell, Measured, interval, scipy_pvalue
-from benchmarks.drift_power.kinds import KINDS
-from benchmarks.drift_power.report import page, pending, report
+from benchmarks.drift.power.bench import Bench, cells
+from benchmarks.drift.power.cell import Cell, Measured, interval, scipy_pvalue
+from benchmarks.drift.power.kinds import KINDS
+from benchmarks.drift.power.report import page, pending, report
 
 ROOT = Path(__file__).parents[2]
 CELL = Cell("alarms", "binary", 1, 500)
@@ -113,7 +113,7 @@ def test_a_cell_that_fails_ends_the_measuring(tmp_path):
 
 
 def test_ctrl_c_ends_the_measuring():
-    command = [sys.executable, "-u", "-m", "benchmarks.drift_power", "--quick"]
+    command = [sys.executable, "-u", "-m", "benchmarks.drift.power", "--quick"]
     with subprocess.Popen(
         command,
         cwd=ROOT,

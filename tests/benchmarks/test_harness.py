@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from benchmarks.growth import Curve
-from benchmarks.harness import MIN_ROUNDS, NULL, Arm, Check, quantile, race
-from benchmarks.stall import _during
+from benchmarks.cost.growth import Curve
+from benchmarks.cost.harness import MIN_ROUNDS, NULL, Arm, Check, quantile, race
+from benchmarks.cost.stall import _during
 
 
 def spin(count: int) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import report
-from benchmarks.__main__ import main
-from benchmarks.growth import Curve
-from benchmarks.harness import Check, Figure, Row
+from benchmarks.cost import report
+from benchmarks.cost.__main__ import main
+from benchmarks.cost.growth import Curve
+from benchmarks.cost.harness import Check, Figure, Row
 
 ROW = Row(
     title="A thing",

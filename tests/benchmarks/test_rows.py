@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks import drift_update, peers, render, stall
-from benchmarks.harness import Row
+from benchmarks import peers
+from benchmarks.cost import drift_update, render, stall
+from benchmarks.cost.harness import Row
 from traingauge.delivery.exposition import Renderer
 
 

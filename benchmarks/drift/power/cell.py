@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from benchmarks.drift_power.kinds import KINDS, PAIRS, Kind, Table
+from benchmarks.drift.power.kinds import KINDS, PAIRS, Kind, Table
 from traingauge import Reference
 from traingauge.core.collectors.drift import FeatureDrift
 from traingauge.options import Drift

@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure, print, and write the page of the docs."""
+"""``python -m benchmarks.cost``: measure, print, and write the page of the docs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import (
-    confusion,
+from benchmarks.cost import (
+    confusion_matrix,
     drift_update,
     drift_window,
     growth,
@@ -21,16 +21,16 @@ from benchmarks import (
     step,
     torch_loop,
 )
-from benchmarks.harness import Row
+from benchmarks.cost.harness import Row
 
-#: Every row, with the seconds that it gets: shortly, and in full. Another one is a file and a line here.
+#: Every row, with its seconds in a quick and in a full run. A new one takes a file and a line here.
 ROWS: Mapping[str, tuple[Callable[[float], Row | list[Row]], float, float]] = {
     "step": (step.measure, 3, 20),
     "render": (render.measure, 5, 30),
     "stall": (stall.measure, 1, 80),
     "keras": (keras_step.measure, 9, 90),
     "torch": (torch_loop.measure, 3, 15),
-    "confusion": (confusion.measure, 5, 40),
+    "confusion": (confusion_matrix.measure, 5, 40),
     "drift_update": (drift_update.measure, 2, 10),
     "drift_window": (drift_window.measure, 5, 20),
     "import": (import_time.measure, 4, 30),
@@ -40,13 +40,13 @@ ROWS: Mapping[str, tuple[Callable[[float], Row | list[Row]], float, float]] = {
 GROWTH = "growth"
 
 #: What a full run writes.
-PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "benchmarks.md"
-RESULTS = Path(__file__).parent / "results" / "cost.json"
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "benchmarks.md"
+RESULTS = Path(__file__).parents[1] / "results" / "cost.json"
 
 
 def main(arguments: list[str]) -> int:
-    """Run what was asked for; the exit status says nothing of what was measured."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    """Run the chosen rows; the exit status does not depend on the results."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.cost", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="in less than two minutes, and only print")
     parser.add_argument(
         "--into",

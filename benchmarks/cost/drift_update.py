@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.harness import Arm, Check, Row, race
+from benchmarks.cost.harness import Arm, Check, Row, race
 from traingauge import Reference
 from traingauge.core.collectors.drift import FeatureDrift
 from traingauge.options import Drift

@@ -8,7 +8,7 @@ from itertools import cycle
 import numpy as np
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from benchmarks.harness import Arm, Check, Row, race
+from benchmarks.cost.harness import Arm, Check, Row, race
 from traingauge.catalog import CATALOG
 from traingauge.core.families import Family, Identity, keys
 from traingauge.delivery.exposition import Renderer

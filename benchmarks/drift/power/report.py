@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from benchmarks.drift_power.bench import AGAIN, Bench, cells, repeated
-from benchmarks.drift_power.cell import FEATURES, MANY_ROWS, RATE, ROWS, WINDOWS, Cell, Measured, interval
-from benchmarks.drift_power.kinds import KINDS
+from benchmarks.drift.power.bench import AGAIN, Bench, cells, repeated
+from benchmarks.drift.power.cell import FEATURES, MANY_ROWS, RATE, ROWS, WINDOWS, Cell, Measured, interval
+from benchmarks.drift.power.kinds import KINDS
 
 
 def page(bench: Bench, trials: int, *, quick: bool = False) -> str:

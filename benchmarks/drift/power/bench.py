@@ -11,14 +11,14 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from benchmarks.drift_power.cell import FEATURES, WINDOWS, Cell, Measured
-from benchmarks.drift_power.kinds import KINDS
+from benchmarks.drift.power.cell import FEATURES, WINDOWS, Cell, Measured
+from benchmarks.drift.power.kinds import KINDS
 
 #: Trials of a row, and of one that is measured once more.
 TRIALS, AGAIN = 200, 1_000
 
 #: What was measured.
-KEPT = Path(__file__).parents[1] / "results" / "drift-power.jsonl"
+KEPT = Path(__file__).parents[2] / "results" / "drift-power.jsonl"
 
 
 def cells(*, quick: bool = False) -> list[Cell]:

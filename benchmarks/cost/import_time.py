@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from benchmarks.harness import MIN_ROUNDS, NULL, Check, Figure, Row, quantile
+from benchmarks.cost.harness import MIN_ROUNDS, NULL, Check, Figure, Row, quantile
 
 STATEMENTS = {
     "import numpy": "import numpy",

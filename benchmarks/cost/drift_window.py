@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.harness import Arm, Check, Figure, Row, race
+from benchmarks.cost.harness import Arm, Check, Figure, Row, race
 from benchmarks.peers import PeerError, missing, run_apart
 from traingauge import Reference
 from traingauge.core.collectors.drift import FeatureDrift

@@ -20,8 +20,8 @@ from itertools import pairwise
 
 from prometheus_client import start_http_server
 
-from benchmarks.harness import Check, Figure, Row, quantile
-from benchmarks.render import IDENTITY, Gauges
+from benchmarks.cost.harness import Check, Figure, Row, quantile
+from benchmarks.cost.render import IDENTITY, Gauges
 from traingauge.core.guard import Guard
 from traingauge.delivery.exposition import Renderer
 from traingauge.delivery.http import Server

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.render import IDENTITY, Gauges
+from benchmarks.cost.render import IDENTITY, Gauges
 from traingauge import ModelMonitor, Reference
 from traingauge.core.collectors.drift import FeatureDrift
 from traingauge.core.collectors.scores import Scores
 from traingauge.delivery.exposition import Renderer
 from traingauge.options import Drift, Scoring
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 #: Samples in a batch, unless that is what grows.
 ROWS = 256
@@ -125,7 +125,7 @@ def _render(series: int, share: float) -> float:
 
 def _steps(sizes: Sequence[int]) -> Curve:
     """Memory of a process that does nothing else, without a state directory on disk."""
-    code = f"from benchmarks.growth import memory; print(*memory({list(sizes)}))"
+    code = f"from benchmarks.cost.growth import memory; print(*memory({list(sizes)}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return Curve("steps", "resident memory, MiB", sizes, list(map(float, done.stdout.split())))
 

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.growth import Curve
-from benchmarks.harness import Check, Row
+from benchmarks.cost.growth import Curve
+from benchmarks.cost.harness import Check, Row
 
 
 def write(
@@ -20,7 +20,7 @@ def write(
     rows: Sequence[Row],
     curves: Sequence[Curve],
     *,
-    command: str = "python -m benchmarks",
+    command: str = "python -m benchmarks.cost",
 ) -> None:
     """Write the results as JSON, the page and, where matplotlib is installed, its picture in ``pictures/`` next to it."""
     results.parent.mkdir(parents=True, exist_ok=True)

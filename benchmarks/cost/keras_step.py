@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from prometheus_client import CollectorRegistry, Gauge
 
-from benchmarks.harness import NULL, Arm, Check, Row, race
+from benchmarks.cost.harness import NULL, Arm, Check, Row, race
 from benchmarks.peers import missing
 from traingauge import ModelMonitor
 

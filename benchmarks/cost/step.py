@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from benchmarks.harness import Arm, Check, Row, race
+from benchmarks.cost.harness import Arm, Check, Row, race
 from traingauge import ModelMonitor
 from traingauge.core.recorder import BACKLOG_STEPS
 

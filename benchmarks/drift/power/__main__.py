@@ -1,4 +1,4 @@
-"""``python -m benchmarks.drift_power``: measure false alarms and power, and write their page."""
+"""``python -m benchmarks.drift.power``: measure false alarms and power, and write their page."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import argparse
 import os
 from pathlib import Path
 
-from benchmarks.drift_power.bench import AGAIN, KEPT, TRIALS, Bench, cells, repeated
-from benchmarks.drift_power.report import page
+from benchmarks.drift.power.bench import AGAIN, KEPT, TRIALS, Bench, cells, repeated
+from benchmarks.drift.power.report import page
 
-PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "drift-power.md"
+PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "drift-power.md"
 
 #: Trials of a quick run.
 QUICK = 20
@@ -17,7 +17,7 @@ QUICK = 20
 
 def main() -> None:
     """Write the page, or print a quick one."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.drift_power", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.drift.power", description=__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="the cheap cells, a tenth of the trials, only printed"
     )
