@@ -42,7 +42,7 @@ REFERENCE = Reference.from_data(np.random.default_rng(0).normal(size=(500, 2)))
         (
             {"decision_threshold": 1},
             InvalidArgumentError,
-            "Scoring.decision_threshold is 1.0: expected a prob",
+            "Scoring.decision_threshold is 1.0: expected above 0 and below 1",
         ),
         ({"decision_threshold": "half"}, InvalidTypeError, "Scoring.decision_threshold is 'half'"),
         ({"from_logits": "yes"}, InvalidTypeError, "Scoring.from_logits is 'yes': expected True or False"),
@@ -75,7 +75,7 @@ def test_scoring_that_does_not_fit_names_the_field_and_what_fits(
         ({"statistics": ["kl"]}, UnknownNameError, "unknown Drift.statistics 'kl': expected one of"),
         ({"statistics": "psi"}, InvalidTypeError, "Drift.statistics is 'psi': expected names, as"),
         ({"multivariate": 1}, InvalidTypeError, "Drift.multivariate is 1: expected True or False"),
-        ({"sampling": 0.0}, InvalidArgumentError, "Drift.sampling is 0.0: expected a share of the rows"),
+        ({"sampling": 0.0}, InvalidArgumentError, "Drift.sampling is 0.0: expected above 0 and at most 1"),
         ({"sampling": 1.5}, InvalidArgumentError, "Drift.sampling is 1.5"),
         ({"sampling": math.nan}, InvalidArgumentError, "Drift.sampling is nan"),
         ({"distributions": -1}, InvalidArgumentError, "Drift.distributions is -1: expected 0 to 50"),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.core.collectors.anomalies import Anomalies, parse
+from traingauge.core.collectors.anomalies import Anomalies
 from traingauge.stats.detectors.catalog import DETECTORS
 
 Draw = Callable[[np.random.Generator, int], NDArray[np.float64]]
@@ -63,7 +63,7 @@ RISES: Mapping[str, Rise] = {
 
 def false_alarms(draw: Draw, detector: str) -> int:
     """Alarms in as many readings of noise alone."""
-    anomalies = Anomalies(parse({detector: {}}))
+    anomalies = Anomalies([DETECTORS[detector]()])
     for step, value in enumerate(draw(np.random.default_rng(5), READINGS).tolist()):
         anomalies.read("loss", value, step)
     return _count(anomalies)
@@ -75,7 +75,7 @@ def found(detector: str, rise: Rise) -> tuple[float, float]:
     for trial in range(TRIALS):
         values = rise.draw(np.random.default_rng(100 + trial), rise.before + AFTER)
         values[rise.before :] += rise.shift
-        anomalies = Anomalies(parse({detector: {}}))
+        anomalies = Anomalies([DETECTORS[detector]()])
         for step, value in enumerate(values[: rise.before].tolist()):
             anomalies.read("loss", value, step)
         before = _count(anomalies)

@@ -20,15 +20,25 @@ if TYPE_CHECKING:
     from traingauge.reference import Reference
     from traingauge.reference.canary import Canary
     from traingauge.reference.run import ReferenceRun
+    from traingauge.stats.detectors.adwin import Adwin
+    from traingauge.stats.detectors.cusum import Cusum
+    from traingauge.stats.detectors.ewma import Ewma
+    from traingauge.stats.detectors.page_hinkley import PageHinkley
+    from traingauge.stats.detectors.robust_z import RobustZ
 
 __all__ = [
+    "Adwin",
     "Alertmanager",
     "Canary",
+    "Cusum",
     "Drift",
     "Endpoint",
+    "Ewma",
     "ModelMonitor",
+    "PageHinkley",
     "Reference",
     "ReferenceRun",
+    "RobustZ",
     "Scoring",
     "State",
     "TrainGaugeError",
@@ -36,13 +46,18 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Adwin": "traingauge.stats.detectors.adwin",
     "Alertmanager": "traingauge.delivery.alertmanager",
     "Canary": "traingauge.reference.canary",
+    "Cusum": "traingauge.stats.detectors.cusum",
     "Drift": "traingauge.options",
     "Endpoint": "traingauge.delivery.http",
+    "Ewma": "traingauge.stats.detectors.ewma",
     "ModelMonitor": "traingauge.monitor",
+    "PageHinkley": "traingauge.stats.detectors.page_hinkley",
     "Reference": "traingauge.reference",
     "ReferenceRun": "traingauge.reference.run",
+    "RobustZ": "traingauge.stats.detectors.robust_z",
     "Scoring": "traingauge.options",
     "State": "traingauge.options",
     "TrainGaugeError": "traingauge.errors",

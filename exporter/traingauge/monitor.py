@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from traingauge.integrations.keras.callback import MonitorCallback
     from traingauge.integrations.keras.canary import CanaryCheck
     from traingauge.stats.curves import LearningCurves
+    from traingauge.stats.detectors.detector import Detector
     from traingauge.stats.streaming.not_given import Column
 
 T = TypeVar("T")
@@ -122,7 +123,7 @@ class ModelMonitor:
         baseline: Mapping[str, float] | None = None,
         warmup_steps: int | None = None,
         reference_run: ReferenceRun | None = None,
-        detectors: Mapping[str, Mapping[str, float]] | None = None,
+        detectors: Sequence[Detector] | None = None,
         total_steps: int | None = None,
         delivery: Sequence[Delivery] | None = None,
         alerts: Alertmanager | None = None,

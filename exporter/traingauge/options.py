@@ -72,11 +72,7 @@ class Scoring:
         if self.classes is not None:
             _set(self, classes=_classes(self.classes))
         if self.decision_threshold is not None:
-            threshold = validation.number("Scoring.decision_threshold", self.decision_threshold)
-            if not 0 < threshold < 1:
-                raise InvalidArgumentError(
-                    f"Scoring.decision_threshold is {threshold}: expected a probability between 0 and 1"
-                )
+            validation.number("Scoring.decision_threshold", self.decision_threshold, above=0, below=1)
         if self.from_logits is not None:
             validation.flag("Scoring.from_logits", self.from_logits)
         _set(self, window=validation.count("Scoring.window", self.window))
@@ -119,7 +115,7 @@ class Drift:
     1000
     >>> Drift(reference, sampling=2)
     Traceback (most recent call last):
-    traingauge.errors.InvalidArgumentError: Drift.sampling is 2.0: expected a share of the rows, above 0 and at most 1
+    traingauge.errors.InvalidArgumentError: Drift.sampling is 2.0: expected above 0 and at most 1
     """
 
     reference: Reference
@@ -136,11 +132,7 @@ class Drift:
         )
         validation.choice("Drift.kind", self.kind, WINDOWS)
         validation.flag("Drift.multivariate", self.multivariate)
-        sampling = validation.number("Drift.sampling", self.sampling)
-        if not 0 < sampling <= 1:
-            raise InvalidArgumentError(
-                f"Drift.sampling is {sampling}: expected a share of the rows, above 0 and at most 1"
-            )
+        validation.number("Drift.sampling", self.sampling, above=0, most=1)
         validation.count("Drift.distributions", self.distributions, least=0, most=MOST_DISTRIBUTIONS)
         if self.statistics is not None:
             _set(self, statistics=_statistics(self.statistics))

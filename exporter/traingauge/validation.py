@@ -63,15 +63,38 @@ def seconds(what: str, value: object, *, least: float) -> float:
     return found
 
 
-def number(what: str, value: object) -> float:
-    """Any real number.
+def number(
+    what: str,
+    value: object,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+) -> float:
+    """A real number of a range.
 
     Raises:
         InvalidTypeError: No number.
+        InvalidArgumentError: Out of range, or NaN where there is a range.
+
+    >>> number("Drift.sampling", 2, above=0, most=1)
+    Traceback (most recent call last):
+    traingauge.errors.InvalidArgumentError: Drift.sampling is 2.0: expected above 0 and at most 1
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidTypeError(f"{what} is {value!r}: expected a number")
-    return float(value)
+    found = float(value)
+    limits = {
+        f"at least {least}": least is None or found >= least,
+        f"above {above}": above is None or found > above,
+        f"at most {most}": most is None or found <= most,
+        f"below {below}": below is None or found < below,
+    }
+    if not all(limits.values()):
+        fits = " and ".join(limit for limit in limits if not limit.endswith("None"))
+        raise InvalidArgumentError(f"{what} is {found}: expected {fits}")
+    return found
 
 
 def http_url(what: str, value: object) -> str:

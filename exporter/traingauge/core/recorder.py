@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
@@ -40,13 +40,13 @@ from traingauge.errors import ClosedError
 from traingauge.stats.arrays import as_scalar
 
 if TYPE_CHECKING:
-    from traingauge.core.collectors.anomalies import Makers
     from traingauge.core.collectors.drift import FeatureDrift
     from traingauge.core.model_description import ModelDescription
     from traingauge.core.step_log import Segment
     from traingauge.reference.run import ReferenceRun
     from traingauge.stats.classification.encoding import Encoded
     from traingauge.stats.curves import LearningCurves, Position
+    from traingauge.stats.detectors.detector import Detector
     from traingauge.stats.drift.binning import Binned
 
 #: Steps, and samples in them, from which the training thread drains by itself: memory stays bounded without a scrape.
@@ -71,7 +71,7 @@ class Recorder:
         warmup_steps: Training steps from which thresholds count for scores that were never reached.
         expected: A good run to compare with; ``None`` to expect nothing.
         to_beat: Scores that the run has to beat, by name.
-        detectors: What makes the detectors that watch the signals, by name; the usual ones if ``None``.
+        detectors: Detectors that watch the signals; the usual one if ``None``.
         digest_every: Steps from which the training thread drains by itself.
 
     Attributes:
@@ -101,7 +101,7 @@ class Recorder:
         warmup_steps: int | None = None,
         expected: ReferenceRun | None = None,
         to_beat: Mapping[str, float] | None = None,
-        detectors: Makers | None = None,
+        detectors: Sequence[Detector] | None = None,
         digest_every: int = BACKLOG_STEPS,
     ) -> None:
         self.run, self.scores, self.drift = run, scores, drift

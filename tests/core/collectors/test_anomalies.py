@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from traingauge import ModelMonitor, Scoring, State
+from traingauge import Adwin, Cusum, Ewma, ModelMonitor, Scoring, State
 from traingauge.core.collectors.anomalies import Anomalies, parse
-from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+from traingauge.errors import InvalidArgumentError, InvalidTypeError
 from traingauge.stats.detectors.catalog import DETECTORS
+from traingauge.stats.detectors.detector import Detector
 
-EVERY = {name: {} for name in DETECTORS}
-CHARTS = {name: {} for name in DETECTORS if name != "robust_z"}
+EVERY = [make() for make in DETECTORS.values()]
+CHARTS = [one for one in EVERY if one.name != "robust_z"]
 
 
 def watch(values, signal="loss", detectors=None):
@@ -40,7 +41,7 @@ def noise(count=400, seed=0):
         (lambda rng, size: rng.lognormal(size=size), CHARTS),
         (lambda rng, size: rng.standard_t(3, size), CHARTS),
         (lambda rng, size: signal.lfilter([1.0], [1.0, -0.5], rng.normal(size=size)), EVERY),
-        (lambda rng, size: rng.normal(size=size).cumsum(), {"cusum": {}}),
+        (lambda rng, size: rng.normal(size=size).cumsum(), [Cusum()]),
     ],
     ids=["normal", "lognormal", "heavy tails", "depending on the one before", "a random walk"],
 )
@@ -55,18 +56,18 @@ def test_the_mean_distance_of_false_alarms_is_above_five_thousand_readings_whate
 def test_adwin_finds_what_changes_so_slowly_that_a_forecast_follows_it():
     values = noise(1500)
     values[500:] += np.linspace(0, 5, 1000)
-    assert counts(watch(values, detectors={"adwin": {}, "cusum": {}})) == {
+    assert counts(watch(values, detectors=[Adwin(), Cusum()])) == {
         ("loss", "adwin"): pytest.approx(5, abs=4),
         ("loss", "cusum"): 0,
     }
-    assert counts(watch(-values, detectors={"adwin": {}}))["loss", "adwin"] == 0
+    assert counts(watch(-values, detectors=[Adwin()]))["loss", "adwin"] == 0
 
 
 @pytest.mark.parametrize("detector", ["ewma", "cusum", "page_hinkley", "robust_z"])
 def test_a_large_change_for_the_worse_is_found_within_fifteen_readings(detector):
     values = noise()
     values[300:] += 10
-    anomalies = watch(values[:315], detectors={detector: {}})
+    anomalies = watch(values[:315], detectors=[DETECTORS[detector]()])
     assert counts(anomalies)["loss", detector] >= 1
     last = {family.metric.name: family.values for family in anomalies.families()}["model_anomaly_last_step"]
     assert 300 <= last[0] < 315
@@ -130,7 +131,7 @@ def test_a_signal_that_never_varies_gives_no_alarm_until_it_does():
 
 def test_what_was_saved_goes_on_as_if_it_had_never_stopped():
     """But for ADWIN, whose window was longer than what is saved."""
-    values, detectors = noise(600, seed=3), {name: {} for name in DETECTORS if name != "adwin"}
+    values, detectors = noise(600, seed=3), [one for one in EVERY if one.name != "adwin"]
     values[450:] += 3
     whole, first = watch(values, detectors=detectors), watch(values[:449], detectors=detectors)
     second = Anomalies(parse(detectors))
@@ -142,23 +143,27 @@ def test_what_was_saved_goes_on_as_if_it_had_never_stopped():
 
 def test_training_that_goes_on_from_elsewhere_is_not_compared_with_what_came_before():
     anomalies = watch(noise())
-    anomalies.begin_anew()
+    anomalies.start_over()
     for step in range(100):
         anomalies.read("loss", 100.0 + step % 3, step)
     assert counts(anomalies) == {("loss", "cusum"): 0}
 
 
+def used(detector):
+    detector.update(0.5)
+    return detector
+
+
 @pytest.mark.parametrize(
     ("detectors", "error", "match"),
     [
-        (["cusum"], InvalidTypeError, "mapping like"),
-        ({"cusums": {}}, UnknownNameError, "'page_hinkley'"),
-        ({"cusum": 5.0}, InvalidTypeError, "settings of detector 'cusum'"),
-        ({"cusum": {"limits": 5.0}}, UnknownNameError, "'slack', 'limit'"),
-        ({"cusum": {"mean": 0.0}}, UnknownNameError, "setting of detector"),
-        ({"cusum": {"limit": "high"}}, InvalidTypeError, "a number"),
-        ({"cusum": {"limit": -1.0}}, InvalidArgumentError, "above 0"),
-        ({"robust_z": {"window": 2}}, InvalidArgumentError, "at least 5"),
+        ("cusum", InvalidTypeError, r"detectors is a str: expected a list of detectors, as \[Cusum"),
+        ({"cusum": {}}, InvalidTypeError, "detectors is a dict: expected a list"),
+        (["cusum"], InvalidTypeError, r"detectors\[0\] is 'cusum': expected a detector, as Cusum\(\)"),
+        ([Cusum], InvalidTypeError, r"detectors\[0\] is <class .*expected a detector"),
+        ([Cusum(), Cusum(limit=3)], InvalidArgumentError, "has 'cusum' twice"),
+        ([Cusum(mean=0.0, deviation=2.0)], InvalidArgumentError, "has a given baseline: expected none"),
+        ([used(Cusum())], InvalidArgumentError, r"detectors\[0\] has seen 1 values: expected a new detector"),
     ],
 )
 def test_detectors_that_do_not_fit_are_refused_at_the_start(detectors, error, match):
@@ -187,8 +192,41 @@ def test_a_run_counts_for_every_signal_of_training_and_tells_where_the_last_alar
     assert signals == {"loss", "gradient_norm", "step_seconds", "accuracy", "precision", "recall", "f1"}
 
 
+def test_each_signal_and_each_run_has_its_own_copy_of_a_detector(read):
+    template = Cusum()
+    for _ in range(2):
+        with ModelMonitor("m", scoring=Scoring(window=4), detectors=[template], delivery=[]) as run:
+            for step in range(200):
+                run.step(float(step > 150), gradient_norm=1.0)
+            assert read(run, "model_anomalies_total", signal="loss", detector="cusum") >= 1
+            assert read(run, "model_anomalies_total", signal="gradient_norm", detector="cusum") == 0
+    assert (template.seen, template.alarms) == (0, 0)
+
+
+def test_a_detector_of_ones_own_is_a_class_and_nothing_else(read):
+    class Above(Detector):
+        name, sees = "above", "value"
+
+        def __init__(self, limit):
+            super().__init__()
+            self.limit, self.last = limit, math.nan
+
+        @property
+        def statistic(self):
+            return self.last
+
+        def _update(self, value):
+            self.last = value
+            return value > self.limit
+
+    with ModelMonitor("m", scoring=Scoring(window=4), detectors=[Above(1.5)], delivery=[]) as run:
+        for step in range(20):
+            run.step(float(step))
+        assert read(run, "model_anomalies_total", signal="loss", detector="above") > 0
+
+
 def test_no_detectors_watch_nothing(readings):
-    with ModelMonitor("m", scoring=Scoring(window=4), detectors={}, delivery=[]) as run:
+    with ModelMonitor("m", scoring=Scoring(window=4), detectors=[], delivery=[]) as run:
         for step in range(100):
             run.step(float(step > 50))
         assert not [name for name, _ in readings(run) if "anomal" in name]
@@ -214,7 +252,7 @@ def test_alarms_survive_the_process_and_a_step_back_in_training(tmp_path, read):
 
 
 def test_a_run_may_be_resumed_with_other_detectors(tmp_path, read):
-    for detectors in ({"cusum": {}}, {"ewma": {}}, {}):
+    for detectors in ([Cusum()], [Ewma()], []):
         with ModelMonitor(
             "m", scoring=Scoring(window=4), detectors=detectors, delivery=[], state=State(tmp_path)
         ) as run:

@@ -56,7 +56,7 @@ class Client:
     """A connection that sends what it is told and reads whole responses."""
 
     def __init__(self, server: Server | ModelMonitor, host: str = "127.0.0.1") -> None:
-        self.socket = socket.create_connection((host, urlsplit(server.url).port), timeout=10)
+        self.socket = socket.create_connection((host, urlsplit(server.url).port), timeout=60)
         self._reader = self.socket.makefile("rb")
 
     def send(self, text: str) -> None:

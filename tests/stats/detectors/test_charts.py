@@ -13,9 +13,12 @@ from traingauge.stats.detectors.ewma import Ewma
 from traingauge.stats.detectors.page_hinkley import PageHinkley
 from traingauge.stats.detectors.robust_z import RobustZ
 
+#: Of which the average run lengths are stated.
+LIMITS = {Ewma: 2.814, Cusum: 5.0}
+
 
 def known(chart):
-    return lambda: chart(mean=0.0, deviation=1.0)
+    return lambda: chart(limit=LIMITS[chart], mean=0.0, deviation=1.0)
 
 
 def run_length(make, values):

@@ -5,7 +5,7 @@ Another collector is its file, its test, and a line in :data:`COLLECTORS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
@@ -25,10 +25,10 @@ from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.guard import Guard
 
 if TYPE_CHECKING:
-    from traingauge.core.collectors.anomalies import Makers
     from traingauge.core.collectors.drift import FeatureDrift
     from traingauge.core.thresholds import Threshold
     from traingauge.reference.run import ReferenceRun
+    from traingauge.stats.detectors.detector import Detector
 
 C = TypeVar("C", bound=Collector)
 
@@ -47,7 +47,7 @@ class Setup:
         to_beat: Scores that the run has to beat, by name.
         warmup_steps: Training steps from which thresholds count for scores that were never reached.
         expected: A good run to compare with; ``None`` to expect nothing.
-        detectors: What makes the detectors that watch the signals, by name; the usual ones if ``None``.
+        detectors: Detectors that watch the signals; the usual one if ``None``.
     """
 
     guard: Guard
@@ -59,7 +59,7 @@ class Setup:
     to_beat: Mapping[str, float]
     warmup_steps: int | None
     expected: ReferenceRun | None
-    detectors: Makers | None
+    detectors: Sequence[Detector] | None
 
 
 #: What makes each collector, by the name under which its state is saved; ``None`` where a run has none. Hooks run in this

@@ -1,30 +1,22 @@
-"""Detectors that watch the signals of training, and how often each of them gave alarm."""
+"""Detectors that watch the signals of training, and how often each of them raised an alarm."""
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
-from numbers import Real
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
-from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from traingauge.catalog import CATALOG, better_side
 from traingauge.core.collectors.key_cache import KeyCache
 from traingauge.core.families import Family
-from traingauge.errors import InvalidTypeError, UnknownNameError
-from traingauge.stats.detectors.catalog import DETECTORS
+from traingauge.errors import InvalidArgumentError, InvalidTypeError
+from traingauge.stats.detectors.cusum import Cusum
 from traingauge.stats.detectors.detector import Detector
 from traingauge.stats.streaming.residual import WINDOW, Forecaster, Residual
-
-Makers = Mapping[str, Callable[[], Detector]]
-
-_NORMAL = {"mean": 0.0, "deviation": 1.0}
 
 
 class _Reading(NamedTuple):
@@ -32,43 +24,14 @@ class _Reading(NamedTuple):
 
     Attributes:
         value: Of the signal.
-        gap: To what was forecast; NaN as long as there is no forecast.
-        score: Of the gap, by its rank.
+        residual: Value minus forecast; NaN as long as there is no forecast.
+        rank_z: Rank of the residual, as a standard normal quantile; NaN likewise.
     """
 
     value: float
-    gap: float
-    score: float
+    residual: float
+    rank_z: float
 
-
-class _Watch(NamedTuple):
-    """How a detector watches.
-
-    Attributes:
-        known: Settings that what it is given has already decided.
-        usual: Settings unless others are given.
-        sees: Which part of a reading it is given.
-    """
-
-    known: Mapping[str, float] = {}
-    usual: Mapping[str, float] = {}
-    sees: Literal["value", "gap", "score"] = "score"
-
-
-_WATCHES: Mapping[str, _Watch] = MappingProxyType(
-    {
-        "ewma": _Watch(_NORMAL, {"limit": 3.3}),
-        "cusum": _Watch(_NORMAL, {"limit": 7.0}),
-        "page_hinkley": _Watch({"deviation": 1.0}),
-        "adwin": _Watch(sees="value"),  # its window is cut where the level changes: it needs no forecast
-        "robust_z": _Watch(
-            usual={"limit": 8.0}, sees="gap"
-        ),  # a rank does not say how far a spike sticks out
-    }
-)
-
-#: What watches unless the script says otherwise: it finds lasting changes soonest, and says nothing of single values.
-USUAL: Mapping[str, Mapping[str, float]] = MappingProxyType({"cusum": {}})
 
 #: A signal is worse if the median of its last few readings is worse than that of as many, some readings ago: one that only
 #: improves more slowly than it did is not.
@@ -79,35 +42,55 @@ _RISING = ("gradient_norm", "step_seconds")
 _SIGNS = {"higher": -1, "lower": 1, None: 0}
 
 
-def parse(detectors: Mapping[str, Mapping[str, float]] | None) -> Makers:
-    """Detectors as a user writes them, checked: what makes each of them, by name.
+def parse(detectors: Sequence[Detector] | None) -> tuple[Detector, ...]:
+    """Detectors as a user writes them, checked.
 
     Args:
-        detectors: Settings by name of the detector, ``{}`` for the usual ones; ``None`` for the usual detectors.
+        detectors: At most one of a kind, none of which has seen a value; ``None`` for :class:`Cusum`, which finds lasting
+            changes soonest and ignores single values.
 
     Raises:
-        UnknownNameError: A detector or a setting that does not exist.
-        InvalidTypeError: A mapping or a number that is none.
-        InvalidArgumentError: A setting that does not fit.
+        InvalidTypeError: No list, or something in it that is no detector.
+        InvalidArgumentError: Two of a kind, one that was used before, or one with a baseline.
 
-    >>> list(parse(None)), list(parse({"ewma": {"weight": 0.2}, "robust_z": {}})), list(parse({}))
-    (['cusum'], ['ewma', 'robust_z'], [])
+    >>> [detector.name for detector in parse(None)], parse([])
+    (['cusum'], ())
+    >>> parse({"cusum": {}})
+    Traceback (most recent call last):
+    traingauge.errors.InvalidTypeError: detectors is a dict: expected a list of detectors, as [Cusum(limit=7.0)]
     """
-    chosen = USUAL if detectors is None else detectors
-    if not isinstance(chosen, Mapping):
-        raise InvalidTypeError(
-            f"detectors is a {type(chosen).__name__}: expected a mapping like {{'cusum': {{}}}}, or {{}} for none"
+    if detectors is None:
+        return (Cusum(),)
+    if isinstance(detectors, str) or not isinstance(detectors, Sequence):
+        kind = type(detectors).__name__
+        raise InvalidTypeError(f"detectors is a {kind}: expected a list of detectors, as [Cusum(limit=7.0)]")
+    for at, one in enumerate(detectors):
+        _check(f"detectors[{at}]", one)
+    names = [one.name for one in detectors]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidArgumentError(f"detectors has {name!r} twice: expected each detector once")
+    return tuple(detectors)
+
+
+def _check(what: str, detector: object) -> None:
+    if not isinstance(detector, Detector):
+        raise InvalidTypeError(f"{what} is {detector!r}: expected a detector, as Cusum()")
+    if detector.seen:
+        raise InvalidArgumentError(f"{what} has seen {detector.seen} values: expected a new detector")
+    if detector.baseline is not None and detector.baseline.given:
+        raise InvalidArgumentError(
+            f"{what} has a given baseline: expected none, because signals are standardized before it sees them"
         )
-    return {name: _maker(name, settings) for name, settings in chosen.items()}
 
 
 class Anomalies:
-    """Watches signals with detectors, each of which gives alarm when a signal has changed for the worse.
+    """Watches signals with detectors, each of which raises an alarm when a signal has changed for the worse.
 
     A signal without a worse side, the bias of a regression, may have changed either way.
 
     Args:
-        makers: Of the detectors, by name; of none to watch nothing.
+        detectors: Each signal gets copies of them; none watch nothing.
 
     >>> anomalies = Anomalies(parse(None))
     >>> for step in range(60):
@@ -116,8 +99,8 @@ class Anomalies:
     [(('loss', 'cusum'), (1.0,)), (('loss', 'cusum'), (54.0,))]
     """
 
-    def __init__(self, makers: Makers) -> None:
-        self._makers = makers
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        self._detectors = detectors
         self._watched: dict[str, _Watched] = {}
         self._counts: dict[tuple[str, str], int] = {}
         self._last: dict[tuple[str, str], int] = {}
@@ -131,18 +114,18 @@ class Anomalies:
             value: Of the signal.
             step: Training steps so far.
         """
-        if not self._makers or not math.isfinite(value):
+        if not self._detectors or not math.isfinite(value):
             return
         if signal not in self._watched:
-            self._watched[signal] = _Watched(signal, self._makers)
-            for detector in self._makers:
-                self._counts.setdefault((signal, detector), 0)
-        for detector in self._watched[signal].update(value):
-            self._counts[signal, detector] += 1
-            self._last[signal, detector] = step
+            self._watched[signal] = _Watched(signal, self._detectors)
+            for detector in self._detectors:
+                self._counts.setdefault((signal, detector.name), 0)
+        for name in self._watched[signal].update(value):
+            self._counts[signal, name] += 1
+            self._last[signal, name] = step
 
-    def begin_anew(self) -> None:
-        """Training goes on from elsewhere: what follows is not compared with what came before."""
+    def start_over(self) -> None:
+        """Training continues from elsewhere: what follows is not compared with what came before."""
         self._watched.clear()
 
     def families(self) -> Iterator[Family]:
@@ -170,11 +153,11 @@ class Anomalies:
         """Take what :meth:`save` gave. Detectors may be others than before: each has seen the last readings."""
         self._counts = {(signal, detector): count for signal, detector, count in saved["counts"]}
         self._last = {(signal, detector): step for signal, detector, step in saved["last"]}
-        for signal, one in saved["watched"].items() if self._makers else ():
-            self._watched[signal] = _Watched(signal, self._makers)
+        for signal, one in saved["watched"].items() if self._detectors else ():
+            self._watched[signal] = _Watched(signal, self._detectors)
             self._watched[signal].restore(one)
-            for detector in self._makers:
-                self._counts.setdefault((signal, detector), 0)
+            for detector in self._detectors:
+                self._counts.setdefault((signal, detector.name), 0)
 
 
 _NO_FORECAST = Residual(math.nan, math.nan)
@@ -183,26 +166,26 @@ _NO_FORECAST = Residual(math.nan, math.nan)
 class _Watched:
     """One signal, and its detectors."""
 
-    def __init__(self, signal: str, makers: Makers) -> None:
+    def __init__(self, signal: str, detectors: Sequence[Detector]) -> None:
         self._sign = 1 if signal in _RISING else _SIGNS[better_side(signal)]
         self._forecast = Forecaster()
-        self._detectors = {name: make() for name, make in makers.items()}
+        self._detectors = [detector.for_signal() for detector in detectors]
         self._recent: deque[_Reading] = deque(maxlen=WINDOW)
 
     def update(self, value: float) -> list[str]:
-        """Names of the detectors that give alarm."""
+        """Names of the detectors that raise an alarm."""
         value *= self._sign or 1
         reading = _Reading(value, *(self._forecast.update(value) or _NO_FORECAST))
         self._recent.append(reading)
         worse = []
-        for name, detector in self._detectors.items():
-            before, sees = detector.statistic, _WATCHES[name].sees
+        for detector in self._detectors:
+            before, sees = detector.statistic, detector.sees
             if not detector.update(getattr(reading, sees)):
                 continue
-            if sees == "score":
+            if sees == "rank_z":
                 self._forecast.reset_level()  # it is a lasting change: the forecast would swing beyond it
             if not self._sign or (detector.statistic > before if sees == "value" else self._worse):
-                worse.append(name)
+                worse.append(detector.name)
         return worse
 
     @property
@@ -221,26 +204,5 @@ class _Watched:
         self._forecast.restore(saved["forecast"].tolist())
         for row in saved["recent"].tolist():
             self._recent.append(_Reading(*row))
-            for name, detector in self._detectors.items():
-                detector.update(getattr(self._recent[-1], _WATCHES[name].sees))
-
-
-def _maker(name: str, settings: Mapping[str, float]) -> Callable[[], Detector]:
-    if name not in _WATCHES:
-        raise UnknownNameError("detector", name, _WATCHES)
-    if not isinstance(settings, Mapping):
-        raise InvalidTypeError(
-            f"settings of detector {name!r} are {settings!r}: expected a mapping, {{}} for the usual"
-        )
-    watch = _WATCHES[name]
-    fitting = [
-        one for one in inspect.signature(DETECTORS[name]).parameters if one not in (*watch.known, "warmup")
-    ]
-    for setting, value in settings.items():
-        if setting not in fitting:
-            raise UnknownNameError(f"setting of detector {name!r}", setting, fitting)
-        if isinstance(value, bool) or not isinstance(value, Real):
-            raise InvalidTypeError(f"{setting} of detector {name!r} is {value!r}: expected a number")
-    make = partial(DETECTORS[name], **{**watch.known, **watch.usual, **settings})
-    make()  # a setting that does not fit is refused now
-    return make
+            for detector in self._detectors:
+                detector.update(getattr(self._recent[-1], detector.sees))

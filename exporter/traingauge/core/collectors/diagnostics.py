@@ -8,12 +8,12 @@ at fixed steps, independent of scrapes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from traingauge.core.collectors.anomalies import Anomalies, Makers, parse
+from traingauge.core.collectors.anomalies import Anomalies, parse
 from traingauge.core.collectors.base import Collector, Reading
 from traingauge.core.collectors.deviation import Deviation
 from traingauge.core.collectors.health import Health
@@ -24,6 +24,7 @@ from traingauge.core.intervals import Intervals
 from traingauge.core.step_batch import StepBatch
 from traingauge.reference.run import ReferenceRun
 from traingauge.stats.curves import LearningCurves, Position
+from traingauge.stats.detectors.detector import Detector
 from traingauge.stats.streaming.not_given import Floats
 
 
@@ -33,7 +34,7 @@ class Diagnostics(Collector):
     Args:
         window: Training steps in the window of the statistics.
         expected: A good run to compare with, or ``None``.
-        detectors: What makes the detectors that watch the signals, by name; the usual ones if ``None``.
+        detectors: Detectors that watch the signals; the usual one if ``None``.
 
     Attributes:
         intervals: Where diagnostic intervals end.
@@ -43,7 +44,7 @@ class Diagnostics(Collector):
     """
 
     def __init__(
-        self, window: int, expected: ReferenceRun | None = None, detectors: Makers | None = None
+        self, window: int, expected: ReferenceRun | None = None, detectors: Sequence[Detector] | None = None
     ) -> None:
         self.intervals = Intervals(window)
         self.curves = LearningCurves()
@@ -105,7 +106,7 @@ class Diagnostics(Collector):
         """Training continues from an earlier step; what was read after it is forgotten by the curves."""
         self.position = self.curves.position_at(event.step)
         self.curves.roll_back(event.step)
-        self._anomalies.begin_anew()
+        self._anomalies.start_over()
         self._scored_at = self.position.steps
 
     def families(self) -> Iterator[Family]:

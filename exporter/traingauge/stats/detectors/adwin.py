@@ -6,7 +6,7 @@ import math
 from collections import deque
 from typing import NamedTuple
 
-from traingauge.errors import InvalidArgumentError
+from traingauge import validation
 from traingauge.stats.detectors.detector import Detector
 
 #: Buckets of one size before the two oldest are put together.
@@ -42,11 +42,12 @@ class Adwin(Detector):
     (True, True)
     """
 
+    name = "adwin"
+    sees = "value"  # the window is cut where the level changes: it needs no forecast
+
     def __init__(self, delta: float = 0.002) -> None:
         super().__init__()
-        if not 0 < delta < 1:
-            raise InvalidArgumentError(f"delta is {delta}: expected a probability between 0 and 1")
-        self._delta = delta
+        self._delta = validation.number("Adwin.delta", delta, above=0, below=1)
         self._rows: list[deque[_Bucket]] = [deque()]  # by size, 1, 2, 4 and so on; in each the oldest first
         self._low, self._high = math.inf, -math.inf
 

@@ -18,6 +18,10 @@ class Baseline:
         deviation: Given standard deviation, above 0; ``None`` learns it.
         warmup: Values to learn from, at least 2.
 
+    Attributes:
+        given: Whether both were given.
+        mean: The mean; while it is being learnt, that of the values so far.
+
     Raises:
         InvalidArgumentError: Only one of mean and deviation, a deviation that is not above 0, or too short a warm-up.
 
@@ -37,6 +41,7 @@ class Baseline:
             raise InvalidArgumentError(f"deviation is {deviation}: expected a number above 0")
         if warmup < 2:
             raise InvalidArgumentError(f"warmup is {warmup}: expected at least 2 values")
+        self.given = mean is not None
         self.mean = 0.0 if mean is None else mean
         self._deviation = deviation
         self._left = warmup if mean is None else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from traingauge.stats.detectors.adwin import Adwin
@@ -12,7 +12,7 @@ from traingauge.stats.detectors.ewma import Ewma
 from traingauge.stats.detectors.page_hinkley import PageHinkley
 from traingauge.stats.detectors.robust_z import RobustZ
 
-#: Another one is a file of its own, its test, and a line here.
-DETECTORS: Mapping[str, Callable[[], Detector]] = MappingProxyType(
-    {"ewma": Ewma, "cusum": Cusum, "page_hinkley": PageHinkley, "adwin": Adwin, "robust_z": RobustZ}
+#: Another one is a file of its own, its test, and its place in this list.
+DETECTORS: Mapping[str, type[Detector]] = MappingProxyType(
+    {one.name: one for one in (Ewma, Cusum, PageHinkley, Adwin, RobustZ)}
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from traingauge.errors import InvalidArgumentError
+from traingauge import validation
 from traingauge.stats.detectors.baseline import WARMUP, Baseline
 from traingauge.stats.detectors.detector import Detector
 
@@ -13,7 +13,7 @@ class Cusum(Detector):
     """Two-sided tabular CUSUM: for lasting shifts of the mean by a known size, which it finds soonest of all.
 
     ``S⁺ ← max(0, S⁺ + x - k)`` and ``S⁻ ← max(0, S⁻ - x - k)``, where x is the value in standard deviations from the
-    baseline's mean; alarm where either exceeds h. After an alarm it starts anew. Source: Page (1954); Montgomery,
+    baseline's mean; alarm where either exceeds h. After an alarm it starts over. Source: Page (1954); Montgomery,
     Introduction to Statistical Quality Control (2012), chapter 9.
 
     Average run length, on independent normal values with a known baseline and k = 0.5, h = 5: 465 without change, 10.4
@@ -21,30 +21,32 @@ class Cusum(Detector):
 
     Args:
         slack: k ≥ 0, half the shift to find.
-        limit: h, above 0.
+        limit: h, above 0. The default suits signals of training, where a false alarm costs more than a few readings.
         mean: The baseline's mean; by default learnt from the first values.
         deviation: Its standard deviation; given together with it.
         warmup: Values to learn the baseline from.
 
-    >>> chart = Cusum(mean=0.0, deviation=1.0)
+    >>> chart = Cusum(limit=5.0, mean=0.0, deviation=1.0)
     >>> [chart.update(value) for value in (0.1, float("nan"), 2.5, 2.5, 2.5)]
     [False, False, False, False, True]
     """
 
+    name = "cusum"
+    sees = "rank_z"
+
     def __init__(
         self,
         slack: float = 0.5,
-        limit: float = 5.0,
+        limit: float = 7.0,
         *,
         mean: float | None = None,
         deviation: float | None = None,
         warmup: int = WARMUP,
     ) -> None:
         super().__init__()
-        if not slack >= 0 or not limit > 0:
-            raise InvalidArgumentError(f"slack is {slack} and limit {limit}: expected at least 0 and above 0")
-        self.baseline = Baseline(mean, deviation, warmup)
-        self._slack, self._limit = slack, limit
+        self.baseline: Baseline = Baseline(mean, deviation, warmup)
+        self._slack = validation.number("Cusum.slack", slack, least=0)
+        self._limit = validation.number("Cusum.limit", limit, above=0)
         self._high = self._low = 0.0
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from traingauge.errors import InvalidArgumentError
+from traingauge import validation
 from traingauge.stats.detectors.baseline import WARMUP, Baseline
 from traingauge.stats.detectors.detector import Detector
 
@@ -14,7 +14,7 @@ class PageHinkley(Detector):
 
     ``m ← m + x - mean(x) - δ``, with the running mean since the last alarm; alarm where m is more than λ above its least
     value so far. Values are taken in the baseline's standard deviations, so δ and λ need no unit. After an alarm it starts
-    anew, from the new level. Source: Page (1954); Hinkley (1971); Gama et al. (2014).
+    over, from the new level. Source: Page (1954); Hinkley (1971); Gama et al. (2014).
 
     Average run length, on independent normal values with a known deviation and δ = 0.5, λ = 8: above 10 000 without change
     (measured: it follows the level, so there is no closed form), 17 after a rise by one standard deviation at value 500. A
@@ -32,14 +32,16 @@ class PageHinkley(Detector):
     4
     """
 
+    name = "page_hinkley"
+    sees = "rank_z"
+
     def __init__(
         self, slack: float = 0.5, limit: float = 8.0, *, deviation: float | None = None, warmup: int = WARMUP
     ) -> None:
         super().__init__()
-        if not slack >= 0 or not limit > 0:
-            raise InvalidArgumentError(f"slack is {slack} and limit {limit}: expected at least 0 and above 0")
-        self.baseline = Baseline(None if deviation is None else 0.0, deviation, warmup)
-        self._slack, self._limit = slack, limit
+        self.baseline: Baseline = Baseline(None if deviation is None else 0.0, deviation, warmup)
+        self._slack = validation.number("PageHinkley.slack", slack, least=0)
+        self._limit = validation.number("PageHinkley.limit", limit, above=0)
         self._restart()
 
     @property

@@ -6,7 +6,7 @@ import math
 from bisect import insort
 from collections import deque
 
-from traingauge.errors import InvalidArgumentError
+from traingauge import validation
 from traingauge.stats.detectors.detector import Detector
 
 #: The median absolute deviation of a normal distribution times this is its standard deviation.
@@ -25,20 +25,20 @@ class RobustZ(Detector):
 
     Args:
         window: Values in the window, at least 5.
-        limit: In standard deviations, above 0.
+        limit: In standard deviations, above 0. The default suits residuals of signals of training, which have heavy tails.
 
     >>> score = RobustZ(window=5)
     >>> [score.update(value) for value in (1.0, 2.0, 3.0, 2.0, 1.0, float("nan"), 100.0, 2.0)]
     [False, False, False, False, False, False, True, False]
     """
 
-    def __init__(self, window: int = 100, limit: float = 5.0) -> None:
+    name = "robust_z"
+    sees = "residual"  # a rank does not say how far a spike sticks out
+
+    def __init__(self, window: int = 100, limit: float = 8.0) -> None:
         super().__init__()
-        if window < 5 or not limit > 0:
-            raise InvalidArgumentError(
-                f"window is {window} and limit {limit}: expected at least 5 and above 0"
-            )
-        self._window, self._limit = window, limit
+        self._window = validation.count("RobustZ.window", window, least=5)
+        self._limit = validation.number("RobustZ.limit", limit, above=0)
         self._values: deque[float] = deque()
         self._sorted: list[float] = []
         self._score = math.nan
