@@ -13,6 +13,7 @@ from simulation.data import Batch
 from simulation.network import Network
 from simulation.session import EPOCH_STEPS, Session
 from traingauge import ModelMonitor
+from traingauge.integrations.keras import MonitorCallback
 
 
 class KerasSession(Session):
@@ -44,7 +45,7 @@ class KerasSession(Session):
             validation_data=_arrays(data.validation),
             shuffle=False,
             verbose=0,
-            callbacks=[_Driver(self, monitor), monitor.keras(gradient_norm=True)],
+            callbacks=[_Driver(self, monitor), MonitorCallback(monitor, gradient_norm=True)],
         )
 
     def begin_step(self) -> float:

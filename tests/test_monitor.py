@@ -97,7 +97,7 @@ def test_each_run_gets_a_name_of_its_own() -> None:
     [
         ({"model": ""}, InvalidArgumentError, "model is ''"),
         ({"model": "a\nb"}, InvalidArgumentError, "printable"),
-        ({"model": 3}, InvalidTypeError, "expected a name or a Keras model"),
+        ({"model": 3}, InvalidTypeError, "expected a name or a model of keras"),
         ({"run": 3}, InvalidTypeError, "run is 3: expected a name"),
         (
             {"scoring": {"window": 50}},

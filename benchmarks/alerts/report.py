@@ -128,7 +128,7 @@ class Report:
             "`benchmarks/alerts` says how.",
             "",
             "Most models are small networks in numpy, as hundreds of runs of an hour or more have to be trained; those",
-            "whose kind begins with `keras` are trained by Keras' `fit` with `monitor.keras()`, which costs five times as",
+            "whose kind begins with `keras` are trained by Keras' `fit` with `MonitorCallback`, which costs five times as",
             "much. Rules read the same of both. Data: digits, breast cancer, wine, diabetes, and a synthetic regression.",
             "",
             f"Measured on {self.when}, {self.machine}, promtool {self.promtool}, a scrape every {SCRAPE_SECONDS:g} s "

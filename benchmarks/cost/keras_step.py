@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from benchmarks.cost.harness import NULL, Arm, Check, Row, race
 from benchmarks.peers import missing
 from traingauge import ModelMonitor
+from traingauge.integrations.keras import MonitorCallback
 
 #: Steps of one ``fit``, so many that its beginning and end hardly count; of a peer that takes milliseconds; of quick ones.
 STEPS, PEER_STEPS, FEWER, FEWER_OF_PEERS = 5_000, 100, 2_000, 30
@@ -46,7 +47,7 @@ def _of_nothing(seconds: float, absent: dict[str, str]) -> Row:
             [
                 bare,
                 _arm("four Gauge.set a batch", lambda: [_gauges()], steps),
-                _arm("traingauge: the callback", lambda: [monitor.keras()], steps, ours=True),
+                _arm("traingauge: the callback", lambda: [MonitorCallback(monitor)], steps, ours=True),
             ],
             seconds / 2,
         )
@@ -86,7 +87,9 @@ def _of_a_network(seconds: float) -> Row:
                 _network("no metric, no callback", steps),
                 _network("keras.metrics: accuracy", steps, lambda: [metrics.CategoricalAccuracy()]),
                 _network("keras.metrics: F1Score, AUC", steps, of_classes),
-                _network("traingauge: the callback", steps, callbacks=lambda: [monitor.keras()], ours=True),
+                _network(
+                    "traingauge: the callback", steps, callbacks=lambda: [MonitorCallback(monitor)], ours=True
+                ),
             ],
             seconds,
             time.process_time,

@@ -26,7 +26,7 @@ from traingauge.core.collectors.run import RunInfo
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.disabled import DisabledRecorder
 from traingauge.core.evaluation import Evaluation
-from traingauge.core.events import Checkpointed, DataWaits, EpochEnd, RolledBack
+from traingauge.core.events import Checkpointed, DataWaits, EpochEnd
 from traingauge.core.facts import facts
 from traingauge.core.families import Identity
 from traingauge.core.recorder import BACKLOG_STEPS, Recorder
@@ -36,11 +36,13 @@ from traingauge.delivery.alerts import Alerts, NoAlerts, Severity
 from traingauge.delivery.base import Deliveries, Delivery, RunView
 from traingauge.delivery.base import checked as checked_deliveries
 from traingauge.delivery.http import Endpoint
-from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, UnknownNameError
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 from traingauge.extras import require
+from traingauge.integrations.base import integration_of
 from traingauge.options import Drift, Scoring, State
 from traingauge.reference import Reference
 from traingauge.reference.canary import Canary
+from traingauge.reference.canary import checked as checked_canary
 from traingauge.reference.run import ReferenceRun, checked
 from traingauge.state.persistence import Persistence
 from traingauge.stats.streaming.not_given import masked
@@ -50,8 +52,7 @@ if TYPE_CHECKING:
 
     from traingauge.delivery.alertmanager import Alertmanager
     from traingauge.delivery.registry import RunCollector
-    from traingauge.integrations.keras.callback import MonitorCallback
-    from traingauge.integrations.keras.canary import CanaryCheck
+    from traingauge.integrations.base import Session
     from traingauge.stats.curves import LearningCurves
     from traingauge.stats.detectors.detector import Detector
     from traingauge.stats.streaming.not_given import Column
@@ -70,7 +71,8 @@ class ModelMonitor:
     wins. With ``TRAINGAUGE_DISABLED=1`` a monitor does nothing at all.
 
     Args:
-        model: Name of the model, or a Keras model, which :meth:`fit` then trains.
+        model: Name of the model; or a model of a framework that has an integration, such as Keras, which :meth:`fit` then
+            trains.
         run: Name of this run of the model; by default ``$TRAINGAUGE_RUN``, else the time and a few random digits.
         scoring: How predictions are scored; found out from the data by default.
         drift: What features, labels and predictions are compared with, and how.
@@ -130,8 +132,11 @@ class ModelMonitor:
         state: State | None = None,
         digest_every: int = BACKLOG_STEPS,
     ) -> None:
-        self._keras_model = None if isinstance(model, str) else _keras_model(model)
-        self.model = validation.name("model", model if isinstance(model, str) else model.name)
+        self._wrapped = model
+        self._integration = None if isinstance(model, str) else integration_of(model, otherwise="a name or ")
+        self.model = validation.name(
+            "model", model if self._integration is None else self._integration.name_of(model)
+        )
         run = environment.RUN.read() if run is None else validation.name("run", run)
         scoring = (
             Scoring()
@@ -309,8 +314,7 @@ class ModelMonitor:
         Raises:
             TrainGaugeError: No such number.
         """
-        self._recorder.record(RolledBack(validation.count("step", step, least=0)))
-        self._recorder.restarts.resumed = False
+        self._recorder.resume_at(validation.count("step", step, least=0))
 
     def canary(
         self, canary: Canary, predict: Callable[[Any], Any], *, every: int | None = None
@@ -337,21 +341,10 @@ class ModelMonitor:
         2
         """
         interval = _optional_count("every", every) if self._recorder.enabled else None
-        probe = CanaryProbe(self._recorder, self._fitting(canary), predict, interval)
+        probe = CanaryProbe(self._recorder, checked_canary(canary, self.model), predict, interval)
         if self._recorder.enabled:
             probe.check()
         return probe
-
-    def _fitting(self, canary: object) -> Canary:
-        if not isinstance(canary, Canary):
-            raise InvalidTypeError(
-                f"canary is a {type(canary).__name__}: expected a Canary, as Canary.load(path) gives"
-            )
-        if canary.model != self.model:
-            raise ReferenceMismatchError(
-                f"the canary is of model {canary.model!r} and this run of {self.model!r}: record one of {self.model!r}"
-            )
-        return canary
 
     # Alerts
 
@@ -407,60 +400,23 @@ class ModelMonitor:
         Raises:
             InvalidTypeError: A model of no framework that is known.
         """
-        from traingauge.core.model_description import describe
+        self._recorder.describe(integration_of(model).describe(model))
 
-        self._recorder.describe(describe(model))
+    # Frameworks
 
-    # Keras
+    @property
+    def session(self) -> Session:
+        """What integrations talk to: all that they may touch of the run."""
+        return self._recorder
 
-    def keras(
-        self,
-        split: str | None = None,
-        *,
-        gradient_norm: bool = False,
-        canary: Canary | None = None,
-        canary_every: int | None = None,
-    ) -> MonitorCallback:
-        """A Keras callback that records ``fit`` and ``evaluate``, and asks the canary, if the monitor was given one.
-
-        It also sums up the trainable weights once in a while, and counts tensors that hold NaN or infinite values: the loss
-        does not tell, where an activation makes numbers of them.
+    def fit(self, *args: Any, **kwargs: Any) -> dict[str, list[float]]:
+        """Train the model that the monitor was made with, with everything recorded.
 
         Args:
-            split: Where ``model.evaluate`` belongs when it is called with this callback outside of ``fit``; ``test``
-                if ``None``. Inside ``fit`` it is always ``validation``.
-            gradient_norm: Also record the norm of each step's gradients, before clipping; it costs a pass over them.
-            canary: What the model is asked in ``fit``.
-            canary_every: Training steps from one check to the next; ``None`` checks at the end of each epoch.
-
-        Raises:
-            UnsupportedBackendError: Keras does not run on TensorFlow.
-        """
-        from traingauge.integrations.keras.callback import MonitorCallback
-
-        return MonitorCallback(
-            self._recorder,
-            "test" if split is None else split,
-            gradient_norm=gradient_norm,
-            question=self._question(canary, canary_every),
-        )
-
-    def fit(
-        self,
-        *args: Any,
-        test_data: Any = None,
-        canary: Canary | None = None,
-        canary_every: int | None = None,
-        **kwargs: Any,
-    ) -> dict[str, list[float]]:
-        """Train the wrapped Keras model with everything recorded; the arguments are those of ``keras.Model.fit``.
-
-        Args:
-            *args: As of ``fit``.
-            test_data: ``(x, y)``, ``(x, y, sample_weight)``, a dataset or a generator: evaluated once, after training.
-            canary: What the model is asked.
-            canary_every: Training steps from one check to the next; ``None`` checks at the end of each epoch.
-            **kwargs: As of ``fit``.
+            *args: Those of the model's own ``fit``.
+            **kwargs: Those of the model's own ``fit``, and those of its integration. Keras has ``test_data``, which is
+                evaluated once after training, and ``canary`` and ``canary_every``, as in
+                :class:`traingauge.integrations.keras.MonitorCallback`.
 
         Returns:
             The history, as :attr:`history` has it.
@@ -468,23 +424,12 @@ class ModelMonitor:
         Raises:
             InvalidTypeError: The monitor was made with a name, not with a model.
         """
-        from traingauge.integrations.keras.callback import fit
-
-        if self._keras_model is None:
+        if self._integration is None:
             raise InvalidTypeError(
                 f"this monitor has the name {self.model!r} and no model: ModelMonitor(model) can fit"
             )
-        question = self._question(canary, canary_every)
-        fit(self._keras_model, self._recorder, args, kwargs, test_data=test_data, question=question)
+        self._integration.fit(self._wrapped, self, *args, **kwargs)
         return self.history
-
-    def _question(self, canary: Canary | None, every: int | None) -> CanaryCheck | None:
-        every = _optional_count("canary_every", every)
-        if canary is None:
-            return None
-        from traingauge.integrations.keras.canary import CanaryCheck
-
-        return CanaryCheck(self._fitting(canary), every, self._recorder)
 
     # Reading
 
@@ -609,12 +554,6 @@ class ModelMonitor:
         """End a run that nobody closed; an unhandled exception that ends a script has failed it."""
         interactive = hasattr(sys, "ps1")  # there an exception ends a statement, not the run
         self._end_after(None if interactive else getattr(sys, "last_value", None))
-
-
-def _keras_model(model: Any) -> Any:
-    if not all(hasattr(model, name) for name in ("fit", "compute_loss", "name")):
-        raise InvalidTypeError(f"model is a {type(model).__name__}: expected a name or a Keras model")
-    return model
 
 
 def _new_run_name() -> str:

@@ -4,14 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
-
-from traingauge.errors import InvalidTypeError
-
-#: Which module describes models of a framework, by the package that their class, or one above it, comes from. Each has a
-#: function ``describe(model)`` that gives a :class:`ModelDescription`.
-DESCRIBERS: Mapping[str, str] = {"keras": "traingauge.integrations.keras.describe"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +26,3 @@ class ModelDescription:
     optimizer: str
     loss: str
     facts: Mapping[str, str]
-
-
-def describe(model: Any) -> ModelDescription:
-    """Description of a model of a known framework.
-
-    Raises:
-        InvalidTypeError: None that is known.
-
-    >>> describe(object())
-    Traceback (most recent call last):
-    traingauge.errors.InvalidTypeError: model is a object: expected a model of keras
-    """
-    packages = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
-    for package, module in DESCRIBERS.items():
-        if package in packages:
-            description: ModelDescription = import_module(module).describe(model)
-            return description
-    raise InvalidTypeError(f"model is a {type(model).__name__}: expected a model of {', '.join(DESCRIBERS)}")

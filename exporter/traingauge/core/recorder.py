@@ -32,9 +32,11 @@ from traingauge.core.collectors.run import RunInfo
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.drain import Drain
-from traingauge.core.events import Event, FeaturesSeen, Scored, Steps
+from traingauge.core.events import Event, FeaturesSeen, RolledBack, Scored, Steps
 from traingauge.core.families import Family
 from traingauge.core.guard import Guard
+from traingauge.core.reference_bins import ReferenceBins
+from traingauge.core.task_hints import TaskHints
 from traingauge.core.thresholds import Threshold
 from traingauge.errors import ClosedError
 from traingauge.stats.arrays import as_scalar
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from traingauge.core.step_log import Segment
     from traingauge.reference.run import ReferenceRun
     from traingauge.stats.classification.encoding import Encoded
+    from traingauge.stats.classification.tasks import Task
     from traingauge.stats.curves import LearningCurves, Position
     from traingauge.stats.detectors.detector import Detector
     from traingauge.stats.drift.binning import Binned
@@ -194,7 +197,7 @@ class Recorder:
         Raises:
             ClosedError: The run has ended.
         """
-        if self.run.ended is not None:
+        if self.ended:
             raise ClosedError(
                 f"the run is {self.run.state}: it takes no further steps; make a new ModelMonitor"
             )
@@ -236,6 +239,54 @@ class Recorder:
         if drift is None or (features is None and not drift.targets):
             return None
         return self.guard.run("step", drift.encode, features, y_true, y_pred)
+
+    # What integrations use: traingauge.integrations.base.Session
+
+    @property
+    def state(self) -> str:
+        """``running``, ``finished``, ``failed`` or ``interrupted``."""
+        return self.run.state
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run has ended."""
+        return self.run.ended is not None
+
+    @property
+    def hints(self) -> TaskHints:
+        """What the user said about the model's task."""
+        return self.scores.hints
+
+    def found(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
+        """Take what an integration found out about the task; what the user said stays.
+
+        Raises:
+            LabelError: Another number of classes than is known.
+        """
+        self.scores.tell(task, classes)
+
+    @property
+    def bins(self) -> ReferenceBins | None:
+        """The reference's bins; ``None`` without a reference."""
+        return None if self.drift is None else ReferenceBins(self.drift)
+
+    def agree_on_step(self, counted: int, at_once: int = 1) -> None:
+        """Compare with the steps that the model's optimizer has counted; a resumed run rolls back to where its model is."""
+        position = self.position().steps
+        restored = self.restarts.restored_step(counted, position - at_once)
+        if restored is not None:
+            self.record(RolledBack(restored))
+            position = restored
+        self.restarts.agree(counted, position)
+
+    def resume_at(self, step: int) -> None:
+        """Continue after an earlier step, as the user says."""
+        self.record(RolledBack(step))
+        self.restarts.resumed = False
+
+    def describe_framework(self, name: str, version: str) -> None:
+        """Say with what the model is trained."""
+        self.run.describe(framework=name, framework_version=version)
 
     def describe(self, description: ModelDescription) -> None:
         """Say what is being trained."""

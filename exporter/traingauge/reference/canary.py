@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.archive import Archive
-from traingauge.errors import InvalidArgumentError, ShapeError
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, ShapeError
 from traingauge.stats.arrays import as_array
 
 Predict = Callable[[Any], Any]
@@ -141,3 +141,21 @@ class Canary:
         return cls(
             header["model"], arrays["inputs"], arrays["outputs"], header["tolerance"], header["created"]
         )
+
+
+def checked(canary: object, model: str) -> Canary:
+    """The canary, if it can be asked in a run of the model.
+
+    Raises:
+        InvalidTypeError: Not a canary.
+        ReferenceMismatchError: That of another model.
+    """
+    if not isinstance(canary, Canary):
+        raise InvalidTypeError(
+            f"canary is a {type(canary).__name__}: expected a Canary, as Canary.load(path) gives"
+        )
+    if canary.model != model:
+        raise ReferenceMismatchError(
+            f"the canary is of model {canary.model!r} and this run of {model!r}: record one of {model!r}"
+        )
+    return canary

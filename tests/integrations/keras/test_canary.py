@@ -7,11 +7,12 @@ import time
 import keras
 import numpy as np
 import pytest
+from traingauge.core.recorder import Recorder
 
 from traingauge import Canary, ModelMonitor
 from traingauge.core.events import CanaryChecked, Steps
-from traingauge.core.recorder import Recorder
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, ShapeError
+from traingauge.integrations.keras import MonitorCallback
 
 pytestmark = pytest.mark.keras
 
@@ -98,7 +99,7 @@ def test_training_goes_the_same_way_with_a_canary_and_without(digits, canary, as
                 validation_data=[part[640:800] for part in digits],
                 epochs=2,
                 verbose=0,
-                callbacks=[run.keras(canary=one, canary_every=2)],
+                callbacks=[MonitorCallback(run, canary=one, canary_every=2)],
             ).history
             found.append(
                 [*values(model.variables), *values(model.optimizer.variables), history, run.rows()["loss"]]
@@ -124,7 +125,7 @@ def test_a_recurrent_layer_keeps_its_state(digits):
     for one in (None, canary):
         model = recurrent()
         with monitor() as run:
-            watch = run.keras(canary=one, canary_every=2)
+            watch = MonitorCallback(run, canary=one, canary_every=2)
             model.fit(x, y, batch_size=32, shuffle=False, verbose=0, callbacks=[watch])
         found.append(values(model.variables))
     for alone, beside in zip(*found, strict=True):
@@ -146,7 +147,7 @@ def test_a_bit_that_flips_during_fit_is_told_at_once(small, canary, read):
 
     with monitor() as run:
         plain_model(optimizer=keras.optimizers.SGD(0.0)).fit(
-            *small, verbose=0, callbacks=[run.keras(canary=canary, canary_every=1), Flip()]
+            *small, verbose=0, callbacks=[MonitorCallback(run, canary=canary, canary_every=1), Flip()]
         )
     assert mismatches[:6] == [0] * 6
     assert max(distances[:6]) < 1e-6
@@ -162,7 +163,7 @@ def test_it_is_asked_at_once_and_every_so_many_steps_or_at_the_end_of_each_epoch
     """Steps that run together count as so many, even if an epoch's last ones are fewer."""
     asking, together, expected = case
     with monitor() as run:
-        watch = run.keras(canary=canary, **asking)
+        watch = MonitorCallback(run, canary=canary, **asking)
         plain_model(steps_per_execution=together).fit(*small, epochs=2, verbose=0, callbacks=[watch])
     assert asked == expected
 
@@ -176,7 +177,7 @@ def test_the_time_that_it_takes_is_no_part_of_a_step(small, canary, monkeypatch)
 
     monkeypatch.setattr(Canary, "compare", slowly)
     with monitor() as run:
-        plain_model().fit(*small, verbose=0, callbacks=[run.keras(canary=canary, canary_every=5)])
+        plain_model().fit(*small, verbose=0, callbacks=[MonitorCallback(run, canary=canary, canary_every=5)])
         assert sorted(run.rows()["seconds"].compressed())[-2] < 0.5, "of all but the first, which is traced"
 
 
@@ -190,7 +191,7 @@ def test_a_model_that_is_built_by_its_first_batch_is_asked(small, canary, read):
     model = keras.Sequential([keras.layers.Dense(10, "softmax")], name="digits")
     model.compile("sgd", "sparse_categorical_crossentropy")
     with monitor() as run:
-        model.fit(*small, verbose=0, callbacks=[run.keras(canary=canary)])
+        model.fit(*small, verbose=0, callbacks=[MonitorCallback(run, canary=canary)])
         assert read(run, "model_canary_samples") == 32
 
 
@@ -199,18 +200,18 @@ def test_a_canary_of_other_shapes_is_refused_before_the_first_step(small, inputs
     other = Canary.record("digits", lambda x: np.zeros((len(x), 3)), np.zeros((4, inputs), np.float32))
     with monitor() as run:
         with pytest.raises(ShapeError, match=told):
-            plain_model().fit(*small, verbose=0, callbacks=[run.keras(canary=other)])
+            plain_model().fit(*small, verbose=0, callbacks=[MonitorCallback(run, canary=other)])
         assert run._recorder.steps_taken() == 0
 
 
 def test_what_is_no_canary_of_the_model_is_refused_before_training(canary):
     with ModelMonitor("other", delivery=[]) as run, pytest.raises(ReferenceMismatchError, match="'digits'"):
-        run.keras(canary=canary)
+        MonitorCallback(run, canary=canary)
     with monitor() as run:
         with pytest.raises(InvalidTypeError, match=r"Canary\.load"):
-            run.keras(canary="digits.canary")
+            MonitorCallback(run, canary="digits.canary")
         with pytest.raises(InvalidArgumentError, match="at least 1"):
-            run.keras(canary=canary, canary_every=0)
+            MonitorCallback(run, canary=canary, canary_every=0)
 
 
 def test_an_error_of_the_model_is_counted_and_training_goes_on(small, read):
@@ -228,6 +229,6 @@ def test_an_error_of_the_model_is_counted_and_training_goes_on(small, read):
     model = Moody()
     model.compile("sgd", "sparse_categorical_crossentropy")
     with monitor() as run:
-        model.fit(*small, verbose=0, callbacks=[run.keras(canary=canary)])
+        model.fit(*small, verbose=0, callbacks=[MonitorCallback(run, canary=canary)])
         assert read(run, "model_steps_total", split="train") == 10
         assert read(run, "model_monitor_errors_total", reason="integration") == 1

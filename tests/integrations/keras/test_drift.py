@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tests.integrations.keras.watched import Kept, dense, fit, frozen
+from tests.integrations.keras.watched import dense, fit, frozen
+from tests.integrations.session import RecordingSession
 from traingauge.integrations.keras.bins import Bins
 from traingauge.reference import Reference
 from traingauge.stats.drift.binning import count_bins
@@ -33,11 +34,11 @@ def test_bins_counted_in_the_graph_are_those_of_the_part(tumours, reference, opt
     x[::6, 8] = -np.inf
     model = dense(1, inputs=30, last="sigmoid")
     model.compile("sgd", "binary_crossentropy", **options)
-    recorder, other = Kept(reference=reference), Kept(reference=reference)
-    fit(model, x, y, recorder=recorder, batch_size=64, epochs=2)
+    session, other = RecordingSession(reference=reference), RecordingSession(reference=reference)
+    fit(model, x, y, session=session, batch_size=64, epochs=2)
     for _ in range(2):
         other.drift.add([other.drift.encode(x)])
-    mine, theirs = recorder.published(), other.published()
+    mine, theirs = session.published(), other.published()
     names = [key for key in theirs if key[0].startswith(("feature", "drift"))]
     assert ("feature_drift", *reference.names[3:4], "psi") in names
     assert {key: mine[key] for key in names} == pytest.approx(
@@ -46,7 +47,7 @@ def test_bins_counted_in_the_graph_are_those_of_the_part(tumours, reference, opt
     assert mine["nonfinite_total", "train", "feature"] == 2 * (len(x[::5]) + len(x[::6]))
     assert mine["feature_infinite_ratio", reference.names[8]] == len(x[::6]) / len(x)
     assert mine["drift_window_samples",] == 2 * len(x)
-    assert not recorder.errors
+    assert not session.errors
 
 
 LOSSES = {
@@ -68,17 +69,17 @@ def test_labels_and_predictions_are_counted_in_the_graph_as_a_step_counts_them(d
     model.compile(frozen(), loss, **options)
     predicted = model.predict(x, verbose=0)
     reference = Reference.from_data(x, y_true=y, y_pred=predicted)
-    recorder, other = Kept(reference=reference), Kept(reference=reference)
+    session, other = RecordingSession(reference=reference), RecordingSession(reference=reference)
     shown = slice(0, 700)
-    fit(model, x[shown], y[shown], recorder=recorder, batch_size=64, sample_weight=np.linspace(0, 1, 700))
+    fit(model, x[shown], y[shown], session=session, batch_size=64, sample_weight=np.linspace(0, 1, 700))
     other.drift.add([other.drift.encode(x[shown], y[shown], predicted[shown])])
-    mine, theirs = recorder.published(), other.published()
+    mine, theirs = session.published(), other.published()
     names = [key for key in theirs if key[0] in ("label_drift", "prediction_drift")]
     assert {key[0] for key in names} == {"label_drift", "prediction_drift"}
     assert {key: mine[key] for key in names} == pytest.approx(
         {key: theirs[key] for key in names}, nan_ok=True
     )
-    assert not recorder.errors
+    assert not session.errors
 
 
 def test_the_labels_of_images_are_compared_where_their_pixels_are_not(digits):
@@ -87,10 +88,10 @@ def test_the_labels_of_images_are_compared_where_their_pixels_are_not(digits):
     reference = Reference.from_data(images, y_true=y, of="images")
     model = keras.Sequential([keras.Input((8, 8)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")
-    recorder = Kept(reference=reference)
-    fit(model, images[y < 5], y[y < 5], recorder=recorder)
-    assert recorder.published()["label_drift", "psi"] > 1
-    assert not recorder.errors
+    session = RecordingSession(reference=reference)
+    fit(model, images[y < 5], y[y < 5], session=session)
+    assert session.published()["label_drift", "psi"] > 1
+    assert not session.errors
 
 
 def test_several_quantities_have_no_label_drift_and_no_error(digits):
@@ -99,10 +100,10 @@ def test_several_quantities_have_no_label_drift_and_no_error(digits):
     reference = Reference.from_data(x, y_true=y.astype(float))
     model = dense(2, inputs=64)
     model.compile("sgd", "mean_squared_error")
-    recorder = Kept(reference=reference)
-    fit(model, x, np.column_stack([y, y]).astype(float), recorder=recorder)
-    assert not [key for key in recorder.published() if key[0] == "label_drift"]
-    assert not recorder.errors
+    session = RecordingSession(reference=reference)
+    fit(model, x, np.column_stack([y, y]).astype(float), session=session)
+    assert not [key for key in session.published() if key[0] == "label_drift"]
+    assert not session.errors
 
 
 def test_images_are_compared_pixel_by_pixel(digits):
@@ -111,9 +112,9 @@ def test_images_are_compared_pixel_by_pixel(digits):
     layers = [keras.layers.Conv2D(2, 3), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
     model = keras.Sequential([keras.Input((8, 8, 1)), *layers])
     model.compile("sgd", "sparse_categorical_crossentropy")
-    recorder = Kept(reference=reference)
-    fit(model, np.roll(x.reshape(-1, 8, 8, 1), 3, axis=2), y, recorder=recorder, batch_size=600)
-    published = recorder.published()
+    session = RecordingSession(reference=reference)
+    fit(model, np.roll(x.reshape(-1, 8, 8, 1), 3, axis=2), y, session=session, batch_size=600)
+    published = session.published()
     assert published["features_monitored",] == 64
     assert published["features_drifted",] > 30
 
@@ -122,9 +123,9 @@ def test_validation_is_no_part_of_the_window(tumours, reference):
     x, y = tumours
     model = dense(1, inputs=30, last="sigmoid")
     model.compile("sgd", "binary_crossentropy")
-    recorder = Kept(reference=reference)
-    fit(model, x[:200], y[:200], recorder=recorder, batch_size=100, validation_data=(x, y))
-    assert recorder.published()["drift_window_samples",] == 200
+    session = RecordingSession(reference=reference)
+    fit(model, x[:200], y[:200], session=session, batch_size=100, validation_data=(x, y))
+    assert session.published()["drift_window_samples",] == 200
 
 
 @settings(max_examples=50, deadline=None)

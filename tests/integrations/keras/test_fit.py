@@ -8,9 +8,11 @@ import pytest
 import tensorflow as tf
 from sklearn import metrics
 
-from tests.integrations.keras.watched import Kept, dense, evaluate, fit
+from tests.integrations.keras.watched import dense, evaluate, fit
+from tests.integrations.session import RecordingSession
 from traingauge import ModelMonitor
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+from traingauge.integrations.keras import MonitorCallback
 
 pytestmark = pytest.mark.keras
 
@@ -50,9 +52,9 @@ def unknown_length(x, y):
 @pytest.fixture(scope="module")
 def of_arrays(digits):
     """Losses of two epochs over arrays, with which every other form of the same data must agree."""
-    recorder = Kept()
-    fit(classifier("sgd"), *digits, recorder=recorder, batch_size=BATCH, epochs=2)
-    return recorder.losses
+    session = RecordingSession()
+    fit(classifier("sgd"), *digits, session=session, batch_size=BATCH, epochs=2)
+    return session.losses
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # how Keras finds out where a dataset ends
@@ -68,51 +70,51 @@ def of_arrays(digits):
     ],
 )
 def test_it_does_not_matter_in_what_form_the_data_come(digits, of_arrays, data, options):
-    recorder = Kept()
-    fit(classifier("sgd"), *data(*digits), recorder=recorder, epochs=2, **options)
-    np.testing.assert_allclose(recorder.losses, of_arrays, rtol=1e-5)
-    published = recorder.published()
+    session = RecordingSession()
+    fit(classifier("sgd"), *data(*digits), session=session, epochs=2, **options)
+    np.testing.assert_allclose(session.losses, of_arrays, rtol=1e-5)
+    published = session.published()
     assert published["steps_total", "train"] == 58
     assert published["steps_planned",] == 58
     assert published["epochs_total", "train"] == 2
-    assert not recorder.errors
+    assert not session.errors
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_where_the_data_end_unforeseen_no_step_is_counted_that_had_none(digits):
     data = unknown_length(digits[0][: 2 * BATCH], digits[1][: 2 * BATCH])
-    recorder = Kept()
-    fit(classifier(), data, recorder=recorder, epochs=20, validation_data=data)
-    assert recorder.published()["steps_total", "train"] == len(recorder.losses) == 40
-    assert recorder.losses.min() > 0
-    assert recorder.published()["steps_total", "validation"] == 40
+    session = RecordingSession()
+    fit(classifier(), data, session=session, epochs=20, validation_data=data)
+    assert session.published()["steps_total", "train"] == len(session.losses) == 40
+    assert session.losses.min() > 0
+    assert session.published()["steps_total", "validation"] == 40
 
 
 def test_the_last_part_of_the_data_validates(digits):
     x, y = digits
-    model, recorder = classifier(), Kept()
-    history = fit(model, x, y, recorder=recorder, validation_split=0.2, epochs=2).history
+    model, session = classifier(), RecordingSession()
+    history = fit(model, x, y, session=session, validation_split=0.2, epochs=2).history
     held_out = len(x) - int(len(x) * 0.8)
-    published = recorder.published()
+    published = session.published()
     assert published["samples_total", "validation"] == 2 * held_out
     assert published["loss", "validation"] == pytest.approx(history["val_loss"][-1], rel=1e-5)
     predicted = model.predict(x[-held_out:], verbose=0).argmax(axis=1)
     assert published["accuracy", "validation"] == metrics.accuracy_score(y[-held_out:], predicted)
-    assert recorder.history()["val_loss"] == pytest.approx(history["val_loss"], rel=1e-5)
+    assert session.history()["val_loss"] == pytest.approx(history["val_loss"], rel=1e-5)
 
 
 def test_every_batch_of_a_pass_is_counted_once_whatever_an_execution_is(digits):
-    recorder = Kept()
-    evaluate(classifier(steps_per_execution=5), *digits, recorder=recorder, batch_size=BATCH)
-    assert recorder.published()["steps_total", "test"] == 29
-    assert recorder.published()["samples_total", "test"] == 1797
+    session = RecordingSession()
+    evaluate(classifier(steps_per_execution=5), *digits, session=session, batch_size=BATCH)
+    assert session.published()["steps_total", "test"] == 29
+    assert session.published()["samples_total", "test"] == 1797
 
 
 def test_the_callback_says_where_an_evaluation_belongs(digits):
-    model, recorder = classifier(), Kept()
-    loss = evaluate(model, *digits, recorder=recorder, split="validation")
-    assert recorder.published()["loss", "validation"] == pytest.approx(loss, rel=1e-5)
-    assert ("loss", "test") not in recorder.published()
+    model, session = classifier(), RecordingSession()
+    loss = evaluate(model, *digits, session=session, split="validation")
+    assert session.published()["loss", "validation"] == pytest.approx(loss, rel=1e-5)
+    assert ("loss", "test") not in session.published()
 
 
 def test_a_second_fit_goes_on_without_tracing_anew(digits):
@@ -126,12 +128,12 @@ def test_a_second_fit_goes_on_without_tracing_anew(digits):
 
     model = keras.Sequential([keras.Input((64,)), Traced(), keras.layers.Dense(10, "softmax")])
     model.compile("sgd", CROSS_ENTROPY)
-    recorder = Kept()
-    fit(model, x, y, recorder=recorder, batch_size=BATCH, epochs=2, validation_data=(x, y))
+    session = RecordingSession()
+    fit(model, x, y, session=session, batch_size=BATCH, epochs=2, validation_data=(x, y))
     before = len(traced)
-    fit(model, x, y, recorder=recorder, batch_size=BATCH, epochs=5, initial_epoch=2, validation_data=(x, y))
+    fit(model, x, y, session=session, batch_size=BATCH, epochs=5, initial_epoch=2, validation_data=(x, y))
     assert len(traced) == before
-    published = recorder.published()
+    published = session.published()
     assert published["steps_total", "train"] == 5 * 4
     assert published["epochs_total", "train"] == 5
     assert published["steps_planned",] == 5 * 4
@@ -140,65 +142,65 @@ def test_a_second_fit_goes_on_without_tracing_anew(digits):
 
 def test_steps_that_nobody_watched_are_not_recorded(digits):
     x, y = digits[0][: 2 * BATCH], digits[1][: 2 * BATCH]
-    model, recorder = classifier(), Kept()
-    fit(model, x, y, recorder=recorder, batch_size=BATCH)
+    model, session = classifier(), RecordingSession()
+    fit(model, x, y, session=session, batch_size=BATCH)
     model.train_on_batch(x, y)
     model.fit(x, y, verbose=0)
-    fit(model, x, y, recorder=recorder, batch_size=BATCH)
-    assert recorder.published()["steps_total", "train"] == 4
-    assert len(recorder.losses) == 4
+    fit(model, x, y, session=session, batch_size=BATCH)
+    assert session.published()["steps_total", "train"] == 4
+    assert len(session.losses) == 4
 
 
 def test_training_that_stops_early_is_planned_no_further(digits):
-    model, recorder = classifier(), Kept()
+    model, session = classifier(), RecordingSession()
     stop = keras.callbacks.EarlyStopping("val_loss", patience=0, min_delta=10.0, restore_best_weights=True)
-    fit(model, *digits, recorder=recorder, callbacks=[stop], batch_size=BATCH, epochs=9, validation_split=0.2)
-    published = recorder.published()
+    fit(model, *digits, session=session, callbacks=[stop], batch_size=BATCH, epochs=9, validation_split=0.2)
+    published = session.published()
     assert published["epochs_total", "train"] == 2
     assert published["steps_planned",] == published["steps_total", "train"] == 2 * 23
 
 
 def test_a_model_saved_while_it_is_watched_loads_and_predicts_the_same(digits, tmp_path):
     x, y = digits
-    model, recorder = classifier(), Kept()
+    model, session = classifier(), RecordingSession()
     checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
-    fit(model, x, y, recorder=recorder, callbacks=[checkpoint], epochs=2)
+    fit(model, x, y, session=session, callbacks=[checkpoint], epochs=2)
     loaded = keras.models.load_model(tmp_path / "2.keras")
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
     assert not {"train_step", "test_step", "compute_loss"} & set(loaded.__dict__)
-    again = Kept()
-    fit(loaded, x, y, recorder=again)
+    again = RecordingSession()
+    fit(loaded, x, y, session=again)
     assert len(again.losses) == -(-len(x) // 32)
 
 
 def test_a_model_may_be_compiled_anew_between_fits(digits):
     x, y = digits
-    model, recorder = classifier(), Kept()
-    fit(model, x, y, recorder=recorder, batch_size=BATCH)
+    model, session = classifier(), RecordingSession()
+    fit(model, x, y, session=session, batch_size=BATCH)
     model.compile("sgd", keras.losses.CategoricalCrossentropy(label_smoothing=0.1), steps_per_execution=1100)
-    history = fit(model, x, np.eye(10)[y], recorder=recorder, batch_size=1, epochs=1).history
-    assert recorder.published()["steps_total", "train"] == 29 + 1797
-    assert recorder.losses[29:].mean() == pytest.approx(history["loss"][0], rel=1e-4)
-    assert recorder.scores.task == "multiclass"
-    assert not recorder.errors
+    history = fit(model, x, np.eye(10)[y], session=session, batch_size=1, epochs=1).history
+    assert session.published()["steps_total", "train"] == 29 + 1797
+    assert session.losses[29:].mean() == pytest.approx(history["loss"][0], rel=1e-4)
+    assert session.scores.task == "multiclass"
+    assert not session.errors
 
 
 def test_two_monitors_watch_one_model_and_leave_it_as_it_was_in_any_order(digits):
     for order in ((0, 1), (1, 0)):
-        model, recorders = classifier(), (Kept(), Kept())
-        for recorder in recorders:
-            fit(model, *digits, recorder=recorder, batch_size=BATCH)
-        assert [len(recorder.losses) for recorder in recorders] == [29, 29]
+        model, sessions = classifier(), (RecordingSession(), RecordingSession())
+        for session in sessions:
+            fit(model, *digits, session=session, batch_size=BATCH)
+        assert [len(session.losses) for session in sessions] == [29, 29]
         for index in order:
-            recorders[index].end("finished")
+            sessions[index].end("finished")
         assert not {"train_step", "test_step", "compute_loss"} & set(model.__dict__)
 
 
 def test_two_monitors_of_one_fit_record_the_same(digits):
     from traingauge.integrations.keras.callback import MonitorCallback
 
-    one, two = Kept(), Kept()
-    fit(classifier(), *digits, recorder=one, callbacks=[MonitorCallback(two)], batch_size=BATCH)
+    one, two = RecordingSession(), RecordingSession()
+    fit(classifier(), *digits, session=one, callbacks=[MonitorCallback(two)], batch_size=BATCH)
     np.testing.assert_array_equal(one.losses, two.losses)
     assert len(one.losses) == 29
 
@@ -222,10 +224,10 @@ class ByItself(keras.Model):
 
 
 def test_steps_without_a_known_loss_are_counted_and_the_user_is_told_once(digits, caplog):
-    model, recorder = ByItself(), Kept()
+    model, session = ByItself(), RecordingSession()
     model.compile("adam")
-    fit(model, *digits, recorder=recorder, batch_size=BATCH, epochs=2)
-    published = recorder.published()
+    fit(model, *digits, session=session, batch_size=BATCH, epochs=2)
+    published = session.published()
     assert published["steps_total", "train"] == 58
     assert published["samples_total", "train"] == 2 * 1797
     assert ("loss", "train") not in published
@@ -233,7 +235,7 @@ def test_steps_without_a_known_loss_are_counted_and_the_user_is_told_once(digits
         "nonfinite_total", "train", "loss"
     ]
     assert sum("never calls compute_loss" in message for message in caplog.messages) == 1
-    assert not recorder.errors
+    assert not session.errors
 
 
 def test_a_train_step_of_ones_own_that_calls_compute_loss_has_loss_and_scores(digits):
@@ -245,11 +247,11 @@ def test_a_train_step_of_ones_own_that_calls_compute_loss_has_loss_and_scores(di
             self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
             return {"own_loss": loss}
 
-    model, recorder = Own(), Kept()
+    model, session = Own(), RecordingSession()
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    fit(model, *digits, recorder=recorder, batch_size=BATCH)
-    assert len(recorder.losses) == 29
-    assert ("accuracy", "train") in recorder.published()
+    fit(model, *digits, session=session, batch_size=BATCH)
+    assert len(session.losses) == 29
+    assert ("accuracy", "train") in session.published()
 
 
 def test_a_model_whose_only_loss_is_its_own_has_a_loss_and_no_scores(digits):
@@ -260,11 +262,11 @@ def test_a_model_whose_only_loss_is_its_own_has_a_loss_and_no_scores(digits):
 
     model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(4), Sparse()])
     model.compile("sgd")
-    recorder = Kept()
-    history = fit(model, digits[0], recorder=recorder).history
-    assert recorder.losses.mean() == pytest.approx(history["loss"][0], rel=1e-2)
-    assert ("accuracy", "train") not in recorder.published()
-    assert not recorder.errors
+    session = RecordingSession()
+    history = fit(model, digits[0], session=session).history
+    assert session.losses.mean() == pytest.approx(history["loss"][0], rel=1e-2)
+    assert ("accuracy", "train") not in session.published()
+    assert not session.errors
 
 
 @pytest.mark.parametrize("kind", ["list", "dict"])
@@ -275,10 +277,10 @@ def test_several_inputs(digits, kind):
     halves = {"left": x[:, :32], "right": x[:, 32:]}
     model = keras.Model({"left": left, "right": right} if kind == "dict" else [left, right], joined)
     model.compile("adam", CROSS_ENTROPY)
-    recorder = Kept()
-    fit(model, halves if kind == "dict" else list(halves.values()), y, recorder=recorder, batch_size=BATCH)
-    assert recorder.published()["samples_total", "train"] == 1797
-    assert ("accuracy", "train") in recorder.published()
+    session = RecordingSession()
+    fit(model, halves if kind == "dict" else list(halves.values()), y, session=session, batch_size=BATCH)
+    assert session.published()["samples_total", "train"] == 1797
+    assert ("accuracy", "train") in session.published()
 
 
 def test_several_outputs_have_a_loss_and_the_user_is_told_that_they_have_no_scores(digits, caplog):
@@ -287,12 +289,12 @@ def test_several_outputs_have_a_loss_and_the_user_is_told_that_they_have_no_scor
     outputs = [keras.layers.Dense(10, "softmax")(inputs), keras.layers.Dense(1, "sigmoid")(inputs)]
     model = keras.Model(inputs, outputs)
     model.compile("adam", [CROSS_ENTROPY, "binary_crossentropy"])
-    recorder = Kept()
-    history = fit(model, x, [y, y % 2], recorder=recorder, batch_size=BATCH).history
-    assert recorder.losses.mean() == pytest.approx(history["loss"][0], rel=1e-2)
-    assert ("accuracy", "train") not in recorder.published()
+    session = RecordingSession()
+    history = fit(model, x, [y, y % 2], session=session, batch_size=BATCH).history
+    assert session.losses.mean() == pytest.approx(history["loss"][0], rel=1e-2)
+    assert ("accuracy", "train") not in session.published()
     assert sum("scores are not recorded" in message for message in caplog.messages) == 1
-    assert not recorder.errors
+    assert not session.errors
 
 
 # The facade
@@ -334,7 +336,7 @@ def test_test_data_that_do_not_fit_are_refused_before_training(digits):
 
 def test_an_unknown_split_is_refused():
     with ModelMonitor("m", delivery=[]) as monitor, pytest.raises(UnknownNameError, match="'valid'"):
-        monitor.keras("valid")
+        MonitorCallback(monitor, "valid")
 
 
 def test_a_monitor_without_a_model_cannot_fit(digits):

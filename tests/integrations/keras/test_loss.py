@@ -8,7 +8,8 @@ import pytest
 from sklearn import metrics
 
 from tests.integrations.keras.by_hand import softmax_regression
-from tests.integrations.keras.watched import Kept, fit
+from tests.integrations.keras.watched import fit
+from tests.integrations.session import RecordingSession
 
 pytestmark = pytest.mark.keras
 
@@ -44,21 +45,21 @@ def by_hand(digits):
     ],
 )
 def test_every_step_has_its_own_loss_regularisation_included(digits, by_hand, options):
-    recorder = Kept()
-    fit(softmax(0.5, L2, **options), *digits, recorder=recorder, batch_size=BATCH, epochs=2)
-    np.testing.assert_allclose(recorder.losses, by_hand.losses, rtol=1e-5)
-    published = recorder.published()
+    session = RecordingSession()
+    fit(softmax(0.5, L2, **options), *digits, session=session, batch_size=BATCH, epochs=2)
+    np.testing.assert_allclose(session.losses, by_hand.losses, rtol=1e-5)
+    published = session.published()
     assert published["loss", "train"] == pytest.approx(by_hand.losses[-1], rel=1e-5)
     assert published["steps_total", "train"] == 36
     assert published["samples_total", "train"] == 2 * 1797
-    assert not recorder.errors
+    assert not session.errors
 
 
 def test_train_scores_are_those_of_the_last_steps(digits, by_hand):
-    recorder = Kept(window=7)
-    fit(softmax(0.5, L2), *digits, recorder=recorder, batch_size=BATCH, epochs=2)
+    session = RecordingSession(window=7)
+    fit(softmax(0.5, L2), *digits, session=session, batch_size=BATCH, epochs=2)
     true, predicted = digits[1][-(6 * BATCH + 97) :], np.concatenate(by_hand.predicted[-7:])
-    published = recorder.published()
+    published = session.published()
     assert published["accuracy", "train"] == metrics.accuracy_score(true, predicted)
     assert published["recall", "train"] == pytest.approx(
         metrics.recall_score(true, predicted, average="macro")
@@ -70,11 +71,11 @@ def test_train_scores_are_those_of_the_last_steps(digits, by_hand):
 
 
 def test_late_in_a_long_epoch_the_loss_is_still_that_of_the_step(many_digits):
-    recorder = Kept()
-    history = fit(softmax(0.1), *many_digits, recorder=recorder, batch_size=50)
+    session = RecordingSession()
+    history = fit(softmax(0.1), *many_digits, session=session, batch_size=50)
     expected = softmax_regression(*many_digits, batch=50, epochs=1, rate=0.1).losses
     assert len(expected) == 2000
-    np.testing.assert_allclose(recorder.losses, expected, rtol=1e-5)
-    assert recorder.published()["loss", "train"] == pytest.approx(expected[-1], rel=1e-5)
+    np.testing.assert_allclose(session.losses, expected, rtol=1e-5)
+    assert session.published()["loss", "train"] == pytest.approx(expected[-1], rel=1e-5)
     assert history.history["loss"][0] == pytest.approx(expected.mean(), rel=1e-3)  # what Keras calls the loss
-    assert not recorder.errors
+    assert not session.errors

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from tests.integrations.keras.by_hand import softmax_regression
-from tests.integrations.keras.watched import Kept, dense, fit
+from tests.integrations.keras.watched import dense, fit
+from tests.integrations.session import RecordingSession
 
 pytestmark = pytest.mark.keras
 
@@ -25,22 +26,22 @@ def softmax(optimizer, **options):
 
 def test_the_learning_rate_of_every_step_under_a_schedule(digits):
     schedule = keras.optimizers.schedules.ExponentialDecay(0.5, decay_steps=1, decay_rate=0.9)
-    recorder = Kept()
+    session = RecordingSession()
     fit(
         softmax(keras.optimizers.SGD(schedule), steps_per_execution=4),
         *digits,
-        recorder=recorder,
+        session=session,
         batch_size=BATCH,
     )
-    np.testing.assert_allclose(recorder.scalar("learning_rate"), 0.5 * 0.9 ** np.arange(18), rtol=1e-5)
-    assert recorder.published()["learning_rate",] == pytest.approx(0.5 * 0.9**17, rel=1e-5)
+    np.testing.assert_allclose(session.scalar("learning_rate"), 0.5 * 0.9 ** np.arange(18), rtol=1e-5)
+    assert session.published()["learning_rate",] == pytest.approx(0.5 * 0.9**17, rel=1e-5)
 
 
 def test_the_learning_rate_that_a_callback_sets(digits):
-    recorder = Kept()
+    session = RecordingSession()
     scheduler = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1))
-    fit(softmax("sgd"), *digits, recorder=recorder, callbacks=[scheduler], batch_size=600, epochs=2)
-    np.testing.assert_allclose(recorder.scalar("learning_rate"), [0.1] * 3 + [0.05] * 3, rtol=1e-6)
+    fit(softmax("sgd"), *digits, session=session, callbacks=[scheduler], batch_size=600, epochs=2)
+    np.testing.assert_allclose(session.scalar("learning_rate"), [0.1] * 3 + [0.05] * 3, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -53,27 +54,27 @@ def test_the_learning_rate_that_a_callback_sets(digits):
     ],
 )
 def test_the_norm_of_every_steps_gradient(digits, optimizer, options):
-    recorder = Kept()
+    session = RecordingSession()
     model = softmax(keras.optimizers.SGD(0.0, **optimizer), **options)
-    fit(model, *digits, recorder=recorder, batch_size=BATCH, gradient_norm=True)
+    fit(model, *digits, session=session, batch_size=BATCH, gradient_norm=True)
     expected = softmax_regression(*digits, batch=BATCH, epochs=1, rate=0.0).norms
-    np.testing.assert_allclose(recorder.scalar("gradient_norm"), expected, rtol=1e-5)
-    assert recorder.published()["gradient_norm",] == pytest.approx(expected[-1], rel=1e-5)
+    np.testing.assert_allclose(session.scalar("gradient_norm"), expected, rtol=1e-5)
+    assert session.published()["gradient_norm",] == pytest.approx(expected[-1], rel=1e-5)
     assert "apply" not in model.optimizer.__dict__
 
 
 def test_the_norm_is_free_of_the_loss_scale_of_mixed_precision(digits):
-    recorder = Kept()
+    session = RecordingSession()
     optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.0))
     fit(
         softmax(optimizer, dtype="mixed_float16"),
         *digits,
-        recorder=recorder,
+        session=session,
         batch_size=BATCH,
         gradient_norm=True,
     )
     expected = softmax_regression(*digits, batch=BATCH, epochs=1, rate=0.0).norms
-    np.testing.assert_allclose(recorder.scalar("gradient_norm"), expected, rtol=1e-2)  # float16 has 11 bits
+    np.testing.assert_allclose(session.scalar("gradient_norm"), expected, rtol=1e-2)  # float16 has 11 bits
 
 
 def test_the_gradient_of_an_embedding_counts_rows_that_occur_twice_once(digits):
@@ -82,36 +83,36 @@ def test_the_gradient_of_an_embedding_counts_rows_that_occur_twice_once(digits):
     keras.utils.set_random_seed(7)
     model = keras.Sequential([keras.Input((64,), dtype="int32"), *layers])
     model.compile(keras.optimizers.SGD(0.0), SOFTMAX)
-    recorder = Kept()
-    fit(model, words, y, recorder=recorder, batch_size=2000, gradient_norm=True)
+    session = RecordingSession()
+    fit(model, words, y, session=session, batch_size=2000, gradient_norm=True)
     with tf.GradientTape() as tape:
         loss = SOFTMAX(y, model(words))
     gradients = [tf.convert_to_tensor(each) for each in tape.gradient(loss, model.trainable_variables)]
     expected = np.sqrt(sum(float(tf.reduce_sum(each**2)) for each in gradients))
-    assert recorder.published()["gradient_norm",] == pytest.approx(expected, rel=1e-5)
+    assert session.published()["gradient_norm",] == pytest.approx(expected, rel=1e-5)
 
 
 def test_every_gradient_that_is_not_finite_is_counted(digits):
     x, y = digits[0].copy(), digits[1]
     x[BATCH * 3] = np.inf
-    recorder = Kept()
-    fit(softmax("sgd"), x, y, recorder=recorder, batch_size=BATCH, gradient_norm=True)
-    assert recorder.published()["nonfinite_total", "train", "gradient"] == 15
-    assert not recorder.errors
+    session = RecordingSession()
+    fit(softmax("sgd"), x, y, session=session, batch_size=BATCH, gradient_norm=True)
+    assert session.published()["nonfinite_total", "train", "gradient"] == 15
+    assert not session.errors
 
 
 def test_no_norm_is_published_unless_it_was_asked_for(digits):
-    recorder = Kept()
-    fit(softmax("sgd"), *digits, recorder=recorder, batch_size=600)
-    assert ("gradient_norm",) not in recorder.published()
-    fit(softmax("sgd"), *digits, recorder=recorder, batch_size=600, gradient_norm=True)
-    assert recorder.published()["gradient_norm",] > 0
+    session = RecordingSession()
+    fit(softmax("sgd"), *digits, session=session, batch_size=600)
+    assert ("gradient_norm",) not in session.published()
+    fit(softmax("sgd"), *digits, session=session, batch_size=600, gradient_norm=True)
+    assert session.published()["gradient_norm",] > 0
 
 
 def test_asking_for_the_norm_later_watches_the_model_anew(digits):
-    model, recorder = dense(10, inputs=64), Kept()
+    model, session = dense(10, inputs=64), RecordingSession()
     model.compile("sgd", SOFTMAX)
-    fit(model, *digits, recorder=recorder, batch_size=600)
-    fit(model, *digits, recorder=recorder, batch_size=600, gradient_norm=True)
-    assert recorder.published()["gradient_norm",] > 0
-    assert recorder.published()["steps_total", "train"] == 6
+    fit(model, *digits, session=session, batch_size=600)
+    fit(model, *digits, session=session, batch_size=600, gradient_norm=True)
+    assert session.published()["gradient_norm",] > 0
+    assert session.published()["steps_total", "train"] == 6

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import pytest
 
+from traingauge.core.task_hints import TaskHints
 from traingauge.errors import InvalidArgumentError
 from traingauge.integrations.keras.plan import (
     SCORED_OUTPUTS,
     ScoringPlan,
-    TaskHints,
     UnclearError,
     comparable,
     find_plan,

@@ -8,7 +8,8 @@ import pytest
 from scipy import special
 from sklearn import metrics
 
-from tests.integrations.keras.watched import Kept, dense, evaluate, fit, frozen
+from tests.integrations.keras.watched import dense, evaluate, fit, frozen
+from tests.integrations.session import RecordingSession
 from traingauge.core.collectors.scores import Scores
 from traingauge.options import Scoring
 from traingauge.stats.classification.histograms import roc_auc_error
@@ -38,15 +39,15 @@ def by_hand(logits, task, y, outputs, weight=None):
     return part
 
 
-def scores(recorder, split):
+def scores(session, split):
     """Of a split, by name."""
-    recorder.families()
-    return recorder.scores.current(split)
+    session.families()
+    return session.scores.current(split)
 
 
-def assert_same(recorder, split, part, *, without=frozenset()):
+def assert_same(session, split, part, *, without=frozenset()):
     """What is published of a split equals what was encoded by hand, as far as rounding of float32 goes."""
-    found, expected = scores(recorder, split), part.current("test")
+    found, expected = scores(session, split), part.current("test")
     assert set(found) == set(expected) - without
     for name, value in found.items():
         near = 1e-3 if name in RANKS else 2e-6  # rounding may carry a score over the edge of a bin
@@ -66,14 +67,14 @@ def watched(name, request, **options):
 @pytest.mark.parametrize("name", FORMS)
 def test_scores_of_probabilities_are_those_of_any_loop(name, request):
     model, x, y, outputs, form = watched(name, request)
-    recorder = Kept()
-    fit(model, x, y, recorder=recorder, batch_size=BATCH, validation_data=(x[BATCH:], y[BATCH:]))
+    session = RecordingSession()
+    fit(model, x, y, session=session, batch_size=BATCH, validation_data=(x[BATCH:], y[BATCH:]))
     weight = np.random.default_rng(0).uniform(0, 3, len(x)).astype("float32")
-    evaluate(model, x, y, recorder=recorder, batch_size=BATCH, sample_weight=weight)
-    assert_same(recorder, "train", by_hand(*form, y, outputs), without=RANKS)
-    assert_same(recorder, "validation", by_hand(*form, y[BATCH:], outputs[BATCH:]))
-    assert_same(recorder, "test", by_hand(*form, y, outputs, weight))
-    assert not recorder.errors
+    evaluate(model, x, y, session=session, batch_size=BATCH, sample_weight=weight)
+    assert_same(session, "train", by_hand(*form, y, outputs), without=RANKS)
+    assert_same(session, "validation", by_hand(*form, y[BATCH:], outputs[BATCH:]))
+    assert_same(session, "test", by_hand(*form, y, outputs, weight))
+    assert not session.errors
 
 
 @pytest.mark.parametrize(
@@ -82,21 +83,21 @@ def test_scores_of_probabilities_are_those_of_any_loop(name, request):
 @pytest.mark.parametrize("name", ["softmax", "one logit"])
 def test_they_are_the_same_however_keras_runs_the_graph(name, options, request):
     model, x, y, outputs, form = watched(name, request, **options)
-    recorder = Kept()
-    fit(model, x, y, recorder=recorder, batch_size=BATCH, validation_data=(x, y), epochs=2)
-    assert_same(recorder, "train", by_hand(*form, np.tile(y, 2), np.tile(outputs, (2, 1))), without=RANKS)
-    assert_same(recorder, "validation", by_hand(*form, y, outputs))
-    assert not recorder.errors
+    session = RecordingSession()
+    fit(model, x, y, session=session, batch_size=BATCH, validation_data=(x, y), epochs=2)
+    assert_same(session, "train", by_hand(*form, np.tile(y, 2), np.tile(outputs, (2, 1))), without=RANKS)
+    assert_same(session, "validation", by_hand(*form, y, outputs))
+    assert not session.errors
 
 
 def test_they_equal_scikit_learns_of_a_model_that_learns(tumours):
     x, y = tumours
-    model, recorder = dense(16, 1, inputs=30, last="sigmoid"), Kept()
+    model, session = dense(16, 1, inputs=30, last="sigmoid"), RecordingSession()
     model.compile("adam", "binary_crossentropy")
-    fit(model, x[:400], y[:400], recorder=recorder, validation_data=(x[400:], y[400:]), epochs=3)
+    fit(model, x[:400], y[:400], session=session, validation_data=(x[400:], y[400:]), epochs=3)
     true, probability = y[400:], model.predict(x[400:], verbose=0)[:, 0].astype(np.float64)
-    found = scores(recorder, "validation")
-    histogram = recorder.scores._splits["validation"].measured.probabilities.histogram[0]
+    found = scores(session, "validation")
+    histogram = session.scores._splits["validation"].measured.probabilities.histogram[0]
     error = roc_auc_error(histogram)
     assert error < 0.01
     assert abs(found["roc_auc"] - metrics.roc_auc_score(true, probability)) <= error + 1e-12
@@ -104,42 +105,42 @@ def test_they_equal_scikit_learns_of_a_model_that_learns(tumours):
     assert found["average_precision"] == pytest.approx(precision, abs=0.01)
     assert found["log_loss"] == pytest.approx(metrics.log_loss(true, probability), rel=1e-5)
     assert found["brier_score"] == pytest.approx(metrics.brier_score_loss(true, probability), rel=1e-5)
-    assert recorder.published()["log_loss", "train"] > found["log_loss"]
+    assert session.published()["log_loss", "train"] > found["log_loss"]
 
 
 def test_several_labels_a_sample_are_several_events(digits):
     x, codes = (each[:500] for each in digits)
     labels = np.stack([codes % 2 == 0, codes > 4, codes % 3 == 0], axis=1).astype("int32")
-    model, recorder = dense(16, 3, inputs=64, last="sigmoid"), Kept()
+    model, session = dense(16, 3, inputs=64, last="sigmoid"), RecordingSession()
     model.compile(frozen(), "binary_crossentropy")
-    evaluate(model, x, labels, recorder=recorder)
+    evaluate(model, x, labels, session=session)
     part = by_hand(False, "multilabel", labels, model.predict(x, verbose=0))
-    assert_same(recorder, "test", part)
+    assert_same(session, "test", part)
 
 
 @pytest.mark.parametrize(("classes", "known"), [(30, SUMS | {"top_k_accuracy"}), (150, {"top_k_accuracy"})])
 def test_of_many_classes_less_is_known_as_in_any_loop(digits, classes, known):
     x, codes = digits
     codes = (codes * classes // 10 + np.arange(len(codes)) % (classes // 10)).astype("int32")
-    model, recorder = dense(classes, inputs=64, last="softmax"), Kept(window=1000)
+    model, session = dense(classes, inputs=64, last="softmax"), RecordingSession(window=1000)
     model.compile(frozen(), "sparse_categorical_crossentropy")
-    fit(model, x, codes, recorder=recorder, batch_size=BATCH, validation_data=(x, codes))
+    fit(model, x, codes, session=session, batch_size=BATCH, validation_data=(x, codes))
     part = by_hand(False, "multiclass", codes, model.predict(x, verbose=0))
     for split in ("train", "validation"):
-        assert_same(recorder, split, part)
-        assert scores(recorder, split).keys() & (SUMS | RANKS | {"top_k_accuracy"}) == known
+        assert_same(session, split, part)
+        assert scores(session, split).keys() & (SUMS | RANKS | {"top_k_accuracy"}) == known
 
 
 def test_what_is_not_finite_or_ignored_does_not_count(digits):
     x, codes = (each[:500].copy() for each in digits)
     x[::50] = np.nan
     model = dense(16, 10, inputs=64, activation="tanh", last="softmax")  # a ReLU may make 0 of NaN
-    recorder = Kept(ignore_index=3)
+    session = RecordingSession(ignore_index=3)
     model.compile(frozen(), "sparse_categorical_crossentropy")
-    evaluate(model, x, codes, recorder=recorder)
+    evaluate(model, x, codes, session=session)
     outputs, counted = model.predict(x, verbose=0), np.isfinite(x).all(axis=1) & (codes != 3)
-    assert_same(recorder, "test", by_hand(False, "multiclass", codes[counted], outputs[counted]))
-    assert recorder.published()["nonfinite_total", "test", "prediction"] == 10
+    assert_same(session, "test", by_hand(False, "multiclass", codes[counted], outputs[counted]))
+    assert session.published()["nonfinite_total", "test", "prediction"] == 10
 
 
 def test_masked_steps_of_a_sequence_do_not_count(digits):
@@ -147,11 +148,11 @@ def test_masked_steps_of_a_sequence_do_not_count(digits):
     images[:, 5:] = 0
     labels = np.repeat(codes[:, None], 8, axis=1)
     layers = [keras.layers.Masking(), keras.layers.Dense(10, "softmax")]
-    model, recorder = keras.Sequential([keras.Input((8, 8)), *layers]), Kept()
+    model, session = keras.Sequential([keras.Input((8, 8)), *layers]), RecordingSession()
     model.compile(frozen(), "sparse_categorical_crossentropy")
-    evaluate(model, images, labels, recorder=recorder)
+    evaluate(model, images, labels, session=session)
     outputs, real = model.predict(images, verbose=0), (images != 0).any(axis=2)
-    assert_same(recorder, "test", by_hand(False, "multiclass", labels[real], outputs[real]))
+    assert_same(session, "test", by_hand(False, "multiclass", labels[real], outputs[real]))
 
 
 def test_classes_that_are_masked_out_by_minus_infinity_are_as_improbable_as_that(digits):
@@ -159,13 +160,13 @@ def test_classes_that_are_masked_out_by_minus_infinity_are_as_improbable_as_that
     mask = np.where(np.arange(10) == 3, -np.inf, 0).astype("float32")
     layers = [keras.layers.Dense(10), keras.layers.Lambda(lambda logits: logits + mask)]
     keras.utils.set_random_seed(7)
-    model, recorder = keras.Sequential([keras.Input((64,)), *layers]), Kept()
+    model, session = keras.Sequential([keras.Input((64,)), *layers]), RecordingSession()
     model.compile(frozen(), SPARSE(from_logits=True))
     others = codes != 3
-    evaluate(model, x[others], codes[others], recorder=recorder)
+    evaluate(model, x[others], codes[others], session=session)
     shares = special.softmax(model.predict(x[others], verbose=0).astype(np.float64), axis=1)
     expected = metrics.log_loss(codes[others], shares, labels=range(10))
-    assert scores(recorder, "test")["log_loss"] == pytest.approx(expected, rel=1e-5)
+    assert scores(session, "test")["log_loss"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_outputs_that_are_no_probabilities_leave_these_scores_undefined(digits):
@@ -177,9 +178,9 @@ def test_outputs_that_are_no_probabilities_leave_these_scores_undefined(digits):
 
     model = dense(16, 10, inputs=64)
     model.compile(frozen(), own)
-    silent, told = Kept(), Kept(from_logits=True)
-    evaluate(model, x, codes, recorder=silent)
-    evaluate(model, x, codes, recorder=told)
+    silent, told = RecordingSession(), RecordingSession(from_logits=True)
+    evaluate(model, x, codes, session=silent)
+    evaluate(model, x, codes, session=told)
     unknown = scores(silent, "test")
     assert all(np.isnan(unknown[name]) for name in SUMS | RANKS)
     part = by_hand(True, "multiclass", codes, model.predict(x, verbose=0))
@@ -189,18 +190,18 @@ def test_outputs_that_are_no_probabilities_leave_these_scores_undefined(digits):
 
 def test_a_hinge_loss_has_no_probabilities(tumours):
     x, codes = tumours
-    model, recorder = dense(8, 1, inputs=30, last="tanh"), Kept()
+    model, session = dense(8, 1, inputs=30, last="tanh"), RecordingSession()
     model.compile(frozen(), "hinge")
-    evaluate(model, x, codes * 2 - 1, recorder=recorder)
-    assert not scores(recorder, "test").keys() & (SUMS | RANKS)
+    evaluate(model, x, codes * 2 - 1, session=session)
+    assert not scores(session, "test").keys() & (SUMS | RANKS)
 
 
 def test_a_pass_begins_with_empty_histograms(tumours):
     x, codes = tumours
-    model, recorder = dense(8, 1, inputs=30, last="sigmoid"), Kept()
+    model, session = dense(8, 1, inputs=30, last="sigmoid"), RecordingSession()
     model.compile(frozen(), "binary_crossentropy")
     for part in (slice(None), slice(100, 300)):
-        evaluate(model, x[part], codes[part], recorder=recorder)
-    recorder.families()
-    probabilities = recorder.scores._splits["test"].measured.probabilities
+        evaluate(model, x[part], codes[part], session=session)
+    session.families()
+    probabilities = session.scores._splits["test"].measured.probabilities
     assert probabilities.weight == probabilities.histogram.sum() == 200

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from tests.integrations.keras.watched import Kept, dense, evaluate, fit, frozen
+from tests.integrations.keras.watched import dense, evaluate, fit, frozen
+from tests.integrations.session import RecordingSession
 
 pytestmark = pytest.mark.keras
 
@@ -24,8 +25,8 @@ def expected(true, predicted, weight=None):
     }
 
 
-def assert_published(recorder, split, scores):
-    published = recorder.published()
+def assert_published(session, split, scores):
+    published = session.published()
     for name, score in scores.items():
         assert published[name, split] == pytest.approx(score, rel=1e-6), (name, split)  # outputs are float32
 
@@ -36,22 +37,22 @@ def test_scores_equal_those_of_scikit_learn(diabetes, options):
     model = dense(8, 1, inputs=10)
     model.compile(frozen(), "mse", **options)
     predicted = model.predict(x, verbose=0)[:, 0]
-    recorder = Kept(window=4)
+    session = RecordingSession(window=4)
     history = fit(
-        model, x[:400], y[:400], recorder=recorder, batch_size=BATCH, validation_data=(x[300:400], y[300:400])
+        model, x[:400], y[:400], session=session, batch_size=BATCH, validation_data=(x[300:400], y[300:400])
     ).history
-    evaluate(model, x[:400], y[:400], recorder=recorder, batch_size=BATCH)
-    assert recorder.scores.task == "regression"
-    assert_published(recorder, "train", expected(y[200:400], predicted[200:400]))
-    assert_published(recorder, "validation", expected(y[300:400], predicted[300:400]))
-    assert_published(recorder, "test", expected(y[:400], predicted[:400]))
-    assert recorder.losses.mean() == pytest.approx(history["loss"][0], rel=1e-5)
-    assert not recorder.errors
+    evaluate(model, x[:400], y[:400], session=session, batch_size=BATCH)
+    assert session.scores.task == "regression"
+    assert_published(session, "train", expected(y[200:400], predicted[200:400]))
+    assert_published(session, "validation", expected(y[300:400], predicted[300:400]))
+    assert_published(session, "test", expected(y[:400], predicted[:400]))
+    assert session.losses.mean() == pytest.approx(history["loss"][0], rel=1e-5)
+    assert not session.errors
 
 
 def test_a_model_that_learns_publishes_the_losses_of_its_steps(diabetes):
     x, y = diabetes
-    model, recorder = dense(8, 1, inputs=10), Kept()
+    model, session = dense(8, 1, inputs=10), RecordingSession()
     model.compile("adam", "mse")
     losses = []
 
@@ -62,8 +63,8 @@ def test_a_model_that_learns_publishes_the_losses_of_its_steps(diabetes):
             hidden = np.maximum(x[part] @ weights[0] + weights[1], 0)
             losses.append(np.mean((hidden @ weights[2] + weights[3] - y[part, None]) ** 2))
 
-    fit(model, x, y, recorder=recorder, callbacks=[Before()], batch_size=BATCH, epochs=3)
-    np.testing.assert_allclose(recorder.losses, losses, rtol=1e-5)
+    fit(model, x, y, session=session, callbacks=[Before()], batch_size=BATCH, epochs=3)
+    np.testing.assert_allclose(session.losses, losses, rtol=1e-5)
 
 
 def test_several_quantities_weighted(diabetes):
@@ -73,11 +74,11 @@ def test_several_quantities_weighted(diabetes):
     model = dense(8, 3, inputs=10)
     model.compile(frozen(), "mae")
     predicted = model.predict(x, verbose=0)
-    recorder = Kept()
-    evaluate(model, x, targets, recorder=recorder, sample_weight=weight, batch_size=BATCH)
+    session = RecordingSession()
+    evaluate(model, x, targets, session=session, sample_weight=weight, batch_size=BATCH)
     scores = expected(targets, predicted, weight)
     scores["r2_score"] = metrics.r2_score(targets[:, :2], predicted[:, :2], sample_weight=weight)
-    assert_published(recorder, "test", scores)
+    assert_published(session, "test", scores)
 
 
 def test_values_far_from_zero_keep_their_spread(diabetes):
@@ -86,9 +87,9 @@ def test_values_far_from_zero_keep_their_spread(diabetes):
     model = dense(1, inputs=10, bias_initializer=keras.initializers.Constant(1001.5))
     model.compile(frozen(), "mse")
     predicted = model.predict(x, verbose=0)[:, 0]
-    recorder = Kept()
-    evaluate(model, x, y, recorder=recorder, batch_size=BATCH)
-    assert_published(recorder, "test", expected(y, predicted))
+    session = RecordingSession()
+    evaluate(model, x, y, session=session, batch_size=BATCH)
+    assert_published(session, "test", expected(y, predicted))
 
 
 def test_what_is_not_finite_is_counted_and_left_out(diabetes):
@@ -98,11 +99,11 @@ def test_what_is_not_finite_is_counted_and_left_out(diabetes):
     model = dense(8, 1, inputs=10)
     model.compile(frozen(), "mse")
     predicted = model.predict(x, verbose=0)[:, 0]
-    recorder = Kept()
-    evaluate(model, x, y, recorder=recorder)
+    session = RecordingSession()
+    evaluate(model, x, y, session=session)
     finite = np.isfinite(y)
-    assert_published(recorder, "test", expected(y[finite], predicted[finite]))
-    assert recorder.published()["nonfinite_total", "test", "prediction"] == 3
+    assert_published(session, "test", expected(y[finite], predicted[finite]))
+    assert session.published()["nonfinite_total", "test", "prediction"] == 3
 
 
 def test_a_loss_that_says_nothing_leaves_it_to_the_user(diabetes, caplog):
@@ -114,9 +115,9 @@ def test_a_loss_that_says_nothing_leaves_it_to_the_user(diabetes, caplog):
     model = dense(8, 1, inputs=10)
     model.compile(frozen(), own)
     predicted = model.predict(x, verbose=0)[:, 0]
-    silent, told = Kept(), Kept(task="regression")
-    evaluate(model, x, y, recorder=silent)
-    evaluate(model, x, y, recorder=told)
+    silent, told = RecordingSession(), RecordingSession(task="regression")
+    evaluate(model, x, y, session=silent)
+    evaluate(model, x, y, session=told)
     assert ("r2_score", "test") not in silent.published()
     assert any("pass task=" in message for message in caplog.messages)
     assert_published(told, "test", expected(y, predicted))
@@ -127,24 +128,24 @@ def test_percentiles_of_residuals_are_exact_in_training_and_rounded_to_8_bits_in
     x, y = diabetes
     model = dense(8, 1, inputs=10)
     model.compile(frozen(), "mse", **options)
-    recorder = Kept()
-    fit(model, x, y, recorder=recorder, batch_size=BATCH, validation_data=(x, y))
+    session = RecordingSession()
+    fit(model, x, y, session=session, batch_size=BATCH, validation_data=(x, y))
     residuals = (model.predict(x, verbose=0)[:, 0] - y).astype(np.float64)
-    published = recorder.published()
+    published = session.published()
     for percentile in (5, 50, 95):
         exact = np.quantile(residuals, percentile / 100, method="inverted_cdf")
         found = published["residual_percentile", "train", str(percentile)]
         assert found == pytest.approx(exact, abs=1e-6)
         found = published["residual_percentile", "validation", str(percentile)]
         assert found == pytest.approx(exact, rel=2**-8 + 1e-5)
-    assert not recorder.errors
+    assert not session.errors
 
 
 def test_of_a_large_step_a_sample_of_residuals_tells_the_percentiles(diabetes):
     x, y = np.tile(diabetes[0], (10, 1)), np.tile(diabetes[1], 10)
-    model, recorder = dense(8, 1, inputs=10), Kept()
+    model, session = dense(8, 1, inputs=10), RecordingSession()
     model.compile(frozen(), "mse")
-    fit(model, x, y, recorder=recorder, batch_size=1000)
+    fit(model, x, y, session=session, batch_size=1000)
     residuals = model.predict(x, verbose=0)[:, 0] - y
-    found = recorder.published()["residual_percentile", "train", "50"]
+    found = session.published()["residual_percentile", "train", "50"]
     assert abs(np.mean(residuals <= found) - 0.5) < 0.1

@@ -8,6 +8,7 @@ import pytest
 
 from tests.integrations.keras.watched import dense
 from traingauge import ModelMonitor, State
+from traingauge.integrations.keras import MonitorCallback
 
 pytestmark = pytest.mark.keras
 
@@ -39,7 +40,7 @@ def monitor(directory):
 
 def train(run, digits, directory, *, trained=None, crash=None, restore=True, epochs=3, **options):
     """Ten steps an epoch."""
-    callbacks = [run.keras()]
+    callbacks = [MonitorCallback(run)]
     if restore:
         callbacks.append(keras.callbacks.BackupAndRestore(str(directory / "backup")))
     if crash:

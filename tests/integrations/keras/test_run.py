@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.integrations.keras.watched import Kept, dense, fit
-from traingauge import ModelMonitor
+import traingauge
+from tests.integrations.keras.watched import dense, fit
+from tests.integrations.session import RecordingSession
+from traingauge import ModelMonitor, monitor
 from traingauge.errors import (
     ClosedError,
     InvalidArgumentError,
@@ -65,7 +67,9 @@ def test_the_last_steps_before_an_exception_are_published(digits, error, state):
 
     model = classifier()
     with pytest.raises(error), ModelMonitor("m", delivery=[]) as monitor:
-        model.fit(*digits, batch_size=BATCH, verbose=0, callbacks=[monitor.keras(), at_batch(9, stop)])
+        model.fit(
+            *digits, batch_size=BATCH, verbose=0, callbacks=[MonitorCallback(monitor), at_batch(9, stop)]
+        )
     assert monitor.state == state
     assert value(monitor, "model_steps_total", split="train") == 10
     assert value(monitor, "model_loss", split="train") > 0
@@ -78,13 +82,13 @@ def test_a_step_whose_end_was_not_seen_is_published_too(digits):
             if batch == 3:
                 raise KeyboardInterrupt
 
-    recorder = Kept()
+    session = RecordingSession()
     model = classifier()
     with pytest.raises(KeyboardInterrupt):
-        model.fit(*digits, batch_size=BATCH, verbose=0, callbacks=[Interrupted(), MonitorCallback(recorder)])
-    recorder.end("interrupted")
-    assert recorder.published()["steps_total", "train"] == 4
-    assert len(recorder.losses) == 4
+        model.fit(*digits, batch_size=BATCH, verbose=0, callbacks=[Interrupted(), MonitorCallback(session)])
+    session.end("interrupted")
+    assert session.published()["steps_total", "train"] == 4
+    assert len(session.losses) == 4
 
 
 def test_a_monitor_closed_while_fit_runs_lets_it_go_on(digits):
@@ -96,7 +100,7 @@ def test_a_monitor_closed_while_fit_runs_lets_it_go_on(digits):
         epochs=2,
         validation_split=0.2,
         verbose=0,
-        callbacks=[monitor.keras(), at_batch(4, monitor.close)],
+        callbacks=[MonitorCallback(monitor), at_batch(4, monitor.close)],
     )
     assert len(history.history["val_loss"]) == 2
     assert value(monitor, "model_steps_total", split="train") == 5
@@ -106,7 +110,7 @@ def test_a_monitor_closed_while_fit_runs_lets_it_go_on(digits):
 
 def test_a_run_that_has_ended_is_not_trained_for(digits):
     monitor = ModelMonitor("m", delivery=[])
-    callback = monitor.keras()
+    callback = MonitorCallback(monitor)
     monitor.close()
     with pytest.raises(ClosedError, match="finished"):
         classifier().fit(*digits, verbose=0, callbacks=[callback])
@@ -115,12 +119,12 @@ def test_a_run_that_has_ended_is_not_trained_for(digits):
 def test_the_end_of_the_run_gives_back_steps_that_were_the_users_own(digits):
     model = classifier()
     model.train_step = own = lambda data: type(model).train_step(model, data)
-    recorder = Kept()
-    fit(model, *digits, recorder=recorder, batch_size=600)
-    recorder.end("finished")
+    session = RecordingSession()
+    fit(model, *digits, session=session, batch_size=600)
+    session.end("finished")
     assert model.train_step is own
     model.fit(*digits, batch_size=600, verbose=0)
-    assert len(recorder.losses) == 3
+    assert len(session.losses) == 3
 
 
 # Failures
@@ -142,37 +146,37 @@ def fails(*_, **__):
 )
 def test_an_error_inside_monitoring_is_counted_and_training_goes_on(digits, monkeypatch, where, name, known):
     monkeypatch.setattr(where, name, fails)
-    model, recorder = classifier(), Kept()
-    history = fit(model, *digits, recorder=recorder, batch_size=BATCH, validation_split=0.2).history
+    model, session = classifier(), RecordingSession()
+    history = fit(model, *digits, session=session, batch_size=BATCH, validation_split=0.2).history
     assert len(history["val_loss"]) == 1
-    assert recorder.errors["integration"]
-    assert (("loss", "train") in recorder.published()) == known
+    assert session.errors["integration"]
+    assert (("loss", "train") in session.published()) == known
     if name != "read":
-        assert recorder.published()["steps_total", "train"] == 23
-    recorder.end("finished")
+        assert session.published()["steps_total", "train"] == 23
+    session.end("finished")
     assert not OWN & set(model.__dict__)
 
 
 def test_a_model_that_cannot_be_tapped_trains_unwatched(digits, monkeypatch):
     monkeypatch.setattr(hook.StepHook, "attach", fails)
-    recorder = Kept()
-    assert fit(classifier(), *digits, recorder=recorder, batch_size=600).history["loss"]
-    assert recorder.errors == {"integration": 1}
+    session = RecordingSession()
+    assert fit(classifier(), *digits, session=session, batch_size=600).history["loss"]
+    assert session.errors == {"integration": 1}
 
 
 def test_a_loss_that_is_not_finite_is_counted_every_step(digits):
     x, y = digits
     x = x.copy()
     x[BATCH * 3] = np.nan  # from the fourth step on the weights are NaN
-    model, recorder = classifier("tanh"), Kept()  # a ReLU may make 0 of NaN
-    fit(model, x, y, recorder=recorder, batch_size=BATCH, validation_data=(x[:BATCH], y[:BATCH]))
-    published = recorder.published()
+    model, session = classifier("tanh"), RecordingSession()  # a ReLU may make 0 of NaN
+    fit(model, x, y, session=session, batch_size=BATCH, validation_data=(x[:BATCH], y[:BATCH]))
+    published = session.published()
     assert np.isnan(published["loss", "train"])
     assert np.isnan(published["loss", "validation"])
     assert published["nonfinite_total", "train", "loss"] == 26
     assert published["nonfinite_total", "train", "prediction"] == 1 + (len(x) - 4 * BATCH)
     assert published["nonfinite_total", "validation", "prediction"] == BATCH
-    assert not recorder.errors
+    assert not session.errors
 
 
 # Wrong arguments
@@ -187,13 +191,13 @@ def test_a_loss_that_is_not_finite_is_counted_every_step(digits):
 )
 def test_what_does_not_fit_the_model_is_refused_at_the_first_step(digits, told, error, message):
     with pytest.raises(error, match=message):
-        fit(classifier(), *digits, recorder=Kept(**told))
+        fit(classifier(), *digits, session=RecordingSession(**told))
 
 
 def test_a_reference_of_other_features_is_refused_at_the_first_step(digits):
     reference = Reference.from_data(digits[0][:, :60].astype(float))
     with pytest.raises(ReferenceMismatchError, match=r"shape \(None, 64\) and the reference 60 features"):
-        fit(classifier(), *digits, recorder=Kept(reference=reference), batch_size=BATCH)
+        fit(classifier(), *digits, session=RecordingSession(reference=reference), batch_size=BATCH)
 
 
 def test_a_strategy_of_one_replica_is_recorded_as_none_is(digits):
@@ -202,16 +206,16 @@ def test_a_strategy_of_one_replica_is_recorded_as_none_is(digits):
     for scope in (nullcontext(), tf.distribute.MirroredStrategy(["/cpu:0"]).scope()):
         with scope:
             model = classifier("tanh")
-        recorder = Kept(reference=Reference.from_data(digits[0].astype(float)))
+        session = RecordingSession(reference=Reference.from_data(digits[0].astype(float)))
         fit(
             *(model, *digits),
-            recorder=recorder,
+            session=session,
             batch_size=BATCH,
             validation_data=digits,
             gradient_norm=True,
         )
-        assert not recorder.errors
-        values = recorder.published().items()
+        assert not session.errors
+        values = session.published().items()
         published.append({key: value for key, value in values if not re.search("seconds|info", str(key))})
     assert published[1].keys() == published[0].keys()
     assert published[1] == pytest.approx(published[0], rel=1e-3, abs=1e-5, nan_ok=True)
@@ -220,7 +224,7 @@ def test_a_strategy_of_one_replica_is_recorded_as_none_is(digits):
 def test_several_replicas_are_refused():
     model = SimpleNamespace(distribute_strategy=SimpleNamespace(num_replicas_in_sync=2))
     with pytest.raises(UnsupportedBackendError, match="2 replicas"):
-        MonitorCallback(Kept()).set_model(model)
+        MonitorCallback(RecordingSession()).set_model(model)
 
 
 def test_another_backend_is_refused_and_the_other_way_is_named(monkeypatch):
@@ -229,4 +233,33 @@ def test_another_backend_is_refused_and_the_other_way_is_named(monkeypatch):
         ModelMonitor("m", delivery=[]) as monitor,
         pytest.raises(UnsupportedBackendError, match=r"'jax'.*monitor\.step"),
     ):
-        monitor.keras()
+        MonitorCallback(monitor)
+
+
+# Runs opened by name
+
+
+def test_a_name_opens_a_run_for_each_fit_and_each_evaluate(digits, monkeypatch):
+    opened = []
+
+    def open_run(model):
+        opened.append(monitor.ModelMonitor(model, delivery=[]))
+        return opened[-1]
+
+    monkeypatch.setattr(traingauge, "ModelMonitor", open_run)
+    model, callback = classifier(), MonitorCallback("digits")
+    for _ in range(2):
+        model.fit(*digits, batch_size=600, validation_split=0.2, verbose=0, callbacks=[callback])
+    model.evaluate(*digits, verbose=0, callbacks=[callback])
+    assert [run.state for run in opened] == ["finished"] * 3
+    assert [sorted(run.history) != [] for run in opened] == [True] * 3
+    assert "val_loss" in opened[0].history
+    assert "test_loss" in opened[2].history
+
+
+def test_a_model_is_left_as_it_is_where_monitoring_is_switched_off(digits, monkeypatch):
+    monkeypatch.setenv("TRAINGAUGE_DISABLED", "1")
+    model = classifier()
+    with ModelMonitor("m") as run:
+        model.fit(*digits, batch_size=600, verbose=0, callbacks=[MonitorCallback(run)])
+        assert "train_step" not in model.__dict__

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from tests.integrations.keras.watched import Kept, dense, evaluate, fit, frozen
+from tests.integrations.keras.watched import dense, evaluate, fit, frozen
+from tests.integrations.session import RecordingSession
 
 pytestmark = pytest.mark.keras
 
@@ -118,13 +119,13 @@ def expected(true, predicted, weight=None, average="macro"):
     }
 
 
-def assert_published(recorder, split, scores):
-    published = recorder.published()
+def assert_published(session, split, scores):
+    published = session.published()
     for name, score in scores.items():
         assert published[name, split] == pytest.approx(score, abs=1e-12), (name, split)
 
 
-def assert_all_splits(recorder, model, data, scores):
+def assert_all_splits(session, model, data, scores):
     """Train with the last batches held out, evaluate on everything; ``data`` is (x, y, weights or None)."""
     x, y, weight = (None if each is None else each[: 5 * BATCH] for each in data)
     cut = 3 * BATCH
@@ -134,19 +135,19 @@ def assert_all_splits(recorder, model, data, scores):
         model,
         x[:cut],
         y[:cut],
-        recorder=recorder,
+        session=session,
         batch_size=BATCH,
         sample_weight=some,
         validation_data=held_out,
     )
-    evaluate(model, x, y, recorder=recorder, batch_size=BATCH, sample_weight=weight)
+    evaluate(model, x, y, session=session, batch_size=BATCH, sample_weight=weight)
     for split, part in (
         ("train", slice(cut)),
         ("validation", slice(cut, 5 * BATCH)),
         ("test", slice(5 * BATCH)),
     ):
-        assert_published(recorder, split, scores(part))
-    assert not recorder.errors
+        assert_published(session, split, scores(part))
+    assert not session.errors
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -162,9 +163,9 @@ def test_scores_equal_those_of_scikit_learn(name, request):
     def scores(part):
         return expected(codes[part], predicted[part], average=average)
 
-    recorder = Kept(**form.told)
-    assert_all_splits(recorder, model, (x, form.labels(codes), None), scores)
-    assert recorder.scores.task == ("multiclass" if form.data == "digits" else "binary")
+    session = RecordingSession(**form.told)
+    assert_all_splits(session, model, (x, form.labels(codes), None), scores)
+    assert session.scores.task == ("multiclass" if form.data == "digits" else "binary")
 
 
 def test_several_labels_a_sample(digits):
@@ -173,7 +174,9 @@ def test_several_labels_a_sample(digits):
     model = dense(16, 3, inputs=64, last="sigmoid")
     model.compile(frozen(), "binary_crossentropy")
     predicted = (model.predict(x, verbose=0) > 0.5).astype(int)
-    assert_all_splits(Kept(), model, (x, labels, None), lambda part: expected(labels[part], predicted[part]))
+    assert_all_splits(
+        RecordingSession(), model, (x, labels, None), lambda part: expected(labels[part], predicted[part])
+    )
 
 
 def test_sample_weights_count(digits):
@@ -184,7 +187,10 @@ def test_sample_weights_count(digits):
     model.compile(frozen(), "sparse_categorical_crossentropy")
     predicted = model.predict(x, verbose=0).argmax(axis=1)
     assert_all_splits(
-        Kept(), model, (x, codes, weight), lambda part: expected(codes[part], predicted[part], weight[part])
+        RecordingSession(),
+        model,
+        (x, codes, weight),
+        lambda part: expected(codes[part], predicted[part], weight[part]),
     )
 
 
@@ -194,10 +200,10 @@ def test_weights_given_in_one_evaluation_do_not_round_those_of_the_next(digits):
     model = dense(16, 10, inputs=64, last="softmax")
     model.compile(frozen(), "sparse_categorical_crossentropy")
     predicted = model.predict(x, verbose=0).argmax(axis=1)
-    recorder = Kept()
+    session = RecordingSession()
     for given in (weight, None, weight):  # the third runs the function that was traced for the first
-        evaluate(model, x, codes, recorder=recorder, sample_weight=given)
-        assert_published(recorder, "test", expected(codes, predicted, given))
+        evaluate(model, x, codes, session=session, sample_weight=given)
+        assert_published(session, "test", expected(codes, predicted, given))
 
 
 def test_class_weights_count_in_training_as_they_do_in_the_loss(tumours):
@@ -205,11 +211,11 @@ def test_class_weights_count_in_training_as_they_do_in_the_loss(tumours):
     model = dense(8, 1, inputs=30, last="sigmoid")
     model.compile(frozen(), "binary_crossentropy")
     predicted = (model.predict(x, verbose=0)[:, 0] > 0.5).astype(int)
-    recorder = Kept()
-    fit(model, x, codes, recorder=recorder, class_weight={0: 3.0, 1: 0.5}, validation_data=(x, codes))
+    session = RecordingSession()
+    fit(model, x, codes, session=session, class_weight={0: 3.0, 1: 0.5}, validation_data=(x, codes))
     weight = np.where(codes == 0, 3.0, 0.5)
-    assert_published(recorder, "train", expected(codes, predicted, weight, average="binary"))
-    assert_published(recorder, "validation", expected(codes, predicted, average="binary"))
+    assert_published(session, "train", expected(codes, predicted, weight, average="binary"))
+    assert_published(session, "validation", expected(codes, predicted, average="binary"))
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +247,7 @@ def test_masked_steps_of_a_sequence_do_not_count(sequences, weights):
     def scores(part):
         return expected(codes[part].ravel(), predicted[part].ravel(), (each * real)[part].ravel())
 
-    assert_all_splits(Kept(), model, (x, codes, weight), scores)
+    assert_all_splits(RecordingSession(), model, (x, codes, weight), scores)
 
 
 def test_a_sequence_of_yes_or_no(sequences):
@@ -254,7 +260,7 @@ def test_a_sequence_of_yes_or_no(sequences):
     def scores(part):
         return expected(labels[part].ravel(), predicted[part].ravel(), real[part].ravel(), average="binary")
 
-    assert_all_splits(Kept(), model, (x, labels[..., None], None), scores)
+    assert_all_splits(RecordingSession(), model, (x, labels[..., None], None), scores)
 
 
 @pytest.mark.parametrize("told", ["loss", "user"])
@@ -263,10 +269,10 @@ def test_ignored_labels_do_not_count(digits, told):
     model = dense(16, 10, inputs=64, last="softmax")
     model.compile(frozen(), SPARSE(ignore_class=3 if told == "loss" else None))
     predicted = model.predict(x, verbose=0).argmax(axis=1)
-    recorder = Kept(ignore_index=3 if told == "user" else None)
-    evaluate(model, x, codes, recorder=recorder)
+    session = RecordingSession(ignore_index=3 if told == "user" else None)
+    evaluate(model, x, codes, session=session)
     kept = codes != 3
-    assert recorder.published()["accuracy", "test"] == metrics.accuracy_score(codes[kept], predicted[kept])
+    assert session.published()["accuracy", "test"] == metrics.accuracy_score(codes[kept], predicted[kept])
 
 
 def test_a_thousand_classes_have_scores_and_no_confusion_matrix(digits):
@@ -274,14 +280,14 @@ def test_a_thousand_classes_have_scores_and_no_confusion_matrix(digits):
     codes = codes * 100 + np.arange(len(codes)) % 100
     model = dense(1000, inputs=64, last="softmax")
     model.compile(keras.optimizers.SGD(1.0), "sparse_categorical_crossentropy")
-    recorder = Kept(window=1000)
-    fit(model, x, codes, recorder=recorder, batch_size=8)
-    evaluate(model, x, codes, recorder=recorder)
+    session = RecordingSession(window=1000)
+    fit(model, x, codes, session=session, batch_size=8)
+    evaluate(model, x, codes, session=session)
     predicted = model.predict(x, verbose=0).argmax(axis=1)
-    assert_published(recorder, "test", {"accuracy": metrics.accuracy_score(codes, predicted)})
+    assert_published(session, "test", {"accuracy": metrics.accuracy_score(codes, predicted)})
     recalls = metrics.recall_score(codes, predicted, average=None, labels=range(1000), zero_division=np.nan)
-    assert_published(recorder, "test", {"recall": np.nanmean(recalls)})
-    published = recorder.published()
+    assert_published(session, "test", {"recall": np.nanmean(recalls)})
+    published = session.published()
     assert not any(key[0] == "confusion" for key in published)
     positives = sum(
         value for key, value in published.items() if key[:2] == ("class_false_negatives_total", "train")
@@ -290,4 +296,4 @@ def test_a_thousand_classes_have_scores_and_no_confusion_matrix(digits):
         value for key, value in published.items() if key[:2] == ("class_true_positives_total", "train")
     )
     assert positives + hits == len(x)  # no step was lost, though the ring holds fewer of them
-    assert not recorder.errors
+    assert not session.errors

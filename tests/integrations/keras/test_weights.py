@@ -8,8 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from tests.integrations.keras.watched import Kept, dense, evaluate, fit
+from tests.integrations.keras.watched import dense, evaluate, fit
+from tests.integrations.session import RecordingSession
 from traingauge import ModelMonitor
+from traingauge.integrations.keras import MonitorCallback
 from traingauge.integrations.keras import weights as module
 from traingauge.integrations.keras.weights import Weights
 
@@ -21,8 +23,8 @@ SOFTMAX = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 WORDS = 1000
 
 
-def seen(recorder: Kept) -> float:
-    return recorder.published()["nonfinite_total", "train", "weight"]
+def seen(session: RecordingSession) -> float:
+    return session.published()["nonfinite_total", "train", "weight"]
 
 
 @pytest.fixture
@@ -45,27 +47,27 @@ def destroy(model, value=np.nan):
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_no_numbers_are_seen_though_the_loss_is_one(reader, digits, value):
     destroy(reader, value)
-    recorder = Kept()
-    fit(reader, digits[1][:, None], digits[1], recorder=recorder, batch_size=BATCH)
-    published = recorder.published()
+    session = RecordingSession()
+    fit(reader, digits[1][:, None], digits[1], session=session, batch_size=BATCH)
+    published = session.published()
     assert np.isfinite(published["loss", "train"])
     assert published["nonfinite_total", "train", "loss"] == 0
-    assert seen(recorder) >= 1
-    assert not recorder.errors
+    assert seen(session) >= 1
+    assert not session.errors
 
 
 def test_weights_that_are_numbers_are_not_counted(reader, digits):
-    recorder = Kept()
-    fit(reader, digits[1][:, None], digits[1], recorder=recorder, batch_size=BATCH, epochs=3)
-    assert seen(recorder) == 0
-    assert not recorder.errors
+    session = RecordingSession()
+    fit(reader, digits[1][:, None], digits[1], session=session, batch_size=BATCH, epochs=3)
+    assert seen(session) == 0
+    assert not session.errors
 
 
 def test_health_is_failing_with_such_weights(reader, digits):
     destroy(reader)
-    recorder = Kept()
-    fit(reader, digits[1][:, None], digits[1], recorder=recorder, batch_size=BATCH, epochs=3)
-    assert recorder.published()["health", "failing"] == 1
+    session = RecordingSession()
+    fit(reader, digits[1][:, None], digits[1], session=session, batch_size=BATCH, epochs=3)
+    assert session.published()["health", "failing"] == 1
 
 
 @pytest.fixture
@@ -76,9 +78,9 @@ def hardly_ever(monkeypatch):
 
 def test_what_the_last_step_destroys_is_seen_when_fit_ends(reader, digits, hardly_ever):
     last = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: destroy(reader))
-    recorder = Kept()
-    fit(reader, digits[1][:, None], digits[1], recorder=recorder, batch_size=BATCH, callbacks=[last])
-    assert seen(recorder) == 1
+    session = RecordingSession()
+    fit(reader, digits[1][:, None], digits[1], session=session, batch_size=BATCH, callbacks=[last])
+    assert seen(session) == 1
 
 
 def test_what_an_interrupted_fit_leaves_behind_is_seen_when_the_run_ends(reader, digits, hardly_ever):
@@ -87,16 +89,16 @@ def test_what_an_interrupted_fit_leaves_behind_is_seen_when_the_run_ends(reader,
             destroy(reader)
             raise KeyboardInterrupt
 
-    recorder = Kept()
+    session = RecordingSession()
     with pytest.raises(KeyboardInterrupt):
         fit(
             *(reader, digits[1][:, None], digits[1]),
-            recorder=recorder,
+            session=session,
             batch_size=BATCH,
             callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=interrupt)],
         )
-    recorder.end("interrupted")
-    assert seen(recorder) == 1
+    session.end("interrupted")
+    assert seen(session) == 1
 
 
 def test_how_long_a_look_takes_is_no_part_of_a_step(reader, digits, monkeypatch):
@@ -106,7 +108,9 @@ def test_how_long_a_look_takes_is_no_part_of_a_step(reader, digits, monkeypatch)
 
     monkeypatch.setattr(Weights, "look", slowly)
     with ModelMonitor("reader", delivery=[]) as run:
-        reader.fit(digits[1][:, None], digits[1], batch_size=BATCH, verbose=0, callbacks=[run.keras()])
+        reader.fit(
+            digits[1][:, None], digits[1], batch_size=BATCH, verbose=0, callbacks=[MonitorCallback(run)]
+        )
         assert run.rows()["seconds"][1:].max() < 0.5, "of all but the first, which is traced"
 
 
@@ -153,9 +157,9 @@ def test_a_look_pays_for_the_time_until_the_next(reader, monkeypatch, hardly_eve
 
 def test_an_evaluation_alone_looks_at_no_weights(reader, digits):
     destroy(reader)
-    recorder = Kept()
-    evaluate(reader, digits[1][:, None], digits[1], recorder=recorder)
-    assert seen(recorder) == 0
+    session = RecordingSession()
+    evaluate(reader, digits[1][:, None], digits[1], session=session)
+    assert seen(session) == 0
 
 
 def test_looking_that_fails_is_counted_and_breaks_nothing_else(reader, digits, monkeypatch):
@@ -163,8 +167,8 @@ def test_looking_that_fails_is_counted_and_breaks_nothing_else(reader, digits, m
         raise RuntimeError("no such device")
 
     monkeypatch.setattr(module, "_nonfinite", fail)
-    recorder = Kept()
-    fit(reader, digits[1][:, None], digits[1], recorder=recorder, batch_size=BATCH, epochs=3)
-    assert recorder.errors == {"integration": 2}  # once in two minutes, and as fit ended
-    assert recorder.published()["steps_total", "train"] == 3 * 18
-    assert recorder.published()["parameters", "true"] == WORDS * 4 + 50
+    session = RecordingSession()
+    fit(reader, digits[1][:, None], digits[1], session=session, batch_size=BATCH, epochs=3)
+    assert session.errors == {"integration": 2}  # once in two minutes, and as fit ended
+    assert session.published()["steps_total", "train"] == 3 * 18
+    assert session.published()["parameters", "true"] == WORDS * 4 + 50

@@ -29,6 +29,22 @@ class Restarts(Collector):
         self.resumed = False
         self.ahead: int | None = None
 
+    def restored_step(self, counted: int, latest: int) -> int | None:
+        """The step of the checkpoint that a resumed run's model was restored from; ``None`` if it is not known.
+
+        Args:
+            counted: Steps that the model's optimizer has counted.
+            latest: Step after which it was restored at the latest.
+        """
+        if not self.resumed or self.ahead is None or not counted:
+            return None
+        restored = counted + self.ahead
+        return restored if 0 <= restored <= latest else None
+
+    def agree(self, counted: int, position: int) -> None:
+        """Take how the optimizer counts: ``counted`` where the run is at ``position``."""
+        self.resumed, self.ahead = False, position - counted
+
     def families(self) -> Iterator[Family]:
         """``model_restarts_total`` and when the state was saved; nothing for a run that keeps no state."""
         if self.count is not None:

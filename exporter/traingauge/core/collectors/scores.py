@@ -15,6 +15,7 @@ from traingauge.core.collectors.key_cache import KeyCache
 from traingauge.core.events import Pass
 from traingauge.core.families import Family
 from traingauge.core.step_batch import StepBatch, within
+from traingauge.core.task_hints import TaskHints
 from traingauge.errors import InvalidArgumentError, ShapeError
 from traingauge.options import Scoring
 from traingauge.stats import regression
@@ -106,19 +107,10 @@ class Scores(Collector):
         return self._encoder.task
 
     @property
-    def threshold(self) -> float | None:
-        """Probability above which the positive class is predicted, as it was told; ``None`` for 0.5."""
-        return self._scoring.decision_threshold
-
-    @property
-    def from_logits(self) -> bool | None:
-        """Whether scores are logits, as it was told."""
-        return self._scoring.from_logits
-
-    @property
-    def ignore_index(self) -> int | str | None:
-        """Label that is left out, as it was told."""
-        return self._scoring.ignore_index
+    def hints(self) -> TaskHints:
+        """What the user said about the model, and the task once it is known."""
+        said = self._scoring
+        return TaskHints(self.task, said.decision_threshold, said.from_logits, said.ignore_index)
 
     @property
     def classes(self) -> tuple[str, ...]:

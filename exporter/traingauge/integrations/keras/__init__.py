@@ -1,21 +1,47 @@
 """Keras on its TensorFlow backend: :class:`MonitorCallback`, and ``fit`` with everything recorded.
 
-Nothing here imports Keras until a name is asked for, so that a model may be described on any backend.
+Nothing here imports Keras until it is used, and a model is described on any backend.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from traingauge.integrations.keras.callback import MonitorCallback, fit
+    from traingauge.core.model_description import ModelDescription
+    from traingauge.integrations.base import Monitor
+    from traingauge.integrations.keras.callback import MonitorCallback
 
-__all__ = ["MonitorCallback", "fit"]
+__all__ = ["MonitorCallback", "describe", "fit", "name_of", "recognises"]
+
+
+def recognises(model: Any) -> bool:
+    """Whether it is a Keras model."""
+    return all(hasattr(model, name) for name in ("fit", "compute_loss", "name"))
+
+
+def name_of(model: Any) -> str:
+    """The name that the model has in Keras."""
+    return str(model.name)
+
+
+def describe(model: Any) -> ModelDescription:
+    """Structure of a model; see :func:`traingauge.integrations.keras.structure.describe`."""
+    from traingauge.integrations.keras import structure
+
+    return structure.describe(model)
+
+
+def fit(model: Any, monitor: Monitor, *args: Any, **kwargs: Any) -> None:
+    """Train a model with everything recorded; see :func:`traingauge.integrations.keras.training.fit`."""
+    from traingauge.integrations.keras import training
+
+    training.fit(model, monitor, *args, **kwargs)
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name != "MonitorCallback":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from traingauge.integrations.keras import callback
 
-    return getattr(callback, name)
+    return callback.MonitorCallback

@@ -1,4 +1,4 @@
-"""Keras: a callback that records ``fit`` and ``evaluate``, and ``fit`` with everything recorded.
+"""Keras: a callback that records ``fit`` and ``evaluate``.
 
 The values come from inside of the graph (:mod:`traingauge.integrations.keras.probe`). The callback only notes when steps
 ended, and reads the graph's variables when many steps, or a fraction of a second, have passed.
@@ -11,33 +11,29 @@ is read at once enters the drift window at once.
 from __future__ import annotations
 
 import functools
-import inspect
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from traingauge import validation
 from traingauge.catalog import SPLITS
-from traingauge.core.events import EpochEnd, Pass, Resumed, RolledBack, Steps, WeightsChecked
-from traingauge.core.model_description import describe
-from traingauge.core.recorder import Recorder
-from traingauge.errors import (
-    ClosedError,
-    InvalidArgumentError,
-    UnknownNameError,
-    UnsupportedBackendError,
-)
+from traingauge.core.events import EpochEnd, Pass, Resumed, Steps, WeightsChecked
+from traingauge.errors import UnsupportedBackendError
+from traingauge.integrations.base import RunSource
+from traingauge.integrations.keras.structure import describe
+from traingauge.reference.canary import checked
 
 if TYPE_CHECKING:
+    from traingauge.integrations.base import Monitor, Session
     from traingauge.integrations.keras.canary import CanaryCheck
-    from traingauge.integrations.keras.plan import ScoringPlan
     from traingauge.integrations.keras.probe import GraphProbe
     from traingauge.integrations.keras.tables import Rows
+    from traingauge.reference.canary import Canary
     from traingauge.stats.drift.binning import Binned
 
 Hook = TypeVar("Hook", bound=Callable[..., None])
@@ -55,36 +51,46 @@ def _guarded(hook: Hook) -> Hook:
 
     @functools.wraps(hook)
     def guarded(self: MonitorCallback, *args: Any, **kwargs: Any) -> None:
-        if self.recorder.run.ended is None and self._probe is not None:
-            self.recorder.guard.shield("integration", hook, self, *args, **kwargs)
+        session = self._session
+        if session is not None and self._probe is not None and not session.ended:
+            session.guard.shield("integration", hook, self, *args, **kwargs)
 
     return cast("Hook", guarded)
 
 
 class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Records what a model does in ``fit`` and ``evaluate``; made by :meth:`traingauge.ModelMonitor.keras`.
+    """Records what a model does in ``fit`` and ``evaluate``.
+
+    It also sums up the trainable weights once in a while, and counts tensors that hold NaN or infinite values: a finite loss
+    does not imply finite weights, where an activation turns NaN into numbers.
 
     It leaves the model's steps wrapped when ``fit`` ends, so that the next ``fit`` need not trace them again; the end of the
     run takes the wrapping off.
 
     Args:
-        recorder: The run.
-        split: Where ``evaluate`` outside of ``fit`` belongs: ``validation`` or ``test``.
-        gradient_norm: Whether to record the global norm of the gradients, before clipping.
-        question: A canary that the model is asked while it trains.
+        monitor: A :class:`~traingauge.ModelMonitor`, whose run stays open; or the name of a model, for which a run is opened
+            when ``fit`` or ``evaluate`` begins, and ended when it ends.
+        split: Where ``evaluate`` outside of ``fit`` belongs: ``validation`` or ``test``. Inside ``fit`` it is always
+            ``validation``.
+        gradient_norm: Also record the global norm of each step's gradients, before clipping; it costs a pass over them.
+        canary: What the model is asked while it trains.
+        canary_every: Training steps from one check to the next; ``None`` checks at the end of each epoch.
 
     Raises:
         UnsupportedBackendError: Keras does not run on TensorFlow.
         UnknownNameError: Another split.
+        ReferenceMismatchError: The canary of another model.
+        TrainGaugeError: Any other argument that does not fit.
     """
 
     def __init__(
         self,
-        recorder: Recorder,
+        monitor: Monitor | str,
         split: str = "test",
         *,
         gradient_norm: bool = False,
-        question: CanaryCheck | None = None,
+        canary: Canary | None = None,
+        canary_every: int | None = None,
     ) -> None:
         super().__init__()
         if keras.backend.backend() != "tensorflow":
@@ -92,10 +98,13 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
                 f"Keras runs on {keras.backend.backend()!r}: the callback needs its 'tensorflow' backend; "
                 "in a loop of your own, monitor.step(…) takes any framework"
             )
-        if split not in SPLITS[1:]:
-            raise UnknownNameError("split of an evaluation", split, SPLITS[1:])
-        self.recorder, self._split, self._gradient_norm = recorder, split, gradient_norm
-        self._question = question
+        self._runs = RunSource(monitor)
+        self._split = validation.choice("split of an evaluation", split, SPLITS[1:])
+        self._gradient_norm = gradient_norm
+        self._canary = None if canary is None else checked(canary, self._runs.model)
+        self._canary_every = None if canary_every is None else validation.count("canary_every", canary_every)
+        self._session: Session | None = None
+        self._check: CanaryCheck | None = None
         self._probe: GraphProbe | None = None
         self._fitting = False
         self._ends: deque[float] = deque(maxlen=MOST_ENDS)  # a run that has ended reads them no more
@@ -114,26 +123,36 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             ShapeError: The canary does not fit the model.
         """
         super().set_model(model)
-        if self.recorder.run.ended is not None:
-            raise ClosedError(f"the run is {self.recorder.run.state}: make a new ModelMonitor")
         if model.distribute_strategy.num_replicas_in_sync > 1:
             raise UnsupportedBackendError(
                 f"the model runs in {model.distribute_strategy.num_replicas_in_sync} replicas of a tf.distribute strategy: "
                 "the callback records one; in a loop of your own, monitor.step(…) takes any"
             )
-        self.recorder.run.describe(framework="keras", framework_version=keras.__version__)
+        self._probe = self._check = None
+        self._fitting = False  # an earlier fit may have been interrupted
+        session = self._session = self._runs.begin()
+        if not session.enabled:
+            return
+        session.describe_framework("keras", keras.__version__)
         self._together = int(model.steps_per_execution)
-        self._probe = self.recorder.guard.shield(
-            "integration", _probe, model, self.recorder, gradients=self._gradient_norm
+        from traingauge.integrations.keras.canary import CanaryCheck
+        from traingauge.integrations.keras.probe import attach
+
+        self._probe = session.guard.shield(
+            "integration", attach, model, session, gradients=self._gradient_norm
         )
-        if self._question is not None:
-            self._question.begin(model)
+        if self._canary is not None:
+            self._check = CanaryCheck(self._canary, self._canary_every, session, model)
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Inside of ``fit`` now."""
+        self._fitting = True
+        self._begin_fit()
 
     @_guarded
-    def on_train_begin(self, logs: Logs = None) -> None:
-        """Leave out the steps that were recorded by nobody."""
+    def _begin_fit(self) -> None:
+        """Leave out steps that were taken while no run recorded them."""
         probe = self._active
-        self._fitting = True
         self._planned = self._described = self._counted = False
         self._epoch_steps = self.params.get("steps")
         self._ends.clear()
@@ -155,7 +174,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             planned = (self.params["epochs"] - epoch) * self._epoch_steps
         self._taken = 0
         self._resumed = time.perf_counter()
-        self.recorder.record(Resumed(self._resumed, planned))
+        self._active_session.record(Resumed(self._resumed, planned))
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Nothing, without the detour that Keras' own takes to do nothing."""
@@ -166,24 +185,29 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._ends.append(now)
         if len(self._ends) >= self._read_at or now > self._read_by:
             self._read_and_describe()
-        if self._question is not None:
+        if self._check is not None:
             self._ask(after=self._together)
 
     @_guarded
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Complete the epoch; the first one tells how long those are of which nobody knew."""
+        """End the epoch. The first one reveals the steps per epoch if Keras did not know them."""
         self._read()
         self._epoch_steps = self._epoch_steps or self._taken
-        self.recorder.record(EpochEnd(time.perf_counter()))
+        self._active_session.record(EpochEnd(time.perf_counter()))
         self._ask(after=0)
 
-    @_guarded
     def on_train_end(self, logs: Logs = None) -> None:
-        """Outside of ``fit`` again; steps that it did not take, because it was stopped early, are planned no more."""
+        """Outside of ``fit`` again."""
         self._fitting = False
+        self._end_fit()
+        self._runs.end()
+
+    @_guarded
+    def _end_fit(self) -> None:
+        """Steps that ``fit`` did not take, because it was stopped early, are planned no more."""
         self._look_at_weights(now=True)
         if self._planned:
-            self.recorder.record(Resumed(time.perf_counter(), 0))
+            self._active_session.record(Resumed(time.perf_counter(), 0))
 
     @_guarded
     def on_test_begin(self, logs: Logs = None) -> None:
@@ -191,9 +215,18 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._read()
         self._active.begin_pass()
 
-    @_guarded
     def on_test_end(self, logs: Logs = None) -> None:
         """Publish the pass, all at once."""
+        self._end_pass()
+        if not self._fitting:
+            self._runs.end()
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        """Nothing was recorded."""
+        self._runs.end()
+
+    @_guarded
+    def _end_pass(self) -> None:
         rows = self._active.read_pass()
         if rows is not None:
             done = Pass(
@@ -205,27 +238,21 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
                 measured=rows.scored[0] if len(rows.scored) == 1 else None,
                 nonfinite=rows.nonfinite,
             )
-            self.recorder.record(done)
+            self._active_session.record(done)
 
     @_guarded
     def _agree_on_steps(self) -> None:
-        """Go back with a model that was restored from an older checkpoint, as the count of its optimizer tells."""
+        """Roll back with a model that was restored from an older checkpoint, by the count of its optimizer."""
         counted, at_once = _counted(self.model.optimizer)
-        if counted is None:
-            return
-        restarts, position = self.recorder.restarts, self.recorder.position().steps
-        if restarts.resumed and restarts.ahead is not None and counted:
-            restored = counted + restarts.ahead
-            if 0 <= restored <= position - at_once:
-                self.recorder.record(RolledBack(restored))
-                position = restored
-        restarts.resumed, restarts.ahead = False, position - counted
+        if counted is not None:
+            self._active_session.agree_on_step(counted, at_once)
 
+    @_guarded
     def _ask(self, after: int) -> None:
         """Ask the canary where it is time; how long that takes is no part of a step."""
-        if self._question is not None and self._question.due(after):
+        if self._check is not None and self._check.due(after):
             self._read()
-            self._question.ask()
+            self._check.ask()
             self._resumed = time.perf_counter()
 
     @_guarded
@@ -237,7 +264,12 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         """Say what is trained, once it is built: after a step."""
         if not self._described:
             self._described = True
-            self.recorder.describe(describe(self.model))
+            self._active_session.describe(describe(self.model))
+
+    @property
+    def _active_session(self) -> Session:
+        assert self._session is not None  # no hook runs without
+        return self._session
 
     @property
     def _active(self) -> GraphProbe:
@@ -252,13 +284,13 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         rows, lost = self._active.read_steps()
         if lost:
             error = RuntimeError(f"{lost} steps were overwritten before they were read")
-            self.recorder.guard.report("integration", error)
+            self._active_session.guard.report("integration", error)
         if rows is not None:  # without an end if fit was interrupted before it called the hook
             at = _spread(np.array(ends or [time.perf_counter()]), began, rows.steps, self._together)
-            self.recorder.record(self._steps(rows, at))
+            self._active_session.record(self._steps(rows, at))
             self._taken += rows.steps
         elif ends:  # what they computed is not known, but they were taken
-            self.recorder.record(Steps(np.array(ends), None, 0))
+            self._active_session.record(Steps(np.array(ends), None, 0))
         self._read_at = max(1, self._active.room // (2 * self._together))
         self._read_by = time.perf_counter() + READ_EVERY
         if rows is not None:
@@ -270,7 +302,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         found = self._active.weights.look(now=now)
         if found is not None:
             self._resumed = time.perf_counter()
-            self.recorder.record(WeightsChecked(self._resumed, found))
+            self._active_session.record(WeightsChecked(self._resumed, found))
 
     def _before_end(self) -> None:
         """Read the last steps; what fit left behind if it was interrupted is seen, too."""
@@ -288,100 +320,11 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
 
     def _binned(self) -> Binned | None:
         """What was counted since the last reading."""
-        drift = self.recorder.drift
-        if drift is None:
+        bins = self._active_session.bins
+        if bins is None:
             return None
-        binned, read = drift.encode(), self._active.read_bins()
-        if read is not None:
-            bins, infinite = read
-            counted = drift.from_counts(bins[:, :-1], int(bins[0].sum()), bins[:, -1])
-            binned = replace(counted, infinite=infinite)
-        return replace(binned, others=self._active.read_targets())
-
-
-def fit(
-    model: Any,
-    recorder: Recorder,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    *,
-    test_data: Any = None,
-    question: CanaryCheck | None = None,
-) -> None:
-    """``model.fit`` with the callback beside the given ones, then one pass over the test data.
-
-    Args:
-        model: A compiled Keras model.
-        recorder: The run.
-        args: As of ``fit``.
-        kwargs: As of ``fit``.
-        test_data: ``(x, y)``, ``(x, y, sample_weight)``, or anything that ``evaluate`` takes as ``x``.
-        question: A canary that the model is asked while it trains.
-
-    Raises:
-        InvalidArgumentError: A tuple of another length.
-    """
-    test = None if test_data is None else _unpacked(test_data)
-    options = inspect.signature(model.fit).bind(*args, **kwargs).arguments
-    options["callbacks"] = [
-        MonitorCallback(recorder, question=question),
-        *_listed(options.get("callbacks")),
-    ]
-    model.fit(**options)
-    if test is not None:
-        model.evaluate(
-            *test[:2],
-            sample_weight=test[2],
-            batch_size=options.get("batch_size"),
-            verbose=options.get("verbose", "auto"),
-            callbacks=[MonitorCallback(recorder, "test")],
-        )
-
-
-def _listed(callbacks: Any) -> list[Any]:
-    """Callbacks as ``fit`` takes them: none, one, a list or a ``CallbackList``."""
-    if callbacks is None:
-        return []
-    callbacks = getattr(callbacks, "callbacks", callbacks)
-    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-
-
-def _unpacked(data: Any) -> tuple[Any, Any, Any]:
-    if not isinstance(data, tuple):
-        return data, None, None
-    if not 2 <= len(data) <= 3:
-        raise InvalidArgumentError(
-            f"test_data is a tuple of {len(data)}: expected (x, y) or (x, y, sample_weight)"
-        )
-    return data[0], data[1], data[2] if len(data) == 3 else None
-
-
-def _probe(model: Any, recorder: Recorder, *, gradients: bool) -> GraphProbe:
-    """The probe that watches the model for the run, made anew where it does not fit what is wanted."""
-    from traingauge.integrations.keras.plan import TaskHints
-    from traingauge.integrations.keras.probe import GraphProbe
-
-    probe = GraphProbe.of(model, recorder)
-    if probe is not None:
-        if probe.serves(gradients=gradients):
-            return probe
-        probe.end()
-    scores, drift = recorder.scores, recorder.drift
-    ignored = scores.ignore_index
-    probe = GraphProbe(
-        model,
-        recorder,
-        told=TaskHints(
-            scores.task, scores.threshold, scores.from_logits, None if isinstance(ignored, str) else ignored
-        ),
-        edges=None if drift is None else drift.edges,
-        targets={} if drift is None else drift.target_edges,
-        gradients=gradients,
-        found=functools.partial(_tell, recorder),
-        guard=recorder.guard,
-    )
-    recorder.before_end(probe.end)
-    return probe
+        counts, infinite = self._active.read_bins() or (None, None)
+        return bins.binned(counts, infinite, self._active.read_targets())
 
 
 def _counted(optimizer: Any) -> tuple[int | None, int]:
@@ -390,10 +333,6 @@ def _counted(optimizer: Any) -> tuple[int | None, int]:
         return None, 1
     at_once = optimizer.gradient_accumulation_steps or 1
     return int(keras.ops.convert_to_numpy(optimizer.iterations)) * at_once, at_once
-
-
-def _tell(recorder: Recorder, plan: ScoringPlan) -> None:
-    recorder.scores.tell(plan.task, plan.classes or None)
 
 
 def _spread(ends: NDArray[np.float64], began: float, count: int, together: int) -> NDArray[np.float64]:

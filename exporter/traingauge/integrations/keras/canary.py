@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import keras
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from traingauge.core.events import CanaryChecked
-from traingauge.core.recorder import Recorder
+from traingauge.core.canary import CanaryProbe
 from traingauge.errors import ShapeError
+from traingauge.integrations.base import Session
 from traingauge.reference.canary import Canary, Predict
 
 
@@ -20,27 +19,22 @@ class CanaryCheck:
 
     Args:
         canary: What is asked, and what is expected.
-        every: Training steps from one time to the next; ``None`` to ask at the end of each epoch.
-        recorder: The run.
+        every: Training steps from one check to the next; ``None`` to check at the end of each epoch.
+        session: The run.
+        model: Asked at once if it is built: then what does not fit is known at the start.
+
+    Raises:
+        ShapeError: The model does not take the canary's inputs, or its outputs have another shape.
     """
 
-    def __init__(self, canary: Canary, every: int | None, recorder: Recorder) -> None:
-        self._canary, self._every, self._recorder = canary, every, recorder
-        self._predict: Predict | None = None
-        self._steps = 0
-
-    def begin(self, model: Any) -> None:
-        """Ask a model from now on, and at once if it is built: then what does not fit is known at the start.
-
-        Raises:
-            ShapeError: The model does not take the canary's inputs, or its outputs have another shape.
-        """
-        self._predict, self._steps = predictor(model), 0
+    def __init__(self, canary: Canary, every: int | None, session: Session, model: Any) -> None:
+        self._guard, self._every, self._steps = session.guard, every, 0
+        self._probe = CanaryProbe(session, canary, predictor(model), None)
         if model.built:
-            self._ask(self._predict)
+            self._probe.check()
 
     def due(self, steps: int) -> bool:
-        """Whether it is time to ask, after so many further steps; 0 at the end of an epoch."""
+        """Whether it is time to check, after ``steps`` further steps; 0 at the end of an epoch."""
         self._steps += steps
         if self._every is None:
             return not steps
@@ -50,13 +44,8 @@ class CanaryCheck:
         return True
 
     def ask(self) -> None:
-        """Ask now; an error is counted, and training goes on."""
-        assert self._predict is not None, "it has begun"
-        self._recorder.guard.shield("integration", self._ask, self._predict)
-
-    def _ask(self, predict: Predict) -> None:
-        reading = self._canary.compare(predict(self._canary.inputs))
-        self._recorder.record(CanaryChecked(time.perf_counter(), reading))
+        """Check now; an error is counted, and training continues."""
+        self._guard.shield("integration", self._probe.check)
 
 
 def predictor(model: Any) -> Predict:

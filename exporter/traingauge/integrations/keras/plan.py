@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import keras
 
+from traingauge.core.task_hints import TaskHints
 from traingauge.errors import InvalidArgumentError
 from traingauge.stats.classification.tasks import Task
 
@@ -34,22 +35,6 @@ _BY_SHAPE = {"crossentropy", "ce"}
 
 class UnclearError(Exception):
     """Nothing tells how a model is to be scored, or it cannot be; the message says why. Never leaves the integration."""
-
-
-class TaskHints(NamedTuple):
-    """What the user says about the model; ``None`` where nothing was said.
-
-    Attributes:
-        task: What it does.
-        threshold: Probability above which the positive class, or a label, is predicted.
-        from_logits: Whether its outputs are logits.
-        ignore_index: Label that is left out.
-    """
-
-    task: Task | None = None
-    threshold: float | None = None
-    from_logits: bool | None = None
-    ignore_index: int | None = None
 
 
 class ScoringPlan(NamedTuple):
@@ -138,7 +123,7 @@ def plan_of(told: TaskHints, columns: int) -> ScoringPlan:
         return ScoringPlan(told.task, columns, probabilities=False)
     logits = bool(told.from_logits)
     cut = _cut(told.task, columns, told.threshold, logits=logits)
-    ignored = () if told.ignore_index is None else (told.ignore_index,)
+    ignored = (told.ignore_index,) if isinstance(told.ignore_index, int) else ()
     return ScoringPlan(told.task, columns, cut, logits, ignored=ignored)
 
 

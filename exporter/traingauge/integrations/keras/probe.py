@@ -19,9 +19,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from traingauge.core.guard import Guard
+from traingauge.core.task_hints import TaskHints
+from traingauge.integrations.base import Session
 from traingauge.integrations.keras.bins import Bins
 from traingauge.integrations.keras.hook import LossCall, StepHook, TracedStep
-from traingauge.integrations.keras.plan import ScoringPlan, TaskHints, UnclearError, comparable, find_plan
+from traingauge.integrations.keras.plan import ScoringPlan, UnclearError, comparable, find_plan
 from traingauge.integrations.keras.tables import Rows, StepRing, StepRow, Sum, statistic_of
 from traingauge.integrations.keras.targets import Targets
 from traingauge.integrations.keras.weights import Weights
@@ -198,6 +200,34 @@ class GraphProbe:
         if what not in self._said:
             self._said.add(what)
             _log.warning("model %s: %s", self.model.name, what)
+
+
+def attach(model: Any, session: Session, *, gradients: bool) -> GraphProbe:
+    """The probe that watches the model for the run, made again if the one there does not do.
+
+    Args:
+        model: A compiled Keras model.
+        session: The run.
+        gradients: Whether to work out the norm of the gradients.
+    """
+    probe = GraphProbe.of(model, session)
+    if probe is not None:
+        if probe.serves(gradients=gradients):
+            return probe
+        probe.end()
+    bins = session.bins
+    probe = GraphProbe(
+        model,
+        session,
+        told=session.hints,
+        edges=None if bins is None else bins.features,
+        targets={} if bins is None else bins.targets,
+        gradients=gradients,
+        found=lambda plan: session.found(plan.task, plan.classes or None),
+        guard=session.guard,
+    )
+    session.before_end(probe.end)
+    return probe
 
 
 def _samples(data: Any) -> Any:

@@ -1,0 +1,222 @@
+"""What integrations share: the session that they talk to, the run behind it, and which integration knows which model.
+
+An integration is a module, or a package, that connects a framework's own hooks to a :class:`Session`. It imports neither
+:mod:`traingauge.monitor` nor another integration. Another one is its file, its test, and a line in :data:`INTEGRATIONS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from traingauge import validation
+from traingauge.errors import ClosedError, InvalidTypeError
+
+if TYPE_CHECKING:
+    from traingauge.core.events import Event
+    from traingauge.core.guard import Guard
+    from traingauge.core.model_description import ModelDescription
+    from traingauge.core.reference_bins import ReferenceBins
+    from traingauge.core.task_hints import TaskHints
+    from traingauge.stats.classification.encoding import Encoded
+    from traingauge.stats.classification.tasks import Task
+    from traingauge.stats.curves import Position
+
+#: Which integration knows the models of a framework, by the package that their class, or one above it, comes from.
+INTEGRATIONS: Mapping[str, str] = MappingProxyType({"keras": "traingauge.integrations.keras"})
+
+
+class Session(Protocol):
+    """All that an integration may touch of a run: :attr:`traingauge.ModelMonitor.session`.
+
+    Methods that take something raise :class:`~traingauge.errors.ClosedError` once the run has ended.
+    """
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is recorded; if not, the integration leaves training as it is."""
+
+    @property
+    def state(self) -> str:
+        """``running``, ``finished``, ``failed`` or ``interrupted``."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run has ended, and takes nothing more."""
+
+    @property
+    def guard(self) -> Guard:
+        """Runs the integration's own work, so that its errors do not reach training."""
+
+    def step(  # noqa: PLR0917 as in the recorder
+        self,
+        loss: Any,
+        y_true: Any,
+        y_pred: Any,
+        features: Any,
+        sample_weight: Any,
+        samples: int,
+        scalars: Mapping[str, Any],
+    ) -> None:
+        """Record one training step from arrays; see :meth:`traingauge.ModelMonitor.step`."""
+
+    def encode(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Encoded | None:
+        """Labels and predictions reduced to what scores are made of, for :class:`~traingauge.core.events.Pass`."""
+
+    def record(self, event: Event) -> None:
+        """Record what happened: steps, a pass, the end of an epoch and so on; see :mod:`traingauge.core.events`."""
+
+    def describe(self, description: ModelDescription) -> None:
+        """Publish what is being trained."""
+
+    def describe_framework(self, name: str, version: str) -> None:
+        """Publish with what it is trained."""
+
+    @property
+    def hints(self) -> TaskHints:
+        """What the user said about the model's task."""
+
+    def found(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
+        """Take what the integration found out about the task; what the user said stays.
+
+        Raises:
+            LabelError: Another number of classes than is known.
+        """
+
+    @property
+    def bins(self) -> ReferenceBins | None:
+        """The reference's bins, to count values in and to give the counts back; ``None`` without a reference."""
+
+    def position(self) -> Position:
+        """How far the model has come."""
+
+    def agree_on_step(self, counted: int, at_once: int = 1) -> None:
+        """Compare with the steps that the model's optimizer has counted, when training begins.
+
+        A resumed run rolls back to the step of the checkpoint that the model was restored from.
+
+        Args:
+            counted: By the optimizer.
+            at_once: Steps that it counts at once.
+        """
+
+    def before_end(self, method: Callable[[], None]) -> None:
+        """Call a bound method before the run ends; only a weak reference to its object is kept."""
+
+
+class Integration(Protocol):
+    """What the module of an integration offers, as far as its framework has it."""
+
+    def recognises(self, model: Any) -> bool:
+        """Whether it knows the model."""
+
+    def name_of(self, model: Any) -> str:
+        """Name of the model, for a run that was given none."""
+
+    def describe(self, model: Any) -> ModelDescription:
+        """Structure of the model."""
+
+    def fit(self, model: Any, monitor: Monitor, *args: Any, **kwargs: Any) -> None:
+        """Train the model with everything recorded; the arguments are those of the framework's own ``fit``."""
+
+
+class Monitor(Protocol):
+    """What an integration uses of a :class:`~traingauge.ModelMonitor`.
+
+    Attributes:
+        model: Name of the model.
+    """
+
+    model: str
+
+    @property
+    def session(self) -> Session:
+        """The run."""
+
+    def close(self, state: str = "finished") -> None:
+        """End the run."""
+
+
+class RunSource:
+    """Where an integration gets its run: from a monitor, whose run stays open, or for a name a new one each time.
+
+    Args:
+        monitor: A :class:`~traingauge.ModelMonitor`, or the name of a model.
+
+    Attributes:
+        model: Name of the model.
+
+    Raises:
+        InvalidTypeError: Neither.
+        InvalidArgumentError: A name that does not fit.
+    """
+
+    def __init__(self, monitor: Monitor | str) -> None:
+        if isinstance(monitor, str):
+            self.model = validation.name("monitor", monitor)
+        elif not (hasattr(monitor, "session") and hasattr(monitor, "close")):
+            raise InvalidTypeError(
+                f"monitor is a {type(monitor).__name__}: expected a ModelMonitor, or the name of a model"
+            )
+        else:
+            self.model = monitor.model
+        self._opens = isinstance(monitor, str)
+        self._monitor = None if isinstance(monitor, str) else monitor
+
+    def begin(self) -> Session:
+        """The run to record now; a run that was opened before and never ended has failed.
+
+        Raises:
+            ClosedError: The monitor's run has ended.
+        """
+        if self._opens:
+            self.end("failed")
+            self._monitor = _open(self.model)
+        assert self._monitor is not None
+        session = self._monitor.session
+        if session.ended:
+            raise ClosedError(f"the run is {session.state}: make a new ModelMonitor")
+        return session
+
+    def end(self, state: str = "finished") -> None:
+        """End the run that was opened for a name; that of a monitor stays open."""
+        if self._opens and self._monitor is not None:
+            self._monitor.close(state)
+            self._monitor = None
+
+
+def integration_of(model: Any, *, otherwise: str = "") -> Integration:
+    """The integration that knows a model.
+
+    Args:
+        model: A model of any framework.
+        otherwise: What else would fit, for the error.
+
+    Raises:
+        InvalidTypeError: None does.
+
+    >>> integration_of(object())
+    Traceback (most recent call last):
+    traingauge.errors.InvalidTypeError: model is a object: expected a model of keras
+    """
+    packages = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
+    for package, module in INTEGRATIONS.items():
+        if package in packages:
+            found = cast("Integration", import_module(module))
+            if found.recognises(model):
+                return found
+    raise InvalidTypeError(
+        f"model is a {type(model).__name__}: expected a model of {', '.join(INTEGRATIONS)}"
+    )
+
+
+def _open(model: str) -> Monitor:
+    """Open a run by the public API, with its defaults and what the operator decides by variables.
+
+    The only place where an integration makes a run. The package is asked for at run time: the monitor is above the
+    integrations, which it looks up here.
+    """
+    monitor: Monitor = import_module("traingauge").ModelMonitor(model)
+    return monitor
