@@ -7,10 +7,10 @@ import time
 import keras
 import numpy as np
 import pytest
-from traingauge.core.recorder import Recorder
 
 from traingauge import Canary, ModelMonitor
 from traingauge.core.events import CanaryChecked, Steps
+from traingauge.core.recorder import Recorder
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, ShapeError
 from traingauge.integrations.keras import MonitorCallback
 

@@ -301,8 +301,8 @@ def test_several_outputs_have_a_loss_and_the_user_is_told_that_they_have_no_scor
 
 
 def test_a_wrapped_model_has_a_history_of_what_was_published(digits):
-    x, y = digits
-    with ModelMonitor(classifier(), delivery=[]) as monitor:
+    (x, y), model = digits, classifier()
+    with ModelMonitor(model, delivery=[]) as monitor:
         history = monitor.fit(
             x[:1000], y[:1000], BATCH, 2, validation_data=(x[1000:1400], y[1000:1400]), verbose=0,
             test_data=(x[1400:], y[1400:]),
@@ -311,7 +311,7 @@ def test_a_wrapped_model_has_a_history_of_what_was_published(digits):
         for prefix, entries in (("", 2), ("val_", 2), ("test_", 1)):
             for name in ("loss", "accuracy", "precision", "recall", "f1"):
                 assert len(history[prefix + name]) == entries
-        predicted = monitor._keras_model.predict(x[1400:], verbose=0).argmax(axis=1)
+        predicted = model.predict(x[1400:], verbose=0).argmax(axis=1)
         assert history["test_accuracy"] == [metrics.accuracy_score(y[1400:], predicted)]
 
 
