@@ -41,9 +41,8 @@ from traingauge.extras import require
 from traingauge.integrations.base import integration_of
 from traingauge.options import Drift, Scoring, State
 from traingauge.reference import Reference
-from traingauge.reference.canary import Canary
-from traingauge.reference.canary import checked as checked_canary
-from traingauge.reference.run import ReferenceRun, checked
+from traingauge.reference.canary import Canary, validate_canary
+from traingauge.reference.run import ReferenceRun, validate_reference_run
 from traingauge.state.persistence import Persistence
 from traingauge.stats.streaming.not_given import masked
 
@@ -156,7 +155,9 @@ class ModelMonitor:
             limits,
             loss_window=scoring.window,
             warmup_steps=_optional_count("warmup_steps", warmup_steps),
-            expected=None if reference_run is None else checked(reference_run, self.model, scoring.task),
+            expected=None
+            if reference_run is None
+            else validate_reference_run(reference_run, self.model, scoring.task),
             to_beat=parse_baseline(baseline or {}),
             detectors=parse_detectors(detectors),
             digest_every=validation.count("digest_every", digest_every),
@@ -294,9 +295,9 @@ class ModelMonitor:
                 return
             self._recorder.record(DataWaits((time.perf_counter() - started,)))
             if features is not False:
-                from traingauge.reference.tables import batch_parts
+                from traingauge.reference.tables import split_batch
 
-                first, _ = batch_parts(batch)
+                first, _ = split_batch(batch)
                 self._recorder.see(first if features is True else features(first))
             yield batch
 
@@ -341,7 +342,7 @@ class ModelMonitor:
         2
         """
         interval = _optional_count("every", every) if self._recorder.enabled else None
-        probe = CanaryProbe(self._recorder, checked_canary(canary, self.model), predict, interval)
+        probe = CanaryProbe(self._recorder, validate_canary(canary, self.model), predict, interval)
         if self._recorder.enabled:
             probe.check()
         return probe
@@ -465,7 +466,9 @@ class ModelMonitor:
             UnknownNameError: Another split.
 
         >>> with ModelMonitor("doc", delivery=[]) as monitor:
-        ...     monitor.step(loss=0.5); monitor.step(entropy=2.0); monitor.step(loss=float("nan"))
+        ...     monitor.step(loss=0.5)
+        ...     monitor.step(entropy=2.0)
+        ...     monitor.step(loss=float("nan"))
         ...     print(monitor.rows()["loss"])
         [0.5 -- nan]
         """

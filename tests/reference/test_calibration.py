@@ -17,7 +17,7 @@ from traingauge.stats.drift.statistics import STATISTICS
 
 
 def data(rng, rows, features=8):
-    """Numbers of several kinds, two of them correlated, and a category."""
+    """Numeric features of several kinds, two of them correlated, and a categorical one."""
     values = rng.normal(size=(rows, features))
     values[:, 1] = values[:, 0] + 0.1 * values[:, 1]
     values[:, 2] = rng.poisson(4, rows)
@@ -32,8 +32,8 @@ def drifted(drift, window):
     return {family.metric.name: family.values for family in drift.families()}["model_features_drifted"][0] > 0
 
 
-def test_the_false_alarm_rate_is_the_stated_one():
-    """At a stated 20 %, of 300 windows beside 15 references: within the 99.9 % interval of the binomial."""
+def test_the_false_alarm_rate_is_the_requested_one():
+    """20 % over 300 windows and 15 references, within the 99.9 % interval of the binomial."""
     rng = np.random.default_rng(0)
     alarms = 0
     for seed in range(15):
@@ -46,8 +46,8 @@ def test_the_false_alarm_rate_is_the_stated_one():
     assert low <= alarms <= high
 
 
-def test_the_false_alarm_rate_of_a_coin_is_the_stated_one():
-    """Summed up over all windows of 500 tosses, which need not be drawn: 1 % as the mean of 25 references."""
+def test_the_false_alarm_rate_of_a_coin_is_the_requested_one():
+    """1 %, computed exactly over all windows of 500 tosses, as the mean of 25 references."""
     rates = []
     for seed in range(25):
         tosses = np.random.default_rng(seed).random((5000, 1)) < 0.5
@@ -83,12 +83,12 @@ def reference():
     ],
     ids=["mean", "scale", "missing", "doubled", "new"],
 )
-def test_it_sees_what_the_usual_threshold_overlooks(reference, shift):
+def test_calibrated_thresholds_find_shifts_that_conventional_ones_miss(reference, shift):
     drift = FeatureDrift(Drift(reference))
     assert drifted(drift, shift(data(np.random.default_rng(2), 500)))
 
 
-def test_the_calibrated_statistic_is_above_one_where_a_feature_has_drifted(reference):
+def test_the_calibrated_statistic_of_a_drifted_feature_is_above_1(reference):
     window = data(np.random.default_rng(2), 500)
     drift = FeatureDrift(Drift(reference, statistics=["psi"]))
     drifted(drift, window.assign(f5=window.f5 + 1))
@@ -110,7 +110,7 @@ def test_a_window_that_is_not_full_is_not_scored(reference):
     assert "model_features_drifted" not in {family.metric.name for family in drift.families()}
 
 
-def test_the_window_is_the_one_that_was_calibrated_for(reference):
+def test_the_window_defaults_to_the_calibrated_size_and_no_other_is_accepted(reference):
     with pytest.raises(ReferenceMismatchError, match="expected 500, which the reference is calibrated for"):
         FeatureDrift(Drift(reference, window=1000))
 
@@ -120,7 +120,7 @@ def test_thresholds_given_in_code_replace_the_calibrated_ones(reference):
     assert set(FeatureDrift(Drift(reference)).thresholds()) == {*reference.names}
 
 
-def test_it_is_kept_in_the_file(reference, tmp_path):
+def test_a_saved_reference_keeps_its_calibration(reference, tmp_path):
     reference.save(tmp_path / "a.ref")
     loaded = Reference.load(tmp_path / "a.ref").calibration
     assert (loaded.window, loaded.false_alarm_rate) == (500, 0.05)
@@ -129,7 +129,7 @@ def test_it_is_kept_in_the_file(reference, tmp_path):
         np.testing.assert_array_equal(loaded.thresholds[name], thresholds)
 
 
-def test_categories_have_no_threshold_of_an_ordered_statistic(reference):
+def test_ordered_statistics_have_no_threshold_for_categories(reference):
     thresholds = reference.calibration.thresholds
     assert np.isfinite(thresholds["psi"]).all()
     np.testing.assert_array_equal(np.isnan(thresholds["ks"]), [False] * 8 + [True])
@@ -145,7 +145,7 @@ def test_the_same_seed_gives_the_same_thresholds():
     assert (one.thresholds["psi"] != other.thresholds["psi"]).any()
 
 
-def test_a_few_new_values_are_no_drift_of_what_was_constant():
+def test_a_few_new_values_of_a_constant_feature_are_not_drift():
     reference = Reference.from_data(np.zeros((1000, 1))).calibrate(window=1000)
     assert not drifted(FeatureDrift(Drift(reference)), np.r_[np.ones((2, 1)), np.zeros((998, 1))])
     assert drifted(FeatureDrift(Drift(reference)), np.r_[np.ones((20, 1)), np.zeros((980, 1))])
@@ -159,7 +159,7 @@ def test_a_few_new_values_are_no_drift_of_what_was_constant():
         ({"false_alarm_rate": 1e-4}, "too few for a false-alarm rate of 0.0001: expected at least 100000"),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused(arguments, message):
+def test_arguments_out_of_range_raise(arguments, message):
     with pytest.raises(InvalidArgumentError, match=message):
         Reference.from_data([[0.0], [1.0]]).calibrate(**arguments)
 
@@ -171,5 +171,5 @@ def test_a_statistic_without_a_score_does_not_decide():
 
 @pytest.mark.parametrize("mean", [0.01, 0.2, 3.0, 50.0])
 @pytest.mark.parametrize("probability", [0.5, 0.99, 0.9999])
-def test_the_poisson_quantile_is_scipy_s(mean, probability):
+def test_the_poisson_quantile_equals_scipys(mean, probability):
     assert _poisson_quantile(mean, probability) == stats.poisson.ppf(probability, mean)

@@ -1,4 +1,4 @@
-"""A fixed batch that a trusted model answered."""
+"""A fixed batch with the outputs of a trusted model."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def model():
     return LogisticRegression(max_iter=200).fit(x / 16, y), x[:50] / 16
 
 
-def test_the_model_that_was_recorded_answers_the_same(model):
+def test_the_recorded_model_has_no_mismatch(model):
     model, batch = model
     canary = Canary.record("digits", model.predict_proba, batch)
     assert canary.compare(model.predict_proba(batch)) == (0.0, 0, 50)
 
 
 @pytest.mark.parametrize("bit", [30, 29, 28])
-def test_a_flipped_bit_of_the_exponent_of_one_weight_is_noticed(model, bit):
+def test_a_flipped_exponent_bit_of_one_weight_is_detected(model, bit):
     model, batch = model
     canary = Canary.record("digits", lambda x: x @ model.coef_.T.astype(np.float32) + model.intercept_, batch)
     weights = model.coef_.T.astype(np.float32)
@@ -37,13 +37,13 @@ def test_a_flipped_bit_of_the_exponent_of_one_weight_is_noticed(model, bit):
         assert reading.mismatches > 0
 
 
-def test_inputs_that_are_prepared_otherwise_are_noticed(model):
+def test_a_change_in_preprocessing_is_detected(model):
     model, batch = model
     canary = Canary.record("digits", model.predict_proba, batch)
     assert canary.compare(model.predict_proba(batch[:, ::-1])).mismatches > 10
 
 
-def test_an_output_that_is_not_finite_is_a_different_answer():
+def test_a_non_finite_output_is_a_mismatch():
     canary = Canary.record("m", lambda x: np.eye(3)[:2], [0, 1])
     broken = np.eye(3)[:2]
     broken[0, 2] = np.nan
@@ -53,12 +53,12 @@ def test_an_output_that_is_not_finite_is_a_different_answer():
 
 
 @pytest.mark.parametrize(("value", "mismatches"), [(1000.9, 0), (1001.1, 1)])
-def test_numbers_are_the_same_up_to_the_tolerance(value, mismatches):
+def test_outputs_within_the_tolerance_match(value, mismatches):
     canary = Canary.record("m", lambda x: np.array([1000.0]), [0.0], tolerance=1e-3)
     assert canary.compare([value]).mismatches == mismatches
 
 
-def test_what_is_loaded_is_what_was_saved(model, tmp_path):
+def test_a_loaded_canary_equals_the_saved_one(model, tmp_path):
     model, batch = model
     canary = Canary.record("digits", model.predict_proba, batch)
     canary.save(tmp_path / "digits.canary")
@@ -75,7 +75,7 @@ def test_what_is_loaded_is_what_was_saved(model, tmp_path):
         Canary.load(tmp_path / "data.ref")
 
 
-def test_a_live_model_is_asked_at_once_every_so_many_steps_and_on_demand(read):
+def test_a_live_model_is_checked_at_once_then_periodically_and_on_demand(read):
     asked = []
 
     def predict(x):
@@ -97,7 +97,7 @@ def test_a_live_model_is_asked_at_once_every_so_many_steps_and_on_demand(read):
         assert probe.check().mismatches == 3
 
 
-def test_a_model_that_fails_the_question_does_not_stop_training(read):
+def test_a_model_that_raises_in_a_check_does_not_stop_training(read):
     canary = Canary.record("m", lambda x: x, [1.0])
     with ModelMonitor("m", delivery=[]) as run:
         answers = iter([np.array([1.0])])
@@ -106,7 +106,7 @@ def test_a_model_that_fails_the_question_does_not_stop_training(read):
         assert read(run, "model_monitor_errors_total", reason="integration") == 1
 
 
-def test_a_canary_that_does_not_fit_is_refused_at_the_start():
+def test_a_canary_that_does_not_fit_raises_at_the_start():
     canary = Canary.record("m", lambda x: x, [1.0, 2.0])
     with (
         ModelMonitor("n", delivery=[]) as run,
@@ -118,9 +118,9 @@ def test_a_canary_that_does_not_fit_is_refused_at_the_start():
         pytest.raises(ShapeError, match=r"\(2, 2\)"),
     ):
         run.canary(canary, lambda x: np.ones((2, 2)))
-    with pytest.raises(InvalidArgumentError, match="no sample"):
+    with pytest.raises(InvalidArgumentError, match="at least one sample"):
         Canary.record("m", lambda x: x, [])
-    with pytest.raises(InvalidArgumentError, match="not all finite"):
+    with pytest.raises(InvalidArgumentError, match="NaN or infinite"):
         Canary.record("m", lambda x: x, [math.nan])
-    with pytest.raises(ShapeError, match="one for each"):
+    with pytest.raises(ShapeError, match="one output for each"):
         Canary.record("m", lambda x: x[:1], [1.0, 2.0])

@@ -1,4 +1,4 @@
-"""All features at once."""
+"""Joint distance of all numeric features."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy.spatial.distance import mahalanobis
 
 from traingauge import Reference
 from traingauge.reference import joint as module
-from traingauge.reference.joint import RIDGE, fit
+from traingauge.reference.joint import RIDGE, fit_joint_distance
 from traingauge.reference.schema import Schema
 from traingauge.reference.summary import summarise
 
@@ -25,10 +25,10 @@ def summary(rows):
     return summarise(Schema(tuple(map(str, range(features))), (None,) * features), rows)
 
 
-def test_with_all_components_it_is_the_squared_mahalanobis_distance():
+def test_with_all_components_the_distance_is_the_squared_mahalanobis_distance():
     rows = correlated(4000)
     whole = summary(rows)
-    joint, _ = fit(whole)
+    joint, _ = fit_joint_distance(whole)
     standard = (whole.rows[:2000] - whole.mean) / whole.deviation
     inverse = np.linalg.inv(standard.T @ standard / 2000 + RIDGE * np.eye(4))
     for row, distance in zip(rows[:20], joint.distances(rows[:20]).ravel(), strict=True):
@@ -36,10 +36,10 @@ def test_with_all_components_it_is_the_squared_mahalanobis_distance():
         assert distance == pytest.approx(mahalanobis(scaled, np.zeros(4), inverse) ** 2)
 
 
-def test_with_fewer_components_the_rest_counts_by_its_mean_variance(monkeypatch):
+def test_with_fewer_components_the_rest_is_weighted_by_its_mean_variance(monkeypatch):
     monkeypatch.setattr(module, "COMPONENTS", 2)
     whole = summary(correlated(4000))
-    joint, _ = fit(whole)
+    joint, _ = fit_joint_distance(whole)
     standard = (whole.rows[:2000] - whole.mean) / whole.deviation
     variances, vectors = np.linalg.eigh(standard.T @ standard / 2000)
     scaled = (whole.rows[:1] - whole.mean) / whole.deviation @ vectors
@@ -47,16 +47,16 @@ def test_with_fewer_components_the_rest_counts_by_its_mean_variance(monkeypatch)
     assert joint.distances(whole.rows[:1])[0, 0] == pytest.approx(expected)
 
 
-def test_rows_that_it_did_not_see_are_as_far_as_those_it_is_compared_with():
-    """The reference's own distances come from rows that had no part in the covariance."""
+def test_new_rows_have_the_same_distances_as_those_of_the_reference():
+    """The distances in the reference are of rows that the covariance was not estimated from."""
     whole = summary(correlated(600, 30))
-    joint, distances = fit(whole)
+    joint, distances = fit_joint_distance(whole)
     fresh = joint.distances(correlated(3000, 30))
     assert np.median(distances.rows) == pytest.approx(np.median(fresh), rel=0.1)
 
 
-def test_what_is_missing_is_taken_for_the_mean_and_what_is_far_out_is_drawn_in():
-    joint, _ = fit(summary(correlated(2000)))
+def test_missing_values_count_as_the_mean_and_extreme_ones_are_clipped():
+    joint, _ = fit_joint_distance(summary(correlated(2000)))
     center = joint.center[None]
     assert joint.distances(center) == pytest.approx(0)
     assert joint.distances(np.full((1, 4), np.nan)) == 0
@@ -64,13 +64,13 @@ def test_what_is_missing_is_taken_for_the_mean_and_what_is_far_out_is_drawn_in()
 
 
 @pytest.mark.parametrize("rows", [correlated(4000, 1), correlated(30), np.full((4000, 3), np.nan)])
-def test_there_is_nothing_to_look_at_together_in_one_feature_or_few_rows(rows):
-    assert fit(summary(rows)) is None
+def test_one_feature_or_few_rows_have_no_joint_distance(rows):
+    assert fit_joint_distance(summary(rows)) is None
 
 
-def test_constant_and_equal_columns_do_no_harm():
+def test_constant_and_equal_columns_have_finite_distances():
     rows = rng.normal(size=(2000, 1)) * [1, 1, 0] + [0, 0, 3]
-    joint, _ = fit(summary(rows))
+    joint, _ = fit_joint_distance(summary(rows))
     assert np.isfinite(joint.distances(rows)).all()
 
 

@@ -1,4 +1,4 @@
-"""Drift on real data sets, with shifts that are known."""
+"""Drift on real data sets with known shifts."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_clean_halves_have_not_drifted(data: tuple[Reference, pd.DataFrame]) -> 
 
 
 def most_varied(window: pd.DataFrame) -> str:
-    """The feature with most distinct values."""
+    """The feature with the most distinct values."""
     return str(window.nunique().idxmax())
 
 
@@ -68,16 +68,14 @@ SHIFTS: dict[str, Callable[[pd.Series], pd.Series]] = {
 
 
 @pytest.mark.parametrize("shift", SHIFTS)
-def test_the_one_feature_that_shifted_is_found_and_no_other(
-    data: tuple[Reference, pd.DataFrame], shift: str
-) -> None:
+def test_only_the_shifted_feature_has_drifted(data: tuple[Reference, pd.DataFrame], shift: str) -> None:
     reference, after = data
     name = most_varied(after)
     assert drifted(reference, after.assign(**{name: SHIFTS[shift](after[name])})) == {name}
 
 
-def test_malignant_tumours_are_not_like_benign_ones() -> None:
-    """All but the few measurements that tell nothing of the diagnosis."""
+def test_malignant_tumours_drift_from_benign_ones() -> None:
+    """In all measurements except the few that are uninformative."""
     data = load_breast_cancer(as_frame=True)
     benign, malignant = data.data[data.target == 1], data.data[data.target == 0]
     reference = Reference.from_data(benign).calibrate(window=200, false_alarm_rate=RATE)
@@ -86,7 +84,7 @@ def test_malignant_tumours_are_not_like_benign_ones() -> None:
     assert {"mean radius", "worst perimeter", "mean concave points"} <= found
 
 
-def test_wines_of_another_cultivar_are_not_like_those_before() -> None:
+def test_wines_of_another_cultivar_drift() -> None:
     data = load_wine(as_frame=True)
     first, second = data.data[data.target == 0], data.data[data.target == 1]
     reference = Reference.from_data(first).calibrate(window=50, false_alarm_rate=RATE)
@@ -94,8 +92,8 @@ def test_wines_of_another_cultivar_are_not_like_those_before() -> None:
     assert {"alcohol", "proline", "color_intensity"} <= found
 
 
-def test_rows_whose_columns_were_shuffled_apart_only_drift_together() -> None:
-    """Each feature by itself is as before: what goes with what is not."""
+def test_columns_shuffled_independently_drift_only_jointly() -> None:
+    """Each marginal distribution is unchanged, but the dependence between features is gone."""
     before, after = halves(load_breast_cancer)
     reference = Reference.from_data(before).calibrate(window=len(after), false_alarm_rate=RATE)
     rng = np.random.default_rng(0)
@@ -114,7 +112,7 @@ CORRUPTIONS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
 
 
 @pytest.mark.parametrize("corruption", CORRUPTIONS)
-def test_spoilt_images_are_told_by_the_number_that_speaks_of_it(corruption: str) -> None:
+def test_each_corruption_of_images_shifts_the_feature_that_describes_it(corruption: str) -> None:
     spoil, name = CORRUPTIONS[corruption]
     images = np.random.default_rng(2).permutation(IMAGES)
     reference = Reference.from_data(images[:900], of="images").calibrate(window=500, false_alarm_rate=RATE)

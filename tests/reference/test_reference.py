@@ -1,4 +1,4 @@
-"""The reference as a training script sees it."""
+"""The reference: a profile of the training data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_dataframe_gives_names_and_values():
     np.testing.assert_array_equal(reference.edges, Reference.from_data(frame.to_numpy()).edges)
 
 
-def test_it_says_when_it_was_made():
+def test_a_reference_has_the_time_of_its_creation():
     before = time.time()
     assert before <= Reference.from_data([[1.0]]).created <= time.time()
 
@@ -48,7 +48,7 @@ def test_each_class_has_a_bin_of_its_own():
 
 
 @pytest.mark.parametrize("features", [np.zeros((0, 3)), np.zeros((3, 0)), pd.DataFrame()])
-def test_it_needs_rows_and_features(features):
+def test_a_reference_needs_rows_and_features(features):
     with pytest.raises(InvalidArgumentError, match="at least one row and one feature"):
         Reference.from_data(features)
 
@@ -85,8 +85,8 @@ def assert_same(one, two):
 
 
 @pytest.mark.parametrize("limit", [200, 20_000])
-def test_references_of_parts_add_up_to_that_of_the_whole(monkeypatch, limit):
-    """Also when a part does not know all categories, and when only some of the rows are kept."""
+def test_the_sum_of_references_of_parts_is_the_reference_of_the_whole(monkeypatch, limit):
+    """Also if a part lacks some categories, and if only some rows are kept."""
     monkeypatch.setattr(summary, "MAX_ROWS", limit)
     monkeypatch.setattr(summary, "MIN_ROWS", 1)
     frame = mixed().sort_values("colour")
@@ -108,14 +108,14 @@ def test_batches_give_the_reference_of_the_whole(monkeypatch, waiting):
     assert_same(Reference.from_batches(batches), Reference.from_data(frame, y_true=labels))
 
 
-def test_memory_stays_bounded_however_long_the_stream(monkeypatch):
+def test_memory_is_bounded_for_a_long_stream(monkeypatch):
     monkeypatch.setattr(summary, "MAX_ROWS", 1000)
     reference = Reference.from_batches(np.full((500, 2), float(at)) for at in range(100))
     assert reference.samples == 50_000
     assert reference.features.summary.rows.shape == (1000, 2)
 
 
-def test_a_function_makes_features_of_what_is_no_table():
+def test_a_function_maps_batches_to_features():
     images = np.random.default_rng(0).random((64, 8, 8))
     reference = Reference.from_batches(
         [images[:32], images[32:]], features=lambda batch: batch.mean(axis=(1, 2))
@@ -134,16 +134,18 @@ def test_a_tensorflow_data_set_is_a_stream_of_batches():
     assert_same(Reference.from_batches(dataset), Reference.from_data(values, y_true=labels))
 
 
-def test_references_of_other_features_do_not_add_up():
-    with pytest.raises(InvalidArgumentError, match="do not add up: 'f0' and 'f0', 'f1'"):
+def test_references_of_different_features_cannot_be_added():
+    with pytest.raises(
+        InvalidArgumentError, match="cannot add references of different features: 'f0' and 'f0', 'f1'"
+    ):
         Reference.from_data(np.zeros((3, 1))) + Reference.from_data(np.zeros((3, 2)))
 
 
-def test_numbers_can_be_declared_categories():
+def test_numeric_features_can_be_declared_categorical():
     reference = Reference.from_data([[3, 0.5], [7, 0.25]], categorical=["f0"])
     assert reference.features.summary.schema.categories == (("3", "7"), None)
 
 
-def test_labels_have_to_be_as_many_as_rows():
-    with pytest.raises(ShapeError, match="y_true has 2 rows and features 3"):
+def test_labels_of_another_length_raise():
+    with pytest.raises(ShapeError, match="y_true has 2 rows and features have 3"):
         Reference.from_data(np.zeros((3, 1)), y_true=[0, 1])

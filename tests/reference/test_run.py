@@ -1,4 +1,4 @@
-"""What a good run, or several, make later runs expect."""
+"""Reference runs: expected learning curves from good runs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 
 from traingauge.errors import DamagedFileError, InvalidArgumentError, InvalidTypeError, ReferenceMismatchError
 from traingauge.reference import Reference
-from traingauge.reference.run import ReferenceRun, checked
+from traingauge.reference.run import ReferenceRun, validate_reference_run
 from traingauge.stats.curves import LearningCurves, Position
 
 
 def run(seed, *, batch=32, steps=4000, scale=1.0, noise=0.02, model="m"):
-    """A run whose loss falls with the samples seen, read every 25 steps."""
+    """A run whose loss falls with the samples seen, recorded every 25 steps."""
     rng = np.random.default_rng(seed)
     curves = LearningCurves()
     for step in range(25, steps + 1, 25):
@@ -34,7 +34,7 @@ def deviations(reference, other):
     return np.array(found)
 
 
-def test_a_run_like_those_recorded_deviates_as_a_normal_variable_does():
+def test_the_deviations_of_a_similar_run_are_standard_normal():
     reference = ReferenceRun.record(*(run(seed) for seed in range(5)))
     found = np.concatenate([deviations(reference, run(seed)) for seed in range(10, 30)])
     assert abs(found.mean()) < 0.2
@@ -42,7 +42,7 @@ def test_a_run_like_those_recorded_deviates_as_a_normal_variable_does():
     assert (np.abs(found) > 4).mean() < 0.002
 
 
-def test_a_single_run_is_a_careful_reference():
+def test_the_reference_of_a_single_run_is_conservative():
     reference = ReferenceRun.record(run(0))
     found = np.concatenate([deviations(reference, run(seed)) for seed in range(10, 30)])
     assert (np.abs(found) > 4).mean() < 0.002
@@ -54,13 +54,13 @@ def test_a_run_of_another_batch_size_is_compared_at_the_same_number_of_samples()
     assert np.abs(found).max() < 5
 
 
-def test_a_run_that_learns_more_slowly_is_found_long_before_it_ends():
+def test_a_slower_run_deviates_long_before_it_ends():
     reference = ReferenceRun.record(*(run(seed) for seed in range(3)))
     found = deviations(reference, run(9, scale=1.3))
     assert (found[:40] > 4).mean() > 0.9
 
 
-def test_beyond_the_reference_nothing_is_expected():
+def test_expectations_outside_the_curve_are_nan():
     reference = ReferenceRun.record(run(0, steps=1000))
     assert math.isnan(reference.expect("loss", "train", Position(2000, 64_000)).value)
     assert math.isnan(reference.expect("loss", "train", Position(1, 32)).value)
@@ -75,19 +75,19 @@ def test_without_samples_runs_are_compared_by_steps():
     assert math.isnan(told.expect("loss", "train", Position(500, 0)).value)
 
 
-def test_runs_of_different_length_are_one_reference_where_both_are_known_and_beyond():
+def test_runs_of_different_length_are_combined_and_the_longer_one_continues():
     reference = ReferenceRun.record(run(0, steps=1000), run(1, steps=4000))
     for steps in (500, 3000):
         assert math.isfinite(reference.expect("loss", "train", Position(steps, 32 * steps)).stddev)
 
 
-def test_a_curve_without_noise_still_has_a_spread():
+def test_a_curve_without_noise_has_a_positive_stddev():
     reference = ReferenceRun.record(run(0, noise=0.0), run(1, noise=0.0))
     curve = reference.curves["loss", "train"]
     assert curve.stddev.min() >= 0.01 * (curve.value.max() - curve.value.min()) * 0.999
 
 
-def test_what_is_loaded_expects_what_was_saved(tmp_path):
+def test_a_loaded_reference_run_expects_the_same(tmp_path):
     reference = ReferenceRun.record(run(0), run(1))
     reference.save(tmp_path / "good.run")
     loaded = ReferenceRun.load(tmp_path / "good.run")
@@ -101,17 +101,17 @@ def test_what_is_loaded_expects_what_was_saved(tmp_path):
             np.testing.assert_array_equal(one, other)
 
 
-def test_what_cannot_be_a_reference_run_is_refused(tmp_path):
+def test_invalid_reference_runs_raise(tmp_path):
     with pytest.raises(InvalidArgumentError, match="no run"):
         ReferenceRun.record()
-    with pytest.raises(InvalidArgumentError, match="at least two readings"):
+    with pytest.raises(InvalidArgumentError, match="at least two values"):
         ReferenceRun.record(SimpleNamespace(model="m", curves=LearningCurves()))
     with pytest.raises(ReferenceMismatchError, match="different models"):
         ReferenceRun.record(run(0), run(1, model="n"))
     with pytest.raises(ReferenceMismatchError, match=r"'m'.*'n'"):
-        checked(ReferenceRun.record(run(0)), "n", None)
+        validate_reference_run(ReferenceRun.record(run(0)), "n", None)
     with pytest.raises(InvalidTypeError, match=r"ReferenceRun.load\(path\)"):
-        checked("good.run", "m", None)
+        validate_reference_run("good.run", "m", None)
     Reference.from_data(np.arange(10.0).reshape(-1, 1)).save(tmp_path / "data.ref")
     with pytest.raises(DamagedFileError, match="not a reference run"):
         ReferenceRun.load(tmp_path / "data.ref")

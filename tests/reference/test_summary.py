@@ -1,4 +1,4 @@
-"""One pass over the data in bounded memory."""
+"""Summary of a table from one pass in bounded memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from traingauge.reference import summary as module
 from traingauge.reference.schema import Schema
-from traingauge.reference.summary import merged
+from traingauge.reference.summary import merge_summaries
 
 
 def table(rows=1000, seed=0):
@@ -32,7 +32,7 @@ def assert_same(one, two):
 
 
 @pytest.mark.parametrize("limit", [50, 20_000])
-def test_merged_parts_are_the_whole_in_any_order(monkeypatch, limit):
+def test_merged_parts_equal_the_whole_in_any_order(monkeypatch, limit):
     monkeypatch.setattr(module, "MAX_ROWS", limit)
     monkeypatch.setattr(module, "MIN_ROWS", 1)
     values = table()
@@ -44,18 +44,18 @@ def test_merged_parts_are_the_whole_in_any_order(monkeypatch, limit):
         backwards = part + backwards
     assert_same(forwards, summarise(values))
     assert_same(backwards, summarise(values))
-    assert_same(merged(parts), summarise(values))
+    assert_same(merge_summaries(parts), summarise(values))
 
 
 def test_the_kept_rows_are_a_uniform_sample(monkeypatch):
-    """Each tenth of the data gives about a tenth of the rows: chi-square over the tenths."""
+    """Each tenth of the data contributes about a tenth of the rows, by a chi-square test."""
     monkeypatch.setattr(module, "MAX_ROWS", 1000)
     rows = summarise(np.arange(50_000.0).reshape(-1, 1)).rows
     counts = np.histogram(rows, bins=10, range=(0, 50_000))[0]
     assert ((counts - 100) ** 2 / 100).sum() < 28  # the 99.9 % quantile with 9 degrees of freedom
 
 
-def test_what_is_not_finite_is_missing_and_no_extreme():
+def test_non_finite_values_are_missing_and_do_not_affect_the_range():
     summary = summarise(np.array([[np.nan, 1.0], [np.inf, 2.0]]))
     np.testing.assert_array_equal(summary.missing, [2, 0])
     np.testing.assert_array_equal(summary.infinite, [1, 0])
@@ -71,7 +71,7 @@ def test_moments_are_those_of_the_finite_values():
     np.testing.assert_allclose(summary.deviation, np.nanstd(finite, axis=0, ddof=1), rtol=1e-12)
 
 
-def test_a_part_without_a_finite_value_changes_no_moment():
+def test_a_part_without_finite_values_does_not_change_the_moments():
     values = table()
     empty = np.full((5, 3), np.nan)
     assert_moments = (summarise(values) + summarise(empty), summarise(empty) + summarise(values))

@@ -1,4 +1,4 @@
-"""Tables of numbers from what training code has at hand."""
+"""Conversion of user input to tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, ShapeError
-from traingauge.reference.tables import as_column, as_columns, batch_parts, differences, table_names
+from traingauge.reference.tables import (
+    as_columns,
+    as_target_column,
+    column_differences,
+    split_batch,
+    table_names,
+)
 
 
 def test_images_are_flattened():
@@ -18,99 +24,99 @@ def test_an_empty_batch_keeps_its_features():
     assert as_columns(np.zeros((0, 4, 4)), None).shape == (0, 16)
 
 
-def test_one_number_a_sample_is_one_feature():
+def test_one_dimension_is_one_feature():
     assert as_columns([1.0, 2.0], None).shape == (2, 1)
 
 
-def test_columns_are_put_in_the_order_of_the_names():
+def test_columns_are_ordered_by_the_expected_names():
     frame = pd.DataFrame({"b": [1.0], "a": [2.0]})
     np.testing.assert_array_equal(as_columns(frame, ["a", "b"]), [[2.0, 1.0]])
 
 
-def test_columns_of_one_kind_come_as_they_are_and_of_several_one_by_one():
+def test_numeric_columns_become_an_array_and_mixed_ones_a_list():
     assert as_columns(pd.DataFrame({"a": [1], "b": [2.5]}), None).dtype == np.float64
     mixed = as_columns(pd.DataFrame({"a": [1], "b": ["x"]}), None)
     assert [column.tolist() for column in mixed] == [[1], ["x"]]
 
 
-def test_pandas_categories_come_as_text():
+def test_pandas_categories_become_text():
     frame = pd.DataFrame({"a": pd.Categorical([1, 2, None])})
     assert [column.tolist() for column in as_columns(frame, None)] == [["1", "2", None]]
     assert [column.tolist() for column in as_columns(frame[:2], None)] == [["1", "2"]]
 
 
-def test_dates_are_refused():
+def test_dates_raise():
     with pytest.raises(InvalidTypeError, match="feature 'when' has dtype datetime64"):
         as_columns(pd.DataFrame({"when": pd.to_datetime(["2020-01-01"])}), None)
 
 
-def test_a_column_that_is_not_there_is_all_missing_and_one_too_many_is_left_out():
+def test_absent_columns_are_nan_and_extra_ones_are_left_out():
     frame = pd.DataFrame({"b": [1.0], "c": [2.0]})
     np.testing.assert_array_equal(as_columns(frame, ["a", "b"]), [[np.nan, 1.0]])
-    assert differences(frame, ["a", "b"]) == (("a",), ("c",))
+    assert column_differences(frame, ["a", "b"]) == (("a",), ("c",))
 
 
-def test_columns_in_another_order_are_no_difference():
-    assert differences(pd.DataFrame({"b": [1.0], "a": [2.0]}), ["a", "b"]) == ((), ())
-    assert differences(np.zeros((2, 2)), ["a", "b"]) == ((), ())
+def test_columns_in_another_order_do_not_differ():
+    assert column_differences(pd.DataFrame({"b": [1.0], "a": [2.0]}), ["a", "b"]) == ((), ())
+    assert column_differences(np.zeros((2, 2)), ["a", "b"]) == ((), ())
 
 
-def test_a_table_with_none_of_the_columns_is_another_table():
-    with pytest.raises(ReferenceMismatchError, match=r"it has 'c', the reference 'a', 'b'"):
+def test_a_table_with_none_of_the_columns_raises():
+    with pytest.raises(ReferenceMismatchError, match=r"it has 'c', the reference has 'a', 'b'"):
         as_columns(pd.DataFrame({"c": [2.0]}), ["a", "b"])
 
 
-def test_a_batch_is_bare_or_has_its_labels_second():
+def test_a_batch_is_features_or_a_tuple_with_labels_second():
     features, labels = np.zeros((2, 3)), np.ones(2)
-    assert batch_parts((features, labels)) == (features, labels)
-    assert batch_parts((features,)) == (features, None)
-    assert batch_parts([[0.0], [1.0]]) == ([[0.0], [1.0]], None)
+    assert split_batch((features, labels)) == (features, labels)
+    assert split_batch((features,)) == (features, None)
+    assert split_batch([[0.0], [1.0]]) == ([[0.0], [1.0]], None)
 
 
-def test_torch_s_loaders_give_parts_in_a_list():
+def test_a_list_of_tensors_is_split_like_a_tuple():
     class Tensor:
         def detach(self): ...
 
     features, labels = Tensor(), Tensor()
-    assert batch_parts([features, labels]) == (features, labels)
+    assert split_batch([features, labels]) == (features, labels)
 
 
-def test_another_number_of_features_names_both():
+def test_another_number_of_features_raises_with_both():
     with pytest.raises(
-        ReferenceMismatchError, match=r"shape \(2, 3\), 3 a sample: the reference has 2 \('a', 'b'\)"
+        ReferenceMismatchError, match=r"shape \(2, 3\), 3 per sample: the reference has 2 \('a', 'b'\)"
     ):
         as_columns(np.zeros((2, 3)), ["a", "b"])
 
 
-def test_a_single_number_is_refused():
+def test_a_single_number_raises():
     with pytest.raises(ShapeError, match="single number"):
         as_columns(1.0, None)
 
 
-def test_objects_are_refused():
+def test_objects_raise():
     with pytest.raises(InvalidTypeError):
         as_columns([[object()]], None)
 
 
-def test_names_are_those_given_then_the_columns_then_numbered():
+def test_names_are_given_or_the_columns_or_numbered():
     frame = pd.DataFrame({"a": [1.0], 7: [2.0]})
     assert table_names(frame, ["x", "y"], 2) == ("x", "y")
     assert table_names(frame, None, 2) == ("a", "7")
     assert table_names(np.zeros((1, 2)), None, 2) == ("f0", "f1")
 
 
-def test_a_name_is_needed_for_every_feature_and_once():
+def test_every_feature_needs_one_unique_name():
     with pytest.raises(ShapeError, match="1 feature names for 2 features"):
         table_names(None, ["x"], 2)
     with pytest.raises(InvalidArgumentError, match="'x' more than once"):
         table_names(None, ["x", "x"], 2)
 
 
-def test_scores_of_classes_become_the_class():
-    np.testing.assert_array_equal(as_column([[0.2, 0.8], [0.9, 0.1]], "y_pred"), [[1], [0]])
+def test_scores_of_classes_become_the_class_with_the_highest():
+    np.testing.assert_array_equal(as_target_column([[0.2, 0.8], [0.9, 0.1]], "y_pred"), [[1], [0]])
 
 
-def test_a_column_is_one_number_a_sample():
-    np.testing.assert_array_equal(as_column([0.2, 0.9], "y_pred"), [[0.2], [0.9]])
+def test_one_dimension_is_a_column():
+    np.testing.assert_array_equal(as_target_column([0.2, 0.9], "y_pred"), [[0.2], [0.9]])
     with pytest.raises(ShapeError, match="y_pred has shape"):
-        as_column(np.zeros((2, 2, 2)), "y_pred")
+        as_target_column(np.zeros((2, 2, 2)), "y_pred")

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from traingauge.core.events import CanaryChecked
-from traingauge.reference.canary import Canary, Predict, Reading
+from traingauge.reference.canary import Canary, CanaryResult, Predict
 
 if TYPE_CHECKING:
     from traingauge.core.guard import Guard
@@ -43,7 +43,7 @@ class CanaryProbe:
         if self._every is not None and self._steps % self._every == 0:
             self._run.guard.shield("integration", self.check)
 
-    def check(self) -> Reading:
+    def check(self) -> CanaryResult:
         """Ask the model now; whatever ``predict`` raises is raised."""
         reading = self._canary.compare(self._predict(self._canary.inputs))
         self._run.record(CanaryChecked(time.perf_counter(), reading))

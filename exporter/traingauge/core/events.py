@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from traingauge.reference.canary import Reading
+    from traingauge.reference.canary import CanaryResult
     from traingauge.stats.classification.encoding import Encoded
     from traingauge.stats.drift.binning import Binned
     from traingauge.stats.run_scores import Measured
@@ -135,7 +135,7 @@ class CanaryChecked(NamedTuple):
     """A canary was asked: the clock reading, and how far the answer was from the expected one."""
 
     at: float
-    reading: Reading
+    reading: CanaryResult
 
 
 class WeightsChecked(NamedTuple):

@@ -1,7 +1,8 @@
-"""The reference: a compact profile of the training data, which later data is compared with.
+"""What later data, runs and models are compared with: a reference, a reference run, a canary.
 
-``tables`` takes what training code has at hand, ``summary`` reduces it in one pass, ``profile`` cuts the
-bins, ``file`` is how it is stored, and ``reference`` is what a training script sees.
+``reference`` is the profile of the training data: ``tables`` and ``schema`` convert user input, ``summary`` reduces it in
+one pass, ``profile`` divides it into bins, ``joint`` measures distances over all features together, and ``calibration``
+sets thresholds. ``run`` records what a good run achieved, and ``canary`` the outputs of a trusted model.
 """
 
 from traingauge.reference.reference import Reference

@@ -1,4 +1,4 @@
-"""Thresholds that keep a false-alarm rate, found by resampling the reference's own rows."""
+"""Drift thresholds that keep a false-alarm rate, estimated by resampling the rows of the reference."""
 
 from __future__ import annotations
 
@@ -15,32 +15,31 @@ from traingauge.stats.arrays import Array
 from traingauge.stats.drift.comparison import Comparison
 from traingauge.stats.drift.statistics import STATISTICS
 
-#: Resamples that must lie beyond the threshold for it to mean something.
+#: Minimum expected number of resamples beyond a threshold.
 TAIL = 10
 
-#: Largest part of the reference's rows that a resampled window takes away from them.
+#: Maximum share of the reference's rows that a resampled window removes from them.
 SPLIT = 0.2
 
-#: Resamples, and columns of bins, that are worked on at a time.
+#: Number of resamples, and of columns of bins, processed at a time.
 _RESAMPLES, _COLUMNS = 250, 2048
 
 
-#: The statistics that look together whether a feature has drifted: bin by bin, with an eye to values that vanish or are new
-#: (PSI) and to such as become frequent (chi-square), at the greatest gap, and by distance. Each sees changes that the others
-#: are weak on.
+#: The statistics that together decide whether a feature has drifted. Each is sensitive to changes that the others miss: PSI
+#: to values that vanish or are new, chi-square to values that become frequent, KS to the largest difference between the
+#: distribution functions, and Wasserstein to the distance of a shift.
 CALIBRATED = ("psi", "chi2", "ks", "wasserstein")
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Above which distance a feature of a window without drift is hardly ever found.
+    """Thresholds that features of a window without drift rarely exceed.
 
     Attributes:
-        window: Samples in the window that the thresholds are for.
-        false_alarm_rate: Probability that any feature of one such window is above any of its thresholds by
-            chance.
-        thresholds: By statistic, one of :data:`CALIBRATED`, shape (F,); NaN where a feature has no such
-            statistic.
+        window: Number of samples in the windows that the thresholds apply to.
+        false_alarm_rate: Probability that at least one feature of such a window exceeds one of its thresholds by chance.
+        thresholds: Thresholds by statistic, one of :data:`CALIBRATED`, shape (F,); NaN where a statistic is undefined for a
+            feature.
     """
 
     window: int
@@ -48,13 +47,13 @@ class Calibration:
     thresholds: Mapping[str, NDArray[np.float64]]
 
     @classmethod
-    def of(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Calibration:
-        """The one that :meth:`header` was called on."""
+    def restored(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Calibration:
+        """The calibration that :meth:`header` was called on."""
         thresholds = {name: arrays[f"thresholds.{name}"] for name in header["statistics"]}
         return cls(header["window"], header["false_alarm_rate"], thresholds)
 
     def header(self) -> dict[str, Any]:
-        """What it is stored as beside the thresholds, for JSON."""
+        """Header to store with the thresholds, for JSON."""
         return {
             "window": self.window,
             "false_alarm_rate": self.false_alarm_rate,
@@ -62,9 +61,13 @@ class Calibration:
         }
 
     def excess(self, scores: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-        """The greatest score of a feature as a multiple of its threshold, shape (F,): above 1 it has drifted.
+        """Largest ratio of a feature's scores to their thresholds, shape (F,): above 1 the feature has drifted.
 
-        NaN where no statistic has a score.
+        Args:
+            scores: Scores by statistic, each of shape (F,).
+
+        Returns:
+            NaN where no statistic has a score.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             ratios = [scores[name] / threshold for name, threshold in self.thresholds.items()]
@@ -72,30 +75,29 @@ class Calibration:
 
 
 def calibrate(profile: Profile, window: int, rate: float, resamples: int, seed: int) -> Calibration:
-    """Thresholds for windows of a size, corrected for the number of features and statistics.
+    """Thresholds for windows of a given size, corrected for the number of features and statistics.
 
-    Each resample divides the reference's rows at random into a window and a reference, which were drawn alike: the null
-    hypothesis itself. Where that would leave too little of the reference, both are drawn anew with replacement. Whole rows
-    are drawn, so features that go together stay together.
+    Each resample divides the rows of the reference at random into a window and a reference, so that the null hypothesis
+    holds exactly. If too little of the reference would be left, both are drawn with replacement instead. Whole rows are
+    drawn, which preserves the dependence between features.
 
-    A feature's distances, brought near to normal by the cube root (Wilson & Hilferty, 1931), are measured in their standard
-    deviations, and the greatest of all features is what counts (max-T, Westfall & Young, 1993). The statistics share the
-    rate evenly (min-P, ibid.): each may exceed its limit equally often, and together as often as ``rate`` says. So no power
-    is lost to features, or statistics, that say the same.
+    The cube root makes the distances of a feature approximately normal (Wilson & Hilferty, 1931). They are standardised, and
+    their maximum over the features is compared with one limit (max-T, Westfall & Young, 1993). The statistics share the rate
+    evenly (min-P, ibid.): each exceeds its limit equally often, and together they do so at ``rate``. Redundant features or
+    statistics thus cost no power.
 
-    Rows at hand hold no value that none of them has, yet clean data may. So a threshold is at least what as
-    many new values make of it as chance may bring, where they have a probability of one in the reference's
-    rows.
+    The kept rows cannot contain values that occur in none of them, but clean data can. Therefore a threshold is at least the
+    score of a window with as many new values as chance may bring if their probability is one in the number of rows.
 
     Args:
-        profile: The reference's features.
-        window: Samples in a window.
+        profile: Profile of the reference.
+        window: Number of samples in a window.
         rate: Probability of a false alarm in one window, over all features and statistics, in (0, 1).
-        resamples: How many to draw; at least :data:`TAIL` / ``rate``.
-        seed: Of the random numbers.
+        resamples: Number of resamples, at least :data:`TAIL` / ``rate``.
+        seed: Seed of the random numbers.
 
     Raises:
-        InvalidArgumentError: Arguments that do not fit.
+        InvalidArgumentError: An argument is out of range.
     """
     if window < 1:
         raise InvalidArgumentError(f"window is {window}: expected at least 1 sample")
@@ -112,7 +114,7 @@ def calibrate(profile: Profile, window: int, rate: float, resamples: int, seed: 
             roots[at, rows, columns] = np.cbrt(statistic.distance(comparison))
     categorical = profile.summary.schema.categorical
     undefined = np.array([categorical & statistic.ordered for statistic in statistics])
-    # What is undefined is never the greatest, so it takes nothing from the others.
+    # Undefined distances are set to 0, so that they are never the maximum.
     bounds = _bounds(np.where(undefined[:, None] | np.isnan(roots), 0.0, roots), rate)
     clean, new = profile.compare(_proportional(profile, window)), _with_new_values(profile, window, rate)
     thresholds = [
@@ -123,22 +125,22 @@ def calibrate(profile: Profile, window: int, rate: float, resamples: int, seed: 
 
 
 def _bounds(roots: NDArray[np.floating[Any]], rate: float) -> NDArray[np.float64]:
-    """Distances that the greatest of all exceeds in a share ``rate`` of the resamples, shape (statistics, F)."""
+    """Distances that are exceeded by any feature in a share ``rate`` of the resamples, shape (statistics, F)."""
     mean = roots.mean(axis=1, keepdims=True, dtype=np.float64)
     deviation = roots.std(axis=1, keepdims=True, dtype=np.float64)
     scaled = np.divide(roots - mean, deviation, out=np.zeros(roots.shape), where=deviation > 0)
-    greatest = scaled.max(axis=2)  # of all features, by statistic and resample
-    above = np.array([len(row) - np.searchsorted(np.sort(row), row) for row in greatest]) / greatest.shape[1]
-    # The rate of every statistic by itself, for which that of all together is the stated one.
-    each = np.quantile(above.min(axis=0), rate, method="lower")
-    limits = np.quantile(greatest, 1 - each, axis=1, method="higher")
+    maxima = scaled.max(axis=2)  # over features, by statistic and resample
+    pvalues = np.array([len(row) - np.searchsorted(np.sort(row), row) for row in maxima]) / maxima.shape[1]
+    # The rate of each statistic at which the rate of all together is the requested one.
+    each = np.quantile(pvalues.min(axis=0), rate, method="lower")
+    limits = np.quantile(maxima, 1 - each, axis=1, method="higher")
     return np.asarray(np.maximum(0.0, mean[:, 0] + limits[:, None] * deviation[:, 0]) ** 3)
 
 
 def _resampled(
     profile: Profile, window: int, resamples: int, rng: np.random.Generator
 ) -> Iterator[tuple[slice, slice, Comparison]]:
-    """Comparisons of resampled windows with resampled references, some resamples and some features at a time."""
+    """Comparisons of resampled windows and references, in blocks of resamples and features."""
     bins = _bins(profile)
     rows, features, width = len(bins), *profile.counts.shape
     block = max(1, _COLUMNS // width)
@@ -160,7 +162,7 @@ def _resampled(
 def _draws(
     rng: np.random.Generator, resamples: int, window: int, rows: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """How often each row is in the window and in the resampled reference, shape (resamples, rows); ``None``: all others."""
+    """Multiplicity of each row in the window and in the reference, shape (resamples, rows); ``None``: all other rows."""
     if window > SPLIT * rows:
         reference, drawn = (_with_replacement(rng, resamples, size, rows) for size in (rows, window))
         return drawn, reference
@@ -177,7 +179,7 @@ def _with_replacement(rng: np.random.Generator, resamples: int, size: int, rows:
 
 
 def _move_unseen(counts: NDArray[np.float32], discrete: NDArray[np.bool_], above: NDArray[np.intp]) -> None:
-    """Values of a window that its resampled reference lacks are new to it: they go where new values go."""
+    """Move values of the window that do not occur in the resampled reference to the bin of new values, in place."""
     reference, window = counts
     which = np.flatnonzero(discrete)
     unseen = np.where(reference[:, which, :-1] == 0, window[:, which, :-1], 0.0)
@@ -186,7 +188,7 @@ def _move_unseen(counts: NDArray[np.float32], discrete: NDArray[np.bool_], above
 
 
 def _bins(profile: Profile) -> NDArray[np.int16]:
-    """The bin of every kept row, shape (m, F), as the statistics see them."""
+    """Bins of the kept rows for the statistics (see :meth:`Profile.fold`), shape (m, F)."""
     width = profile.counts.shape[1]
     bins = np.empty(profile.summary.rows.shape, dtype=np.int16)
     for at, (column, edges) in enumerate(zip(profile.summary.rows.T, profile.edges, strict=True)):
@@ -202,7 +204,7 @@ def _proportional(profile: Profile, window: int) -> NDArray[np.float64]:
 
 
 def _with_new_values(profile: Profile, window: int, rate: float) -> Comparison:
-    """A window in which as many values as chance may bring lie in a bin where the reference has none."""
+    """A window with as many values as chance may bring in a bin that is empty in the reference."""
     features, rows = len(profile.names), int(profile.counts[0].sum())
     new = min(window, _poisson_quantile(window / rows, 1 - rate / features))
     counts = _proportional(profile, window - new)
@@ -215,7 +217,7 @@ def _with_new_values(profile: Profile, window: int, rate: float) -> Comparison:
 
 
 def _poisson_quantile(mean: float, probability: float) -> int:
-    """Least count that a Poisson variable exceeds with at most ``1 - probability``."""
+    """Smallest count that a Poisson variable exceeds with a probability of at most ``1 - probability``."""
     count, term = 0, np.exp(-mean)
     total = term
     while total < probability:

@@ -1,7 +1,7 @@
-"""A canary: a fixed batch with the outputs that a trusted model gave for it.
+"""A canary: a fixed batch, and the outputs of a trusted model for it.
 
-A model that is asked again and answers differently has changed: its weights, what prepares its data, or the hardware. While
-it trains that is what it should do, slowly; a jump is not. A model that serves should not move at all.
+If a model's outputs for the same batch differ later, something has changed: its weights, the preprocessing, or the hardware.
+The outputs of a model in training should change slowly, without jumps; those of a model in service should not change at all.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ Predict = Callable[[Any], Any]
 _FILE = Archive("traingauge-canary", 1, "canary")
 
 
-class Reading(NamedTuple):
-    """What a model's answer to the canary was like.
+class CanaryResult(NamedTuple):
+    """How the outputs of a model differ from those of the canary.
 
     Attributes:
-        distance: Root mean square of the differences to the expected outputs; NaN if an output is.
-        mismatches: Samples that were answered differently.
-        samples: Samples in the canary.
+        distance: Root mean square of the differences; NaN if an output is NaN.
+        mismatches: Number of samples whose outputs differ.
+        samples: Number of samples in the canary.
     """
 
     distance: float
@@ -46,11 +46,11 @@ class Canary:
 
     Attributes:
         model: Name of the model.
-        inputs: As the model takes them, n samples in the first dimension.
-        outputs: What the trusted model gave, shape (n,) or (n, ...).
-        tolerance: Difference, relative to the greater of 1 and the expected output, up to which outputs are the same, where
-            they are not scores of several classes.
-        created: Unix time in seconds.
+        inputs: Inputs of the model, shape (n, ...).
+        outputs: Outputs of the trusted model, shape (n,) or (n, ...).
+        tolerance: Maximum difference between equal outputs, relative to the larger of 1 and the expected output. It does not
+            apply to the scores of several classes.
+        created: Unix time of its creation, in seconds.
     """
 
     model: str
@@ -61,54 +61,56 @@ class Canary:
 
     @classmethod
     def record(cls, model: str, predict: Predict, inputs: Any, *, tolerance: float = 1e-3) -> Canary:
-        """Ask a model that is trusted.
+        """Record the outputs of a trusted model.
 
         Args:
             model: Name of the model.
-            predict: Gives outputs for inputs.
-            inputs: An array, or what becomes one; the same array is passed to ``predict`` later.
-            tolerance: See above.
+            predict: Function from inputs to outputs.
+            inputs: An array, or values that convert to one; later checks pass the same array to ``predict``.
+            tolerance: Relative tolerance, see :attr:`tolerance`.
 
         Raises:
-            InvalidArgumentError: No samples, a tolerance below 0, or outputs that are not finite.
-            ShapeError: Another number of outputs than of inputs.
-            InvalidTypeError: Inputs or outputs that are no numbers.
+            InvalidArgumentError: No samples, a negative tolerance, or outputs that are not finite.
+            ShapeError: The numbers of inputs and outputs differ.
+            InvalidTypeError: Inputs or outputs are not numbers.
 
         >>> canary = Canary.record("double", lambda x: 2 * x, [1.0, 2.0])
         >>> canary.compare([2.0, 4.5])
-        Reading(distance=0.3535533905932738, mismatches=1, samples=2)
+        CanaryResult(distance=0.3535533905932738, mismatches=1, samples=2)
         """
         batch = np.array(as_array(inputs, "inputs"))
         if not len(batch):
-            raise InvalidArgumentError("inputs hold no sample: a canary needs some")
+            raise InvalidArgumentError("inputs are empty: a canary needs at least one sample")
         if not tolerance >= 0:
             raise InvalidArgumentError(f"tolerance is {tolerance!r}: expected at least 0")
         outputs = np.array(as_array(predict(batch), "outputs"))
         if outputs.ndim == 0 or len(outputs) != len(batch):
             raise ShapeError(
-                f"outputs have shape {outputs.shape}: expected one for each of {len(batch)} inputs"
+                f"outputs have shape {outputs.shape}: expected one output for each of the {len(batch)} inputs"
             )
         if not np.isfinite(outputs).all():
             raise InvalidArgumentError(
-                "outputs are not all finite: a model that is to be trusted gives numbers"
+                "outputs hold NaN or infinite values: expected finite outputs from a trusted model"
             )
         return cls(model, batch, outputs, float(tolerance), time.time())
 
-    def compare(self, outputs: Any) -> Reading:
-        """How far outputs are from what is expected.
+    def compare(self, outputs: Any) -> CanaryResult:
+        """Compare outputs with the expected ones.
 
-        Scores of several classes, shape (n, K), are answered differently where another class has the highest; other outputs
-        where one of a sample's differs by more than the tolerance. An output that is not finite is a different answer.
+        Scores of several classes, floats of shape (n, K), mismatch if another class has the highest score; other outputs if
+        one of the sample's differs by more than the tolerance. An output that is NaN or infinite always mismatches.
 
         Raises:
-            ShapeError: Another shape than the expected outputs have.
-            InvalidTypeError: No numbers.
+            ShapeError: The shape differs from that of the expected outputs.
+            InvalidTypeError: The outputs are not numbers.
         """
         given = as_array(outputs, "outputs")
         if given.shape != self.outputs.shape:
-            raise ShapeError(f"outputs have shape {given.shape}: the canary has {self.outputs.shape}")
+            raise ShapeError(
+                f"outputs have shape {given.shape}: those of the canary have {self.outputs.shape}"
+            )
         expected = self.outputs.astype(np.float64)
-        with np.errstate(over="ignore", invalid="ignore"):  # a flipped bit makes numbers of any size
+        with np.errstate(over="ignore", invalid="ignore"):  # a flipped bit can give numbers of any size
             differences = given.astype(np.float64) - expected
             distance = math.sqrt(float(np.square(differences).mean()))
             if expected.ndim == 2 and expected.shape[1] > 1 and given.dtype.kind == "f":
@@ -118,10 +120,10 @@ class Canary:
         rows = different.reshape(len(given), -1) | ~np.isfinite(given).reshape(len(given), -1).all(
             axis=1, keepdims=True
         )
-        return Reading(distance, int(rows.any(axis=1).sum()), len(given))
+        return CanaryResult(distance, int(rows.any(axis=1).sum()), len(given))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it to a file, whole or not at all; a file that is there is replaced.
+        """Write the canary to a file, atomically; an existing file is replaced.
 
         Raises:
             OSError: The file cannot be written.
@@ -131,10 +133,10 @@ class Canary:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Canary:
-        """Read it from a file.
+        """Read a canary from a file.
 
         Raises:
-            DamagedFileError: Not a canary, damaged, or written by a newer version.
+            DamagedFileError: The file is not a canary, is damaged, or was written by a newer version.
             OSError: The file cannot be read.
         """
         header, arrays = _FILE.read(Path(path))
@@ -143,19 +145,19 @@ class Canary:
         )
 
 
-def checked(canary: object, model: str) -> Canary:
-    """The canary, if it can be asked in a run of the model.
+def validate_canary(canary: object, model: str) -> Canary:
+    """Validate that a run of ``model`` can be checked with a canary, and return it.
 
     Raises:
-        InvalidTypeError: Not a canary.
-        ReferenceMismatchError: That of another model.
+        InvalidTypeError: ``canary`` is not a canary.
+        ReferenceMismatchError: It is of another model.
     """
     if not isinstance(canary, Canary):
         raise InvalidTypeError(
-            f"canary is a {type(canary).__name__}: expected a Canary, as Canary.load(path) gives"
+            f"canary is a {type(canary).__name__}: expected a Canary, as from Canary.load(path)"
         )
     if canary.model != model:
         raise ReferenceMismatchError(
-            f"the canary is of model {canary.model!r} and this run of {model!r}: record one of {model!r}"
+            f"the canary is of model {canary.model!r}, but this run is of {model!r}: record one of {model!r}"
         )
     return canary

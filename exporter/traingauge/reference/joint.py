@@ -1,4 +1,4 @@
-"""All features at once: one number a row that changes when they no longer go together as they did."""
+"""Joint distance of the numeric features: one number per row, whose distribution changes if their correlations do."""
 
 from __future__ import annotations
 
@@ -13,39 +13,43 @@ from traingauge.reference.schema import Schema
 from traingauge.reference.summary import Summary, summarise
 from traingauge.stats.arrays import Array
 
-#: Principal components kept at most, and rows that each needs to be known by.
-COMPONENTS, ROWS_EACH = 64, 10
+#: Maximum number of principal components.
+COMPONENTS = 64
 
-#: Features that are looked at together at most: their covariance takes the square of it.
+#: Minimum number of rows per component.
+ROWS_EACH = 10
+
+#: Maximum number of features, as the size of their covariance matrix is the square of it.
 FEATURES = 1_024
 
-#: Values are drawn in to so many standard deviations, so that a heavy tail does not drown the rest.
+#: Standardised values are clipped to this many standard deviations, so that heavy tails do not dominate.
 REACH = 5.0
 
-#: Added to every variance (of standardised features): what varies less than that is noise.
+#: Added to the variances of standardised features: smaller ones are treated as noise.
 RIDGE = 0.01
 
 _SCHEMA = Schema(("joint",), (None,))
 
 
 @dataclass(frozen=True, slots=True)
-class Joint:
-    """How far a row lies from the reference's rows, given how their features vary together.
+class JointDistance:
+    """Squared Mahalanobis distance of a row from the rows of a reference, under probabilistic PCA.
 
-    The squared Mahalanobis distance under probabilistic PCA: ``Σ z²ᵢ / (λᵢ + r) + |rest|² / (σ² + r)`` with the first
-    components z, their variances λ, the mean variance σ² of the rest, and a ridge r. A change in correlation alone moves
-    its distribution, which is then compared like that of any feature. Source: Tipping & Bishop (1999); the two terms are
-    Hotelling's T² and the squared prediction error of process monitoring.
+    It is ``Σ z²ᵢ / (λᵢ + r) + |rest|² / (σ² + r)``, with the first principal components z, their variances λ, the mean
+    variance σ² of the rest, and a ridge r. A change in correlation alone shifts its distribution, which is compared like
+    that of a feature. Source: Tipping & Bishop (1999); the two terms are Hotelling's T² and the squared prediction error of
+    process monitoring.
 
     Attributes:
-        columns: Shape (k,), the features of numbers.
-        center: Shape (k,), their means.
-        scale: Shape (k,), their standard deviations.
-        components: Shape (k, c), orthonormal.
-        weights: Shape (c + 1,), what the square of each component adds beyond the last one, which is for all.
+        columns: Indices of the k numeric features, shape (k,).
+        center: Their means, shape (k,).
+        scale: Their standard deviations, shape (k,); 1 for constant features.
+        components: Orthonormal components, shape (k, c).
+        weights: Weights of the squared components, shape (c + 1,): each component's in excess of that of the rest, which is
+            last.
     """
 
-    #: The arrays that it is stored as.
+    #: Names of the arrays that it is stored as.
     ARRAYS: ClassVar[tuple[str, ...]] = ("columns", "center", "scale", "components", "weights")
 
     columns: NDArray[np.intp]
@@ -55,16 +59,16 @@ class Joint:
     weights: NDArray[np.float64]
 
     @classmethod
-    def of(cls, arrays: Mapping[str, Array]) -> Joint:
-        """The one that :meth:`arrays` was called on."""
+    def restored(cls, arrays: Mapping[str, Array]) -> JointDistance:
+        """The distance that :meth:`arrays` was called on."""
         return cls(*(arrays[name] for name in cls.ARRAYS))
 
     def arrays(self) -> dict[str, Array]:
-        """What it is stored as, by the names of :attr:`ARRAYS`."""
+        """Arrays to store, by the names in :attr:`ARRAYS`."""
         return {name: getattr(self, name) for name in self.ARRAYS}
 
     def distances(self, table: Array) -> NDArray[np.float64]:
-        """Squared distance of every row, shape (n, 1); what is missing is taken for the mean.
+        """Squared distance of every row, shape (n, 1); missing values are replaced by the mean.
 
         Args:
             table: Encoded features, shape (n, F).
@@ -74,16 +78,17 @@ class Joint:
         return np.asarray(squares + self.weights[-1] * (rows * rows).sum(axis=1))[:, None]
 
 
-def fit(summary: Summary) -> tuple[Joint, Summary] | None:
-    """How the features of a reference go together, and the distances of its rows.
+def fit_joint_distance(summary: Summary) -> tuple[JointDistance, Summary] | None:
+    """Estimate the joint distance of a summary's numeric features, and summarise the distances of its rows.
 
-    One half of the kept rows shows the former and the other half the latter: rows are nearer to a covariance that they had
-    part in than new ones are. ``None`` with fewer than two features of numbers, more than :data:`FEATURES`, or too few rows.
+    One half of the kept rows estimates the covariance and the other half gives the distances, as rows are closer to a
+    covariance estimated from them than new rows are. ``None`` with fewer than two numeric features, more than
+    :data:`FEATURES`, or too few rows.
 
     >>> rng = np.random.default_rng(0)
     >>> names = ("a", "b")
     >>> rows = rng.multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], 2000)
-    >>> joint, _ = fit(summarise(Schema(names, (None, None)), rows))
+    >>> joint, _ = fit_joint_distance(summarise(Schema(names, (None, None)), rows))
     >>> near, far = joint.distances(np.array([[1.0, 1.0], [1.0, -1.0]])).ravel()
     >>> bool(far > 10 * near)
     True
@@ -100,7 +105,7 @@ def fit(summary: Summary) -> tuple[Joint, Summary] | None:
     rest = variances[:-count].mean() if count < len(columns) else 0.0
     others = 1 / (max(0.0, rest) + RIDGE)
     weights = np.append(1 / (np.maximum(0.0, variances[-count:]) + RIDGE) - others, others)
-    joint = Joint(columns, center, scale, vectors[:, -count:], weights)
+    joint = JointDistance(columns, center, scale, vectors[:, -count:], weights)
     return joint, summarise(_SCHEMA, joint.distances(summary.rows[half:]))
 
 

@@ -1,4 +1,4 @@
-"""A summary cut into bins: what a window is compared with."""
+"""A summary divided into bins, with which windows are compared."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from traingauge.stats.drift.binning import Binner, column_edges, pad_edges
 from traingauge.stats.drift.comparison import Comparison
 from traingauge.stats.drift.shares import PRIOR
 
-#: Bins inside of a feature's range: what the usual thresholds of the PSI are meant for.
+#: Maximum number of bins within a feature's range; the conventional thresholds of the PSI assume 10.
 BINS = 10
 
 _OWN = ("edges", "discrete")
@@ -25,23 +25,21 @@ _SUMMARY = ("missing", "infinite", "low", "high", "mean", "squares", "rows", "pr
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Features with their bins.
+    """Features and their bins.
 
     Attributes:
-        summary: What the bins were cut from.
-        edges: Shape (F, E), see :mod:`traingauge.stats.drift.binning` for the convention; of categories, between
-            their places in the vocabulary.
-        discrete: Shape (F,), whether each value has a bin of its own, so that one outside of the range is a
-            new value.
-        binner: Counts into them.
-        counts: Shape (F, E + 2), the kept rows in the bins as the statistics see them (after :meth:`fold`).
-        prior: Shape (F, E + 2), samples that each bin that the statistics look at is given beforehand: half a one, and the
-            bin of new values as many as there are values that occurred once, which is what may be expected of it (Good
-            & Turing, 1953). 0 in the others.
-        positions: Shape (F, E + 1), means of the kept rows in the bins, in standard deviations.
+        summary: Summary that was divided into bins.
+        edges: Edges of the bins, shape (F, E), by the convention of :mod:`traingauge.stats.drift.binning`; those of
+            categories lie between their codes.
+        discrete: Whether each value of a feature has its own bin, so that values outside the range are new; shape (F,).
+        binner: Counts batches into the bins.
+        counts: Kept rows by bin, after :meth:`fold`, shape (F, E + 2).
+        prior: Pseudo-counts, shape (F, E + 2): ½ in every bin in use, plus, in the bin of new values, the number of values
+            that occurred once, which estimates how many are yet unseen (Good & Turing, 1953). 0 in unused bins.
+        positions: Means of the kept rows in the bins, in standard deviations, shape (F, E + 1).
     """
 
-    #: The arrays that it is stored as; of them the rest is made.
+    #: Names of the arrays that it is stored as; the others are derived from them.
     ARRAYS: ClassVar[tuple[str, ...]] = (*_OWN, *_SUMMARY)
 
     summary: Summary
@@ -67,7 +65,7 @@ class Profile:
             object.__setattr__(self, name, value)
 
     @classmethod
-    def of(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Profile:
+    def restored(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Profile:
         """The profile that :meth:`header` and :meth:`arrays` were called on."""
         categories = tuple(None if one is None else tuple(one) for one in header["categories"])
         schema = Schema(tuple(header["names"]), categories)
@@ -75,12 +73,12 @@ class Profile:
         return cls(summary, *(arrays[name] for name in _OWN))
 
     def header(self) -> dict[str, Any]:
-        """What it is stored as beside the arrays, for JSON."""
+        """Header to store with the arrays, for JSON."""
         schema = self.summary.schema
         return {"names": schema.names, "categories": schema.categories, "samples": self.summary.samples}
 
     def arrays(self) -> dict[str, Array]:
-        """What it is stored as, by the names of :attr:`ARRAYS`."""
+        """Arrays to store, by the names in :attr:`ARRAYS`."""
         return {name: getattr(self if name in _OWN else self.summary, name) for name in self.ARRAYS}
 
     @property
@@ -90,30 +88,30 @@ class Profile:
 
     @property
     def used(self) -> NDArray[np.bool_]:
-        """Shape (F, E + 2), the bins that the statistics look at."""
+        """Whether the statistics use a bin, shape (F, E + 2)."""
         return self.prior > 0
 
     @property
     def above(self) -> NDArray[np.intp]:
-        """Shape (F,), the bin of values above the range; that of values below it is 0."""
+        """Index of the bin of values above the range, shape (F,); that of values below it is 0."""
         return np.asarray((self.edges < np.inf).sum(axis=1))
 
     def count(self, table: Array) -> Array:
-        """Counts of an encoded table, shape (n, F), in the smallest unsigned dtype that holds them, shape (F, E + 2)."""
+        """Counts of an encoded table of shape (n, F); shape (F, E + 2), in the smallest unsigned dtype that holds them."""
         return self.binner.count(table).astype(np.min_scalar_type(len(table)))
 
     def compare(self, counts: Array) -> Comparison:
-        """A window's counts, shape (F, E + 2), beside those of the reference."""
+        """Compare the counts of a window, shape (F, E + 2), with those of the reference."""
         return Comparison(self.counts, self.fold(counts), self.prior, self.positions)
 
     def fold(self, counts: Array) -> Array:
-        """Counts of raw bins as the statistics see them: the outermost quantile bins reach beyond the range.
+        """Counts for the statistics, in which the outer bins of continuous features include values beyond the range.
 
-        A quantile bin is an interval of a continuous feature, which ends nowhere in particular; of a discrete
-        feature the bins outside stay apart, for they hold values that never occurred.
+        The range of a continuous feature in the reference is incidental. For discrete features the bins outside the range
+        stay separate, as they hold values that never occurred.
 
         Args:
-            counts: Shape (F, E + 2), not changed.
+            counts: Shape (F, E + 2); not modified.
         """
         folded = counts.copy()
         which = np.flatnonzero(~self.discrete)
@@ -137,8 +135,8 @@ class Profile:
         return positions
 
 
-def profile(summary: Summary, bins: int = BINS) -> Profile:
-    """Cut bins of about equal share, or one a value, for every feature of a summary."""
+def build_profile(summary: Summary, bins: int = BINS) -> Profile:
+    """Divide every feature of a summary into bins of about equal share, or one per value if there are few."""
     edges, discrete = [], []
     for column, low, high, categories in zip(
         summary.rows.T, summary.low, summary.high, summary.schema.categories, strict=True
@@ -158,7 +156,7 @@ def profile(summary: Summary, bins: int = BINS) -> Profile:
 
 
 def _ascending(means: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where the mass of each bin lies: its mean; of an empty bin the nearest edge, and nowhere behind the last one."""
+    """Position of the mass in each bin: its mean, or for an empty bin the nearest edge; ascending."""
     edges = edges[edges < np.inf]
     known = np.full(len(means), np.nan)
     if not len(edges):

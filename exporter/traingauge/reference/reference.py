@@ -1,4 +1,4 @@
-"""The reference as a training script sees it."""
+"""The reference: a profile of the training data."""
 
 from __future__ import annotations
 
@@ -12,43 +12,45 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from traingauge.archive import Archive
 from traingauge.errors import InvalidArgumentError, ShapeError, UnknownNameError
-from traingauge.reference import file
 from traingauge.reference.calibration import Calibration, calibrate
-from traingauge.reference.joint import Joint, fit
-from traingauge.reference.profile import BINS, Profile, profile
-from traingauge.reference.schema import learn
-from traingauge.reference.summary import Summary, merged, summarise
-from traingauge.reference.tables import as_column, batch_parts
+from traingauge.reference.joint import JointDistance, fit_joint_distance
+from traingauge.reference.profile import BINS, Profile, build_profile
+from traingauge.reference.schema import learn_schema
+from traingauge.reference.summary import Summary, merge_summaries, summarise
+from traingauge.reference.tables import as_target_column, split_batch
 from traingauge.stats.arrays import Array, as_array
 from traingauge.stats.drift.extractors import EXTRACTORS
 
-#: What is compared: the features, the labels, the predictions, and the distances of rows by ``Joint``.
+FILE = Archive("traingauge-reference", 1, "reference")
+
+#: The parts of a reference, each with a profile: features, labels, predictions, and joint distances of the features.
 PARTS = ("features", "labels", "predictions", "joint")
 
 _GIVEN = PARTS[:3]
 
-#: Bins of labels and predictions: more than of features, so that every class has its own.
+#: Number of bins of labels and predictions: more than of features, so that every class has its own.
 TARGET_BINS = 100
 
-#: Rows that wait to be merged into those that are kept.
+#: Number of pending rows at which they are merged into the kept ones.
 MERGE_ROWS = 8192
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Reference:
-    """A compact profile of training data, which later data is compared with.
+    """A compact profile of training data, with which later data is compared.
 
-    It keeps the edges of each feature's bins and a uniform sample of the rows, at most 20 000, as they are:
-    treat its file like the data. References of parts of the data add up to that of the whole.
+    It holds the edges of each feature's bins and a uniform sample of at most 20 000 rows. The rows are stored as they are:
+    protect its file like the data itself. The sum of the references of parts of the data is the reference of the whole.
 
     Attributes:
-        profiles: By part, of :data:`PARTS`: that of ``features``; of ``labels`` and ``predictions`` (one column each), if
-            they were given; of ``joint``, if there are features of numbers to look at together.
-        joint: How the features go together, or ``None``.
-        created: Unix time in seconds at which it was made.
-        of: What the features are made of: ``table``, or one of :data:`traingauge.stats.drift.extractors.EXTRACTORS`.
-        calibrations: By part, the thresholds that :meth:`calibrate` found; empty before.
+        profiles: Profiles by part, one of :data:`PARTS`: ``features``; ``labels`` and ``predictions``, one column each, if
+            they were given; ``joint``, if there are enough numeric features to compare together.
+        joint: Joint distance of the numeric features; ``None`` if there are too few features or rows.
+        created: Unix time of its creation, in seconds.
+        of: Kind of data: ``table``, or a key of :data:`traingauge.stats.drift.extractors.EXTRACTORS`.
+        calibrations: Calibrated thresholds by part; empty before :meth:`calibrate`.
 
     >>> reference = Reference.from_data([[0, 5], [1, 5], [1, 5]], feature_names=["switch", "constant"])
     >>> reference.names, reference.samples, reference.edges.shape
@@ -58,7 +60,7 @@ class Reference:
     """
 
     profiles: Mapping[str, Profile]
-    joint: Joint | None
+    joint: JointDistance | None
     created: float
     of: str = "table"
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
@@ -75,29 +77,30 @@ class Reference:
         y_pred: Any = None,
         first_row: int = 0,
     ) -> Reference:
-        """Profile of data that is at hand as a whole.
+        """Create a reference from a data set that is in memory.
 
         Args:
-            features: Shape (n, F) or (n, ...), which is flattened; or a DataFrame. NaN and infinite values
-                count as missing.
-            of: ``images`` or ``tokens`` to compare a few numbers of each image or sequence of token ids instead of every
-                pixel and place: see :func:`traingauge.stats.drift.images.image_features` and
-                :func:`traingauge.stats.drift.tokens.token_features`. What is compared with it is reduced alike.
-            feature_names: One a feature; by default a DataFrame's columns, those of the numbers of images and tokens, else
-                ``f0``, ``f1`` and so on.
-            categorical: Names of features whose numbers are categories. Text always is.
-            y_true: Labels, shape (n,) or one-hot (n, K), for the drift of the labels.
-            y_pred: What the trained model predicts, of the same shapes (labels, probabilities, logits or a
-                regression's numbers), for the drift of the predictions.
-            first_row: Position of the first row in the whole data, if this is a part of it to be added to
-                others. It draws the sample: parts at their true positions add up to exactly the reference of
-                the whole.
+            features: Shape (n, F), or (n, ...), which is flattened; or a DataFrame. NaN and infinite values count as
+                missing.
+            of: Kind of data. ``images`` and ``tokens`` are reduced to a few features per image or sequence: see
+                :func:`traingauge.stats.drift.images.image_features` and
+                :func:`traingauge.stats.drift.tokens.token_features`. Data compared with the reference is reduced in the same
+                way.
+            feature_names: Name of each feature. By default the columns of a DataFrame, the names of the features of images
+                and tokens, or ``f0``, ``f1`` and so on.
+            categorical: Names of numeric features that are categories. Text always is.
+            y_true: Labels, shape (n,) or one-hot (n, K), to measure the drift of labels.
+            y_pred: Predictions of the trained model, of the same shapes (labels, probabilities, logits or quantities), to
+                measure the drift of predictions.
+            first_row: Position of the first row in the whole data set, if this is a part of it. The position decides which
+                rows are sampled, so the sum over parts at their true positions is exactly the reference of the whole.
 
         Raises:
-            InvalidArgumentError: No rows, feature names that do not fit, or too many categories.
-            ShapeError: Labels or predictions of another length than the features; no images or tokens.
-            InvalidTypeError: Neither numbers nor text.
-            UnknownNameError: Made of something unknown.
+            InvalidArgumentError: No rows, invalid feature names, or too many categories.
+            ShapeError: Labels or predictions differ in length from the features, or the shape is not that of images or
+                tokens.
+            InvalidTypeError: Values are neither numbers nor text.
+            UnknownNameError: The kind of data, or a categorical feature, is unknown.
         """
         batches = [(features, y_true, y_pred)]
         return cls._from_parts(batches, of, feature_names, tuple(categorical), first_row)
@@ -113,24 +116,24 @@ class Reference:
         categorical: Iterable[str] = (),
         first_row: int = 0,
     ) -> Reference:
-        """Profile of data that comes in batches, in one pass and in bounded memory.
+        """Create a reference from batches, in one pass and in bounded memory.
 
         Args:
-            batches: Any iterable (generator, ``tf.data`` dataset, DataLoader) of features, or of tuples that
-                begin with features and labels.
+            batches: Iterable (generator, ``tf.data`` dataset, DataLoader) of features, or of tuples that begin with features
+                and labels.
             of: As in :meth:`from_data`.
-            features: Makes the features of a batch's, for what is no table: embeddings, or numbers of your own of images
-                and sequences. It has to be applied to what is compared as well.
+            features: Function that maps the features of a batch to those that are compared, such as embeddings. Apply it
+                also to the data that is compared with the reference.
             feature_names: As in :meth:`from_data`.
             categorical: As in :meth:`from_data`.
             first_row: As in :meth:`from_data`.
 
         Raises:
-            InvalidArgumentError: No rows, or what :meth:`from_data` refuses in a batch.
+            TrainGaugeError: No rows, or a batch for which :meth:`from_data` raises.
         """
         parts = (
             (first if features is None else features(first), labels, None)
-            for first, labels in map(batch_parts, batches)
+            for first, labels in map(split_batch, batches)
         )
         return cls._from_parts(parts, of, feature_names, tuple(categorical), first_row)
 
@@ -147,7 +150,7 @@ class Reference:
         row = first_row
         for given, y_true, y_pred in parts:
             features, named = _reduced(given, of, names)
-            schema = learn(features, named, categorical)
+            schema = learn_schema(features, named, categorical)
             whole = summarise(schema, schema.encode(features), row)
             sums["features"].add(whole)
             sums["labels"].add(_target(y_true, "y_true", row, whole.samples))
@@ -161,24 +164,25 @@ class Reference:
     @classmethod
     def _of(cls, summaries: Mapping[str, Summary], created: float, of: str) -> Reference:
         profiles = {
-            part: profile(one, BINS if part == "features" else TARGET_BINS) for part, one in summaries.items()
+            part: build_profile(one, BINS if part == "features" else TARGET_BINS)
+            for part, one in summaries.items()
         }
-        together = fit(summaries["features"])
+        together = fit_joint_distance(summaries["features"])
         if together is None:
             return cls(profiles, None, created, of)
         joint, distances = together
-        return cls(profiles | {"joint": profile(distances)}, joint, created, of)
+        return cls(profiles | {"joint": build_profile(distances)}, joint, created, of)
 
     def __add__(self, other: Reference) -> Reference:
-        """The reference of both parts of the data; bins are cut anew, and thresholds have to be calibrated anew.
+        """The reference of both parts of the data, with new bins and without calibrated thresholds.
 
         Raises:
-            InvalidArgumentError: Other features.
+            InvalidArgumentError: The features or the kinds of data differ.
         """
         if not isinstance(other, Reference):
             return NotImplemented
         if self.of != other.of:
-            raise InvalidArgumentError(f"references of {self.of} and of {other.of} do not add up")
+            raise InvalidArgumentError(f"cannot add references of {self.of} and of {other.of}")
         both = (part for part in _GIVEN if part in self.profiles and part in other.profiles)
         summaries = {part: self.profiles[part].summary + other.profiles[part].summary for part in both}
         return self._of(summaries, max(self.created, other.created), self.of)
@@ -186,19 +190,19 @@ class Reference:
     def calibrate(
         self, *, window: int = 1000, false_alarm_rate: float = 0.01, resamples: int = 2000, seed: int = 0
     ) -> Reference:
-        """The same reference with thresholds that keep a false-alarm rate, found by resampling its rows.
+        """A copy with thresholds that keep a false-alarm rate, estimated by resampling the kept rows.
 
-        See :func:`traingauge.reference.calibration.calibrate`. It takes seconds, and more with many rows and features.
+        See :func:`traingauge.reference.calibration.calibrate`. It takes seconds, longer for many rows and features.
 
         Args:
-            window: Samples in the windows that will be compared with it.
-            false_alarm_rate: Probability that any feature of a window without drift is found to have drifted; the same
-                again for labels, predictions, and the features together.
-            resamples: How many to draw, at least 10 / ``false_alarm_rate``.
-            seed: Of the random numbers.
+            window: Number of samples in the windows that will be compared with the reference.
+            false_alarm_rate: Probability that at least one feature of a window without drift exceeds a threshold. It applies
+                separately to the features, the labels, the predictions and the joint distance.
+            resamples: Number of resamples, at least 10 / ``false_alarm_rate``.
+            seed: Seed of the random numbers.
 
         Raises:
-            InvalidArgumentError: Arguments that do not fit.
+            InvalidArgumentError: An argument is out of range.
         """
         calibrations = {
             part: calibrate(one, window, false_alarm_rate, resamples, seed)
@@ -207,10 +211,10 @@ class Reference:
         return replace(self, calibrations=calibrations)
 
     def reduce(self, samples: Any) -> Array:
-        """The table of images or sequences of tokens, shape (n, F), for a reference that was made of such.
+        """Reduce images or token ids to the features of the reference, shape (n, F).
 
         Raises:
-            ShapeError: Samples of another shape.
+            ShapeError: The shape is not that of images or tokens.
         """
         return np.asarray(_reduced(samples, self.of, self.names)[0])
 
@@ -224,17 +228,17 @@ class Reference:
 
     @property
     def calibration(self) -> Calibration | None:
-        """The thresholds of the features, ``None`` before :meth:`calibrate`."""
+        """Calibrated thresholds of the features; ``None`` before :meth:`calibrate`."""
         return self.calibrations.get("features")
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the features, F in all."""
+        """Names of the F features."""
         return self.features.names
 
     @property
     def samples(self) -> int:
-        """Rows it was made from."""
+        """Number of rows that the reference was created from."""
         return self.features.summary.samples
 
     @property
@@ -246,7 +250,7 @@ class Reference:
         return self.features.edges
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it to a file, whole or not at all; a file that is there is replaced.
+        """Write the reference to a file, atomically; an existing file is replaced.
 
         Raises:
             OSError: The file cannot be written.
@@ -261,29 +265,31 @@ class Reference:
             arrays |= {f"{part}.thresholds.{name}": array for name, array in found.thresholds.items()}
         if self.joint is not None:
             arrays |= {f"together.{name}": array for name, array in self.joint.arrays().items()}
-        file.write(Path(path), header, arrays)
+        FILE.write(Path(path), header, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Reference:
-        """Read it from a file.
+        """Read a reference from a file.
 
         Raises:
-            DamagedFileError: Not a reference, damaged, or written by a newer version.
+            DamagedFileError: The file is not a reference, is damaged, or was written by a newer version.
             OSError: The file cannot be read.
         """
-        header, arrays = file.read(Path(path))
+        header, arrays = FILE.read(Path(path))
         groups: dict[str, dict[str, Array]] = {}
         for name, array in arrays.items():
             group, _, rest = name.partition(".")
             groups.setdefault(group, {})[rest] = array
-        profiles = {part: Profile.of(one, groups[part]) for part, one in header["profiles"].items()}
-        found = {part: Calibration.of(one, groups[part]) for part, one in header["calibrations"].items()}
-        joint = Joint.of(groups["together"]) if "together" in groups else None
+        profiles = {part: Profile.restored(one, groups[part]) for part, one in header["profiles"].items()}
+        found = {
+            part: Calibration.restored(one, groups[part]) for part, one in header["calibrations"].items()
+        }
+        joint = JointDistance.restored(groups["together"]) if "together" in groups else None
         return cls(profiles, joint, header["created"], header["of"], found)
 
 
 def _reduced(features: Any, of: str, names: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
-    """Features as a table, and their names."""
+    """Features as a table, and their names; ``None`` for the default names."""
     if of == "table":
         return features, names
     if of not in EXTRACTORS:
@@ -295,15 +301,15 @@ def _reduced(features: Any, of: str, names: Sequence[str] | None) -> tuple[Any, 
 def _target(values: Any, what: str, row: int, rows: int) -> Summary | None:
     if values is None:
         return None
-    column = as_column(values, what)
+    column = as_target_column(values, what)
     if len(column) != rows:
-        raise ShapeError(f"{what} has {len(column)} rows and features {rows}: expected one for each")
-    schema = learn(column, (what,), ())
+        raise ShapeError(f"{what} has {len(column)} rows and features have {rows}: expected equal numbers")
+    schema = learn_schema(column, (what,), ())
     return summarise(schema, schema.encode(column), row)
 
 
 class _Sum:
-    """Summaries that are added up as they come, many at a time: merging costs a pass over all kept rows."""
+    """Sum of summaries. They are merged many at a time, as each merge costs a pass over all kept rows."""
 
     def __init__(self) -> None:
         self._parts: list[Summary] = []
@@ -315,7 +321,7 @@ class _Sum:
         self._parts.append(part)
         self._rows += len(part.rows)
         if self._rows >= MERGE_ROWS:
-            self._parts, self._rows = [merged(self._parts)], 0
+            self._parts, self._rows = [merge_summaries(self._parts)], 0
 
     def total(self) -> Summary | None:
-        return merged(self._parts) if self._parts else None
+        return merge_summaries(self._parts) if self._parts else None

@@ -1,7 +1,7 @@
-"""A good run, or several, as what later runs are expected to do.
+"""A reference run: expected learning curves, recorded from one or more good runs.
 
-For every metric it keeps a curve over the data seen: the expected value and its standard deviation. Runs of another length
-or batch size are compared at the same number of samples.
+For every metric it holds the expected value and its standard deviation as a function of the samples seen. Runs of different
+length or batch size are compared at the same number of samples.
 """
 
 from __future__ import annotations
@@ -23,27 +23,29 @@ from traingauge.stats.curves import LearningCurves, Position, curves_by_metric
 Floats = NDArray[np.float64]
 Unit = Literal["samples", "steps"]
 
-#: Scores that only classifiers have, and that only regressions have.
-CLASSIFIED = frozenset(("accuracy", "precision", "recall", "f1"))
-ESTIMATED = frozenset(("mean_absolute_error", "root_mean_squared_error", "r2_score"))
+#: Scores that only classifiers have.
+CLASSIFICATION_SCORES = frozenset(("accuracy", "precision", "recall", "f1"))
+
+#: Scores that only regression models have.
+REGRESSION_SCORES = frozenset(("mean_absolute_error", "root_mean_squared_error", "r2_score"))
 
 _FILE = Archive("traingauge-reference-run", 1, "reference run")
 
-#: Marks of a curve at most.
-MARKS = 512
+#: Maximum number of points of a curve.
+MAX_POINTS = 512
 
-#: Marks to either side over which noise is averaged.
+#: Number of points on each side over which noise is averaged.
 NEIGHBOURS = 8
 
-#: Standard deviations are at least this share of the range of the curve.
+#: Lower bound of the standard deviations, as a share of the range of the curve.
 FLOOR = 0.01
 
-#: How much further or less far, in relative terms, a single good run might as well have been at the same value.
+#: Assumed relative standard deviation of the position at which a single good run reaches a value.
 PACE = 0.1
 
 
 class Recorded(Protocol):
-    """What has a course: a :class:`traingauge.ModelMonitor`."""
+    """A recorded run, such as a :class:`traingauge.ModelMonitor`."""
 
     @property
     def model(self) -> str:
@@ -51,11 +53,11 @@ class Recorded(Protocol):
 
     @property
     def curves(self) -> LearningCurves:
-        """How the run went."""
+        """The learning curves of the run."""
 
 
 class Expectation(NamedTuple):
-    """What is expected of a metric at one position; both NaN outside of the curve."""
+    """Expected value and standard deviation of a metric at one position; both NaN outside the range of the curve."""
 
     value: float
     stddev: float
@@ -63,12 +65,12 @@ class Expectation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """What is expected of one metric.
+    """Expected curve of one metric.
 
     Attributes:
-        position: Samples or steps of each mark, shape (m,), ascending.
-        value: Expected value at each.
-        stddev: Its standard deviation, that of one reading of one further run; above 0 unless the curve is flat.
+        position: Samples or steps of each point, shape (m,), ascending.
+        value: Expected values, shape (m,).
+        stddev: Standard deviations of a single value of another run, shape (m,); above 0 unless the curve is flat.
     """
 
     position: Floats
@@ -76,7 +78,7 @@ class Curve:
     stddev: Floats
 
     def at(self, position: float) -> Expectation:
-        """Interpolated linearly between the marks; NaN before the first and after the last.
+        """Interpolate linearly between points; NaN before the first and after the last.
 
         >>> Curve(np.array([0.0, 10.0]), np.array([1.0, 0.0]), np.array([0.25, 0.75])).at(5.0)
         Expectation(value=0.5, stddev=0.5)
@@ -89,23 +91,23 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRun:
-    """What runs of a model are expected to do.
+    """Expected learning curves of a model.
 
-    The expected value is the mean over the recorded runs of their curves, each smoothed over three readings. With ``x`` the
-    position, ``y`` the readings and ``'`` the derivative, the variance is the greatest of
+    The expected value is the mean of the curves of the recorded runs, each smoothed over three values. With position ``x``,
+    values ``y`` and derivative ``'``, the variance is the maximum of
 
-    * the noise of single readings: the mean of ``(y_(i+1) - y_i)² / 2`` around the mark (Rice 1984, which a trend hardly
-      disturbs);
-    * with several runs, their variance at the mark, times ``1 + 1/R`` because it is of one run more; with one run,
-      ``(0.1 x y')²``, as if another could be a tenth ahead or behind;
+    * the noise of single values: the mean of ``(y_(i+1) - y_i)² / 2`` around the point (Rice 1984), which is robust to
+      trends;
+    * for R > 1 runs, the variance between them times ``1 + 1/R``, that of predicting another run; for a single run,
+      ``(0.1 x y')²``, as another may be a tenth ahead or behind;
     * the square of 1 % of the range of the curve.
 
     Attributes:
         model: Name of the model.
-        unit: What positions count: ``samples`` where all runs told them, else ``steps``.
-        runs: How many were recorded.
-        curves: By metric and split.
-        created: Unix time in seconds.
+        unit: Unit of positions: ``samples`` if all runs reported them, else ``steps``.
+        runs: Number of recorded runs.
+        curves: Expected curves by metric and split.
+        created: Unix time of its creation, in seconds.
     """
 
     model: str
@@ -116,18 +118,18 @@ class ReferenceRun:
 
     @classmethod
     def record(cls, *runs: Recorded) -> ReferenceRun:
-        """Take what good runs did; monitors may be closed or still running.
+        """Record good runs; their monitors may be closed or still running.
 
         Raises:
-            InvalidArgumentError: No run, or none that recorded enough to expect anything.
-            ReferenceMismatchError: Runs of different models.
+            InvalidArgumentError: No runs, or no metric with at least two values.
+            ReferenceMismatchError: The runs are of different models.
         """
         if not runs:
-            raise InvalidArgumentError("no run was given: expected at least one ModelMonitor")
+            raise InvalidArgumentError("no run given: expected at least one ModelMonitor")
         models = sorted({run.model for run in runs})
         if len(models) > 1:
             raise ReferenceMismatchError(
-                f"runs of different models were given: {models}: expected those of one"
+                f"the runs are of different models, {models}: expected runs of one model"
             )
         by_metric = curves_by_metric([run.curves for run in runs])
         every = [table for tables in by_metric.values() for table in tables]
@@ -141,18 +143,18 @@ class ReferenceRun:
         }
         if not curves:
             raise InvalidArgumentError(
-                "the runs recorded nothing to expect: at least two readings of a metric are needed, one is taken every "
-                "few dozen steps and after every evaluation"
+                "the runs are too short: a curve needs at least two values of a metric, which are recorded every few "
+                "dozen steps and after every evaluation"
             )
         return cls(models[0], unit, len(runs), curves, time.time())
 
     @property
     def metrics(self) -> frozenset[str]:
-        """Names of the metrics of which something is expected, in any split."""
+        """Names of the metrics that have a curve, in any split."""
         return frozenset(metric for metric, _ in self.curves)
 
     def expect(self, metric: str, split: str, at: Position) -> Expectation:
-        """What is expected of a metric after so much training; NaN where the reference does not know."""
+        """Expected value of a metric at a position; NaN without a curve, and outside its range."""
         curve = self.curves.get((metric, split))
         position = at.samples if self.unit == "samples" else at.steps
         return (
@@ -160,7 +162,7 @@ class ReferenceRun:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it to a file, whole or not at all; a file that is there is replaced.
+        """Write the reference run to a file, atomically; an existing file is replaced.
 
         Raises:
             OSError: The file cannot be written.
@@ -180,10 +182,10 @@ class ReferenceRun:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ReferenceRun:
-        """Read it from a file.
+        """Read a reference run from a file.
 
         Raises:
-            DamagedFileError: Not a reference run, damaged, or written by a newer version.
+            DamagedFileError: The file is not a reference run, is damaged, or was written by a newer version.
             OSError: The file cannot be read.
         """
         header, arrays = _FILE.read(Path(path))
@@ -196,63 +198,66 @@ class ReferenceRun:
         except (LookupError, TypeError, ValueError) as error:
             raise DamagedFileError(f"{path} is not a reference run: {error!r}") from error
         if run.unit not in get_args(Unit):
-            raise DamagedFileError(f"{path} is not a reference run: it counts {run.unit!r}")
+            raise DamagedFileError(f"{path} is not a reference run: its unit is {run.unit!r}")
         return run
 
 
-def checked(expected: object, model: str, task: str | None) -> ReferenceRun:
-    """What a run of ``model`` is given to be compared with.
+def validate_reference_run(reference_run: object, model: str, task: str | None) -> ReferenceRun:
+    """Validate that a run can be compared with a reference run, and return it.
 
     Args:
-        expected: What was given.
+        reference_run: Value to validate.
         model: Name of the run's model.
-        task: Its task, ``None`` if it is not known yet.
+        task: Task of the run; ``None`` while unknown.
 
     Raises:
-        InvalidTypeError: No reference run.
-        ReferenceMismatchError: One of another model, or with the scores of another task.
+        InvalidTypeError: ``reference_run`` is not a reference run.
+        ReferenceMismatchError: The model differs, or the scores are those of another task.
     """
-    if not isinstance(expected, ReferenceRun):
+    if not isinstance(reference_run, ReferenceRun):
         raise InvalidTypeError(
-            f"expected is a {type(expected).__name__}: expected a ReferenceRun, as ReferenceRun.load(path) gives"
+            f"reference_run is a {type(reference_run).__name__}: expected a ReferenceRun, as from ReferenceRun.load(path)"
         )
-    if expected.model != model:
+    if reference_run.model != model:
         raise ReferenceMismatchError(
-            f"the reference run is of model {expected.model!r} and this run of {model!r}: record one of {model!r}"
+            f"the reference run is of model {reference_run.model!r}, but this run is of {model!r}: record one of {model!r}"
         )
-    metrics = expected.metrics
-    if task is not None and not metrics.isdisjoint(CLASSIFIED if task == "regression" else ESTIMATED):
+    metrics = reference_run.metrics
+    if task is not None and not metrics.isdisjoint(
+        CLASSIFICATION_SCORES if task == "regression" else REGRESSION_SCORES
+    ):
         raise ReferenceMismatchError(
-            f"the reference run expects {', '.join(sorted(metrics))}, and this run's task is {task!r}: record another"
+            f"the reference run has {', '.join(sorted(metrics))}, but the task of this run is {task!r}: record another"
         )
-    return expected
+    return reference_run
 
 
 def _curve(tables: list[Floats]) -> Curve:
-    """Curve of readings of R runs, each of position and value, shape (n, 2)."""
-    marks = np.unique(np.concatenate([table[:, 0] for table in tables]))
-    marks = np.unique(marks[np.linspace(0, len(marks) - 1, min(MARKS, len(marks))).round().astype(np.intp)])
-    values = np.stack([_interpolated(marks, table[:, 0], _smooth(table[:, 1], 1)) for table in tables])
+    """Expected curve from those of R runs, each with columns position and value, shape (n, 2)."""
+    points = np.unique(np.concatenate([table[:, 0] for table in tables]))
+    chosen = np.linspace(0, len(points) - 1, min(MAX_POINTS, len(points))).round().astype(np.intp)
+    points = np.unique(points[chosen])
+    values = np.stack([_interpolated(points, table[:, 0], _smooth(table[:, 1], 1)) for table in tables])
     known = np.isfinite(values).sum(axis=0)
     value = np.nansum(values, axis=0) / known
     noise = np.nanmax(
-        [_interpolated(marks, table[:, 0], _noise(table[:, 1]), beyond=0.0) for table in tables], axis=0
+        [_interpolated(points, table[:, 0], _noise(table[:, 1]), beyond=0.0) for table in tables], axis=0
     )
     if len(tables) > 1:
         between = np.nansum(np.square(values - value), axis=0) / np.maximum(known - 1, 1)
         other = _smooth(np.where(known > 1, between * (1 + 1 / known), 0.0), NEIGHBOURS)
     else:
-        other = np.square(PACE * marks * np.gradient(value, marks)) if len(marks) > 1 else np.zeros(1)
+        other = np.square(PACE * points * np.gradient(value, points)) if len(points) > 1 else np.zeros(1)
     floor = FLOOR * (value.max() - value.min())
-    return Curve(marks, value, np.sqrt(np.maximum(np.maximum(noise, other), floor**2)))
+    return Curve(points, value, np.sqrt(np.maximum(np.maximum(noise, other), floor**2)))
 
 
-def _interpolated(marks: Floats, position: Floats, values: Floats, beyond: float = float("nan")) -> Floats:
-    return np.asarray(np.interp(marks, position, values, left=beyond, right=beyond))
+def _interpolated(points: Floats, position: Floats, values: Floats, beyond: float = float("nan")) -> Floats:
+    return np.asarray(np.interp(points, position, values, left=beyond, right=beyond))
 
 
 def _smooth(values: Floats, neighbours: int) -> Floats:
-    """Mean of each value and so many to either side, as far as there are any."""
+    """Mean of each value and its neighbours on each side; fewer at the ends."""
     sums = np.concatenate([[0.0], values.cumsum()])
     at = np.arange(len(values))
     low, high = np.maximum(at - neighbours, 0), np.minimum(at + neighbours + 1, len(values))
@@ -260,7 +265,7 @@ def _smooth(values: Floats, neighbours: int) -> Floats:
 
 
 def _noise(values: Floats) -> Floats:
-    """Variance of single readings around each, from successive differences."""
+    """Local variance of single values, from successive differences."""
     if len(values) < 2:
         return np.zeros(len(values))
     halves = np.square(np.diff(values)) / 2

@@ -1,4 +1,4 @@
-"""What features a table has, and its values as numbers: categories by their place in the vocabulary."""
+"""The features of a table, and its encoding as numbers: categories become their index in the vocabulary."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
-from traingauge.reference.tables import as_columns, listed, table_names
+from traingauge.reference.tables import as_columns, format_names, table_names
 from traingauge.stats.arrays import Array
 
-#: Categories of one feature at most: what has more tells samples apart (an identifier) and has no
-#: distribution.
+#: Maximum number of categories of a feature; a feature with more identifies samples and has no useful distribution.
 MAX_CATEGORIES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Names of the features, and the vocabulary of those that are categories.
+    """Names of the features, and the vocabularies of categorical ones.
 
     Attributes:
-        names: One a feature, F in all.
-        categories: One a feature: its categories, sorted; ``None`` for numbers.
+        names: Names of the F features.
+        categories: For each feature its categories, sorted; ``None`` for numeric features.
 
-    >>> schema = learn([["red", "1"], ["blue", "2"]], None, ())
+    >>> schema = learn_schema([["red", "1"], ["blue", "2"]], None, ())
     >>> schema.categories
     (('blue', 'red'), ('1', '2'))
     >>> schema.encode([["red", "2"], ["green", "2"]])
@@ -45,16 +44,16 @@ class Schema:
 
     @property
     def categorical(self) -> NDArray[np.bool_]:
-        """Shape (F,), which features are categories."""
+        """Whether a feature is categorical, shape (F,)."""
         return np.array([one is not None for one in self.categories], dtype=np.bool_)
 
     def encode(self, features: Any) -> Array:
-        """Features as numbers, shape (n, F): a category's place in the vocabulary, or one past it if it is unseen.
+        """Encode features as numbers, shape (n, F): categories by their index, unseen ones by the size of the vocabulary.
 
         Raises:
-            ReferenceMismatchError: Other features.
-            ShapeError: A single number.
-            InvalidTypeError: A feature of numbers that holds something else.
+            ReferenceMismatchError: The features differ from those of the schema.
+            ShapeError: ``features`` is a single number.
+            InvalidTypeError: A numeric feature holds other values.
         """
         table = as_columns(features, self.names)
         if isinstance(table, np.ndarray) and table.dtype.kind in "biuf" and not any(self._codes):
@@ -68,14 +67,14 @@ class Schema:
         )
 
     def __or__(self, other: Schema) -> Schema:
-        """The schema that knows the categories of both.
+        """The schema with the categories of both.
 
         Raises:
-            InvalidArgumentError: Other names or kinds, or too many categories.
+            InvalidArgumentError: The names or kinds of the features differ, or there are too many categories.
         """
         if self.names != other.names or (self.categorical != other.categorical).any():
             raise InvalidArgumentError(
-                f"references of different features do not add up: {listed(self.names)} and {listed(other.names)}"
+                f"cannot add references of different features: {format_names(self.names)} and {format_names(other.names)}"
             )
         return _checked(
             self.names,
@@ -86,7 +85,7 @@ class Schema:
         )
 
     def recode(self, rows: NDArray[np.float64], wider: Schema) -> NDArray[np.float64]:
-        """Encoded rows, shape (k, F), as a schema encodes them that knows all of these categories and more."""
+        """Convert encoded rows, shape (k, F), to the encoding of a schema with at least the same categories."""
         if self.categories == wider.categories:
             return rows
         rows = rows.copy()
@@ -98,20 +97,18 @@ class Schema:
         return rows
 
 
-def learn(features: Any, names: Sequence[str] | None, categorical: Iterable[str]) -> Schema:
-    """The schema of a table.
+def learn_schema(features: Any, names: Sequence[str] | None, categorical: Iterable[str]) -> Schema:
+    """Learn the schema of a table.
 
     Args:
-        features: What :func:`traingauge.reference.tables.as_columns` takes.
-        names: One a feature; by default a DataFrame's columns, else ``f0``, ``f1`` and so on.
-        categorical: Names of features whose numbers are categories. Text, and pandas' ``category``, always
-            is.
+        features: As accepted by :func:`traingauge.reference.tables.as_columns`.
+        names: Name of each feature; by default the columns of a DataFrame, else ``f0``, ``f1`` and so on.
+        categorical: Names of numeric features that are categories. Text, and pandas' ``category``, always is.
 
     Raises:
-        InvalidArgumentError: Names that do not fit, or more than :data:`MAX_CATEGORIES` categories of a
-            feature.
-        InvalidTypeError: Values that are neither numbers nor text.
-        UnknownNameError: A categorical feature that is none of the features.
+        InvalidArgumentError: The names are invalid, or a feature has more than :data:`MAX_CATEGORIES` categories.
+        InvalidTypeError: Values are neither numbers nor text.
+        UnknownNameError: A categorical feature does not exist.
     """
     table = as_columns(features, None)
     columns = list(table.T) if isinstance(table, np.ndarray) else table
@@ -128,7 +125,7 @@ def learn(features: Any, names: Sequence[str] | None, categorical: Iterable[str]
 
 
 def is_text(column: Array) -> bool:
-    """Whether a column holds text or pandas' categories.
+    """Whether a column holds text.
 
     >>> is_text(np.array(["a", None], dtype=object)), is_text(np.array([1.5]))
     (True, False)
@@ -139,10 +136,10 @@ def is_text(column: Array) -> bool:
 
 
 def numbers(column: Array, name: str) -> Array:
-    """A column of numbers; what is absent (``None``, ``pandas.NA``) is NaN.
+    """A column of numbers, in which ``None`` and ``pandas.NA`` become NaN.
 
     Raises:
-        InvalidTypeError: Something else in it.
+        InvalidTypeError: The column holds other values.
     """
     if column.dtype.kind in "biuf":
         return column
@@ -151,14 +148,14 @@ def numbers(column: Array, name: str) -> Array:
             return np.array([math.nan if _absent(item) else item for item in column], dtype=np.float64)
     except (TypeError, ValueError):
         pass
-    raise InvalidTypeError(f"feature {name!r} has dtype {column.dtype}: the reference has numbers there")
+    raise InvalidTypeError(f"feature {name!r} has dtype {column.dtype}: it is numeric in the reference")
 
 
 def _checked(names: tuple[str, ...], categories: tuple[tuple[str, ...] | None, ...]) -> Schema:
     for name, one in zip(names, categories, strict=True):
         if one is not None and len(one) > MAX_CATEGORIES:
             raise InvalidArgumentError(
-                f"feature {name!r} has {len(one)} categories, at most {MAX_CATEGORIES} can be compared: "
+                f"feature {name!r} has {len(one)} categories, but at most {MAX_CATEGORIES} can be compared: "
                 "group them, or leave the feature out"
             )
     return Schema(names, categories)
@@ -166,7 +163,7 @@ def _checked(names: tuple[str, ...], categories: tuple[tuple[str, ...] | None, .
 
 def _coded(column: Array, codes: Mapping[str, int]) -> NDArray[np.float64]:
     unseen = len(codes)
-    if column.dtype.kind != "O":  # few distinct values, so each is looked up once
+    if column.dtype.kind != "O":  # look up each distinct value only once
         distinct, where = np.unique(column, return_inverse=True)
         return _coded(distinct.astype(object), codes)[where]
     return np.array(
@@ -180,7 +177,7 @@ def _keys(column: Array) -> set[str]:
 
 
 def _key(item: Any) -> str:
-    """How a category is called: 3, 3.0 and True's 1 by the number, all else by its text."""
+    """Name of a category: whole numbers as integers, so that 1, 1.0 and True are equal; everything else as text."""
     if isinstance(item, str):
         return item
     return str(int(item)) if isinstance(item, int | float) and item == int(item) else str(item)

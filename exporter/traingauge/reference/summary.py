@@ -1,4 +1,4 @@
-"""One pass over the data in bounded memory: what adds up exactly, and a uniform sample of the rows."""
+"""Summary of a table from one pass in bounded memory: exact moments, and a uniform sample of the rows."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from numpy.typing import NDArray
 from traingauge.reference.schema import Schema
 from traingauge.stats.arrays import Array
 
-#: Rows kept at most.
+#: Maximum number of rows that are kept.
 MAX_ROWS = 20_000
 
-#: Values kept at most: fewer rows of a wide table, but never fewer than :data:`MIN_ROWS`.
+#: Maximum number of values that are kept: of a wide table fewer rows are, but at least :data:`MIN_ROWS`.
 MAX_VALUES = 8_000_000
 MIN_ROWS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is kept of a table.
+    """Summary of a table.
 
-    The rows are a uniform sample without replacement: every row draws a priority from its position, and those
-    with the lowest are kept. The lowest of a union are among the lowest of its parts, so the summary of a
-    whole is the merged summaries of its parts, in any order. Up to :func:`capacity` rows all are kept.
+    The kept rows are a uniform sample without replacement: each row has a pseudo-random priority, derived from its position,
+    and the rows with the lowest priorities are kept. The lowest of a union are among the lowest of its parts, so merging the
+    summaries of parts, in any order, gives the summary of the whole. Up to :func:`capacity` rows, all are kept.
 
     Attributes:
-        schema: Names and vocabularies.
-        samples: Rows seen.
-        missing: Shape (F,), values seen that were missing, NaN or infinite.
-        infinite: Shape (F,), those of them that were infinite.
-        low: Shape (F,), least finite value; NaN without any, and of categories.
-        high: Shape (F,), greatest; likewise.
-        mean: Shape (F,), of the finite values; likewise.
-        squares: Shape (F,), sum of their squared deviations from it; 0 where that is NaN.
-        rows: Shape (k, F), encoded, in order of their priorities.
-        priorities: Shape (k,), uint64, ascending.
+        schema: Names and vocabularies of the features.
+        samples: Number of rows seen.
+        missing: Number of missing, NaN or infinite values, shape (F,).
+        infinite: Number of infinite values, shape (F,).
+        low: Minimum of the finite values, shape (F,); NaN if there are none, and for categories.
+        high: Maximum, likewise.
+        mean: Mean, likewise.
+        squares: Sum of squared deviations from the mean, shape (F,); 0 where the mean is NaN.
+        rows: Kept rows, encoded, in order of their priorities, shape (k, F).
+        priorities: Priorities of the kept rows, uint64, ascending, shape (k,).
 
     >>> schema = Schema(("a",), (None,))
     >>> one = summarise(schema, np.array([[1.0], [2.0]]))
@@ -60,25 +60,25 @@ class Summary:
 
     @property
     def deviation(self) -> NDArray[np.float64]:
-        """Sample standard deviation (n - 1) of the finite values, shape (F,); NaN with fewer than two."""
+        """Sample standard deviation (n - 1) of the finite values, shape (F,); NaN for fewer than two values."""
         finite = self.samples - self.missing
         variance = np.divide(self.squares, finite - 1, out=np.full(len(finite), np.nan), where=finite > 1)
         return np.asarray(np.sqrt(variance))
 
     def __add__(self, other: Summary) -> Summary:
-        """Summary of both.
+        """Summary of both tables.
 
         Raises:
-            InvalidArgumentError: Other features.
+            InvalidArgumentError: The features differ.
         """
-        return merged([self, other])
+        return merge_summaries([self, other])
 
 
-def merged(parts: Sequence[Summary]) -> Summary:
-    """Summary of one part or more.
+def merge_summaries(parts: Sequence[Summary]) -> Summary:
+    """Merge one or more summaries.
 
     Raises:
-        InvalidArgumentError: Parts with different features.
+        InvalidArgumentError: The features differ.
     """
     schema = reduce(Schema.__or__, [part.schema for part in parts])
     rows, priorities = _lowest(
@@ -103,17 +103,17 @@ def merged(parts: Sequence[Summary]) -> Summary:
 
 
 def summarise(schema: Schema, table: Array, first_row: int = 0) -> Summary:
-    """Summary of a table.
+    """Summarise a table.
 
     Args:
-        schema: That encoded it.
-        table: Shape (n, F), any real dtype.
-        first_row: Position of its first row in the whole data.
+        schema: Schema that encoded the table.
+        table: Encoded features, shape (n, F), any real dtype.
+        first_row: Position of the first row in the whole data set.
     """
     values = table.astype(np.float64)
     finite = np.isfinite(values)
     count = finite.sum(axis=0)
-    some = (count > 0) & ~schema.categorical  # places in a vocabulary have no mean and no range
+    some = (count > 0) & ~schema.categorical  # codes of categories have no meaningful mean or range
     mean = np.divide(
         np.where(finite, values, 0.0).sum(axis=0), count, out=np.full(len(some), np.nan), where=some
     )
@@ -138,7 +138,7 @@ def summarise(schema: Schema, table: Array, first_row: int = 0) -> Summary:
 
 
 def capacity(features: int) -> int:
-    """Rows kept of a table with so many features.
+    """Maximum number of rows kept of a table with ``features`` features.
 
     >>> capacity(10), capacity(784), capacity(100_000)
     (20000, 10204, 1000)
@@ -150,7 +150,7 @@ _Moments = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
 
 
 def _pooled(one: _Moments, two: _Moments) -> _Moments:
-    """Count, mean and squared deviations of both (Chan, Golub & LeVeque, 1979)."""
+    """Merged count, mean and squared deviations (Chan, Golub & LeVeque, 1979)."""
     (count, mean, squares), (more, other, spread) = one, two
     total = count + more
     gap = np.where((count > 0) & (more > 0), other - mean, 0.0)
@@ -166,7 +166,7 @@ def _lowest(
 
 
 def _priorities(positions: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Pseudo-random numbers that depend on the position alone: splitmix64 (Steele, Lea & Flood, 2014)."""
+    """Pseudo-random numbers that depend only on the position: splitmix64 (Steele, Lea & Flood, 2014)."""
     mixed = (positions + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,4 +1,4 @@
-"""Tables from what training code has at hand: arrays, lists, tensors, pandas DataFrames."""
+"""Conversion of user input to tables: arrays, lists, tensors, DataFrames."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from traingauge.stats.arrays import Array, as_array
 
 
 def as_columns(features: Any, names: Sequence[str] | None) -> Array | list[Array]:
-    """Features as an array of shape (n, F), or, of a DataFrame with columns of several kinds, as its F columns.
+    """Convert features to an array of shape (n, F), or a DataFrame with non-numeric columns to a list of its F columns.
 
     Args:
-        features: An array, nested sequence or tensor of shape (n, ...), flattened to (n, F) (images); shape
-            (n,) is one feature; or a DataFrame, known by its ``columns``.
-        names: The features that are expected; a DataFrame's columns are put in that order, one that it lacks is all
-            missing, and others are left out (see :func:`differences`). ``None`` takes what comes.
+        features: An array, nested sequence or tensor of shape (n, ...), flattened to (n, F), where shape (n,) is one
+            feature; or a DataFrame, recognised by its ``columns``.
+        names: Expected features. The columns of a DataFrame are put in that order, absent ones are filled with NaN, and
+            others are left out (see :func:`column_differences`). ``None`` accepts any features.
 
     Raises:
-        ReferenceMismatchError: None of the columns, or another number of features, than expected.
-        ShapeError: A single number.
-        InvalidTypeError: Dates, or anything else that is neither number nor text.
+        ReferenceMismatchError: A DataFrame has none of the expected columns, or an array another number of features.
+        ShapeError: ``features`` is a single number.
+        InvalidTypeError: Values are neither numbers nor text.
 
     >>> as_columns([[[1, 2], [3, 4]]], ["a", "b", "c", "d"])
     array([[1, 2, 3, 4]])
     """
-    if is_frame(features):
+    if is_dataframe(features):
         return _frame_columns(features, names)
     table = as_array(features, "features")
     if not table.ndim:
@@ -37,24 +37,24 @@ def as_columns(features: Any, names: Sequence[str] | None) -> Array | list[Array
     table = table.reshape(len(table), math.prod(table.shape[1:]))
     if names is not None and table.shape[1] != len(names):
         raise ReferenceMismatchError(
-            f"features have shape {table.shape}, {table.shape[1]} a sample: the reference has {len(names)} "
-            f"({listed(names)})"
+            f"features have shape {table.shape}, {table.shape[1]} per sample: the reference has {len(names)} "
+            f"({format_names(names)})"
         )
     return table
 
 
-def as_column(values: Any, what: str) -> Array:
-    """Labels or predictions as one column, shape (n, 1): probabilities or logits of classes become the class.
+def as_target_column(values: Any, what: str) -> Array:
+    """Convert labels or predictions to one column, shape (n, 1).
 
     Args:
-        values: Shape (n,) or (n, 1), or (n, K) with one number a class, of which the greatest is taken.
-        what: Its name, for the error.
+        values: Shape (n,) or (n, 1); or (n, K), one-hot labels, probabilities or logits, of which the argmax is taken.
+        what: Name of the argument, for error messages.
 
     Raises:
-        ShapeError: Neither one nor two dimensions.
-        InvalidTypeError: Neither numbers nor text.
+        ShapeError: ``values`` has neither one nor two dimensions.
+        InvalidTypeError: Values are neither numbers nor text.
 
-    >>> as_column([[0.1, 0.9], [0.8, 0.2]], "y_pred")
+    >>> as_target_column([[0.1, 0.9], [0.8, 0.2]], "y_pred")
     array([[1],
            [0]])
     """
@@ -66,12 +66,13 @@ def as_column(values: Any, what: str) -> Array:
     return column.reshape(-1, 1)
 
 
-def batch_parts(batch: Any) -> tuple[Any, Any]:
-    """Features and labels of a batch as data sets give it: bare, or with the labels second, in a tuple or in torch's list.
+def split_batch(batch: Any) -> tuple[Any, Any]:
+    """Split a batch of a data set into features and labels; labels are ``None`` if there are none.
 
-    Labels are ``None`` where there are none.
+    A tuple, or a list of tensors as from torch's default collation, begins with features and labels; anything else is
+    features.
 
-    >>> batch_parts(([1.0], [0])), batch_parts([[1.0], [2.0]])
+    >>> split_batch(([1.0], [0])), split_batch([[1.0], [2.0]])
     (([1.0], [0]), ([[1.0], [2.0]], None))
     """
     in_parts = isinstance(batch, tuple) or (isinstance(batch, list) and batch and hasattr(batch[0], "detach"))
@@ -81,31 +82,31 @@ def batch_parts(batch: Any) -> tuple[Any, Any]:
 
 
 def table_names(features: Any, given: Sequence[str] | None, count: int) -> tuple[str, ...]:
-    """Names of the features: as given, a DataFrame's columns, or ``f0``, ``f1`` and so on.
+    """Names of the features: those given, the columns of a DataFrame, or ``f0``, ``f1`` and so on.
 
     Raises:
-        ShapeError: Not one name a feature.
-        InvalidArgumentError: A name twice.
+        ShapeError: The number of names is not ``count``.
+        InvalidArgumentError: A name occurs twice.
     """
     if given is None:
-        given = features.columns if is_frame(features) else [f"f{number}" for number in range(count)]
+        given = features.columns if is_dataframe(features) else [f"f{number}" for number in range(count)]
     names = tuple(map(str, given))
     if len(names) != count:
-        raise ShapeError(f"{len(names)} feature names for {count} features: expected one each")
+        raise ShapeError(f"{len(names)} feature names for {count} features: expected one per feature")
     if len(set(names)) < count:
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise InvalidArgumentError(f"feature names are not unique: {listed(twice)} more than once")
+        raise InvalidArgumentError(f"feature names are not unique: {format_names(twice)} more than once")
     return names
 
 
-def differences(features: Any, names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names that a DataFrame has no column for, and columns of it that are none of the names; an array has no names.
+def column_differences(features: Any, names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names for which a DataFrame has no column, and columns that are not among the names; both empty for an array.
 
     >>> import pandas as pd
-    >>> differences(pd.DataFrame({"a": [1], "c": [2]}), ["a", "b"])
+    >>> column_differences(pd.DataFrame({"a": [1], "c": [2]}), ["a", "b"])
     (('b',), ('c',))
     """
-    if not is_frame(features):
+    if not is_dataframe(features):
         return (), ()
     columns = [*map(str, features.columns)]
     if columns == list(names):
@@ -117,15 +118,15 @@ def differences(features: Any, names: Sequence[str]) -> tuple[tuple[str, ...], t
     )
 
 
-def is_frame(features: Any) -> bool:
-    """Whether it is a DataFrame (of pandas or what acts like one)."""
+def is_dataframe(features: Any) -> bool:
+    """Whether ``features`` is a DataFrame, of pandas or compatible with it."""
     return hasattr(features, "columns") and hasattr(features, "to_numpy")
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names for a message, the first eight of many.
+def format_names(names: Sequence[str]) -> str:
+    """Quoted names for messages; of more than eight, the first eight and how many follow.
 
-    >>> listed(["a", "b"])
+    >>> format_names(["a", "b"])
     "'a', 'b'"
     """
     shown = ", ".join(map(repr, names[:8]))
@@ -138,7 +139,8 @@ def _frame_columns(frame: Any, names: Sequence[str] | None) -> Array | list[Arra
         names = [*map(str, frame.columns)]
     elif names and labels.keys().isdisjoint(names):
         raise ReferenceMismatchError(
-            f"a table with none of the reference's columns: it has {listed([*labels])}, the reference {listed(names)}"
+            "the table has none of the reference's columns: "
+            f"it has {format_names([*labels])}, the reference has {format_names(names)}"
         )
     absent = np.full(len(frame), np.nan)
     series = [frame[labels[name]] if name in labels else absent for name in names]
@@ -150,10 +152,12 @@ def _frame_columns(frame: Any, names: Sequence[str] | None) -> Array | list[Arra
 
 
 def _plain(series: Any, name: str) -> Array:
-    """A column as an array of numbers, text, or objects of either kind; categories as text."""
+    """A column as an array of numbers, text, or objects that are either; categories become text."""
     if hasattr(series.dtype, "categories"):
         names = np.array([str(category) for category in series.dtype.categories] + [None], dtype=object)
-        return np.asarray(names[np.asarray(series.cat.codes)])  # -1, the last one, is what is absent
+        return np.asarray(
+            names[np.asarray(series.cat.codes)]
+        )  # -1, the code of missing values, picks the last: None
     values = np.asarray(series)
     if values.dtype.kind not in "biufUO":
         raise InvalidTypeError(f"feature {name!r} has dtype {series.dtype}: expected numbers or text")

@@ -8,26 +8,26 @@ from collections.abc import Iterator
 from traingauge.core.collectors.base import Collector
 from traingauge.core.events import CanaryChecked
 from traingauge.core.families import Family, single
-from traingauge.reference.canary import Reading
+from traingauge.reference.canary import CanaryResult
 
 
 class CanaryMetrics(Collector):
     """The last reading of a canary; nothing before the first.
 
-    >>> part = CanaryMetrics(); part.update(Reading(0.5, 1, 8), time.time())
+    >>> part = CanaryMetrics(); part.update(CanaryResult(0.5, 1, 8), time.time())
     >>> [family.metric.name.removeprefix("model_canary_") for family in part.families()]
     ['distance', 'mismatches', 'samples', 'age_seconds']
     """
 
     def __init__(self) -> None:
-        self._last: tuple[Reading, float] | None = None
+        self._last: tuple[CanaryResult, float] | None = None
         self.handlers = {CanaryChecked: self.on_check}
 
     def on_check(self, event: CanaryChecked, unix: float) -> None:
         """Take what a canary that was asked found."""
         self.update(event.reading, event.at + unix)
 
-    def update(self, reading: Reading, at: float) -> None:
+    def update(self, reading: CanaryResult, at: float) -> None:
         """Take a reading; ``at`` is Unix time in seconds."""
         self._last = reading, at
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from traingauge.catalog import CATALOG
 from traingauge.core.collectors.drift_window import DriftWindow
 from traingauge.core.families import Family, Key, single
-from traingauge.reference.tables import listed
+from traingauge.reference.tables import format_names
 from traingauge.stats.drift.binning import Binned
 from traingauge.stats.drift.window import WINDOWS
 
@@ -57,12 +57,13 @@ class DataQuality:
         """Once a change: a column that is gone stays gone for many batches."""
         if self._absent:
             _log.warning(
-                "features come without %s: all their values count as missing", listed(list(self._absent))
+                "features come without %s: all their values count as missing",
+                format_names(list(self._absent)),
             )
         if self._extra:
             _log.warning(
                 "features come with %s, which the reference does not have: they are left out",
-                listed(list(self._extra)),
+                format_names(list(self._extra)),
             )
         if not self._absent and not self._extra:
             _log.warning("features have the reference's columns again")

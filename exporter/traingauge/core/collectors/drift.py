@@ -20,7 +20,7 @@ from traingauge.core.families import Family, Key, keys, single
 from traingauge.core.step_batch import StepBatch
 from traingauge.errors import ShapeError, UnknownNameError
 from traingauge.options import Drift
-from traingauge.reference.tables import as_column, differences
+from traingauge.reference.tables import as_target_column, column_differences
 from traingauge.stats.arrays import Array, as_array
 from traingauge.stats.drift.binning import Binned
 from traingauge.stats.drift.statistics import STATISTICS
@@ -149,7 +149,7 @@ class FeatureDrift(Collector):
         for part, values in (("labels", y_true), ("predictions", y_pred)):
             if values is not None and part in self._others:
                 target = self._others[part].profile
-                encoded = target.summary.schema.encode(as_column(values, target.names[0]))
+                encoded = target.summary.schema.encode(as_target_column(values, target.names[0]))
                 columns[part] = encoded[:: self._every]
         return columns
 
@@ -163,7 +163,7 @@ class FeatureDrift(Collector):
             features = reference.reduce(as_array(features, "features")[:: self._every])
             return reference.features.summary.schema.encode(features), (), ()
         table = reference.features.summary.schema.encode(features)[:: self._every]
-        return table, *differences(features, reference.names)
+        return table, *column_differences(features, reference.names)
 
     def thresholds(self) -> dict[str, float]:
         """PSI above which a feature has drifted, for the features with series; empty if the reference is not calibrated."""

@@ -26,7 +26,7 @@ from traingauge.core.events import EpochEnd, Pass, Resumed, Steps, WeightsChecke
 from traingauge.errors import UnsupportedBackendError
 from traingauge.integrations.base import RunSource
 from traingauge.integrations.keras.structure import describe
-from traingauge.reference.canary import checked
+from traingauge.reference.canary import validate_canary
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Monitor, Session
@@ -101,7 +101,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._runs = RunSource(monitor)
         self._split = validation.choice("split of an evaluation", split, SPLITS[1:])
         self._gradient_norm = gradient_norm
-        self._canary = None if canary is None else checked(canary, self._runs.model)
+        self._canary = None if canary is None else validate_canary(canary, self._runs.model)
         self._canary_every = None if canary_every is None else validation.count("canary_every", canary_every)
         self._session: Session | None = None
         self._check: CanaryCheck | None = None

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from traingauge.errors import DamagedFileError
-from traingauge.reference import Reference, file
+from traingauge.reference import Reference
+from traingauge.reference.reference import FILE
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def path(tmp_path):
     return path
 
 
-def test_what_is_loaded_is_what_was_saved(path):
+def test_a_loaded_reference_equals_the_saved_one(path):
     reference = Reference.load(path)
     reference.save(path.with_suffix(".again"))
     again = Reference.load(path.with_suffix(".again"))
@@ -47,8 +48,8 @@ def test_any_zip_tool_and_numpy_can_open_it(path):
         assert arrays["features.rows"].shape == (500, 3)
 
 
-def test_a_byte_changed_anywhere_is_noticed_or_changes_nothing(path):
-    """Bytes of the zip's own directory, such as dates, mean nothing; any other change is an error."""
+def test_a_changed_byte_is_detected_or_has_no_effect(path):
+    """Bytes of the zip directory, such as dates, have no effect; any other change is an error."""
     whole = path.read_bytes()
     expected, noticed = Reference.load(path), 0
     for at in range(0, len(whole), 101):
@@ -82,19 +83,19 @@ def rewritten(path, **changes):
             archive.writestr(name, data)
 
 
-def test_a_newer_file_says_so(path):
-    rewritten(path, version=file.VERSION + 1)
+def test_a_file_of_a_newer_version_raises_and_says_so(path):
+    rewritten(path, version=FILE.version + 1)
     with pytest.raises(DamagedFileError, match="newer traingauge"):
         Reference.load(path)
 
 
-def test_a_header_that_was_altered_is_damaged(path):
+def test_an_altered_header_is_damaged(path):
     rewritten(path, created=0.0)
     with pytest.raises(DamagedFileError, match="checksum"):
         Reference.load(path)
 
 
-def test_another_program_s_archive_is_no_reference(path):
+def test_an_archive_of_another_format_is_not_a_reference(path):
     rewritten(path, format="weights")
     with pytest.raises(DamagedFileError, match="not a reference"):
         Reference.load(path)
@@ -105,7 +106,7 @@ def test_a_missing_file_is_an_os_error(tmp_path):
         Reference.load(tmp_path / "none.ref")
 
 
-def test_a_failed_save_leaves_the_old_file_and_nothing_beside_it(path, monkeypatch):
+def test_a_failed_save_leaves_the_old_file_and_no_other(path, monkeypatch):
     whole = path.read_bytes()
 
     def full(*_):
