@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from tests.waiting import Clock
 from traingauge import ModelMonitor
 from traingauge.core.families import label_names
 
@@ -18,6 +20,14 @@ settings.load_profile("unhurried")
 
 # A shell has what it runs in the background ignore Ctrl-C, and what that starts inherits it: tests of Ctrl-C need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock by which durations are measured, ``time.perf_counter``; ask for it before what reads it is made."""
+    clock = Clock()
+    monkeypatch.setattr(time, "perf_counter", clock)
+    return clock
 
 
 def readings(monitor: ModelMonitor) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

@@ -12,6 +12,7 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from sklearn.datasets import load_diabetes, load_digits
 
+from tests.waiting import PATIENCE
 from traingauge import Canary, Endpoint, ModelMonitor, Reference, ReferenceRun, Scoring, State
 from traingauge.catalog import CATALOG, RUN_LABELS, Metric
 from traingauge.core.model_description import ModelDescription
@@ -89,7 +90,10 @@ def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
             accept = {"Accept": "application/openmetrics-text;version=1.0.0"}
             url = f"{monitor.url}/metrics"
             found.append(
-                (requests.get(url, timeout=5).text, requests.get(url, headers=accept, timeout=5).text)
+                (
+                    requests.get(url, timeout=PATIENCE).text,
+                    requests.get(url, headers=accept, timeout=PATIENCE).text,
+                )
             )
     return found
 

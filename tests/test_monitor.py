@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer
 
+from tests.waiting import FOREVER, PATIENCE, Clock, finished
 from traingauge import Drift, Endpoint, ModelMonitor, Reference, Scoring, State
 from traingauge.core.collectors.loss import Loss
 from traingauge.core.collectors.run import RunInfo
@@ -57,7 +58,7 @@ def test_port_0_picks_a_free_one_and_says_which(caplog: pytest.LogCaptureFixture
         caplog.at_level(logging.INFO, "traingauge"),
         ModelMonitor("m", delivery=[Endpoint(discovery_dir=False)]) as monitor,
     ):
-        assert requests.get(f"{monitor.url}/healthz", timeout=5).text == "ok\n"
+        assert requests.get(f"{monitor.url}/healthz", timeout=PATIENCE).text == "ok\n"
         assert monitor.url in caplog.text
         assert monitor.url in repr(monitor)
 
@@ -77,7 +78,7 @@ def test_two_monitors_in_one_process_serve_their_own_runs() -> None:
     ):
         one.step(loss=1.0)
         two.step(loss=2.0)
-        texts = [requests.get(f"{monitor.url}/metrics", timeout=5).text for monitor in (one, two)]
+        texts = [requests.get(f"{monitor.url}/metrics", timeout=PATIENCE).text for monitor in (one, two)]
     assert 'model_loss{model="m",run="1",split="train"} 1.0\n' in texts[0]
     assert 'run="2"' not in texts[0]
     assert 'model_loss{model="m",run="2",split="train"} 2.0\n' in texts[1]
@@ -246,16 +247,16 @@ def test_an_array_that_the_caller_reuses_does_not_change_what_was_recorded(
 
 
 def test_the_step_after_an_evaluation_does_not_count_the_evaluations_time(
-    monitor: ModelMonitor, read: Reading
+    clock: Clock, monitor: ModelMonitor, read: Reading
 ) -> None:
     monitor.step(loss=1.0)
     monitor.step(loss=1.0)
-    time.sleep(0.3)
+    clock.forward += FOREVER
     monitor.evaluate("validation", loss=1.0)
     monitor.step(loss=1.0)
     total = read(monitor, "model_step_duration_seconds_sum", split="train")
     assert total is not None
-    assert total < 0.2
+    assert total < FOREVER
 
 
 def test_steps_of_many_threads_are_all_counted(monitor: ModelMonitor, read: Reading) -> None:
@@ -267,7 +268,7 @@ def test_steps_of_many_threads_are_all_counted(monitor: ModelMonitor, read: Read
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        requests.get(f"{monitor.url}/metrics", timeout=5)
+        requests.get(f"{monitor.url}/metrics", timeout=PATIENCE)
     assert read(monitor, "model_steps_total", split="train") == 12000
     assert read(monitor, "model_class_true_positives_total", split="train", **{"class": "1"}) == 12000
 
@@ -387,16 +388,16 @@ def test_history_holds_what_was_published_at_the_end_of_each_epoch(monitor: Mode
 
 
 def test_checkpoints_are_counted_and_saving_one_is_no_part_of_a_step(
-    monitor: ModelMonitor, read: Reading
+    clock: Clock, monitor: ModelMonitor, read: Reading
 ) -> None:
     monitor.step(loss=1.0)
-    time.sleep(0.3)
+    clock.forward += FOREVER
     monitor.checkpointed()
     monitor.step(loss=1.0)
     assert read(monitor, "model_checkpoints_total") == 1
     total = read(monitor, "model_step_duration_seconds_sum", split="train")
     assert total is not None
-    assert total < 0.2
+    assert total < FOREVER
 
 
 def test_watched_batches_come_through_unchanged_and_their_waits_are_recorded(
@@ -467,7 +468,7 @@ def test_a_step_after_the_end_is_refused() -> None:
 
 def scrape_as_prometheus(url: str) -> str:
     return requests.get(
-        f"{url}/metrics", headers={"X-Prometheus-Scrape-Timeout-Seconds": "5"}, timeout=5
+        f"{url}/metrics", headers={"X-Prometheus-Scrape-Timeout-Seconds": "5"}, timeout=PATIENCE
     ).text
 
 
@@ -480,7 +481,7 @@ def test_a_scraped_run_stays_until_its_end_was_scraped(tmp_path: Path) -> None:
         time.sleep(0.01)
     assert list(tmp_path.glob("*.json")), "it is still announced"
     assert 'state="finished"} 1.0' in scrape_as_prometheus(monitor.url)
-    closing.join(timeout=5)
+    closing.join(timeout=PATIENCE)
     assert not closing.is_alive()
     assert not list(tmp_path.glob("*"))
 
@@ -488,17 +489,13 @@ def test_a_scraped_run_stays_until_its_end_was_scraped(tmp_path: Path) -> None:
 def test_the_wait_for_the_last_scrape_is_bounded() -> None:
     monitor = ModelMonitor("m", delivery=[Endpoint(discovery_dir=False, linger=0.2)])
     scrape_as_prometheus(monitor.url)
-    started = time.monotonic()
-    monitor.close()
-    assert time.monotonic() - started < 5
+    finished(monitor.close)
 
 
 def test_a_run_that_nobody_scraped_ends_at_once() -> None:
-    monitor = ModelMonitor("m", delivery=[Endpoint(discovery_dir=False)])
-    requests.get(f"{monitor.url}/metrics", timeout=5)  # a person looking is no Prometheus
-    started = time.monotonic()
-    monitor.close()
-    assert time.monotonic() - started < 5
+    monitor = ModelMonitor("m", delivery=[Endpoint(discovery_dir=False, linger=FOREVER)])
+    requests.get(f"{monitor.url}/metrics", timeout=PATIENCE)  # a person looking is no Prometheus
+    finished(monitor.close)
 
 
 # Scripts, as processes of their own
@@ -535,7 +532,7 @@ def test_the_end_of_the_interpreter_ends_the_run_and_only_a_crash_leaves_the_dis
 ) -> None:
     script = SCRIPT.format(directory=str(tmp_path), body=body.format(directory=str(tmp_path)))
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.stdout.strip() == told, done.stderr
     assert len(list(tmp_path.glob("*.json"))) == left

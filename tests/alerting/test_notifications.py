@@ -21,6 +21,7 @@ import requests
 import yaml
 
 from alerting import rulebook
+from tests.waiting import PATIENCE
 from traingauge.stack.guard import Guard
 from traingauge.stack.programs import find_programs
 from traingauge.stack.server import Server
@@ -173,11 +174,11 @@ def _send(url: str, *, severity: str, over: bool = False) -> None:
     alert = {"labels": LABELS | {"severity": severity}, "annotations": ANNOTATIONS}
     if over:
         alert["endsAt"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    requests.post(f"{url}/api/v2/alerts", json=[alert], timeout=10).raise_for_status()
+    requests.post(f"{url}/api/v2/alerts", json=[alert], timeout=PATIENCE).raise_for_status()
 
 
 def test_slack_gets_a_coloured_message_with_links(alertmanager: str, web: Web) -> None:
-    _, message = web.of("/slack").get(timeout=30)
+    _, message = web.of("/slack").get(timeout=PATIENCE)
     (attachment,) = message["attachments"]
     assert message["channel"] == "#training"
     assert attachment["color"] == "danger"
@@ -187,14 +188,14 @@ def test_slack_gets_a_coloured_message_with_links(alertmanager: str, web: Web) -
 
 
 def test_discord_gets_the_same_as_slack(alertmanager: str, web: Web) -> None:
-    _, message = web.of("/discord/slack").get(timeout=30)
+    _, message = web.of("/discord/slack").get(timeout=PATIENCE)
     (attachment,) = message["attachments"]
     assert attachment["title"] == "[critical] churn-eu / r<1>: The loss is NaN or infinite."
     assert "Dashboard: http://localhost:3000/d/traingauge-run-overview" in attachment["text"]
 
 
 def test_pagerduty_gets_an_incident_of_the_severity_with_what_to_do(alertmanager: str, web: Web) -> None:
-    _, event = web.of("/pagerduty").get(timeout=30)
+    _, event = web.of("/pagerduty").get(timeout=PATIENCE)
     assert event["routing_key"] == "k" * 32
     assert event["event_action"] == "trigger"
     assert event["payload"]["severity"] == "critical"
@@ -203,7 +204,7 @@ def test_pagerduty_gets_an_incident_of_the_severity_with_what_to_do(alertmanager
 
 
 def test_a_mailbox_gets_a_page_and_the_same_as_text(alertmanager: str, mailbox: Mailbox) -> None:
-    mail = mailbox.mails.get(timeout=30)
+    mail = mailbox.mails.get(timeout=PATIENCE)
     assert mail["Subject"] == "[critical] churn-eu / r<1>: The loss is NaN or infinite."
     page, text = (mail.get_body([kind]).get_content() for kind in ("html", "plain"))
     assert "<h2>churn-eu / r&lt;1&gt;</h2>" in page
@@ -212,7 +213,7 @@ def test_a_mailbox_gets_a_page_and_the_same_as_text(alertmanager: str, mailbox: 
 
 @pytest.mark.parametrize("path", ["/teams", "/webhook", "/dead-mans-switch"])
 def test_a_webhook_gets_the_alert_with_all_that_it_says(alertmanager: str, web: Web, path: str) -> None:
-    authorization, notification = web.of(path).get(timeout=30)
+    authorization, notification = web.of(path).get(timeout=PATIENCE)
     (alert,) = notification["alerts"]
     assert alert["annotations"] == ANNOTATIONS
     tokens = {"/teams": "", "/webhook": "Bearer webhook-token", "/dead-mans-switch": "Bearer switch-token"}
@@ -225,8 +226,8 @@ def test_everybody_but_the_dead_mans_switch_hears_that_it_is_over(
     _send(alertmanager, severity="critical", over=True)
     title = "[resolved] churn-eu / r<1>: The loss is NaN or infinite."
     for path in ("/slack", "/discord/slack"):
-        assert web.of(path).get(timeout=30)[1]["attachments"][0]["title"] == title
-    assert web.of("/pagerduty").get(timeout=30)[1]["event_action"] == "resolve"
-    assert web.of("/webhook").get(timeout=30)[1]["status"] == "resolved"
-    assert mailbox.mails.get(timeout=30)["Subject"] == title
+        assert web.of(path).get(timeout=PATIENCE)[1]["attachments"][0]["title"] == title
+    assert web.of("/pagerduty").get(timeout=PATIENCE)[1]["event_action"] == "resolve"
+    assert web.of("/webhook").get(timeout=PATIENCE)[1]["status"] == "resolved"
+    assert mailbox.mails.get(timeout=PATIENCE)["Subject"] == title
     assert web.of("/dead-mans-switch").empty()

@@ -16,6 +16,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from pyarrow import parquet
 
+from tests.waiting import wait_until
 from traingauge import ModelMonitor, State
 from traingauge.cli.main import main
 
@@ -104,10 +105,7 @@ def test_several_values_within_a_millisecond_are_one(tmp_path, capsys):
 def test_a_state_can_be_looked_at_while_its_run_goes_on(tmp_path, capsys):
     with ModelMonitor("m", delivery=[], state=State(tmp_path)) as run:
         run.step(1.0)
-        deadline = time.monotonic() + 10
-        while not list(tmp_path.glob("state-*.zip")):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: list(tmp_path.glob("state-*.zip")), "the first save")
         before = sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".zip")
         assert main(["state", "show", str(tmp_path)]) == 0
         assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".zip") == before

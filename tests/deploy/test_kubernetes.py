@@ -158,9 +158,20 @@ def relabelled(folder: Path, **meta: str) -> dict[str, str] | None:
     del job["kubernetes_sd_configs"]
     job["file_sd_configs"] = [{"files": ["pods.json"]}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [job]}))
-    command = ["promtool", "check", "service-discovery", "--timeout=2s", "prometheus.yml", job["job_name"]]
-    answer = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-    (result,) = json.loads(answer.stdout)
+    # promtool always waits for all of its timeout, and answers with what it found until then.
+    for timeout in ("200ms", "2s", "20s", "200s"):
+        command = [
+            "promtool",
+            "check",
+            "service-discovery",
+            f"--timeout={timeout}",
+            "prometheus.yml",
+            job["job_name"],
+        ]
+        answer = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+        if found_targets := json.loads(answer.stdout):
+            break
+    (result,) = found_targets
     labels: dict[str, str] | None = result.get("labels") or None
     return labels
 

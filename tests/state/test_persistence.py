@@ -12,7 +12,9 @@ import time
 
 import numpy as np
 import pytest
+import requests
 
+from tests.waiting import PATIENCE, wait_until
 from traingauge import Drift, Endpoint, ModelMonitor, Reference, ReferenceRun, Scoring, State
 from traingauge.cli.main import main
 from traingauge.core.collectors.scores import RECORDS
@@ -205,10 +207,7 @@ def test_a_long_run_keeps_all_its_steps_on_disk_and_few_in_memory(tmp_path):
         for step in range(steps):
             run.step(loss=float(step))
         run._recorder.families()
-        deadline = time.monotonic() + 20
-        while run._recorder._drain.step_log.sealed() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not run._recorder._drain.step_log.sealed()
+        wait_until(lambda: not run._recorder._drain.step_log.sealed(), "the rows to be saved")
         assert np.array_equal(run.rows()["loss"], np.arange(float(steps)))
     assert len(list((tmp_path / "history").iterdir())) >= 1
     with start(tmp_path) as run:
@@ -299,30 +298,40 @@ def test_a_kill_at_any_moment_leaves_a_state_that_can_be_read_and_counters_that_
         assert run.rows()["step"].tolist() == list(range(1, before + 1))
 
 
+def scraped_steps(url):
+    for line in requests.get(f"{url}/metrics", timeout=PATIENCE).text.splitlines():
+        if line.startswith("model_steps_total") and 'split="train"' in line:
+            return float(line.rpartition(" ")[2])
+    raise AssertionError
+
+
+def wait_for_more_steps(url, than):
+    def more():
+        steps = scraped_steps(url)
+        return steps if steps > than else None
+
+    return wait_until(more, "more steps")
+
+
+def wait_for_a_save(directory, after):
+    def saved():
+        found = newest(directory, RECORDS)
+        return found is not None and found.saved > after
+
+    wait_until(saved, "the state to be saved")
+
+
 def test_counters_do_not_fall_behind_what_was_scraped_before_a_kill(tmp_path):
-    import requests
-
-    def scraped(url):
-        for line in requests.get(f"{url}/metrics", timeout=5).text.splitlines():
-            if line.startswith("model_steps_total") and 'split="train"' in line:
-                return float(line.rpartition(" ")[2])
-        raise AssertionError
-
     last = 0.0
     for _ in range(3):
         process = subprocess.Popen(
             [sys.executable, "-c", TRAINING, str(tmp_path)], stdout=subprocess.PIPE, text=True
         )
         url = process.stdout.readline().strip()
-        first = scraped(url)
+        first = scraped_steps(url)
         assert first >= last
-        deadline = time.monotonic() + 20
-        while (last := scraped(url)) <= first:
-            assert time.monotonic() < deadline
-        seen = time.time()
-        while (found := newest(tmp_path, RECORDS)) is None or found.saved <= seen:
-            assert time.monotonic() < deadline, "it is saved soon after a scrape"
-            time.sleep(0.02)
+        last = wait_for_more_steps(url, first)
+        wait_for_a_save(tmp_path, time.time())
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.waiting import PATIENCE
 from traingauge import ModelMonitor
 from traingauge.core.families import Family, Identity, single
 from traingauge.core.guard import Guard
@@ -56,7 +55,7 @@ class Client:
     """A connection that sends what it is told and reads whole responses."""
 
     def __init__(self, server: Server | ModelMonitor, host: str = "127.0.0.1") -> None:
-        self.socket = socket.create_connection((host, urlsplit(server.url).port), timeout=60)
+        self.socket = socket.create_connection((host, urlsplit(server.url).port), timeout=PATIENCE)
         self._reader = self.socket.makefile("rb")
 
     def send(self, text: str) -> None:
@@ -107,19 +106,3 @@ def connect() -> Iterator[Connect]:
     yield open_connection
     for client in clients:
         client.close()
-
-
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Fails if what it holds takes longer."""
-    started = time.monotonic()
-    yield
-    assert time.monotonic() - started < seconds
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Polls until the condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)

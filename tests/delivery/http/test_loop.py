@@ -7,10 +7,12 @@ import resource
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
-from tests.delivery.http.conftest import Client, Connect, Start, wait_until, within
+from tests.delivery.http.conftest import Client, Connect, Start
+from tests.waiting import FOREVER, PATIENCE, wait_until
 from traingauge.catalog import CATALOG
 from traingauge.core.families import Family, keys
 from traingauge.core.guard import Guard
@@ -24,6 +26,13 @@ LARGE = Family(
 
 def large() -> list[Family]:
     return [LARGE]
+
+
+@pytest.fixture
+def no_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is cut off by time, so that a server that waits for a client would wait for ever."""
+    for name in ("HEAD_SECONDS", "IDLE_SECONDS", "SEND_SECONDS", "DRAIN_SECONDS"):
+        monkeypatch.setattr(loop, name, FOREVER)
 
 
 def test_a_connection_carries_one_request_after_the_other(start: Start, connect: Connect) -> None:
@@ -84,12 +93,12 @@ def test_a_request_that_is_none_or_too_long_is_refused_and_ends_the_connection(
     assert client.is_closed()
 
 
+@pytest.mark.usefixtures("no_deadlines")
 def test_idle_connections_do_not_delay_a_scrape(start: Start, connect: Connect) -> None:
     server = start()
     for _ in range(loop.MAX_CONNECTIONS - 1):
         connect(server)
-    with within(2):
-        assert connect(server).request()[0] == 200
+    assert connect(server).request()[0] == 200
 
 
 def test_beyond_the_cap_the_connection_that_is_quiet_longest_makes_room(
@@ -118,6 +127,7 @@ def test_a_client_that_takes_its_response_is_not_dropped_for_idle_ones(
     assert slow.socket.recv(100)
 
 
+@pytest.mark.usefixtures("no_deadlines")
 def test_slow_clients_alone_do_not_refuse_a_scrape_for_ever(
     start: Start, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,17 +135,16 @@ def test_slow_clients_alone_do_not_refuse_a_scrape_for_ever(
     server = start(large)
     for _ in range(loop.MAX_CONNECTIONS):
         connect(server).send(REQUEST)
-    with within(10):
-        assert connect(server).request("/healthz")[0] == 200
+    assert connect(server).request("/healthz")[0] == 200
 
 
+@pytest.mark.usefixtures("no_deadlines")
 def test_a_client_that_takes_nothing_delays_nobody(start: Start, connect: Connect) -> None:
     server = start(large)
     slow = connect(server)
     slow.send(REQUEST)
     slow.socket.recv(100)
-    with within(5):
-        assert connect(server).request("/healthz")[0] == 200
+    assert connect(server).request("/healthz")[0] == 200
 
 
 def test_a_response_larger_than_all_buffers_arrives_whole(start: Start, connect: Connect) -> None:
@@ -160,6 +169,7 @@ def test_a_client_that_breaks_off_is_forgotten(start: Start, connect: Connect, g
     assert not any(guard.errors.values())
 
 
+@pytest.mark.usefixtures("no_deadlines")
 def test_a_head_that_comes_byte_by_byte_is_cut_off(
     start: Start, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,14 +177,16 @@ def test_a_head_that_comes_byte_by_byte_is_cut_off(
     client = connect(start())
 
     def trickle() -> None:
-        while True:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             client.send("a")
             time.sleep(0.02)
 
-    with within(5), pytest.raises(ConnectionError):
+    with pytest.raises(ConnectionError):
         trickle()
 
 
+@pytest.mark.usefixtures("no_deadlines")
 @pytest.mark.parametrize(
     ("limit", "said"),
     [("HEAD_SECONDS", ""), ("HEAD_SECONDS", REQUEST + "GET"), ("IDLE_SECONDS", REQUEST)],
@@ -184,23 +196,26 @@ def test_a_quiet_connection_is_closed_in_time(
 ) -> None:
     monkeypatch.setattr(loop, limit, 0.2)
     client = connect(start())
-    client.send(said)
-    with within(5):
+    with suppress(ConnectionError):  # on a busy machine it may be closed by now
+        client.send(said)
         if said:
             client.response()
-        assert client.is_closed()
+    assert client.is_closed()
 
 
+@pytest.mark.usefixtures("no_deadlines")
 def test_a_client_that_takes_too_long_is_dropped(
     start: Start, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "SEND_SECONDS", 0.2)
     server = start(large)
-    connect(server).send(REQUEST)
-    wait_until(lambda: server._loop._connections != set())
+    client = connect(server)
+    client.send(REQUEST)
+    client.socket.recv(1)
     wait_until(lambda: server._loop._connections == set())
 
 
+@pytest.mark.usefixtures("no_deadlines")
 def test_a_client_that_does_not_close_its_end_is_dropped(
     start: Start, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,7 +251,7 @@ def test_it_serves_again_once_there_are_file_descriptors_again(
     assert kept.request()[0] == 200
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     waiting = socket.socket()
-    waiting.settimeout(10)
+    waiting.settimeout(PATIENCE)
     used = socket.socket()
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (used.fileno(), hard))

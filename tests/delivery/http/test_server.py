@@ -16,7 +16,8 @@ from prometheus_client import Metric as ClientMetric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from tests.delivery.http.conftest import Connect, Start, wait_until
+from tests.delivery.http.conftest import Connect, Start
+from tests.waiting import wait_until
 from traingauge import Endpoint, ModelMonitor
 from traingauge.catalog import CATALOG
 from traingauge.core.families import Family, keys, single
@@ -240,6 +241,7 @@ def test_loss_and_step_counter_are_of_the_same_step_in_every_scrape(connect: Con
                     continue
                 step += 1
                 monitor.step(loss=float(step), samples=2)
+                time.sleep(1e-4)  # a step computes, and gives the GIL away for that long
 
         def scrape(found: list[tuple[float, float, float]]) -> None:
             client = connect(monitor)

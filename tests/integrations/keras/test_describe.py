@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import requests
 
+from tests.waiting import PATIENCE
 from traingauge import Endpoint, ModelMonitor, State
 from traingauge.integrations.keras import MonitorCallback, describe
 
@@ -89,7 +90,7 @@ def test_a_run_publishes_it_and_a_changed_architecture_is_visible(tmp_path, read
         assert read(run, "model_architecture_changes_total") == 0
         (info,) = (dict(labels) for name, labels in readings(run) if name == "model_run_info")
         assert (info["optimizer"], info["loss_function"]) == ("Adam", "SparseCategoricalCrossentropy")
-        assert "(None, 4)" in requests.get(run.url, timeout=5).text
+        assert "(None, 4)" in requests.get(run.url, timeout=PATIENCE).text
     with start() as run:
         run.describe(model(frozen=True))
         assert read(run, "model_architecture_changes_total") == 0
@@ -109,7 +110,7 @@ def test_fit_says_what_is_trained_once_it_is_built():
                 verbose=0,
                 callbacks=[MonitorCallback(monitor, gradient_norm=True)],
             )
-        scrape = requests.get(f"{monitor.url}/metrics", timeout=5).text
+        scrape = requests.get(f"{monitor.url}/metrics", timeout=PATIENCE).text
     assert 'trainable="true"} 15.0' in scrape
     assert 'optimizer="SGD"' in scrape
     assert "model_gradient_norm{" in scrape

@@ -52,13 +52,13 @@ class Rank:
 
 def wait_for_steps(stack: Stack, steps: int) -> float:
     """Poll until Prometheus has that many steps of every rank; returns the time of that moment."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+
+    def scraped() -> bool:
         counted = stack.prometheus.query("model_steps_total{model='digits', split='train'}")
-        if [sample.value for sample in counted] == [steps] * len(RANKS):
-            return time.time()
-        time.sleep(0.1)
-    raise AssertionError(f"not scraped: {counted}")
+        return [sample.value for sample in counted] == [steps] * len(RANKS)
+
+    stack.wait_for(scraped, f"{steps} steps of every rank are scraped")
+    return time.time()
 
 
 def by_class(stack: Stack, kind: str, since: float | None = None) -> np.ndarray:
