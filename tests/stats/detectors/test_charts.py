@@ -1,4 +1,4 @@
-"""The control charts and tests: their average run lengths, and what they refuse."""
+"""Average run lengths, formulas and validation of each detector."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def run_length(make, values):
     [(known(Ewma), 480), (known(Cusum), 465), (lambda: RobustZ(limit=3.5), 750)],
     ids=["ewma", "cusum", "robust_z"],
 )
-def test_the_average_run_length_without_change_is_the_stated_one(make, stated):
-    """Within 35 % over 50 000 values: more than three standard errors of the mean distance of some seventy alarms."""
+def test_the_average_run_length_without_change_is_the_documented_one(make, stated):
+    """Within 35 % over 50 000 values, more than three standard errors of a mean over some seventy alarms."""
     values = np.random.default_rng(0).normal(size=50_000).tolist()
     assert run_length(make, values) == pytest.approx(stated, rel=0.35)
 
@@ -44,7 +44,7 @@ def test_the_average_run_length_without_change_is_the_stated_one(make, stated):
     [(known(Ewma), 60, 10), (known(Cusum), 60, 10), (lambda: PageHinkley(deviation=1.0), 500, 17)],
     ids=["ewma", "cusum", "page_hinkley"],
 )
-def test_a_shift_by_one_deviation_is_found_after_the_stated_number_of_values(make, before, stated):
+def test_a_shift_by_one_deviation_is_detected_after_the_documented_number_of_values(make, before, stated):
     rng, delays = np.random.default_rng(0), []
     for _ in range(200):
         detector = make()
@@ -58,18 +58,18 @@ def test_a_shift_by_one_deviation_is_found_after_the_stated_number_of_values(mak
 
 
 @pytest.mark.parametrize("chart", [Ewma, Cusum])
-def test_a_chart_gives_alarm_on_either_side(chart):
+def test_a_chart_raises_an_alarm_for_shifts_in_either_direction(chart):
     for sign in (1, -1):
         detector = known(chart)()
         assert any(detector.update(3.0 * sign) for _ in range(10))
 
 
-def test_page_hinkley_gives_alarm_on_a_rise_alone():
+def test_page_hinkley_raises_an_alarm_only_for_a_rise():
     values = np.r_[np.zeros(300), np.full(100, -5.0)] + np.random.default_rng(0).normal(size=400)
     assert not any(map(PageHinkley(deviation=1.0).update, values.tolist()))
 
 
-def test_ewma_is_its_recursion():
+def test_the_ewma_follows_its_recursion():
     values = np.random.default_rng(0).normal(size=50)
     chart, average = Ewma(0.3, 100.0, mean=1.0, deviation=2.0), 0.0
     for value in values.tolist():
@@ -78,7 +78,7 @@ def test_ewma_is_its_recursion():
         assert chart.statistic == pytest.approx(average)
 
 
-def test_a_baseline_is_the_mean_and_deviation_of_the_first_values():
+def test_a_learnt_baseline_is_the_mean_and_deviation_of_the_first_values():
     values = np.random.default_rng(0).normal(5, 3, 40)
     baseline = Baseline(warmup=40)
     assert all(baseline.learn(value) for value in values.tolist())
@@ -87,13 +87,13 @@ def test_a_baseline_is_the_mean_and_deviation_of_the_first_values():
     assert baseline.deviation == pytest.approx(values.std(ddof=1))
 
 
-def test_a_spike_does_not_hide_the_next_one():
+def test_a_spike_does_not_mask_the_next_one():
     score = RobustZ(window=50)
     values = [*np.random.default_rng(0).normal(size=50).tolist(), 50.0, 0.1, 50.0]
     assert [score.update(value) for value in values][-3:] == [True, False, True]
 
 
-def test_the_robust_score_is_the_distance_to_the_median_in_scaled_mads():
+def test_the_robust_score_is_the_distance_from_the_median_in_scaled_mads():
     values = np.random.default_rng(0).normal(size=21)
     score = RobustZ(window=20)
     for value in values.tolist():
@@ -103,7 +103,7 @@ def test_the_robust_score_is_the_distance_to_the_median_in_scaled_mads():
     assert score.statistic == pytest.approx(expected)
 
 
-def test_adwin_keeps_all_that_has_one_mean_in_little_memory():
+def test_adwin_keeps_all_values_of_one_mean_in_logarithmic_memory():
     window = Adwin()
     values = np.random.default_rng(0).random(5000)
     assert not any(map(window.update, values.tolist()))
@@ -114,7 +114,7 @@ def test_adwin_keeps_all_that_has_one_mean_in_little_memory():
     assert whole.squares == pytest.approx(((values[: whole.size] - values[: whole.size].mean()) ** 2).sum())
 
 
-def test_adwin_drops_what_came_before_a_shift():
+def test_adwin_drops_the_values_before_a_shift():
     window = Adwin()
     values = np.random.default_rng(0).random(4000)
     values[2000:] += 0.5
@@ -138,6 +138,6 @@ def test_adwin_drops_what_came_before_a_shift():
         lambda: Adwin(1.0),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused(make):
+def test_invalid_arguments_raise(make):
     with pytest.raises(InvalidArgumentError, match="expected"):
         make()

@@ -1,4 +1,4 @@
-"""What holds for every detector."""
+"""Properties of every detector."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def stream(shift_at=1000, shift=8.0, length=1200):
 
 
 @EVERY
-def test_a_large_shift_gives_alarm_within_fifty_values(make):
+def test_a_large_shift_raises_an_alarm_within_fifty_values(make):
     detector, values = make(), stream()
     alarms = [at for at, value in enumerate(values) if detector.update(value) and at >= 1000]
     assert alarms
@@ -35,7 +35,7 @@ def test_alarms_are_counted(make):
 
 
 @EVERY
-def test_a_value_that_is_not_finite_is_counted_and_changes_nothing(make):
+def test_a_non_finite_value_is_counted_and_changes_nothing(make):
     clean, dirty = make(), make()
     for at, value in enumerate(stream()):
         if at % 10 == 0:
@@ -47,7 +47,7 @@ def test_a_value_that_is_not_finite_is_counted_and_changes_nothing(make):
 
 
 @EVERY
-def test_a_stream_that_never_varies_gives_no_alarm_until_it_does(make):
+def test_a_constant_stream_raises_no_alarm_until_it_changes(make):
     detector = make()
     assert not any(detector.update(3.0) for _ in range(500))
     assert any(detector.update(4.0) for _ in range(64))
@@ -55,6 +55,6 @@ def test_a_stream_that_never_varies_gives_no_alarm_until_it_does(make):
 
 @EVERY
 @pytest.mark.parametrize("scale", [1e-12, 1e12])
-def test_the_unit_of_the_values_does_not_matter(make, scale):
+def test_alarms_do_not_depend_on_the_unit_of_the_values(make, scale):
     one, two = make(), make()
     assert [one.update(value) for value in stream()] == [two.update(value * scale) for value in stream()]

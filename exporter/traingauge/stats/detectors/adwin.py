@@ -9,11 +9,14 @@ from typing import NamedTuple
 from traingauge import validation
 from traingauge.stats.detectors.detector import Detector
 
-#: Buckets of one size before the two oldest are put together.
-PER_SIZE = 5
+#: Maximum number of buckets of one size; beyond it, the two oldest are merged.
+BUCKETS_PER_SIZE = 5
 
-#: Values between two looks for a cut, and in the window before the first.
-EVERY, LEAST = 32, 10
+#: Number of values between two searches for a cut.
+EVERY = 32
+
+#: Minimum number of values in the window for a cut.
+MIN_WIDTH = 10
 
 
 class _Bucket(NamedTuple):
@@ -23,18 +26,18 @@ class _Bucket(NamedTuple):
 
 
 class Adwin(Detector):
-    """ADWIN2: keeps as long a window as has one mean, and drops its old part when that differs from the new one.
+    """ADWIN2: keeps the longest window with a constant mean, and drops its older part when the mean changes.
 
-    The window is kept in buckets of doubling size, so it takes O(log n) memory. It is cut where the means of both sides
-    differ by more than ``sqrt(2/m v ln(2/δ')) + 2/(3m) r ln(2/δ')``, with the harmonic mean m of both sizes, the window's
-    variance v and ``δ' = δ / ln n``. Source: Bifet & Gavaldà (2007), where values lie in [0, 1]; here r is the range of the
-    values seen, so that they need not.
+    The window is stored in buckets of doubling size, in O(log n) memory. It is cut where the means of both sides differ by
+    more than ``sqrt(2/m v ln(2/δ')) + 2/(3m) r ln(2/δ')``, with ``1/m = 1/n₀ + 1/n₁`` for sides of n₀ and n₁ values, the
+    variance v of the window, and ``δ' = δ / ln n``. Source: Bifet & Gavaldà (2007), for values in [0, 1]; here r is the range of the
+    values seen, so that any values are allowed.
 
-    Average run length, on independent uniform values with δ = 0.002: above 100 000 without change (the bound promises no
-    more than δ false alarms a look, and is far from tight), about 60 after a shift by half the range at value 1 000.
+    Average run length for independent uniform values and δ = 0.002: above 100 000 without change (the bound guarantees at
+    most δ false alarms per search, and is far from tight), and about 60 after a shift by half the range at value 1 000.
 
     Args:
-        delta: δ in (0, 1): the smaller, the fewer false alarms and the later.
+        delta: δ in (0, 1). Smaller values give fewer false alarms and later detection.
 
     >>> window = Adwin()
     >>> alarms = [window.update(value) for value in [0.0, 1.0] * 250 + [5.0, 6.0] * 100]
@@ -43,28 +46,28 @@ class Adwin(Detector):
     """
 
     name = "adwin"
-    sees = "value"  # the window is cut where the level changes: it needs no forecast
+    sees = "value"  # it follows the level by itself, and needs no forecast
 
     def __init__(self, delta: float = 0.002) -> None:
         super().__init__()
         self._delta = validation.number("Adwin.delta", delta, above=0, below=1)
-        self._rows: list[deque[_Bucket]] = [deque()]  # by size, 1, 2, 4 and so on; in each the oldest first
+        self._rows: list[deque[_Bucket]] = [deque()]  # rows of buckets of size 1, 2, 4, …, oldest first
         self._low, self._high = math.inf, -math.inf
 
     @property
     def width(self) -> int:
-        """Values in the window."""
+        """Number of values in the window."""
         return sum(bucket.size for row in self._rows for bucket in row)
 
     @property
     def mean(self) -> float:
-        """Mean of the window, NaN while it is empty."""
+        """Mean of the window; NaN while it is empty."""
         width = self.width
         return sum(bucket.total for row in self._rows for bucket in row) / width if width else math.nan
 
     @property
     def statistic(self) -> float:
-        """The window's mean: what it holds to be the present level."""
+        """The mean of the window, an estimate of the current level."""
         return self.mean
 
     def _update(self, value: float) -> bool:
@@ -75,14 +78,14 @@ class Adwin(Detector):
 
     def _compress(self) -> None:
         for size, row in enumerate(self._rows):
-            if len(row) <= PER_SIZE:
+            if len(row) <= BUCKETS_PER_SIZE:
                 return
             if size + 1 == len(self._rows):
                 self._rows.append(deque())
             self._rows[size + 1].append(_joined(row.popleft(), row.popleft()))
 
     def _shrink(self) -> bool:
-        """Drop old buckets while there is a cut, and say whether there was one."""
+        """Drop old buckets while there is a cut; returns whether there was one."""
         cut = False
         while (keep := self._cut()) is not None:
             cut = True
@@ -91,9 +94,9 @@ class Adwin(Detector):
         return cut
 
     def _cut(self) -> int | None:
-        """Values on the new side of a cut, ``None`` without one."""
-        buckets = [bucket for row in reversed(self._rows) for bucket in row]  # the oldest first
-        if sum(bucket.size for bucket in buckets) <= LEAST:
+        """Number of values on the newer side of a cut; ``None`` if there is none."""
+        buckets = [bucket for row in reversed(self._rows) for bucket in row]  # oldest first
+        if sum(bucket.size for bucket in buckets) <= MIN_WIDTH:
             return None
         whole = buckets[0]
         for bucket in buckets[1:]:

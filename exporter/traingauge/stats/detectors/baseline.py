@@ -1,4 +1,4 @@
-"""Mean and standard deviation that a control chart measures against."""
+"""Mean and standard deviation that a control chart compares values with."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import math
 
 from traingauge.errors import InvalidArgumentError
 
-#: Values from which a chart learns its baseline, unless it is given.
+#: Number of values from which a chart learns its baseline by default.
 WARMUP = 100
 
 
 class Baseline:
-    """Mean and standard deviation of a stream's first values (Welford, 1962), or given ones.
+    """Mean and standard deviation, given or learnt from the first values of a stream (Welford, 1962).
 
     Args:
-        mean: Given mean; ``None`` learns it.
-        deviation: Given standard deviation, above 0; ``None`` learns it.
-        warmup: Values to learn from, at least 2.
+        mean: Known mean; ``None`` learns it.
+        deviation: Known standard deviation, above 0; ``None`` learns it.
+        warmup: Number of values to learn from, at least 2.
 
     Attributes:
-        given: Whether both were given.
-        mean: The mean; while it is being learnt, that of the values so far.
+        given: Whether mean and deviation were given.
+        mean: The mean; during the warm-up, that of the values so far.
 
     Raises:
-        InvalidArgumentError: Only one of mean and deviation, a deviation that is not above 0, or too short a warm-up.
+        InvalidArgumentError: Only one of mean and deviation was given, the deviation is not above 0, or the warm-up is too
+            short.
 
     >>> baseline = Baseline(warmup=3)
     >>> [baseline.learn(value) for value in (1.0, 2.0, 3.0, 9.0)], baseline.mean, baseline.deviation
@@ -49,13 +50,13 @@ class Baseline:
 
     @property
     def deviation(self) -> float:
-        """Sample standard deviation (n - 1), NaN while it is being learnt."""
+        """Sample standard deviation (n - 1); NaN during the warm-up."""
         if self._deviation is not None:
             return self._deviation
         return math.sqrt(self._squares / (self._count - 1)) if not self._left else math.nan
 
     def learn(self, value: float) -> bool:
-        """Whether the value was one to learn from."""
+        """Learn from a value during the warm-up; returns whether it did."""
         if not self._left:
             return False
         self._left -= 1
@@ -66,7 +67,7 @@ class Baseline:
         return True
 
     def scaled(self, value: float) -> float:
-        """Distance to the mean in standard deviations; of a baseline that never varied 0 or infinite."""
+        """Distance from the mean in standard deviations; 0 or infinite if the standard deviation is 0."""
         gap = value - self.mean
         if not gap:
             return 0.0

@@ -1,4 +1,4 @@
-"""Every detector by its name."""
+"""Every detector by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from traingauge.stats.detectors.ewma import Ewma
 from traingauge.stats.detectors.page_hinkley import PageHinkley
 from traingauge.stats.detectors.robust_z import RobustZ
 
-#: Another one is a file of its own, its test, and its place in this list.
+#: To add a detector, write a file and its test, and add the class here.
 DETECTORS: Mapping[str, type[Detector]] = MappingProxyType(
     {one.name: one for one in (Ewma, Cusum, PageHinkley, Adwin, RobustZ)}
 )

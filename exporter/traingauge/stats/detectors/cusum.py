@@ -10,21 +10,22 @@ from traingauge.stats.detectors.detector import Detector
 
 
 class Cusum(Detector):
-    """Two-sided tabular CUSUM: for lasting shifts of the mean by a known size, which it finds soonest of all.
+    """Two-sided tabular CUSUM: detects lasting shifts of the mean, and those of a known size fastest of all detectors.
 
-    ``S⁺ ← max(0, S⁺ + x - k)`` and ``S⁻ ← max(0, S⁻ - x - k)``, where x is the value in standard deviations from the
-    baseline's mean; alarm where either exceeds h. After an alarm it starts over. Source: Page (1954); Montgomery,
-    Introduction to Statistical Quality Control (2012), chapter 9.
+    ``S⁺ ← max(0, S⁺ + x - k)`` and ``S⁻ ← max(0, S⁻ - x - k)``, where x is the distance from the baseline's mean in standard
+    deviations. It raises an alarm if either exceeds h, and then starts over. Source: Page (1954); Montgomery, Introduction
+    to Statistical Quality Control (2012), chapter 9.
 
-    Average run length, on independent normal values with a known baseline and k = 0.5, h = 5: 465 without change, 10.4
-    after a shift by one standard deviation. A baseline learnt from few values shortens the first.
+    Average run length for independent normal values, a known baseline and k = 0.5: with h = 5, 465 without change and 10.4
+    after a shift by one standard deviation; with h = 7, about 3 500 and 13.6 (measured). A baseline learnt from few values
+    shortens the former.
 
     Args:
-        slack: k ≥ 0, half the shift to find.
-        limit: h, above 0. The default suits signals of training, where a false alarm costs more than a few readings.
-        mean: The baseline's mean; by default learnt from the first values.
-        deviation: Its standard deviation; given together with it.
-        warmup: Values to learn the baseline from.
+        slack: k ≥ 0, half the shift to detect, in standard deviations.
+        limit: h > 0. The default suits signals of training, where a false alarm costs more than a delay of a few values.
+        mean: Mean of the baseline; by default learnt from the first values.
+        deviation: Standard deviation of the baseline; given together with the mean.
+        warmup: Number of values from which the baseline is learnt.
 
     >>> chart = Cusum(limit=5.0, mean=0.0, deviation=1.0)
     >>> [chart.update(value) for value in (0.1, float("nan"), 2.5, 2.5, 2.5)]
@@ -51,7 +52,7 @@ class Cusum(Detector):
 
     @property
     def statistic(self) -> float:
-        """The greater of both sums; NaN while the baseline is being learnt."""
+        """The larger of both sums; NaN during the warm-up."""
         return max(self._high, self._low) if math.isfinite(self.baseline.deviation) else math.nan
 
     def _update(self, value: float) -> bool:

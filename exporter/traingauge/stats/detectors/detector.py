@@ -1,4 +1,4 @@
-"""What all detectors have in common."""
+"""The interface of all detectors."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import ClassVar, Literal, Self
 
 from traingauge.stats.detectors.baseline import Baseline
 
-#: What a detector can see of a signal of training: its value, the residual (value minus forecast), or the rank of
-#: the residual among the previous ones, as a standard normal quantile.
+#: The input of a detector that watches a signal: its value, the residual (value minus forecast), or the rank of the residual
+#: among the previous ones, as a standard normal quantile.
 Sees = Literal["value", "residual", "rank_z"]
 
 
 class Detector(ABC):
     """A detector of change in a stream of numbers.
 
-    It is also the setting that a user writes: :class:`traingauge.ModelMonitor` copies it for each signal of training.
+    An instance also serves as a setting: :class:`traingauge.ModelMonitor` copies it for each signal of training.
 
     Attributes:
-        name: Its name in the label ``detector``.
-        sees: What it is given of a signal of training.
-        baseline: Mean and standard deviation that it measures against; ``None`` if it needs none.
-        alarms: How often it raised an alarm.
-        nonfinite: NaN and infinite values seen; they do not enter the state.
-        seen: Finite values seen.
+        name: Value of the label ``detector``.
+        sees: Input of the detector when it watches a signal of training.
+        baseline: Mean and standard deviation that values are compared with; ``None`` if it needs none.
+        alarms: Number of alarms raised.
+        nonfinite: Number of NaN and infinite values seen, which do not change the state.
+        seen: Number of finite values seen.
     """
 
     name: ClassVar[str]
@@ -40,16 +40,16 @@ class Detector(ABC):
     @property
     @abstractmethod
     def statistic(self) -> float:
-        """What is compared with the limit, NaN while there is nothing to compare."""
+        """The statistic that is compared with the limit; NaN while undefined."""
 
     def update(self, value: float) -> bool:
-        """Take the next value.
+        """Add the next value.
 
         Args:
-            value: Any float.
+            value: Any float; NaN and infinite values are counted and otherwise ignored.
 
         Returns:
-            Whether it raises an alarm; never for a value that is not finite.
+            Whether the value raises an alarm.
         """
         if not math.isfinite(value):
             self.nonfinite += 1
@@ -60,11 +60,11 @@ class Detector(ABC):
         return alarm
 
     def clone(self) -> Self:
-        """A copy in the same state: of a detector that has seen nothing, one with the same settings."""
+        """A copy in the same state; for a detector that has seen no values, one with the same settings."""
         return deepcopy(self)
 
     def for_signal(self) -> Self:
-        """A copy that watches a signal of training. Rank z-scores are standard normal, so there is no baseline to learn."""
+        """A copy for a signal of training. Rank z-scores are standard normal, so their baseline need not be learnt."""
         copy = self.clone()
         if self.sees == "rank_z":
             copy.baseline = Baseline(0.0, 1.0)
@@ -72,4 +72,4 @@ class Detector(ABC):
 
     @abstractmethod
     def _update(self, value: float) -> bool:
-        """Take a finite value; returns whether it raises an alarm."""
+        """Add a finite value, and return whether it raises an alarm."""

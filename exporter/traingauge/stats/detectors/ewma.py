@@ -10,22 +10,22 @@ from traingauge.stats.detectors.detector import Detector
 
 
 class Ewma(Detector):
-    """EWMA control chart: for small, lasting shifts of the mean to either side.
+    """EWMA control chart: detects small, lasting shifts of the mean in either direction.
 
-    ``z ← (1 - λ) z + λ x``, where x is the value in standard deviations from the baseline's mean; alarm where |z| exceeds
-    ``L sqrt(λ / (2 - λ) (1 - (1 - λ)^2t))``. After an alarm it starts over. Source: Roberts (1959); limits by Lucas &
+    ``z ← (1 - λ) z + λ x``, where x is the distance from the baseline's mean in standard deviations. It raises an alarm if
+    |z| exceeds ``L sqrt(λ / (2 - λ) (1 - (1 - λ)^2t))``, and then starts over. Source: Roberts (1959); limits by Lucas &
     Saccucci (1990).
 
-    Average run length, on independent normal values with a known baseline and λ = 0.1, L = 2.814: about 490 without
-    change, 10 after a shift by one standard deviation. A baseline learnt from few values shortens the first; so do values
-    that depend on each other, or heavy tails.
+    Average run length for independent normal values, a known baseline and λ = 0.1: with L = 2.814, about 490 without change
+    and 10 after a shift by one standard deviation; with L = 3.3, about 2 200 and 13 (measured). A baseline learnt from few
+    values, autocorrelation and heavy tails shorten the former.
 
     Args:
-        weight: λ in (0, 1]: the smaller, the smaller the shifts it is for.
-        limit: L, above 0. The default suits signals of training, where a false alarm costs more than a few readings.
-        mean: The baseline's mean; by default learnt from the first values.
-        deviation: Its standard deviation; given together with it.
-        warmup: Values to learn the baseline from.
+        weight: λ in (0, 1]. Smaller values detect smaller shifts.
+        limit: L > 0. The default suits signals of training, where a false alarm costs more than a delay of a few values.
+        mean: Mean of the baseline; by default learnt from the first values.
+        deviation: Standard deviation of the baseline; given together with the mean.
+        warmup: Number of values from which the baseline is learnt.
 
     >>> chart = Ewma(limit=2.814, mean=0.0, deviation=1.0)
     >>> [chart.update(value) for value in (0.1, float("nan"), 2.0, 2.0, 2.0)]
@@ -52,7 +52,7 @@ class Ewma(Detector):
 
     @property
     def statistic(self) -> float:
-        """The average, in standard deviations from the baseline's mean; NaN while that is being learnt."""
+        """The moving average z, in standard deviations; NaN during the warm-up."""
         return self._average if math.isfinite(self.baseline.deviation) else math.nan
 
     def _update(self, value: float) -> bool:

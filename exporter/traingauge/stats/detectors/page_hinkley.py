@@ -10,21 +10,21 @@ from traingauge.stats.detectors.detector import Detector
 
 
 class PageHinkley(Detector):
-    """Page–Hinkley test: for a rise of the mean of a stream whose level is not known beforehand.
+    """Page–Hinkley test: detects a rise of the mean of a stream whose level is unknown.
 
-    ``m ← m + x - mean(x) - δ``, with the running mean since the last alarm; alarm where m is more than λ above its least
-    value so far. Values are taken in the baseline's standard deviations, so δ and λ need no unit. After an alarm it starts
-    over, from the new level. Source: Page (1954); Hinkley (1971); Gama et al. (2014).
+    ``m ← m + x - mean(x) - δ``, with the running mean since the last alarm and values in standard deviations. It raises an
+    alarm if m exceeds its minimum so far by more than λ, and then starts over at the new level. Source: Page (1954); Hinkley
+    (1971); Gama et al. (2014).
 
-    Average run length, on independent normal values with a known deviation and δ = 0.5, λ = 8: above 10 000 without change
-    (measured: it follows the level, so there is no closed form), 17 after a rise by one standard deviation at value 500. A
-    rise that it has not found soon becomes the level.
+    Average run length for independent normal values, a known deviation, δ = 0.5 and λ = 8: above 10 000 without change
+    (measured; there is no closed form, as it follows the level), and 17 after a rise by one standard deviation at value 500.
+    A rise that is not detected soon becomes the level.
 
     Args:
-        slack: δ ≥ 0, half the rise to find.
-        limit: λ, above 0.
-        deviation: The stream's standard deviation; by default learnt from the first values.
-        warmup: Values to learn it from.
+        slack: δ ≥ 0, half the rise to detect, in standard deviations.
+        limit: λ > 0, in standard deviations.
+        deviation: Standard deviation of the stream; by default learnt from the first values.
+        warmup: Number of values from which the deviation is learnt.
 
     >>> test = PageHinkley(deviation=1.0)
     >>> alarms = [test.update(value) for value in [0.0] * 50 + [float("nan")] + [3.0] * 5]
@@ -46,23 +46,23 @@ class PageHinkley(Detector):
 
     @property
     def statistic(self) -> float:
-        """How far the sum is above its least value; NaN while the baseline is being learnt."""
-        return self._sum - self._least if math.isfinite(self.baseline.deviation) else math.nan
+        """Distance of the sum m from its minimum; NaN during the warm-up."""
+        return self._sum - self._minimum if math.isfinite(self.baseline.deviation) else math.nan
 
     def _restart(self) -> None:
-        self._count, self._mean, self._sum, self._least = 0, 0.0, 0.0, 0.0
+        self._count, self._mean, self._sum, self._minimum = 0, 0.0, 0.0, 0.0
 
     def _update(self, value: float) -> bool:
         if self.baseline.learn(value):
             return False
         scaled = self.baseline.scaled(value)
-        if math.isinf(scaled):  # a stream that never varied, and now does
+        if math.isinf(scaled):  # the first change of a stream that was constant during the warm-up
             self._restart()
             return True
         self._count += 1
         self._mean += (scaled - self._mean) / self._count
         self._sum += scaled - self._mean - self._slack
-        self._least = min(self._least, self._sum)
+        self._minimum = min(self._minimum, self._sum)
         alarm = self.statistic > self._limit
         if alarm:
             self._restart()

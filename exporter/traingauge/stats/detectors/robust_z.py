@@ -9,22 +9,22 @@ from collections import deque
 from traingauge import validation
 from traingauge.stats.detectors.detector import Detector
 
-#: The median absolute deviation of a normal distribution times this is its standard deviation.
+#: Scales the median absolute deviation of a normal distribution to its standard deviation: 1 / Φ⁻¹(3/4).
 MAD_TO_DEVIATION = 1.482602218505602
 
 
 class RobustZ(Detector):
-    """Robust z-score: for single values that stick out of the last ones (spikes), whatever spikes came before.
+    """Robust z-score: detects spikes, single values far from the previous ones, even if those contain spikes.
 
-    ``z = (x - median) / (1.4826 MAD)`` over the last values, before x joins them; alarm where |z| exceeds the limit. A
-    stream that did not vary at all gives alarm at any other value. Source: Iglewicz & Hoaglin (1993).
+    ``z = (x - median) / (1.4826 MAD)`` over the window before x. It raises an alarm if |z| exceeds the limit; after constant
+    values, any other value does. Source: Iglewicz & Hoaglin (1993).
 
-    Average run length, on independent normal values with 100 in the window and a limit of 5: about 70 000 without change
-    (with a limit of 3.5: about 740), 1 after a jump by eight standard deviations. Median and MAD of few values vary, so
-    the first is shorter than the normal tail has it (1.7 million).
+    Average run length for independent normal values and a window of 100: with a limit of 5, about 70 000 without change, and
+    1 after a jump by eight standard deviations; with a limit of 3.5, about 740 without change. As median and MAD of few
+    values vary, it is shorter than the tail of the normal distribution suggests (1.7 million for a limit of 5).
 
     Args:
-        window: Values in the window, at least 5.
+        window: Number of values in the window, at least 5.
         limit: In standard deviations, above 0. The default suits residuals of signals of training, which have heavy tails.
 
     >>> score = RobustZ(window=5)
@@ -33,7 +33,7 @@ class RobustZ(Detector):
     """
 
     name = "robust_z"
-    sees = "residual"  # a rank does not say how far a spike sticks out
+    sees = "residual"  # a rank does not show the size of a spike
 
     def __init__(self, window: int = 100, limit: float = 8.0) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class RobustZ(Detector):
 
     @property
     def statistic(self) -> float:
-        """The last value's score; NaN until the window was full."""
+        """The score of the last value; NaN until the window is full."""
         return self._score
 
     def _update(self, value: float) -> bool:
