@@ -30,8 +30,8 @@ class Adwin(Detector):
 
     The window is stored in buckets of doubling size, in O(log n) memory. It is cut where the means of both sides differ by
     more than ``sqrt(2/m v ln(2/δ')) + 2/(3m) r ln(2/δ')``, with ``1/m = 1/n₀ + 1/n₁`` for sides of n₀ and n₁ values, the
-    variance v of the window, and ``δ' = δ / ln n``. Source: Bifet & Gavaldà (2007), for values in [0, 1]; here r is the range of the
-    values seen, so that any values are allowed.
+    variance v of the window, and ``δ' = δ / ln n``. Source: Bifet & Gavaldà (2007), for values in [0, 1]; here r is the
+    range of the values seen, so that any values are allowed.
 
     Average run length for independent uniform values and δ = 0.002: above 100 000 without change (the bound guarantees at
     most δ false alarms per search, and is far from tight), and about 60 after a shift by half the range at value 1 000.
