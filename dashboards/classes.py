@@ -1,4 +1,4 @@
-"""Classes: which ones are lost, and what they are taken for."""
+"""Classes: which ones are lost, and what they are mistaken for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dashboards.vocabulary.sdk import Panel, model
 from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import baseline_line, threshold_lines
 
-_NO_CLASSES = "the run gives no class predictions, or has not evaluated this split yet."
+_NO_CLASSES = "the run reports no class predictions, or has not evaluated this split yet."
 
 
 def dashboard() -> model.Dashboard:
@@ -21,7 +21,7 @@ def dashboard() -> model.Dashboard:
     return compose(
         uid=CLASSES,
         title="Classes",
-        description="Scores class by class: which classes are lost, and what they are taken for.",
+        description="Scores per class: which classes are lost, and what they are mistaken for.",
         variables=[
             variables.datasource(),
             variables.models(),
@@ -32,9 +32,9 @@ def dashboard() -> model.Dashboard:
         annotations=annotations.of_a_run(),
         sections=[
             Section("Which classes are worst?", _worst()),
-            Section("Since when?", _course()),
-            Section("What are they taken for?", _confusion()),
-            Section("Can its probabilities be believed?", _probabilities()),
+            Section("Since when?", _over_time()),
+            Section("What are they mistaken for?", _confusion()),
+            Section("Can the probabilities be trusted?", _probabilities()),
             Section("Over the whole time range", _whole_range()),
         ],
     )
@@ -54,8 +54,9 @@ def _worst() -> list[Panel]:
             Column("F1", expr=_per_class("model_class_f1"), unit=units.SHARE, decimals=1),
             Column("Specificity", expr=_per_class("model_class_specificity"), unit=units.SHARE, decimals=1),
             Column("Support", expr=_per_class("model_class_support"), unit=units.COUNT, decimals=0),
-            description="Every class, the worst first (of several runs the worst value). Low recall: the "
-            "class is missed. Low precision: others are taken for it. Judge neither where support is small.",
+            description="Every class, the worst first; of several runs the worst value. Low recall: "
+            "the class is missed. Low precision: other classes are mistaken for it. "
+            "Ignore both where support is small.",
             sort_by="Recall",
             width=14,
             height=10,
@@ -64,8 +65,8 @@ def _worst() -> list[Panel]:
         bars(
             "Support",
             Query(f"sort_desc({_per_class('model_class_support')})", "{{class}}", instant=True),
-            description="Samples of each class in the window or pass. A class that the data has lost shows "
-            "here first.",
+            description="Samples of each class in the window or pass. A class that disappears from "
+            "the data shows here first.",
             unit=units.COUNT,
             decimals=0,
             width=10,
@@ -75,13 +76,13 @@ def _worst() -> list[Panel]:
     ]
 
 
-def _course() -> list[Panel]:
+def _over_time() -> list[Panel]:
     return [
         cells(
             "Recall of each class",
             Query(_per_class("model_class_recall"), "{{class}}"),
-            description="One row a class, red where it is missed. A red band in one row is a class that "
-            "was lost; in all rows at once, the input or the model as a whole.",
+            description="One row per class, red where it is missed. One red row is a lost class; all "
+            "rows red at once is the input or the whole model.",
             unit=units.SHARE,
             scheme="RdYlGn",
             minimum=0,
@@ -91,8 +92,8 @@ def _course() -> list[Panel]:
         cells(
             "Precision of each class",
             Query(_per_class("model_class_precision"), "{{class}}"),
-            description="One row a class, red where others are taken for it. A gap is a class that was "
-            "never predicted.",
+            description="One row per class, red where other classes are mistaken for it. A gap means "
+            "that the class was never predicted.",
             unit=units.SHARE,
             scheme="RdYlGn",
             minimum=0,
@@ -113,7 +114,7 @@ def _course() -> list[Panel]:
         lines(
             "F1 of the chosen classes",
             Query(series("model_class_f1", split="$split", class_="$class"), "class {{class}}, {{run}}"),
-            description="Harmonic mean of precision and recall, class by class.",
+            description="Harmonic mean of precision and recall, per class.",
             unit=units.SHARE,
             decimals=1,
             minimum=0,
@@ -126,15 +127,16 @@ def _course() -> list[Panel]:
 def _confusion() -> list[Panel]:
     cell = f"sum by (actual, predicted) ({series('model_confusion', split='$split')})"
     row = f"sum by (actual) ({series('model_confusion', split='$split')})"
-    too_many = "the run has more classes than a matrix can show, or gives no class predictions."
+    too_many = "the run has too many classes for a matrix, or reports no class predictions."
     return [
         matrix(
-            "Where each class goes",
+            "Confusion, by share",
             f"{cell} / on (actual) group_left () {row}",
             rows="actual",
             columns="predicted",
-            description="Share of each class (row) that is predicted as each class (column). The diagonal "
-            "is recall; a strong cell beside it names the class that it is taken for.",
+            description="Share of each actual class (row) that is predicted as each class (column). "
+            "The diagonal is recall; a dark cell off the diagonal names the class that it "
+            "is mistaken for.",
             unit=units.SHARE,
             decimals=0,
             maximum=1,
@@ -142,12 +144,12 @@ def _confusion() -> list[Panel]:
             empty=too_many,
         ),
         matrix(
-            "Samples by actual and predicted class",
+            "Confusion, in samples",
             cell,
             rows="actual",
             columns="predicted",
-            description="The confusion matrix in samples: rows are actual classes, columns predicted ones. "
-            "Several runs are added up.",
+            description="The confusion matrix in samples: rows are actual classes, columns predicted "
+            "ones. Several runs are added up.",
             unit=units.COUNT,
             decimals=0,
             height=11,
@@ -157,7 +159,7 @@ def _confusion() -> list[Panel]:
 
 
 def _probabilities() -> list[Panel]:
-    no_probabilities = "the run gives predicted classes alone, and no probabilities."
+    no_probabilities = "the run reports predicted classes but no probabilities."
 
     def of(*names: str) -> list[Query]:
         return [
@@ -173,9 +175,9 @@ def _probabilities() -> list[Panel]:
             "Calibration error",
             *of("calibration_error"),
             baseline_line("calibration_error"),
-            description="Expected calibration error: how far the confidence of predictions is from how "
-            "often they are right. It grows with training, also where accuracy no longer does: the model "
-            "becomes sure of itself. Dashed: the baseline.",
+            description="Expected calibration error: the gap between confidence and accuracy. It "
+            "grows when training continues after accuracy has stopped improving: the "
+            "model becomes overconfident. Dashed: the baseline.",
             unit=units.SHARE,
             decimals=1,
             minimum=0,
@@ -183,11 +185,10 @@ def _probabilities() -> list[Panel]:
             empty=no_probabilities,
         ),
         lines(
-            "Cost of wrong confidence",
+            "Log loss and Brier score",
             *of("log_loss", "brier_score"),
             baseline_line("log_loss", "brier_score"),
-            description="Log loss and Brier score. Both punish a wrong prediction the more the surer it "
-            "was; the log loss without bounds. Dashed: baselines.",
+            description="Both punish confident errors, the log loss without bound. Dashed: baselines.",
             unit=units.NUMBER,
             decimals=3,
             minimum=0,
@@ -199,9 +200,9 @@ def _probabilities() -> list[Panel]:
             *of("roc_auc", "average_precision"),
             Query(series("model_top_k_accuracy", split="$split"), "top {{k}}, {{split}}, {{run}}"),
             baseline_line("roc_auc", "average_precision"),
-            description="Areas under the ROC and the precision-recall curve: how well probabilities order "
-            "the samples, whatever the decision threshold. The second is the stricter one where a class is "
-            "rare. And how often the right class is among the few most probable. Dashed: baselines.",
+            description="Areas under the ROC curve and the precision-recall curve: how well "
+            "probabilities rank the samples, whatever the decision threshold. The second "
+            "is stricter where a class is rare. Also top-k accuracy. Dashed: baselines.",
             unit=units.NUMBER,
             decimals=3,
             maximum=1,
@@ -221,8 +222,8 @@ def _whole_range() -> list[Panel]:
         bars(
             "Recall over the time range",
             Query(f"sort({hits} / ({hits} + {missed}))", "{{class}}", instant=True),
-            description="Recall over every sample of the time range, from counters: not the mean of scores "
-            "but the score of all samples, and right for several runs together.",
+            description="Recall over all samples of the time range, computed from counters. It is "
+            "exact for several runs together, unlike a mean of scores.",
             unit=units.SHARE,
             decimals=1,
             maximum=1,
@@ -231,7 +232,7 @@ def _whole_range() -> list[Panel]:
         bars(
             "Precision over the time range",
             Query(f"sort({hits} / ({hits} + {false}))", "{{class}}", instant=True),
-            description="Precision over every sample of the time range, from counters.",
+            description="Precision over all samples of the time range, computed from counters.",
             unit=units.SHARE,
             decimals=1,
             maximum=1,

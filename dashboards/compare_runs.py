@@ -16,16 +16,16 @@ from dashboards.vocabulary.thresholds import NONE_ALLOWED
 UID = "traingauge-compare-runs"
 
 _NO_VALIDATION = "no chosen run evaluates validation data."
-_NO_CLASSES = "no chosen run gives class predictions on validation data."
+_NO_CLASSES = "no chosen run reports class predictions on validation data."
 
-#: What is compared step by step: title, metric, split, unit, description, and why it may be empty.
+#: Curves over steps: title, metric, split, unit, description, and why it may be empty.
 _CURVES = (
     (
         "Training loss",
         "model_loss_window_mean",
         "train",
         units.NUMBER,
-        "Mean loss of the last training steps, at the same step of each run.",
+        "Mean loss over the window, at the same step of each run.",
         "",
     ),
     (
@@ -73,7 +73,7 @@ def dashboard() -> model.Dashboard:
                 ],
             ),
             Section(
-                "The same as tables (for Grafana before 10, which cannot draw over steps)",
+                "The same as tables (for Grafana before 10, which cannot plot over steps)",
                 [
                     curve_table(f"{title} at step", series(metric, split=split), says, unit=unit, empty=empty)
                     for title, metric, split, unit, says, empty in _CURVES
@@ -133,9 +133,10 @@ def _standing() -> list[Panel]:
                 decimals=0,
                 colouring=NONE_ALLOWED,
             ),
-            description="The chosen runs, the best validation loss first. A cell is blank where a run does "
-            "not report the value, or was given no baseline; else the last column counts the validation and "
-            "test scores that are worse than it. The name opens the run.",
+            description="The chosen runs, the best validation loss first. A cell is blank where a run "
+            "does not report the value. The last column counts the validation and test "
+            "scores below the baseline; it is blank without a baseline. Click a name to "
+            "open the run.",
             sort_by="Best validation loss",
             height=8,
         ),

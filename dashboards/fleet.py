@@ -23,13 +23,13 @@ def dashboard() -> model.Dashboard:
     return compose(
         uid=UID,
         title="Fleet",
-        description="Every training run of the time range: which one needs a person?",
+        description="Every training run of the time range: which one needs attention?",
         variables=[variables.datasource(), variables.models(), variables.runs(everything=True)],
         annotations=annotations.of_a_run(),
         sections=[
-            Section("Now: does any run need a person?", _now()),
+            Section("Now: does any run need attention?", _now()),
             Section("Every run", _runs()),
-            Section("How they go", _course()),
+            Section("Over time", _over_time()),
         ],
         since="now-6h",
         refresh="30s",
@@ -48,18 +48,17 @@ def _now() -> list[Panel]:
                 colouring=colouring,
             )
             for word, code, description, colouring in (
-                ("training", 1, "Runs that answer and have not ended.", ((None, colours.NEUTRAL),)),
+                ("training", 1, "Runs in progress whose endpoint answers.", ((None, colours.NEUTRAL),)),
                 (
                     "failed",
                     1 + RUN_STATES.index("failed"),
-                    "Runs that ended with an exception and still answer.",
+                    "Runs that ended with an exception and whose endpoint still answers.",
                     NONE_ALLOWED,
                 ),
                 (
                     "not answering",
                     SILENT,
-                    "Runs whose endpoint is gone although they never said that they ended: crashed or "
-                    "killed.",
+                    "Runs whose endpoint is gone although they never reported their end: crashed or killed.",
                     NONE_ALLOWED,
                 ),
             )
@@ -178,9 +177,9 @@ def _runs() -> list[Panel]:
                 unit=units.SINCE,
                 width=130,
             ),
-            description="Every run of the time range, also those that are over. The name opens the run. A "
-            "cell is blank where a run does not report the value, and for last step and time left where it "
-            "is over.",
+            description="Every run of the time range, including those that are over. Click a name to "
+            "open the run. A cell is blank where a run does not report the value; last "
+            "step and time left are blank for runs that are over.",
             sort_by="Started",
             descending=True,
             height=12,
@@ -189,7 +188,7 @@ def _runs() -> list[Panel]:
     ]
 
 
-def _course() -> list[Panel]:
+def _over_time() -> list[Panel]:
     return [
         states(
             "State of every run",
@@ -202,23 +201,23 @@ def _course() -> list[Panel]:
         lines(
             "Training loss of every run",
             Query(per_run("model_loss_window_mean", split="train"), "{{run}}"),
-            description="Mean loss of the last training steps. Compare runs of one model only: losses of "
-            "different models are not alike.",
+            description="Mean loss over the window. Compare runs of one model only: losses of "
+            "different models are not comparable.",
             unit=units.NUMBER,
             links=[from_line()],
         ),
         bars(
-            "Slowest steps against what is expected",
+            "Overdue steps",
             Query(
                 f"sort_desc(({age_in_steps()}) and on (model, run) {RUNNING})",
                 "{{run}}",
                 instant=True,
             ),
-            description="Time since the last step, in steps of the usual duration. A run that is stuck "
-            "stands out long before it is noticed otherwise.",
+            description="Time since the last step, in usual step durations. A stuck run stands out "
+            "here long before an alert fires.",
             unit=units.COUNT,
             decimals=1,
-            empty="no run is under way.",
+            empty="no run is in progress.",
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""Monitoring health: can what the other dashboards show be believed, and would anybody be told?"""
+"""Monitoring health: are the other dashboards right, and do notifications arrive?"""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ def dashboard() -> model.Dashboard:
     return compose(
         uid=UID,
         title="Monitoring health",
-        description="Whether the monitoring itself works: scrapes, rules, notifications, and what it costs "
-        "the runs.",
+        description="Whether monitoring itself works: scrapes, rules, notifications, and its cost to the runs.",
         variables=[variables.datasource(), variables.models(), variables.runs(everything=True)],
         annotations=annotations.of_a_run(),
         sections=[
             Section("Is every run scraped?", _scrapes()),
-            Section("Does the monitor keep up inside the runs?", _inside_runs()),
+            Section("Does traingauge keep up inside the runs?", _inside_runs()),
             Section("Are rules evaluated?", _rules()),
-            Section("Is anybody told?", _notifications()),
+            Section("Do notifications arrive?", _notifications()),
         ],
         since="now-3h",
         refresh="30s",
@@ -41,8 +40,8 @@ def _scrapes() -> list[Panel]:
         number(
             "Runs that do not answer",
             Query(f"count({up} == 0) or vector(0)", "runs", instant=True),
-            description="Targets of runs whose last scrape failed. A run that ended in order takes its "
-            "target away, and is not counted.",
+            description="Runs whose last scrape failed. A run that ended in order removes its target "
+            "and does not count.",
             unit=units.COUNT,
             decimals=0,
             colouring=NONE_ALLOWED,
@@ -66,18 +65,18 @@ def _scrapes() -> list[Panel]:
             height=6,
         ),
         lines(
-            "Duration of a scrape",
+            "Scrape duration",
             Query(per_run("scrape_duration_seconds", job=JOB), "{{run}}"),
-            description="How long Prometheus waits for each run. Near the scrape timeout values are about "
-            "to be lost.",
+            description="Time that Prometheus waits for each run. Near the scrape timeout, data is "
+            "about to be lost.",
             unit=units.SECONDS,
             minimum=0,
         ),
         lines(
-            "Samples of a scrape",
+            "Samples per scrape",
             Query(per_run("scrape_samples_scraped", job=JOB), "{{run}}"),
-            description="How many series each run publishes. It grows with classes and features, and then "
-            "stays.",
+            description="Series that each run publishes. The number grows with classes and features "
+            "and then stays.",
             unit=units.COUNT,
             decimals=0,
             minimum=0,
@@ -88,24 +87,24 @@ def _scrapes() -> list[Panel]:
 def _inside_runs() -> list[Panel]:
     return [
         events(
-            "Errors inside monitoring",
+            "Errors inside traingauge",
             Query(
                 occurrences("model_monitor_errors_total", "model, run, reason"),
                 "{{reason}}, {{run}}",
             ),
-            description="Failures of the monitor itself; training went on. The run's log has the first of "
-            "each kind with its traceback.",
+            description="Failures of traingauge itself; training continued. The run's log has the "
+            "first of each kind with its traceback.",
             width=6,
-            empty="nothing failed, which is how it should be.",
+            empty="nothing failed, as it should be.",
         ),
         lines(
-            "Time spent on monitoring",
+            "Monitoring overhead",
             Query(
                 per_second("model_monitor_overhead_seconds_total", "model, run, reason"),
                 "{{reason}}, {{run}}",
             ),
-            description="Seconds that the monitor took, per second, by what for. Scrapes happen beside "
-            "training, the rest on its thread.",
+            description="Seconds per second that traingauge takes, by activity. Scrapes run in their "
+            "own thread, the rest in the training thread.",
             unit=units.SHARE,
             decimals=2,
             minimum=0,
@@ -114,12 +113,12 @@ def _inside_runs() -> list[Panel]:
         lines(
             "Time since the state was saved",
             Query(f"time() - {per_run('model_state_saved_timestamp_seconds')}", "{{run}}"),
-            description="How much of a run's memory a crash would cost. It grows when the disk is full or "
-            "the folder is gone.",
+            description="What a crash would lose of a run's state. If it keeps growing, the disk is "
+            "full or the directory is gone.",
             unit=units.SECONDS,
             minimum=0,
             width=6,
-            empty="no run was given a folder for its state.",
+            empty="no run has a state directory.",
         ),
         lines(
             "Series left out",
@@ -129,8 +128,8 @@ def _inside_runs() -> list[Panel]:
             ),
             empty="every class and feature has its series.",
             nothing="none",
-            description="Classes or features that have no series of their own because there are too many; "
-            "they are counted in *other*, or not shown.",
+            description="Classes or features without a series of their own because there are too "
+            "many. They count in *other* or are not shown.",
             unit=units.COUNT,
             decimals=0,
             minimum=0,
@@ -148,9 +147,10 @@ def _rules() -> list[Panel]:
             "Failed and missed evaluations",
             Query(_by_group(f"sum by (rule_group) ({failed}) > 0"), "failed, {{rule_group}}"),
             Query(_by_group(f"sum by (rule_group) ({missed}) > 0"), "missed, {{rule_group}}"),
-            description="Evaluations that failed or came too late. While a group fails its alerts are blind.",
+            description="Rule evaluations that failed or came too late. While a group fails, its "
+            "alerts cannot fire.",
             width=8,
-            empty="every evaluation succeeded in time, which is how it should be.",
+            empty="every evaluation succeeded in time, as it should be.",
         ),
         lines(
             "Slowest rule groups",
@@ -160,7 +160,7 @@ def _rules() -> list[Panel]:
                 "evaluation interval",
                 style=EXPECTED_LINE,
             ),
-            description="How long the five slowest groups take. It has to stay well below the interval.",
+            description="Evaluation time of the five slowest groups. It has to stay well below the interval.",
             unit=units.SECONDS,
             minimum=0,
             width=8,
@@ -168,7 +168,8 @@ def _rules() -> list[Panel]:
         lines(
             "Series in Prometheus",
             Query(f"max by (instance) ({series('prometheus_tsdb_head_series')})", "{{instance}}"),
-            description="Active series in memory. A run that adds thousands has a label without bounds.",
+            description="Active series in memory. A run that adds thousands has a label with "
+            "unbounded values.",
             unit=units.COUNT,
             minimum=0,
             width=8,
@@ -198,15 +199,16 @@ def _notifications() -> list[Panel]:
                 f"sum(increase({series('prometheus_notifications_dropped_total')}[$__rate_interval])) > 0",
                 "dropped by Prometheus",
             ),
-            description="What Alertmanager sent and failed to send, and what Prometheus could not hand "
-            "over to it. A failure means that somebody was not told.",
+            description="What Alertmanager sent and failed to send, and what Prometheus could not "
+            "deliver to Alertmanager. After a failure, a notification is missing: check "
+            "the receiver.",
             width=8,
-            empty="nothing was sent, nor failed, in the time range.",
+            empty="nothing was sent and nothing failed in the time range.",
         ),
         lines(
-            "Time to deliver a notification",
+            "Notification latency",
             Query(f"histogram_quantile(0.95, {latency}) >= 0", "95th percentile, {{integration}}"),
-            description="How long the receiving end takes to accept a notification.",
+            description="Time that the receiver takes to accept a notification.",
             unit=units.SECONDS,
             minimum=0,
             width=8,
@@ -215,7 +217,7 @@ def _notifications() -> list[Panel]:
         lines(
             "Alerts in Alertmanager",
             Query(f"sum by (state) ({series('alertmanager_alerts')})", "{{state}}"),
-            description="Alerts that Alertmanager holds: active ones are sent, suppressed ones are "
+            description="Alerts that Alertmanager holds. Active ones are sent; suppressed ones are "
             "silenced or inhibited.",
             unit=units.COUNT,
             decimals=0,

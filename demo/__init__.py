@@ -1,1 +1,1 @@
-"""The demo: a real model on real images, made sick on purpose, on real servers. ``make demo`` runs it."""
+"""The demo: a real model on real images with three faults, monitored by real servers. ``make demo`` runs it."""

@@ -136,7 +136,7 @@ def theirs() -> Iterator[str]:
 
 
 @contextmanager
-def nobody() -> Iterator[None]:
+def no_scrape() -> Iterator[None]:
     """No exporter."""
     yield None
 
@@ -144,7 +144,7 @@ def nobody() -> Iterator[None]:
 def measure(seconds: float) -> Row:
     """p99 of a step during scrapes, and how long scrapes take."""
     arms = {
-        "no scrape": nobody,
+        "no scrape": no_scrape,
         "traingauge: 10 % of the values changed": lambda: ours(0.1),
         "traingauge: all values changed": lambda: ours(1.0),
         "prometheus_client": theirs,

@@ -13,7 +13,7 @@ ROWS, CLASSES = 256, 10
 
 PEER = "torchmetrics accuracy, precision, recall"
 
-#: Steps that pile up before somebody scrapes.
+#: Steps that are queued between two scrapes.
 PENDING = 500
 
 

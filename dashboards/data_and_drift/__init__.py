@@ -16,7 +16,7 @@ def dashboard() -> model.Dashboard:
     return compose(
         uid=DATA_AND_DRIFT,
         title="Data and drift",
-        description="How far the data that a run sees is from the data that it was made for.",
+        description="Distance between the data of a run and the reference that it is compared with.",
         variables=[
             variables.datasource(),
             variables.models(),
@@ -25,7 +25,7 @@ def dashboard() -> model.Dashboard:
             variables.label(
                 "statistic",
                 "Statistic",
-                "How distance is measured",
+                "Measure of drift",
                 "model_feature_drift",
                 single=ALERTED_STATISTIC,
             ),
@@ -51,7 +51,7 @@ def _moved() -> builders.QueryVariable:
     return variables.ranked(
         "moved",
         "Distribution of",
-        "Feature whose distribution is drawn, those that drifted most in the time range first",
+        "Feature whose distribution is drawn; first those that drifted most in the time range",
         f"max by (feature) (max_over_time({drift}[$__range])) and on (feature) "
         f"max by (feature) (last_over_time({known}[$__range]))",
         "feature",

@@ -15,11 +15,11 @@ from dashboards.vocabulary.shares import side_by_side
 
 def section() -> Section:
     """The section."""
-    return Section("Whither did $moved move?", _panels())
+    return Section("How did $moved change?", _panels())
 
 
 def _panels() -> list[Panel]:
-    few = f"{reasons.NO_REFERENCE[:-1]}, or the feature is not among those whose distribution is published."
+    few = f"{reasons.NO_REFERENCE[:-1]}, or the feature's distribution is not published."
 
     def share(source: str) -> str:
         found = series("model_feature_distribution_ratio", feature="$moved", source=source)
@@ -27,16 +27,17 @@ def _panels() -> list[Panel]:
 
     return [
         side_by_side(
-            "Window beside reference",
+            "Window and reference",
             {
                 "Reference": (share("reference"), colours.NEUTRAL),
                 "Window": (share("window"), colours.WARNING),
             },
             by="bin",
             heading="Bin",
-            description="Share of the feature's values in each bin, in the window now and in the reference. "
-            "Bins are those that the statistics look at; of categories the most common ones. The exporter "
-            "publishes the features that drifted most (`drift_distributions=`).",
+            description="Share of the feature's values in each bin, in the current window and in the "
+            "reference. The bins are those of the drift statistics; of categories the "
+            "most common. The exporter publishes the features that drifted most "
+            "(`Drift(distributions=)`).",
             width=10,
             height=12,
             empty=few,
@@ -44,8 +45,9 @@ def _panels() -> list[Panel]:
         cells(
             "Distribution over time",
             Query(share("window"), "{{bin}}"),
-            description="Share of the window's values in each bin. Mass that moves up or down is a shift; "
-            "that gathers in one row, a constant or a default in place of a value.",
+            description="Share of the window's values in each bin. If the values move up or down, the "
+            "feature shifted; if they gather in one row, it became a constant or a "
+            "default.",
             unit=units.SHARE,
             scheme="Blues",
             minimum=0,

@@ -55,10 +55,10 @@ def _panels() -> list[Panel]:
                 unit=units.SHARE,
                 decimals=1,
             ),
-            description=f"The {_TOP} features that moved most, of several runs the strongest drift. A "
-            "threshold of its own stands beside a feature that has one; the general one holds for the "
-            "others. The p-value is the smallest of those statistics that are tests: drift by chance "
-            "alone has a large one.",
+            description=f"The {_TOP} features that drifted most; of several runs the strongest drift. "
+            f"*Own threshold* is set only for features that have one; the others use the "
+            f"general threshold. The p-value is the smallest of the statistics that are "
+            f"tests: a large one means that chance explains the drift.",
             sort_by="Drift",
             descending=True,
             width=10,
@@ -68,8 +68,9 @@ def _panels() -> list[Panel]:
         cells(
             "Drift of each feature",
             Query(drift, "{{feature}}"),
-            description="One row a feature, from no drift to a population stability index of 0.5. When a "
-            "band begins in many rows at once, something upstream changed at that moment.",
+            description="One row per feature; the darkest cells have a population stability index of "
+            "0.5 or more. If many rows darken at once, something upstream changed at that "
+            "moment.",
             unit=units.NUMBER,
             scheme="YlOrRd",
             minimum=0,
@@ -85,8 +86,8 @@ def _panels() -> list[Panel]:
                 "{{feature}}, {{statistic}}, {{run}}",
             ),
             *threshold_lines("feature_drift", feature=""),
-            description="Every statistic of the features chosen above. Dashed: the general thresholds, "
-            "which are of the population stability index.",
+            description="The chosen statistic of the chosen features. Dashed: the general thresholds, "
+            "which apply to the population stability index.",
             unit=units.NUMBER,
             decimals=3,
             minimum=0,

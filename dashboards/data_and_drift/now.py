@@ -21,7 +21,7 @@ _MONITORED = per_run("model_features_monitored")
 
 def section() -> Section:
     """The section."""
-    return Section("Has the data moved?", _panels())
+    return Section("Has the data drifted?", _panels())
 
 
 def _panels() -> list[Panel]:
@@ -29,8 +29,9 @@ def _panels() -> list[Panel]:
         number(
             "Features drifted",
             Query(_DRIFTED, "{{run}}"),
-            description="Features whose drift is above their threshold. One: look at how that feature is "
-            "made. All at once: another source, another preprocessing, or the wrong reference.",
+            description="Features above their drift threshold. A single one: check how that feature "
+            "is computed. All at once: another data source, other preprocessing, or a "
+            "wrong reference.",
             unit=units.COUNT,
             decimals=0,
             colouring=((None, colours.GOOD), (1, colours.WARNING)),
@@ -41,8 +42,8 @@ def _panels() -> list[Panel]:
         number(
             "Strongest drift",
             Query(per_run("model_feature_drift", statistic=ALERTED_STATISTIC), "{{run}}"),
-            description="Population stability index of the feature that moved most. Below 0.1 little has "
-            "moved, from 0.2 on it usually matters.",
+            description="Population stability index of the feature that drifted most. Below 0.1 is "
+            "normal; from 0.2 it usually matters.",
             unit=units.NUMBER,
             decimals=3,
             colouring=((None, colours.GOOD), (0.1, colours.WARNING), (0.2, colours.CRITICAL)),
@@ -54,7 +55,8 @@ def _panels() -> list[Panel]:
             "Share of features drifted",
             Query(f"{_DRIFTED} / on (model, run) {_MONITORED}", "{{run}}"),
             *threshold_lines("features_drifted_ratio"),
-            description="Dashed: the thresholds that the alerts compare with.",
+            description="Features above their drift threshold, as a share of those monitored. Dashed: "
+            "the thresholds of the alerts.",
             unit=units.SHARE,
             decimals=0,
             minimum=0,

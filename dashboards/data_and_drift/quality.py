@@ -20,8 +20,9 @@ def _panels() -> list[Panel]:
         cells(
             "Missing values",
             Query(_of_a_feature("model_feature_missing_ratio"), "{{feature}}"),
-            description="Share of the window's values of each feature that are missing, NaN or infinite. A "
-            "band is an outage upstream; a single feature a broken join or a renamed column.",
+            description="Share of each feature's values in the window that are missing, NaN or "
+            "infinite. Many rows at once are an outage upstream; a single row is a broken "
+            "join or a renamed column.",
             unit=units.SHARE,
             scheme="Reds",
             minimum=0,
@@ -31,8 +32,8 @@ def _panels() -> list[Panel]:
         cells(
             "Values out of range",
             Query(_of_a_feature("model_feature_out_of_range_ratio"), "{{feature}}"),
-            description="Share of the window's values of each feature outside of what the reference held. "
-            "Often a unit that changed, or a scaling that was left out.",
+            description="Share of each feature's values in the window outside the range of the "
+            "reference. Often a changed unit, or scaling that was left out.",
             unit=units.SHARE,
             scheme="Reds",
             minimum=0,
@@ -42,8 +43,8 @@ def _panels() -> list[Panel]:
         cells(
             "Infinite values",
             Query(_of_a_feature("model_feature_infinite_ratio"), "{{feature}}"),
-            description="Share of the window's values of each feature that are infinite: a division by 0, or "
-            "an overflow, upstream. They count as missing, too.",
+            description="Share of each feature's values in the window that are infinite: a division "
+            "by 0 or an overflow upstream. They count as missing, too.",
             unit=units.SHARE,
             scheme="Reds",
             minimum=0,
@@ -53,8 +54,9 @@ def _panels() -> list[Panel]:
         cells(
             "Values in one bin",
             Query(_of_a_feature("model_feature_constant_ratio"), "{{feature}}"),
-            description="Share of the window's values of each feature that lie in its fullest bin. A row that "
-            "turns dark is a feature that became constant: a default in place of a value.",
+            description="Share of each feature's values in the window that lie in its fullest bin. A "
+            "row that turns dark is a feature that became constant: a default in place of "
+            "a value.",
             unit=units.SHARE,
             scheme="Reds",
             minimum=0,
@@ -62,11 +64,11 @@ def _panels() -> list[Panel]:
             empty=reasons.NO_REFERENCE,
         ),
         lines(
-            "Columns that do not fit the reference",
+            "Missing and extra columns",
             Query(per_run("model_features_missing"), "missing, {{run}}"),
             Query(per_run("model_features_extra"), "extra, {{run}}"),
-            description="Features that the last batch had no column for, and columns that the reference does "
-            "not know. Both at once: a column was renamed.",
+            description="Features without a column in the last batch, and columns that the reference "
+            "does not have. Both at once: a column was renamed.",
             unit=units.COUNT,
             decimals=0,
             minimum=0,
@@ -75,13 +77,13 @@ def _panels() -> list[Panel]:
             empty=reasons.NO_REFERENCE,
         ),
         events(
-            "NaN and infinite values by where they were seen",
+            "NaN and infinite values by source",
             Query(
                 occurrences("model_nonfinite_total", "model, run, signal"),
                 "{{signal}}, {{run}}",
             ),
-            description="Non-finite values as they come. In features they are the data's fault, and the "
-            "loss follows.",
+            description="Non-finite values as they arrive. In features they come from the data, and "
+            "the loss follows.",
             width=12,
             height=6,
             empty=reasons.ALL_FINITE,

@@ -15,28 +15,28 @@ from dashboards.vocabulary.thresholds import threshold_lines
 
 def section() -> Section:
     """The section."""
-    return Section("Did what the model answers, and what is right, move too?", _panels())
+    return Section("Did predictions and labels drift, too?", _panels())
 
 
 def _panels() -> list[Panel]:
     return [
         lines(
-            "Drift of the predictions",
+            "Prediction drift",
             Query(series("model_prediction_drift", statistic="$statistic"), "{{statistic}}, {{run}}"),
             *threshold_lines("prediction_drift"),
-            description="Distance of what the model answers to what it answered on the reference. "
-            "Predictions that move while features do not are a change of the model itself.",
+            description="Distance between the model's predictions and those on the reference. If "
+            "predictions drift and features do not, the model itself changed.",
             unit=units.NUMBER,
             decimals=3,
             minimum=0,
             empty="the reference holds no predictions.",
         ),
         lines(
-            "Drift of the labels",
+            "Label drift",
             Query(series("model_label_drift", statistic="$statistic"), "{{statistic}}, {{run}}"),
             *threshold_lines("label_drift"),
-            description="Distance of the labels to those of the reference. Labels that move while features "
-            "do not are a fault of labelling, or a class that comes or goes.",
+            description="Distance between the labels and those of the reference. If labels drift and "
+            "features do not, labelling is at fault, or a class appeared or disappeared.",
             unit=units.NUMBER,
             decimals=3,
             minimum=0,

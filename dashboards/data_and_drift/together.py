@@ -15,18 +15,19 @@ from dashboards.vocabulary.thresholds import threshold_lines
 
 def section() -> Section:
     """The section."""
-    return Section("Did they move together?", _panels())
+    return Section("Did the features change together?", _panels())
 
 
 def _panels() -> list[Panel]:
     return [
         lines(
-            "Drift of how features vary together",
+            "Multivariate drift",
             Query(series("model_multivariate_drift", statistic="$statistic"), "{{statistic}}, {{run}}"),
             *threshold_lines("multivariate_drift"),
-            description="Distance of the features' joint behaviour to the reference. It moves when "
-            "correlations change while each feature by itself looks as before. Dashed: the thresholds, of the "
-            "population stability index.",
+            description="Distance between the joint distribution of the features and that of the "
+            "reference. It rises when correlations change although each feature on its "
+            "own looks normal. Dashed: the thresholds, which apply to the population "
+            "stability index.",
             unit=units.NUMBER,
             decimals=3,
             minimum=0,

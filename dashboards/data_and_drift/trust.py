@@ -14,7 +14,7 @@ from dashboards.vocabulary.sdk import Panel
 
 def section() -> Section:
     """The section."""
-    return Section("How far are the scores to be trusted?", _panels())
+    return Section("Can the scores be trusted?", _panels())
 
 
 def _panels() -> list[Panel]:
@@ -24,8 +24,8 @@ def _panels() -> list[Panel]:
             "Samples in the window",
             Query(window, "in the window, {{run}}"),
             Query(needed, "needed, {{run}}", style=EXPECTED_LINE),
-            description="Samples that the drift is computed from. Below what is needed chance alone moves "
-            "the scores, and none is published.",
+            description="Samples that drift is computed from. With fewer than needed, chance alone "
+            "moves the scores, and none is published.",
             unit=units.COUNT,
             decimals=0,
             minimum=0,
@@ -34,9 +34,9 @@ def _panels() -> list[Panel]:
             empty=reasons.NO_REFERENCE,
         ),
         number(
-            "Features undecided",
+            "Undecided features",
             Query(per_run("model_features_undecided"), "{{run}}"),
-            description="Features whose drift is not scored, as the window holds too few samples.",
+            description="Features without a drift score, because the window holds too few samples.",
             unit=units.COUNT,
             decimals=0,
             width=4,
@@ -46,7 +46,7 @@ def _panels() -> list[Panel]:
         number(
             "Samples in the reference",
             Query(per_run("model_drift_reference_samples"), "{{run}}"),
-            description="How many rows of data the reference was made from.",
+            description="Rows of data that the reference was made from.",
             unit=units.COUNT,
             decimals=0,
             width=4,
@@ -56,17 +56,17 @@ def _panels() -> list[Panel]:
         number(
             "Age of the reference",
             Query(f"time() - {per_run('model_drift_reference_timestamp_seconds')}", "{{run}}"),
-            description="Time since the reference was made. The world may have moved on since, and rightly "
-            "so.",
+            description="Time since the reference was made. Legitimate changes since then count as "
+            "drift, too.",
             unit=units.DURATION,
             width=4,
             height=7,
             empty=reasons.NO_REFERENCE,
         ),
         number(
-            "Share of rows looked at",
+            "Sampled rows",
             Query(per_run("model_drift_sampling_ratio"), "{{run}}"),
-            description="Share of the rows of each batch that drift is computed from.",
+            description="Share of the rows of each batch that drift is computed from (`Drift(sampling=)`).",
             unit=units.SHARE,
             decimals=0,
             width=4,

@@ -303,8 +303,8 @@ def _table(axes: Axes, panel: Json, answers: list[Answer], now: float) -> None:
 
 
 def _cell(properties: Json, value: float, now: float) -> tuple[str, str]:
-    judged = "thresholds" in properties or "mappings" in properties
-    return written(value, properties, now), coloured(value, properties) if judged else INK
+    by_value = "thresholds" in properties or "mappings" in properties
+    return written(value, properties, now), coloured(value, properties) if by_value else INK
 
 
 def _matrix(axes: Axes, panel: Json, answers: list[Answer], options: Json, now: float) -> None:

@@ -14,7 +14,7 @@ from dashboards.vocabulary.thresholds import NONE_ALLOWED
 
 def section() -> Section:
     """The section."""
-    return Section("What runs here", _panels(), collapsed=True)
+    return Section("About the run", _panels(), collapsed=True)
 
 
 def _panels() -> list[Panel]:
@@ -40,7 +40,7 @@ def _panels() -> list[Panel]:
                 f"* on (model, run) group_left () {series('model_run_start_timestamp_seconds')}) * 1000",
                 unit=units.SINCE,
             ),
-            description="What each run is made of and where it runs, as long as it answers.",
+            description="Software, host and task of each run while its endpoint answers.",
             sort_by="Run",
             height=6,
         ),
@@ -67,28 +67,28 @@ def _panels() -> list[Panel]:
                 expr=f"{in_time_range('model_run_end_timestamp_seconds')} * 1000",
                 unit=units.SINCE,
             ),
-            description="What each run has come through, also after its end. Checkpoints are those that the "
-            "script told of.",
+            description="Epochs, checkpoints and restarts of each run, including those that are over. "
+            "Checkpoints count only if the script reports them.",
             sort_by="Run",
             height=5,
         ),
         number(
-            "Parameters of the model",
+            "Model parameters",
             Query(series("model_parameters"), "trainable: {{trainable}}, {{run}}"),
-            description="Parameters of the model, by whether they are trained.",
+            description="Number of parameters, trainable and frozen.",
             unit=units.COUNT,
             width=12,
-            empty="the model was not described (`monitor.describe`, or Keras).",
+            empty="the script does not describe the model (`monitor.describe`; Keras does it automatically).",
         ),
         number(
-            "Changes of the architecture",
+            "Architecture changes",
             Query(series("model_architecture_changes_total"), "{{run}}"),
-            description="Times that the model became one of another architecture. A run that was resumed "
-            "with another model is not the same run any more.",
+            description="Architecture changes within the run. Normally 0: a run resumed with another "
+            "model should have another name.",
             unit=units.COUNT,
             decimals=0,
             colouring=NONE_ALLOWED,
             width=12,
-            empty="the model was not described (`monitor.describe`, or Keras).",
+            empty="the script does not describe the model (`monitor.describe`; Keras does it automatically).",
         ),
     ]

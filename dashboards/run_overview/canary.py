@@ -1,4 +1,4 @@
-"""Canary: outputs for a fixed batch beside those of a trusted model."""
+"""Canary: outputs for a fixed batch compared with those of a trusted model."""
 
 from __future__ import annotations
 
@@ -14,27 +14,29 @@ from dashboards.vocabulary.sdk import Panel
 
 def section() -> Section:
     """The section."""
-    return Section("Canary: does it answer as a trusted model does?", _panels(), collapsed=True)
+    return Section("Canary: are the outputs still those of a trusted model?", _panels(), collapsed=True)
 
 
 def _panels() -> list[Panel]:
     none = "the run asks no canary."
     return [
         lines(
-            "Distance from the trusted answers",
+            "Distance from the trusted outputs",
             Query(series("model_canary_distance"), "{{run}}"),
-            description="Root mean square difference of the model's outputs, for a fixed batch, to those of "
-            "a trusted model. A jump between two steps is corrupted weights or changed preprocessing.",
+            description="Root mean square difference between the model's outputs for a fixed batch "
+            "and those of a trusted model. A jump between two steps means corrupted "
+            "weights or changed preprocessing.",
             unit=units.NUMBER,
             minimum=0,
             width=8,
-            empty=none,
+            empty="the run checks no canary.",
         ),
         lines(
-            "Samples answered differently",
+            "Samples with another prediction",
             Query(series("model_canary_mismatches"), "{{run}}"),
             Query(series("model_canary_samples"), "samples, {{run}}", style=EXPECTED_LINE),
-            description="Of the samples in the canary (dashed), those whose answer is another one.",
+            description="Canary samples whose prediction differs from the trusted one, out of all of "
+            "them (dashed).",
             unit=units.COUNT,
             decimals=0,
             minimum=0,
@@ -42,9 +44,9 @@ def _panels() -> list[Panel]:
             empty=none,
         ),
         lines(
-            "Time since the canary was asked",
+            "Time since the last canary check",
             Query(series("model_canary_age_seconds"), "{{run}}"),
-            description="How old the answer is. Growing without end: the script no longer asks.",
+            description="Age of the last check. If it keeps growing, the script no longer checks the canary.",
             unit=units.SECONDS,
             minimum=0,
             width=8,

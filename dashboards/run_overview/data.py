@@ -17,7 +17,7 @@ from dashboards.vocabulary.thresholds import threshold_lines
 
 def section() -> Section:
     """The section."""
-    return Section("Data: does it see what it was made for?", _panels())
+    return Section("Data: does it match the reference?", _panels())
 
 
 def _panels() -> list[Panel]:
@@ -31,8 +31,8 @@ def _panels() -> list[Panel]:
                 "{{run}}",
             ),
             *threshold_lines("feature_drift", feature=""),
-            description="Population stability index of the feature that is furthest from the reference. "
-            "*Data and drift* names it.",
+            description="Population stability index of the feature furthest from the reference. Below "
+            "0.1 is normal. *Data and drift* names the feature.",
             unit=units.NUMBER,
             decimals=3,
             minimum=0,
@@ -48,8 +48,9 @@ def _panels() -> list[Panel]:
                 "monitored, {{run}}",
                 style=EXPECTED_LINE,
             ),
-            description="Features above their threshold, of those compared with the reference. One is that "
-            "feature's pipeline; all at once is the source, or the wrong reference.",
+            description="Features above their drift threshold, out of those monitored. A single one "
+            "points to that feature's pipeline; all at once to the data source, or to a "
+            "wrong reference.",
             unit=units.COUNT,
             decimals=0,
             minimum=0,

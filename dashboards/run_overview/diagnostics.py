@@ -16,12 +16,12 @@ from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.states import health_codes, health_words
 from dashboards.vocabulary.thresholds import threshold_lines
 
-_NO_EXPECTATION = "the run was given no reference run to be compared with."
+_NO_EXPECTATION = "the run has no reference run."
 
 
 def section() -> Section:
     """The section."""
-    return Section("Judgement: is it as it should be, and where does it head?", _panels())
+    return Section("Diagnostics: is it on track, and where is it heading?", _panels())
 
 
 def _panels() -> list[Panel]:
@@ -33,9 +33,10 @@ def _panels() -> list[Panel]:
         states(
             "Health over time",
             Query(health_codes(), "{{run}}"),
-            description="State of the run's health: how far its worst signal is from its own past, or from "
-            "what a reference run had at this point. Three standard deviations are a warning, six "
-            "degraded, twelve failing.",
+            description="Severity of the run's worst signal, measured against its own past and, if "
+            "there is one, against a reference run. From 3 standard deviations the run is "
+            "in warning, from 6 degraded, from 12 failing. *Severity of each signal* "
+            "shows the cause.",
             unit=units.NUMBER,
             mappings=health_words(),
             width=8,
@@ -46,9 +47,10 @@ def _panels() -> list[Panel]:
             "Probability of failing",
             Query(series("model_health_failing_probability"), "within {{horizon}} steps, {{run}}"),
             *threshold_lines("failing_probability"),
-            description="How likely the run is to be failing within so many further training steps, if its "
-            "health goes on as it did. It rises before a threshold is crossed. Dashed: the threshold of the "
-            "alert, which looks 1000 steps ahead.",
+            description="Probability that the run is failing within the given number of training "
+            "steps, if its health keeps changing as it has so far. It rises before a "
+            "threshold is crossed. Dashed: the threshold of the alert, which looks 1000 "
+            "steps ahead.",
             unit=units.SHARE,
             decimals=1,
             minimum=0,
@@ -59,19 +61,20 @@ def _panels() -> list[Panel]:
         lines(
             "Steps until failing",
             Query(series("model_health_steps_to_failing"), "{{run}}"),
-            description="Training steps until the run is expected to be failing, if its health goes on as "
-            "it did. Falling by orders of magnitude is the warning; the number itself is rough.",
+            description="Expected training steps until the run is failing, if its health keeps "
+            "changing as it has so far. The number is rough: a drop by an order of "
+            "magnitude is the warning.",
             unit=units.COUNT,
             minimum=0,
             logarithmic=True,
             width=8,
-            empty="the run has not taken enough steps to be judged, or nothing leads it to failing.",
+            empty="the run has not taken enough steps for a diagnosis, or is not on the way to failing.",
         ),
         lines(
-            "Share of time in each state of health",
+            "Share of time in each health state",
             Query(series("model_health_stationary_probability"), "{{state}}, {{run}}"),
-            description="Where the run would spend its time in the long run, if its health went on changing "
-            "as it did so far.",
+            description="Long-run share of each health state, if health keeps changing as it has so "
+            "far. A sound run is nearly always healthy.",
             unit=units.SHARE,
             decimals=0,
             minimum=0,
@@ -80,10 +83,10 @@ def _panels() -> list[Panel]:
             empty=reasons.TOO_FEW_STEPS,
         ),
         lines(
-            "Strain of each signal",
+            "Severity of each signal",
             Query(series("model_health_strain", split="$split"), "{{signal}}, " + SPLIT),
-            description="How far each signal is on its worse side, in standard deviations: 3 is warning, 6 "
-            "degraded, 12 failing. The highest names the cause.",
+            description="Distance of each signal on its worse side, in standard deviations: 3 is "
+            "warning, 6 degraded, 12 failing. The highest line is the cause.",
             unit=units.NUMBER,
             decimals=1,
             minimum=0,
@@ -91,29 +94,30 @@ def _panels() -> list[Panel]:
             empty=reasons.TOO_FEW_STEPS,
         ),
         lines(
-            "Worse than expected by",
+            "Worse than the reference run by",
             Query(
                 f"({series('model_deviation', split='$split', metric=better('lower'))} or "
                 f"-1 * {series('model_deviation', split='$split', metric=better('higher'))})",
                 "{{metric}}, " + SPLIT,
             ),
             *threshold_lines("deviation"),
-            description="How much worse than a good run each reading is at the same point, in standard "
-            "deviations of what was expected; below 0 it is better. Dashed: the thresholds of the alert.",
+            description="How much worse each score is than in the reference run at the same step, in "
+            "standard deviations; below 0 it is better. Dashed: the thresholds of the "
+            "alert.",
             unit=units.NUMBER,
             decimals=1,
             width=8,
             empty=_NO_EXPECTATION,
         ),
         lines(
-            "Loss beside a good run's",
+            "Loss against the reference run",
             Query(series("model_loss_window_mean", split="train"), "window mean, " + SPLIT),
             Query(series("model_loss", split="validation"), "last pass, " + SPLIT),
             Query(expected, "expected, " + SPLIT, style=EXPECTED_LINE),
             Query(f"{expected} + on (model, run, split) {allowed}", "worst, " + SPLIT, style=LIMIT_LINE),
             Query(f"{expected} - on (model, run, split) {allowed}", "best, " + SPLIT, style=LIMIT_LINE),
-            description="Loss, what a good run had at the same point, and how far from that it may be before "
-            "the alert for a run that is worse than expected begins to wait.",
+            description="The loss, the reference run's loss at the same step, and the band outside "
+            "which the alert for a run that is worse than expected starts to wait.",
             unit=units.NUMBER,
             width=24,
             empty=_NO_EXPECTATION,

@@ -29,11 +29,11 @@ def _panels() -> list[Panel]:
     regression = "the run is no regression."
     return [
         lines(
-            "Scores that chance does not flatter",
+            "Chance-corrected scores",
             *of("balanced_accuracy", "matthews_correlation", "cohen_kappa", "specificity"),
-            description="Mean recall of the classes, agreement beyond chance, and how much of what is not a "
-            "class is left alone. Where classes are unequal, accuracy stays high while these fall. Dashed: "
-            "baselines.",
+            description="Balanced accuracy (mean recall of the classes), agreement beyond chance, and "
+            "specificity. With unequal classes, accuracy stays high while these fall. "
+            "Dashed: baselines.",
             unit=units.NUMBER,
             decimals=3,
             maximum=1,
@@ -41,30 +41,30 @@ def _panels() -> list[Panel]:
             empty=reasons.NO_CLASSES,
         ),
         lines(
-            "Error of a regression",
+            "Regression error",
             *of("mean_absolute_error", "root_mean_squared_error"),
-            description="Mean absolute and root mean squared error, in the unit of the target. The second "
-            "far above the first means few large errors.",
+            description="Mean absolute and root mean squared error, in the unit of the target. If the "
+            "second is far above the first, a few errors are large.",
             unit=units.NUMBER,
             minimum=0,
             width=12,
-            empty=regression,
+            empty="the run is not a regression.",
         ),
         lines(
-            "Errors of a regression, by percentile",
+            "Residual percentiles",
             Query(series("model_residual_percentile", split="$split"), "{{percentile}} %, " + SPLIT),
-            description="Percentiles of predicted less true value. A fan that opens to one side is a bias "
-            "for some of the samples, which the mean hides.",
+            description="Percentiles of prediction minus target. A fan that opens to one side is a "
+            "bias for part of the samples, which the mean hides.",
             unit=units.NUMBER,
             width=12,
             empty=regression,
         ),
         lines(
-            "Fit of a regression",
+            "Regression fit and bias",
             *of("r2_score"),
             Query(series("model_bias", split="$split"), "bias, " + SPLIT),
-            description="Share of the target's variance that is explained, and the mean of predicted less "
-            "true value. A bias away from 0 is a model that is off on the whole.",
+            description="R², the share of the target's variance that is explained, and the mean of "
+            "prediction minus target. A bias away from 0 affects all samples.",
             unit=units.NUMBER,
             width=12,
             empty=regression,

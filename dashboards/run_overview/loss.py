@@ -32,9 +32,9 @@ def _panels() -> list[Panel]:
             ),
             *threshold_lines("loss"),
             baseline_line("loss"),
-            description="Loss of the last step itself and its mean over the last steps (train), or of the "
-            "last whole pass (validation, test). A gap in the line is a NaN. Dashed: thresholds and baseline "
-            "that the run was given, and what a good run had; dotted: the best so far.",
+            description="Loss of the last step and its mean over the window (train), or of the last "
+            "whole pass (validation, test). A gap is a NaN. Dashed: thresholds, the "
+            "baseline, and the reference run; dotted: the best so far.",
             unit=units.NUMBER,
             width=16,
             height=10,
@@ -48,8 +48,8 @@ def _panels() -> list[Panel]:
                 "highest to lowest, " + SPLIT,
                 style=FAINT,
             ),
-            description="How much the loss varies over the last steps. A spread that grows while the mean "
-            "does not fall means steps that are too large, or batches that differ too much.",
+            description="Variation of the loss over the window. If it grows while the mean does not "
+            "fall, the learning rate is too high or batches differ too much.",
             unit=units.NUMBER,
             minimum=0,
             width=8,
@@ -61,8 +61,8 @@ def _panels() -> list[Panel]:
                 f"{held_out} - on (model, run) {window_mean}",
                 "validation above train, {{run}}",
             ),
-            description="Validation loss minus the mean training loss. A gap that widens while the "
-            "training loss still falls is overfitting.",
+            description="Validation loss minus mean training loss. If it widens while the training "
+            "loss still falls, the model overfits.",
             unit=units.NUMBER,
             width=8,
             empty="the run evaluates no validation data.",
@@ -70,19 +70,19 @@ def _panels() -> list[Panel]:
         lines(
             "Time since the best loss",
             Query(f"time() - {series('model_loss_best_timestamp_seconds', split='$split')}", SPLIT),
-            description="Grows on a plateau, and when the loss diverges; falls to 0 at each new best.",
+            description="Grows on a plateau and while the loss diverges; drops to 0 at each new best.",
             unit=units.SECONDS,
             minimum=0,
             width=8,
         ),
         events(
-            "NaN and infinite values seen",
+            "NaN and infinite values by source",
             Query(
                 occurrences("model_nonfinite_total", "model, run, split, signal"),
                 "{{signal}}, {{split}}, {{run}}",
             ),
-            description="Where non-finite values came from first: a feature (bad data), a gradient (too "
-            "large a step), the weights, a prediction or the loss (too late).",
+            description="Where non-finite values appeared first: in a feature (bad data), a gradient "
+            "(too large a step), the weights, a prediction, or the loss (last).",
             width=8,
             empty=reasons.ALL_FINITE,
         ),

@@ -23,13 +23,14 @@ def _panels() -> list[Panel]:
     planned = per_run("model_steps_planned")
     expected = per_run("model_step_expected_seconds")
     last_step = per_run("model_last_step_timestamp_seconds")
-    unplanned = "the run does not know how many steps it will take (no steps_planned, no epochs)."
+    unplanned = "the number of steps is unknown (`total_steps=`; Keras knows its epochs)."
     return [
         number(
             "State",
             Query(state_codes(), "{{run}}"),
-            description="How the run stands. *not answering* means that the endpoint is gone although the "
-            "run never said that it ended: a crash, an out-of-memory kill, a lost node.",
+            description="State of the run. *not answering* means that its endpoint is gone although "
+            "it never reported its end: a crash, an out-of-memory kill or a lost node. "
+            "Look at the job's log.",
             unit=units.NUMBER,
             mappings=state_words(),
             filled=True,
@@ -41,8 +42,8 @@ def _panels() -> list[Panel]:
                 "alerts",
                 instant=True,
             ),
-            description="Critical and warning alerts of the chosen runs that fire now; the table below "
-            "names them.",
+            description="Critical and warning alerts of the chosen runs that fire now. 0 is normal; "
+            "the table below lists them.",
             unit=units.COUNT,
             decimals=0,
             colouring=NONE_ALLOWED,
@@ -51,15 +52,16 @@ def _panels() -> list[Panel]:
         number(
             "Last step",
             Query(f"(time() - {last_step}) and on (model, run) {RUNNING}", "{{run}}", instant=True),
-            description="Time since the last step of any split. A running run whose number grows is stuck.",
+            description="Time since the last step of any split. If it keeps growing in a running run, "
+            "the run is stuck: look at the data loader and at the other ranks.",
             unit=units.SECONDS,
             decimals=1,
-            empty="the run is over, and no step is waited for.",
+            empty="the run is over, so no step is due.",
         ),
         number(
             "Progress",
             Query(f"{steps} / on (model, run) {planned}", "{{run}}"),
-            description="Training steps taken, of those planned.",
+            description="Training steps taken, as a share of those planned.",
             unit=units.SHARE,
             decimals=1,
             empty=unplanned,
@@ -72,17 +74,17 @@ def _panels() -> list[Panel]:
                 "{{run}}",
                 instant=True,
             ),
-            description="Steps left times the median duration of the recent steps. Evaluation between "
-            "epochs comes on top.",
+            description="Remaining steps times the median duration of the recent ones. Evaluation "
+            "between epochs is not included.",
             unit=units.DURATION,
             empty=f"the run is over, or {unplanned}",
         ),
         number(
             "NaN and infinite values",
             Query(f"sum by (model, run) ({series('model_nonfinite_total')})", "{{run}}"),
-            description="Non-finite losses, gradients, features, predictions and tensors of weights since the run began, "
-            "also those that were gone before the next scrape. Any is a fault: look at the gradient norm and "
-            "the learning rate just before.",
+            description="Non-finite losses, gradients, features, predictions and weight tensors since "
+            "the run began, including any that were gone before the next scrape. Normally "
+            "0. Otherwise look at the gradient norm and the learning rate just before.",
             unit=units.COUNT,
             decimals=0,
             colouring=NONE_ALLOWED,

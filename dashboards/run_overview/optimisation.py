@@ -22,8 +22,8 @@ def _panels() -> list[Panel]:
         lines(
             "Learning rate",
             Query(series("model_learning_rate"), "{{run}}"),
-            description="Learning rate of the last step. A straight line where a schedule was meant, or a "
-            "jump where none was, explains most sick losses.",
+            description="Learning rate of the last step. A flat line in place of a schedule, or a "
+            "jump that nothing scheduled, explains most loss problems.",
             unit=units.NUMBER,
             logarithmic=True,
             width=8,
@@ -32,8 +32,9 @@ def _panels() -> list[Panel]:
         lines(
             "Gradient norm",
             Query(series("model_gradient_norm"), "{{run}}"),
-            description="Global L2 norm of the last step's gradients. Rising by orders of magnitude: "
-            "exploding; sinking towards 0 with a loss that stays: vanishing.",
+            description="Global L2 norm of the last step's gradients. A rise by orders of magnitude "
+            "is an explosion; a fall towards 0 while the loss stays high is vanishing "
+            "gradients.",
             unit=units.NUMBER,
             logarithmic=True,
             width=8,
@@ -42,7 +43,7 @@ def _panels() -> list[Panel]:
         lines(
             "Further scalars",
             Query(series("model_scalar", split="$split"), "{{name}}, " + SPLIT),
-            description="Whatever else the script passes to each step by name.",
+            description="Every other scalar that the script passes to a step.",
             unit=units.NUMBER,
             width=8,
             empty="the script passes no further scalars.",

@@ -1,4 +1,4 @@
-"""Own past: one signal beside what it did before."""
+"""Own past: one signal compared with its earlier values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboards.vocabulary.sdk import Panel
 
 def section() -> Section:
     """The section."""
-    return Section("Against its own past: is $signal unusual?", _panels())
+    return Section("Own past: is $signal unusual?", _panels())
 
 
 def _panels() -> list[Panel]:
@@ -23,24 +23,24 @@ def _panels() -> list[Panel]:
 
     return [
         lines(
-            "Band of what is usual",
+            "Control limits",
             Query(of("mean", over="window"), "mean of the window, " + SPLIT),
             Query(of("control_limit"), "{{limit}} limit, " + SPLIT, style=LIMIT_LINE),
             Query(of("quantile", over="window", q="0.5"), "median, " + SPLIT, style=FAINT),
-            description="The chosen signal over its window, between its control limits: three standard "
-            "deviations below and above the values before the last. A mean far from the median is a window "
-            "with outliers.",
+            description="Mean of the chosen signal over its window, within its control limits: three "
+            "standard deviations below and above the earlier values. A mean far from the "
+            "median means outliers in the window.",
             unit=units.NUMBER,
             width=12,
             height=9,
-            empty=young,
+            empty="the run has not taken enough steps, or does not report the signal.",
         ),
         lines(
-            "Unusual values",
+            "Robust z-scores",
             Query(series("model_signal_robust_zscore", split="$split"), "{{signal}}, " + SPLIT),
-            description="Distance of the last value of every signal from the median of those before it, in "
-            "robust standard deviations. Beyond 3 on either side it is unusual; a single spike is noise, a "
-            "band is not.",
+            description="Distance of the last value of every signal from the median of the earlier "
+            "ones, in robust standard deviations. Beyond 3 on either side is unusual. A "
+            "single spike is noise; a plateau is a change.",
             unit=units.NUMBER,
             decimals=1,
             width=12,
@@ -53,39 +53,41 @@ def _panels() -> list[Panel]:
                 occurrences("model_anomalies_total", "model, run, signal, detector"),
                 "{{signal}}, {{detector}}, {{run}}",
             ),
-            description="When a detector found that a signal changed for the worse, and for good: a level "
-            "that moved, not a value that stuck out.",
+            description="When a detector found a lasting change for the worse in a signal. A single "
+            "outlier raises no alarm.",
             width=16,
             height=6,
-            empty="no detector gave alarm, which is how it should be.",
+            empty="no detector raised an alarm, as it should be.",
         ),
         number(
             "Step of the last alarm",
             Query(series("model_anomaly_last_step"), "{{signal}}, {{detector}}, {{run}}"),
-            description="Training step at which each detector last gave alarm: look there in the history "
-            "of the run.",
+            description="Training step at which each detector last raised an alarm. Look at the "
+            "learning curves there.",
             unit=units.COUNT,
             decimals=0,
             width=8,
             height=6,
-            empty="no detector gave alarm, which is how it should be.",
+            empty="no detector raised an alarm, as it should be.",
         ),
         lines(
-            "Deviation from its own past",
+            "Z-scores of the chosen signal",
             Query(of("zscore"), "from the mean, " + SPLIT),
             Query(of("robust_zscore"), "from the median, robust, " + SPLIT),
-            description="Distance of the last value of the chosen signal from those before it, in standard "
-            "deviations. Where the two differ, outliers have widened the plain one.",
+            description="Distance of the last value of the chosen signal from the earlier ones, in "
+            "standard deviations. Where the two differ, outliers have widened the plain "
+            "one.",
             unit=units.NUMBER,
             decimals=1,
             width=8,
             empty=young,
         ),
         lines(
-            "Level, short and long",
+            "Short-term and long-term mean",
             Query(of("mean"), "{{over}}, " + SPLIT),
-            description="Mean of the chosen signal over the window, over the past with decay, and over the "
-            "whole run. The short one leaves the long ones where something changed.",
+            description="Mean of the chosen signal over the window, with exponential decay, and over "
+            "the whole run. Where the short-term mean leaves the others, something "
+            "changed.",
             unit=units.NUMBER,
             width=8,
             empty=young,
@@ -98,8 +100,8 @@ def _panels() -> list[Panel]:
                 "highest to lowest, " + SPLIT,
                 style=FAINT,
             ),
-            description="Standard deviation of the chosen signal over the window, over the past with decay, "
-            "and over the whole run; and how far the window's extremes are apart.",
+            description="Standard deviation of the chosen signal over the window, with exponential "
+            "decay, and over the whole run; and the range of the window.",
             unit=units.NUMBER,
             minimum=0,
             width=8,

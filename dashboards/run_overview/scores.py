@@ -13,20 +13,18 @@ from dashboards.vocabulary.queries import BEST_LINE, EXPECTED_LINE, SPLIT, Query
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.thresholds import baseline_line, threshold_lines
 
-#: The scores, with what each of them says.
+#: The scores, and what a low one means.
 _SCORES = {
-    "accuracy": "Share of samples predicted right. It hides what happens to rare classes: look at recall "
-    "too.",
-    "precision": "How far a predicted class is to be trusted. Falls when the model sees a class where "
-    "there is none.",
-    "recall": "How much of each class is found. Falls when a class is lost: *Classes* shows which.",
+    "accuracy": "Share of samples predicted correctly. It hides rare classes: check recall, too.",
+    "precision": "Share of correct ones among the predictions of a class. Low: other classes are mistaken for it.",
+    "recall": "Share of each class that is found. Low: a class is lost; *Classes* shows which.",
     "f1": "Harmonic mean of precision and recall.",
 }
 
 
 def section() -> Section:
     """The section."""
-    return Section("Scores: is it good enough?", _panels())
+    return Section("Scores: are they good enough?", _panels())
 
 
 def _panels() -> list[Panel]:
@@ -44,8 +42,7 @@ def _score(name: str, description: str) -> Panel:
         *threshold_lines(name),
         baseline_line(name),
         description=f"{description} Over the last steps (train) or the last whole pass (validation, test). "
-        "Dashed: the thresholds that the alerts compare with, the baseline to beat, and what a good run had; "
-        "dotted: the best so far.",
+        "Dashed: thresholds, baseline and reference run; dotted: the best so far.",
         unit=units.SHARE,
         decimals=1,
         maximum=1,

@@ -28,8 +28,8 @@ def _panels() -> list[Panel]:
         lines(
             "Steps per second",
             Query(f"rate({series('model_steps_total', split='$split')}[$__rate_interval])", SPLIT),
-            description="Speed. Falls to 0 when the run hangs, and between epochs while another split is "
-            "evaluated.",
+            description="Steps of each split per second. 0 means that the run hangs, or that another "
+            "split is being evaluated.",
             unit=units.STEPS_PER_SECOND,
             minimum=0,
             width=8,
@@ -37,7 +37,7 @@ def _panels() -> list[Panel]:
         lines(
             "Samples per second",
             Query(f"rate({series('model_samples_total', split='$split')}[$__rate_interval])", SPLIT),
-            description="Speed that can be compared between batch sizes.",
+            description="Throughput that is comparable between batch sizes.",
             unit=units.SAMPLES_PER_SECOND,
             minimum=0,
             width=8,
@@ -51,9 +51,9 @@ def _panels() -> list[Panel]:
                 style=FAINT,
             ),
             Query(per_run("model_warmup_steps"), "warm-up, {{run}}", style=LIMIT_LINE),
-            description="Step that the model stands at, and steps that were taken: they part where training "
-            "went back to a checkpoint. From the warm-up on thresholds and baseline count, also for a score "
-            "that never reached them.",
+            description="The model's step, and the steps taken: the two part when training returns to "
+            "a checkpoint. From the end of the warm-up, thresholds and baseline apply "
+            "even to scores that never reached them.",
             unit=units.COUNT,
             minimum=0,
             width=8,
@@ -67,9 +67,9 @@ def _panels() -> list[Panel]:
                 "expected, {{run}}",
                 style=EXPECTED_LINE,
             ),
-            description="Median and slow steps. *expected* is the median of the recent steps, which the "
-            "alert for a stuck run goes by. A 95th percentile far above the median is a loader or a node "
-            "that stutters.",
+            description="Median and 95th percentile. *expected* is the median of the recent steps, "
+            "which the alert for a stuck run uses. A 95th percentile far above the median "
+            "is a loader or a node that stalls from time to time.",
             unit=units.SECONDS,
             minimum=0,
             width=8,
@@ -77,17 +77,17 @@ def _panels() -> list[Panel]:
         lines(
             "Share of time waiting for data",
             Query(f"{waited} / on (model, run) {busy}", "{{run}}"),
-            description="Time that training steps waited for their batch, of the duration of the steps. "
-            "Much of it: the accelerator starves, and the input pipeline is what to speed up.",
+            description="Share of step time spent waiting for the batch. If it is high, the "
+            "accelerator idles: speed up the input pipeline.",
             unit=units.SHARE,
             minimum=0,
             width=8,
-            empty="the script does not tell waiting from computing.",
+            empty="the script does not report the wait for data.",
         ),
         lines(
-            "Share of time spent on monitoring",
+            "Monitoring overhead",
             Query(overhead, "{{run}}"),
-            description="Seconds that traingauge itself took, per second. It should stay near 0.",
+            description="Seconds per second that traingauge takes. Normally near 0.",
             unit=units.SHARE,
             decimals=2,
             minimum=0,

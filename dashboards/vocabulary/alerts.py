@@ -1,4 +1,4 @@
-"""The alerts that fire: how many, and the table of them, which several dashboards show."""
+"""Firing alerts: their number, and the table that several dashboards show."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dashboards.vocabulary.metrics import series
 from dashboards.vocabulary.sdk import model, table
 from dashboards.vocabulary.tables import Column, rows
 
-#: What makes alerts the same but for how bad it is.
+#: Labels that identify an alert, except its severity.
 _SAME = "alertname, model, run, metric, split, class, feature"
 
 #: Severities, the worst first, and their colours.
@@ -16,23 +16,23 @@ _SEVERITIES = {"critical": colours.CRITICAL, "warning": colours.WARNING, "info":
 
 
 def firing(severity: str = "critical|warning") -> str:
-    """Expression with a series for each alert that fires; one that does so in two severities is one.
+    """Expression with a series for each firing alert; one that fires in two severities counts once.
 
     Args:
-        severity: One of them, or several as ``critical|warning``.
+        severity: One severity, or several as ``critical|warning``.
     """
     return f"max by ({_SAME}) ({series('ALERTS', alertstate='firing', severity=severity)})"
 
 
 def firing_alerts(*, width: int, height: int) -> table.Panel:
-    """What fires now, how bad it is, since when, and the way to its runbook."""
+    """The alerts that fire now, with severity, start, and a link to the runbook."""
     every = series("ALERTS", alertstate="firing")
     severities = " or ".join(
         f"{code} * {series('ALERTS', alertstate='firing', severity=severity)}"
         for code, severity in enumerate(_SEVERITIES, start=1)
     )
     return rows(
-        "Alerts that fire now",
+        "Firing alerts by run",
         Column("Alert", label="alertname", link=to_runbook("${__value.text}"), width=260),
         Column(
             "Severity",
@@ -54,12 +54,12 @@ def firing_alerts(*, width: int, height: int) -> table.Panel:
             unit=units.SINCE,
             width=160,
         ),
-        description="What fires, the worst first, and since when its condition holds. The name leads to the "
-        "runbook, the run to its overview.",
+        description="Alerts that fire now, the most severe first, and since when. Click a name for its "
+        "runbook, a run for its overview.",
         sort_by="Severity",
         width=width,
         height=height,
-        empty="nothing fires, which is how it should be.",
+        empty="nothing fires, as it should be.",
     )
 
 

@@ -65,7 +65,7 @@ def of_a_run() -> list[dashboard.AnnotationQuery]:
         _events(
             "Restarts",
             colours.WARNING,
-            "Went on from its saved state",
+            "Resumed from saved state",
             _changes("model_restarts_total"),
         ),
         _events(

@@ -36,7 +36,7 @@ def step_grid() -> dashboard.QueryVariable:
     return computed(
         GRID,
         "Step grid",
-        "Runs are compared at every so many training steps, by the longest of them",
+        "Training steps between two points of a curve, by the longest run",
         f"clamp_min(10 ^ ceil(log10({longest} / {_POINTS})), 1)",
     )
 

@@ -1,6 +1,6 @@
 """Why a panel may be empty, where several panels share the reason."""
 
-NO_REFERENCE = "the run has no reference to compare its data with."
-NO_CLASSES = "the run gives no class predictions (regression, or loss alone)."
-TOO_FEW_STEPS = "the run has not taken enough steps to be judged."
-ALL_FINITE = "every value was finite, which is how it should be."
+NO_REFERENCE = "the run has no drift reference."
+NO_CLASSES = "the run reports no class predictions (a regression, or loss alone)."
+TOO_FEW_STEPS = "the run has not taken enough steps for a diagnosis."
+ALL_FINITE = "every value was finite, as it should be."

@@ -33,7 +33,7 @@ HEALTHY = ("warm-restarts", "resumed")
 
 
 @pytest.fixture(scope="module")
-def judgement() -> Mapping[str, Verdict]:
+def assessment() -> Mapping[str, Verdict]:
     cases = [Case(kind, seed=TUNING, haste=4.0) for kind in (*FAULTY, *HEALTHY)]
     return {verdict.case.kind: verdict for verdict in assessed(cases, processes=0)}
 
@@ -41,24 +41,22 @@ def judgement() -> Mapping[str, Verdict]:
 @pytest.mark.servers
 class TestReduced:
     @pytest.mark.parametrize("kind", FAULTY)
-    def test_a_fault_is_told_by_its_own_alert_and_a_clean_end_is_not_told(
-        self, judgement: Mapping[str, Verdict], kind: str
+    def test_a_fault_raises_its_own_alert_and_a_clean_end_raises_none(
+        self, assessment: Mapping[str, Verdict], kind: str
     ) -> None:
-        assert judgement[kind].good, judgement[kind]
+        assert assessment[kind].good, assessment[kind]
 
     @pytest.mark.parametrize("kind", FAULTY)
-    def test_one_cause_is_told_by_two_alerts_at_most(
-        self, judgement: Mapping[str, Verdict], kind: str
-    ) -> None:
-        assert len(judgement[kind].told) <= 2
+    def test_one_cause_sends_two_alerts_at_most(self, assessment: Mapping[str, Verdict], kind: str) -> None:
+        assert len(assessment[kind].told) <= 2
 
     @pytest.mark.parametrize("kind", FAULTY)
-    def test_nothing_is_told_before_the_fault(self, judgement: Mapping[str, Verdict], kind: str) -> None:
-        assert judgement[kind].before == []
+    def test_nothing_is_sent_before_the_fault(self, assessment: Mapping[str, Verdict], kind: str) -> None:
+        assert assessment[kind].before == []
 
     @pytest.mark.parametrize("kind", HEALTHY)
-    def test_nothing_is_told_of_a_healthy_run(self, judgement: Mapping[str, Verdict], kind: str) -> None:
-        assert judgement[kind].told == []
+    def test_a_healthy_run_sends_nothing(self, assessment: Mapping[str, Verdict], kind: str) -> None:
+        assert assessment[kind].told == []
 
 
 def test_every_alert_that_names_a_fault_is_shipped() -> None:
@@ -128,7 +126,7 @@ class TestPolicy:
         policy = Policy.of({"inhibit_rules": [rule], "route": {"receiver": "people"}})
         assert len(policy.told([{"a": "1", "b": "1"}, {"a": "1", "b": "2"}])) == 2
 
-    def test_what_is_only_informative_is_told_nobody(self) -> None:
+    def test_an_informative_alert_is_sent_to_no_one(self) -> None:
         assert self.told(self.alert("LossPlateau", "info")) == []
 
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 CELL = Cell("alarms", "binary", 1, 500)
 
 
-def test_the_same_cell_gives_the_same_and_a_repetition_draws_anew():
+def test_the_same_cell_gives_the_same_and_a_repetition_draws_other_data():
     first, again, other = (
         [rows[0, 0] for rows, _, _ in cell.trials(2)]
         for cell in (
@@ -120,7 +120,7 @@ def test_ctrl_c_ends_the_measuring():
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        start_new_session=True,  # it and the processes that measure are told, as by a terminal
+        start_new_session=True,  # so that the signal reaches it and its workers, as from a terminal
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("1 of ")

@@ -23,7 +23,7 @@ def test_an_arm_that_does_ten_times_as_much_is_about_ten_times_as_slow() -> None
     assert found["ten"].ours
 
 
-def test_operations_of_one_call_are_told_from_calls() -> None:
+def test_a_call_of_many_operations_is_counted_by_operations() -> None:
     found = race([Arm("one", spin), Arm("a hundred at once", lambda count: spin(100 * count), each=100)], 0.5)
     assert 0.5 < found["a hundred at once"].ratio < 2
 

@@ -57,13 +57,13 @@ def test_the_terminal_shows_what_was_missed() -> None:
     assert "peer: not installed: get it" in report.text(ROW)
 
 
-def test_an_unknown_row_is_told_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_error_about_an_unknown_row_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["stepp"])
     assert "render" in capsys.readouterr().err
 
 
-def test_a_row_that_was_asked_for_is_measured_and_written_where_told(tmp_path: Path) -> None:
+def test_a_row_that_was_asked_for_is_measured_and_written_to_the_given_folder(tmp_path: Path) -> None:
     assert main(["--quick", "--into", str(tmp_path), "step"]) == 0
     rows = json.loads((tmp_path / "cost.json").read_text(encoding="utf-8"))["rows"]
     assert [row["title"] for row in rows] == ["One step() of four numbers"]

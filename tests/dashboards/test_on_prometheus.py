@@ -38,11 +38,11 @@ LEFT_EMPTY: dict[str, set[str]] = {
     "traingauge-run-overview": {
         "Alarms of the detectors",
         "Step of the last alarm",
-        "Parameters of the model",
-        "Changes of the architecture",
+        "Model parameters",
+        "Architecture changes",
     },
     "traingauge-monitoring-health": {
-        "Errors inside monitoring",
+        "Errors inside traingauge",
         "Series left out",
         "Failed and missed evaluations",
     },
@@ -74,11 +74,13 @@ def test_the_history_was_recorded_without_an_error_inside_the_monitor(prometheus
     assert prometheus.over("model_monitor_errors_total > 0") == []
 
 
-def test_those_runs_are_told_of_that_are_worse_than_what_they_have_to_beat(prometheus: Prometheus):
-    told = prometheus.over(
+def test_runs_that_are_worse_than_their_baseline_raise_an_alert(prometheus: Prometheus):
+    fired = prometheus.over(
         'ALERTS{alertname="ModelScoreBelowBaseline", alertstate="firing", metric="precision"}'
     )
-    assert {one["metric"]["run"] for one in told} == {"crashed", "faulty"}, "one never was as good, one was"
+    assert {one["metric"]["run"] for one in fired} == {"crashed", "faulty"}, (
+        "one never reached it, one fell below it"
+    )
 
 
 @pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)
@@ -108,7 +110,7 @@ def test_no_query_is_empty_unless_its_panel_says_why(
 
 
 def test_the_history_fills_the_panels_that_may_be_empty_too(prometheus: Prometheus, dashboard: Json):
-    """Otherwise nobody would have seen them at work."""
+    """Otherwise they would never have been seen with data."""
     shown = {
         expression.where
         for expression in expressions(dashboard)

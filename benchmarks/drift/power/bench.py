@@ -75,7 +75,7 @@ class Bench:
                 one, seconds = task.result()
                 print(f"{at} of {len(tasks)}: {one.cell}: {one.found}, {seconds:.0f} s", flush=True)
                 self._keep(one)
-        finally:  # at Ctrl-C, or where a cell fails, the others would be measured for nobody
+        finally:  # after Ctrl-C or a failed cell, the remaining results have no reader
             pool.shutdown(cancel_futures=True)
 
     def _keep(self, one: Measured) -> None:

@@ -1,4 +1,4 @@
-"""The data that drift is judged on: clean, and shifted in known ways."""
+"""The data that drift is measured on: clean, and shifted in known ways."""
 
 from __future__ import annotations
 
