@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from tests.waiting import Clock
 from traingauge import ModelMonitor
-from traingauge.core.families import label_names
+from traingauge.testing import Sample, samples
 
 # How long an example takes says nothing on a machine that others use too.
 settings.register_profile("unhurried", deadline=None)
@@ -30,19 +30,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def readings(monitor: ModelMonitor) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+def readings(monitor: ModelMonitor) -> dict[Sample, float]:
     """Every sample that the monitor publishes now, by name and own labels."""
-    found = {}
-    for family in monitor._recorder.families():
-        for key, value in zip(family.keys, family.values, strict=True):
-            names = label_names(family.metric, key.suffix)[2:]
-            labels = {name: label for name, label in zip(names, key.labels, strict=True) if label is not None}
-            found[family.metric.name + key.suffix, frozenset(labels.items())] = value
-    return found
+    return samples(monitor.collector.families())
 
 
 @pytest.fixture(name="readings")
-def _readings() -> Callable[[ModelMonitor], dict[tuple[str, frozenset[tuple[str, str]]], float]]:
+def _readings() -> Callable[[ModelMonitor], dict[Sample, float]]:
     """Reads every sample of a monitor, by name and own labels."""
     return readings
 

@@ -1,0 +1,102 @@
+"""The endpoint as a delivery: its setting, its discovery file, and its wait for the last scrape."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from traingauge import Endpoint
+from traingauge.core.families import Identity, single
+from traingauge.core.guard import Guard
+from traingauge.delivery.base import RunView
+from traingauge.errors import AddressError, InvalidArgumentError, InvalidTypeError
+
+AS_PROMETHEUS = {"X-Prometheus-Scrape-Timeout-Seconds": "5"}
+
+
+def view(guard: Guard | None = None) -> RunView:
+    return RunView(
+        Identity("m", "r"), lambda maybe_yield: [single("model_learning_rate", 0.1)], dict, guard or Guard()
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "says"),
+    [
+        ({"host": 3}, InvalidTypeError, "Endpoint.host is 3: expected an address"),
+        ({"port": -1}, InvalidArgumentError, "Endpoint.port is -1: expected 0 to 65535"),
+        ({"port": 65_536}, InvalidArgumentError, "Endpoint.port is 65536: expected 0 to 65535"),
+        ({"port": "9100"}, InvalidTypeError, "Endpoint.port is '9100': expected a whole number"),
+        ({"port": True}, InvalidTypeError, "Endpoint.port is True"),
+        ({"discovery_dir": True}, InvalidTypeError, "Endpoint.discovery_dir is True: expected a path"),
+        ({"discovery_dir": ""}, InvalidArgumentError, "Endpoint.discovery_dir is empty: expected a path"),
+        ({"linger": -1}, InvalidArgumentError, "Endpoint.linger is -1.0: expected at least 0 seconds"),
+        ({"linger": math.nan}, InvalidArgumentError, "Endpoint.linger is nan"),
+        ({"links": ["a"]}, InvalidTypeError, r"Endpoint.links is \['a'\]: expected addresses by title"),
+        ({"links": {"Code": 3}}, InvalidTypeError, "Endpoint.links is {'Code': 3}"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_named_with_what_fits(
+    fields: dict[str, object], error: type, says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        Endpoint(**fields)
+
+
+def test_it_is_a_value_that_cannot_be_changed() -> None:
+    assert Endpoint("0.0.0.0", 9109) == Endpoint(host="0.0.0.0", port=9109)
+    assert len({Endpoint(), Endpoint(), Endpoint(port=1)}) == 2
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Endpoint().port = 1  # type: ignore[misc]
+
+
+def test_it_announces_the_run_until_it_is_closed(tmp_path: Path) -> None:
+    running = Endpoint(discovery_dir=tmp_path).start(view())
+    (file,) = tmp_path.glob("*.json")
+    (target,) = json.loads(file.read_text())
+    assert target == {"targets": [running.url.removeprefix("http://")], "labels": {"model": "m", "run": "r"}}
+    running.close()
+    running.close()
+    assert not list(tmp_path.glob("*"))
+    with pytest.raises(requests.ConnectionError):
+        requests.get(running.url, timeout=5)
+
+
+def test_its_links_are_on_the_landing_page() -> None:
+    running = Endpoint(discovery_dir=False, links={"Code": "https://example.org/<c>"}).start(view())
+    assert '<a href="https://example.org/&lt;c&gt;">Code</a>' in requests.get(running.url, timeout=10).text
+    running.close()
+
+
+def test_an_address_of_another_machine_raises_and_announces_nothing(tmp_path: Path) -> None:
+    with pytest.raises(AddressError, match=r"'192\.0\.2\.1' cannot be listened on"):
+        Endpoint("192.0.2.1", discovery_dir=tmp_path).start(view())
+    assert not list(tmp_path.glob("*"))
+
+
+def test_the_wait_for_the_last_scrape_ends_at_the_deadline() -> None:
+    running = Endpoint(discovery_dir=False, linger=600).start(view())
+    requests.get(f"{running.url}/metrics", headers=AS_PROMETHEUS, timeout=10)
+    while not running.server.scrapes.wait(after=0.0, at_most=math.inf):
+        time.sleep(0.001)
+    started = time.monotonic()
+    running.finish(started + 0.05)
+    assert 0.05 <= time.monotonic() - started < 60
+    running.close()
+
+
+def test_a_file_that_cannot_be_removed_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError("not yours")
+
+    guard = Guard()
+    running = Endpoint(discovery_dir=tmp_path).start(view(guard))
+    monkeypatch.setattr(Path, "unlink", refuse)
+    running.close()
+    assert guard.errors["discovery"] == 1

@@ -1,0 +1,127 @@
+"""The seam of deliveries: a toy one is added by its own class and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from traingauge import Endpoint, ModelMonitor
+from traingauge.delivery.base import RunView
+from traingauge.delivery.exposition import Renderer
+from traingauge.errors import InvalidArgumentError
+from traingauge.testing import Broken, InMemory
+
+Reading = Callable[..., float | None]
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """Writes what a run publishes to a file, at its start and at its end."""
+
+    path: Path
+
+    def start(self, run: RunView) -> _Writer:
+        return _Writer(self.path, run)
+
+
+class _Writer:
+    linger = 0.0
+
+    def __init__(self, path: Path, run: RunView) -> None:
+        self._path, self._run, self._renderer = path, run, Renderer(run.identity)
+        self.url = path.as_uri()
+        self.finish(0.0)
+
+    def finish(self, deadline: float) -> None:
+        text = self._renderer.render(self._run.families(lambda: None), "text")
+        self._path.write_bytes(text)
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_delivery_is_added_by_its_own_class_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "m.prom"
+    with ModelMonitor("m", run="r", delivery=[TextFile(file)]) as monitor:
+        assert monitor.url == file.as_uri()
+        assert 'model_run_state{model="m",run="r",state="running"} 1.0' in file.read_text()
+        monitor.step(loss=0.5)
+    text = file.read_text()
+    assert 'model_loss{model="m",run="r",split="train"} 0.5' in text
+    assert 'model_run_state{model="m",run="r",state="finished"} 1.0' in text
+
+
+def test_a_setting_can_be_used_for_several_runs_at_once(tmp_path: Path) -> None:
+    endpoint = Endpoint(discovery_dir=tmp_path)
+    with ModelMonitor("m", delivery=[endpoint]) as one, ModelMonitor("m", delivery=[endpoint]) as two:
+        assert one.url != two.url
+        assert len(list(tmp_path.glob("*.json"))) == 2
+
+
+@dataclass(frozen=True)
+class Told:
+    """Writes down what it is asked for, in a list that several share."""
+
+    name: str
+    calls: list[str]
+    linger: float = 0.0
+    url: str | None = None
+
+    def start(self, run: RunView) -> Told:
+        self.calls.append(f"{self.name} start")
+        return self
+
+    def finish(self, deadline: float) -> None:
+        self.calls.append(f"{self.name} finish, {deadline - time.monotonic() > 50}")
+
+    def close(self) -> None:
+        self.calls.append(f"{self.name} close")
+
+
+def test_deliveries_start_in_order_finish_under_one_deadline_and_close_in_reverse() -> None:
+    calls: list[str] = []
+    with ModelMonitor(
+        "m", delivery=[Told("a", calls), Told("b", calls, linger=60, url="http://b")]
+    ) as monitor:
+        assert monitor.url is None, "it is that of the first one"
+    assert calls == ["a start", "b start", "a finish, True", "b finish, True", "b close", "a close"]
+
+
+def test_a_setting_that_does_not_fit_raises_and_closes_those_before_it() -> None:
+    calls: list[str] = []
+    with pytest.raises(InvalidArgumentError, match="no such gateway"):
+        ModelMonitor(
+            "m", delivery=[Told("a", calls), Broken("start", InvalidArgumentError("no such gateway"))]
+        )
+    assert calls == ["a start", "a close"]
+
+
+def test_a_delivery_that_cannot_start_is_counted_and_the_others_work(read: Reading) -> None:
+    published = InMemory()
+    with ModelMonitor("m", delivery=[Broken("start"), published]) as monitor:
+        monitor.step(loss=0.5)
+        assert read(monitor, "model_monitor_errors_total", reason="delivery") == 1
+        assert published.value("model_loss", split="train") == 0.5
+
+
+@pytest.mark.parametrize("at", ["finish", "close"])
+def test_a_delivery_that_fails_at_the_end_is_counted_and_the_others_finish_and_close(
+    at: str, read: Reading
+) -> None:
+    calls: list[str] = []
+    with ModelMonitor("m", delivery=[Told("a", calls), Broken(at), Told("b", calls)]) as monitor:
+        pass
+    assert read(monitor, "model_monitor_errors_total", reason="delivery") == 1
+    assert [call.partition(",")[0] for call in calls[2:]] == ["a finish", "b finish", "b close", "a close"]
+
+
+def test_ctrl_c_while_a_delivery_finishes_ends_the_waiting_and_still_closes_all() -> None:
+    calls: list[str] = []
+    monitor = ModelMonitor("m", delivery=[Broken("finish", KeyboardInterrupt()), Told("b", calls)])
+    with pytest.raises(KeyboardInterrupt):
+        monitor.close()
+    assert calls == ["b start", "b close"]
