@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -200,3 +202,32 @@ def test_switched_off_arguments_are_still_checked(arguments: dict[str, object]) 
         ModelMonitor("m", **arguments)
     with pytest.raises(InvalidTypeError):
         Scoring(window="long")  # type: ignore[arg-type]
+
+
+@pytest.mark.keras
+def test_switched_off_keras_trains_the_same_way_as_without_a_monitor() -> None:
+    """In a process of its own: weights and the training function of the model are those of a plain fit."""
+    script = """
+import os
+os.environ["TRAINGAUGE_DISABLED"] = "1"
+import keras, numpy as np
+from traingauge import ModelMonitor
+x, y = np.random.default_rng(0).normal(size=(64, 4)), np.arange(64) % 2
+
+def trained(fit):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    step = type(model).train_step
+    history = fit(model)
+    assert "train_step" not in vars(model) and type(model).train_step is step
+    return [*model.get_weights(), history]
+
+plain = trained(lambda model: model.fit(x, y, epochs=2, verbose=0).history["loss"])
+off = trained(lambda model: ModelMonitor(model).fit(x, y, epochs=2, verbose=0, test_data=(x, y)))
+assert off.pop() == {} and len(plain.pop()) == 2
+for one, other in zip(plain, off, strict=True):
+    np.testing.assert_array_equal(one, other)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

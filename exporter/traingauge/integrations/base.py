@@ -208,7 +208,7 @@ def integration_of(model: Any, *, otherwise: str = "") -> Integration:
             if found.recognises(model):
                 return found
     raise InvalidTypeError(
-        f"model is a {type(model).__name__}: expected a model of {', '.join(INTEGRATIONS)}"
+        f"model is a {type(model).__name__}: expected {otherwise}a model of {', '.join(INTEGRATIONS)}"
     )
 
 
