@@ -1,4 +1,4 @@
-"""Alertmanager's configuration loads, tells the right receiver, and mutes what follows from a cause."""
+"""Alertmanager's configuration loads, notifies the right receiver, and mutes the consequences of a cause."""
 
 import re
 
@@ -33,7 +33,7 @@ def test_amtool_accepts_the_configuration(tool, file):
         (EXAMPLE, {"alertname": "ModelWatchdog", "severity": "info"}, "dead-mans-switch"),
     ],
 )
-def test_an_alert_is_told_to_the_receivers_of_its_labels(tool, file, labels, receivers):
+def test_an_alert_reaches_the_receivers_of_its_labels(tool, file, labels, receivers):
     given = [f"{name}={value}" for name, value in ({"model": "m", "run": "r"} | labels).items()]
     options = [f"--config.file={file}", f"--verify.receivers={receivers}"]
     tool("amtool", "config", "routes", "test", *options, *given)
@@ -50,11 +50,11 @@ def test_one_notification_is_for_one_run():
     assert DOCUMENT["route"]["group_by"] == ["model", "run"]
 
 
-def test_a_person_is_told_within_seconds():
+def test_a_notification_leaves_within_seconds():
     assert re.fullmatch(r"[0-5]s", DOCUMENT["route"]["group_wait"])
 
 
-def test_every_receiver_of_the_example_hears_when_it_is_over():
+def test_every_receiver_of_the_example_gets_resolved_alerts():
     for receiver in yaml.safe_load(EXAMPLE.read_text())["receivers"]:
         hooks = [hook for key, hooks in receiver.items() if key != "name" for hook in hooks]
         resolved = {hook["send_resolved"] for hook in hooks}
@@ -75,7 +75,7 @@ def matches(matcher: str, labels: dict[str, str]) -> bool:
 
 
 def muted_by(source: str, severity: str = "", of: str = "", **labels: str) -> set[str]:
-    """Alerts of a severity, of the same run and otherwise without labels in common, that a firing one mutes."""
+    """Alerts of a severity that a firing one mutes in the same run, without other labels in common."""
     return {
         target
         for target in NAMES | {"TrainingCrashed"}
@@ -87,15 +87,15 @@ def muted_by(source: str, severity: str = "", of: str = "", **labels: str) -> se
 
 
 @pytest.mark.parametrize("source", ["ModelRunFailed", "ModelRunVanished"])
-def test_a_run_that_is_gone_is_told_as_that_alone(source):
-    told = {
+def test_a_run_that_is_gone_mutes_its_other_alerts(source):
+    kept = {
         "ModelRunFailed",
         "ModelRunVanished",
         "ModelRestartLoop",
         "ModelLossNonFinite",
         "ModelWeightsNonFinite",
     }
-    assert muted_by(source) == NAMES - told
+    assert muted_by(source) == NAMES - kept
 
 
 def test_a_nan_mutes_what_is_computed_from_the_same_weights():
@@ -118,7 +118,7 @@ def test_a_nan_mutes_what_is_computed_from_the_same_weights():
     }
 
 
-def test_data_that_drifts_as_a_whole_is_told_once():
+def test_data_that_drifts_as_a_whole_notifies_once():
     assert muted_by("ModelFeaturesDrifted") == {
         "ModelFeatureDrift",
         "ModelFeatureMissing",
@@ -127,7 +127,7 @@ def test_data_that_drifts_as_a_whole_is_told_once():
     }
 
 
-def test_infinite_values_mute_that_they_are_missing_and_that_the_same_feature_drifts():
+def test_infinite_values_mute_missing_values_and_drift_of_the_same_feature():
     muted = muted_by("ModelFeatureInfinite", feature="age") - muted_by("ModelFeatureInfinite")
     assert muted == {"ModelFeatureMissing", "ModelFeatureDrift"}
 
@@ -146,7 +146,7 @@ def test_a_score_below_what_it_should_be_mutes_that_others_are_below_their_best(
 
 
 @pytest.mark.parametrize("source", ["ModelFeaturesDrifted", "ModelLabelDrift"])
-def test_data_that_is_another_one_mutes_the_loss_that_rose_with_it_and_not_the_scores(source):
+def test_changed_data_mutes_the_loss_that_rose_with_it_and_not_the_scores(source):
     muted = muted_by(source, severity="critical")
     assert {"ModelLossDiverging", "ModelOverfitting"} <= muted
     assert not {name for name in muted if name.startswith("ModelScore")}

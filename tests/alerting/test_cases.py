@@ -1,7 +1,7 @@
-"""What has to hold of every alert: its unit test says some of it, and the rest is derived from that.
+"""What must hold for every alert; part of it is in the unit test of the alert, and the rest is derived from that test.
 
-From the case in which an alert fires, beside a run that is well, three more are made: the run whose numbers are NaN, the run
-that publishes nothing but how it stands, and the run that is well and goes on in another process.
+The case in which an alert fires for one run and not for a healthy one yields three more: a run whose numbers are NaN, a run
+that publishes nothing but its state, and the healthy run that continues in another process.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from traingauge.catalog import CATALOG
 ALERTS = {alert.name: alert for alert in rulebook.alerts() if not alert.of_the_servers}
 NAMES = sorted(ALERTS)
 
-#: Series by which a run says that it is there.
-STANDING = {"up", "model_run_state", "model_run_start_timestamp_seconds"}
+#: Series that show that a run exists.
+STATE = {"up", "model_run_state", "model_run_start_timestamp_seconds"}
 
-#: Makes of a series of a scenario, and its values, those of a variant.
+#: Turns a series of a scenario, and its values, into those of a variant.
 Change = Callable[["Scenario", str, list[str]], Iterator[tuple[str, list[str]]]]
 
 _TOKEN = re.compile(r"(stale|_|NaN|[-+]?Inf|[-+]?[\d.]+(?:e[-+]?\d+)?)([-+][\d.]+(?:e[-+]?\d+)?)?(?:x(\d+))?")
@@ -36,26 +36,26 @@ class Scenario:
     """The unit test in which an alert fires.
 
     Attributes:
-        name: Of the alert.
-        file: That holds the test, as it is.
+        name: The alert.
+        file: The content of the test file.
         case: The test.
-        checks: Of this alert: when, and whether it fires; in the order of the file.
-        sick: Runs that are told.
+        checks: When the test looks at this alert, and whether it fires; in the order of the file.
+        faulty: Runs for which it fires.
     """
 
     name: str
     file: Mapping[str, Any]
     case: Mapping[str, Any]
     checks: list[tuple[str, bool]]
-    sick: set[str]
+    faulty: set[str]
 
     @property
-    def well(self) -> set[str]:
+    def healthy(self) -> set[str]:
         """The other runs."""
-        return {run_of(series["series"]) for series in self.case["input_series"]} - self.sick - {""}
+        return {run_of(series["series"]) for series in self.case["input_series"]} - self.faulty - {""}
 
     def variant(self, what: str, change: Change) -> dict[str, Any]:
-        """A test that expects the alert never to fire for series that are made of its own."""
+        """A test that expects the alert never to fire for series derived from its own."""
         series = [
             {"series": name, "values": " ".join(values)}
             for one in self.case["input_series"]
@@ -74,22 +74,22 @@ class Scenario:
         }
 
 
-def nan(told: Scenario, series: str, values: list[str]) -> Iterator[tuple[str, list[str]]]:
+def nan(scenario: Scenario, series: str, values: list[str]) -> Iterator[tuple[str, list[str]]]:
     """Every number but the state is NaN."""
     if metric_of(series) not in {"up", "model_run_state"}:
         values = ["NaN" if is_number(value) else value for value in values]
     yield series, values
 
 
-def absent(told: Scenario, series: str, values: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """Nothing is there but how the run stands."""
-    if metric_of(series) in STANDING:
+def absent(scenario: Scenario, series: str, values: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """The run publishes nothing but its state."""
+    if metric_of(series) in STATE:
         yield series, values
 
 
-def restarted(told: Scenario, series: str, values: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """Runs that are well go on in another process: series end in the middle, and others begin elsewhere, counters at 0."""
-    if run_of(series) in told.sick:
+def restarted(scenario: Scenario, series: str, values: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Healthy runs continue in another process: series end in the middle, and others start elsewhere, counters at 0."""
+    if run_of(series) in scenario.faulty:
         return
     middle = len(values) // 2
     before, after = values[:middle], values[middle + 1 :]
@@ -106,16 +106,16 @@ def _on(series: str, instance: str) -> str:
     return series.replace("}", f', instance="{instance}"}}')
 
 
-def scenario(name: str) -> Scenario:
+def scenario_of(name: str) -> Scenario:
     (stem,) = {alert.file.stem for alert in rulebook.alerts() if alert.name == name}
     for path in sorted(rulebook.TESTS.glob(f"{stem}*.yml"), key=lambda path: len(path.name)):
         file = yaml.safe_load(path.read_text())
         for case in file["tests"]:
             mine = [check for check in case.get("alert_rule_test", ()) if check["alertname"] == name]
-            told = {alert["exp_labels"]["run"] for check in mine for alert in check["exp_alerts"]}
-            if told:
+            faulty = {alert["exp_labels"]["run"] for check in mine for alert in check["exp_alerts"]}
+            if faulty:
                 checks = [(check["eval_time"], bool(check["exp_alerts"])) for check in mine]
-                return Scenario(name, file, case, checks, told)
+                return Scenario(name, file, case, checks, faulty)
     raise AssertionError(f"no unit test expects {name} to fire")
 
 
@@ -157,7 +157,7 @@ def is_number(value: str) -> bool:
     return value not in {"_", "stale"}
 
 
-SCENARIOS = {name: scenario(name) for name in NAMES}
+SCENARIOS = {name: scenario_of(name) for name in NAMES}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -168,16 +168,16 @@ def test_a_unit_test_has_a_moment_just_before_one_at_which_it_fires_and_one_afte
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_run_that_is_well_is_side_by_side_with_the_one_that_is_not(name: str) -> None:
-    assert SCENARIOS[name].well
+def test_a_unit_test_has_a_healthy_run_next_to_the_faulty_one(name: str) -> None:
+    assert SCENARIOS[name].healthy
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_does_not_fire_for_nan_nor_for_series_that_are_absent_nor_for_a_restart(
     tool: Callable[..., str], tmp_path: Path, name: str
 ) -> None:
-    """All three in one file, as it is reading the rules that takes the time."""
-    told = SCENARIOS[name]
+    """All three in one file, as reading the rules takes most of the time."""
+    scenario = SCENARIOS[name]
     changes = {
         "NaN": None if "Fires on NaN" in ALERTS[name].notes else nan,
         "absent": None if "Fires on absent series" in ALERTS[name].notes else absent,
@@ -185,9 +185,9 @@ def test_it_does_not_fire_for_nan_nor_for_series_that_are_absent_nor_for_a_resta
     }
     path = tmp_path / "cases.yml"
     test = {
-        **told.file,
-        "rule_files": [str((rulebook.TESTS / file).resolve()) for file in told.file["rule_files"]],
-        "tests": [told.variant(what, change) for what, change in changes.items() if change],
+        **scenario.file,
+        "rule_files": [str((rulebook.TESTS / file).resolve()) for file in scenario.file["rule_files"]],
+        "tests": [scenario.variant(what, change) for what, change in changes.items() if change],
     }
     path.write_text(json.dumps(test))  # JSON is YAML
     tool("promtool", "test", "rules", path)

@@ -113,7 +113,7 @@ def mailbox() -> Iterator[Mailbox]:
 
 @pytest.fixture(scope="module")
 def alertmanager(web: Web, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The example with its addresses, and nothing else, replaced; it has told one warning and one critical alert."""
+    """The example with nothing but its addresses replaced, after one warning and one critical alert."""
     folder, address = tmp_path_factory.mktemp("alertmanager"), f"http://127.0.0.1:{web.server_port}"
     document = yaml.safe_load((rulebook.ALERTMANAGER / "receivers.example.yml").read_text())
     shutil.copytree(rulebook.ALERTMANAGER / "templates", folder / "templates")
@@ -132,10 +132,10 @@ def alertmanager(web: Web, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFa
         "smtp_smarthost": f"127.0.0.1:{mailbox.server_address[1]}",
         "smtp_require_tls": False,
     }
-    # Everybody is told of everything, and at any hour.
-    everybody = [receiver["name"] for receiver in document["receivers"] if receiver["name"] != "blackhole"]
+    # Every receiver gets every alert, at any hour.
+    receivers = [receiver["name"] for receiver in document["receivers"] if receiver["name"] != "blackhole"]
     document["route"]["routes"] = [
-        {"receiver": name, "matchers": ['alertname!=""'], "continue": True} for name in everybody
+        {"receiver": name, "matchers": ['alertname!=""'], "continue": True} for name in receivers
     ]
     for receiver in document["receivers"]:
         for hook in receiver.get("webhook_configs", ()):
@@ -220,7 +220,7 @@ def test_a_webhook_gets_the_alert_with_all_that_it_says(alertmanager: str, web: 
     assert authorization == tokens[path]
 
 
-def test_everybody_but_the_dead_mans_switch_hears_that_it_is_over(
+def test_every_receiver_but_the_dead_mans_switch_gets_a_resolved_alert(
     alertmanager: str, web: Web, mailbox: Mailbox
 ) -> None:
     _send(alertmanager, severity="critical", over=True)

@@ -55,7 +55,7 @@ def test_recorded_names_say_level_metric_operations():
 
 
 def test_a_recorded_length_of_time_is_a_constant_and_says_so_in_its_name():
-    """Whoever runs the rules with shorter waits finds every wait by these two signs."""
+    """A demo with shorter waits finds every wait by these two signs."""
     for rule in rulebook.recordings():
         if rule.name.endswith("_seconds"):
             assert re.fullmatch(r"vector\(\d+\)", rule.expr), rule.name

@@ -200,7 +200,7 @@ def test_a_training_pod_becomes_a_target_of_the_job_with_model_and_run(tmp_path:
 
 
 @pytest.mark.servers
-def test_a_pod_that_failed_stays_a_target_at_an_address_where_nobody_answers(tmp_path: Path) -> None:
+def test_a_pod_that_failed_stays_a_target_at_an_address_where_nothing_answers(tmp_path: Path) -> None:
     labels = relabelled(tmp_path, **TRAINING_POD | {"phase": "Failed"})
     assert labels is not None
     assert labels.items() >= {"__address__": "127.0.0.1:1", "model": "digits", "run": "digits-1"}.items()
