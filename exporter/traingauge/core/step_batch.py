@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,10 +64,16 @@ class StepBatch:
         there = is_given(column)
         return column if there.all() else column[there]
 
+    def last(self, name: str) -> float:
+        """The last number that was given by a name."""
+        value = float(self.numbers[name][-1])
+        return float(self.given(name)[-1]) if math.isnan(value) else value
+
     def broken(self, name: str) -> NDArray[np.bool_]:
         """Where a number was given by a name that is NaN or infinite."""
         column = self.column(name)
-        return ~np.isfinite(column) & is_given(column)
+        odd = ~np.isfinite(column)
+        return odd & is_given(column) if odd.any() else odd
 
 
 def within(placed: Sequence[tuple[int, T]], piece: slice) -> list[T]:
@@ -95,7 +102,7 @@ def columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Floats]:
     names = (*rows[-1], *sorted(set().union(*rows).difference(rows[-1])))
     whole = _whole(rows, names)
     if whole is not None:
-        return dict(zip(names, whole.T, strict=True))
+        return dict(zip(names, np.ascontiguousarray(whole.T), strict=True))
     return {name: np.array([float(row.get(name, NOT_GIVEN)) for row in rows]) for name in names}
 
 

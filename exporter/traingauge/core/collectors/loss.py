@@ -73,7 +73,8 @@ class Loss(Collector):
     def on_batch(self, batch: StepBatch) -> None:
         """Add the losses of training steps."""
         if "loss" in batch.numbers:
-            self.add("train", batch.given("loss"), batch.times[is_given(batch.column("loss"))])
+            there = is_given(batch.numbers["loss"])
+            self.add("train", batch.numbers["loss"][there], batch.times[there])
 
     def on_pass(self, done: Pass, unix: float) -> None:
         """Add the loss of a pass."""

@@ -43,7 +43,7 @@ class Scalars(Collector):
     def on_batch(self, batch: StepBatch) -> None:
         """Take the last number of each name."""
         named = (name for name in batch.numbers if name != "loss")
-        self.update("train", {name: float(batch.given(name)[-1]) for name in named})
+        self.update("train", {name: batch.last(name) for name in named})
 
     def on_pass(self, done: Pass, unix: float) -> None:
         """Take the scalars of a pass."""
