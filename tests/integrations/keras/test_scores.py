@@ -82,10 +82,10 @@ FORMS = {
     "two classes": Form("tumours", 2, "softmax", "sparse_categorical_crossentropy"),
     "two classes, one-hot": Form("tumours", 2, "softmax", "categorical_crossentropy", one_hot(2)),
     "sigmoid with a threshold": Form(
-        "tumours", 1, "sigmoid", "binary_crossentropy", decide=above(0.6), told={"threshold": 0.6}
+        "tumours", 1, "sigmoid", "binary_crossentropy", decide=above(0.6), told={"decision_threshold": 0.6}
     ),
     "one logit with a threshold": Form(
-        "tumours", 1, None, BINARY(from_logits=True), decide=above(LOG_ODDS), told={"threshold": 0.6}
+        "tumours", 1, None, BINARY(from_logits=True), decide=above(LOG_ODDS), told={"decision_threshold": 0.6}
     ),
     "two classes with a threshold": Form(
         "tumours",
@@ -93,7 +93,7 @@ FORMS = {
         "softmax",
         "sparse_categorical_crossentropy",
         decide=lambda outputs: (outputs[:, 1] > 0.6).astype(int),
-        told={"threshold": 0.6},
+        told={"decision_threshold": 0.6},
     ),
     "two logits with a threshold": Form(
         "tumours",
@@ -101,7 +101,7 @@ FORMS = {
         None,
         SPARSE(from_logits=True),
         decide=lambda outputs: (outputs[:, 1] - outputs[:, 0] > LOG_ODDS).astype(int),
-        told={"threshold": 0.6},
+        told={"decision_threshold": 0.6},
     ),
 }
 
