@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from benchmarks.alerts.__main__ import RESULTS
+from benchmarks.alerts.report import Report
 from benchmarks.drift.power.bench import KEPT, TRIALS, Bench
 from benchmarks.drift.power.report import page as drift_power
 from docs.generators import alerts, api, errors, metrics
@@ -19,6 +22,9 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/api.md": api.page,
     "reference/errors.md": errors.page,
     "reference/alerts.md": alerts.page,
+    "explanation/alert-benchmark.md": lambda: Report.read(
+        json.loads(RESULTS.read_text(encoding="utf-8"))
+    ).page(),
     "explanation/drift-power.md": lambda: drift_power(Bench(KEPT), TRIALS),
 }
 

@@ -138,5 +138,5 @@ FAULTS: Mapping[str, Fault] = {
         at=20 * MINUTE,
         watched=20 * MINUTE,
     ),
-    "clean-end": Fault("training ends as it should: nothing may be told", frozenset(), faults.ended),
+    "clean-end": Fault("training ends as it should: nothing may be sent", frozenset(), faults.ended),
 }

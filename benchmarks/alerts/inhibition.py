@@ -3,7 +3,7 @@
 >>> rule = {"source_matchers": ['alertname="A"'], "target_matchers": ['alertname=~"B.*"'], "equal": ["run"]}
 >>> policy = Policy.of({"inhibit_rules": [rule], "route": {"receiver": "people"}})
 >>> firing = [{"alertname": "A", "run": "1"}, {"alertname": "B2", "run": "1"}, {"alertname": "B2", "run": "2"}]
->>> [alert["run"] for alert in policy.told(firing)]
+>>> [alert["run"] for alert in policy.sent(firing)]
 ['1', '2']
 """
 
@@ -92,7 +92,7 @@ class InhibitRule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What becomes of firing alerts.
+    """What Alertmanager does with firing alerts.
 
     Attributes:
         rules: That mute.
@@ -126,15 +126,15 @@ class Policy:
         return cls(rules, (*routes, (Matchers(()), route["receiver"])))
 
     def receiver(self, alert: Labels) -> str:
-        """Who is told of an alert."""
+        """The receiver of an alert."""
         return next(receiver for matchers, receiver in self.routes if matchers(alert))
 
     def muted(self, alert: Labels, firing: Sequence[Labels]) -> bool:
-        """Whether an alert is muted by others; what is muted itself mutes others all the same."""
+        """Whether an alert is muted by others. A muted alert still mutes others."""
         return any(rule.mutes(source, alert) for rule in self.rules for source in firing)
 
-    def told(self, firing: Sequence[Labels]) -> list[Labels]:
-        """What reaches a person of the alerts that fire at a moment."""
+    def sent(self, firing: Sequence[Labels]) -> list[Labels]:
+        """Those of the firing alerts that are sent to a person."""
         return [
             alert for alert in firing if self.receiver(alert) != "blackhole" and not self.muted(alert, firing)
         ]

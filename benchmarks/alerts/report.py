@@ -1,4 +1,4 @@
-"""The page and the file of numbers."""
+"""The page and the file of results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import platform
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,24 +14,24 @@ from scipy import stats
 
 from benchmarks.alerts.faults import FAULTS
 from benchmarks.alerts.healthy import HEALTHY
-from benchmarks.alerts.runs import HEALTHY_SECONDS, by_keras
-from benchmarks.alerts.verdict import Verdict
+from benchmarks.alerts.runs import HEALTHY_SECONDS, Case, by_keras
+from benchmarks.alerts.verdict import Alarm, Verdict
 from simulation.clock import SCRAPE_SECONDS
 from simulation.replay import EVALUATION_SECONDS
 
-#: What is aimed at: share of seeds in which a fault is detected, false alarms a healthy run, alerts a cause.
+#: Targets: share of seeds in which a fault is detected, false alarms per healthy run, alerts per cause.
 DETECTED, FALSE_ALARMS, ALERTS = 0.95, 0.01, 2
 
 #: First of the seeds that rules are tuned on; those before prove them.
 TUNING = 1000
 
-#: Runs of each fault, and healthy ones, below which that it went well says nothing about such rates.
+#: With fewer runs of each fault, and fewer healthy ones, a good result does not show that the target is met.
 ENOUGH_SEEDS, ENOUGH_HEALTHY = 20, 100
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All verdicts, and where they come from.
+    """All verdicts, and how they were measured.
 
     Attributes:
         verdicts: Of every run.
@@ -44,6 +44,15 @@ class Report:
     promtool: str
     when: str = field(default_factory=lambda: time.strftime("%Y-%m-%d"))
     machine: str = field(default_factory=lambda: f"{platform.system()} {platform.machine()}")
+
+    @classmethod
+    def read(cls, numbers: Mapping[str, Any]) -> Report:
+        """A report from its results."""
+        verdicts = [
+            Verdict(Case(run["kind"], run["seed"]), tuple(_alarm(alarm) for alarm in run["alarms"]))
+            for run in numbers["runs"]
+        ]
+        return cls(verdicts, numbers["promtool"], numbers["when"], numbers["machine"])
 
     def of(self, kind: str) -> list[Verdict]:
         """Of all runs of one kind."""
@@ -66,13 +75,13 @@ class Report:
 
     @property
     def loud(self) -> list[str]:
-        """The faults of which more is told than should be."""
-        return [kind for kind in self.faults if max(len(run.told) for run in self.of(kind)) > ALERTS]
+        """The faults that send more alerts than they should."""
+        return [kind for kind in self.faults if max(len(run.sent) for run in self.of(kind)) > ALERTS]
 
     @property
     def false_alarms(self) -> float:
-        """Alerts told a healthy run."""
-        return sum(len(run.told) for run in self.healthy) / max(1, len(self.healthy))
+        """Alerts sent per healthy run."""
+        return sum(len(run.sent) for run in self.healthy) / max(1, len(self.healthy))
 
     @property
     def met(self) -> bool:
@@ -84,7 +93,7 @@ class Report:
         return "\n".join([*self._head(), *self._faults(), *self._healthy(), ""])
 
     def numbers(self) -> dict[str, Any]:
-        """As JSON has it: every run, with everything that was told of it."""
+        """The results as JSON: every run with its alerts."""
         runs = [
             {"kind": run.case.kind, "seed": run.case.seed, "alarms": [asdict(alarm) for alarm in run.alarms]}
             for run in self.verdicts
@@ -106,7 +115,7 @@ class Report:
     @property
     def _most_false_alarms(self) -> float:
         """Upper limit of false alarms a run, if they come independently of each other (exact, for a Poisson count)."""
-        count = sum(len(run.told) for run in self.healthy)
+        count = sum(len(run.sent) for run in self.healthy)
         return float(stats.chi2.ppf(0.95, 2 * (count + 1))) / 2 / max(1, len(self.healthy))
 
     def _head(self) -> list[str]:
@@ -124,12 +133,12 @@ class Report:
             "",
             "Real models train on real data and publish through the real exporter, under a clock that is moved by hand.",
             "Faults are injected one at a time; what a scrape sees is replayed through the shipped rules, unscaled, by",
-            "`promtool test rules`, and what is told is what Alertmanager's shipped inhibition and routes leave.",
-            "`benchmarks/alerts` says how.",
+            "`promtool test rules`, and an alert counts as sent if the shipped inhibition and routes let it pass.",
+            "`benchmarks/alerts` describes the method.",
             "",
-            "Most models are small networks in numpy, as hundreds of runs of an hour or more have to be trained; those",
-            "whose kind begins with `keras` are trained by Keras' `fit` with `MonitorCallback`, which costs five times as",
-            "much. Rules read the same of both. Data: digits, breast cancer, wine, diabetes, and a synthetic regression.",
+            "Most models are small networks in numpy, because hundreds of runs of an hour or more are trained. Kinds",
+            "that begin with `keras` are trained by Keras' `fit` with `MonitorCallback`, which takes five times as long.",
+            "The rules see the same of both. Data: digits, breast cancer, wine, diabetes, and a synthetic regression.",
             "",
             f"Measured on {self.when}, {self.machine}, promtool {self.promtool}, a scrape every {SCRAPE_SECONDS:g} s "
             f"and an evaluation every {EVALUATION_SECONDS:g} s; {len(self.verdicts)} runs, {self._seeds}.",
@@ -140,7 +149,7 @@ class Report:
             f"| {_yes(not self.missed, seeds >= ENOUGH_SEEDS)} |",
             f"| ≤ {FALSE_ALARMS * 100:g} false alarm in 100 healthy runs | {alarms} "
             f"| {_yes(self.false_alarms <= FALSE_ALARMS, len(self.healthy) >= ENOUGH_HEALTHY)} |",
-            f"| ≤ {ALERTS} alerts told of one cause, in every run | {quiet} "
+            f"| ≤ {ALERTS} alerts sent per cause, in every run | {quiet} "
             f"| {_yes(not self.loud, seeds >= ENOUGH_SEEDS)} |",
             "",
         ]
@@ -150,33 +159,33 @@ class Report:
             "## Faults",
             "",
             "*Detected*: an alert that names the fault fired and was not muted. *Time*: from the fault to it, median and",
-            "slowest. *Told*: different alerts that reach a person, median and most. *Others*: those that do not name",
-            "the fault, with the number of runs; those in parentheses are only to be looked up.",
+            "slowest. *Sent*: different alerts sent to a person, median and most. *Others*: alerts that do not name the",
+            "fault, with the number of runs; those in parentheses are informative, and shown only.",
             "",
-            "| fault | what happens | its own alerts | detected | time | told | others |",
+            "| fault | what happens | its own alerts | detected | time | sent | others |",
             "| --- | --- | --- | --- | --- | --- | --- |",
         ]
         for kind in self.faults:
             fault, runs = FAULTS[kind], self.of(kind)
             took = [run.detected_after for run in runs if run.detected_after is not None]
-            told = [len(run.told) for run in runs]
+            sent = [len(run.sent) for run in runs]
             cells = [
                 kind,
                 fault.what,
                 ", ".join(_short(name) for name in sorted(fault.own)) or "none",
                 f"{sum(run.good for run in runs)} of {len(runs)}",
                 f"{_minutes(statistics.median(took))}, {_minutes(max(took))}" if took else "never",
-                f"{statistics.median(told):g}, {max(told)}",
+                f"{statistics.median(sent):g}, {max(sent)}",
                 _counted(
-                    (name for run in runs for name in run.told if name not in fault.own),
-                    (name for run in runs for name in run.looked_up if name not in fault.own),
+                    (name for run in runs for name in run.sent if name not in fault.own),
+                    (name for run in runs for name in run.shown if name not in fault.own),
                 ),
             ]
             lines.append(f"| {' | '.join(cells)} |")
         early = [name for run in self.verdicts for name in run.before]
         lines += [
             "",
-            f"Before the fault, while these runs were healthy, {len(early)} alerts were told"
+            f"Before the fault, while these runs were healthy, {len(early)} alerts were sent"
             + (f": {_counted(early, ())}." if early else "."),
             "",
         ]
@@ -188,24 +197,29 @@ class Report:
             "",
             f"Each is watched for {HEALTHY_SECONDS / 60:g} minutes, or until its end.",
             "",
-            "| kind | runs | false alarms a run | which (in parentheses: only to be looked up) |",
+            "| kind | runs | false alarms a run | which (in parentheses: shown only) |",
             "| --- | --- | --- | --- |",
         ]
         for kind in HEALTHY:
             if runs := self.of(kind):
-                told = [name for run in runs for name in run.told]
-                which = _counted(told, (name for run in runs for name in run.looked_up))
-                lines.append(f"| {kind} | {len(runs)} | {len(told) / len(runs):.2f} | {which} |")
+                sent = [name for run in runs for name in run.sent]
+                which = _counted(sent, (name for run in runs for name in run.shown))
+                lines.append(f"| {kind} | {len(runs)} | {len(sent) / len(runs):.2f} | {which} |")
         return lines
+
+
+def _alarm(numbers: Mapping[str, Any]) -> Alarm:
+    labels = tuple((name, value) for name, value in numbers["labels"])
+    return Alarm(numbers["name"], numbers["severity"], labels, numbers["at"], numbers["sent"])
 
 
 def _share(runs: Sequence[Verdict]) -> float:
     return sum(run.good for run in runs) / len(runs)
 
 
-def _counted(told: Iterable[str], looked_up: Iterable[str]) -> str:
-    texts = [f"{_short(name)} {count}" for name, count in Counter(told).most_common()]
-    texts += [f"({_short(name)} {count})" for name, count in Counter(looked_up).most_common()]
+def _counted(sent: Iterable[str], shown: Iterable[str]) -> str:
+    texts = [f"{_short(name)} {count}" for name, count in Counter(sent).most_common()]
+    texts += [f"({_short(name)} {count})" for name, count in Counter(shown).most_common()]
     return ", ".join(texts) or "none"
 
 

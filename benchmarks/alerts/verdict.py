@@ -20,14 +20,14 @@ class Alarm:
         severity: Of it.
         labels: The others, but model and run.
         at: Seconds into the run at which it was first there.
-        told: Whether it reaches a person, or is only to be looked up.
+        sent: Whether it is sent to a person; an informative one is only shown.
     """
 
     name: str
     severity: str
     labels: tuple[tuple[str, str], ...]
     at: float
-    told: bool
+    sent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +51,25 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """Whether the fault was detected; for an end that is no fault, whether nothing was told."""
+        """Whether the fault was detected; for a clean end, whether nothing was sent."""
         fault = self.case.fault
         assert fault is not None
-        return self.detected_after is not None if fault.own else not self.told
+        return self.detected_after is not None if fault.own else not self.sent
 
     @property
-    def told(self) -> list[str]:
-        """Names of the alerts that a person is told from the fault on; of a healthy run all the time."""
-        return sorted({alarm.name for alarm in self._caused if alarm.told})
+    def sent(self) -> list[str]:
+        """Names of the alerts sent to a person from the fault on; in a healthy run all the time."""
+        return sorted({alarm.name for alarm in self._caused if alarm.sent})
 
     @property
-    def looked_up(self) -> list[str]:
-        """Names of the alerts that are only to be looked up, in the same time."""
-        return sorted({alarm.name for alarm in self._caused if not alarm.told})
+    def shown(self) -> list[str]:
+        """Names of the informative alerts in the same time, which are shown and not sent."""
+        return sorted({alarm.name for alarm in self._caused if not alarm.sent})
 
     @property
     def before(self) -> list[str]:
-        """Names of the alerts that were told before there was a fault."""
-        return sorted({alarm.name for alarm in self.alarms if alarm.told and alarm.at < self.case.at})
+        """Names of the alerts sent before the fault."""
+        return sorted({alarm.name for alarm in self.alarms if alarm.sent and alarm.at < self.case.at})
 
     @property
     def _caused(self) -> list[Alarm]:
@@ -78,7 +78,7 @@ class Verdict:
 
 def verdicts(cases: Sequence[Case], firing: Firing, policy: Policy) -> list[Verdict]:
     """Of several runs that were replayed together."""
-    # Runs that are replayed together are not of one length; what fires after a run's last sample is nobody's.
+    # Runs that are replayed together differ in length; what fires after a run's last sample does not count.
     ends = {case.run: case.seconds for case in cases}
     alarms: dict[str, dict[tuple[object, ...], Alarm]] = defaultdict(dict)
     for number in sorted(firing):
@@ -91,7 +91,7 @@ def verdicts(cases: Sequence[Case], firing: Firing, policy: Policy) -> list[Verd
 
 
 def _by_run(firing: Sequence[Labels]) -> Mapping[str, list[Labels]]:
-    """No rule of inhibition looks beyond a run, so each can be judged alone."""
+    """Alerts by run: no inhibition rule looks beyond a run, so each can be assessed alone."""
     runs: dict[str, list[Labels]] = defaultdict(list)
     for alert in firing:
         runs[alert.get("run", "")].append(alert)

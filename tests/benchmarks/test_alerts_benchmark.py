@@ -48,7 +48,7 @@ class TestReduced:
 
     @pytest.mark.parametrize("kind", FAULTY)
     def test_one_cause_sends_two_alerts_at_most(self, assessment: Mapping[str, Verdict], kind: str) -> None:
-        assert len(assessment[kind].told) <= 2
+        assert len(assessment[kind].sent) <= 2
 
     @pytest.mark.parametrize("kind", FAULTY)
     def test_nothing_is_sent_before_the_fault(self, assessment: Mapping[str, Verdict], kind: str) -> None:
@@ -56,7 +56,7 @@ class TestReduced:
 
     @pytest.mark.parametrize("kind", HEALTHY)
     def test_a_healthy_run_sends_nothing(self, assessment: Mapping[str, Verdict], kind: str) -> None:
-        assert assessment[kind].told == []
+        assert assessment[kind].sent == []
 
 
 def test_every_alert_that_names_a_fault_is_shipped() -> None:
@@ -94,24 +94,24 @@ class TestPolicy:
     def alert(name: str, severity: str = "warning", **labels: str) -> dict[str, str]:
         return {"alertname": f"Model{name}", "severity": severity, "model": "m", "run": "r"} | labels
 
-    def told(self, *firing: dict[str, str]) -> list[str]:
-        return [alert["alertname"] for alert in self.SHIPPED.told(firing)]
+    def sent(self, *firing: dict[str, str]) -> list[str]:
+        return [alert["alertname"] for alert in self.SHIPPED.sent(firing)]
 
     def test_a_critical_alert_mutes_its_warning(self) -> None:
         labels = {"split": "train", "metric": "f1"}
         firing = [
             self.alert("ScoreBelowThreshold", severity, **labels) for severity in ("warning", "critical")
         ]
-        assert [alert["severity"] for alert in self.SHIPPED.told(firing)] == ["critical"]
+        assert [alert["severity"] for alert in self.SHIPPED.sent(firing)] == ["critical"]
 
     def test_a_vanished_run_mutes_what_else_is_wrong_with_it(self) -> None:
-        assert self.told(self.alert("RunVanished", "critical"), self.alert("ThroughputDrop")) == [
+        assert self.sent(self.alert("RunVanished", "critical"), self.alert("ThroughputDrop")) == [
             "ModelRunVanished"
         ]
 
     def test_one_run_does_not_mute_another(self) -> None:
         firing = [self.alert("RunVanished", "critical"), self.alert("ThroughputDrop", run="other")]
-        assert len(self.told(*firing)) == 2
+        assert len(self.sent(*firing)) == 2
 
     def test_what_is_muted_mutes_all_the_same(self) -> None:
         firing = [
@@ -119,15 +119,15 @@ class TestPolicy:
             self.alert("FeatureMissing", feature="age"),
             self.alert("FeatureDrift", feature="age"),
         ]
-        assert self.told(*firing) == ["ModelFeaturesDrifted"]
+        assert self.sent(*firing) == ["ModelFeaturesDrifted"]
 
     def test_an_alert_that_is_source_and_target_is_not_muted_by_its_like(self) -> None:
         rule = {"source_matchers": ['a="1"'], "target_matchers": ['a="1"'], "equal": []}
         policy = Policy.of({"inhibit_rules": [rule], "route": {"receiver": "people"}})
-        assert len(policy.told([{"a": "1", "b": "1"}, {"a": "1", "b": "2"}])) == 2
+        assert len(policy.sent([{"a": "1", "b": "1"}, {"a": "1", "b": "2"}])) == 2
 
     def test_an_informative_alert_is_sent_to_no_one(self) -> None:
-        assert self.told(self.alert("LossPlateau", "info")) == []
+        assert self.sent(self.alert("LossPlateau", "info")) == []
 
 
 class TestRecording:
@@ -193,7 +193,7 @@ class TestRecording:
 class TestVerdict:
     @staticmethod
     def verdict(kind: str, *alarms: tuple[str, float]) -> Verdict:
-        return Verdict(Case(kind, 0), tuple(Alarm(name, "warning", (), at, told=True) for name, at in alarms))
+        return Verdict(Case(kind, 0), tuple(Alarm(name, "warning", (), at, sent=True) for name, at in alarms))
 
     def test_only_an_alert_that_names_the_fault_detects_it(self) -> None:
         assert not self.verdict("nan", ("ModelStuck", 1e4)).good

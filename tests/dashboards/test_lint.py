@@ -40,7 +40,7 @@ TOTALS = {
         "Time left",
         "Steps",
         "Milestones",
-        "Changes of the architecture",
+        "Architecture changes",
     ),
     *("Series left out", "Runs", "Chosen runs"),
 }
