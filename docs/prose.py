@@ -113,26 +113,27 @@ class Scope(NamedTuple):
 
 #: What `make check` holds to the list.
 CHECKED = (
-    Scope("alerting/**/*.md", whole),
-    Scope("alerting/**/*.yml", whole),
-    Scope("alerting/**/*.tmpl", whole),
+    Scope("*.md", whole),
     Scope("docs/*.md", whole),
-    Scope("ARCHITECTURE.md", whole),
-    Scope("CHANGELOG.md", whole),
-    Scope("dashboards/*.md", whole),
-    Scope("docs/dashboards/*.md", whole),
-    Scope("docs/reference/[ce]*.md", whole),
-    Scope("docs/reference/metrics.md", whole),
-    Scope("CONTRIBUTING.md", whole),
     Scope("docs/how-to/*.md", whole),
+    Scope("docs/reference/[cem]*.md", whole),
+    Scope("docs/reference/alerts.md", whole),
     Scope("docs/explanation/drift.md", whole),
     Scope("docs/explanation/diagnostics.md", whole),
     Scope("docs/explanation/how-it-works.md", whole),
+    Scope("docs/dashboards/*.md", whole),
+    Scope("alerting/**/*.md", whole),
+    Scope("alerting/**/*.yml", whole),
+    Scope("alerting/**/*.tmpl", whole),
+    Scope("dashboards/*.md", whole),
+    Scope("demo/**/*.py", strings),
+    Scope("exporter/traingauge/catalog.py", strings),
+    Scope("exporter/traingauge/errors.py", docstrings),
+    Scope("simulation/**/*.py", docstrings),
 )
 
 #: What is still to be rewritten.
 UNCHECKED = (
-    Scope("*.md", whole),
     Scope("docs/**/*.md", whole),
     Scope("dashboards/**/*.py", strings),
     Scope("deploy/**/*.md", whole),
@@ -140,8 +141,6 @@ UNCHECKED = (
     Scope("exporter/traingauge/**/*.py", strings),
     Scope("exporter/traingauge/**/*.py", docstrings),
     Scope("exporter/traingauge/**/*.py", comments),
-    Scope("demo/**/*.py", strings),
-    Scope("simulation/**/*.py", docstrings),
     Scope("tests/**/*.py", names),
 )
 

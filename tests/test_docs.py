@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import ast
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 import traingauge
 from docs.generators import api
+from tests.blocks import answered, blocks, run, shown
 from traingauge.catalog import CATALOG
 from traingauge.cli.main import COMMANDS
 from traingauge.environment import VARIABLES
+from traingauge.stats.drift.extractors import EXTRACTORS
+from traingauge.stats.drift.statistics import STATISTICS
+from traingauge.stats.drift.window import WINDOWS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -93,3 +98,39 @@ def test_every_python_block_is_python(page: Path) -> None:
 def test_the_reference_lists_every_command() -> None:
     page = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
     assert {row.split()[0] for row in re.findall(r"^\| `([a-z ]+)` \|", page, re.MULTILINE)} == set(COMMANDS)
+
+
+def test_the_drift_page_names_every_statistic_window_and_extractor() -> None:
+    page = (DOCS / "explanation" / "drift.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert rows >= {*STATISTICS, *WINDOWS}
+    assert all(f'of="{name}"' in page for name in EXTRACTORS)
+
+
+RUNNABLE = [
+    page for page in PAGES if DOCS in page.parents and any(kind == "python" for kind, _ in blocks(page))
+]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("page", RUNNABLE, ids=named)
+def test_every_python_block_runs_and_shows_what_the_page_says(page: Path, tmp_path: Path) -> None:
+    """A page may name a module that it needs in a comment; where that is not installed, the page is skipped."""
+    if needed := re.match(r"<!-- needs: ([\w.]+) -->", page.read_text(encoding="utf-8")):
+        pytest.importorskip(needed[1])
+    done = run(page, tmp_path)
+    assert done.returncode == 0, done.stderr
+    for asked, said in zip(answered(done.stdout), shown(page), strict=True):
+        assert [series for series, _ in asked] == [series for series, _ in said]
+        assert [value for _, value in asked] == pytest.approx([value for _, value in said], rel=0.02)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_command_that_a_page_names_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"(?:`|^|&& )make ([a-z-]+)", text, re.MULTILINE)) <= targets
+    for module in set(re.findall(r"python -m (\w+(?:\.\w+)*)", text)) - {"venv"}:
+        found = find_spec(module)
+        assert found is not None, module
+        assert not found.submodule_search_locations or find_spec(f"{module}.__main__"), module
