@@ -6,9 +6,11 @@ import pytest
 import yaml
 
 from alerting import rulebook
+from traingauge.catalog import better_side
 from traingauge.core import baseline
 from traingauge.core.collectors.drift import THRESHOLD
 from traingauge.core.thresholds import METRICS
+from traingauge.reference.run import CLASSIFICATION_SCORES, REGRESSION_SCORES
 
 ALERTS = rulebook.alerts()
 NAMES = sorted({alert.name for alert in ALERTS})
@@ -92,3 +94,11 @@ def test_scores_are_compared_with_their_baseline_the_way_that_is_better():
     (reached,) = (rule.expr for rule in rulebook.recordings() if rule.name.endswith(":reached"))
     errors = "|".join(name for name in lower if name != "loss")  # whose best is a metric of its own
     assert re.findall(r'metric(!~|=~)"([^"]+)"', reached) == [("!~", errors), ("=~", errors)]
+
+
+def test_scores_are_compared_with_a_reference_run_the_way_that_is_better():
+    (worse,) = {rule.expr for rule in rulebook.recordings() if rule.name.endswith("model_deviation:worse")}
+    lower, excluded = (set(names.split("|")) for names in re.findall(r'metric(?:=~|!~)"([^"]+)"', worse))
+    read = {"loss", "gradient_norm", "bias", *CLASSIFICATION_SCORES, *REGRESSION_SCORES}
+    assert lower == {name for name in read if better_side(name) == "lower"}
+    assert excluded == {name for name in read if better_side(name) != "higher"}
