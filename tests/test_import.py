@@ -38,6 +38,14 @@ def test_a_monitor_loads_no_framework() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_an_integration_without_its_framework_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['keras'] = None\nfrom traingauge.integrations.keras import MonitorCallback"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.endswith("ImportError: keras is not installed: pip install 'traingauge[keras]'\n")
+
+
 @pytest.mark.parametrize("name", traingauge.__all__)
 def test_every_public_name_is_there(name: str) -> None:
     assert getattr(traingauge, name) is not None

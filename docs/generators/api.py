@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-import traingauge
 from docs.generators.docstrings import markdown, summary
 
 #: Name, annotation and default of a parameter, as they are written.
@@ -23,19 +23,18 @@ _HEAD = """\
 Everything here is imported from the module named at its heading. [Errors](errors.md) have a page of their own.
 """
 
-#: Names of `traingauge` by the heading they stand under. A new public name needs a place here.
-SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "The monitor": ("ModelMonitor",),
-    "Settings": ("Scoring", "Drift", "Endpoint", "State", "Alertmanager"),
-    "References": ("Reference", "ReferenceRun", "Canary"),
-    "Detectors": ("Cusum", "Ewma", "PageHinkley", "Adwin", "RobustZ"),
+#: Where public names are imported from, and which, by the heading they stand under. A new public name needs a place here.
+SECTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "The monitor": ("traingauge", ("ModelMonitor",)),
+    "Settings": ("traingauge", ("Scoring", "Drift", "Endpoint", "State", "Alertmanager")),
+    "References": ("traingauge", ("Reference", "ReferenceRun", "Canary")),
+    "Detectors": ("traingauge", ("Cusum", "Ewma", "PageHinkley", "Adwin", "RobustZ")),
+    "Keras": ("traingauge.integrations.keras", ("MonitorCallback",)),
+    "Testing": ("traingauge.testing", ("InMemory", "Broken")),
 }
 
-#: What is imported from elsewhere: the heading, the module to import from, the module that holds it, and the name.
-FURTHER = (
-    ("Keras", "traingauge.integrations.keras", "traingauge.integrations.keras.callback", "MonitorCallback"),
-    ("Testing", "traingauge.testing", "", "InMemory"),
-)
+#: Modules that hold what cannot be imported without a framework.
+HOMES = {"MonitorCallback": "traingauge.integrations.keras.callback"}
 
 #: Classes whose methods are the hooks of a framework: called by it, not by a user.
 HOOKED = {"MonitorCallback"}
@@ -47,24 +46,14 @@ ELSEWHERE = {"TrainGaugeError", "__version__"}
 def page() -> str:
     """The page's text."""
     parts = [_HEAD]
-    for title, names in SECTIONS.items():
+    for title, (module, names) in SECTIONS.items():
         parts.append(f"## {title}\n")
-        parts += [_class("traingauge", getattr(traingauge, name).__module__, name) for name in names]
-    for title, module, home, name in FURTHER:
-        parts.append(f"## {title}\n")
-        parts.append(_class(module, home or _home(module, name), name))
+        parts += [_class(module, name) for name in names]
     return "\n".join(parts)
 
 
-def _home(module: str, name: str) -> str:
-    from importlib import import_module
-
-    home: str = getattr(import_module(module), name).__module__
-    return home
-
-
-def _class(module: str, home: str, name: str) -> str:
-    tree = _tree(home)
+def _class(module: str, name: str) -> str:
+    tree = _tree(HOMES.get(name) or getattr(import_module(module), name).__module__)
     found = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
     doc = ast.get_docstring(found) or ""
     lines = [

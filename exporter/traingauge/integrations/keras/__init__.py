@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from traingauge.extras import require
+
 if TYPE_CHECKING:
     from traingauge.core.model_description import ModelDescription
     from traingauge.integrations.base import Monitor
@@ -42,6 +44,7 @@ def fit(model: Any, monitor: Monitor, *args: Any, **kwargs: Any) -> None:
 def __getattr__(name: str) -> object:
     if name != "MonitorCallback":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    require("keras", "keras")
     from traingauge.integrations.keras import callback
 
     return callback.MonitorCallback
