@@ -1,4 +1,4 @@
-"""What training tells a run, in the order in which it happened: the entries of the recorder's queue.
+"""What happens in training, in its order: the entries of the recorder's queue.
 
 Clock readings are ``time.perf_counter``: it never jumps, so differences are durations. The recorder turns them into Unix
 time when it digests them.
@@ -74,7 +74,7 @@ class Pass(NamedTuple):
         samples: Samples in it.
         scored: Encoded scores of its batches.
         measured: What scores are made of if that was computed elsewhere, instead of ``scored``.
-        nonfinite: Predictions that were not finite, beside those of ``scored``.
+        nonfinite: Predictions that were not finite, in addition to those of ``scored``.
         scalars: Further scalars.
     """
 
@@ -114,7 +114,7 @@ class Checkpointed(NamedTuple):
 
 
 class Resumed(NamedTuple):
-    """Training begins or goes on: what came before is no part of the next step.
+    """Training begins or continues: what came before is no part of the next step.
 
     Attributes:
         at: Clock reading.
@@ -126,7 +126,7 @@ class Resumed(NamedTuple):
 
 
 class RolledBack(NamedTuple):
-    """The model was restored: training goes on after an earlier step, whose number this is."""
+    """The model was restored: training continues after an earlier step, whose number this is."""
 
     step: int
 

@@ -1,7 +1,7 @@
 """The form in which a run's state leaves it: columns of values under stable keys.
 
 A :class:`Family` is what one metric reads at one moment. Its keys (suffix and label values) are a tuple that stays *the
-same object* from scrape to scrape as long as the label sets do, so that whoever renders it can cache the text of every
+same object* from scrape to scrape as long as the label sets do, so that a renderer can cache the text of every
 key and look at the values alone. It knows nothing of Prometheus' client library: ``collector`` turns it into that model
 of the data, ``exposition`` into bytes.
 """
@@ -16,7 +16,7 @@ from traingauge.catalog import CATALOG, RUN_LABELS, Metric
 
 
 class Key(NamedTuple):
-    """What tells one sample of a family from the others.
+    """What distinguishes one sample of a family from the others.
 
     Attributes:
         suffix: ``""``, or ``"_bucket"``, ``"_sum"``, ``"_count"`` of a histogram.

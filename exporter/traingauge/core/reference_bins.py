@@ -25,7 +25,7 @@ class ReferenceBins:
     Attributes:
         features: Shape (F, E), edges of the features' bins; ``None`` if features are made of something else, such as images:
             then they cannot be counted elsewhere.
-        targets: Shape (1, E) each, edges of ``labels`` and ``predictions``, as far as the reference has them.
+        targets: Shape (1, E) each, edges of ``labels`` and ``predictions``, those that the reference has.
     """
 
     def __init__(self, drift: FeatureDrift) -> None:

@@ -99,7 +99,7 @@ class Table:
 class StepLog:
     """The tables of all splits.
 
-    Training may go back to an earlier step, when it goes on from a checkpoint. What was recorded after that step stays on
+    Training may go back to an earlier step, when it continues from a checkpoint. What was recorded after that step stays on
     disk, and is left out of what is read.
     """
 
@@ -113,7 +113,7 @@ class StepLog:
         self._tables.setdefault(split, Table()).add({**columns, _ATTEMPT: attempt}, last)
 
     def roll_back(self, steps: int) -> None:
-        """Training goes on from an earlier step."""
+        """Training continues from an earlier step."""
         self._went_back.append(steps)
 
     def columns(self, split: str, read: Callable[[int], Mapping[str, Floats]]) -> Segment:

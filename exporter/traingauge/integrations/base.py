@@ -107,7 +107,7 @@ class Session(Protocol):
 
 
 class Integration(Protocol):
-    """What the module of an integration offers, as far as its framework has it."""
+    """What the module of an integration offers. A framework without ``fit`` leaves that out."""
 
     def recognises(self, model: Any) -> bool:
         """Whether it knows the model."""

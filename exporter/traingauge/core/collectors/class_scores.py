@@ -86,7 +86,7 @@ class ClassScores:
     """Series of single classes, for every split.
 
     Args:
-        cap: Up to so many classes all are published; beyond it, half of that with the lowest recall, the rest
+        cap: Up to this many classes, all are published; beyond it, half of that with the lowest recall, the rest
             as ``other``: for it the decisions on its classes are pooled.
 
     Attributes:

@@ -23,7 +23,7 @@ class DataQuality:
     """Shares of unsound values of every feature, over the window of a comparison, and columns that came or went.
 
     Args:
-        compared: The features' window beside the reference.
+        compared: The features' window and the reference.
         size: Samples in that window.
         kind: One of :data:`traingauge.stats.drift.window.WINDOWS`.
 

@@ -22,7 +22,7 @@ NAME_LENGTH = 40
 
 
 class Cut(NamedTuple):
-    """How the bins of one feature are told.
+    """How the bins of one feature are named.
 
     Attributes:
         names: What the label ``bin`` says, in the order of the values.
@@ -97,16 +97,16 @@ class Distributions:
 def _cut(profile: Profile, at: int) -> Cut:
     counts, above = profile.counts[at], int(profile.above[at])
     own = np.arange(1, above)
-    if len(own) > BINS:  # only categories have so many
+    if len(own) > BINS:  # only categories have more
         own = np.sort(own[np.argsort(-counts[own], kind="stable")[:BINS]])
-    told = [f"{place:02} {name}" for place, name in enumerate(_names(profile, at, own), start=1)]
-    told.append("missing")
+    named = [f"{place:02} {name}" for place, name in enumerate(_names(profile, at, own), start=1)]
+    named.append("missing")
     if profile.discrete[at]:  # else the intervals at the ends of the range reach beyond it
-        told.append("other")
-    group = np.full(len(counts), len(told) - 1)
+        named.append("other")
+    group = np.full(len(counts), len(named) - 1)
     group[own] = np.arange(len(own))
     group[-1] = len(own)
-    return Cut(tuple(told), group)
+    return Cut(tuple(named), group)
 
 
 def _names(profile: Profile, at: int, bins: NDArray[np.intp]) -> list[str]:

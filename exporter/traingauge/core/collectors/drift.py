@@ -213,7 +213,7 @@ class FeatureDrift(Collector):
         return {"kind": self._kind, "windows": windows, "infinite": self._data_quality.save()}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave; counts in the bins of another reference, or of another kind, are let go."""
+        """Take what :meth:`save` gave; counts in the bins of another reference, or of another kind, are dropped."""
         if saved["kind"] != self._kind:
             return
         for part, compared in self._compared().items():

@@ -1,4 +1,4 @@
-"""A window of recent data beside its profile in the reference."""
+"""A window of recent data, and its profile in the reference."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ THRESHOLD = 0.2
 #: A score is published once its standard deviation by chance is at most this part of the usual threshold.
 CERTAINTY = 1 / 6
 
-#: What is published beside the statistics of a calibrated reference: how many times its threshold a feature is at, by
-#: whichever of the calibrated statistics finds it furthest off. Above 1 it has drifted.
+#: What is published in addition to the statistics of a calibrated reference: how many times its threshold a feature is
+#: at, by whichever of the calibrated statistics finds it furthest off. Above 1 it has drifted.
 CALIBRATED_STATISTIC = "calibrated"
 
 #: Part of a calibrated window that has to be full: one that decays only ever comes close to its size.
@@ -41,7 +41,7 @@ class DriftWindow:
         profile: What the window is compared with.
         window: Counts of the recent samples.
         calibration: Thresholds, or ``None``.
-        needed: Shape (F,), samples that the window must hold before a feature is scored: from so many on, chance alone
+        needed: Shape (F,), samples that the window must hold before a feature is scored: from then on, chance alone
             hardly moves its PSI to 0.2. Infinite if the reference itself is too small. All of the window if calibrated.
     """
 

@@ -1,4 +1,4 @@
-"""The run's health as a Markov chain: its state now, and how it is likely to go on."""
+"""The run's health as a Markov chain: its state now, and how it is likely to continue."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Health:
     def strains(self) -> dict[tuple[str, str], float]:
         """By signal and split: the greater of how far it fell behind its own best and behind what was expected of it.
 
-        The second is the mean deviation of the same last readings, once there are so many: one bad pass makes no run sick.
+        The second is the mean deviation of the same last readings, once there are that many: one bad pass says nothing.
         """
         return {key: _greater(one.severity, self._deviation(*key)) for key, one in self._strains.items()}
 

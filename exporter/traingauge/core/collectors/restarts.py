@@ -10,13 +10,13 @@ from traingauge.core.families import Family, single
 
 
 class Restarts(Collector):
-    """Counts restarts, and tells when the state was last saved.
+    """Counts restarts, and says when the state was last saved.
 
     Attributes:
         count: Times that a process went on with the run after its first; ``None`` if the run keeps no state.
         saved: Unix time in seconds of the last saved state, ``None`` before the first.
-        resumed: Whether the run was resumed, and nobody has said yet from which step its model goes on.
-        ahead: Training steps that the run is ahead of what the model's optimizer counts; ``None`` if nobody counts.
+        resumed: Whether the run was resumed, and it is not known yet from which step its model continues.
+        ahead: Training steps that the run is ahead of what the model's optimizer counts; ``None`` if it does not count.
 
     >>> restarts = Restarts(); restarts.count = 0; restarts.restore({"restarts": 1, "ahead": None})
     >>> [family.values for family in restarts.families()]
@@ -57,6 +57,6 @@ class Restarts(Collector):
         return {"restarts": self.count or 0, "ahead": self.ahead}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Another process goes on with the run."""
+        """Another process continues the run."""
         self.count, self.resumed = saved["restarts"] + 1, True
         self.ahead = saved["ahead"]

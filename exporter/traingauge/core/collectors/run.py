@@ -70,11 +70,11 @@ class RunInfo(Collector):
             self.describe(exception=exception)
 
     def save(self) -> dict[str, Any]:
-        """When it began, and the info that tells what it is."""
+        """When it began, and the info that says what it is."""
         return {"started": self.started, "info": self.info}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave: the run goes on, in this process."""
+        """Take what :meth:`save` gave: the run continues in this process."""
         self.started = saved["started"]
 
     def families(self) -> Iterator[Family]:

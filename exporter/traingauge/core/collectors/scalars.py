@@ -1,4 +1,4 @@
-"""Scalars beside the loss: learning rate, gradient norm, and what a script passes by name."""
+"""Scalars other than the loss: learning rate, gradient norm, and what a script passes by name."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class _Split:
     def __init__(self, window: int) -> None:
         self.recent: deque[Encoded] = deque(maxlen=window)
         self.measured: Measured | None = (
-            None  # what ``recent`` adds up to, once somebody asked, or the last pass
+            None  # what ``recent`` adds up to, or the last pass; ``None`` until read
         )
         self.scores: dict[str, float] | None = None  # of ``measured``
         self.best: dict[str, float] = {}
@@ -114,7 +114,7 @@ class Scores(Collector):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes seen or told so far."""
+        """Names of the classes known so far."""
         return self._encoder.classes.names
 
     @property
@@ -123,7 +123,7 @@ class Scores(Collector):
         return {"class": self._by_class.dropped}
 
     def tell(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
-        """Say what is scored; changes nothing where that was told before or is found out already.
+        """Set what is scored; changes nothing where the user said so, or it is known already.
 
         Raises:
             LabelError: Another number of classes than is known.
@@ -252,7 +252,7 @@ class Scores(Collector):
         """Take what :meth:`save` gave.
 
         Raises:
-            InvalidArgumentError: The run is now told another task or other classes.
+            InvalidArgumentError: The run now has another task or other classes.
         """
         self._encoder.restore(saved["encoder"])
         self._check_average()

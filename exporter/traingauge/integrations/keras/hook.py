@@ -1,4 +1,4 @@
-"""Where a Keras model's steps are tapped: what they compute is handed, inside of the graph, to all who watch.
+"""A hook in a Keras model's steps: what they compute is handed, inside of the graph, to every watcher.
 
 ``compute_loss``, ``train_step`` and ``test_step`` are wrapped once for all watchers of a model, as attributes of that one
 model, and given back when the last watcher leaves. A step is a Python function that Keras traces into a graph, so the
@@ -36,7 +36,7 @@ class TracedStep(NamedTuple):
         data: What the step was given.
         call: The last call of ``compute_loss``; ``None`` if the step never calls it.
         rate: Learning rate, a scalar; ``None`` where there is none.
-        gradients: Norm of the gradients given to the optimizer, a scalar; ``None`` if nobody asked, or it was given none.
+        gradients: Norm of the gradients given to the optimizer, a scalar; ``None`` if not wanted or not given.
     """
 
     data: Any
@@ -46,7 +46,7 @@ class TracedStep(NamedTuple):
 
 
 class Watcher(Protocol):
-    """Who watches a model's steps.
+    """Watches a model's steps.
 
     Attributes:
         gradients: Whether to work out the norm of the gradients.
@@ -82,30 +82,30 @@ class StepHook:
 
     @staticmethod
     def of(model: Any) -> StepHook | None:
-        """The tap of a model, if there is one."""
-        tap = getattr(model.__dict__.get("train_step"), "__self__", None)
-        return tap if isinstance(tap, StepHook) else None
+        """The hook of a model, if there is one."""
+        hook = getattr(model.__dict__.get("train_step"), "__self__", None)
+        return hook if isinstance(hook, StepHook) else None
 
     @staticmethod
     def attach(model: Any, watcher: Watcher) -> None:
-        """Have a watcher see the model's steps from now on; what was traced without it is traced anew."""
-        tap = StepHook.of(model) or StepHook(model)
-        tap._watchers.append(watcher)
-        tap._trace_anew()
+        """Add a watcher of the model's steps; what was traced without it is traced again."""
+        hook = StepHook.of(model) or StepHook(model)
+        hook._watchers.append(watcher)
+        hook._retrace()
 
     @staticmethod
     def detach(model: Any, watcher: Watcher) -> None:
-        """Have a watcher see no more. With the last the model gets its own steps back, unless ours were wrapped since."""
-        tap = StepHook.of(model)
-        if tap is not None and watcher in tap._watchers:
-            tap._watchers.remove(watcher)
-            if not tap._watchers:
-                tap._give_back()
-            tap._trace_anew()
+        """Remove a watcher. The last one restores the model's own steps, unless the wrappers were wrapped since."""
+        hook = StepHook.of(model)
+        if hook is not None and watcher in hook._watchers:
+            hook._watchers.remove(watcher)
+            if not hook._watchers:
+                hook._give_back()
+            hook._retrace()
 
     @property
     def watchers(self) -> tuple[Watcher, ...]:
-        """Who watches."""
+        """Its watchers."""
         return tuple(self._watchers)
 
     def _give_back(self) -> None:
@@ -116,7 +116,7 @@ class StepHook:
             for name, given in self._given.items():
                 setattr(self._model, name, given)
 
-    def _trace_anew(self) -> None:
+    def _retrace(self) -> None:
         """Drop what was traced. The model may be training: its functions are replaced, never missing."""
         for name in ("train", "test"):
             if getattr(self._model, f"{name}_function") is not None:

@@ -23,7 +23,7 @@ from traingauge.core.task_hints import TaskHints
 from traingauge.integrations.base import Session
 from traingauge.integrations.keras.bins import Bins
 from traingauge.integrations.keras.hook import LossCall, StepHook, TracedStep
-from traingauge.integrations.keras.plan import ScoringPlan, UnclearError, comparable, find_plan
+from traingauge.integrations.keras.scores.plan import ScoringPlan, UnclearError, comparable, find_plan
 from traingauge.integrations.keras.tables import Rows, StepRing, StepRow, Sum, statistic_of
 from traingauge.integrations.keras.targets import Targets
 from traingauge.integrations.keras.weights import Weights
@@ -36,21 +36,21 @@ class GraphProbe:
 
     Args:
         model: A compiled Keras model on the TensorFlow backend.
-        owner: Whom it watches for.
-        told: What the user says about the model.
+        owner: The session that it watches for.
+        hints: What the user says about the model.
         edges: Edges of the reference's bins, ``None`` where features are not compared in the graph.
         targets: Edges of the bins of labels and predictions, by part.
         gradients: Whether to work out the norm of the gradients.
-        found: Is told what is scored, once that is known.
+        found: Called with what is scored, once that is known.
         guard: Counts errors while a step is traced; the step then runs with less of it being watched.
 
     Attributes:
         model: The model.
-        owner: Whom it watches for.
+        owner: The session that it watches for.
         gradients: Whether the norm of the gradients is worked out.
         guard: Counts errors while a step is traced.
-        weights: The model's, which its loss does not tell of.
-        before_end: Is called before it lets go of the model.
+        weights: Checks the model's weights: a finite loss does not imply that they are finite.
+        before_end: Called before it leaves the model.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class GraphProbe:
         model: Any,
         owner: object,
         *,
-        told: TaskHints,
+        hints: TaskHints,
         edges: NDArray[np.float64] | None,
         targets: Mapping[str, NDArray[np.float64]],
         gradients: bool,
@@ -68,7 +68,7 @@ class GraphProbe:
         self.model, self.owner, self.gradients = model, owner, gradients
         self.weights = Weights(model)
         self.before_end: Callable[[], None] | None = None
-        self._told, self._found, self.guard = told, found, guard
+        self._hints, self._found, self.guard = hints, found, guard
         self._ring = StepRing(int(model.steps_per_execution))
         self._sum = Sum()
         self._bins = None if edges is None else Bins(edges)
@@ -80,8 +80,8 @@ class GraphProbe:
     @staticmethod
     def of(model: Any, owner: object) -> GraphProbe | None:
         """The probe that watches a model for an owner, if there is one."""
-        tap = StepHook.of(model)
-        for watcher in () if tap is None else tap.watchers:
+        hook = StepHook.of(model)
+        for watcher in () if hook is None else hook.watchers:
             if isinstance(watcher, GraphProbe) and watcher.owner is owner:
                 return watcher
         return None
@@ -116,7 +116,7 @@ class GraphProbe:
         return self._sum.read()
 
     def end(self) -> None:
-        """Let go of the model, which gets its own steps back."""
+        """Leave the model, which gets its own steps back."""
         try:
             if self.before_end is not None:
                 self.before_end()
@@ -179,7 +179,7 @@ class GraphProbe:
         return known._replace(plan=plan, reduced=reduced)
 
     def _plan(self, call: LossCall) -> ScoringPlan:
-        plan = find_plan(self.model.loss, call.y, call.y_pred, self._told)
+        plan = find_plan(self.model.loss, call.y, call.y_pred, self._hints)
         if not comparable(plan, call.y, call.y_pred):
             raise UnclearError(
                 f"labels have shape {tuple(call.y.shape)} and outputs {tuple(call.y_pred.shape)}"
@@ -196,7 +196,7 @@ class GraphProbe:
         return guarded("integration", work, *arguments)
 
     def _say(self, what: str) -> None:
-        """Tell the user once."""
+        """Warn the user once."""
         if what not in self._said:
             self._said.add(what)
             _log.warning("model %s: %s", self.model.name, what)
@@ -219,7 +219,7 @@ def attach(model: Any, session: Session, *, gradients: bool) -> GraphProbe:
     probe = GraphProbe(
         model,
         session,
-        told=session.hints,
+        hints=session.hints,
         edges=None if bins is None else bins.features,
         targets={} if bins is None else bins.targets,
         gradients=gradients,

@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from traingauge.integrations.keras.classifier import ClassifierSums
-from traingauge.integrations.keras.plan import ScoringPlan
-from traingauge.integrations.keras.residuals import ResidualSums
-from traingauge.integrations.keras.statistic import Reduced, ScoreStatistic
+from traingauge.integrations.keras.scores.classifier import ClassifierSums
+from traingauge.integrations.keras.scores.plan import ScoringPlan
+from traingauge.integrations.keras.scores.residuals import ResidualSums
+from traingauge.integrations.keras.scores.statistic import Reduced, ScoreStatistic
 from traingauge.integrations.keras.variable import variable
 from traingauge.stats.run_scores import Measured
 
@@ -216,7 +216,7 @@ class Sum:
         return Rows(steps, samples, losses, int(head[_PASS_NONFINITE]), scored)
 
     def clear(self) -> None:
-        """Outside of the graph: begin anew."""
+        """Outside of the graph: start over."""
         of_blocks = (each for block in self._blocks for each in (block.rows, block.used, block.histogram))
         for one in (self._head, *of_blocks):
             if one is not None:

@@ -10,8 +10,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from traingauge.integrations.keras.bins import Bins
-from traingauge.integrations.keras.plan import ScoringPlan
-from traingauge.integrations.keras.rows import flat_labels, flat_outputs
+from traingauge.integrations.keras.scores.plan import ScoringPlan
+from traingauge.integrations.keras.scores.rows import flat_labels, flat_outputs
 
 
 class Targets:

@@ -1,4 +1,4 @@
-"""A variable of ours that a model's graph writes."""
+"""A variable that a model's graph writes for traingauge."""
 
 from __future__ import annotations
 

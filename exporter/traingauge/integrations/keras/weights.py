@@ -1,7 +1,7 @@
-"""Whether a model's weights are numbers, which its loss does not tell.
+"""Whether a model's weights are finite: a finite loss does not imply it.
 
-A NaN in the weights need not reach the loss. On some processors TensorFlow's fused ReLU and its max pooling make a number of
-it; a layer that is rarely used, such as a row of an embedding, hides it until then. Such a model answers the same to
+A NaN in the weights need not reach the loss. On some processors TensorFlow's fused ReLU and its max pooling turn it into a
+number; a layer that is rarely used, such as a row of an embedding, hides it until then. Such a model answers the same to
 everything, or nonsense, and its loss looks as if it had merely stopped to fall.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-#: Largest share of the time of training that looking at the weights may take, beside the look when it ends.
+#: Largest share of the time of training that looking at the weights may take, not counting the look when it ends.
 SHARE = 0.01
 
 #: Longest time, in seconds, between two looks: alerts look back over five minutes.

@@ -1,7 +1,7 @@
 """Labels, outputs and weights of a batch inside a TensorFlow graph, one row for each thing that is scored.
 
 A sequence or an image has a row for each of its positions. Shapes that do not go together are an error while the step is
-traced, as far as they are static; nothing here may fail when the graph runs, because that would end the training.
+traced, where they are static; nothing here may fail when the graph runs, because that would end the training.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from traingauge.integrations.keras.plan import ScoringPlan, UnclearError, positions_rank
+from traingauge.integrations.keras.scores.plan import ScoringPlan, UnclearError, positions_rank
 
 
 def flat_outputs(plan: ScoringPlan, y_pred: Any) -> Any:

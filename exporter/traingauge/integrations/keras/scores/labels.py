@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from traingauge.integrations.keras.plan import ScoringPlan
-from traingauge.integrations.keras.rows import flat_labels, flat_outputs, flat_weights
+from traingauge.integrations.keras.scores.plan import ScoringPlan
+from traingauge.integrations.keras.scores.rows import flat_labels, flat_outputs, flat_weights
 
 
 class Classified(NamedTuple):

@@ -1,4 +1,4 @@
-"""What scores are made of inside a TensorFlow graph: a vector a step, and for a pass a histogram beside it."""
+"""What scores are made of inside a TensorFlow graph: a vector a step, and for a pass a histogram as well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a compiled Keras model is being scored on, told by its loss and the static shapes of labels and outputs."""
+"""What a compiled Keras model is scored on, found from its loss and the static shapes of labels and outputs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _BY_SHAPE = {"crossentropy", "ce"}
 
 
 class UnclearError(Exception):
-    """Nothing tells how a model is to be scored, or it cannot be; the message says why. Never leaves the integration."""
+    """Nothing says how a model is to be scored, or it cannot be; the message says why. Never leaves the integration."""
 
 
 class ScoringPlan(NamedTuple):
@@ -68,20 +68,20 @@ class ScoringPlan(NamedTuple):
         return {"regression": 0, "binary": 2}.get(self.task, self.columns)
 
 
-def find_plan(loss: Any, y: Any, y_pred: Any, told: TaskHints) -> ScoringPlan:
+def find_plan(loss: Any, y: Any, y_pred: Any, hints: TaskHints) -> ScoringPlan:
     """Find out what to score.
 
-    A loss that Keras knows tells the task; with any other, integer labels beside several outputs are taken for classes.
-    Whether outputs are logits is told by the loss's ``from_logits``, labels that are left out by its ``ignore_class``.
+    A loss that Keras knows gives the task. With any other loss, integer labels and several outputs mean classes. The loss's
+    ``from_logits`` says whether outputs are logits, its ``ignore_class`` which labels are left out.
 
     Args:
         loss: As given to ``compile``.
         y: Labels, a tensor with a static rank.
         y_pred: Outputs, a tensor with a static rank and last dimension.
-        told: What the user says.
+        hints: What the user says.
 
     Raises:
-        UnclearError: Several outputs, unknown shapes, or nothing that tells.
+        UnclearError: Several outputs, unknown shapes, or nothing that says which.
         InvalidArgumentError: A task that the model's outputs do not fit.
 
     >>> import numpy as np
@@ -92,14 +92,14 @@ def find_plan(loss: Any, y: Any, y_pred: Any, told: TaskHints) -> ScoringPlan:
         raise UnclearError("it has several outputs, or outputs and labels of unknown shape")
     loss = _single(loss)
     name, last = _name(loss), int(y_pred.shape[-1]) if len(y_pred.shape) > 1 else 1
-    task = told.task or _task(name, last, y)
+    task = hints.task or _task(name, last, y)
     if task is None:
-        raise UnclearError("neither its loss nor its labels tell what it does: pass task=… to ModelMonitor")
+        raise UnclearError("neither its loss nor its labels say what it does: pass task=… to ModelMonitor")
     columns = _columns(task, last, y, y_pred)
     if columns > SCORED_OUTPUTS:
         raise UnclearError(f"it has {columns} outputs, more than {SCORED_OUTPUTS}")
-    logits = told.from_logits if told.from_logits is not None else bool(getattr(loss, "from_logits", False))
-    plan = plan_of(told._replace(task=task, from_logits=logits), columns)
+    logits = hints.from_logits if hints.from_logits is not None else bool(getattr(loss, "from_logits", False))
+    plan = plan_of(hints._replace(task=task, from_logits=logits), columns)
     ignored = getattr(loss, "ignore_class", None)
     if ignored is not None:
         plan = plan._replace(ignored=(*plan.ignored, int(ignored)))
@@ -108,27 +108,27 @@ def find_plan(loss: Any, y: Any, y_pred: Any, told: TaskHints) -> ScoringPlan:
     return plan
 
 
-def plan_of(told: TaskHints, columns: int) -> ScoringPlan:
-    """The plan when all is told.
+def plan_of(hints: TaskHints, columns: int) -> ScoringPlan:
+    """The plan when everything is known.
 
     Args:
-        told: With a task; outputs are probabilities unless they are said to be logits.
+        hints: With a task; outputs are probabilities unless they are said to be logits.
         columns: Outputs a row.
 
     >>> plan_of(TaskHints("binary", from_logits=True), 1)
     ScoringPlan(task='binary', columns=1, cut=0.0, logits=True, positive=0.5, ignored=(), probabilities=True)
     """
-    assert told.task is not None
-    if told.task == "regression":
-        return ScoringPlan(told.task, columns, probabilities=False)
-    logits = bool(told.from_logits)
-    cut = _cut(told.task, columns, told.threshold, logits=logits)
-    ignored = (told.ignore_index,) if isinstance(told.ignore_index, int) else ()
-    return ScoringPlan(told.task, columns, cut, logits, ignored=ignored)
+    assert hints.task is not None
+    if hints.task == "regression":
+        return ScoringPlan(hints.task, columns, probabilities=False)
+    logits = bool(hints.from_logits)
+    cut = _cut(hints.task, columns, hints.threshold, logits=logits)
+    ignored = (hints.ignore_index,) if isinstance(hints.ignore_index, int) else ()
+    return ScoringPlan(hints.task, columns, cut, logits, ignored=ignored)
 
 
 def comparable(plan: ScoringPlan, y: Any, y_pred: Any) -> bool:
-    """Whether labels and outputs go together, dimension by dimension as far as these are static.
+    """Whether labels and outputs go together, in every dimension that is static.
 
     >>> import numpy as np
     >>> plan = ScoringPlan("multiclass", columns=3)

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from traingauge.integrations.keras.labels import Classified
-from traingauge.integrations.keras.plan import ScoringPlan
+from traingauge.integrations.keras.scores.labels import Classified
+from traingauge.integrations.keras.scores.plan import ScoringPlan
 from traingauge.stats.classification.counts import CONFUSION_CLASSES, Counts
 
 

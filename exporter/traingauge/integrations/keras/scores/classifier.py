@@ -9,16 +9,16 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from traingauge.integrations.keras.counts import ClassCounts
-from traingauge.integrations.keras.labels import classify
-from traingauge.integrations.keras.plan import ScoringPlan
-from traingauge.integrations.keras.probabilities import GraphProbabilities
-from traingauge.integrations.keras.statistic import Reduced
+from traingauge.integrations.keras.scores.counts import ClassCounts
+from traingauge.integrations.keras.scores.labels import classify
+from traingauge.integrations.keras.scores.plan import ScoringPlan
+from traingauge.integrations.keras.scores.probabilities import GraphProbabilities
+from traingauge.integrations.keras.scores.statistic import Reduced
 from traingauge.stats.run_scores import Measured
 
 
 class ClassifierSums:
-    """Measures outputs against labels; see :class:`~traingauge.integrations.keras.statistic.Statistic`.
+    """Measures outputs against labels; see :class:`~traingauge.integrations.keras.scores.statistic.Statistic`.
 
     Args:
         plan: How outputs become classes.

@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from traingauge.integrations.keras.plan import ScoringPlan
-from traingauge.integrations.keras.rows import flat_outputs, flat_weights
-from traingauge.integrations.keras.statistic import Reduced
+from traingauge.integrations.keras.scores.plan import ScoringPlan
+from traingauge.integrations.keras.scores.rows import flat_outputs, flat_weights
+from traingauge.integrations.keras.scores.statistic import Reduced
 from traingauge.stats.regression import Residuals
 from traingauge.stats.run_scores import Measured
 
@@ -29,7 +29,7 @@ BINS = 1 << 16
 
 
 class ResidualSums:
-    """Measures outputs against true values; see :class:`~traingauge.integrations.keras.statistic.Statistic`.
+    """Measures outputs against true values; see :class:`~traingauge.integrations.keras.scores.statistic.Statistic`.
 
     Args:
         plan: A regression's.

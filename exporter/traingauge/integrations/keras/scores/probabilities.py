@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from traingauge.integrations.keras.labels import Classified, margin
-from traingauge.integrations.keras.plan import ScoringPlan
+from traingauge.integrations.keras.scores.labels import Classified, margin
+from traingauge.integrations.keras.scores.plan import ScoringPlan
 from traingauge.stats.classification.decisions import OUTSIDE
 from traingauge.stats.classification.histograms import BINS, LOWEST, SHIFT
 from traingauge.stats.classification.probabilities import (
@@ -28,7 +28,7 @@ from traingauge.stats.classification.probabilities import (
 
 
 class GradedBatch(NamedTuple):
-    """Probabilities of a batch beside what came true; n rows, C columns.
+    """Probabilities of a batch and what came true; n rows, C columns.
 
     Attributes:
         weight: Shape (n,), float64; NaN in rows that hold no probabilities.

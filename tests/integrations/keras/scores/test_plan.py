@@ -10,7 +10,7 @@ import pytest
 
 from traingauge.core.task_hints import TaskHints
 from traingauge.errors import InvalidArgumentError
-from traingauge.integrations.keras.plan import (
+from traingauge.integrations.keras.scores.plan import (
     SCORED_OUTPUTS,
     ScoringPlan,
     UnclearError,
