@@ -1,4 +1,4 @@
-"""A run judged while it goes, through the monitor."""
+"""Diagnostics of a run, through the monitor."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def state(run, read):
     return [one for one in STATES if read(run, "model_health", state=one)]
 
 
-def test_marks_stand_at_fixed_steps_whoever_scrapes_and_when(read):
+def test_intervals_end_at_fixed_steps_independent_of_scrapes(read):
     tables = []
     for every in (1, 7, 5000):
         with monitor() as run:
@@ -46,7 +46,7 @@ def test_marks_stand_at_fixed_steps_whoever_scrapes_and_when(read):
     assert [row[1] for row in tables[0]["loss", "train"]] == list(range(800, 9601, 800))
 
 
-def test_a_mark_reads_the_mean_loss_since_the_last_one():
+def test_an_interval_reads_its_mean_loss():
     with monitor() as run:
         train(run, [1.0, math.nan, 3.0, *[2.0] * 22, *[5.0] * 25])
         found = dict(run.curves.items())["loss", "train"].table
@@ -77,7 +77,7 @@ def test_a_loss_that_climbs_is_at_risk_before_it_is_failing(read):
     assert at_risk < order.index(STATES.index("failing"))
 
 
-def test_a_loss_that_is_not_finite_is_failing_until_the_next_mark(read):
+def test_a_loss_that_is_not_finite_is_failing_until_the_end_of_the_next_interval(read):
     with monitor() as run:
         train(run, [*losses(steps=499), math.nan])
         assert state(run, read) == ["failing"]
@@ -132,7 +132,7 @@ def test_a_reference_run_of_another_task_is_refused_at_the_start_and_one_of_othe
         for _ in range(2):
             good.evaluate("validation", y_true=[0, 1], y_pred=[0, 1])
     reference = ReferenceRun.record(good)
-    with pytest.raises(ReferenceMismatchError, match="task is 'regression'"):
+    with pytest.raises(ReferenceMismatchError, match="task of this run is 'regression'"):
         monitor(reference_run=reference, scoring=Scoring(task="regression"))
     monitor(reference_run=reference, scoring=Scoring(task="multiclass")).close()
     with monitor(reference_run=reference) as run:
@@ -156,7 +156,7 @@ def test_statistics_of_every_signal_are_published(read):
         assert read(run, "model_signal_min", signal="step_seconds", split="train", over="run") > 0
 
 
-def test_a_single_pass_that_is_off_makes_no_run_sick(read):
+def test_a_single_pass_that_is_off_says_nothing_about_the_run(read):
     with monitor(run="good") as good:
         for epoch in range(20):
             train(good, losses(0)[epoch * 25 : epoch * 25 + 25])
