@@ -83,10 +83,10 @@ def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
             monitor.end_epoch()
             for step in range(60):  # a jump that a detector finds
                 monitor.step(0.5 if step < 40 else 5.0)
-            monitor._recorder.describe(ModelDescription("f00", 3, 1, "Adam", "mse", {}))
+            monitor.session.describe(ModelDescription("f00", 3, 1, "Adam", "mse", {}))
             monitor.canary(Canary.record(f"full-{task}", np.sqrt, [1.0, 4.0]), np.sqrt)
-            monitor._recorder.run.end("finished")
-            monitor._recorder.saved({}, 1.0)
+            monitor.session.run.end("finished")
+            monitor.session.saved({}, 1.0)
             accept = {"Accept": "application/openmetrics-text;version=1.0.0"}
             url = f"{monitor.url}/metrics"
             found.append(

@@ -25,7 +25,7 @@ def monitor() -> Iterator[ModelMonitor]:
 def values(monitor: ModelMonitor, name: str) -> dict[tuple[str, ...], float]:
     return {
         key.labels: value
-        for family in monitor._recorder.families()
+        for family in monitor.collector.families()
         if family.metric.name == name
         for key, value in zip(family.keys, family.values, strict=True)
     }

@@ -138,7 +138,7 @@ def memory(sizes: Sequence[int]) -> Iterator[float]:
             for _ in range(size - done):
                 monitor.step(loss=0.5, learning_rate=0.1, gradient_norm=1.0, entropy=2.0)
             done = size
-            monitor._recorder.families()
+            monitor.collector.families()
             gc.collect()
             pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
             yield pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -57,7 +57,7 @@ def measure(seconds: float) -> Row:
                 monitor.step(loss=0.5, learning_rate=0.1, gradient_norm=1.0, entropy=2.0)
 
         def digest() -> None:
-            monitor._recorder.families()
+            monitor.collector.families()
 
         step(WARM_UP)  # at first it is read more often how the run goes
         found = race(

@@ -52,7 +52,7 @@ def measure(seconds: float) -> Row:
                 monitor.step(loss=loss, y_true=labels, y_pred=logits.argmax(1))
 
         def digest() -> None:
-            monitor._recorder.families()
+            monitor.collector.families()
 
         arms = [
             Arm("item() and four Gauge.set: no scores", gauges),

@@ -21,25 +21,25 @@ from traingauge.catalog import SPLITS
 from traingauge.core.baseline import parse as parse_baseline
 from traingauge.core.canary import CanaryProbe
 from traingauge.core.collectors.anomalies import parse as parse_detectors
-from traingauge.core.collectors.drift import FeatureDrift
+from traingauge.core.collectors.drift import feature_drift
 from traingauge.core.collectors.run import RunInfo
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.disabled import DisabledRecorder
 from traingauge.core.evaluation import Evaluation
-from traingauge.core.events import Checkpointed, DataWaits, EpochEnd
+from traingauge.core.events import Checkpointed, EpochEnd
 from traingauge.core.facts import facts
 from traingauge.core.families import Identity
 from traingauge.core.recorder import BACKLOG_STEPS, Recorder
-from traingauge.core.thresholds import Threshold
 from traingauge.core.thresholds import parse as parse_thresholds
-from traingauge.delivery.alerts import Alerts, NoAlerts, Severity
+from traingauge.core.watch import watch
+from traingauge.delivery.alerts import Alerts, NoAlerts, Severity, alertmanager_of
 from traingauge.delivery.base import Deliveries, Delivery, RunView
 from traingauge.delivery.base import checked as checked_deliveries
 from traingauge.delivery.http import Endpoint
-from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+from traingauge.errors import InvalidTypeError, UnknownNameError
 from traingauge.extras import require
 from traingauge.integrations.base import integration_of
-from traingauge.options import Drift, Scoring, State
+from traingauge.options import Drift, Scoring, State, drift_of, scoring_of, state_of
 from traingauge.reference import Reference
 from traingauge.reference.canary import Canary, validate_canary
 from traingauge.reference.run import ReferenceRun, validate_reference_run
@@ -137,24 +137,20 @@ class ModelMonitor:
             "model", model if self._integration is None else self._integration.name_of(model)
         )
         run = environment.RUN.read() if run is None else validation.name("run", run)
-        scoring = (
-            Scoring()
-            if scoring is None
-            else validation.instance("scoring", scoring, Scoring, "Scoring(window=50)")
-        )
+        scoring = scoring_of(scoring)
         limits = parse_thresholds(thresholds or {})
         deliveries = checked_deliveries([Endpoint()] if delivery is None else delivery)
-        alertmanager, state = _alertmanager(alerts), _state(state)
+        alertmanager, state = alertmanager_of(alerts), state_of(state)
         recorder_class = Recorder
         if environment.DISABLED.resolve(None, False):
             recorder_class, deliveries, alertmanager, state = DisabledRecorder, (), None, None
         self._recorder = recorder_class(
             RunInfo(),
             Scores(scoring),
-            _feature_drift(drift, reference, limits),
+            feature_drift(drift_of(drift, reference), limits),
             limits,
             loss_window=scoring.window,
-            warmup_steps=_optional_count("warmup_steps", warmup_steps),
+            warmup_steps=validation.optional_count("warmup_steps", warmup_steps),
             expected=None
             if reference_run is None
             else validate_reference_run(reference_run, self.model, scoring.task),
@@ -162,7 +158,7 @@ class ModelMonitor:
             detectors=parse_detectors(detectors),
             digest_every=validation.count("digest_every", digest_every),
         )
-        self._recorder.progress.steps_planned = _optional_count("total_steps", total_steps)
+        self._recorder.progress.steps_planned = validation.optional_count("total_steps", total_steps)
         self._owner, self._closed = os.getpid(), False
         self._open(run, deliveries, alertmanager, state)
         atexit.register(self._end_with_interpreter)
@@ -211,12 +207,12 @@ class ModelMonitor:
         """Record one training step; any subset of the arguments will do.
 
         Args:
-            loss: Loss of this step, one number. A tensor on a device is read when somebody scrapes, not here.
+            loss: Loss of this step, one number. A tensor on a device is read at the next scrape, not here.
             y_true: Labels, shape (n,), (n, K) one-hot or multi-label, or the targets of a regression.
             y_pred: Predictions: hard labels, probabilities or logits, shape (n,) or (n, K), or values.
-            features: What the model saw, shape (n, F) or a DataFrame, compared with the reference.
+            features: Inputs of the model, shape (n, F) or a DataFrame, compared with the reference.
             sample_weight: Shape (n,), at least 0.
-            samples: Samples in the step, where no array tells.
+            samples: Samples in the step, if no array shows how many.
             **scalars: Further numbers by name. ``learning_rate`` and ``gradient_norm`` have metrics of their own.
 
         Raises:
@@ -246,7 +242,7 @@ class ModelMonitor:
             evaluation.update(loss=loss, y_true=y_true, y_pred=y_pred, sample_weight=sample_weight, **scalars)
 
     def evaluation(self, split: str) -> Evaluation:
-        """A pass over ``validation`` or ``test``, batch by batch; what it found is published when the ``with`` is left.
+        """A pass over ``validation`` or ``test``, batch by batch; its results are published when the ``with`` is left.
 
         Raises:
             UnknownNameError: Another split.
@@ -263,21 +259,21 @@ class ModelMonitor:
         return Evaluation(self._recorder, split)
 
     def end_epoch(self) -> None:
-        """Say that one pass over the training data is complete; Keras says so by itself."""
+        """Record that one pass over the training data is complete. Integrations call it themselves."""
         self._recorder.record(EpochEnd(time.perf_counter()))
 
     def checkpointed(self) -> None:
-        """Say that a checkpoint of the model was saved: it is counted, and the dashboards mark it."""
+        """Record that a checkpoint of the model was saved: it is counted, and the dashboards mark it."""
         self._recorder.record(Checkpointed(time.perf_counter()))
 
     def watch(self, batches: Iterable[T], *, features: Callable[[Any], Any] | bool = False) -> Iterator[T]:
-        """The same batches, with the time that training waits for each of them recorded, and their features compared.
+        """The same batches; records how long training waits for each, and compares their features if asked to.
 
         Args:
             batches: Any iterable: a generator, a ``tf.data`` dataset, a DataLoader.
-            features: Whether each batch is compared with the reference, or the first of its parts, if it is a tuple (with
-                labels): for training that does not give ``features`` to :meth:`step`. A function makes the features of that
-                first part: of images, sequences, embeddings.
+            features: ``True`` compares each batch with the reference, or its first part if it is a tuple (with labels). A
+                function computes the features from that part: of images, sequences, embeddings. For training that does not
+                pass ``features`` to :meth:`step`.
 
         Raises:
             TrainGaugeError: Features that do not fit the reference.
@@ -286,49 +282,35 @@ class ModelMonitor:
         ...     list(monitor.watch([1, 2]))
         [1, 2]
         """
-        source = iter(batches)
-        while True:
-            started = time.perf_counter()
-            try:
-                batch = next(source)
-            except StopIteration:
-                return
-            self._recorder.record(DataWaits((time.perf_counter() - started,)))
-            if features is not False:
-                from traingauge.reference.tables import split_batch
-
-                first, _ = split_batch(batch)
-                self._recorder.see(first if features is True else features(first))
-            yield batch
+        return watch(self._recorder, batches, features)
 
     def resume_at(self, step: int) -> None:
-        """Say from which training step the model goes on: that of the checkpoint it was restored from.
+        """Continue from an earlier training step: that of the checkpoint from which the model was restored.
 
-        Keras says so by itself, if what restores the model restores its optimizer, as ``BackupAndRestore`` does.
-
-        ``model_step`` and the history go back to it; the counters do not, as they count the work that was done. Only after
-        this is a run that lost the steps since its last checkpoint compared with others at the right place.
+        ``model_step`` and the history go back to it, so that the run is compared with others at the right place. The
+        counters do not, because they count the work that was done. Keras needs no call, if the optimizer is restored with
+        the model, as ``BackupAndRestore`` does.
 
         Args:
             step: Training steps that the restored model has taken, at least 0.
 
         Raises:
-            TrainGaugeError: No such number.
+            TrainGaugeError: No whole number of at least 0.
         """
         self._recorder.resume_at(validation.count("step", step, least=0))
 
     def canary(
         self, canary: Canary, predict: Callable[[Any], Any], *, every: int | None = None
     ) -> CanaryProbe:
-        """Ask the model a fixed batch from time to time, and publish how far its answer is from the expected one.
+        """Check a model's outputs for a fixed batch now and then, and publish how far they are from the recorded ones.
 
-        It is asked once, at once, and then by ``step()`` of what is returned, in the training thread: frameworks do not let
-        another thread use a model that trains.
+        The first check is made here, the others by ``step()`` of the returned probe, in the training thread: frameworks do
+        not let another thread use a model that trains.
 
         Args:
             canary: Recorded from a trusted model.
             predict: Gives the model's outputs for the canary's inputs.
-            every: Calls of ``step()`` from one check to the next; ``None`` to check on demand, by ``check()``.
+            every: Calls of ``step()`` from one check to the next; with ``None`` only ``check()`` checks.
 
         Raises:
             ReferenceMismatchError: The canary of another model.
@@ -341,7 +323,7 @@ class ModelMonitor:
         ...     probe.check().mismatches
         2
         """
-        interval = _optional_count("every", every) if self._recorder.enabled else None
+        interval = validation.optional_count("every", every) if self._recorder.enabled else None
         probe = CanaryProbe(self._recorder, validate_canary(canary, self.model), predict, interval)
         if self._recorder.enabled:
             probe.check()
@@ -392,8 +374,8 @@ class ModelMonitor:
     def describe(self, model: Any) -> None:
         """Publish the structure of a model: parameters, optimizer, loss, and a digest of its architecture.
 
-        They go to ``model_run_info``, ``model_parameters`` and the landing page. If a run that was resumed, or described
-        before, had another architecture, that is counted and logged.
+        They appear in ``model_run_info``, in ``model_parameters`` and on the landing page. A change of the architecture
+        within a run, or from the process before, is counted and logged.
 
         Args:
             model: A Keras model; shapes and parameters are known once it is built, optimizer and loss once it is compiled.
@@ -457,10 +439,9 @@ class ModelMonitor:
     def rows(self, split: str = "train") -> dict[str, Column]:
         """Everything recorded of a split, at full resolution, by column: ``step``, ``time``, ``loss`` and so on.
 
-        A row is a training step, or a whole pass over ``validation`` or ``test``. Columns are masked arrays: what a row was
-        not given is masked, and NaN is a NaN that it was given, or a score that was undefined. Training scores are read
-        every few dozen steps. With a ``state`` the rows of the whole run are there, without one at least the last
-        65 536 training steps.
+        A row is a training step, or a whole pass over ``validation`` or ``test``. Columns are masked arrays: an entry that
+        was not given is masked; NaN is a NaN that was given, or an undefined score. Training scores are read every few
+        dozen steps. With ``state=`` all rows of the run are kept, else at least those of the last 65 536 training steps.
 
         Raises:
             UnknownNameError: Another split.
@@ -478,17 +459,17 @@ class ModelMonitor:
         return {name: masked(values) for name, values in found.items()}
 
     def frame(self, split: str = "train") -> pandas.DataFrame:
-        """The same as a pandas DataFrame, by step; pandas has NaN for what was not given, too."""
+        """The same as a pandas DataFrame, by step; there NaN also stands for what was not given."""
         pandas = require("pandas", "parquet")
         rows = self.rows(split)
         plain = {name: column.filled() for name, column in rows.items()}
         return pandas.DataFrame(plain).set_index("step") if rows else pandas.DataFrame()
 
     def plot(self, *columns: str) -> Any:
-        """A matplotlib figure of the run: one panel a column, one line a split; matplotlib has to be installed.
+        """A matplotlib figure of the run, with a panel for each column and a line for each split.
 
         Args:
-            *columns: Names of columns of :meth:`rows`; loss and accuracy, as far as they are there, if none is given.
+            *columns: Names of columns of :meth:`rows`; by default those of loss and accuracy that the run has.
 
         Raises:
             UnknownNameError: A column that no split has.
@@ -499,7 +480,7 @@ class ModelMonitor:
 
     @property
     def curves(self) -> LearningCurves:
-        """How loss, gradient norm and scores went so far: what :meth:`traingauge.ReferenceRun.record` takes."""
+        """Learning curves of loss, gradient norm and scores so far: what :meth:`traingauge.ReferenceRun.record` takes."""
         return self._recorder.curves()
 
     @property
@@ -554,48 +535,10 @@ class ModelMonitor:
             self._deliveries.close()
 
     def _end_with_interpreter(self) -> None:
-        """End a run that nobody closed; an unhandled exception that ends a script has failed it."""
+        """End a run that was not closed; an unhandled exception that ends the script makes it ``failed``."""
         interactive = hasattr(sys, "ps1")  # there an exception ends a statement, not the run
         self._end_after(None if interactive else getattr(sys, "last_value", None))
 
 
 def _new_run_name() -> str:
     return f"{time.strftime('%Y%m%dT%H%M%S')}-{os.urandom(2).hex()}"
-
-
-def _optional_count(what: str, value: int | None) -> int | None:
-    return None if value is None else validation.count(what, value)
-
-
-def _feature_drift(
-    drift: Drift | None, reference: Reference | None, limits: Iterable[Threshold]
-) -> FeatureDrift | None:
-    if reference is not None:
-        if drift is not None:
-            raise InvalidArgumentError(
-                "reference and drift were both given: expected one; reference=r is short for drift=Drift(r)"
-            )
-        drift = Drift(reference)
-    if drift is None:
-        return None
-    validation.instance("drift", drift, Drift, "Drift(reference, window=500)")
-    warnings = [one.value for one in limits if (one.metric, one.severity) == ("feature_drift", "warning")]
-    return FeatureDrift(drift, thresholds=warnings[0] if warnings else None)
-
-
-def _alertmanager(given: Alertmanager | None) -> Alertmanager | None:
-    url = environment.ALERTMANAGER_URL.read() if given is None else None
-    if given is None and url is None:
-        return None
-    from traingauge.delivery.alertmanager import Alertmanager  # loads requests
-
-    if url is not None:
-        return Alertmanager(url)
-    return validation.instance("alerts", given, Alertmanager, "Alertmanager('http://127.0.0.1:9093')")
-
-
-def _state(given: State | None) -> State | None:
-    if given is not None:
-        return validation.instance("state", given, State, "State('runs/digits')")
-    directory = environment.STATE_DIR.read()
-    return None if directory is None else State(directory)

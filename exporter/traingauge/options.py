@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from traingauge import validation
+from traingauge import environment, validation
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, TrainGaugeError
 from traingauge.reference import Reference
 from traingauge.stats.classification.classes import ClassSet
@@ -188,6 +188,40 @@ class State:
             directory=path("State.directory", self.directory),
             save_every=validation.seconds("State.save_every", self.save_every, least=0.1),
         )
+
+
+def scoring_of(given: Scoring | None) -> Scoring:
+    """The argument ``scoring`` of a monitor, checked."""
+    return (
+        Scoring() if given is None else validation.instance("scoring", given, Scoring, "Scoring(window=50)")
+    )
+
+
+def drift_of(given: Drift | None, reference: Reference | None) -> Drift | None:
+    """The arguments ``drift`` and ``reference`` of a monitor, checked; the latter is short for ``Drift(reference)``.
+
+    Raises:
+        InvalidArgumentError: Both were given.
+    """
+    if reference is None:
+        return (
+            None
+            if given is None
+            else validation.instance("drift", given, Drift, "Drift(reference, window=500)")
+        )
+    if given is not None:
+        raise InvalidArgumentError(
+            "reference and drift were both given: expected one; reference=r is short for drift=Drift(r)"
+        )
+    return Drift(reference)
+
+
+def state_of(given: State | None) -> State | None:
+    """The argument ``state`` of a monitor, checked; without one, that of the variable."""
+    if given is not None:
+        return validation.instance("state", given, State, "State('runs/digits')")
+    directory = environment.STATE_DIR.read()
+    return None if directory is None else State(directory)
 
 
 def path(what: str, value: object) -> Path:

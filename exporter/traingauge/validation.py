@@ -50,6 +50,16 @@ def count(what: str, value: object, *, least: int = 1, most: int | None = None) 
     return found
 
 
+def optional_count(what: str, value: object) -> int | None:
+    """A whole number of at least 1, or ``None``.
+
+    Raises:
+        InvalidTypeError: No whole number.
+        InvalidArgumentError: Below 1.
+    """
+    return None if value is None else count(what, value)
+
+
 def seconds(what: str, value: object, *, least: float) -> float:
     """A finite duration in seconds, at least ``least``.
 
@@ -147,6 +157,10 @@ def instance(what: str, value: object, kind: type[T], example: str) -> T:
     """
     if not isinstance(value, kind):
         raise InvalidTypeError(
-            f"{what} is a {type(value).__name__}: expected a {kind.__name__}, as {example}"
+            f"{what} is a {type(value).__name__}: expected {_article(kind.__name__)} {kind.__name__}, as {example}"
         )
     return value
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "AEIOU" else "a"

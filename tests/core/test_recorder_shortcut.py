@@ -19,7 +19,7 @@ def monitor() -> ModelMonitor:
 
 
 def values(monitor: ModelMonitor, name: str) -> dict[tuple[str | None, ...], float]:
-    (family,) = [family for family in monitor._recorder.families() if family.metric.name == name] or [None]
+    (family,) = [family for family in monitor.collector.families() if family.metric.name == name] or [None]
     return (
         {}
         if family is None
@@ -45,7 +45,7 @@ def test_numbers_mixed_with_other_steps_keep_their_order(monitor: ModelMonitor) 
 def test_more_steps_than_may_be_pending_are_all_counted(monitor: ModelMonitor) -> None:
     for step in range(2 * BACKLOG_STEPS + 10):
         monitor.step(loss=float(step))
-    assert len(monitor._recorder._pending) == 10
+    assert len(monitor.session._pending) == 10
     assert values(monitor, "model_steps_total")[("train",)] == 2 * BACKLOG_STEPS + 10
 
 
@@ -58,7 +58,7 @@ def test_steps_of_many_threads_are_all_counted_while_others_look(monitor: ModelM
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        monitor._recorder.families()
+        monitor.collector.families()
     assert values(monitor, "model_steps_total")[("train",)] == 20_000
     assert values(monitor, "model_monitor_errors_total") == dict.fromkeys(
         values(monitor, "model_monitor_errors_total"), 0.0
@@ -83,7 +83,7 @@ def test_a_number_in_the_place_of_an_array_is_told_later_once_steps_take_the_sho
     monitor.step(loss=2.0, y_true=1.0)
     assert values(monitor, "model_loss") == {("train",): 2.0}
     assert values(monitor, "model_monitor_errors_total")[("step",)] == 1.0
-    assert "model_scalar" not in {family.metric.name for family in monitor._recorder.families()}
+    assert "model_scalar" not in {family.metric.name for family in monitor.collector.families()}
 
 
 def test_a_wrong_number_raises_at_once_also_after_others(monitor: ModelMonitor) -> None:
@@ -121,7 +121,7 @@ def test_waiting_for_data_does_not_part_the_steps(
     monitor: ModelMonitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
-    drain = monitor._recorder._drain
+    drain = monitor.session._drain
     monkeypatch.setattr(drain, "_on_batch", [lambda batch: batches.append(len(batch.at)), *drain._on_batch])
     for _ in monitor.watch(range(100)):
         monitor.step(loss=1.0)
@@ -131,12 +131,12 @@ def test_waiting_for_data_does_not_part_the_steps(
 
 def test_training_looks_at_what_it_recorded_after_as_many_steps_as_it_is_told() -> None:
     with ModelMonitor("m", digest_every=10, delivery=[]) as monitor:
-        seen = monitor._recorder.self_metrics.nonfinite
+        seen = monitor.session.self_metrics.nonfinite
         for step in range(9):
             monitor.step(loss=float("nan") if step == 4 else 1.0)
         assert seen["train", "loss"] == 0
         monitor.step(loss=1.0)
         assert seen["train", "loss"] == 1  # though nobody has scraped
-        assert not monitor._recorder._pending
+        assert not monitor.session._pending
     with pytest.raises(InvalidArgumentError, match="digest_every"):
         ModelMonitor("m", digest_every=0, delivery=[])

@@ -206,8 +206,8 @@ def test_a_long_run_keeps_all_its_steps_on_disk_and_few_in_memory(tmp_path):
     with start(tmp_path) as run:
         for step in range(steps):
             run.step(loss=float(step))
-        run._recorder.families()
-        wait_until(lambda: not run._recorder._drain.step_log.sealed(), "the rows to be saved")
+        run.collector.families()
+        wait_until(lambda: not run.session._drain.step_log.sealed(), "the rows to be saved")
         assert np.array_equal(run.rows()["loss"], np.arange(float(steps)))
     assert len(list((tmp_path / "history").iterdir())) >= 1
     with start(tmp_path) as run:
@@ -222,7 +222,7 @@ def test_steps_whose_file_is_gone_are_left_out_and_that_is_counted_and_said(
         for step in range(2 * SEGMENT_ROWS + 10):
             run.step(loss=float(step))
             if step % SEGMENT_ROWS == 0:
-                run._recorder.families()
+                run.collector.families()
     first = tmp_path / "history" / "train-000000.zip"
     first.unlink() if spoil == "remove" else first.write_bytes(first.read_bytes()[:-200])
     with start(tmp_path) as run:
@@ -340,12 +340,17 @@ def test_counters_do_not_fall_behind_what_was_scraped_before_a_kill(tmp_path):
 LIMITED = """
 import resource, sys
 from traingauge import ModelMonitor, State
+from traingauge.testing import samples
 run = ModelMonitor("m", run="r", state=State(sys.argv[1], save_every=0.1), delivery=[])
 resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
 for _ in range(100):
     run.step(loss=1.0)
 run.close()
-print(run._recorder.progress.steps["train"], run._recorder.guard.errors["state"])
+found = samples(run.collector.families())
+print(
+    found["model_steps_total", frozenset([("split", "train")])],
+    found["model_monitor_errors_total", frozenset([("reason", "state")])],
+)
 """
 
 
@@ -355,7 +360,7 @@ def test_a_disk_that_takes_nothing_is_counted_and_training_goes_on(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, check=True
     )
-    steps, errors = map(int, done.stdout.split())
+    steps, errors = map(float, done.stdout.split())
     assert steps == 103
     assert errors >= 1
     assert "training continues" in done.stderr

@@ -47,6 +47,8 @@ class Evaluation:
         Raises:
             TrainGaugeError: An argument that does not fit; nothing of the batch is recorded.
         """
+        if not self._recorder.enabled:
+            return
         values = {
             name: as_scalar(value, name)
             for name, value in {"loss": loss, **scalars}.items()

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
-from traingauge import environment
+from traingauge import environment, validation
 from traingauge.core.guard import Guard
+
+if TYPE_CHECKING:
+    from traingauge.delivery.alertmanager import Alertmanager
 
 Severity = Literal["critical", "warning", "info"]
 
 #: How bad it is.
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+
+
+def alertmanager_of(given: Alertmanager | None) -> Alertmanager | None:
+    """The argument ``alerts`` of a monitor, checked; without one, that of the variable."""
+    url = environment.ALERTMANAGER_URL.read() if given is None else None
+    if given is None and url is None:
+        return None
+    from traingauge.delivery.alertmanager import Alertmanager  # it loads requests, which most runs do without
+
+    if url is not None:
+        return Alertmanager(url)
+    return validation.instance("alerts", given, Alertmanager, "Alertmanager('http://127.0.0.1:9093')")
 
 
 class Alerts(Protocol):

@@ -138,7 +138,7 @@ def test_a_reference_run_of_another_task_is_refused_at_the_start_and_one_of_othe
     with monitor(reference_run=reference) as run:
         for _ in range(3):
             run.evaluate("validation", y_true=[0.5, 1.5], y_pred=[0.25, 1.0])
-        run._recorder.families()
+        run.collector.families()
     said = [record.message for record in caplog.records if "nothing is expected" in record.message]
     assert len(said) == len(set(said))
     assert any(message.startswith("nothing is expected of mean_absolute_error") for message in said)

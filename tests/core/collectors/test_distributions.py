@@ -125,7 +125,7 @@ def test_a_monitor_is_told_how_many(read):
         monitor.step(features=x[:300, :3] + [0, 100, 0])
         families = [
             one
-            for one in monitor._recorder.families()
+            for one in monitor.collector.families()
             if one.metric.name == "model_feature_distribution_ratio"
         ]
     assert {key.labels[0] for family in families for key in family.keys} == {"b"}

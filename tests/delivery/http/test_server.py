@@ -20,6 +20,7 @@ from tests.delivery.http.conftest import Connect, Start
 from tests.waiting import wait_until
 from traingauge import Endpoint, ModelMonitor
 from traingauge.catalog import CATALOG
+from traingauge.core.collectors.scores import Scores
 from traingauge.core.families import Family, keys, single
 from traingauge.core.guard import Guard
 from traingauge.delivery.http.server import COMPRESS_FROM
@@ -171,10 +172,12 @@ def test_an_error_while_rendering_is_answered_500_and_counted(
     assert client.request("/healthz")[0] == 200
 
 
-def test_a_part_that_cannot_be_read_is_left_out_and_counted(connect: Connect) -> None:
+def test_a_collector_that_cannot_be_read_is_left_out_and_counted(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Scores, "families", lambda scores: [1 / 0])
     with ModelMonitor("m", delivery=[Endpoint(discovery_dir=False)]) as monitor:
         monitor.step(loss=1.0)
-        monitor._recorder.scores.families = lambda: [1 / 0]
         body = connect(monitor).request()[2].decode()
         assert 'model_loss{model="m"' in body
         body = connect(monitor).request()[2].decode()

@@ -103,8 +103,8 @@ def test_training_goes_the_same_way_with_a_canary_and_without(digits, canary, as
             found.append(
                 [*values(model.variables), *values(model.optimizer.variables), history, run.rows()["loss"]]
             )
-            run._recorder.families()
-            assert not any(run._recorder.guard.errors.values())
+            run.collector.families()
+            assert not any(run.session.guard.errors.values())
     assert asked == [8, 10, 12, 14, 16]
     for alone, beside in zip(*found, strict=True):
         np.testing.assert_equal(beside, alone)
@@ -200,7 +200,7 @@ def test_a_canary_of_other_shapes_is_refused_before_the_first_step(small, inputs
     with monitor() as run:
         with pytest.raises(ShapeError, match=told):
             plain_model().fit(*small, verbose=0, callbacks=[MonitorCallback(run, canary=other)])
-        assert run._recorder.steps_taken() == 0
+        assert run.session.position().steps == 0
 
 
 def test_what_is_no_canary_of_the_model_is_refused_before_training(canary):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from traingauge.core.collectors.top_k import top_k
 from traingauge.core.events import FeaturesSeen
 from traingauge.core.families import Family, Key, keys, single
 from traingauge.core.step_batch import StepBatch
+from traingauge.core.thresholds import Threshold
 from traingauge.errors import ShapeError, UnknownNameError
 from traingauge.options import Drift
 from traingauge.reference.tables import as_target_column, column_differences
@@ -297,6 +298,14 @@ class FeatureDrift(Collector):
                 window,
                 self._reference.samples,
             )
+
+
+def feature_drift(settings: Drift | None, limits: Iterable[Threshold]) -> FeatureDrift | None:
+    """Drift by the settings, with the threshold that was set in code, if there is one; ``None`` without settings."""
+    if settings is None:
+        return None
+    warnings = [one.value for one in limits if (one.metric, one.severity) == ("feature_drift", "warning")]
+    return FeatureDrift(settings, thresholds=warnings[0] if warnings else None)
 
 
 def _infinite(table: Array, counts: Array) -> NDArray[np.int64]:
