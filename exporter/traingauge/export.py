@@ -1,4 +1,4 @@
-"""A saved run for other programs: as CSV, as Parquet, and as OpenMetrics that Prometheus takes in with its timestamps."""
+"""Export of a saved run: as CSV, as Parquet, and as OpenMetrics with timestamps, which Prometheus can import."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ Table = Mapping[str, NDArray[np.float64]]
 
 _log = logging.getLogger("traingauge")
 
-#: Columns that are no metric of their own.
+#: Columns that are not exported as a metric.
 _NOT_EXPORTED = ("time", "samples", "seconds")
 
 
 def read(directory: Path) -> tuple[Saved, dict[str, Table]]:
-    """The newest state in a directory, and the rows of every split; the run may be live, and nothing is changed.
+    """The newest state in a directory, and the rows of every split; the run may be live, and no file is changed.
 
-    Rows of a file that is gone or damaged are left out, with a warning.
+    Rows of a missing or damaged file are left out, with a warning.
 
     Raises:
-        FileNotFoundError: No state is there.
-        DamagedFileError: None can be read.
+        FileNotFoundError: The directory holds no state.
+        DamagedFileError: No state can be read.
     """
     saved = newest(directory, RECORDS)
     if saved is None:
@@ -55,7 +55,7 @@ def _segment(directory: Path, split: str, number: int) -> Table:
 
 
 def write_csv(tables: Mapping[str, Table], file: TextIO) -> None:
-    """All rows of all splits, one line each; a field that was not given is empty, one that was given as NaN is ``nan``."""
+    """Write all rows of all splits as CSV, one line each; values that were not given are empty, NaN is ``nan``."""
     names = list(dict.fromkeys(name for table in tables.values() for name in table))
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["split", *names])
@@ -66,10 +66,10 @@ def write_csv(tables: Mapping[str, Table], file: TextIO) -> None:
 
 
 def write_openmetrics(identity: Identity, tables: Mapping[str, Table], file: TextIO) -> None:
-    """Every series with its timestamps, for ``promtool tsdb create-blocks-from openmetrics``.
+    """Write every series with its timestamps, for ``promtool tsdb create-blocks-from openmetrics``.
 
-    Prometheus knows milliseconds: of several values within one, the last is written. What was given as NaN is written too,
-    what was not given is not.
+    Timestamps have a resolution of one millisecond; of several values within one, the last is written. NaN is written,
+    values that were not given are not.
     """
     families: dict[str, list[str]] = {}
     for split, table in tables.items():
@@ -88,10 +88,10 @@ def write_openmetrics(identity: Identity, tables: Mapping[str, Table], file: Tex
 
 
 def write_parquet(tables: Mapping[str, Table], path: Path) -> None:
-    """All rows of all splits as one Parquet file, null where nothing was given; pyarrow has to be installed.
+    """Write all rows of all splits to one Parquet file; values that were not given are null.
 
     Raises:
-        ImportError: It is not.
+        ImportError: pyarrow is not installed.
         OSError: The file cannot be written.
     """
     arrow, parquet = require("pyarrow", "parquet"), require("pyarrow.parquet", "parquet")
@@ -108,7 +108,7 @@ def write_parquet(tables: Mapping[str, Table], path: Path) -> None:
 
 
 def _exported(column: str, split: str) -> tuple[Metric, dict[str, str]] | None:
-    """The metric that a column holds the values of, and its labels."""
+    """Metric of a column, and its labels; ``None`` if the column is not exported."""
     if column in _NOT_EXPORTED or (column == "step" and split != "train"):
         return None
     metric = CATALOG.get(f"model_{column}")

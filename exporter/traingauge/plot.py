@@ -1,4 +1,4 @@
-"""A run drawn with matplotlib, for notebooks."""
+"""Plots of a run with matplotlib, for notebooks."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from traingauge.errors import UnknownNameError
 from traingauge.extras import require
 from traingauge.stats.streaming.not_given import Column
 
-#: Drawn where nothing is chosen, as far as there is any.
-USUAL = ("loss", "accuracy")
+#: Columns plotted by default, if the run has them.
+DEFAULT_COLUMNS = ("loss", "accuracy")
 
-#: Values up to which each is marked: a line of one value is not to be seen.
-FEW = 50
+#: Up to this many values each one gets a marker, because a line through a single value is invisible.
+MARKED_VALUES = 50
 
-_NO_VALUES = ("step", "time")
+_AXES_COLUMNS = ("step", "time")
 
 
 def plot(tables: Mapping[str, Mapping[str, Column]], columns: Sequence[str], title: str) -> Any:
-    """A matplotlib figure: one panel a column, one line a split, over the training steps.
+    """A matplotlib figure with one panel per column and one line per split, over the training steps.
 
-    A line goes on over rows that were not given a value, and has a gap where they were given NaN.
+    A line continues over rows without a value, and has a gap at NaN values.
 
     Args:
-        tables: Columns of rows by split, ``step`` among them.
-        columns: Which to draw; the usual ones if empty.
-        title: Of the figure.
+        tables: Columns by split, including ``step``.
+        columns: Columns to plot; the default ones if empty.
+        title: Title of the figure.
 
     Raises:
         ImportError: matplotlib is not installed.
-        UnknownNameError: A column that no split has.
+        UnknownNameError: No split has the column.
     """
-    known = dict.fromkeys(name for table in tables.values() for name in table if name not in _NO_VALUES)
+    known = dict.fromkeys(name for table in tables.values() for name in table if name not in _AXES_COLUMNS)
     for name in columns:
         if name not in known:
             raise UnknownNameError("column", name, known)
-    chosen = columns or [name for name in USUAL if name in known]
+    chosen = columns or [name for name in DEFAULT_COLUMNS if name in known]
     figure = require("matplotlib.figure", "plot").Figure(
         figsize=(8, 3 * max(1, len(chosen))), layout="constrained"
     )
@@ -47,9 +47,9 @@ def plot(tables: Mapping[str, Mapping[str, Column]], columns: Sequence[str], tit
         axes = figure.add_subplot(len(chosen), 1, place)
         for split, table in tables.items():
             if name in table:
-                there = ~np.ma.getmaskarray(table[name])
-                few = "." if np.count_nonzero(there) <= FEW else None
-                axes.plot(table["step"][there], table[name][there], marker=few, label=split)
+                given = ~np.ma.getmaskarray(table[name])
+                marker = "." if np.count_nonzero(given) <= MARKED_VALUES else None
+                axes.plot(table["step"][given], table[name][given], marker=marker, label=split)
         axes.set(xlabel="training step", ylabel=name)
         axes.legend()
     return figure

@@ -111,8 +111,8 @@ def test_columns_that_come_or_go_are_named_once(caplog: pytest.LogCaptureFixture
     with caplog.at_level(logging.WARNING):
         after(frame(), frame(c=1).drop(columns="b"), frame(c=1).drop(columns="b"), frame(), window=500)
     assert caplog.messages == [
-        "features come without 'b': all their values count as missing",
-        "features come with 'c', which the reference does not have: they are left out",
+        "features lack the columns 'b': all their values count as missing",
+        "features have the columns 'c', which the reference does not have: they are ignored",
         "features have the reference's columns again",
     ]
 

@@ -214,7 +214,7 @@ def test_counts_of_another_shape_or_sum_are_refused():
     drift = FeatureDrift(Drift(REFERENCE))
     with pytest.raises(ShapeError, match=r"expected \(3, 12\) and \(3,\)"):
         drift.from_counts(np.zeros((3, 11)), 0, np.zeros(3))
-    with pytest.raises(ShapeError, match="do not add up to 7 samples"):
+    with pytest.raises(ShapeError, match="do not sum to 7 samples"):
         drift.from_counts(np.zeros((3, 12)), 7, np.zeros(3))
 
 

@@ -143,7 +143,7 @@ def test_residual_percentiles_are_one_metric():
 def test_outputs_of_a_regression_model_stay_as_many_as_they_were():
     part = Scores(Scoring(task="regression"))
     part.encode([[1.0, 2.0]], [[1.5, 2.0]])
-    with pytest.raises(ShapeError, match="1 outputs a sample, but earlier steps had 2"):
+    with pytest.raises(ShapeError, match="1 outputs per sample, but earlier steps had 2"):
         part.encode([1.0], [1.5])
 
 

@@ -1,6 +1,6 @@
-"""The collectors of a run, one file a group of the catalogue, and the one list of them.
+"""The collectors of a run, one file for each group of metrics in the catalogue, and the list of them.
 
-Another collector is its file, its test, and a line in :data:`COLLECTORS`.
+To add a collector, write a file and its test, and add a line to :data:`COLLECTORS`.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ C = TypeVar("C", bound=Collector)
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What collectors are made from.
+    """Arguments of the collectors.
 
     Attributes:
         guard: Counts errors inside monitoring.
-        run: Info and state.
+        run: Info and state of the run.
         scores: Classification and regression scores.
         drift: Drift of the features; ``None`` without a reference.
-        window: Training steps in the window of the loss.
+        window: Number of training steps in the window of the loss.
         limits: Thresholds set in code.
-        to_beat: Scores that the run has to beat, by name.
-        warmup_steps: Training steps from which thresholds count for scores that were never reached.
-        expected: A good run to compare with; ``None`` to expect nothing.
-        detectors: Detectors that watch the signals; the usual one if ``None``.
+        to_beat: Baseline scores that the run should beat, by name.
+        warmup_steps: Training step from which thresholds apply to scores that never reached them.
+        expected: Reference run; ``None`` if there is none.
+        detectors: Detectors that watch the signals; ``None`` for the default.
     """
 
     guard: Guard
@@ -62,8 +62,8 @@ class Setup:
     detectors: Sequence[Detector] | None
 
 
-#: What makes each collector, by the name under which its state is saved; ``None`` where a run has none. Hooks run in this
-#: order. The last one counts the errors of all others.
+#: Factory of each collector, by the name under which its state is saved; a factory returns ``None`` if the run has no such
+#: collector. Hooks run in this order. The last collector counts the errors of all others.
 COLLECTORS: Mapping[str, Callable[[Setup], Collector | None]] = MappingProxyType(
     {
         "run": lambda setup: setup.run,

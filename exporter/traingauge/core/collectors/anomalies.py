@@ -1,4 +1,4 @@
-"""Detectors that watch the signals of training, and how often each of them raised an alarm."""
+"""Anomalies: detectors watch the signals of training, and their alarms are counted."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from traingauge.stats.streaming.residual import WINDOW, Forecaster, Residual
 
 
 class _Reading(NamedTuple):
-    """A reading as detectors see it, worse upwards.
+    """Input of the detectors; the sign is such that higher is worse.
 
     Attributes:
-        value: Of the signal.
-        residual: Value minus forecast; NaN as long as there is no forecast.
+        value: Value of the signal.
+        residual: Value minus forecast; NaN while there is no forecast.
         rank_z: Rank of the residual, as a standard normal quantile; NaN likewise.
     """
 
@@ -33,25 +33,25 @@ class _Reading(NamedTuple):
     rank_z: float
 
 
-#: A signal is worse if the median of its last few readings is worse than that of as many, some readings ago: one that only
-#: improves more slowly than it did is not.
-FEW, AGO = 5, 10
+#: A signal has become worse if the median of its last 5 values is worse than that of the 5 values 10 values earlier. A
+#: signal that only improves more slowly has not.
+MEDIAN_OF, LAG = 5, 10
 
-#: Signals that are no score and have no better side: their rise is the anomaly.
+#: Signals without a better side in the catalogue, for which a rise is an anomaly.
 _RISING = ("gradient_norm", "step_seconds")
 _SIGNS = {"higher": -1, "lower": 1, None: 0}
 
 
 def parse(detectors: Sequence[Detector] | None) -> tuple[Detector, ...]:
-    """Detectors as a user writes them, checked.
+    """Validate the detectors that a user passed.
 
     Args:
-        detectors: At most one of a kind, none of which has seen a value; ``None`` for :class:`Cusum`, which finds lasting
-            changes soonest and ignores single values.
+        detectors: Unused detectors, at most one of each kind; ``None`` is ``[Cusum()]``, which detects lasting changes
+            fastest and ignores single values.
 
     Raises:
-        InvalidTypeError: No list, or something in it that is no detector.
-        InvalidArgumentError: Two of a kind, one that was used before, or one with a baseline.
+        InvalidTypeError: Not a list, or an item is not a detector.
+        InvalidArgumentError: Two detectors of one kind, a used detector, or one with a given baseline.
 
     >>> [detector.name for detector in parse(None)], parse([])
     (['cusum'], ())
@@ -85,12 +85,12 @@ def _check(what: str, detector: object) -> None:
 
 
 class Anomalies:
-    """Watches signals with detectors, each of which raises an alarm when a signal has changed for the worse.
+    """Watches signals with detectors, and counts the alarms of each for changes for the worse.
 
-    A signal without a worse side, the bias of a regression, may have changed either way.
+    For a signal without a worse side, such as the bias of a regression model, every change counts.
 
     Args:
-        detectors: Each signal gets copies of them; none watch nothing.
+        detectors: Detectors, of which each signal gets copies.
 
     >>> anomalies = Anomalies(parse(None))
     >>> for step in range(60):
@@ -107,12 +107,12 @@ class Anomalies:
         self._key_cache = KeyCache()
 
     def read(self, signal: str, value: float, step: int) -> None:
-        """Take a reading; one that is not finite changes nothing.
+        """Add a value of a signal; NaN and infinite values are ignored.
 
         Args:
-            signal: Its name.
-            value: Of the signal.
-            step: Training steps so far.
+            signal: Name of the signal.
+            value: Value of the signal.
+            step: Number of training steps so far.
         """
         if not self._detectors or not math.isfinite(value):
             return
@@ -125,11 +125,11 @@ class Anomalies:
             self._last[signal, name] = step
 
     def start_over(self) -> None:
-        """Training continues from elsewhere: what follows is not compared with what came before."""
+        """Forget all values, because training continues from another step; the counts are kept."""
         self._watched.clear()
 
     def families(self) -> Iterator[Family]:
-        """``model_anomalies_total`` from the first reading, and the step of the last alarm from the first alarm."""
+        """``model_anomalies_total`` from the first value on, ``model_anomaly_last_step`` from the first alarm on."""
         for name, values in (
             ("model_anomalies_total", self._counts),
             ("model_anomaly_last_step", self._last),
@@ -142,7 +142,7 @@ class Anomalies:
                 )
 
     def save(self) -> dict[str, Any]:
-        """All of it, as a tree of plain values."""
+        """The state, as a tree of plain values."""
         return {
             "watched": {signal: one.save() for signal, one in self._watched.items()},
             "counts": [[*key, count] for key, count in self._counts.items()],
@@ -150,7 +150,7 @@ class Anomalies:
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave. Detectors may be others than before: each has seen the last readings."""
+        """Restore a state from :meth:`save`. The detectors may differ from the saved ones: each is fed the last values."""
         self._counts = {(signal, detector): count for signal, detector, count in saved["counts"]}
         self._last = {(signal, detector): step for signal, detector, step in saved["last"]}
         for signal, one in saved["watched"].items() if self._detectors else ():
@@ -164,7 +164,7 @@ _NO_FORECAST = Residual(math.nan, math.nan)
 
 
 class _Watched:
-    """One signal, and its detectors."""
+    """One signal and its detectors."""
 
     def __init__(self, signal: str, detectors: Sequence[Detector]) -> None:
         self._sign = 1 if signal in _RISING else _SIGNS[better_side(signal)]
@@ -173,7 +173,7 @@ class _Watched:
         self._recent: deque[_Reading] = deque(maxlen=WINDOW)
 
     def update(self, value: float) -> list[str]:
-        """Names of the detectors that raise an alarm."""
+        """Add a value; returns the names of the detectors that raise an alarm."""
         value *= self._sign or 1
         reading = _Reading(value, *(self._forecast.update(value) or _NO_FORECAST))
         self._recent.append(reading)
@@ -183,15 +183,15 @@ class _Watched:
             if not detector.update(getattr(reading, sees)):
                 continue
             if sees == "rank_z":
-                self._forecast.reset_level()  # it is a lasting change: the forecast would swing beyond it
+                self._forecast.reset_level()  # a lasting change, which the forecast would overshoot
             if not self._sign or (detector.statistic > before if sees == "value" else self._worse):
                 worse.append(detector.name)
         return worse
 
     @property
     def _worse(self) -> bool:
-        values = [reading.value for reading in self._recent][-FEW - AGO :]
-        return median(values[-FEW:]) > median(values[:FEW])
+        values = [reading.value for reading in self._recent][-MEDIAN_OF - LAG :]
+        return median(values[-MEDIAN_OF:]) > median(values[:MEDIAN_OF])
 
     def save(self) -> dict[str, Any]:
         return {
@@ -200,7 +200,7 @@ class _Watched:
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Shown the last readings again, detectors are where they were; only ADWIN's window may have been longer."""
+        """Feed the detectors the last values again. This restores their state, except for a longer window of ADWIN."""
         self._forecast.restore(saved["forecast"].tolist())
         for row in saved["recent"].tolist():
             self._recent.append(_Reading(*row))

@@ -1,4 +1,4 @@
-"""What the canary last said, and when."""
+"""Result and age of the last canary check."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from traingauge.reference.canary import CanaryResult
 
 
 class CanaryMetrics(Collector):
-    """The last reading of a canary; nothing before the first.
+    """Metrics of the last canary check; none before the first.
 
-    >>> part = CanaryMetrics(); part.update(CanaryResult(0.5, 1, 8), time.time())
-    >>> [family.metric.name.removeprefix("model_canary_") for family in part.families()]
+    >>> canary = CanaryMetrics(); canary.update(CanaryResult(0.5, 1, 8), time.time())
+    >>> [family.metric.name.removeprefix("model_canary_") for family in canary.families()]
     ['distance', 'mismatches', 'samples', 'age_seconds']
     """
 
@@ -24,12 +24,12 @@ class CanaryMetrics(Collector):
         self.handlers = {CanaryChecked: self.on_check}
 
     def on_check(self, event: CanaryChecked, unix: float) -> None:
-        """Take what a canary that was asked found."""
+        """Record the result of a canary check."""
         self.update(event.reading, event.at + unix)
 
-    def update(self, reading: CanaryResult, at: float) -> None:
-        """Take a reading; ``at`` is Unix time in seconds."""
-        self._last = reading, at
+    def update(self, result: CanaryResult, at: float) -> None:
+        """Replace the last result; ``at`` is Unix time in seconds."""
+        self._last = result, at
 
     def families(self) -> Iterator[Family]:
         """``model_canary_*``."""

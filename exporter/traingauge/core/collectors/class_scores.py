@@ -1,4 +1,4 @@
-"""Scores and counters of single classes: of all up to a cap, beyond it of the weakest and of the rest."""
+"""Scores and counters by class: of all classes up to a cap, beyond it of the weakest ones and the rest together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from traingauge.stats.classification.selection import lowest_recall
 
 Score: TypeAlias = Callable[[Counts], NDArray[np.float64]]
 
-#: The class that stands for all those without series of their own.
+#: Label value for all classes without series of their own.
 OTHER = "other"
 
 
@@ -40,10 +40,10 @@ _COUNTERS = (
 
 
 class ClassCounters:
-    """Counters of one split that never fall, also when a class starts or ceases to be published by name.
+    """Monotonic counters of one split, also when a class starts or ceases to be published by name.
 
-    What is counted while a class has no series of its own is added to ``other`` for good, so that the sum
-    over all classes is exact over any range.
+    Samples counted while a class has no series of its own stay in ``other``, so that the sum over all classes is exact over
+    any range.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class ClassCounters:
         self._other = np.zeros((3, 1))
 
     def add(self, counts: Counts, chosen: NDArray[np.intp] | None) -> None:
-        """Add counts; ``chosen`` are the codes published by name, ``None`` for all."""
+        """Add counts; ``chosen`` are the codes of the classes published by name, ``None`` for all."""
         new = np.array(
             [counts.true_positives, counts.false_positives, counts.false_negatives], dtype=np.float64
         )
@@ -62,12 +62,12 @@ class ClassCounters:
             self._other += np.delete(new, by_name, axis=1).sum(axis=1, keepdims=True)
 
     def save(self) -> list[Any]:
-        """All of it, as arrays."""
+        """The state, as arrays."""
         return [self._named.copy(), self._other.copy()]
 
     @classmethod
     def restored(cls, saved: list[Any]) -> ClassCounters:
-        """What :meth:`save` gave."""
+        """The counters that :meth:`save` was called on."""
         counters = cls()
         counters._named, counters._other = saved
         return counters
@@ -83,14 +83,11 @@ class ClassCounters:
 
 
 class ClassScores:
-    """Series of single classes, for every split.
+    """Series by class, for every split.
 
     Args:
-        cap: Up to this many classes, all are published; beyond it, half of that with the lowest recall, the rest
-            as ``other``: for it the decisions on its classes are pooled.
-
-    Attributes:
-        dropped: Classes that were left out so far, once a split.
+        cap: Maximum number of classes that are all published. With more classes, the ``cap // 2`` with the lowest recall
+            are, and the others are pooled as ``other``.
     """
 
     def __init__(self, cap: int) -> None:
@@ -102,7 +99,7 @@ class ClassScores:
 
     @property
     def dropped(self) -> int:
-        """Classes that were left out so far, once a split."""
+        """Number of classes left out so far, summed over splits."""
         return sum(int(each.sum()) for each in self._left_out.values())
 
     def count(self, split: str, counts: Counts) -> None:
@@ -115,7 +112,7 @@ class ClassScores:
         """``model_class_*``.
 
         Args:
-            current: Counts of the window or the last pass of each split that was counted.
+            current: Counts of the window or the last pass, by split.
             names: Names of the classes.
         """
         for split, counts in current.items():
@@ -131,7 +128,7 @@ class ClassScores:
             yield Family(CATALOG[name], published, values.tolist())
 
     def save(self) -> dict[str, Any]:
-        """All of it, as a tree of plain values and arrays."""
+        """The state, as a tree of plain values and arrays."""
         return {
             "counters": {split: one.save() for split, one in self._counters.items()},
             "chosen": dict(self._chosen),
@@ -139,7 +136,7 @@ class ClassScores:
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave."""
+        """Restore a state from :meth:`save`."""
         self._counters = {split: ClassCounters.restored(one) for split, one in saved["counters"].items()}
         self._chosen, self._left_out = saved["chosen"], saved["left_out"]
 
@@ -165,7 +162,7 @@ def _published_names(names: tuple[str, ...], chosen: NDArray[np.intp] | None) ->
 
 
 def _with_other(score: Score, counts: Counts, chosen: NDArray[np.intp] | None) -> NDArray[np.float64]:
-    """Score of each class with series of its own, and of all others pooled."""
+    """Score of each class that is published by name, and of all others pooled."""
     if chosen is None:
         return score(counts)
     rest = Counts(

@@ -1,4 +1,4 @@
-"""What a good run had reached at the same point, and how far this run is off."""
+"""Deviation from the reference run at the same position."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _NAMES = ("model_expected", "model_expected_stddev", "model_deviation")
 
 
 class Deviation:
-    """The last reading of every metric against a reference run.
+    """Compares the last value of every metric with a reference run.
 
-    The deviation is ``(reading - expected) / stddev``: positive above what was expected, which is worse for a loss and
-    better for a score. It is NaN where the reference knows nothing: before its first reading and after its last.
+    The deviation is ``(value - expected) / stddev``: positive above the expected value, which is worse for a loss and better
+    for most scores. It is NaN outside the range of the reference's curve.
 
     Args:
-        reference: What is expected; ``None`` to expect nothing.
+        reference: Reference run; ``None`` compares nothing.
     """
 
     def __init__(self, reference: ReferenceRun | None = None) -> None:
@@ -34,7 +34,7 @@ class Deviation:
         self._missed: set[str] = set()
 
     def read(self, metric: str, split: str, at: Position, value: float) -> float:
-        """Compare a reading with what is expected of it; the deviation."""
+        """Compare a value with the expected one; returns the deviation, NaN if nothing is expected."""
         if self._reference is None:
             return math.nan
         if (metric, split) not in self._reference.curves:
@@ -46,17 +46,17 @@ class Deviation:
         return deviation
 
     def _miss(self, metric: str, reference: ReferenceRun) -> None:
-        """Say once of a metric that the reference run did not have it."""
+        """Log, once per metric, that the reference run does not have it."""
         if metric not in reference.metrics and metric not in self._missed:
             self._missed.add(metric)
             _log.warning(
-                "nothing is expected of %s: the reference run recorded %s",
+                "%s is not compared with the reference run, which has %s",
                 metric,
                 ", ".join(sorted(reference.metrics)),
             )
 
     def families(self) -> Iterator[Family]:
-        """``model_expected``, its standard deviation and ``model_deviation``; nothing before the first reading."""
+        """``model_expected``, its standard deviation and ``model_deviation``; nothing before the first comparison."""
         if self._last:
             keys = self._key_cache.keys("expected", tuple(self._last))
             for name, values in zip(_NAMES, zip(*self._last.values(), strict=True), strict=True):
@@ -64,7 +64,7 @@ class Deviation:
 
 
 def _deviation(value: float, expected: Expectation) -> float:
-    """In standard deviations; 0 on the curve, infinite off a curve without any spread."""
+    """Distance from the expected value in standard deviations; 0 if equal, else infinite for a standard deviation of 0."""
     distance = value - expected.value
     if distance == 0:
         return 0.0

@@ -1,9 +1,9 @@
-"""Diagnostics of a run: against its own past, against a good run, and by where it is likely to end.
+"""Diagnostics of a run: comparison with its own past and with a reference run, and its health.
 
-Training steps are cut into *diagnostic intervals* of a few dozen steps. At the end of each, the scores of the rolling window
-and the means of loss and gradient norm over the interval are read once, for the learning curves, for the comparison with a
-reference run, and for the run's health. So an interval costs what a scrape costs, and a step next to nothing. Intervals end
-at fixed steps, independent of scrapes.
+Training steps are divided into *diagnostic intervals* of a few dozen steps. At the end of each interval, the scores of the
+rolling window and the means of loss and gradient norm over the interval are read once, for the learning curves, the
+comparison with the reference run, and the health of the run. An interval thus costs as much as a scrape, and a step almost
+nothing. Intervals end at fixed steps, independently of scrapes.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from traingauge.stats.streaming.not_given import Floats
 
 
 class Diagnostics(Collector):
-    """All that says how a run is doing beyond thresholds.
+    """Signal statistics, anomalies, deviations from a reference run, and health.
 
     Args:
-        window: Training steps in the window of the statistics.
-        expected: A good run to compare with, or ``None``.
-        detectors: Detectors that watch the signals; the usual one if ``None``.
+        window: Number of values in the window of the statistics.
+        expected: Reference run; ``None`` if there is none.
+        detectors: Detectors that watch the signals; ``None`` for the default.
 
     Attributes:
-        intervals: Where diagnostic intervals end.
-        curves: How the run went.
-        health: State of health and its chain.
-        position: How far the model has come.
+        intervals: Ends of the diagnostic intervals.
+        curves: Learning curves of the run.
+        health: Health of the run.
+        position: Current position of the model.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Diagnostics(Collector):
         self.handlers = {WeightsChecked: self.on_weights, RolledBack: self.on_roll_back}
 
     def on_batch(self, batch: StepBatch) -> None:
-        """Take the statistics of steps; :meth:`on_slice` takes what intervals need."""
+        """Update the signal statistics; :meth:`on_slice` updates the current interval."""
         for signal, values in (
             ("loss", batch.column("loss")),
             ("gradient_norm", batch.column("gradient_norm")),
@@ -73,7 +73,7 @@ class Diagnostics(Collector):
         self._nonfinite = batch.broken("loss") | batch.broken("gradient_norm")
 
     def on_slice(self, batch: StepBatch, piece: slice) -> None:
-        """Take steps of the current interval."""
+        """Add steps to the current interval."""
         count = piece.stop - piece.start
         self._steps += count
         self.position = Position(
@@ -89,7 +89,7 @@ class Diagnostics(Collector):
             self.health.nonfinite()
 
     def on_reading(self, reading: Reading) -> None:
-        """Read everything once: at the end of an interval, or of a pass."""
+        """End an interval, or record the loss and the scores of a pass."""
         if reading.split == "train":
             self._end_interval(reading.scores)
             return
@@ -99,18 +99,18 @@ class Diagnostics(Collector):
         self._read_scores(reading.split, reading.scores)
 
     def on_weights(self, event: WeightsChecked, unix: float) -> None:
-        """Take whether the weights are numbers: until they are looked at again, no step is sound whose weights are not."""
+        """Record whether weights are NaN or infinite: if so, all steps count as non-finite until the next check."""
         self._weights_lost = event.nonfinite > 0
 
     def on_roll_back(self, event: RolledBack, unix: float) -> None:
-        """Training continues from an earlier step; what was read after it is forgotten by the curves."""
+        """Continue from an earlier step: later points of the curves are dropped, and detectors start over."""
         self.position = self.curves.position_at(event.step)
         self.curves.roll_back(event.step)
         self._anomalies.start_over()
         self._scored_at = self.position.steps
 
     def families(self) -> Iterator[Family]:
-        """Where the run stands, statistics, expectations and health."""
+        """Position, signal statistics, anomalies, expectations and health."""
         yield single("model_step", float(self.position.steps))
         yield from self._signals.families()
         yield from self._anomalies.families()
@@ -118,7 +118,7 @@ class Diagnostics(Collector):
         yield from self.health.families()
 
     def save(self) -> dict[str, Any]:
-        """All of it, as a tree of plain values and arrays."""
+        """The state, as a tree of plain values and arrays."""
         return {
             "signals": self._signals.save(),
             "curves": self.curves.save(),
@@ -132,7 +132,7 @@ class Diagnostics(Collector):
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave."""
+        """Restore a state from :meth:`save`."""
         self._signals.restore(saved["signals"])
         self.curves = LearningCurves.restored(saved["curves"])
         self.health.restore(saved["health"])
@@ -155,7 +155,7 @@ class Diagnostics(Collector):
         self._steps = 0
 
     def _detect(self, scores: Mapping[str, float]) -> None:
-        """Give the detectors the median duration of a step, and scores of windows that do not overlap."""
+        """Feed the detectors the median duration of a step, and the scores of windows that do not overlap."""
         durations = np.concatenate(self._durations)
         self._durations.clear()
         known = np.sort(durations[np.isfinite(durations)])

@@ -1,4 +1,4 @@
-"""Distributions: where the values of the features that drifted most lie, in the window and in the reference."""
+"""Distributions of the features that drifted most, in the window and in the reference."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from traingauge.reference.profile import BINS, Profile
 #: The values of the label ``source``.
 SOURCES = ("reference", "window")
 
-#: Longest name of a category that a label carries.
+#: Maximum length of a category's name in a label.
 NAME_LENGTH = 40
 
 
-class Cut(NamedTuple):
-    """How the bins of one feature are named.
+class BinLabels(NamedTuple):
+    """Labels of the bins of one feature.
 
     Attributes:
-        names: What the label ``bin`` says, in the order of the values.
-        group: Shape (B,), for each of the profile's bins the place of its name.
+        names: Values of the label ``bin``, in the order of the feature's values.
+        group: For each bin of the profile, the index of its name, shape (B,).
     """
 
     names: tuple[str, ...]
@@ -36,12 +36,13 @@ class Cut(NamedTuple):
 class Distributions:
     """Shares of the values in each bin, of a bounded number of features.
 
-    A feature has at most :data:`traingauge.reference.profile.BINS` bins of its own: of numbers those that the statistics
-    look at, of categories the most common ones. With ``missing`` and ``other``, of two sources, that makes 24 series.
+    A feature has at most :data:`traingauge.reference.profile.BINS` named bins: for a numeric feature the bins of the
+    statistics, for a categorical one the most frequent categories. With ``missing`` and ``other``, from two sources, these
+    are at most 24 series.
 
     Args:
-        profile: The reference.
-        features: How many to publish: those that drifted most; 0 for none.
+        profile: Profile of the features in the reference.
+        features: Number of features to publish, those that drifted most; 0 for none.
 
     >>> from traingauge import Reference
     >>> profile = Reference.from_data([["a"], ["b"], ["b"], ["b"]], feature_names=["letter"]).features
@@ -53,60 +54,60 @@ class Distributions:
     def __init__(self, profile: Profile, features: int) -> None:
         self._profile = profile
         self._shown = np.arange(min(features, len(profile.names)))
-        self._cuts: list[Cut] = []
+        self._bin_labels: list[BinLabels] = []
         self._keys: tuple[Key, ...] = ()
         self._reference: list[float] = []
 
     def families(self, counts: NDArray[Any], drift: NDArray[np.float64]) -> Iterator[Family]:
-        """``model_feature_distribution_ratio``; nothing if no feature is to be published.
+        """``model_feature_distribution_ratio``; nothing if no features are published.
 
         Args:
-            counts: Of the window, shape (F, B) in the profile's bins; not empty.
-            drift: Shape (F,), how far each feature is off; NaN if unknown.
+            counts: Counts of the window in the bins of the profile, shape (F, B); not all 0.
+            drift: Drift score of each feature, shape (F,); NaN if unknown.
         """
         if not len(self._shown):
             return
         shown = top_k(drift, self._shown)
-        if not self._cuts or not np.array_equal(shown, self._shown):
+        if not self._bin_labels or not np.array_equal(shown, self._shown):
             self._show(shown)
         window = self._shares(self._profile.fold(counts))
         yield Family(CATALOG["model_feature_distribution_ratio"], self._keys, [*self._reference, *window])
 
     def _show(self, shown: NDArray[np.intp]) -> None:
         self._shown = shown
-        self._cuts = [_cut(self._profile, at) for at in shown.tolist()]
+        self._bin_labels = [_bin_labels(self._profile, at) for at in shown.tolist()]
         names = self._profile.names
         self._keys = keys(
             *(
                 (names[at], name, source)
                 for source in SOURCES
-                for at, cut in zip(shown.tolist(), self._cuts, strict=True)
-                for name in cut.names
+                for at, bins in zip(shown.tolist(), self._bin_labels, strict=True)
+                for name in bins.names
             )
         )
         self._reference = self._shares(self._profile.counts)
 
     def _shares(self, counts: NDArray[Any]) -> list[float]:
         shares = []
-        for at, cut in zip(self._shown.tolist(), self._cuts, strict=True):
+        for at, bins in zip(self._shown.tolist(), self._bin_labels, strict=True):
             row = counts[at]
-            shares += (np.bincount(cut.group, row, len(cut.names)) / row.sum()).tolist()
+            shares += (np.bincount(bins.group, row, len(bins.names)) / row.sum()).tolist()
         return shares
 
 
-def _cut(profile: Profile, at: int) -> Cut:
+def _bin_labels(profile: Profile, at: int) -> BinLabels:
     counts, above = profile.counts[at], int(profile.above[at])
     own = np.arange(1, above)
-    if len(own) > BINS:  # only categories have more
+    if len(own) > BINS:  # only categorical features can
         own = np.sort(own[np.argsort(-counts[own], kind="stable")[:BINS]])
-    named = [f"{place:02} {name}" for place, name in enumerate(_names(profile, at, own), start=1)]
-    named.append("missing")
-    if profile.discrete[at]:  # else the intervals at the ends of the range reach beyond it
-        named.append("other")
-    group = np.full(len(counts), len(named) - 1)
+    names = [f"{place:02} {name}" for place, name in enumerate(_names(profile, at, own), start=1)]
+    names.append("missing")
+    if profile.discrete[at]:  # otherwise the outer bins include values beyond the range
+        names.append("other")
+    group = np.full(len(counts), len(names) - 1)
     group[own] = np.arange(len(own))
     group[-1] = len(own)
-    return Cut(tuple(named), group)
+    return BinLabels(tuple(names), group)
 
 
 def _names(profile: Profile, at: int, bins: NDArray[np.intp]) -> list[str]:
@@ -116,7 +117,7 @@ def _names(profile: Profile, at: int, bins: NDArray[np.intp]) -> list[str]:
     if profile.discrete[at]:
         column = profile.summary.rows[:, at]
         return [f"{value:.6g}" for value in np.unique(column[np.isfinite(column)]).tolist()]
-    if len(bins) == 1:  # nearly all values are one and the same
+    if len(bins) == 1:  # nearly all values are equal
         return ["any number"]
     ends = [f"{edge:.4g}" for edge in profile.edges[at, 1 : len(bins)].tolist()]
     between = [f"{low} to {high}" for low, high in pairwise(ends)]

@@ -1,4 +1,4 @@
-"""Drift: how far the features of the last samples are from the reference, and how sound they are."""
+"""Drift of recent features, labels and predictions from the reference, and the data quality of the features."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from traingauge.stats.arrays import Array, as_array
 from traingauge.stats.drift.binning import Binned
 from traingauge.stats.drift.statistics import STATISTICS
 
-#: Features with series of their own at most; those that drifted most are shown.
+#: Maximum number of features with series of their own; those that drifted most are shown.
 FEATURE_CAP = 200
 
 _OTHERS = {
@@ -39,15 +39,15 @@ _log = logging.getLogger("traingauge")
 
 
 class FeatureDrift(Collector):
-    """Drift of every feature, of all together, of labels and predictions, over a window of the last samples.
+    """Drift of every feature, of all features together, of labels and of predictions, over a window of recent samples.
 
     Args:
-        settings: The reference, and how the window is compared with it.
-        thresholds: PSI above which a feature counts as drifted: for all, or by feature. By default the reference's own,
-            if it is calibrated, else 0.2.
+        settings: The reference, and settings of the window.
+        thresholds: PSI above which a feature has drifted, for all features or by feature. By default the calibrated
+            thresholds of the reference, or 0.2 if it is not calibrated.
 
     Raises:
-        UnknownNameError: A threshold for a feature that the reference does not have.
+        UnknownNameError: A threshold is for a feature that the reference does not have.
 
     >>> from traingauge import Reference
     >>> drift = FeatureDrift(Drift(Reference.from_data(np.arange(4000.0).reshape(-1, 1)), window=500))
@@ -83,15 +83,15 @@ class FeatureDrift(Collector):
 
     @property
     def edges(self) -> NDArray[np.float64] | None:
-        """Edges of the reference's bins, shape (F, E), for those who count bins elsewhere.
+        """Edges of the bins of the reference, shape (F, E), for counting elsewhere; see :meth:`from_counts`.
 
-        ``None`` if the features are made of something else, of images or tokens: then there is nothing to count elsewhere.
+        ``None`` if the features are extracted from images or tokens.
         """
         return self._reference.edges if self._reference.of == "table" else None
 
     @property
     def target_edges(self) -> dict[str, NDArray[np.float64]]:
-        """The same of labels and predictions, shape (1, E), by part; without those that are text."""
+        """Edges of labels and predictions, shape (1, E), by part; without categorical ones."""
         return {
             part: other.profile.edges
             for part, other in self._others.items()
@@ -100,12 +100,12 @@ class FeatureDrift(Collector):
 
     @property
     def targets(self) -> bool:
-        """Whether there are labels or predictions to compare, which may come without features."""
+        """Whether labels or predictions are compared, which may come without features."""
         return not self._others.keys().isdisjoint(("labels", "predictions"))
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Features without series of their own, because there are more than :data:`FEATURE_CAP`."""
+        """Number of features left out because of :data:`FEATURE_CAP`."""
         return {"feature": len(self._reference.names) - len(self._shown)}
 
     def on_batch(self, batch: StepBatch) -> None:
@@ -113,28 +113,28 @@ class FeatureDrift(Collector):
         self.add(batch.binned)
 
     def on_features(self, event: FeaturesSeen, unix: float) -> None:
-        """Add the features of a batch that was watched."""
+        """Add the features of a watched batch."""
         self.add([event.binned])
 
     @property
     def needed(self) -> NDArray[np.float64]:
-        """Samples that the window must hold before a feature is scored, shape (F,); see ``Compared``."""
+        """Number of samples from which a feature is scored, shape (F,); see :attr:`DriftWindow.needed`."""
         return self._features.needed
 
     def encode(self, features: Any = None, y_true: Any = None, y_pred: Any = None) -> Binned:
-        """Reduce a batch to bin counts of its own; pure, for any thread.
+        """Reduce a batch to counts; thread-safe, as it changes no state.
 
         Args:
-            features: Shape (n, F) or (n, ...), which is flattened; a DataFrame, list or tensor; images or tokens for a
-                reference of such; ``None`` for labels and predictions alone. n may be 0. A column that a DataFrame lacks is
-                all missing, one that the reference does not have is left out.
-            y_true: Labels, as in :meth:`Reference.from_data`; left alone if the reference has none.
+            features: Shape (n, F), or (n, ...), which is flattened; a DataFrame, list or tensor; images or tokens for a
+                reference of these; ``None`` for labels and predictions alone. n may be 0. Absent columns of a DataFrame
+                count as missing, and extra ones are ignored.
+            y_true: Labels, as in :meth:`Reference.from_data`; ignored if the reference has none.
             y_pred: Predictions, likewise.
 
         Raises:
-            ReferenceMismatchError: Not the reference's features.
-            ShapeError: A single number.
-            InvalidTypeError: Neither numbers nor text.
+            ReferenceMismatchError: The features differ from those of the reference.
+            ShapeError: ``features`` is a single number.
+            InvalidTypeError: Values are neither numbers nor text.
         """
         columns = self._target_columns(y_true, y_pred)
         if features is None:
@@ -158,7 +158,7 @@ class FeatureDrift(Collector):
         return {part: self._others[part].profile.count(column) for part, column in columns.items()}
 
     def _table(self, features: Any) -> tuple[Array, tuple[str, ...], tuple[str, ...]]:
-        """Encoded rows to look at, names without a column, and columns without a name."""
+        """Encoded rows of the sample, names of absent columns, and names of extra columns."""
         reference = self._reference
         if reference.of != "table":
             features = reference.reduce(as_array(features, "features")[:: self._every])
@@ -167,7 +167,7 @@ class FeatureDrift(Collector):
         return table, *column_differences(features, reference.names)
 
     def thresholds(self) -> dict[str, float]:
-        """PSI above which a feature has drifted, for the features with series; empty if the reference is not calibrated."""
+        """Calibrated thresholds of the PSI, for the shown features; empty if the reference is not calibrated."""
         calibration = self._features.calibration
         if calibration is None:
             return {}
@@ -175,15 +175,15 @@ class FeatureDrift(Collector):
         return {self._reference.names[index]: float(values[index]) for index in self._shown}
 
     def from_counts(self, counts: Any, samples: int, missing: Any) -> Binned:
-        """A batch whose bins were counted elsewhere.
+        """A batch that was counted elsewhere.
 
         Args:
-            counts: Shape (F, E + 1), finite values in the bins of ``edges``.
-            samples: Rows of the batch.
-            missing: Shape (F,), values that were NaN or infinite.
+            counts: Counts of the finite values in the bins of :attr:`edges`, shape (F, E + 1).
+            samples: Number of rows in the batch.
+            missing: Number of NaN and infinite values, shape (F,).
 
         Raises:
-            ShapeError: Other shapes, or counts that do not add up to ``samples`` for every feature.
+            ShapeError: The shapes are wrong, or the counts of a feature do not sum to ``samples``.
         """
         counts, missing = np.asarray(counts), np.asarray(missing)
         features, width = self._reference.edges.shape
@@ -194,11 +194,11 @@ class FeatureDrift(Collector):
             )
         whole = np.column_stack([counts, missing]).astype(np.int64)
         if (whole.sum(axis=1) != samples).any() or (whole < 0).any():
-            raise ShapeError(f"bin counts do not add up to {samples} samples for every feature")
+            raise ShapeError(f"bin counts do not sum to {samples} samples for every feature")
         return Binned(whole.astype(np.min_scalar_type(samples)), samples)
 
     def add(self, binned: Sequence[Binned]) -> None:
-        """Add batches in their order; by one thread at a time."""
+        """Add batches, in order; by one thread at a time."""
         for one in binned:
             self._features.window.add(one.counts, one.samples)
             self._data_quality.add(one)
@@ -206,29 +206,29 @@ class FeatureDrift(Collector):
                 self._others[part].window.add(counts, int(counts.sum(dtype=np.int64)))
 
     def save(self) -> dict[str, Any]:
-        """The windows, and the bins that they are counts of, as a tree of plain values and arrays."""
+        """The windows and the edges of their bins, as a tree of plain values and arrays."""
         windows = {
-            part: [compared.profile.edges, compared.window.save()]
-            for part, compared in self._compared().items()
+            part: [drift_window.profile.edges, drift_window.window.save()]
+            for part, drift_window in self._windows().items()
         }
         return {"kind": self._kind, "windows": windows, "infinite": self._data_quality.save()}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave; counts in the bins of another reference, or of another kind, are dropped."""
+        """Restore a state from :meth:`save`; windows of another kind, or with other bins, are dropped."""
         if saved["kind"] != self._kind:
             return
-        for part, compared in self._compared().items():
+        for part, drift_window in self._windows().items():
             edges, window = saved["windows"].get(part, (None, None))
-            if np.array_equal(edges, compared.profile.edges):
-                compared.window.restore(window)
+            if np.array_equal(edges, drift_window.profile.edges):
+                drift_window.window.restore(window)
                 if part == "features":
                     self._data_quality.restore(saved["infinite"])
 
-    def _compared(self) -> dict[str, DriftWindow]:
+    def _windows(self) -> dict[str, DriftWindow]:
         return {"features": self._features, **self._others}
 
     def families(self) -> Iterator[Family]:
-        """What the window reads; scores only of features for which it holds enough samples."""
+        """Metrics of drift and data quality; scores only of features for which the window has enough samples."""
         yield single("model_features_monitored", float(len(self._reference.names)))
         yield single("model_drift_window_samples", float(self._features.window.samples))
         yield single("model_drift_sampling_ratio", 1 / self._every)
@@ -261,7 +261,7 @@ class FeatureDrift(Collector):
         yield from self._distributions.families(self._features.window.counts, excess)
 
     def _shown_of(self, statistics: Sequence[str], values: Mapping[str, NDArray[np.float64]]) -> list[float]:
-        """Values of the shown features, in the order of :meth:`_keys_of`."""
+        """Values of the shown features, ordered as in :meth:`_keys_of`."""
         return [value for name in statistics for value in values[name][self._shown_for(name)].tolist()]
 
     def _shown_for(self, statistic: str) -> NDArray[np.intp]:
@@ -277,7 +277,7 @@ class FeatureDrift(Collector):
         self._drift_keys, self._pvalue_keys = self._keys_of(self._published), self._keys_of(self._tested)
 
     def _choose(self, scores: NDArray[np.float64]) -> None:
-        """Show the features that drifted most; a shown one makes way only for one clearly further off."""
+        """Select the features that drifted most, with hysteresis."""
         if not self.dropped["feature"]:
             return
         chosen = top_k(scores, self._shown)
@@ -289,8 +289,8 @@ class FeatureDrift(Collector):
         short = np.flatnonzero(self.needed > window)
         if len(short):
             _log.warning(
-                "drift of %d of %d features (%r first) will never be scored: telling it from chance needs %g "
-                "samples in the window, which holds %d, against a reference of %d",
+                "drift of %d of %d features (%r first) will never be scored: distinguishing it from chance needs %g samples "
+                "in the window, but its size is %d, with a reference of %d samples",
                 len(short),
                 len(self.needed),
                 self._reference.names[short[0]],
@@ -309,7 +309,7 @@ def feature_drift(settings: Drift | None, limits: Iterable[Threshold]) -> Featur
 
 
 def _infinite(table: Array, counts: Array) -> NDArray[np.int64]:
-    """Infinite values of every feature, shape (F,); looked for only if something is missing at all."""
+    """Number of infinite values of every feature, shape (F,); computed only if any value is missing."""
     if table.dtype.kind != "f" or not counts[:, -1].any():
         return np.zeros(len(counts), dtype=np.int64)
     return np.asarray(np.isinf(table).sum(axis=0))
@@ -319,7 +319,7 @@ def _by_feature(thresholds: float | Mapping[str, float] | None, names: Sequence[
     """Threshold of every feature, shape (F,).
 
     Raises:
-        UnknownNameError: A threshold for a feature that the reference does not have.
+        UnknownNameError: A threshold is for a feature that the reference does not have.
     """
     if not isinstance(thresholds, Mapping):
         return np.full(len(names), THRESHOLD if thresholds is None else float(thresholds))

@@ -1,4 +1,4 @@
-"""A window of recent data, and its profile in the reference."""
+"""A window of recent data, compared with its profile in the reference."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from traingauge.stats.arrays import Array
 from traingauge.stats.drift.statistics import STATISTICS
 from traingauge.stats.drift.window import WINDOWS
 
-#: PSI above which a feature has drifted, unless a threshold is set.
+#: Default threshold of the PSI above which a feature has drifted.
 THRESHOLD = 0.2
 
-#: A score is published once its standard deviation by chance is at most this part of the usual threshold.
+#: A score is published once its standard deviation without drift is at most this share of the default threshold.
 CERTAINTY = 1 / 6
 
-#: What is published in addition to the statistics of a calibrated reference: how many times its threshold a feature is
-#: at, by whichever of the calibrated statistics finds it furthest off. Above 1 it has drifted.
+#: Statistic of a calibrated reference: the largest ratio of a feature's scores to their calibrated thresholds. Above 1 the
+#: feature has drifted.
 CALIBRATED_STATISTIC = "calibrated"
 
-#: Part of a calibrated window that has to be full: one that decays only ever comes close to its size.
-_WHOLE = 0.99
+#: Share of a calibrated window that must be filled; a decaying window only converges to its size.
+_FULL = 0.99
 
 
 class DriftWindow:
-    """Counts of recent samples, and how far they are from a profile.
+    """Counts of recent samples, and their distance from a profile.
 
     Args:
-        profile: What the window is compared with.
-        window: Samples in it.
+        profile: Profile in the reference.
+        window: Number of samples in the window.
         kind: One of :data:`traingauge.stats.drift.window.WINDOWS`.
-        calibration: Thresholds for this size of window.
+        calibration: Thresholds for this window size; ``None`` if the reference is not calibrated.
 
     Attributes:
-        profile: What the window is compared with.
+        profile: Profile in the reference.
         window: Counts of the recent samples.
-        calibration: Thresholds, or ``None``.
-        needed: Shape (F,), samples that the window must hold before a feature is scored: from then on, chance alone
-            hardly moves its PSI to 0.2. Infinite if the reference itself is too small. All of the window if calibrated.
+        calibration: Calibrated thresholds, or ``None``.
+        needed: Number of samples from which a feature is scored, shape (F,), see :func:`samples_needed`. Infinite if the
+            reference is too small; with a calibration, the whole window.
     """
 
     def __init__(
@@ -50,17 +50,17 @@ class DriftWindow:
     ) -> None:
         self.profile = profile
         self.window = WINDOWS[kind](profile.counts.shape, window)
-        whole = np.full(len(profile.names), np.ceil(_WHOLE * window))
-        self.needed = needed(profile.counts) if calibration is None else whole
+        full = np.full(len(profile.names), np.ceil(_FULL * window))
+        self.needed = samples_needed(profile.counts) if calibration is None else full
         self.calibration = calibration
 
     def scores(
         self, statistics: Sequence[str]
     ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
-        """Scores, and p-values where they are defined, of every feature by statistic, shape (F,).
+        """Scores and p-values of every feature, by statistic, each of shape (F,); p-values only of statistics that have one.
 
-        NaN where the window holds too few samples, and where a statistic needs an order that categories do not have. With a
-        calibration also the scores of its statistics, and :data:`CALIBRATED_STATISTIC`.
+        NaN while the window has too few samples, and for ordered statistics of categorical features. With a calibration,
+        also the scores of its statistics, and :data:`CALIBRATED_STATISTIC`.
         """
         comparison = self.profile.compare(self.window.counts)
         few = self.window.samples < self.needed
@@ -79,26 +79,28 @@ class DriftWindow:
         return scores, pvalues
 
     def missing(self) -> NDArray[np.float64]:
-        """Share of values that are missing, shape (F,); the window is not empty."""
+        """Share of missing values, shape (F,); the window must not be empty."""
         return np.asarray(self.window.counts[:, -1] / self.window.samples)
 
     def out_of_range(self) -> NDArray[np.float64]:
-        """Share of values outside of the profile's range, or in a category that it does not have, shape (F,)."""
+        """Share of values outside the range of the profile, or in a category that it does not have, shape (F,)."""
         counts, above = self.window.counts, self.profile.above
         beyond = counts[np.arange(len(counts)), above] + np.where(above > 0, counts[:, 0], 0)
         return np.asarray(beyond / self.window.samples)
 
 
-def needed(counts: Array) -> NDArray[np.float64]:
-    """Samples from which chance moves the PSI by at most a sixth of the usual threshold, shape (F,).
+def samples_needed(counts: Array) -> NDArray[np.float64]:
+    """Number of samples n at which the standard deviation of the PSI without drift is a sixth of the default threshold.
 
-    Its standard deviation is ``sqrt(2 (B - 1)) (1/n + 1/m)`` with the B bins that the reference's m rows fill, solved
-    for n.
+    The standard deviation is ``sqrt(2 (B - 1)) (1/n + 1/m)``, where the m rows of the reference fill B bins.
 
     Args:
-        counts: Of the reference, shape (F, B).
+        counts: Counts of the reference, shape (F, B).
 
-    >>> needed(np.array([[1000] * 10]))
+    Returns:
+        Shape (F,); infinite if the reference is too small.
+
+    >>> samples_needed(np.array([[1000] * 10]))
     array([129.])
     """
     freedom = np.maximum(1, np.count_nonzero(counts, axis=1) - 1)

@@ -1,4 +1,4 @@
-"""The run's health as a Markov chain: its state now, and how it is likely to continue."""
+"""Health of the run as a Markov chain: its current state, and the outlook."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from traingauge.stats.health.severity import Drawdown, Severity, Spike
 from traingauge.stats.health.states import FAILING, STATES, state_of
 from traingauge.stats.health.transitions import Transitions
 
-#: Training steps ahead for which the probability to be failing is published.
+#: Numbers of training steps for which the probability of failing within them is published.
 HORIZONS = (100, 1000)
 
-#: Readings whose mean is compared with the best, and with what was expected: of steps, and of whole passes, which are
-#: calmer and rarer.
+#: Number of values whose mean is compared with the best and with the reference run. Whole passes need fewer, as they are
+#: less noisy and less frequent.
 SPANS = {"train": 4, "validation": 2, "test": 2}
 
 _STATE_KEYS = keys(*((state,) for state in STATES))
@@ -36,7 +36,7 @@ class Health:
     """
 
     def __init__(self) -> None:
-        self._strains: dict[tuple[str, str], Severity] = {}
+        self._severities: dict[tuple[str, str], Severity] = {}
         self._deviations: dict[tuple[str, str], list[float]] = {}
         self._transitions = Transitions()
         self._nonfinite = False
@@ -50,18 +50,18 @@ class Health:
         return None if state is None else STATES[state]
 
     def read(self, signal: str, split: str, value: float, deviation: float) -> None:
-        """Take a reading.
+        """Add a value of a signal.
 
         Args:
             signal: Name of the metric.
-            split: Where it belongs.
-            value: NaN where undefined.
-            deviation: From what a reference run had, in standard deviations; NaN where nothing is expected.
+            split: Split of the value.
+            value: Value; NaN if undefined.
+            deviation: Deviation from the reference run, in standard deviations; NaN if nothing is expected.
         """
         key = (signal, split)
-        if key not in self._strains:
-            self._strains[key] = _strain(signal, split)
-        self._strains[key].add(value)
+        if key not in self._severities:
+            self._severities[key] = _measure_of(signal, split)
+        self._severities[key].add(value)
         better = better_side(signal)
         if better is None or math.isnan(deviation):
             self._deviations[key] = []
@@ -70,24 +70,26 @@ class Health:
             self._deviations[key] = [*recent, deviation if better == "lower" else -deviation][-SPANS[split] :]
 
     def nonfinite(self) -> None:
-        """A loss or a gradient was NaN or infinite in the current interval."""
+        """Record that a loss, a gradient or a weight was NaN or infinite in the current interval."""
         self._nonfinite = True
 
     def end_interval(self, steps: int) -> None:
-        """Tell the state of health, ``steps`` training steps after the last time."""
+        """Determine the state at the end of an interval of ``steps`` training steps."""
         worst = max(
-            (strain for strain in self.strains().values() if not math.isnan(strain)), default=math.nan
+            (severity for severity in self.severities().values() if not math.isnan(severity)),
+            default=math.nan,
         )
         self._transitions.observe(state_of(worst, self._nonfinite))
         self._nonfinite = False
         self._spacing = steps if math.isnan(self._spacing) else 0.9 * self._spacing + 0.1 * steps
 
-    def strains(self) -> dict[tuple[str, str], float]:
-        """By signal and split: the greater of how far it fell behind its own best and behind what was expected of it.
+    def severities(self) -> dict[tuple[str, str], float]:
+        """Severity by signal and split: the larger of those relative to its own best and to the reference run.
 
-        The second is the mean deviation of the same last readings, once there are that many: one bad pass says nothing.
+        The latter is the mean deviation on the worse side over the same number of last values, once there are that many: a
+        single bad pass does not make a run unhealthy.
         """
-        return {key: _greater(one.severity, self._deviation(*key)) for key, one in self._strains.items()}
+        return {key: _greater(one.severity, self._deviation(*key)) for key, one in self._severities.items()}
 
     def families(self) -> Iterator[Family]:
         """``model_health*``; nothing before the end of the first interval."""
@@ -97,10 +99,10 @@ class Health:
         yield Family(
             CATALOG["model_health"], _STATE_KEYS, tuple(float(at == state) for at in range(len(STATES)))
         )
-        strains = self.strains()
-        if strains:
-            published = self._key_cache.keys("strain", tuple(strains))
-            yield Family(CATALOG["model_health_strain"], published, tuple(strains.values()))
+        severities = self.severities()
+        if severities:
+            published = self._key_cache.keys("severity", tuple(severities))
+            yield Family(CATALOG["model_health_strain"], published, tuple(severities.values()))
         chain = self._transitions.matrix()
         shares = stationary(chain, state)
         yield Family(CATALOG["model_health_stationary_probability"], _STATE_KEYS, tuple(shares.tolist()))
@@ -116,9 +118,9 @@ class Health:
         return fmean(recent) if len(recent) == SPANS[split] else math.nan
 
     def save(self) -> dict[str, Any]:
-        """All of it, as a tree of plain values and arrays."""
+        """The state, as a tree of plain values and arrays."""
         return {
-            "strains": [[*key, strain.save()] for key, strain in self._strains.items()],
+            "severities": [[*key, one.save()] for key, one in self._severities.items()],
             "deviations": list(self._deviations.values()),
             "counts": self._transitions.counts,
             "state": self._transitions.state,
@@ -127,21 +129,21 @@ class Health:
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave."""
-        for signal, split, one in saved["strains"]:
-            strain = self._strains[signal, split] = _strain(signal, split)
-            strain.restore(one)
-        self._deviations = dict(zip(self._strains, saved["deviations"], strict=True))
+        """Restore a state from :meth:`save`."""
+        for signal, split, one in saved["severities"]:
+            measure = self._severities[signal, split] = _measure_of(signal, split)
+            measure.restore(one)
+        self._deviations = dict(zip(self._severities, saved["deviations"], strict=True))
         self._transitions.counts, self._transitions.state = saved["counts"], saved["state"]
         self._nonfinite, self._spacing = saved["nonfinite"], saved["spacing"]
 
 
-def _strain(signal: str, split: str) -> Severity:
+def _measure_of(signal: str, split: str) -> Severity:
     if signal == "gradient_norm":
         return Spike()
     return Drawdown(SPANS[split], 1 if better_side(signal) == "lower" else -1)
 
 
-def _greater(strain: float, deviation: float) -> float:
-    """The greater of the two that is known, at least 0."""
-    return strain if not deviation > 0 or deviation <= strain else deviation
+def _greater(severity: float, deviation: float) -> float:
+    """The larger of both, where a NaN or negative deviation is ignored."""
+    return severity if not deviation > 0 or deviation <= severity else deviation

@@ -1,4 +1,4 @@
-"""Keys that stay the same object for as long as the label sets they are made of stay equal."""
+"""A cache that keeps keys identical objects while their label sets are equal."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from traingauge.core.families import Key, keys
 
 
 class KeyCache:
-    """Remembers the last keys of each group of label sets.
+    """Caches the last keys of each group of label sets.
 
-    >>> ring = KeyCache()
-    >>> ring.keys("split", (("train",),)) is ring.keys("split", (("train",),))
+    >>> cache = KeyCache()
+    >>> cache.keys("split", (("train",),)) is cache.keys("split", (("train",),))
     True
     """
 
@@ -17,11 +17,11 @@ class KeyCache:
         self._last: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[Key, ...]]] = {}
 
     def keys(self, group: str, labels: tuple[tuple[str, ...], ...]) -> tuple[Key, ...]:
-        """Keys of one tuple of label values each.
+        """Keys for label values, the same objects as in the last call if the values are equal.
 
         Args:
-            group: Whose keys they are; each group remembers its last ones.
-            labels: Label values, one tuple a key.
+            group: Name of the group; each group caches its last keys.
+            labels: Label values, one tuple per key.
         """
         known = self._last.get(group)
         if known is None or known[0] != labels:

@@ -1,4 +1,4 @@
-"""What a run is held to: thresholds set in code or calibrated with the reference, and the baseline to beat."""
+"""Limits of a run: thresholds set in code or calibrated with the reference, and the baseline to beat."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Limits(Collector):
-    """``model_threshold`` and ``model_baseline``.
+    """Publishes ``model_threshold`` and ``model_baseline``.
 
     Args:
         limits: Thresholds set in code.
-        to_beat: Scores that the run has to beat, by name.
-        drift: Whose reference may be calibrated; then its thresholds of the features shown are published, too.
+        to_beat: Baseline scores that the run should beat, by name.
+        drift: Drift of the features; if its reference is calibrated, the thresholds of the shown features are published.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Limits(Collector):
         self._baseline = baseline.family(to_beat)
 
     def families(self) -> Iterator[Family]:
-        """Those that are set."""
+        """The limits that are set."""
         calibrated = {} if self._drift is None else self._drift.thresholds()
         if calibrated != self._calibrated:
             own = [Threshold("feature_drift", "warning", value, name) for name, value in calibrated.items()]

@@ -31,12 +31,11 @@ class _SplitLoss:
 class Loss(Collector):
     """Loss of every split that has recorded one.
 
-    ``train`` has one value a step, ``validation`` and ``test`` one a whole pass; the window is over the last values of
-    either. A non-finite value is published as the last loss, as it is, and left out of the window's statistics and
-    of the best.
+    ``train`` has one value per step, ``validation`` and ``test`` have one per pass; the window holds the last values. A NaN
+    or infinite value is published as the last loss, but is left out of the statistics of the window and of the best loss.
 
     Attributes:
-        window: Steps in the window.
+        window: Number of values in the window.
 
     >>> loss = Loss(window=3)
     >>> loss.add("train", np.array([3.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
@@ -52,9 +51,9 @@ class Loss(Collector):
         """Add losses in the order of their steps.
 
         Args:
-            split: Where they belong.
+            split: Split of the losses.
             losses: Shape (n,), n ≥ 1; NaN and infinite values are allowed.
-            times: Shape (n,), Unix time in seconds of each.
+            times: Unix times of the losses, in seconds, shape (n,).
         """
         if split not in self._splits:
             self._splits[split] = _SplitLoss(RingBuffer(self.window))
@@ -82,11 +81,11 @@ class Loss(Collector):
             self.add(done.split, np.array([float(done.loss)]), np.array([done.at + unix]))
 
     def last(self, split: str) -> float:
-        """Last loss of a split, NaN if there is none."""
+        """Last loss of a split; NaN if there is none."""
         return self._splits[split].last if split in self._splits else math.nan
 
     def families(self) -> Iterator[Family]:
-        """``model_loss`` and what is derived from it; nothing before the first loss."""
+        """``model_loss`` and the metrics derived from it; nothing before the first loss."""
         if not self._splits:
             return
         splits = self._splits.values()
@@ -98,14 +97,14 @@ class Loss(Collector):
         yield self._family("model_loss_best_timestamp_seconds", tuple(split.best_at for split in splits))
 
     def save(self) -> dict[str, Any]:
-        """All of it, as a tree of plain values and arrays."""
+        """The state, as a tree of plain values and arrays."""
         return {
             name: [split.window.values(), split.last, split.best, split.best_at]
             for name, split in self._splits.items()
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave."""
+        """Restore a state from :meth:`save`."""
         for name, (window, *rest) in saved.items():
             split = self._splits[name] = _SplitLoss(RingBuffer(self.window), *rest)
             split.window.extend(window)

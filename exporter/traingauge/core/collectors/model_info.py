@@ -1,4 +1,4 @@
-"""Structure of the model: parameters, and whether it is still the one that the run began with."""
+"""Structure of the model: its parameters, and changes of its architecture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _log = logging.getLogger("traingauge")
 
 
 class ModelInfo(Collector):
-    """The last description of the model; nothing before the first."""
+    """Publishes the last description of the model; nothing before the first."""
 
     def __init__(self) -> None:
         self._description: ModelDescription | None = None
@@ -26,26 +26,26 @@ class ModelInfo(Collector):
 
     @property
     def facts(self) -> dict[str, str]:
-        """For people, by title."""
+        """Facts for display, by title."""
         if self._description is None:
             return {}
         count = self._description.trainable + self._description.frozen
         return {"Parameters": f"{count} ({self._description.trainable} trainable)", **self._description.facts}
 
     def update(self, description: ModelDescription) -> None:
-        """Take a description; another architecture than before, or than the resumed run had, is counted and logged."""
+        """Replace the description; a change of the architecture, also since a resumed run, is counted and logged."""
         before, now = self._architecture, description.architecture
         if before not in (None, now):
             self._changes += 1
             _log.warning(
-                "the architecture of the model has changed under the same run: it was %s and is %s",
+                "the architecture of the model has changed within the run: it was %s and is now %s",
                 before,
                 now,
             )
         self._description, self._architecture = description, now
 
     def families(self) -> Iterator[Family]:
-        """``model_parameters``, and how often the architecture changed."""
+        """``model_parameters`` and ``model_architecture_changes_total``."""
         if self._description is not None:
             counts = (float(self._description.trainable), float(self._description.frozen))
             yield Family(CATALOG["model_parameters"], _KEYS, counts)
@@ -56,5 +56,5 @@ class ModelInfo(Collector):
         return {"architecture": self._architecture, "changes": self._changes}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave."""
+        """Restore a state from :meth:`save`."""
         self._architecture, self._changes = saved["architecture"], saved["changes"]

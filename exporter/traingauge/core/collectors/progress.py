@@ -1,4 +1,4 @@
-"""How far the run has come and how fast: steps, samples, epochs, heartbeats, step times."""
+"""Progress and speed of the run: steps, samples, epochs, heartbeats, step times."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from traingauge.core.families import Family, Key, keys, single
 from traingauge.core.step_batch import StepBatch
 from traingauge.stats.streaming import RingBuffer
 
-#: Upper bounds of the duration buckets in seconds: a tenth of a millisecond to ten minutes.
+#: Upper bounds of the duration buckets, in seconds: from a tenth of a millisecond to ten minutes.
 DURATION_BUCKETS: tuple[float, ...] = (
     *(1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2),
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0),
 )
 
-#: Steps whose median duration is what a step is expected to take.
+#: Number of last steps whose median duration is the expected duration of a step.
 EXPECTED_OVER = 512
 
 _SPLIT_KEYS = keys(*((split,) for split in SPLITS))
@@ -31,8 +31,8 @@ _SPLIT_KEYS = keys(*((split,) for split in SPLITS))
 class Histogram:
     """A Prometheus histogram of durations in seconds.
 
-    Non-finite and negative observations are left out: the first would poison ``_sum`` for ever, the second would let
-    a counter fall.
+    Non-finite and negative observations are left out: the former would make ``_sum`` NaN for good, and the latter would
+    decrease a counter.
 
     >>> histogram = Histogram("train"); histogram.observe(np.array([0.002, 700.0, float("nan")]))
     >>> histogram.values()[-2:]
@@ -50,7 +50,7 @@ class Histogram:
         self._sum = 0.0
 
     def observe(self, seconds: NDArray[np.float64]) -> None:
-        """Count durations, shape (n,)."""
+        """Count durations in seconds, shape (n,)."""
         seconds = seconds[np.isfinite(seconds) & (seconds >= 0)]
         where = np.searchsorted(DURATION_BUCKETS, seconds, side="left")
         self._counts += np.bincount(where, minlength=len(self._counts))
@@ -62,12 +62,12 @@ class Histogram:
         return [*cumulative.astype(float).tolist(), self._sum, float(cumulative[-1])]
 
     def save(self) -> list[Any]:
-        """All of it, as plain values and an array."""
+        """The state, as plain values and an array."""
         return [self._counts.copy(), self._sum]
 
     @classmethod
     def restored(cls, split: str, saved: list[Any]) -> Histogram:
-        """What :meth:`save` gave."""
+        """The histogram that :meth:`save` was called on."""
         histogram = cls(split)
         counts, histogram._sum = saved
         histogram._counts += counts
@@ -78,9 +78,9 @@ class Progress(Collector):
     """Counters, heartbeats and step times of a run.
 
     Attributes:
-        steps_planned: Training steps the run means to take, ``None`` if unknown.
-        checkpoints: Checkpoints of the model that the script saved.
-        warmup_steps: Training steps from which thresholds count for scores that were never reached.
+        steps_planned: Planned number of training steps; ``None`` if unknown.
+        checkpoints: Number of checkpoints that the script saved.
+        warmup_steps: Training step from which thresholds apply to scores that never reached them.
     """
 
     def __init__(self, warmup_steps: int | None = None) -> None:
@@ -115,7 +115,7 @@ class Progress(Collector):
         )
 
     def on_pass(self, done: Pass, unix: float) -> None:
-        """Count the batches of a pass, whose single durations are unknown."""
+        """Count the batches of a pass; their durations are unknown."""
         unknown = np.full(1, math.nan)
         self.add_steps(
             done.split, count=done.steps, samples=done.samples, last=done.at + unix, durations=unknown
@@ -127,7 +127,7 @@ class Progress(Collector):
         self._epochs["train"] += 1
 
     def on_waits(self, waits: DataWaits, unix: float) -> None:
-        """Count times that training steps waited for data."""
+        """Count the times that training steps waited for data."""
         self._waits.setdefault("train", Histogram("train")).observe(np.array(waits.seconds))
 
     def on_checkpoint(self, event: Checkpointed, unix: float) -> None:
@@ -135,7 +135,7 @@ class Progress(Collector):
         self.checkpoints += 1
 
     def on_resume(self, event: Resumed, unix: float) -> None:
-        """Take the number of steps that are meant to follow."""
+        """Update the planned number of steps from those that follow."""
         if event.planned is not None:
             self.steps_planned = self.steps["train"] + event.planned
 
@@ -145,11 +145,11 @@ class Progress(Collector):
         """Count ``count`` steps.
 
         Args:
-            split: Where the steps belong.
-            count: How many steps.
-            samples: Samples in all of them.
-            last: Unix time in seconds of the last one.
-            durations: Their durations in seconds, NaN where unknown.
+            split: Split of the steps.
+            count: Number of steps.
+            samples: Number of samples in all of them.
+            last: Unix time of the last step, in seconds.
+            durations: Durations of the steps in seconds; NaN where unknown.
         """
         self.steps[split] += count
         self._samples[split] += samples
@@ -163,7 +163,7 @@ class Progress(Collector):
             self._recent.extend(known)
 
     def families(self) -> Iterator[Family]:
-        """Heartbeats, counters, expectations and step times."""
+        """Heartbeats, counters, planned steps and step times."""
         yield Family(
             CATALOG["model_last_step_timestamp_seconds"], self._last_keys, tuple(self._last.values())
         )
@@ -185,7 +185,7 @@ class Progress(Collector):
             yield self._histogram("model_data_wait_seconds", self._waits)
 
     def save(self) -> dict[str, Any]:
-        """Counters and step times, as a tree; not when the last step was: a resumed run has not taken one yet."""
+        """Counters and step times, as a tree; without heartbeats, as a resumed run has not taken a step yet."""
         return {
             "steps": dict(self.steps),
             "samples": dict(self._samples),
@@ -197,7 +197,7 @@ class Progress(Collector):
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave."""
+        """Restore a state from :meth:`save`."""
         self.steps, self._samples, self._epochs = saved["steps"], saved["samples"], saved["epochs"]
         self.checkpoints = saved["checkpoints"]
         self._recent.extend(saved["recent"])

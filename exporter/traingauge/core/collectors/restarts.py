@@ -1,4 +1,4 @@
-"""What survives the process: how often the run was resumed, and when its state was last saved."""
+"""Restarts of the run, and the time of its last saved state."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from traingauge.core.families import Family, single
 
 
 class Restarts(Collector):
-    """Counts restarts, and says when the state was last saved.
+    """Counts restarts, and publishes when the state was last saved.
 
     Attributes:
-        count: Times that a process went on with the run after its first; ``None`` if the run keeps no state.
-        saved: Unix time in seconds of the last saved state, ``None`` before the first.
-        resumed: Whether the run was resumed, and it is not known yet from which step its model continues.
-        ahead: Training steps that the run is ahead of what the model's optimizer counts; ``None`` if it does not count.
+        count: Number of times that a process resumed the run; ``None`` if the run does not keep its state.
+        saved: Unix time of the last saved state, in seconds; ``None`` before the first.
+        resumed: Whether the run was resumed and the step from which its model continues is still unknown.
+        ahead: Training steps of the run minus steps counted by the model's optimizer; ``None`` if it does not count.
 
     >>> restarts = Restarts(); restarts.count = 0; restarts.restore({"restarts": 1, "ahead": None})
     >>> [family.values for family in restarts.families()]
@@ -30,11 +30,11 @@ class Restarts(Collector):
         self.ahead: int | None = None
 
     def restored_step(self, counted: int, latest: int) -> int | None:
-        """The step of the checkpoint that a resumed run's model was restored from; ``None`` if it is not known.
+        """Training step of the checkpoint from which the model of a resumed run was restored; ``None`` if unknown.
 
         Args:
-            counted: Steps that the model's optimizer has counted.
-            latest: Step after which it was restored at the latest.
+            counted: Steps counted by the model's optimizer.
+            latest: Upper bound of the step.
         """
         if not self.resumed or self.ahead is None or not counted:
             return None
@@ -42,21 +42,21 @@ class Restarts(Collector):
         return restored if 0 <= restored <= latest else None
 
     def agree(self, counted: int, position: int) -> None:
-        """Take how the optimizer counts: ``counted`` where the run is at ``position``."""
+        """Record that the optimizer has counted ``counted`` steps when the run is at step ``position``."""
         self.resumed, self.ahead = False, position - counted
 
     def families(self) -> Iterator[Family]:
-        """``model_restarts_total`` and when the state was saved; nothing for a run that keeps no state."""
+        """``model_restarts_total`` and the time of the last saved state; nothing if the run does not keep its state."""
         if self.count is not None:
             yield single("model_restarts_total", float(self.count))
         if self.saved is not None:
             yield single("model_state_saved_timestamp_seconds", self.saved)
 
     def save(self) -> dict[str, Any]:
-        """The restarts so far, and how the optimizer counts."""
+        """The restarts so far, and the offset of the optimizer's count."""
         return {"restarts": self.count or 0, "ahead": self.ahead}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Another process continues the run."""
+        """Restore a state from :meth:`save`, and count the restart."""
         self.count, self.resumed = saved["restarts"] + 1, True
         self.ahead = saved["ahead"]

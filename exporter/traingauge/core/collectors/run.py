@@ -1,4 +1,4 @@
-"""Which run this is and how it stands: info, state, start and end."""
+"""Identity and state of the run: info, state, start and end."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class RunInfo(Collector):
 
     Attributes:
         state: One of ``catalog.RUN_STATES``.
-        started: Unix time in seconds at which the run began.
-        ended: Unix time in seconds at which it ended, ``None`` until then.
+        started: Unix time of the start of the run, in seconds.
+        ended: Unix time of its end; ``None`` while it is running.
 
     >>> run = RunInfo()
     >>> run.end("failed", exception="ValueError"); run.state
@@ -46,14 +46,14 @@ class RunInfo(Collector):
 
     @property
     def info(self) -> dict[str, str]:
-        """What ``model_run_info`` carries, as a new dictionary."""
+        """Labels of ``model_run_info``, as a new dictionary."""
         return dict(self._info)
 
     def describe(self, **labels: str) -> None:
-        """Add to the run's info; empty values are left out.
+        """Add labels to the info of the run; empty values are ignored.
 
         Raises:
-            UnknownNameError: A label that ``model_run_info`` does not have.
+            UnknownNameError: ``model_run_info`` does not have the label.
         """
         for name in labels:
             if name not in _INFO.labels:
@@ -62,7 +62,7 @@ class RunInfo(Collector):
         self._info_keys = self._make_info_keys()
 
     def end(self, state: str, *, exception: str = "") -> None:
-        """End the run in ``state``; the first end counts, later ones change nothing."""
+        """End the run in ``state``; only the first call has an effect."""
         if state not in RUN_STATES[1:]:
             raise UnknownNameError("final state", state, RUN_STATES[1:])
         if self.ended is None:
@@ -70,11 +70,11 @@ class RunInfo(Collector):
             self.describe(exception=exception)
 
     def save(self) -> dict[str, Any]:
-        """When it began, and the info that says what it is."""
+        """Start time and info."""
         return {"started": self.started, "info": self.info}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave: the run continues in this process."""
+        """Restore the start time from :meth:`save`; the run continues in this process, whose info is kept."""
         self.started = saved["started"]
 
     def families(self) -> Iterator[Family]:

@@ -1,4 +1,4 @@
-"""Scalars other than the loss: learning rate, gradient norm, and what a script passes by name."""
+"""Scalars other than the loss: learning rate, gradient norm, and those that a script passes by name."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from traingauge.core.events import Pass
 from traingauge.core.families import Family, Key, keys, single
 from traingauge.core.step_batch import StepBatch
 
-#: Names beyond this many are dropped and counted: a label must stay bounded.
+#: Maximum number of series of named scalars; more are dropped and counted, as labels must be bounded.
 NAME_CAP = 50
 
-_OWN_METRIC = {"learning_rate": "model_learning_rate", "gradient_norm": "model_gradient_norm"}
+_DEDICATED = {"learning_rate": "model_learning_rate", "gradient_norm": "model_gradient_norm"}
 
 
 class Scalars(Collector):
-    """The last value of each scalar.
+    """Publishes the last value of each scalar.
 
-    ``learning_rate`` and ``gradient_norm`` have metrics of their own; any other name becomes ``model_scalar{name,split}``.
+    ``learning_rate`` and ``gradient_norm`` have metrics of their own; other names become ``model_scalar{name,split}``.
 
     >>> scalars = Scalars(); scalars.update("train", {"learning_rate": 0.1, "entropy": 2.0})
     >>> [family.metric.name for family in scalars.families()]
@@ -29,7 +29,7 @@ class Scalars(Collector):
 
     def __init__(self) -> None:
         self._dropped = 0
-        self._own: dict[str, float] = {}
+        self._dedicated: dict[str, float] = {}
         self._named: dict[tuple[str, str], float] = {}
         self._refused: set[tuple[str, str]] = set()
         self._keys: tuple[Key, ...] = ()
@@ -37,41 +37,44 @@ class Scalars(Collector):
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Series left out because there were more than :data:`NAME_CAP` names."""
+        """Number of series left out because of :data:`NAME_CAP`."""
         return {"scalar": self._dropped}
 
     def on_batch(self, batch: StepBatch) -> None:
-        """Take the last number of each name."""
+        """Record the last value of each name."""
         named = (name for name in batch.numbers if name != "loss")
         self.update("train", {name: batch.last(name) for name in named})
 
     def on_pass(self, done: Pass, unix: float) -> None:
-        """Take the scalars of a pass."""
+        """Record the scalars of a pass."""
         self.update(done.split, {name: float(value) for name, value in done.scalars.items()})
 
     def update(self, split: str, scalars: Mapping[str, float]) -> None:
-        """Replace the given scalars' values."""
+        """Replace the values of the given scalars."""
         for name, value in scalars.items():
-            if name in _OWN_METRIC:
-                self._own[name] = value
+            if name in _DEDICATED:
+                self._dedicated[name] = value
             elif (name, split) in self._named or self._admit(name, split):
                 self._named[name, split] = value
 
     def families(self) -> Iterator[Family]:
-        """The metrics of the scalars that have a value."""
-        for name, metric in _OWN_METRIC.items():
-            if name in self._own:
-                yield single(metric, self._own[name])
+        """Metrics of all scalars that have a value."""
+        for name, metric in _DEDICATED.items():
+            if name in self._dedicated:
+                yield single(metric, self._dedicated[name])
         if self._named:
             yield Family(CATALOG["model_scalar"], self._keys, tuple(self._named.values()))
 
     def save(self) -> dict[str, Any]:
         """The last values, as a tree of plain values."""
-        return {"own": dict(self._own), "named": [[*key, value] for key, value in self._named.items()]}
+        return {
+            "dedicated": dict(self._dedicated),
+            "named": [[*key, value] for key, value in self._named.items()],
+        }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave."""
-        self._own = saved["own"]
+        """Restore a state from :meth:`save`."""
+        self._dedicated = saved["dedicated"]
         self._named = {(name, split): value for name, split, value in saved["named"]}
         self._keys = keys(*self._named)
 

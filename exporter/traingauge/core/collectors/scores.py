@@ -1,4 +1,4 @@
-"""How well the model does: scores of the rolling window, or of the last whole evaluation pass."""
+"""Scores of the rolling window of training steps, and of the last whole evaluation pass."""
 
 from __future__ import annotations
 
@@ -30,19 +30,17 @@ from traingauge.stats.classification.tasks import Task
 from traingauge.stats.regression import Residuals
 from traingauge.stats.run_scores import PUBLISHED_AS, Measured, headline_scores, remember_best, run_scores
 
-#: What a saved state holds of the scores.
+#: Types that a saved state of the scores contains.
 RECORDS = (Encoded, Labels, Counts, Residuals, Measured, Probabilities, ProbabilitySums)
 
 
 class _Split:
-    """What is known of one split: the steps in the window, or the last pass."""
+    """One split: the steps in the window, or the last pass."""
 
     def __init__(self, window: int) -> None:
         self.recent: deque[Encoded] = deque(maxlen=window)
-        self.measured: Measured | None = (
-            None  # what ``recent`` adds up to, or the last pass; ``None`` until read
-        )
-        self.scores: dict[str, float] | None = None  # of ``measured``
+        self.measured: Measured | None = None  # cached totals of ``recent``, or those of the last pass
+        self.scores: dict[str, float] | None = None  # cached scores of ``measured``
         self.best: dict[str, float] = {}
 
     def add_steps(self, steps: Sequence[Encoded]) -> None:
@@ -55,26 +53,26 @@ class _Split:
 
     @property
     def complete(self) -> bool:
-        """Whether its scores are worth being remembered: a single lucky batch is not."""
+        """Whether the scores may become the best ones: those of a window that is not full are too noisy."""
         return not self.recent or len(self.recent) == self.recent.maxlen
 
 
 class Scores(Collector):
     """Scores of every split that recorded labels and predictions.
 
-    :meth:`encode` may be called from any thread; everything else under the recorder's lock.
+    :meth:`encode` may be called from any thread; everything else runs under the recorder's lock.
 
     Args:
-        scoring: What is scored and how; ``Scoring()`` if ``None``.
-        class_cap: Up to so many classes are all published; beyond it, half of that by name and the rest as
-            ``other``.
+        scoring: Settings; ``None`` is ``Scoring()``.
+        class_cap: Maximum number of classes that are all published. With more classes, half of that number is published by
+            name and the rest as ``other``.
 
     Raises:
-        InvalidArgumentError: Too small a cap, or more classes than it, one of which is called ``other``.
+        InvalidArgumentError: The cap is below 2, or there are more classes than it and one is named ``other``.
 
-    >>> part = Scores(Scoring(window=2))
-    >>> part.add_steps("train", [part.encode([0, 1, 1, 1], [0.1, 0.9, 0.2, 0.8])])
-    >>> current = part.current("train"); list(current)[:5]
+    >>> scores = Scores(Scoring(window=2))
+    >>> scores.add_steps("train", [scores.encode([0, 1, 1, 1], [0.1, 0.9, 0.2, 0.8])])
+    >>> current = scores.current("train"); list(current)[:5]
     ['accuracy', 'precision', 'recall', 'f1', 'specificity']
     >>> round(current["recall"], 3), round(current["roc_auc"], 3)
     (0.667, 1.0)
@@ -93,7 +91,7 @@ class Scores(Collector):
         )
         if len(self._encoder.classes) > class_cap and OTHER in self._encoder.classes.names:
             raise InvalidArgumentError(
-                f"more than {class_cap} classes: none may be called {OTHER!r}, as the rest is"
+                f"a class is named {OTHER!r}, which stands for the rest of more than {class_cap} classes: rename it"
             )
         self._by_class = ClassScores(class_cap)
         self._splits: dict[str, _Split] = {}
@@ -103,30 +101,30 @@ class Scores(Collector):
 
     @property
     def task(self) -> Task | None:
-        """What is scored, ``None`` until it is known."""
+        """Task of the model; ``None`` while unknown."""
         return self._encoder.task
 
     @property
     def hints(self) -> TaskHints:
-        """What the user said about the model, and the task once it is known."""
-        said = self._scoring
-        return TaskHints(self.task, said.decision_threshold, said.from_logits, said.ignore_index)
+        """The user's settings for the model, and the task once it is known."""
+        given = self._scoring
+        return TaskHints(self.task, given.decision_threshold, given.from_logits, given.ignore_index)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes known so far."""
+        """Names of the classes given or discovered so far."""
         return self._encoder.classes.names
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Series left out because there are more classes than the cap."""
+        """Number of classes left out because of the cap."""
         return {"class": self._by_class.dropped}
 
     def tell(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
-        """Set what is scored; changes nothing where the user said so, or it is known already.
+        """Set the task and the classes, unless they are known.
 
         Raises:
-            LabelError: Another number of classes than is known.
+            LabelError: The number of classes differs from the known one.
         """
         if self.task is None:
             self._encoder.set_task(task, classes)
@@ -135,15 +133,15 @@ class Scores(Collector):
             self._encoder.classes.fix_count(classes)
 
     def encode(self, y_true: object, y_pred: object, sample_weight: object = None) -> Encoded:
-        """Reduce a step to small arrays of our own; nothing that the caller may change is kept.
+        """Reduce a step to small arrays, none of which shares memory with the arguments.
 
         Args:
             y_true: Labels, one-hot rows, or quantities.
             y_pred: Labels, probabilities or logits, or quantities.
-            sample_weight: Shape (n,), at least 0.
+            sample_weight: Shape (n,), at least 0; ``None`` weights every sample 1.
 
         Raises:
-            TrainGaugeError: Whatever does not fit, with what was given and what fits.
+            TrainGaugeError: The arguments do not fit; the message says what was given and what was expected.
         """
         if type(y_true) is not np.ndarray or type(y_pred) is not np.ndarray:
             y_true, y_pred = as_array(y_true, "y_true"), as_array(y_pred, "y_pred")
@@ -167,14 +165,14 @@ class Scores(Collector):
             self.add_measured_steps("train", within(batch.measured, piece))
 
     def on_pass(self, done: Pass, unix: float) -> None:
-        """Take a pass."""
+        """Replace the scores of a split by those of a pass."""
         if done.measured is not None:
             self.add_measured_pass(done.split, done.measured)
         if done.scored:
             self.add_pass(done.split, done.scored)
 
     def add_steps(self, split: str, encoded: Sequence[Encoded]) -> None:
-        """Add steps to the rolling window, in their order."""
+        """Add steps to the rolling window, in order."""
         self._encoder.release(encoded)
         steps = [step for step in encoded if step.content is not None]
         if steps:
@@ -182,12 +180,12 @@ class Scores(Collector):
             self._split(split).add_steps(steps)
 
     def add_measured_steps(self, split: str, measured: Sequence[Measured]) -> None:
-        """Add steps that were measured elsewhere to the rolling window, in their order."""
+        """Add steps whose totals were computed elsewhere to the rolling window, in order."""
         self._take_classes(measured)
         self.add_steps(split, [Encoded(0, 0, *each) for each in measured])
 
     def add_pass(self, split: str, encoded: Sequence[Encoded]) -> None:
-        """Take one whole evaluation pass; its scores replace those of the split."""
+        """Replace the scores of a split by those of one whole evaluation pass."""
         self._encoder.release(encoded)
         steps = [step for step in encoded if step.content is not None]
         if steps:
@@ -197,12 +195,12 @@ class Scores(Collector):
             self.current(split)
 
     def add_measured_pass(self, split: str, measured: Measured) -> None:
-        """Take one whole evaluation pass that was measured elsewhere."""
+        """Replace the scores of a split by those of a pass whose totals were computed elsewhere."""
         self._take_classes([measured])
         self.add_pass(split, [Encoded(0, 0, *measured)])
 
     def current(self, split: str) -> dict[str, float]:
-        """The published scores of a split by name; NaN where undefined, empty if nothing was recorded."""
+        """The published scores of a split, by name; NaN where undefined, empty if nothing was recorded."""
         if split not in self._splits:
             return {}
         assert self.task is not None, "what is recorded has a task"
@@ -214,7 +212,7 @@ class Scores(Collector):
         return dict(state.scores)
 
     def headline(self, split: str) -> dict[str, float]:
-        """The few scores that a run is judged by; of labels or residuals alone, so cheap enough for every few steps."""
+        """The main scores, which use labels or residuals only and are thus cheap enough for every few steps."""
         if split not in self._splits:
             return {}
         recent = self._splits[split].recent
@@ -222,7 +220,7 @@ class Scores(Collector):
         return headline_scores(content, self._averaging)
 
     def families(self) -> Iterator[Family]:
-        """Run-level scores, the best of each, and for classifiers what is known of every class."""
+        """Scores, the best of each, and for classifiers the scores by class and the confusion matrix."""
         if not self._splits:
             return
         yield from self._run_level()
@@ -237,7 +235,7 @@ class Scores(Collector):
             yield from self._confusion(counts)
 
     def save(self) -> dict[str, Any]:
-        """All of it, as a tree of plain values, arrays and :data:`RECORDS`."""
+        """The state, as a tree of plain values, arrays and :data:`RECORDS`."""
         return {
             "encoder": self._encoder.save(),
             "by_class": self._by_class.save(),
@@ -249,10 +247,10 @@ class Scores(Collector):
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave.
+        """Restore a state from :meth:`save`.
 
         Raises:
-            InvalidArgumentError: The run now has another task or other classes.
+            InvalidArgumentError: The task or the classes given now differ from the saved ones.
         """
         self._encoder.restore(saved["encoder"])
         self._check_average()
@@ -272,7 +270,7 @@ class Scores(Collector):
         return self._splits.setdefault(split, _Split(self._scoring.window))
 
     def _current(self, split: str) -> Measured:
-        """What a split reads now, over as many classes as there are by now."""
+        """Current totals of a split, over all classes known now."""
         state = self._splits[split]
         if state.measured is None:
             state.measured = self._measured(state.recent)
@@ -335,7 +333,9 @@ class Scores(Collector):
         residuals = regression.measure(step.true, step.predicted, step.weight)
         outputs = len(residuals.absolute)
         if self._outputs not in (None, outputs):
-            raise ShapeError(f"y_true has {outputs} outputs a sample, but earlier steps had {self._outputs}")
+            raise ShapeError(
+                f"y_true has {outputs} outputs per sample, but earlier steps had {self._outputs}"
+            )
         self._outputs = outputs
         return residuals
 

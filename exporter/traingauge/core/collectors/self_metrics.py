@@ -1,4 +1,4 @@
-"""The monitor watching itself: its errors, its own time, series it left out, non-finite values it saw."""
+"""Metrics of the monitor itself: errors, overhead, dropped series, and non-finite values seen."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from traingauge.core.families import Family, keys
 from traingauge.core.guard import REASONS, Guard
 from traingauge.core.step_batch import StepBatch
 
-#: What monitoring spends its time on.
+#: Kinds of work whose time is counted.
 WORK = ("encode", "digest", "scrape")
 
-#: Why series were left out.
+#: Caps because of which series are dropped.
 CAPS = ("class", "feature", "scalar")
 
-#: What can be non-finite: values, or tensors of weights.
+#: Signals whose non-finite values are counted; for weights, tensors are.
 SIGNALS = ("loss", "gradient", "feature", "prediction", "weight")
 
 
 class SelfMetrics(Collector):
-    """Counters of what monitoring itself did; every label set exists at 0 from the start.
+    """Counters of the monitor itself; every label set exists with 0 from the start.
 
     Args:
-        guard: Counts the errors.
+        guard: Counts errors inside monitoring.
 
     Attributes:
-        others: Collectors whose series that were left out are counted.
+        others: Collectors whose dropped series are counted.
 
     >>> self_metrics = SelfMetrics(Guard())
     >>> self_metrics.saw_nonfinite("train", "loss", 2)
@@ -42,7 +42,7 @@ class SelfMetrics(Collector):
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self.others: Iterable[Collector] = ()
-        self._lock = threading.Lock()  # never held while anything else is done
+        self._lock = threading.Lock()  # held only for single updates
         self.seconds = dict.fromkeys(WORK, 0.0)
         self.nonfinite = {(split, signal): 0 for split in SPLITS for signal in SIGNALS}
         self.handlers = {
@@ -52,7 +52,7 @@ class SelfMetrics(Collector):
         }
 
     def on_batch(self, batch: StepBatch) -> None:
-        """Count what training steps gave that is not finite."""
+        """Count the non-finite values of training steps."""
         self.saw_nonfinite("train", "loss", int(batch.broken("loss").sum()))
         self.saw_nonfinite("train", "gradient", int(batch.broken("gradient_norm").sum()))
         scored = sum(one.nonfinite for _, one in batch.scored)
@@ -60,22 +60,22 @@ class SelfMetrics(Collector):
         self.saw_nonfinite("train", "feature", sum(one.nonfinite for one in batch.binned))
 
     def on_pass(self, done: Pass, unix: float) -> None:
-        """Count what a pass gave that is not finite."""
+        """Count the non-finite values of a pass."""
         for signal, value in (("loss", done.loss), ("gradient", done.scalars.get("gradient_norm"))):
             self.saw_nonfinite(done.split, signal, int(value is not None and not math.isfinite(float(value))))
         scored = sum(one.nonfinite for one in done.scored)
         self.saw_nonfinite(done.split, "prediction", done.nonfinite + scored)
 
     def on_features(self, event: FeaturesSeen, unix: float) -> None:
-        """Count features of a watched batch that are not finite."""
+        """Count the non-finite features of a watched batch."""
         self.saw_nonfinite("train", "feature", event.binned.nonfinite)
 
     def on_weights(self, event: WeightsChecked, unix: float) -> None:
-        """Count weights that are not finite."""
+        """Count the non-finite tensors of weights."""
         self.saw_nonfinite("train", "weight", event.nonfinite)
 
     def spent(self, work: str, seconds: float) -> None:
-        """Add time, in seconds, that monitoring took."""
+        """Add seconds that monitoring spent on a kind of work."""
         with self._lock:
             self.seconds[work] += seconds
 
@@ -94,7 +94,7 @@ class SelfMetrics(Collector):
             }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Add what :meth:`save` gave."""
+        """Add the counters from :meth:`save`."""
         self._guard.add(saved["errors"])
         with self._lock:
             for work, seconds in saved["seconds"].items():
@@ -103,7 +103,7 @@ class SelfMetrics(Collector):
                 self.nonfinite[split, signal] += count
 
     def families(self) -> Iterator[Family]:
-        """The monitor's own metrics."""
+        """``model_nonfinite_total`` and ``model_monitor_*``."""
         yield Family(
             CATALOG["model_nonfinite_total"], _NONFINITE_KEYS, tuple(map(float, self.nonfinite.values()))
         )

@@ -1,4 +1,4 @@
-"""Statistics of every signal of a run: where its last value lies among the ones before, and how they spread."""
+"""Statistics of every signal of a run: level, spread, and the z-score of the last value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from traingauge.core.collectors.key_cache import KeyCache
 from traingauge.core.families import Family, Key
 from traingauge.stats.streaming import Moments, Windows
 
-#: What is published of the window, and of the decayed past.
+#: Shares of the published quantiles.
 QUANTILES = (0.05, 0.5, 0.95)
 
 _WINDOW, _DECAYED, _RUN = "window", "decayed", "run"
@@ -22,10 +22,10 @@ _WINDOW, _DECAYED, _RUN = "window", "decayed", "run"
 class Signals:
     """Statistics of loss, scores, gradient norm and step time: over the window, decayed, and over the whole run.
 
-    Values that are not finite are left out of all of them; ``model_nonfinite_total`` counts those.
+    NaN and infinite values are left out; ``model_nonfinite_total`` counts them.
 
     Args:
-        window: Values in the window, at least 2.
+        window: Number of values in the window, at least 2.
 
     >>> signals = Signals(window=100); signals.add("loss", "train", np.arange(10.0))
     >>> {family.metric.name: family.values for family in signals.families()}["model_signal_mean"]
@@ -41,8 +41,8 @@ class Signals:
         """Add values of a signal in their order.
 
         Args:
-            signal: Its name: ``loss``, ``gradient_norm``, ``step_seconds`` or a score.
-            split: Where they belong.
+            signal: Name: ``loss``, ``gradient_norm``, ``step_seconds`` or a score.
+            split: Split of the values.
             values: Shape (n,); NaN and infinite ones are left out.
         """
         key = (signal, split)
@@ -86,7 +86,7 @@ class Signals:
         yield self._family("control_limit", {("lower",): found.lower, ("upper",): found.upper})
 
     def save(self) -> dict[str, Any]:
-        """All of it, as a tree of plain values and arrays."""
+        """The state, as a tree of plain values and arrays."""
         values, seen = self._windows.arrays()
         moments = [
             [*key, one.count, one.mean, one.m2, one.minimum, one.maximum]
@@ -95,7 +95,7 @@ class Signals:
         return {"values": values, "seen": seen, "moments": moments}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave."""
+        """Restore a state from :meth:`save`."""
         self._windows.restore(saved["values"], saved["seen"])
         self._moments = {(signal, split): Moments(*rest) for signal, split, *rest in saved["moments"]}
 
@@ -103,7 +103,7 @@ class Signals:
         return self._family(statistic, {(over,): values for over, values in columns.items()})
 
     def _family(self, statistic: str, columns: Mapping[tuple[str, ...], NDArray[np.float64]]) -> Family:
-        """One metric: ``columns`` holds, by the labels after signal and split, a value for each signal."""
+        """One metric; ``columns`` maps the labels after signal and split to a value for each signal."""
         labels = tuple((*signal, *more) for signal in self._moments for more in columns)
         published: tuple[Key, ...] = self._key_cache.keys(statistic, labels)
         return Family(

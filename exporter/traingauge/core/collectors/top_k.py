@@ -1,23 +1,23 @@
-"""Which of many to show, where series are bounded: those that are furthest off, with some inertia."""
+"""Selection of the k highest scores with hysteresis, where the number of series is bounded."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-#: How much further off than a shown one another must be to take its place.
+#: Ratio by which a score must exceed a shown one to replace it.
 HYSTERESIS = 1.25
 
 
 def top_k(scores: NDArray[np.float64], shown: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The ones to show from now on, as many as are shown; one makes way only for another that is clearly further off.
+    """Select as many indices as are shown, by highest score; a shown one is replaced only by a clearly higher score.
 
     Args:
-        scores: How far each is off, at least 0; NaN if unknown.
-        shown: Indices of those that are shown.
+        scores: Scores, at least 0, shape (n,); NaN counts as 0.
+        shown: Indices that are shown now, shape (k,).
 
     Returns:
-        Indices, ascending.
+        Indices to show, ascending, shape (k,).
 
     >>> top_k(np.array([1.0, 1.1, 2.0]), np.array([0, 1]))
     array([1, 2])
