@@ -7,15 +7,15 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 
 .PHONY: help
-help: ## List what can be made
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-# Debian packages Python's venv apart; where that part is missing it is installed, if we may.
+# Debian packages Python's venv separately; install it if it is missing.
 $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || exporter/traingauge/stack/apt-install python3-venv
 	$(PYTHON) -m venv $(VENV)
 
-# One stamp a set of extras: the demo needs less than the tests.
+# One stamp for each set of extras: the demo needs less than the tests.
 $(VENV)/.demo: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --editable '.[demo]'
 	@touch $@
@@ -25,14 +25,14 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.demo
 
 .PHONY: setup
-setup: $(VENV)/.dev ## Install everything that development needs into .venv
+setup: $(VENV)/.dev ## Install all development dependencies into .venv
 
 .PHONY: servers
 servers: $(VENV)/.demo ## Find Prometheus and Alertmanager, or install them (Debian, Ubuntu)
 	@$(BIN)/python -m traingauge.stack.programs
 
 .PHONY: demo
-demo: servers ## See it at work: real training, three faults, real alerts (KEEP=1 leaves the servers running)
+demo: servers ## Train a network, inject three faults, and watch the alerts arrive (KEEP=1 leaves the servers running)
 	$(BIN)/python -m demo $(if $(KEEP),--keep)
 
 .PHONY: demo-diagnostics
@@ -44,17 +44,17 @@ stack: servers ## Run Prometheus and Alertmanager for your own training scripts,
 	$(BIN)/python -m traingauge.stack
 
 .PHONY: test
-test: setup servers ## Set everything up and pass the tests
+test: setup servers ## Install everything and run the tests
 	$(BIN)/pytest
 
 .PHONY: lint
-lint: setup ## Check style and the layers of the package
+lint: setup ## Check style and the layering of the package
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 
 .PHONY: typecheck
-typecheck: setup ## Check types, strictly
+typecheck: setup ## Check types (strict)
 	$(BIN)/mypy
 
 .PHONY: format
@@ -63,17 +63,17 @@ format: setup ## Format the code
 	$(BIN)/ruff format
 
 .PHONY: bench
-bench: setup ## Measure what it costs, as ratios within one run (QUICK=1 takes under two minutes)
+bench: setup ## Measure the cost of monitoring, as ratios within one run (QUICK=1 takes under two minutes)
 	$(BIN)/pip install --quiet --editable '.[bench]'
 	$(if $(QUICK),,$(BIN)/python -m benchmarks.peers)
 	$(BIN)/python -m benchmarks.cost $(if $(QUICK),--quick)
 
 .PHONY: bench-drift
-bench-drift: setup ## Measure false alarms and power of drift, beside scipy (an hour on two cores; QUICK=1 takes under a minute)
+bench-drift: setup ## Measure false alarms and power of drift, compared with scipy (an hour on two cores; QUICK=1 takes under a minute)
 	$(BIN)/python -m benchmarks.drift.power $(if $(QUICK),--quick)
 
 .PHONY: agreement
-agreement: setup ## Hold drift and detectors to evidently, alibi-detect and river on the same data
+agreement: setup ## Compare drift and detectors with evidently, alibi-detect and river on the same data
 	$(BIN)/pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m benchmarks.peers
 	$(BIN)/pytest benchmarks/drift/test_agreement.py
@@ -114,5 +114,5 @@ prose: setup ## Check spelling, and phrases that read translated
 check: lint typecheck generated prose ## All checks but the tests
 
 .PHONY: clean
-clean: ## Remove what was built and installed here
+clean: ## Remove everything that was built and installed here
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -1,1 +1,1 @@
-"""Backs up what the servers keep, while they run, and brings it back."""
+"""Back up the data of running servers, and restore it."""

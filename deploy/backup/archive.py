@@ -1,8 +1,7 @@
 """One compressed archive with Prometheus' blocks and Grafana's database.
 
-Prometheus is asked for a snapshot (its admin API), which is consistent and made of hard links; Grafana's SQLite database is
-copied by SQLite itself, which is consistent too. So both may go on working. Configuration and dashboards are files of this
-repository and need no backup.
+Prometheus makes a snapshot of hard links (admin API), and SQLite copies Grafana's database. Both copies are consistent while
+the servers run. Configuration and dashboards come from this repository and need no backup.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ PROMETHEUS, GRAFANA = "prometheus", "grafana.db"
 
 
 class BackupError(Exception):
-    """What is to be backed up or brought back is not there, or is in the way."""
+    """Data to back up or restore is missing, or existing data is in the way."""
 
 
 def save(
@@ -31,11 +30,11 @@ def save(
     Args:
         archive: File to write, ``.tar.gz``.
         prometheus_url: A Prometheus that runs with ``--web.enable-admin-api``; ``None`` leaves it out.
-        prometheus_data: Its data directory, as it is seen from here.
+        prometheus_data: Its data directory, as a path on this machine.
         grafana_db: Grafana's ``grafana.db``; ``None`` leaves it out.
 
     Raises:
-        BackupError: A server that does not give what is asked, or files that are not there.
+        BackupError: A server refused, or a file is missing.
     """
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
         unfinished = Path(scratch, "unfinished.tar.gz")
@@ -52,20 +51,20 @@ def save(
 
 
 def restore(archive: Path, prometheus_data: Path | None, grafana_db: Path | None) -> None:
-    """Bring an archive back, into places that nothing is in; the servers must not run.
+    """Restore an archive into empty places; the servers must not run.
 
     Args:
-        archive: As of :func:`save`.
+        archive: Written by :func:`save`.
         prometheus_data: Data directory to fill, missing or empty.
-        grafana_db: File to make, missing.
+        grafana_db: File to create.
 
     Raises:
-        BackupError: A place that is not empty, or an archive that does not hold what is asked for.
+        BackupError: A place is not empty, or the archive lacks what was requested.
     """
     if prometheus_data is not None and prometheus_data.exists() and any(prometheus_data.iterdir()):
-        raise BackupError(f"{prometheus_data} is not empty: move it away first, nothing is overwritten")
+        raise BackupError(f"{prometheus_data} is not empty: move it away first; nothing is overwritten")
     if grafana_db is not None and grafana_db.exists():
-        raise BackupError(f"{grafana_db} is there already: move it away first, nothing is overwritten")
+        raise BackupError(f"{grafana_db} exists: move it away first; nothing is overwritten")
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
         with tarfile.open(archive) as tar:
             tar.extractall(scratch, filter="data")
@@ -73,7 +72,7 @@ def restore(archive: Path, prometheus_data: Path | None, grafana_db: Path | None
             if wanted is not None:
                 found = Path(scratch, name)
                 if not found.exists():
-                    raise BackupError(f"{archive} holds no {name}")
+                    raise BackupError(f"{archive} does not contain {name}")
                 wanted.parent.mkdir(parents=True, exist_ok=True)
                 if wanted.is_dir():
                     wanted.rmdir()
@@ -88,16 +87,16 @@ def _snapshot(url: str, data: Path) -> Path:
             answer = session.post(f"{url.rstrip('/')}/api/v1/admin/tsdb/snapshot", timeout=600)
             body = answer.json()
         except (requests.RequestException, ValueError) as error:
-            raise BackupError(f"{url} gives no snapshot: {error}") from error
+            raise BackupError(f"no snapshot from {url}: {error}") from error
     if body.get("status") != "success":
         raise BackupError(
-            f"{url} gives no snapshot: {body.get('error', answer.status_code)}; "
-            "Prometheus has to run with --web.enable-admin-api"
+            f"no snapshot from {url}: {body.get('error', answer.status_code)}; "
+            "Prometheus must run with --web.enable-admin-api"
         )
     snapshot = data / "snapshots" / body["data"]["name"]
     if not snapshot.is_dir():
         raise BackupError(
-            f"{snapshot} is not there: is {data} the data directory of {url}, as it is seen from here?"
+            f"{snapshot} does not exist: is {data} the data directory of {url} on this machine?"
         )
     return snapshot
 
@@ -105,7 +104,7 @@ def _snapshot(url: str, data: Path) -> Path:
 def _copied(database: Path, scratch: Path) -> Path:
     """A consistent copy of an SQLite database that may be in use."""
     if not database.is_file():
-        raise BackupError(f"{database} is not there: expected Grafana's grafana.db")
+        raise BackupError(f"{database} does not exist: expected Grafana's grafana.db")
     copy = scratch / GRAFANA
     source = sqlite3.connect(f"file:{database.resolve()}?mode=ro", uri=True)
     with closing(source), closing(sqlite3.connect(copy)) as target:

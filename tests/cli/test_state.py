@@ -102,7 +102,7 @@ def test_several_values_within_a_millisecond_are_one(tmp_path, capsys):
     assert text.count(" 1999.0 ") == 1
 
 
-def test_a_state_can_be_looked_at_while_its_run_goes_on(tmp_path, capsys):
+def test_a_state_can_be_shown_while_its_run_continues(tmp_path, capsys):
     with ModelMonitor("m", delivery=[], state=State(tmp_path)) as run:
         run.step(1.0)
         wait_until(lambda: list(tmp_path.glob("state-*.zip")), "the first save")
@@ -111,7 +111,7 @@ def test_a_state_can_be_looked_at_while_its_run_goes_on(tmp_path, capsys):
         assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".zip") == before
 
 
-def test_what_cannot_be_shown_or_written_is_said_in_one_line(tmp_path, state, capsys):
+def test_a_failure_to_show_or_export_is_reported_in_one_line(tmp_path, state, capsys):
     assert main(["state", "show", str(tmp_path)]) == 1
     assert capsys.readouterr().err == f"traingauge: {tmp_path} holds no state of a run\n"
     assert main(["state", "export", str(state), "--format", "parquet"]) == 1
@@ -124,7 +124,7 @@ def test_what_cannot_be_shown_or_written_is_said_in_one_line(tmp_path, state, ca
     assert "copies" in capsys.readouterr().err
 
 
-def test_it_is_a_module_too(state):
+def test_the_package_runs_as_a_module(state):
     done = subprocess.run(
         [sys.executable, "-m", "traingauge", "state", "show", str(state)],
         capture_output=True,

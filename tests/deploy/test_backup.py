@@ -61,7 +61,7 @@ def prometheus(directory, *options):
 
 
 @pytest.mark.servers
-def test_what_a_prometheus_kept_is_there_again_after_a_restore(tmp_path):
+def test_a_restore_brings_back_what_prometheus_stored(tmp_path):
     with prometheus(tmp_path / "one", "--web.enable-admin-api") as url:
         wait_until(lambda: (answer(url, "count_over_time(up[1h])") or 0) >= 5, "five scrapes")
         at = time.time()
@@ -110,7 +110,7 @@ def test_every_step_of_a_past_run_is_there_in_a_prometheus_that_never_scraped_it
 
 
 @pytest.mark.servers
-def test_a_prometheus_without_the_admin_api_is_told_so(tmp_path, capsys):
+def test_without_the_admin_api_of_prometheus_the_error_names_its_flag(tmp_path, capsys):
     with prometheus(tmp_path / "one") as url:
         arguments = ["--prometheus-url", url, "--prometheus-data", f"{tmp_path}/one"]
         assert main(["save", f"{tmp_path}/backup.tar.gz", *arguments]) == 1

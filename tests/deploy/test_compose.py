@@ -43,7 +43,7 @@ def test_it_mounts_the_files_that_the_native_stack_reads() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_what_it_mounts_is_there(service: str) -> None:
+def test_everything_it_mounts_exists(service: str) -> None:
     sources = mounts(service).values()
     assert all(Path(source).exists() or source in COMPOSE["volumes"] or "$" in source for source in sources)
 
@@ -61,7 +61,7 @@ def test_every_image_is_pinned_to_a_release(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_server_says_when_it_is_ready_and_listens_on_the_loopback_alone(service: str) -> None:
+def test_every_server_has_a_health_check_and_listens_on_the_loopback_alone(service: str) -> None:
     settings = SERVICES[service]
     assert "http://127.0.0.1:" in settings["healthcheck"]["test"][-1]
     addresses = [*settings.get("command", []), *map("=".join, settings.get("environment", {}).items())]
@@ -79,7 +79,7 @@ def test_prometheus_reaches_alertmanager_by_the_name_in_its_configuration() -> N
     )
 
 
-def test_grafana_is_told_all_that_its_provisioning_asks_for() -> None:
+def test_grafana_gets_every_variable_that_its_provisioning_uses() -> None:
     files = bundle.GRAFANA_PROVISIONING.rglob("*.yml")
     asked = {name for file in files for name in re.findall(r"\$\{(\w+)\}", file.read_text())}
     assert asked == set(grafana_environment("http://127.0.0.1:9090"))

@@ -1,4 +1,4 @@
-"""How Grafana is started; a real one is no Debian package, so these check what it would be told."""
+"""How Grafana is started. It is not a Debian package, so these tests check its command line and environment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def installed(folder: Path, program: str, home: str = ".") -> Path:
 
 
 @pytest.mark.parametrize("home", [".", "share/grafana"])
-def test_its_own_files_are_found_beside_the_program(tmp_path: Path, home: str) -> None:
+def test_its_own_files_are_found_next_to_the_program(tmp_path: Path, home: str) -> None:
     program = installed(tmp_path, "grafana", home)
     assert f"--homepath={(tmp_path / home).resolve()}" in grafana_command(program, 3000, tmp_path)
 
@@ -53,5 +53,5 @@ def test_the_provisioning_and_the_dashboards_are_there() -> None:
 
 def test_a_program_without_its_own_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("traingauge.stack.grafana._PACKAGED_HOME", tmp_path)
-    with pytest.raises(ConfigError, match=r"conf/defaults\.ini of Grafana is neither in"):
+    with pytest.raises(ConfigError, match=r"found Grafana's conf/defaults\.ini neither in"):
         grafana_command(tmp_path / "bin/grafana", 3000, tmp_path)

@@ -97,8 +97,8 @@ with ModelMonitor("digits-linear", run=sys.argv[1], delivery=[Endpoint(discovery
 """
 
 
-#: The alert of each fault that is removed again, and of each run that ends.
-MENDED = {
+#: The alert of each fault that is repaired, and of each run that ends.
+REPAIRED = {
     "nan": "ModelLossNonFinite",
     "degraded": "ModelScoreBelowThreshold",
     "drifting": "ModelFeaturesDrifted",
@@ -112,7 +112,7 @@ class Record:
 
     def __init__(self) -> None:
         self.alerts: list[tuple[float, Alert]] = []
-        self.mended = 0.0
+        self.repaired = 0.0
         self.removed = 0.0
         self.finished = False
 
@@ -123,7 +123,7 @@ class Record:
             if (alert.labels.get("run"), alert.name, alert.status) == (run, name, status)
         ]
 
-    def told(self, run: str) -> set[str]:
+    def delivered(self, run: str) -> set[str]:
         return {alert.name for _, alert in self.alerts if alert.labels.get("run") == run}
 
 
@@ -132,7 +132,7 @@ class World:
 
     def __init__(self, stack: Stack, receiver: WebhookReceiver) -> None:
         self.stack, self.receiver = stack, receiver
-        self.runs = {name: Run(name, stack.discovery_dir) for name in ("healthy", *MENDED)}
+        self.runs = {name: Run(name, stack.discovery_dir) for name in ("healthy", *REPAIRED)}
         self.children = {name: self._child(name) for name in ENDED}
 
     def _child(self, name: str) -> subprocess.Popen[str]:
@@ -140,7 +140,7 @@ class World:
         return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def wait(self, condition: Callable[[], Any], what: str) -> None:
-        """Wait as long as it takes, within reason; a test on what did not happen fails later, with what did."""
+        """Wait for a condition; if it never holds, the test of that fact fails later, with what was recorded."""
         with suppress(WaitTimeoutError):
             self.stack.wait_for(condition, what, timeout=1800 / self.stack.pace.factor)
         self.stack.check_pace()
@@ -150,12 +150,12 @@ class World:
         steps = 'model_steps_total{split="train"} > 20 or model_steps_total{run="failed"} > 0'
         self.wait(lambda: len(self.stack.prometheus.query(steps)) == count, "every run is scraped")
 
-    def wait_until_told(self, run: str, name: str, status: str) -> None:
-        def told() -> bool:
-            delivered = self.receiver.alerts(status)
-            return any(alert.name == name and alert.labels.get("run") == run for _, alert in delivered)
+    def wait_until_delivered(self, run: str, name: str, status: str) -> None:
+        def delivered() -> bool:
+            alerts = self.receiver.alerts(status)
+            return any(alert.name == name and alert.labels.get("run") == run for _, alert in alerts)
 
-        self.wait(told, f"{name} of {run} is {status}")
+        self.wait(delivered, f"{name} of {run} is {status}")
 
     def break_everything(self) -> None:
         for run in self.runs.values():
@@ -166,7 +166,7 @@ class World:
         stdin.write("fail\n")
         stdin.flush()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         for run in self.runs.values():
             run.broken.clear()
 
@@ -193,19 +193,19 @@ def world(pace: Pace) -> Iterator[World]:
 
 
 def tell(pace: Pace) -> Record:
-    """The whole story: all runs are healthy, all but one break, those that can are mended, the healthy one ends."""
+    """The whole story: all runs are healthy, all but one break, four are repaired, the healthy one ends."""
     record = Record()
     with world(pace) as it:
         it.wait_until_scraped()
         it.break_everything()
-        for run, alert in (MENDED | ENDED).items():
-            it.wait_until_told(run, alert, "firing")
-        record.mended = time.time()
-        it.mend()
+        for run, alert in (REPAIRED | ENDED).items():
+            it.wait_until_delivered(run, alert, "firing")
+        record.repaired = time.time()
+        it.repair()
         record.removed = time.time()
         it.remove_target("killed")
-        for run, alert in (*MENDED.items(), ("killed", ENDED["killed"])):
-            it.wait_until_told(run, alert, "resolved")
+        for run, alert in (*REPAIRED.items(), ("killed", ENDED["killed"])):
+            it.wait_until_delivered(run, alert, "resolved")
         it.runs["healthy"].end()
         finished = 'last_over_time(model_run_state{run="healthy",state="finished"}[5m]) == 1'
         it.wait(lambda: it.stack.prometheus.query(finished), "the end was scraped")
@@ -221,15 +221,15 @@ def record() -> Record:
     return at_a_pace_that_holds(tell, PACE)
 
 
-@pytest.mark.parametrize(("run", "alert"), MENDED.items())
-def test_a_fault_raises_its_alert_and_once_it_is_mended_the_alert_resolves(
+@pytest.mark.parametrize(("run", "alert"), REPAIRED.items())
+def test_a_fault_raises_its_alert_which_resolves_once_the_fault_is_repaired(
     record: Record, run: str, alert: str
 ) -> None:
-    assert any(at < record.mended for at in record.times(run, alert, "firing"))
-    assert any(at > record.mended for at in record.times(run, alert, "resolved"))
+    assert any(at < record.repaired for at in record.times(run, alert, "firing"))
+    assert any(at > record.repaired for at in record.times(run, alert, "resolved"))
 
 
-def test_a_run_that_ends_by_an_exception_is_told_with_the_exceptions_name(record: Record) -> None:
+def test_a_run_that_ends_by_an_exception_raises_an_alert_that_names_the_exception(record: Record) -> None:
     (alert, *_) = (alert for _, alert in record.alerts if alert.name == "ModelRunFailed")
     assert alert.labels["run"] == "failed"
     assert "ValueError" in alert.annotations["description"]
@@ -242,11 +242,11 @@ def test_a_killed_run_raises_vanished_which_resolves_when_its_target_is_removed(
 
 def test_a_run_that_ends_cleanly_is_seen_to_finish_and_raises_no_alert(record: Record) -> None:
     assert record.finished
-    assert record.told("healthy") == set()
+    assert record.delivered("healthy") == set()
 
 
-def test_no_alert_is_told_that_only_follows_from_the_cause(record: Record) -> None:
-    """At most two alerts for one cause: the collapse of classes may be told with that of the score, or not in time."""
+def test_an_alert_that_only_follows_from_the_cause_is_not_delivered(record: Record) -> None:
+    """At most two alerts for one cause: the collapsed recall of a class may be delivered with the low score, or too late."""
     explained = {
         "nan": {"ModelLossNonFinite"},
         "degraded": {"ModelScoreBelowThreshold", "ModelClassRecallCollapsed"},
@@ -255,5 +255,5 @@ def test_no_alert_is_told_that_only_follows_from_the_cause(record: Record) -> No
         "failed": {"ModelRunFailed"},
         "killed": {"ModelRunVanished"},
     }
-    for run, alert in (MENDED | ENDED).items():
-        assert {alert} <= record.told(run) <= explained[run], run
+    for run, alert in (REPAIRED | ENDED).items():
+        assert {alert} <= record.delivered(run) <= explained[run], run

@@ -14,7 +14,7 @@ PATIENCE = 3600
 pytestmark = [pytest.mark.servers, pytest.mark.keras]
 
 
-def test_the_demo_tells_every_fault_and_its_end_and_nothing_else() -> None:
+def test_the_demo_reports_every_fault_and_its_end_and_nothing_else() -> None:
     """It exits with 0 only if every alert arrived and resolved, none was unexpected, and the clean end was quiet."""
     command = [sys.executable, "-m", "demo"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)

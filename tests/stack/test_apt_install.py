@@ -65,7 +65,7 @@ def test_without_roots_rights_it_says_what_to_install_by_hand(tools: Path) -> No
     assert not (tools / "log").exists()
 
 
-def test_with_a_sudo_that_asks_for_no_password_it_goes_on_as_root(tools: Path) -> None:
+def test_with_a_sudo_that_asks_for_no_password_it_continues_as_root(tools: Path) -> None:
     apt(tools)
     command(tools, "id", 'echo "${AS:-1000}"')
     command(tools, "sudo", 'shift; AS=0 exec "$@"')
@@ -80,13 +80,13 @@ def test_it_installs_without_recommends_questions_or_services(tools: Path) -> No
     assert asked(tools)[-1].endswith("install --yes --quiet --no-install-recommends sl tree")
 
 
-def test_services_are_forbidden_to_start_while_apt_runs_and_no_longer(tools: Path) -> None:
+def test_services_are_forbidden_to_start_only_while_apt_runs(tools: Path) -> None:
     apt(tools, outcome='"$POLICY_RC_D"; [ $? -eq 101 ]')
     assert apt_install("sl", path=tools).returncode == 0
     assert not (tools / "policy-rc.d").exists()
 
 
-def test_a_policy_of_the_administrator_is_left_as_it_is(tools: Path) -> None:
+def test_a_policy_of_the_administrator_is_kept(tools: Path) -> None:
     apt(tools)
     command(tools, "policy-rc.d", "exit 0")
     assert apt_install("sl", path=tools).returncode == 0
@@ -101,7 +101,7 @@ def test_an_installation_that_fails_is_tried_again_with_fresh_lists_and_then_exp
     assert "apt-get failed" in done.stderr
 
 
-def test_what_is_installed_already_needs_neither_root_nor_the_network(tools: Path) -> None:
+def test_installed_packages_need_neither_root_nor_the_network(tools: Path) -> None:
     apt(tools)
     command(tools, "id", "echo 1000")
     command(tools, "dpkg-query", "printf installed")
@@ -109,6 +109,6 @@ def test_what_is_installed_already_needs_neither_root_nor_the_network(tools: Pat
     assert not (tools / "log").exists()
 
 
-def test_without_a_package_it_says_how_it_is_used() -> None:
+def test_without_a_package_it_prints_its_usage() -> None:
     done = apt_install()
     assert (done.returncode, done.stderr) == (2, "usage: apt-install PACKAGE...\n")

@@ -32,6 +32,6 @@ def test_a_wait_never_becomes_no_wait(length: int, factor: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "5", "m", "5 m", "-5m", "5m!", "1.5h", "5M"])
-def test_text_that_is_no_duration_is_refused_with_what_fits(text: str) -> None:
+def test_text_that_is_not_a_duration_is_refused_with_what_fits(text: str) -> None:
     with pytest.raises(ConfigError, match="is not a duration: expected numbers with units"):
         milliseconds(text)

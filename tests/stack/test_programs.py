@@ -101,7 +101,7 @@ def test_as_a_command_it_prints_what_it_found(capsys: pytest.CaptureFixture[str]
     said = capsys.readouterr().out
     for name, found in dataclasses.asdict(find_programs()).items():
         assert re.search(
-            rf"^{name} +{re.escape(found['version']) if found else 'none found'}", said, re.MULTILINE
+            rf"^{name} +{re.escape(found['version']) if found else 'not found'}", said, re.MULTILINE
         )
 
 

@@ -99,7 +99,7 @@ def test_a_wrong_query_is_an_error_with_prometheus_own_words(stack: Stack) -> No
         stack.prometheus.query("sum(")
 
 
-def test_waiting_in_vain_says_for_what_and_what_there_was(stack: Stack) -> None:
+def test_a_wait_that_times_out_names_the_condition_and_its_last_value(stack: Stack) -> None:
     with pytest.raises(WaitTimeoutError, match=r"three servers: not within 0.1 s; the last answer was \[\]"):
         stack.wait_for(lambda: stack.prometheus.query("count(up) == 3"), "three servers", timeout=0.1)
 

@@ -150,7 +150,7 @@ def test_waiting_returns_the_first_alert_of_that_name_and_status() -> None:
     assert arrived == receiver.notifications[0].arrived
 
 
-def test_waiting_in_vain_says_what_came_instead() -> None:
+def test_a_wait_that_times_out_says_what_was_delivered_instead() -> None:
     with WebhookReceiver() as receiver:
         post(receiver.url, json.dumps(message(name="ModelStuck")))
         with pytest.raises(WaitTimeoutError, match=r"not delivered within .*; delivered: ModelStuck firing"):

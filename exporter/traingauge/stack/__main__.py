@@ -16,7 +16,7 @@ from .programs import GRAFANA_ADVICE, SERVERS_VARIABLE, find_programs
 from .stack import Stack
 from .webhook import WebhookReceiver
 
-#: Bookmarks go on working as long as nobody else has these ports; otherwise a free one is taken.
+#: Tried first, so that bookmarks keep working; a port that is taken is replaced by a free one.
 WELL_KNOWN_PORTS = {"prometheus": 9090, "alertmanager": 9093, "grafana": 3000}
 
 
@@ -24,23 +24,23 @@ def arguments() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m traingauge.stack",
-        description="Prometheus and Alertmanager (and Grafana, where installed) for runs on this machine. "
-        f"Programs are looked for in ${SERVERS_VARIABLE} and on PATH, and installed where that is possible.",
+        description="Run Prometheus and Alertmanager (and Grafana, if installed) for the training runs on this machine. "
+        f"The programs are found in ${SERVERS_VARIABLE} or on PATH, or installed if possible.",
     )
     parser.add_argument(
         "--discovery-dir",
         type=Path,
         default=default_directory(),
-        help="where runs announce themselves (default: %(default)s)",
+        help="directory with the discovery files of runs (default: %(default)s)",
     )
     parser.add_argument(
-        "--directory", type=Path, help="keep configuration, logs and data here (default: temporary)"
+        "--directory", type=Path, help="keep configuration, logs and data here (default: a temporary one)"
     )
     parser.add_argument(
         "--factor",
         type=float,
         default=1.0,
-        help="divide every waiting time of the rules by this (default: 1)",
+        help="divide every waiting time of the rules by this number (default: 1)",
     )
     return parser
 
@@ -67,13 +67,13 @@ def run(options: argparse.Namespace) -> None:
         print(f"Prometheus    {stack.prometheus_url}  ({stack.programs.prometheus.version})")
         print(f"Alertmanager  {stack.alertmanager_url}  ({stack.programs.alertmanager.version})")
         print(f"Grafana       {stack.grafana_url or GRAFANA_ADVICE}")
-        print(f"Runs          announce themselves in {stack.discovery_dir}")
+        print(f"Runs          are discovered in {stack.discovery_dir}")
         print("Notifications are printed here. Ctrl-C stops everything.", flush=True)
         stack.wait_for(lambda: None, "the end", timeout=threading.TIMEOUT_MAX)
 
 
 def main() -> int:
-    """The program; returns its exit code."""
+    """Run the program and return its exit status."""
     try:
         run(arguments().parse_args())
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""The shipped configuration, and what this machine changes in it: paths, addresses, intervals, webhook."""
+"""Adapts the shipped configuration to this machine: paths, addresses, intervals, webhook."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def prometheus_config(
         shipped: The shipped configuration.
         rules: The folder with the rule files.
         targets: The folder in which runs announce themselves.
-        addresses: Where the servers are, by their addresses in the shipped configuration.
+        addresses: Addresses of the servers on this machine, by their addresses in the shipped configuration.
         pace: Shortens the intervals.
     """
     folders = {"rules": rules, "targets": targets}
@@ -57,8 +57,8 @@ def alertmanager_config(
 
     Args:
         shipped: The shipped configuration.
-        folder: Where it lies: its paths are relative to that.
-        webhook_url: Where each webhook of it sends to; None keeps what is shipped.
+        folder: Its folder; the paths in it are relative to that.
+        webhook_url: Replaces the URL of each webhook; ``None`` keeps the shipped ones.
         pace: Shortens the waiting times of the routes.
     """
 

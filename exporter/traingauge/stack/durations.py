@@ -21,10 +21,10 @@ _PART = re.compile(r"(\d+)(ms|[ywdhms])")
 
 
 def milliseconds(text: str) -> int:
-    """Length of a duration, in milliseconds.
+    """The length of a duration in milliseconds.
 
     Raises:
-        ConfigError: The text is no duration.
+        ConfigError: The text is not a duration.
 
     >>> milliseconds("1m30s"), milliseconds("250ms"), milliseconds("0s")
     (90000, 250, 0)
@@ -40,7 +40,7 @@ def milliseconds(text: str) -> int:
 
 
 def duration(length: int) -> str:
-    """The text of a duration of so many milliseconds.
+    """The text of a duration in milliseconds.
 
     >>> duration(90000), duration(6500), duration(0)
     ('1m30s', '6s500ms', '0s')
@@ -55,8 +55,7 @@ def duration(length: int) -> str:
 def divided(text: str, factor: float, *, floor: int = 1) -> str:
     """A duration divided by a factor, but no shorter than ``floor`` milliseconds.
 
-    A duration that is below the floor as it stands is left as it is: dividing never lengthens. Zero stays
-    zero.
+    A duration that is already below the floor is kept: dividing never lengthens. Zero stays zero.
 
     >>> divided("5m", 10), divided("30s", 10, floor=4000), divided("2s", 10, floor=4000), divided("0s", 10)
     ('30s', '4s', '2s', '0s')

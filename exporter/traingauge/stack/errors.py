@@ -10,19 +10,19 @@ class StackError(Exception):
 
 
 class MissingProgramsError(StackError, FileNotFoundError):
-    """Programs that the stack needs are not installed, and could not be."""
+    """Programs that the stack needs are not installed and could not be installed."""
 
     def __init__(self, missing: Iterable[str], looked_in: str, advice: str) -> None:
         self.missing = tuple(missing)
-        super().__init__(f"not found: {', '.join(self.missing)} (looked in {looked_in})\n{advice}")
+        super().__init__(f"not found: {', '.join(self.missing)} (searched {looked_in})\n{advice}")
 
 
 class ConfigError(StackError, ValueError):
-    """A configuration that is not what the stack can start from."""
+    """A configuration that the stack cannot use."""
 
 
 class ServerDiedError(StackError, RuntimeError):
-    """A server ended, or was never ready; the message ends with the tail of its log."""
+    """A server ended or did not become ready; the message ends with the tail of its log."""
 
     def __init__(self, name: str, what: str, log_tail: str) -> None:
         self.name, self.log_tail = name, log_tail

@@ -45,16 +45,20 @@ def grafana_command(program: Path, port: int, directory: Path) -> list[str | Pat
 
 
 def grafana_environment(prometheus_url: str) -> dict[str, str]:
-    """What the provisioning files read from the environment."""
+    """The environment variables that the provisioning files use."""
     return {"PROMETHEUS_URL": prometheus_url, "DASHBOARDS": str(bundle.DASHBOARDS)}
 
 
 def home(program: Path) -> Path:
-    """The folder with Grafana's own files, for the program at this path."""
+    """The folder with Grafana's own files for a program.
+
+    Raises:
+        ConfigError: It is neither where packages nor where release archives put it.
+    """
     beside = program.resolve().parent.parent
     for folder in (beside, beside / "share/grafana", _PACKAGED_HOME):
         if (folder / "conf/defaults.ini").exists():
             return folder
     raise ConfigError(
-        f"{program}: conf/defaults.ini of Grafana is neither in {beside} nor in {_PACKAGED_HOME}"
+        f"{program}: found Grafana's conf/defaults.ini neither in {beside} nor in {_PACKAGED_HOME}"
     )

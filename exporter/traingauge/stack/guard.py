@@ -1,8 +1,7 @@
 """Kills the servers of a launcher that died without stopping them (SIGKILL, out of memory).
 
-A process of its own that reads lines from the launcher: ``+PID`` for a process group to watch, ``-PID`` for
-one that has been stopped. When the pipe ends, the launcher is gone in whatever way, and every group still
-watched is killed.
+The guard is a separate process that reads lines from the launcher: ``+PID`` for a process group to watch, ``-PID`` for one
+that was stopped. The pipe ends when the launcher is gone, however it ended, and the guard kills every group still watched.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ class Guard:
     """Watches process groups while its ``with`` block runs, and kills those that outlive this process."""
 
     def __enter__(self) -> Self:
-        # A session of its own: Ctrl-C on the terminal is not for the guard.
+        # In its own session, so that Ctrl-C on the terminal does not reach the guard.
         self._process = subprocess.Popen(
             [sys.executable, "-I", __file__], stdin=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -34,11 +33,11 @@ class Guard:
         self._process.wait()
 
     def watch(self, group: int) -> None:
-        """Kill this process group if we die."""
+        """Kill this process group if the launcher dies."""
         self._say(f"+{group}")
 
     def release(self, group: int) -> None:
-        """The group has ended."""
+        """Stop watching a group, which has ended."""
         self._say(f"-{group}")
 
     def _say(self, line: str) -> None:
@@ -52,7 +51,7 @@ class Guard:
 
 
 def main() -> None:
-    """Follow the launcher's lines until it is gone, then kill what it left."""
+    """Follow the launcher's lines until it is gone, then kill what it left running."""
     watched: set[int] = set()
     for line in sys.stdin:
         group = int(line[1:])

@@ -1,4 +1,4 @@
-"""What Alertmanager sends to a webhook."""
+"""The notifications that Alertmanager sends to a webhook."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Notification:
     alerts: tuple[Alert, ...]
 
     def __str__(self) -> str:
-        """A few lines for a person: what, where, how bad, what to look at."""
+        """A few readable lines: status, severity, name and labels of each alert, and its texts."""
         lines = []
         for alert in self.alerts:
             identity = ", ".join(

@@ -1,4 +1,4 @@
-"""The server programs: where they are, which version, and how to get them."""
+"""The server programs: where they are, which version they are, and how to get them."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from pathlib import Path
 
 from .errors import MissingProgramsError
 
-#: A folder with server programs, looked in before PATH: an unpacked release archive or an unpacked package.
+#: Names a folder that is searched before PATH: an unpacked release archive or an unpacked package.
 SERVERS_VARIABLE = "TRAINGAUGE_SERVERS"
 
 #: Installs Debian packages where that is possible, and says what to do where it is not.
 APT_INSTALL = Path(__file__).with_name("apt-install")
 
-#: What the stack needs, by its names (Debian calls Alertmanager's program differently) ...
+#: Required programs with their file names; Debian renames Alertmanager ...
 _REQUIRED = {
     "prometheus": ("prometheus",),
     "promtool": ("promtool",),
     "alertmanager": ("alertmanager", "prometheus-alertmanager"),
     "amtool": ("amtool",),
 }
-#: ... and what it can do without.
+#: ... and the optional one.
 _GRAFANA = ("grafana", "grafana-server")
 
 _PACKAGES = ("prometheus", "prometheus-alertmanager")
 
-#: Where packages put daemons, which is not on everybody's PATH.
+#: Where packages put daemons, which need not be on PATH.
 _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
-#: How to get Grafana, which the stack can do without.
+#: How to get Grafana, which is optional.
 GRAFANA_ADVICE = (
-    "none found: install it by Grafana's own packages or release archive (on PATH, or in the folder that "
+    "not found: install Grafana's package, or unpack its release archive (on PATH or in the folder that "
     f"{SERVERS_VARIABLE} names), or use `docker compose -f deploy/compose/compose.yaml up`"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """An installed program, and the version it reports ("unknown" if it reports none)."""
+    """An installed program and the version that it reports ("unknown" if none)."""
 
     path: Path
     version: str
@@ -50,7 +50,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """The programs that a stack runs; ``grafana`` is None where none is installed."""
+    """The programs that a stack runs; ``grafana`` is ``None`` if it is not installed."""
 
     prometheus: Program
     promtool: Program
@@ -63,10 +63,10 @@ def find_programs(*, install: bool = True) -> Programs:
     """Find the servers in ``$TRAINGAUGE_SERVERS`` and on PATH, the former first.
 
     Args:
-        install: Install what is missing with ``apt-install``, where that is possible.
+        install: Install missing programs with ``apt-install`` if possible.
 
     Raises:
-        MissingProgramsError: Some are not there; says which, where they were looked for, and what to do.
+        MissingProgramsError: Programs are missing; says which, where they were searched for, and what to do.
     """
     found = _required()
     missing = [name for name, path in found.items() if path is None]
@@ -76,8 +76,8 @@ def find_programs(*, install: bool = True) -> Programs:
     if missing:
         advice = (
             f"Install them with `{APT_INSTALL} {' '.join(_PACKAGES)}` (Debian, Ubuntu), or unpack the "
-            "release archives of Prometheus and Alertmanager into one folder and point "
-            f"{SERVERS_VARIABLE} at it, or use `docker compose -f deploy/compose/compose.yaml up`."
+            "release archives of Prometheus and Alertmanager into one folder and set "
+            f"{SERVERS_VARIABLE} to its path, or use `docker compose -f deploy/compose/compose.yaml up`."
         )
         raise MissingProgramsError(missing, _search_path(), advice)
     grafana = _which(_GRAFANA)
@@ -95,7 +95,7 @@ def version(program: Path) -> str:
 
 
 def main() -> int:
-    """Find or install the servers, and print which they are; returns the exit code."""
+    """Find or install the servers and print them; returns the exit status."""
     try:
         programs = find_programs()
     except MissingProgramsError as error:

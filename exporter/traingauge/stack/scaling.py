@@ -1,9 +1,8 @@
-"""The shipped rules with every waiting time divided by one factor, and nothing else changed.
+"""Divides every waiting time of the shipped rules by one factor and changes nothing else.
 
-So a demo and the tests run the very rules that are shipped, in minutes instead of hours. A waiting time is a
-duration (``for``, ``keep_firing_for``, a group's ``interval``, a range selector, a subquery, an ``offset``)
-or a recorded series whose name ends in ``_seconds`` and whose expression is ``vector(<seconds>)``: the
-convention that alerting/rules follows.
+The demo and the tests thus run the rules that are shipped, in minutes instead of hours. A waiting time is a duration
+(``for``, ``keep_firing_for``, a group's ``interval``, a range selector, a subquery, an ``offset``) or a recorded series
+whose name ends in ``_seconds`` and whose expression is ``vector(<seconds>)``, a convention of alerting/rules.
 """
 
 from __future__ import annotations
@@ -16,13 +15,12 @@ from . import documents
 from .durations import divided
 from .errors import ConfigError
 
-#: A range holds at least so many scrapes: fewer, and one late scrape leaves ``rate`` or ``delta`` without a
-#: result.
+#: The fewest scrapes in a range: with fewer, one late scrape leaves ``rate`` or ``delta`` without a result.
 SCRAPES_IN_A_RANGE = 4
 
 _DURATION = r"(?:\d+(?:ms|[ywdhms]))+"
 
-# Text in which nothing that looks like a duration is one comes first: strings, comments, names.
+# First the text that may look like a duration and is none: strings, comments, names.
 _TOKEN = re.compile(
     rf"""
       (?P<verbatim> "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' | `[^`]*` | \#[^\n]* )

@@ -19,13 +19,13 @@ from .errors import ServerDiedError
 from .guard import Guard
 from .signals import signals_held_back
 
-#: Seconds between two looks at something that is waited for.
+#: Seconds between two polls of a condition.
 POLL = 0.05
 
 #: Seconds for a server to be ready, and to stop before it is killed.
 START_TIMEOUT, STOP_TIMEOUT = 60.0, 10.0
 
-#: A free port can be taken by somebody else before the server binds it; then another one is tried.
+#: Another process can take a free port before the server binds it; then another one is tried.
 _TRIES = 5
 _TAKEN = "address already in use"
 
@@ -38,11 +38,11 @@ class Server:
         name: For messages.
         command: The command line for a given port.
         ready_path: Answers 200 when the server is ready.
-        listening: What its log says once the port is its own. (Without that, a ready answer could be that of
-            somebody else, who took the port first.)
-        log: The file that gets its output.
-        guard: Kills it if we die.
-        environment: Variables beside those of this process.
+        listening: What its log says once it listens. Without that, the answer could be that of another process that took
+            the port first.
+        log: The file that receives its output.
+        guard: Kills it if this process dies.
+        environment: Variables in addition to those of this process.
         port: The port to try first; 0 takes a free one.
     """
 
@@ -95,15 +95,15 @@ class Server:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def stop(self) -> None:
-        """Stop it and all its children; nothing if it does not run."""
+        """Stop it and all its children, if it runs."""
         stop_all([self])
 
     def terminate(self) -> None:
-        """Ask its process group to stop."""
+        """Ask its process group to stop (SIGTERM)."""
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End what is left of its process group."""
+        """Kill what is left of its process group."""
         if self._process is not None:
             self._signal(signal.SIGKILL)
             self._process.wait()
@@ -111,7 +111,7 @@ class Server:
             self._process = None
 
     def wait(self, timeout: float) -> None:
-        """Wait for its end, at most so many seconds."""
+        """Wait until it has ended, at most ``timeout`` seconds."""
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout)
@@ -119,8 +119,7 @@ class Server:
     def _launch(self) -> None:
         # Between the start of the process and the note of its id, an exception would leave a server that nothing stops.
         with self.log.open("wb") as log, signals_held_back():
-            # A session of its own: Ctrl-C on the terminal goes to the launcher alone, which stops servers in
-            # order.
+            # In its own session: Ctrl-C on the terminal reaches the launcher alone, which stops the servers in order.
             self._process = subprocess.Popen(
                 list(map(str, self.command(self.port))),
                 stdin=subprocess.DEVNULL,

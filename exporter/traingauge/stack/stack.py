@@ -28,23 +28,23 @@ T = TypeVar("T")
 class Stack:
     """Prometheus and Alertmanager on free ports of 127.0.0.1, while the ``with`` block runs.
 
-    Everything comes from the shipped files; only paths, addresses, the webhook's URL and, with a factor,
-    waiting times differ. Entering returns when all servers are ready. Leaving, however it happens, stops
-    them; should this process be killed outright, a guard kills them. Any number of stacks can run at once.
+    The servers run the shipped files; only paths, addresses, the webhook's URL and, at a faster pace, waiting times differ.
+    Entering returns when all servers are ready. Leaving stops them, however it happens; if this process is killed, a guard
+    kills them. Several stacks can run at the same time.
 
     Args:
-        directory: For configuration, logs and data; kept. By default a temporary one, which is removed.
-        discovery_dir: Where runs announce themselves; made if missing. By default a folder in ``directory``.
-        webhook_url: Where the webhooks of Alertmanager's configuration send to; None keeps the shipped URLs.
+        directory: For configuration, logs and data; kept. The default is a temporary one, which is removed.
+        discovery_dir: Directory with the discovery files of runs; created if missing. The default is in ``directory``.
+        webhook_url: Replaces the URL of each webhook in Alertmanager's configuration; ``None`` keeps the shipped ones.
         pace: Shortens every waiting time and interval; the default changes nothing.
         rules: The folder with rule files.
         alertmanager_config: Alertmanager's configuration.
-        programs: The programs to run; by default those that are found, or else installed.
-        with_grafana: Start Grafana too, where it is installed.
+        programs: The programs to run; by default those that :func:`find_programs` finds or installs.
+        with_grafana: Start Grafana too, if it is installed.
         ports: Ports to try first, by "prometheus", "alertmanager" and "grafana".
 
     Raises:
-        MissingProgramsError: A server is neither installed nor can be.
+        MissingProgramsError: A server is not installed and cannot be.
         ConfigError: A configuration file is not usable.
         ServerDiedError: A server did not start; with the tail of its log.
     """
@@ -106,7 +106,7 @@ class Stack:
 
     @property
     def grafana_url(self) -> str | None:
-        """Where Grafana listens; None if it was not asked for or is not installed."""
+        """Where Grafana listens; ``None`` if it was not requested or is not installed."""
         return self._servers["grafana"].url if "grafana" in self._servers else None
 
     @property
@@ -116,7 +116,7 @@ class Stack:
 
     @property
     def prometheus(self) -> PrometheusApi:
-        """What Prometheus answers to queries."""
+        """The API of the running Prometheus."""
         return PrometheusApi(self.prometheus_url)
 
     @property
@@ -188,7 +188,7 @@ class Stack:
             folder.mkdir(parents=True, exist_ok=True)
         guard = cleanup.enter_context(Guard())
         cleanup.callback(self._stop)
-        # In this order, as each configuration names the servers before it.
+        # In this order, because each configuration names the servers before it.
         self._run(self._alertmanager(guard))
         self._run(self._prometheus(guard))
         if self._with_grafana and programs.grafana is not None:

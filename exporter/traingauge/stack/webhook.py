@@ -1,4 +1,4 @@
-"""A webhook receiver: records what Alertmanager delivers, and when."""
+"""A webhook receiver that records what Alertmanager delivers, and when."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ from .notification import Alert, Notification, parse
 
 _log = logging.getLogger(__name__)
 
-#: No notification is larger, in bytes; a body that claims to be is refused unread.
+#: Bytes of the largest notification; a body with a larger Content-Length is refused unread.
 LARGEST_BODY = 16 * 2**20
 
-#: Seconds for a client to send its request; then the connection is dropped.
+#: Seconds in which a client must send its request before the connection is dropped.
 SLOWEST_CLIENT = 10.0
 
 
 class WebhookReceiver:
     """Receives Alertmanager's webhook on a port of 127.0.0.1, in a thread, while its ``with`` block runs.
 
-    Malformed input is answered with 400 (which Alertmanager does not repeat), and its reason is kept in
-    ``rejected``.
+    Malformed input is answered with 400, which Alertmanager does not retry; the reason is kept in ``rejected``.
 
     Args:
         callback: Called with each notification as it arrives, in the receiver's thread. An error in it is
@@ -63,7 +62,7 @@ class WebhookReceiver:
         self.close()
 
     def close(self) -> None:
-        """Give the port back; leaving the ``with`` block does it."""
+        """Free the port; leaving the ``with`` block does it too."""
         self._server.server_close()
 
     @property
@@ -73,7 +72,7 @@ class WebhookReceiver:
 
     @property
     def notifications(self) -> list[Notification]:
-        """What arrived so far, oldest first."""
+        """The notifications so far, oldest first."""
         with self._changed:
             return list(self._notifications)
 
@@ -87,7 +86,7 @@ class WebhookReceiver:
         """Each alert of each notification with the notification's arrival time, oldest first.
 
         Args:
-            status: "firing" or "resolved"; None for both.
+            status: "firing" or "resolved"; ``None`` for both.
         """
         return [
             (notification.arrived, alert)
@@ -148,7 +147,7 @@ class WebhookReceiver:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    block_on_close = False  # a client that holds its connection open must not hold up the end
+    block_on_close = False  # a client that keeps its connection open must not delay the end
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         _log.debug("a client of the webhook went away", exc_info=True)
@@ -180,6 +179,6 @@ def _handler(receiver: WebhookReceiver) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Stay quiet: standard error belongs to the user."""
+            """Log nothing: standard error belongs to the user."""
 
     return Handler
