@@ -116,7 +116,7 @@ def test_slack_shows_how_bad_it_is_by_colour(render, alert, colour):
 def test_an_email_escapes_what_comes_from_labels(render):
     page = render("email.html", FIRING, RESOLVED, kind="html")
     assert "<h2>digits-cnn / r&lt;1&gt;</h2>" in page
-    assert '<a href="https://example.org/ModelLossNonFinite.md">What to do</a>' in page
+    assert '<a href="https://example.org/ModelLossNonFinite.md">Runbook</a>' in page
     assert "Resolved: A training run takes no steps." in page
 
 
