@@ -1,4 +1,4 @@
-"""Packages that traingauge is compared with: which of them are there, and how to get the others.
+"""Packages that traingauge is compared with: which of them are installed, and how to get the others.
 
 Most come with the extra ``bench``. Those that do not go together with a current numpy have an environment of their own each,
 under ``build/peers``: ``python -m benchmarks.peers`` makes them.
@@ -36,16 +36,16 @@ _ADVICE, _ADVICE_APART = (
 
 
 def missing(modules: Iterable[str]) -> dict[str, str]:
-    """Of these modules those that are not installed here, each with how to get it."""
+    """Those of the modules that are not installed here, each with how to get it."""
     return {module: _ADVICE for module in modules if find_spec(module) is None}
 
 
 class PeerError(Exception):
-    """A peer that is not installed, or does not run; the message says which, and what to do."""
+    """A peer is not installed or does not run; the message says which, and what to do."""
 
 
 def run_apart(module: str, code: str, arrays: Mapping[str, Any]) -> Any:
-    """Run code with arrays under their names in the environment of a peer, and give the ``result`` it leaves.
+    """Run code with arrays under their names in the environment of a peer, and return its ``result``.
 
     Raises:
         PeerError: It cannot be run.

@@ -1,4 +1,4 @@
-"""Every dashboard, by the name of its file. A new one takes a module, a test and a line here."""
+"""Every dashboard, by the name of its file. A new one takes a module and a line here."""
 
 from __future__ import annotations
 

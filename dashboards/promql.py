@@ -1,4 +1,4 @@
-"""Looking into an expression: which series it asks for, and which labels it goes by."""
+"""Analysis of an expression: the series that it selects, and the labels that it depends on."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from simulation.session import Session
 from simulation.setup import Setup
 from traingauge.core.families import Identity
 
-#: Seconds for which a healthy run is looked at.
+#: Seconds for which a healthy run is monitored.
 HEALTHY_SECONDS = 80 * MINUTE
 
 #: One run's series in promtool's notation.
@@ -59,7 +59,7 @@ class Case:
 
     @property
     def seconds(self) -> float:
-        """For which the run is looked at."""
+        """Seconds for which the run is monitored."""
         return self.at + (HEALTHY_SECONDS if self.fault is None else self.fault.watched) / self.haste
 
     def record(self) -> Series:

@@ -36,7 +36,7 @@ ROWS: Mapping[str, tuple[Callable[[float], Row | list[Row]], float, float]] = {
     "import": (import_time.measure, 4, 30),
 }
 
-#: The curves of growth, beside the rows.
+#: The curves of growth, in addition to the rows.
 GROWTH = "growth"
 
 #: What a full run writes.

@@ -14,7 +14,7 @@ ROWS, FEATURES = 256, 50
 
 
 def measure(seconds: float) -> Row:
-    """Ours against ``bincount`` over bins that are known already, and against one ``searchsorted`` a feature."""
+    """Bin counting of traingauge, against ``bincount`` over known bins, and against one ``searchsorted`` per feature."""
     random = np.random.default_rng(0)
     reference = Reference.from_data(random.normal(size=(10_000, FEATURES)))
     drift = FeatureDrift(Drift(reference, window=10_000))
@@ -66,7 +66,7 @@ def measure(seconds: float) -> Row:
                 at_most=False,
             ),
         ],
-        note="All of them count alike, which is asserted. The last of ours also looks at how the features go together.",
+        note="All count the same values, which is asserted. The last of traingauge's also computes multivariate drift.",
     )
 
 

@@ -18,10 +18,10 @@ WINDOW, FEATURES, STATISTICS = 10_000, 50, ("psi", "js", "ks")
 
 OURS = "traingauge: psi, js, ks, p-values, missing, out of range"
 
-#: Times that a peer in an environment of its own does it.
+#: Repetitions by a peer in an environment of its own.
 TIMES = 3
 
-#: Seconds up to which it does it once, and those that take long not at all.
+#: With fewer seconds, a peer runs once, and slow peers not at all.
 QUICK, SLOW = 10, ("evidently",)
 
 _NANNYML = """

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 #: Samples in a batch, unless that is what grows.
 ROWS = 256
 
-#: Times that everything is measured; the least counts, as noise only adds.
+#: Repetitions; the minimum counts, because noise only adds.
 TIMES = 5
 
 
@@ -131,7 +131,7 @@ def _steps(sizes: Sequence[int]) -> Curve:
 
 
 def memory(sizes: Sequence[int]) -> Iterator[float]:
-    """Resident memory, in MiB, of this process after so many steps each."""
+    """Resident memory of this process, in MiB, after each number of steps."""
     done = 0
     with ModelMonitor("bench", delivery=[]) as monitor:
         for size in sizes:
@@ -145,7 +145,7 @@ def memory(sizes: Sequence[int]) -> Iterator[float]:
 
 
 def _microseconds(work: Callable[[], object], count: int) -> float:
-    """Of one call on a processor: the least of several times."""
+    """Processor seconds of one call: the minimum of several."""
     work()
     best = math.inf
     for _ in range(TIMES):

@@ -19,10 +19,10 @@ from dataclasses import dataclass, field, replace
 #: Name of the arm that is the base again.
 NULL = "the base again (null)"
 
-#: Seconds that one arm runs in a round: long beside a clock reading, short beside what disturbs it.
+#: Seconds that one arm runs in a round: long compared with a clock reading, short compared with disturbances.
 ROUND_SECONDS = 5e-3
 
-#: Rounds at least, however little time there is.
+#: Minimum number of rounds.
 MIN_ROUNDS = 7
 
 
@@ -70,7 +70,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A figure held against its target.
+    """A figure compared with its target.
 
     Attributes:
         what: The figure in words.
@@ -114,7 +114,7 @@ class Row:
 def race(
     arms: Sequence[Arm], seconds: float, clock: Callable[[], float] = time.thread_time
 ) -> dict[str, Figure]:
-    """Time all arms, base first, for about so many seconds; the null arm is added."""
+    """Time all arms, base first, for about the given seconds; the null arm is added."""
     base = arms[0]
     arms = [base, replace(base, name=NULL), *arms[1:]]
     counts = {arm.name: _count(arm, clock) for arm in arms}

@@ -1,4 +1,4 @@
-"""What ``import`` costs."""
+"""The cost of ``import``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a callback costs Keras, and what is computed in the graph, beside Keras' own metrics.
+"""The cost of a callback to Keras, and of what is computed in the graph, compared with Keras' own metrics.
 
 The callback alone is seen where the train function does nothing. Peers are taken by wall clock, because some of them work in
 threads of their own and still take training's time.
@@ -22,7 +22,7 @@ from benchmarks.peers import missing
 from traingauge import ModelMonitor
 from traingauge.integrations.keras import MonitorCallback
 
-#: Steps of one ``fit``, so many that its beginning and end hardly count; of a peer that takes milliseconds; of quick ones.
+#: Steps of one ``fit``, enough for its start and end to be negligible; for a peer that takes milliseconds; for quick ones.
 STEPS, PEER_STEPS, FEWER, FEWER_OF_PEERS = 5_000, 100, 2_000, 30
 
 PEERS = ("tensorboard", "wandb", "mlflow")

@@ -1,4 +1,4 @@
-"""On what machine, and with which versions, something was measured."""
+"""The machine and the versions of a measurement."""
 
 from __future__ import annotations
 

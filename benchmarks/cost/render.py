@@ -37,7 +37,7 @@ class Gauges:
         self._children = [gauge.labels(*IDENTITY, *key.labels) for key in self._keys]
 
     def curves(self, share: float, length: int = 16) -> Iterator[list[Family]]:
-        """What it reads in one scrape after the other, for ever: a share of the values is another each time."""
+        """Values of one scrape after the other, without end; a share of them changes each time."""
         states = []
         for _ in range(length):
             where = self._random.permutation(len(self.values))[: round(share * len(self.values))]
@@ -58,7 +58,7 @@ class Gauges:
 
 
 def measure(seconds: float) -> Row:
-    """Our renderer against ``generate_latest``, by how much has changed since the last scrape."""
+    """The renderer of traingauge against ``generate_latest``, by the share of changed values."""
     gauges, renderer = Gauges(), Renderer(IDENTITY)
     scrapes = gauges.curves(0.1)
     ready = [gauges.check(renderer, next(scrapes)) for _ in range(3)][-1].splitlines(keepends=True)

@@ -1,4 +1,4 @@
-"""What was measured, as JSON, as a page of Markdown and as a plot."""
+"""The results as JSON, as a page of Markdown and as a plot."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def text(row: Row) -> str:
 
 
 def seconds(value: float) -> str:
-    """Seconds as a person reads them.
+    """Seconds in a readable unit.
 
     >>> seconds(1.5e-6), seconds(0.0123), seconds(2.0)
     ('1.50 µs', '12.3 ms', '2.00 s')
@@ -125,7 +125,7 @@ def _growth(curves: Sequence[Curve], picture: str | None) -> Iterator[str]:
 
 
 def _plot(path: Path, curves: Iterable[Curve]) -> bool:
-    """Draw one panel a thing that grows; whether matplotlib is there."""
+    """Draw one panel per size; returns False if matplotlib is not installed."""
     if find_spec("matplotlib") is None:
         return False
     import matplotlib as mpl

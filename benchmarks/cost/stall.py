@@ -1,4 +1,4 @@
-"""What a scrape does to training: how long a step takes while 10 000 series are being scraped.
+"""The effect of a scrape on training: the duration of a step while 10 000 series are being scraped.
 
 The step calls native code ten times, 10 microseconds each, without the GIL, as frameworks do; it is stalled where another
 thread holds the GIL when it comes back. The scraper is another process. A second measurement is the reverse: how long a
@@ -36,8 +36,8 @@ PAUSE = 0.05
 #: Scrapes of one exporter in a round, and seconds of a round without any.
 SCRAPES, ALONE = 8, 1.0
 
-#: Seconds between two looks at whether the scraper is done. A look lets go of the GIL for a microsecond: no other thread
-#: wakes up in time to take it, and looks within the interpreter's switch interval would keep it from being asked for.
+#: Seconds between two checks whether the scraper is done. A check releases the GIL for a microsecond: too short for another
+#: thread to take it, and more frequent checks would keep other threads from requesting it.
 LOOK_EVERY = 0.05
 
 _SCRAPER = """
@@ -53,7 +53,7 @@ for _ in range(int(sys.argv[2])):
 
 @dataclass
 class Stalls:
-    """What was seen of one exporter.
+    """Measurements of one exporter.
 
     Attributes:
         steps: Seconds of the steps during a scrape (without scrapes: of all).
@@ -75,12 +75,12 @@ def native_step() -> None:
 
 
 def python_step() -> None:
-    """One step that never lets go of the GIL."""
+    """One step that never releases the GIL."""
     sum(range(3000))
 
 
 def train(step: Callable[[], None], url: str | None) -> Stalls:
-    """Step for as long as another process scrapes the address; for a while if there is none."""
+    """Run steps while another process scrapes the address; for a fixed time without one."""
     clock = time.perf_counter
     ends = [clock()]
     if url is None:
@@ -112,7 +112,7 @@ def _during(ends: list[float], windows: list[tuple[float, ...]]) -> Iterator[flo
 
 @contextmanager
 def ours(share: float) -> Iterator[str]:
-    """Our endpoint with 10 000 series, a share of which changes from scrape to scrape."""
+    """The endpoint of traingauge with 10 000 series, a share of which changes from scrape to scrape."""
     scrapes = Gauges().curves(share)
     server = Server(
         Renderer(IDENTITY), lambda maybe_yield: next(scrapes), facts=dict, links={}, guard=Guard()
@@ -183,7 +183,7 @@ def measure(seconds: float) -> Row:
                 at_most=False,
             ),
             Check(
-                "slowest scrape of ours while the GIL is held ÷ prometheus_client's",
+                "slowest scrape of traingauge while the GIL is held ÷ prometheus_client's",
                 max(one.ratio for one in held if one.ours),
                 1,
             ),

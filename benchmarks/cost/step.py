@@ -11,10 +11,10 @@ from traingauge.core.recorder import BACKLOG_STEPS
 #: Steps before anything is timed.
 WARM_UP = 20_000
 
-#: Steps that are pending when what is pending is digested.
+#: Steps that are queued when the queue is drained.
 PENDING = 1000
 
-#: Steps in which the training thread digests four times.
+#: Steps in which the training thread drains the queue four times.
 DIGESTED = 4 * BACKLOG_STEPS
 
 NAMES = ("loss", "learning_rate", "gradient_norm", "entropy")
@@ -89,6 +89,6 @@ def measure(seconds: float) -> Row:
         "look at the types of the numbers 0.4: a wrong one raises at once. That is 1.2, and is reached while what is kept "
         f"stays in the processor's cache; {PENDING} steps do not, and cost the rest. Tried: the sum of the numbers in place "
         "of their types (as much), a set of the types (more), tuples in place of dictionaries (1.6), named parameters (as "
-        "much again). Whoever scrapes digests the list, or training does once "
+        "much again). A scrape drains the list, or training does once "
         f"{BACKLOG_STEPS} steps are pending: the last line has that in it, with every value kept.",
     )

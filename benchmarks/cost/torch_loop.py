@@ -1,4 +1,4 @@
-"""A PyTorch training loop that records its loss and what its scores are made of."""
+"""A PyTorch training loop that records its loss and the data for its scores."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ RISES: Mapping[str, Rise] = {
 
 
 def false_alarms(draw: Draw, detector: str) -> int:
-    """Alarms in as many readings of noise alone."""
+    """Alarms in :data:`READINGS` readings of pure noise."""
     anomalies = Anomalies([DETECTORS[detector]()])
     for step, value in enumerate(draw(np.random.default_rng(5), READINGS).tolist()):
         anomalies.read("loss", value, step)

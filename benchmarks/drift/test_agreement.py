@@ -1,4 +1,4 @@
-"""Our drift and detectors held to evidently, alibi-detect and river on the same data: ``make agreement`` installs them.
+"""Drift and detectors compared with evidently, alibi-detect and river on the same data: ``make agreement`` installs them.
 
 Nothing here is skipped where a peer is missing: it fails, and says how to get it.
 """
@@ -97,7 +97,7 @@ for method, as_ in (("psi", str), ("jensenshannon", str), ("wasserstein", float)
 
 
 def test_a_calibrated_reference_finds_the_features_that_alibi_detect_finds() -> None:
-    """Malignant beside benign tumours, and clean halves of benign ones: 30 features, alibi-detect with Bonferroni."""
+    """Malignant against benign tumours, and clean halves of benign ones: 30 features, alibi-detect with Bonferroni."""
     code = """
 from alibi_detect.cd import KSDrift
 detector = KSDrift(reference, p_val=0.01, correction="bonferroni")
@@ -126,7 +126,7 @@ for name, window in (("clean", clean), ("drifted", drifted)):
 
 
 def alarms(update: Callable[[float], bool], stream: Iterable[float]) -> list[int]:
-    """Where in a stream an alarm was given."""
+    """Positions of the alarms in a stream."""
     return [at for at, value in enumerate(stream) if update(float(value))]
 
 
@@ -156,7 +156,7 @@ def test_page_hinkley_gives_alarm_where_river_s_does(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_adwin_gives_alarm_where_river_s_does(seed: int) -> None:
-    """Both look at every 32nd value: the first alarm after each shift comes at the same look, or the next."""
+    """Both check every 32nd value: the first alarm after each shift comes at the same check, or the next."""
     from river.drift import ADWIN
 
     rng = np.random.default_rng(seed)

@@ -33,7 +33,7 @@ EVERYTHING = {
 
 
 def multiplied(history: History, runs: int) -> History:
-    """The same history with about so many runs: each of its runs under several names."""
+    """The same history with about the given number of runs: each of its runs under several names."""
     copies = History()
     for header, lines in history.lines.items():
         for number in range(runs // len(RUNS)):

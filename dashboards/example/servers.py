@@ -1,4 +1,4 @@
-"""What Prometheus and Alertmanager publish about themselves, asked of real ones."""
+"""The metrics of Prometheus and Alertmanager themselves, from real servers."""
 
 from __future__ import annotations
 

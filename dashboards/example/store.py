@@ -1,4 +1,4 @@
-"""A real Prometheus on a recorded history, with what the shipped rules record and alert on over it."""
+"""A real Prometheus on a recorded history, with the recorded series and the alerts of the shipped rules."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Store:
 
     @classmethod
     def of(cls, history: History, directory: Path) -> Store:
-        """A history, with the recorded series and the alerts that the shipped rules make of it."""
+        """A history, with the recorded series and the alerts of the shipped rules."""
         store = cls(directory, find_programs())
         store.add(history)
         for rules in by_depth(_rules("record")):

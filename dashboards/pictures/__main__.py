@@ -22,8 +22,8 @@ from simulation.clock import BEGIN
 
 DOCS = Path(__file__).parents[2] / "docs" / "dashboards"
 
-#: The moment at which one looks: the learning rate of the faulty run has just exploded. What is over by then, shifted images
-#: and wrong labels, is looked at while it lasts.
+#: The moment of the pictures: the learning rate of the faulty run has just exploded. What is over by then, shifted images
+#: and wrong labels, is drawn while it lasts.
 NOW = BEGIN + 54.5 * 60
 EARLIER = {
     "traingauge-data-and-drift": BEGIN + 21.5 * 60,
@@ -76,12 +76,12 @@ def draw(dashboard: Json, prometheus: Prometheus) -> Figure:
             continue
         figure.text(left + 0.008, top - 0.45 / rows, panel["title"], color=INK, fontsize=9, va="center")
         answers = [_answer(target, prometheus, selection, now) for target in panel["targets"]]
-        beside, below = _room(panel, answers)
+        left_margin, below = _room(panel, answers)
         axes = figure.add_axes(
             (
-                left + beside,
+                left + left_margin,
                 top - height + below / rows,
-                width - beside - 0.012,
+                width - left_margin - 0.012,
                 height - (below + 1) / rows,
             )
         )
@@ -94,7 +94,7 @@ def draw(dashboard: Json, prometheus: Prometheus) -> Figure:
 
 
 def _room(panel: Json, answers: list[Answer]) -> tuple[float, float]:
-    """What a panel needs beside and below it: of the picture's width for the names of values, and rows for the legend."""
+    """The margins of a panel: a share of the picture's width for the names of values, and rows for the legend."""
     match panel["type"]:
         case "timeseries" | "trend":
             return 0.045, 2.6

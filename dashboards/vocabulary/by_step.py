@@ -20,7 +20,7 @@ from dashboards.vocabulary.variables import computed
 #: The variable that holds the distance between two steps of the grid.
 GRID = "grid"
 
-#: About so many steps of the grid are drawn of the longest run.
+#: Approximate number of grid steps of the longest run.
 _POINTS = 300
 
 #: The two ways to show a curve.

@@ -1,4 +1,4 @@
-"""Ways on: from a dashboard to the others, from a value to its run, from an alert to its runbook."""
+"""Links from a dashboard to the others, from a value to its run, and from an alert to its runbook."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ THRESHOLD = "model_run:model_threshold:effective"
 #: The scores that a run has to beat, and how much worse than that it is; read by the alert as well.
 BASELINE, SHORTFALL = "model_run:model_baseline:last", "model_run_split:model_baseline:shortfall"
 
-#: Series that the rules in ``alerting/rules`` record, with their labels beside model and run.
+#: Series that the rules in ``alerting/rules`` record, with their labels in addition to model and run.
 RECORDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {THRESHOLD: ("metric", "severity", "feature"), BASELINE: ("metric",), SHORTFALL: ("metric", "split")}
 )

@@ -1,4 +1,4 @@
-"""A query of a panel, and what the lines it gives mean."""
+"""A query of a panel, and the styles of its lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 from dashboards.vocabulary import colours
 from dashboards.vocabulary.sdk import common, model, prometheus, prometheus_model
 
-#: Under which ``deploy/grafana`` provisions Prometheus; the first choice of the variable ``datasource``.
+#: UID under which Prometheus is provisioned in Grafana; the default of the variable ``datasource``.
 DATASOURCE_UID = "traingauge-prometheus"
 
 #: Every query goes to the chosen data source.

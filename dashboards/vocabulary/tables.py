@@ -18,7 +18,7 @@ CELL_MODE = "custom.displayMode"
 
 
 def shaded(panel: table.Panel) -> table.Panel:
-    """Have the background of every cell say how high its value is, from light to dark."""
+    """Shade the background of every cell by its value, from light to dark."""
     panel.color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.CONTINUOUS_BLUES))
     solid = model.DynamicConfigValue(CELL_MODE, "color-background-solid")
     return panel.override_by_regexp("/.*/", [solid])

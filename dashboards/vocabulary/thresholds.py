@@ -1,4 +1,4 @@
-"""Thresholds, drawn from the series that the alerts compare with: a picture never disagrees with a page."""
+"""Thresholds, drawn from the series that the alerts compare with: a dashed line and an alert never disagree."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ ANYTHING = ".+"
 
 
 def datasource() -> dashboard.DatasourceVariable:
-    """Which Prometheus; ours, where it is provisioned."""
+    """Which Prometheus; to begin with the provisioned one."""
     return (
         dashboard.DatasourceVariable("datasource")
         .label("Data source")

@@ -1,4 +1,4 @@
-"""Measuring: side by side, and keeping what was found."""
+"""Measuring cells in parallel, and keeping the results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEPT = Path(__file__).parents[2] / "results" / "drift-power.jsonl"
 
 
 def cells(*, quick: bool = False) -> list[Cell]:
-    """All that is measured, the cheap first; or only that."""
+    """All cells, the cheap ones first; or only those."""
     correlation = [Cell("correlation", "", 10, window) for window in WINDOWS[:2]]
     power = [Cell("power", kind, features, WINDOWS[0]) for features in FEATURES for kind in KINDS]
     alarms = [
@@ -44,7 +44,7 @@ def repeated(measured: Iterable[Measured]) -> list[Cell]:
 
 
 class Bench:
-    """What cells gave, measured now or before.
+    """Results of cells, measured now or before.
 
     Args:
         kept: The file that it is kept in, a line a cell; ``None`` keeps nothing.
@@ -61,7 +61,7 @@ class Bench:
                 self._known[one.cell, one.trials] = one
 
     def known(self, cells: Iterable[Cell], trials: int) -> list[Measured]:
-        """What those of the cells gave that were measured with so many trials."""
+        """Results of those cells that were measured with that many trials."""
         return [self._known[cell, trials] for cell in cells if (cell, trials) in self._known]
 
     def measure(self, cells: Iterable[Cell], trials: int) -> None:
@@ -86,7 +86,7 @@ class Bench:
 
 
 def _begin() -> None:
-    """A process that measures dies of Ctrl-C, and does not take it for an error of the cell."""
+    """Let Ctrl-C end a worker without reporting an error of its cell."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -77,7 +77,7 @@ class Cell:
         return replace(reference, calibrations=found)
 
     def measure(self, count: int) -> dict[str, list[int]]:
-        """In how many of so many trials drift was found: of clean data, or by shift by traingauge and by scipy."""
+        """Number of trials in which drift was found: on clean data, or by shift, by traingauge and by scipy."""
         return {"alarms": self._alarms, "power": self._power, "correlation": self._correlation}[self.table](
             count
         )
@@ -112,7 +112,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a cell gave."""
+    """The result of a cell."""
 
     cell: Cell
     trials: int

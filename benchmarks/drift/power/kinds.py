@@ -62,7 +62,7 @@ def _coin(share: float) -> Draw:
 
 
 def _pairs(correlation: float) -> Draw:
-    """Normal features, of which the first two go together."""
+    """Normal features, of which the first two are correlated."""
 
     def draw(rng: np.random.Generator, size: tuple[int, int]) -> Table:
         rows = rng.normal(size=size)

@@ -1,4 +1,4 @@
-"""What was measured, as a page."""
+"""The results as a page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.drift.power.kinds import KINDS
 
 
 def page(bench: Bench, trials: int, *, quick: bool = False) -> str:
-    """The page of what was measured with so many trials, and of the rows that were measured once more."""
+    """The page of the results with that many trials, and of the rows that were measured once more."""
     wanted = cells(quick=quick)
     measured = bench.known(wanted, trials)
     measured += bench.known(repeated(measured), AGAIN)
@@ -77,7 +77,7 @@ binomial distribution at the stated rate; of many rows, some lie outside by chan
 """
 
 _AGAIN = f"""
-Whether that is chance or fault is told by measuring those rows once more, with {AGAIN:,} trials of another seed:
+To separate chance from fault, those rows are measured once more, with {AGAIN:,} trials of another seed:
 """
 
 _POWER = """
@@ -96,7 +96,7 @@ Two of ten normal features have a correlation of 0.5, which flips to -0.5: no fe
 
 
 def pending(measured: list[Measured], wanted: Iterable[Cell]) -> Iterator[str]:
-    """What a run that was interrupted has not measured yet, if anything."""
+    """The cells that an interrupted run has not measured yet."""
     done = {one.cell for one in measured}
     left = [cell for cell in (*wanted, *repeated(measured)) if cell not in done]
     if left:
