@@ -42,7 +42,8 @@ class Run:
         data: Name of the data set, and of the model.
         name: Name of the run.
         starts: Minute of the history at which it starts.
-        faults: What happens to it, and at which of its minutes; the last entry ends it.
+        planned: Training steps that it means to take, about 29 a minute.
+        faults: What happens to it, and at which of its minutes.
         rate: Learning rate at the start.
         seed: Seed of everything random in it.
         settings: Further arguments of its monitor.
@@ -52,8 +53,9 @@ class Run:
     data: str
     name: str
     starts: float
-    faults: Mapping[float, faults.Injection]
+    planned: int
     rate: float
+    faults: Mapping[float, faults.Injection] = field(default_factory=dict)
     seed: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
     saves: bool = False
@@ -68,12 +70,6 @@ class Run:
         """Whether its process is killed."""
         return faults.killed in self.faults.values()
 
-    @property
-    def planned(self) -> int:
-        """Training steps that it means to take."""
-        minutes = max(self.faults, default=MINUTES)
-        return round(minutes * MINUTE / (STEP_SECONDS + WAIT_SECONDS))
-
     def setup(self) -> Setup:
         """What the run is like."""
         return Setup(
@@ -84,6 +80,7 @@ class Run:
             step_seconds=STEP_SECONDS,
             wait_seconds=WAIT_SECONDS,
             rate=lambda step: self.rate * 0.999**step,
+            over=lambda step: step >= self.planned,
             saves=self.saves,
         )
 
@@ -140,7 +137,7 @@ RUNS = (
         "digits",
         "healthy",
         starts=0,
-        faults={40: faults.ended},
+        planned=1160,
         rate=0.5,
         settings=_DIGITS | {"thresholds": {"accuracy": 0.85, "recall": 0.85}},
         saves=True,
@@ -149,6 +146,7 @@ RUNS = (
         "digits",
         "faulty",
         starts=4,
+        planned=1600,
         faults={
             14: faults.images_shifted,
             22: faults.images_restored,
@@ -169,13 +167,22 @@ RUNS = (
             }
         },
     ),
-    Run("digits", "crashed", starts=10, faults={25: faults.killed}, rate=0.01, seed=2, settings=_DIGITS),
-    Run("digits", "running", starts=30, faults={}, rate=0.05, seed=3, settings=_DIGITS),
+    Run(
+        "digits",
+        "crashed",
+        starts=10,
+        planned=1600,
+        rate=0.01,
+        faults={25: faults.killed},
+        seed=2,
+        settings=_DIGITS,
+    ),
+    Run("digits", "running", starts=30, planned=1600, rate=0.1, seed=3, settings=_DIGITS),
     Run(
         "diabetes",
         "regression",
         starts=20,
-        faults={12: faults.ended},
+        planned=340,
         rate=0.02,
         seed=4,
         settings={"baseline": {"mean_absolute_error": 0.75, "r2_score": 0.3}},
