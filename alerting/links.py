@@ -36,7 +36,7 @@ class Links:
         """The dashboard for an alert with this triage number.
 
         Args:
-            number: Tens 10 to 19 are the servers themselves, 50 to 59 data and drift.
+            number: 10 to 19 are the servers themselves, 50 to 59 data and drift.
         """
         uid = "traingauge-data-and-drift" if number // 10 == 5 else "traingauge-run-overview"
         return f"{self.dashboards.rstrip('/')}/d/{uid}{'' if number < 20 else _OF_THE_RUN}"

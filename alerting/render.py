@@ -1,6 +1,6 @@
-"""What is made from the sources of the alerts: the rule files that users mount, and the lists that name all of them.
+"""Renders the rule files that users mount, and the lists that name all of them.
 
-A rule file gets its links, or its default thresholds, and otherwise stays as it was written.
+A rule file gets its links or the default thresholds, and otherwise stays as written.
 """
 
 from __future__ import annotations

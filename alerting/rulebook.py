@@ -16,7 +16,7 @@ import yaml
 
 HOME = Path(__file__).parent
 
-#: Where alerts and recordings are written, and where they are rendered for Prometheus.
+#: The sources of alerts and recordings, and the rule files rendered from them.
 ALERTS = HOME / "alerts"
 RECORDINGS = HOME / "recordings"
 RULES = HOME / "rules"
@@ -27,20 +27,20 @@ HEALTHY = TESTS / "healthy.yml"
 RUNBOOKS = HOME / "runbooks"
 ALERTMANAGER = HOME / "alertmanager"
 
-#: Exceptions from what holds of every other alert; its source states each in a comment, as ``# No hysteresis: <reason>``.
+#: Exceptions from the conventions of alerts; a comment above the alert states each, as ``# No hysteresis: <reason>``.
 NOTES = ("No hysteresis", "Fires on NaN", "Fires on absent series")
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alerting rule; an alert with two severities is two of them.
+    """One alerting rule; an alert with two severities has two.
 
     Attributes:
-        name: Of the alert.
+        name: Name of the alert.
         expr: PromQL.
-        labels: That the rule adds.
-        annotations: As templates.
-        file: That holds the rule.
+        labels: Labels that the rule adds.
+        annotations: Its templates by name.
+        file: The rule file.
         notes: Exceptions that the source of the alert states above it, each with its reason.
     """
 
@@ -67,10 +67,10 @@ class Recording:
     """One recording rule.
 
     Attributes:
-        name: Of the recorded series.
+        name: Name of the recorded series.
         expr: PromQL.
-        labels: That the rule adds.
-        file: That holds the rule.
+        labels: Labels that the rule adds.
+        file: The rule file.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Recording:
 
 
 def rule_files() -> list[Path]:
-    """The files of rules, in triage order."""
+    """The rendered rule files, in triage order."""
     return sorted(RULES.glob("*.yml"))
 
 
