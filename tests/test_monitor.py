@@ -85,7 +85,7 @@ def test_two_monitors_in_one_process_serve_their_own_runs() -> None:
     assert 'model_loss{model="m",run="2",split="train"} 2.0\n' in texts[1]
 
 
-def test_it_listens_on_the_loopback_only_unless_told_otherwise(monitor: ModelMonitor) -> None:
+def test_it_listens_on_the_loopback_only_by_default(monitor: ModelMonitor) -> None:
     assert monitor.url.startswith("http://127.0.0.1:")
 
 
@@ -426,7 +426,7 @@ def info(monitor: ModelMonitor) -> dict[str, str]:
     return dict(labels)
 
 
-def test_an_exception_fails_the_run_names_itself_and_goes_on() -> None:
+def test_an_exception_fails_the_run_is_named_and_propagates() -> None:
     monitor = ModelMonitor("m", delivery=[])
     with pytest.raises(ZeroDivisionError), monitor:
         raise ZeroDivisionError
@@ -495,7 +495,7 @@ def test_the_wait_for_the_last_scrape_is_bounded() -> None:
     finished(monitor.close)
 
 
-def test_a_run_that_nobody_scraped_ends_at_once() -> None:
+def test_a_run_that_was_never_scraped_ends_at_once() -> None:
     monitor = ModelMonitor("m", delivery=[Endpoint(discovery_dir=False, linger=FOREVER)])
     requests.get(f"{monitor.url}/metrics", timeout=PATIENCE)  # a person looking is no Prometheus
     finished(monitor.close)
@@ -551,7 +551,7 @@ def test_the_end_of_the_interpreter_ends_the_run_and_only_a_crash_leaves_the_dis
 # What fails inside
 
 
-def test_a_discovery_directory_that_cannot_be_written_is_counted_and_training_goes_on(
+def test_a_discovery_directory_that_cannot_be_written_is_counted_and_training_continues(
     tmp_path: Path, read: Reading, caplog: pytest.LogCaptureFixture
 ) -> None:
     blocked = tmp_path / "file"
@@ -562,7 +562,7 @@ def test_a_discovery_directory_that_cannot_be_written_is_counted_and_training_go
     assert "monitoring failed (discovery)" in caplog.text
 
 
-def test_a_full_disk_is_counted_and_training_goes_on(read: Reading) -> None:
+def test_a_full_disk_is_counted_and_training_continues(read: Reading) -> None:
     with ModelMonitor("m", delivery=[Endpoint(discovery_dir="/dev/full")]) as monitor:
         monitor.step(loss=1.0)
         assert read(monitor, "model_monitor_errors_total", reason="discovery") == 1
@@ -595,7 +595,7 @@ def test_a_loss_that_cannot_be_read_is_counted_and_the_steps_are_counted_all_the
     assert caplog.text.count("device lost") >= 1
 
 
-def test_a_part_that_cannot_be_read_does_not_take_the_others_with_it(
+def test_a_collector_that_cannot_be_read_does_not_affect_the_others(
     monitor: ModelMonitor, read: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monitor.step(loss=1.0)

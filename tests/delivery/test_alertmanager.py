@@ -56,7 +56,7 @@ def monitor(stack: Stack) -> Iterator[ModelMonitor]:
 pytestmark = pytest.mark.servers
 
 
-def test_an_alert_is_told_with_its_labels_and_resolved_when_the_script_says_so(
+def test_an_alert_reaches_the_receiver_with_its_labels_and_is_resolved_when_the_script_resolves_it(
     monitor: ModelMonitor, receiver: WebhookReceiver
 ) -> None:
     monitor.send_alert(
@@ -81,7 +81,7 @@ def test_an_alert_resolves_by_itself(monitor: ModelMonitor, receiver: WebhookRec
     receiver.wait_for("DiskNearlyFull", "resolved")
 
 
-def test_a_crash_is_told_before_the_process_dies(stack: Stack, receiver: WebhookReceiver) -> None:
+def test_a_crash_is_reported_before_the_process_ends(stack: Stack, receiver: WebhookReceiver) -> None:
     script = (
         "from traingauge import ModelMonitor\n"
         "monitor = ModelMonitor('churn', run='crashed', delivery=[])\n"
@@ -187,16 +187,16 @@ def test_an_unreachable_alertmanager_holds_up_neither_training_nor_its_end(
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts and never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         monitor = ModelMonitor("churn", delivery=[], alerts=Alertmanager(url))
-        finished(lambda: monitor.send_alert("A", "nobody hears it"))
+        finished(lambda: monitor.send_alert("A", "the server never answers"))
         finished(monitor.close)
 
 
-def test_without_an_alertmanager_an_alert_is_counted_as_lost_and_training_goes_on(
+def test_without_an_alertmanager_an_alert_is_counted_as_lost_and_training_continues(
     read: Reading, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("TRAINGAUGE_ALERTMANAGER_URL", raising=False)
     with ModelMonitor("churn", delivery=[]) as monitor:
-        monitor.send_alert("A", "nobody to tell")
+        monitor.send_alert("A", "there is no Alertmanager")
         assert read(monitor, "model_monitor_errors_total", reason="alert") == 1
     assert "pass alerts=Alertmanager(url)" in caplog.text
 

@@ -55,7 +55,7 @@ def test_both_formats_are_those_of_prometheus_client(identity: Identity, read: l
 
 
 @given(st.lists(st.tuples(FLOATS, FLOATS), min_size=1, max_size=6))
-def test_a_changed_value_is_rendered_anew_and_an_unchanged_one_stays(
+def test_a_changed_value_is_rendered_again_and_an_unchanged_one_stays(
     readings: list[tuple[float, float]],
 ) -> None:
     identity, renderer = Identity("m", "r"), Renderer(Identity("m", "r"))

@@ -75,7 +75,7 @@ def test_a_resumed_run_reads_what_it_read_before(tmp_path, readings, window):
             np.testing.assert_array_equal(values, rows[name])
 
 
-def test_a_resumed_run_goes_on_as_one_that_was_never_stopped(tmp_path, readings):
+def test_a_resumed_run_continues_as_if_it_had_never_stopped(tmp_path, readings):
     with start(tmp_path / "one", run="r", reference=None) as run:
         train(run, 60, seed=1)
         train(run, 60, seed=2)
@@ -188,11 +188,11 @@ def test_a_damaged_copy_falls_back_says_so_and_is_counted(tmp_path, read, caplog
     assert "is damaged" in caplog.text
     for path in tmp_path.glob("state-*.zip"):
         path.write_bytes(b"nonsense")
-    with pytest.raises(DamagedFileError, match="begin anew"):
+    with pytest.raises(DamagedFileError, match="start over"):
         start(tmp_path)
 
 
-def test_a_part_that_does_not_fit_begins_anew_and_the_others_go_on(tmp_path, read):
+def test_a_collector_whose_state_does_not_fit_starts_over_and_the_others_continue(tmp_path, read):
     with start(tmp_path) as run:
         train(run, 5)
     with start(tmp_path, scoring=Scoring(classes=["cat", "dog", "owl"])) as run:
@@ -269,7 +269,7 @@ while True:
 """
 
 
-def test_a_kill_at_any_moment_leaves_a_state_that_can_be_read_and_counters_that_go_on(tmp_path):
+def test_a_kill_at_any_moment_leaves_a_readable_state_and_counters_that_continue(tmp_path):
     """Twelve processes, each killed with SIGKILL after a random number of steps."""
     rng = random.Random(7)
     before = 0
@@ -354,7 +354,7 @@ print(
 """
 
 
-def test_a_disk_that_takes_nothing_is_counted_and_training_goes_on(tmp_path):
+def test_a_full_disk_is_counted_and_training_continues(tmp_path):
     with start(tmp_path, run="r") as run:
         train(run, 3)
     done = subprocess.run(

@@ -62,7 +62,7 @@ def test_a_damaged_copy_is_put_aside_and_the_one_before_resumed(store, caplog, a
     assert store.resume("m", "r", ()).tree["number"] == 2
 
 
-def test_with_no_copy_that_can_be_read_nothing_begins_anew(store):
+def test_with_no_readable_copy_nothing_starts_over(store):
     store.save(WHO, 1.0, {"number": 0})
     (only,) = copies(store)
     damage(only)
@@ -117,7 +117,7 @@ def test_a_forked_child_does_not_hold_on_to_it(store):
         child.join()
 
 
-def test_a_failed_save_leaves_the_earlier_copies_and_nothing_beside_them(store, monkeypatch):
+def test_a_failed_save_leaves_the_earlier_copies_and_nothing_else(store, monkeypatch):
     store.save(WHO, 1.0, {"number": 0})
     before = sorted(store.directory.iterdir())
 

@@ -1,1 +1,1 @@
-"""How what was recorded leaves the process: a folder or file for each way."""
+"""How a run leaves the process: a file or folder for each way, which :mod:`traingauge.delivery.base` holds together."""

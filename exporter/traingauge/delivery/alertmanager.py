@@ -1,10 +1,10 @@
 """Alerts straight from the script, through Alertmanager's v2 API.
 
-For what no metric tells: a failed audit, a missing file, the crash of the run itself. A thread of its own delivers them,
-with bounded time-outs and retries, so that training never waits; it starts with the first alert.
+They are for what no metric shows: a failed audit, a missing file, the crash of the run itself. A background thread delivers
+them, with timeouts and retries, so that training never waits. It starts with the first alert.
 
-An alert ends by itself at the time that goes with it. Sending it again moves that time, and sends nothing while most of it
-is still to come; :meth:`AlertSender.resolve` ends it now.
+Each alert carries the time at which it ends by itself. Sending the alert again extends that time, and posts nothing while
+more than half of it is left. :meth:`AlertSender.resolve` ends the alert now.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNam
 #: Seconds for a connection, and for an answer.
 TIMEOUT = (2.0, 5.0)
 
-#: Seconds before a failed delivery is tried again; doubled each time, up to the longest.
+#: Seconds before a failed delivery is retried; doubled each time, up to the longest.
 FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
 
 #: Seconds for which a crash stays an active alert, and seconds that the end of a run waits for its last alerts.
@@ -45,10 +45,10 @@ class Alert:
     """One alert as it is sent.
 
     Attributes:
-        labels: What it is known by, sorted.
-        annotations: What it says.
+        labels: Its identity, sorted.
+        annotations: Its text.
         starts: Unix time in seconds.
-        ends: Unix time in seconds at which it is over by itself.
+        ends: Unix time in seconds at which it ends by itself.
     """
 
     labels: Labels
@@ -57,7 +57,7 @@ class Alert:
     ends: float
 
     def as_json(self) -> dict[str, object]:
-        """As Alertmanager's API takes it."""
+        """The form that Alertmanager's API accepts."""
         return {
             "labels": dict(self.labels),
             "annotations": dict(self.annotations),
@@ -127,8 +127,8 @@ class AlertSender:
             summary: One sentence.
             severity: ``critical``, ``warning`` or ``info``.
             description: What to look at.
-            labels: Further labels, which make it another alert.
-            resolves_after: Seconds after which it is over unless it is sent again.
+            labels: Further labels; other labels make it another alert.
+            resolves_after: Seconds after which it ends, unless it is sent again.
 
         Raises:
             InvalidArgumentError: A name, label or time that does not fit.
@@ -160,7 +160,7 @@ class AlertSender:
                     self._queue(replace(alert, ends=now))
 
     def flush(self, at_most: float) -> bool:
-        """Wait until everything is delivered, ``at_most`` seconds; whether it is."""
+        """Wait up to ``at_most`` seconds until everything is delivered; returns whether it is."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._pending, at_most)
 
@@ -216,7 +216,7 @@ class AlertSender:
             wait = FIRST_RETRY
             with self._changed:
                 for key, alert in batch.items():
-                    if self._pending.get(key) is alert:  # and not one that was queued meanwhile
+                    if self._pending.get(key) is alert:  # not one that was queued meanwhile
                         del self._pending[key]
                 self._changed.notify_all()
 
@@ -226,7 +226,7 @@ class AlertSender:
 
 
 def _refused(error: requests.RequestException) -> bool:
-    """Whether Alertmanager understood the request and will never take it."""
+    """Whether Alertmanager understood the request and will never accept it."""
     return error.response is not None and 400 <= error.response.status_code < 500
 
 

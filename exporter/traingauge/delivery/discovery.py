@@ -1,7 +1,7 @@
-"""How Prometheus finds a run by itself: one small file a run in a directory that ``file_sd_configs`` watches.
+"""How Prometheus finds a run: one small file for each run, in a directory that ``file_sd_configs`` watches.
 
-The file lives as long as the run. A clean end removes it; a crash leaves it, so that ``up == 0`` shows the run as vanished.
-Files that crashed runs of this host left are swept by a later run once they are a day old.
+The file exists as long as the run. A clean end removes it. A crash leaves it, so that ``up == 0`` shows that the run
+vanished. Later runs on this host remove files that crashed runs left, once they are a day old.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class DiscoveryFile:
         self._content = [{"targets": [address], "labels": identity._asdict()}]
 
     def write(self) -> None:
-        """Write the file at once and whole: Prometheus never reads half of it.
+        """Write the file in one piece, so that Prometheus never reads half of it.
 
         Raises:
             OSError: The directory cannot be made or written.
@@ -67,12 +67,12 @@ class DiscoveryFile:
             raise
 
     def remove(self) -> None:
-        """Remove the file; it may be gone already."""
+        """Remove the file, if it still exists."""
         self.path.unlink(missing_ok=True)
 
 
 def sweep(directory: Path) -> None:
-    """Remove the day-old files of processes of this host that no longer run."""
+    """Remove the files, a day old or older, of processes on this host that no longer run."""
     pattern = re.compile(rf"@{re.escape(socket.gethostname())}-(\d+)-\d+\.json$")
     for path in directory.glob("*.json"):
         owner = pattern.search(path.name)

@@ -1,8 +1,8 @@
-"""Families as bytes: Prometheus' text format and OpenMetrics, byte for byte what prometheus_client gives, faster.
+"""Families as bytes, in Prometheus' text format and OpenMetrics: the bytes that prometheus_client renders, only faster.
 
-The text of a family is kept, with the places in it where values stand. What is written anew is the values that changed, bit
-by bit; everything around them is copied in long pieces. Text is made again from the keys only when ``keys`` is another
-object. Both formats share the samples: they differ in the comments alone.
+The text of a family is cached, with the positions of its values. Only values whose bits changed are written again; the text
+between them is copied in long pieces. The text is rebuilt from the keys only when ``keys`` is another object. Both formats
+share the samples; they differ only in the comments.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ CONTENT_TYPES: dict[Format, str] = {
 }
 
 
-#: Samples whose text is kept in one piece.
+#: Samples whose text is cached in one piece.
 SEGMENT = 256
 
-#: Values that are written without a chance to pause: some 15 microseconds of work.
+#: Values that are written between two chances to pause: about 15 microseconds of work.
 BATCH = 16
 
 
@@ -53,11 +53,11 @@ class Renderer:
     def render(
         self, families: Iterable[Family], form: Format, maybe_yield: Callable[[], None] = lambda: None
     ) -> bytes:
-        """The whole exposition, UTF-8. A label value that UTF-8 cannot hold (a lone surrogate) gets a ``?`` for it.
+        """The whole exposition in UTF-8. In label values ``?`` replaces what UTF-8 cannot encode (a lone surrogate).
 
         Args:
-            families: What the run reads.
-            form: In which format.
+            families: The run's metrics.
+            form: The format.
             maybe_yield: Called every few microseconds, so that the caller may pause.
         """
         return b"".join(self.pieces(families, form, maybe_yield))
@@ -65,7 +65,7 @@ class Renderer:
     def pieces(
         self, families: Iterable[Family], form: Format, maybe_yield: Callable[[], None]
     ) -> Iterator[bytes]:
-        """The same in pieces, none of which is much larger than 100 kB."""
+        """The same in pieces of at most about 100 kB."""
         for family in families:
             block = self._blocks.get(family.metric.name)
             if block is None or block.keys is not family.keys:
@@ -99,10 +99,10 @@ class _Block:
 
 
 class _Segment:
-    """The text of some samples, and where in it their values stand.
+    """The text of some samples, and the positions of their values in it.
 
     Args:
-        prefixes: What comes before the value, of each sample.
+        prefixes: The text before the value, for each sample.
     """
 
     def __init__(self, prefixes: list[bytes]) -> None:
@@ -125,7 +125,7 @@ class _Segment:
         return self._text
 
     def _splice(self, changed: NDArray[np.intp], written: list[bytes]) -> None:
-        """Put values in the place of those that are there."""
+        """Replace the changed values in the text."""
         ends = (self._around + self._widths).cumsum()[changed] - 1
         starts = ends - self._widths[changed]
         kept = zip([0, *ends.tolist()], [*starts.tolist(), len(self._text)], strict=True)
@@ -146,7 +146,7 @@ def _written(values: NDArray[np.float64], maybe_yield: Callable[[], None]) -> li
 
 
 def _as_python_does(values: list[float]) -> list[bytes]:
-    """Between minus and plus a million that is as Go does; a list is written twice as fast as its numbers one by one."""
+    """Below a million Python writes floats as Go does; ``repr`` of a list is twice as fast as of each number."""
     return repr(values)[1:-1].encode().split(b", ")
 
 
@@ -155,7 +155,7 @@ def _as_go_does(values: list[float]) -> list[bytes]:
 
 
 def number(value: float) -> str:
-    """A float as Go writes it: shortest digits that read back the same, exponents from 10^6 on.
+    """A float as Go writes it: the shortest digits that read back the same, with an exponent from 10^6.
 
     >>> number(1.0), number(1764024000.5), number(math.inf), number(math.nan)
     ('1.0', '1.7640240005e+09', '+Inf', 'NaN')

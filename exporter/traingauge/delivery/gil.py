@@ -1,8 +1,8 @@
-"""Sharing the GIL: long work in a background thread, in slices that training does not feel.
+"""Sharing the GIL: long work in a background thread, in slices too short to delay training.
 
-A thread that holds the GIL gives it up only after the interpreter's switch interval (5 ms) unless it pauses by itself. A
-training step that lets go of the GIL in its native code would wait that long each time it wants it back, for as long as
-the work goes on.
+A thread that holds the GIL releases it only after the interpreter's switch interval (5 ms), unless it pauses by itself. A
+training step that releases the GIL in native code would wait that long each time it needs it again, for as long as the
+background work lasts.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ import time
 #: Seconds of work between two pauses.
 SLICE = 30e-6
 
-#: Seconds of a pause: long enough for a waiting thread to wake up, take the GIL and get some of its own work done.
+#: Seconds of a pause: long enough for a waiting thread to wake up, take the GIL and do some work.
 PAUSE = 100e-6
 
-#: A pause of so many seconds means that another thread does not let go of the GIL: after each one in a row, slices
-#: become longer by a factor, up to a longest.
+#: A pause that lasts ``HELD`` seconds means that another thread keeps the GIL. After each such pause in a row the slices
+#: grow by ``GROWTH``, up to ``LONGEST_SLICE`` seconds.
 HELD, GROWTH, LONGEST_SLICE = 3e-3, 4.0, 2e-3
 
 
 class GilYielder:
     """Pauses between slices of work.
 
-    A thread that computes in pure Python never lets go of the GIL by itself, so that every pause costs a whole switch
-    interval. Then slices become longer, and the work still ends in a bounded time.
+    If another thread computes in pure Python, it never releases the GIL by itself, and every pause costs a whole switch
+    interval. Slices then become longer, so that the work still ends in bounded time.
 
-    >>> pace = GilYielder()
-    >>> pace.maybe_yield()
+    >>> yielder = GilYielder()
+    >>> yielder.maybe_yield()
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class GilYielder:
         self._until = time.perf_counter() + SLICE
 
     def maybe_yield(self) -> None:
-        """Pause, if the slice is over; call it more often than once a slice."""
+        """Pause if the slice is over. Call it several times a slice."""
         over = time.perf_counter()
         if over < self._until:
             return

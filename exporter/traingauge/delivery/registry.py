@@ -19,11 +19,11 @@ from traingauge.core.families import Family, Identity, label_names
 
 
 class RunCollector(Collector):
-    """Reads a run's families when it is asked, and gives them as prometheus_client's model of the data.
+    """Collects a run's families as prometheus_client metrics.
 
     Args:
         identity: The labels of every sample.
-        families: Reads the run's state; called once a scrape.
+        families: Reads the run's current state; called once for each scrape.
 
     Attributes:
         families: As given.
@@ -34,13 +34,13 @@ class RunCollector(Collector):
         self.families = families
 
     def collect(self) -> Iterator[ClientMetric]:
-        """One prometheus_client metric a family."""
+        """One prometheus_client metric for each family."""
         return (as_client_metric(family, self._identity) for family in self.families())
 
     def describe(self) -> Iterable[ClientMetric]:
-        """Nothing: several runs share their metric names in one registry, so none may be claimed.
+        """Nothing, because several runs in one registry share their metric names.
 
-        Without this method a registry would collect the run once while it is being registered.
+        Without this method, registering the run would collect it once.
         """
         return ()
 

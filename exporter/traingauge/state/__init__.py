@@ -1,5 +1,5 @@
-"""A run's memory: its state on disk, whole at any moment, whatever ends the process.
+"""The state of a run on disk: complete at any moment, however the process ends.
 
-``tree`` turns a state into plain JSON and one array, ``lock`` keeps a directory to one process, ``store`` keeps the last
-good copies, and ``saver`` writes them while training goes on.
+``tree`` turns a state into plain JSON and one array, ``lock`` reserves a directory for one process, ``store`` keeps the last
+good copies, and ``saver`` writes them while training continues.
 """

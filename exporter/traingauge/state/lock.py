@@ -1,4 +1,4 @@
-"""One process a state directory."""
+"""Reserves a state directory for one process."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ else:
 
 
 def require_locks() -> None:
-    """Do nothing where files can be locked.
+    """Check that files can be locked.
 
     Raises:
-        UnsupportedPlatformError: They cannot: two processes could not be kept apart.
+        UnsupportedPlatformError: They cannot, so that two processes could use one directory.
     """
     if not _LOCKS:
         raise UnsupportedPlatformError(
@@ -31,13 +31,13 @@ def require_locks() -> None:
 
 
 class Lock:
-    """Holds a directory until it is released or the process is gone, however that ends.
+    """Holds a directory until it is released or the process ends, in whatever way.
 
-    It is the kernel's lock on an open file, so ``kill -9`` releases it too, and a file that was left behind locks nobody
-    out. A forked child, such as a data loader's worker, lets go of its copy at once: it must not hold what its parent held.
+    It is the kernel's lock on an open file: ``kill -9`` releases it too, and a file that was left behind does not lock. A
+    forked child, such as a data loader's worker, releases its copy at once, so that it does not outlive the parent's.
 
     Args:
-        path: The file that is locked; it is made if it is not there, and stays.
+        path: The file to lock; created if it does not exist, and never removed.
 
     Raises:
         StateInUseError: A live process holds it.
@@ -61,7 +61,7 @@ class Lock:
         _HELD.add(self)
 
     def release(self) -> None:
-        """Let others have it; a second call does nothing."""
+        """Release the directory; a second call does nothing."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -71,10 +71,10 @@ class Lock:
 _HELD: weakref.WeakSet[Lock] = weakref.WeakSet()
 
 
-def _let_go() -> None:
+def _release_in_child() -> None:
     for lock in list(_HELD):
         lock.release()
 
 
 if _LOCKS:
-    os.register_at_fork(after_in_child=_let_go)
+    os.register_at_fork(after_in_child=_release_in_child)

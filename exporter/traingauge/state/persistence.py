@@ -1,4 +1,4 @@
-"""Keeps a run in its state directory: resumes it from there, and saves it there until it ends."""
+"""Keeps a run in its state directory: resumes it, and saves it until it ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOTHING: Mapping[str, NDArray[np.float64]] = {}
 
 
 class Persistence:
-    """The memory of one run.
+    """The saved state of one run.
 
     Args:
         setting: Where to keep it, and how often; ``None`` keeps nothing.
@@ -35,8 +35,8 @@ class Persistence:
     Raises:
         StateInUseError: A live process uses the directory.
         StateMismatchError: It holds the state of another run.
-        DamagedFileError: None of the copies in it can be read, or a newer version wrote them.
-        OSError: It cannot be made or written.
+        DamagedFileError: None of its copies can be read, or a newer version wrote them.
+        OSError: It cannot be created or written.
     """
 
     def __init__(self, setting: State | None, model: str, run: str | None) -> None:
@@ -88,7 +88,7 @@ class Persistence:
         self._saver.ask()
 
     def read(self, split: str, number: int) -> Mapping[str, NDArray[np.float64]]:
-        """A segment of the history that is no longer in memory; empty if it is gone or damaged, which is counted."""
+        """A segment of the history that is no longer in memory. A missing or damaged one is counted, and empty."""
         if self._store is None:
             return _NOTHING
         try:
@@ -99,7 +99,7 @@ class Persistence:
             return _NOTHING
 
     def close(self) -> None:
-        """Save once more and leave the directory to others; a second call does nothing."""
+        """Save once more and release the directory; a second call does nothing."""
         if self._saver is not None:
             self._saver.close()
             self._saver = None

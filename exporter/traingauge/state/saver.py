@@ -1,4 +1,4 @@
-"""Saves a run's state while training goes on."""
+"""Saves a run's state while training continues."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Callable
 
 from traingauge.core.guard import Guard
 
-#: Seconds between two savings at least, however often Prometheus scrapes.
+#: Least seconds between two saves, however often Prometheus scrapes.
 LEAST_SECONDS = 1.0
 
 
 class Saver:
-    """A thread that saves every so often, and soon after each scrape.
+    """A thread that saves at intervals, and soon after each scrape.
 
-    What Prometheus has seen is then on disk, so that the counters of a resumed run do not fall behind it.
+    So the disk holds what Prometheus has seen, and the counters of a resumed run do not fall behind it.
 
     Args:
         save: Saves once; may raise.
-        every: Seconds between two savings at most.
+        every: Most seconds between two saves.
         guard: Counts every error of ``save``.
     """
 
@@ -30,11 +30,11 @@ class Saver:
         self._thread.start()
 
     def ask(self) -> None:
-        """Have it save soon; returns at once."""
+        """Save soon; returns at once."""
         self._asked.set()
 
     def close(self) -> None:
-        """Save once more, in this thread, and stop; it does not raise."""
+        """Save once more, in this thread, and stop; never raises."""
         self._stopped.set()
         self._asked.set()
         self._thread.join()

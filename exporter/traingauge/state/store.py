@@ -3,9 +3,9 @@
 ::
 
     lock                        held by the process that writes here
-    state-00000041.zip          the last copies, each whole and checksummed
+    state-00000041.zip          the last copies, each complete and checksummed
     state-00000042.zip
-    state-00000040.zip.damaged  what could not be read, kept for whoever wants to know
+    state-00000040.zip.damaged  a copy that could not be read, kept for inspection
     history/train-000000.zip    steps that no longer change
 """
 
@@ -42,10 +42,10 @@ class Saved(NamedTuple):
     """A state as it was found.
 
     Attributes:
-        path: Where.
-        identity: Whose it is.
+        path: Its file.
+        identity: The run that it belongs to.
         saved: Unix time in seconds at which it was written.
-        tree: What :meth:`traingauge.core.recorder.Recorder.save` gave.
+        tree: The result of :meth:`traingauge.core.recorder.Recorder.save`.
         damaged: Newer copies that could not be read.
     """
 
@@ -60,12 +60,12 @@ class Store:
     """The state directory of a live run; it belongs to this process until it is closed.
 
     Args:
-        directory: Made if it is not there.
+        directory: Created if it does not exist.
 
     Raises:
         StateInUseError: A live process uses it.
         UnsupportedPlatformError: Not on POSIX.
-        OSError: It cannot be made or written.
+        OSError: It cannot be created or written.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -78,16 +78,16 @@ class Store:
         self._next = max((number for number, _ in _copies(directory)), default=0) + 1
 
     def resume(self, model: str, run: str | None, records: Sequence[type]) -> Saved | None:
-        """The newest state that can be read, ``None`` if there is none; damaged ones are put aside.
+        """The newest state that can be read, ``None`` if there is none; damaged ones are set aside.
 
         Args:
             model: Name of the model that resumes.
             run: Name of the run; ``None`` takes that of the state.
-            records: Types of which it may hold records.
+            records: Types of the records that it may contain.
 
         Raises:
             StateMismatchError: It is the state of another model or run.
-            DamagedFileError: None of the copies can be read, or a newer version wrote them. Nothing was changed.
+            DamagedFileError: None of the copies can be read, or a newer version wrote them. Nothing is changed.
         """
         found = newest(self.directory, records)
         if found is None:
@@ -98,15 +98,15 @@ class Store:
                 f"run {run!r} of model {model!r}: use another directory"
             )
         for path in found.damaged:
-            _log.warning("%s is damaged: it is put aside, and %s resumed instead", path, found.path.name)
+            _log.warning("%s is damaged: it is set aside, and %s is resumed instead", path, found.path.name)
             path.rename(path.with_name(f"{path.name}.damaged"))
         return found
 
     def save(self, identity: Identity, now: float, tree: Mapping[str, Any]) -> None:
-        """Write another copy, whole or not at all, and drop the oldest beyond :data:`COPIES`.
+        """Write another copy, completely or not at all, and drop the oldest beyond :data:`COPIES`.
 
         Raises:
-            OSError: It cannot be written; the earlier copies are untouched.
+            OSError: It cannot be written; earlier copies are unchanged.
         """
         plain, data = flatten(tree)
         header = {"model": identity.model, "run": identity.run, "saved": now, "tree": plain}
@@ -116,7 +116,7 @@ class Store:
             path.unlink(missing_ok=True)
 
     def save_segment(self, table: str, number: int, segment: Segment) -> None:
-        """Write a segment of the history, whole or not at all; one that is there is replaced.
+        """Write a segment of the history, completely or not at all; replaces an existing one.
 
         Raises:
             OSError: It cannot be written.
@@ -126,12 +126,12 @@ class Store:
         _HISTORY.write(path, {}, segment)
 
     def close(self) -> None:
-        """Leave the directory to others."""
+        """Release the directory."""
         self._lock.release()
 
 
 def newest(directory: Path, records: Sequence[type]) -> Saved | None:
-    """The newest copy that can be read; ``None`` if there is none at all. Changes nothing.
+    """The newest copy that can be read; ``None`` if there are no copies. Changes nothing.
 
     Raises:
         NewerFileError: The newest was written by a newer version.
@@ -152,13 +152,13 @@ def newest(directory: Path, records: Sequence[type]) -> Saved | None:
             damaged.append(path)
     if damaged:
         raise DamagedFileError(
-            f"none of the {len(damaged)} copies of the state in {directory} can be read: move them away to begin anew"
+            f"none of the {len(damaged)} copies of the state in {directory} can be read: move them away to start over"
         )
     return None
 
 
 def segment_path(directory: Path, table: str, number: int) -> Path:
-    """Where a segment of the history lies."""
+    """The file of a segment of the history."""
     return directory / "history" / f"{table}-{number:06d}.zip"
 
 
@@ -167,7 +167,7 @@ def read_segment(directory: Path, table: str, number: int) -> Segment:
 
     Raises:
         DamagedFileError: It cannot be read.
-        OSError: It is not there.
+        OSError: It does not exist.
     """
     return _HISTORY.read(segment_path(directory, table, number))[1]
 

@@ -1,7 +1,7 @@
-"""States as trees of plain values, arrays and records, and as what a file can hold of them.
+"""States as trees of plain values, arrays and records, and in the form that a file can contain.
 
 A tree consists of ``None``, booleans, numbers, strings, lists, dictionaries with string keys, numpy arrays, and records:
-named tuples and dataclasses of the types that whoever reads them names. Nothing else is ever made from a file.
+named tuples and dataclasses. The reader names the types of the records; nothing else is created from a file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ARRAY, _RECORD = "$array", "$record"
 
 
 def flatten(tree: Any) -> tuple[Any, NDArray[np.uint8]]:
-    """A tree as plain JSON, and the bytes of all its arrays in one: a thousand small arrays must not be a thousand files.
+    """A tree as plain JSON, and the bytes of all its arrays in one array: a thousand arrays must not be a thousand files.
 
     >>> plain, data = flatten({"a": np.array([1.5]), "b": [None, 2]})
     >>> plain
@@ -31,16 +31,16 @@ def flatten(tree: Any) -> tuple[Any, NDArray[np.uint8]]:
 
 
 def unflatten(plain: Any, data: NDArray[np.uint8], records: Sequence[type] = ()) -> Any:
-    """The tree again; tuples have become lists.
+    """The tree of :func:`flatten`, with lists instead of tuples.
 
     Args:
         plain: As of :func:`flatten`.
         data: As of :func:`flatten`.
-        records: Types of which it may hold records.
+        records: Types of the records that it may contain.
 
     Raises:
         KeyError: A record of another type.
-        ValueError: Not what :func:`flatten` made.
+        ValueError: Not a result of :func:`flatten`.
     """
     return _restored(plain, data.tobytes(), {kind.__name__: kind for kind in records})
 

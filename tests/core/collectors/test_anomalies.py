@@ -129,7 +129,7 @@ def test_a_signal_that_never_varies_gives_no_alarm_until_it_does():
     assert counts(anomalies)["loss", "cusum"] >= 1
 
 
-def test_what_was_saved_goes_on_as_if_it_had_never_stopped():
+def test_what_was_saved_continues_as_if_it_had_never_stopped():
     """But for ADWIN, whose window was longer than what is saved."""
     values, detectors = noise(600, seed=3), [one for one in EVERY if one.name != "adwin"]
     values[450:] += 3
@@ -141,7 +141,7 @@ def test_what_was_saved_goes_on_as_if_it_had_never_stopped():
     assert [family.values for family in second.families()] == [family.values for family in whole.families()]
 
 
-def test_training_that_goes_on_from_elsewhere_is_not_compared_with_what_came_before():
+def test_training_that_continues_from_elsewhere_is_not_compared_with_what_came_before():
     anomalies = watch(noise())
     anomalies.start_over()
     for step in range(100):
@@ -177,7 +177,7 @@ def train(run, steps, rng, *, loss=1.0):
         run.step(loss + 0.1 * rng.normal(), right, np.ones(8, bool), gradient_norm=1 + 0.1 * rng.random())
 
 
-def test_a_run_counts_for_every_signal_of_training_and_tells_where_the_last_alarm_was(read, readings):
+def test_a_run_counts_alarms_for_every_signal_and_publishes_the_step_of_the_last_one(read, readings):
     rng = np.random.default_rng(0)
     with ModelMonitor("m", scoring=Scoring(window=8), delivery=[]) as run:
         train(run, 160, rng)

@@ -139,7 +139,7 @@ def test_slow_clients_alone_do_not_refuse_a_scrape_for_ever(
 
 
 @pytest.mark.usefixtures("no_deadlines")
-def test_a_client_that_takes_nothing_delays_nobody(start: Start, connect: Connect) -> None:
+def test_a_client_that_reads_nothing_delays_no_other(start: Start, connect: Connect) -> None:
     server = start(large)
     slow = connect(server)
     slow.send(REQUEST)

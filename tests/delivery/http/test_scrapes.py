@@ -14,11 +14,11 @@ def scrapes_at(*starts: float) -> Scrapes:
     return scrapes
 
 
-def test_a_run_that_nobody_scraped_waits_for_nobody() -> None:
+def test_a_run_that_was_never_scraped_does_not_wait() -> None:
     assert not finished(lambda: Scrapes().wait(after=100.0, at_most=FOREVER))
 
 
-def test_a_run_last_scraped_long_ago_waits_for_nobody() -> None:
+def test_a_run_last_scraped_long_ago_does_not_wait() -> None:
     assert not finished(lambda: scrapes_at(0.0, FOREVER).wait(after=3 * FOREVER, at_most=FOREVER))
 
 

@@ -78,14 +78,14 @@ def test_a_head_says_what_a_get_would_without_the_body(start: Start, connect: Co
     assert of_get[1]["content-length"] == str(len(of_get[2]))
 
 
-def test_an_unknown_path_is_told_what_is_there(start: Start, connect: Connect) -> None:
+def test_an_unknown_path_gets_a_list_of_the_known_ones(start: Start, connect: Connect) -> None:
     status, _, body = connect(start()).request("/metric")
     assert status == 404
     assert b"/metrics" in body
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "BREW"])
-def test_another_method_is_told_what_is_allowed(start: Start, connect: Connect, method: str) -> None:
+def test_another_method_gets_a_list_of_the_allowed_ones(start: Start, connect: Connect, method: str) -> None:
     status, headers, _ = connect(start()).request(method=method)
     assert (status, headers["allow"]) == (405, "GET, HEAD")
 

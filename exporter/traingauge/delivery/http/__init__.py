@@ -1,4 +1,4 @@
-"""The endpoint of a run: one thread, non-blocking sockets, and nothing of the network that training could wait for."""
+"""The endpoint of a run: one thread with non-blocking sockets, so that training never waits for the network."""
 
 from traingauge.delivery.http.endpoint import Endpoint
 from traingauge.delivery.http.scrapes import Scrapes

@@ -1,7 +1,7 @@
 """The loop that serves all connections from one thread.
 
-Sockets never block: a client that is idle, slow, or sends a byte a minute costs a few hundred bytes of memory and no time.
-Connections are bounded in number; where one more comes, the one that has been quiet longest makes room for it.
+Sockets never block: a client that is idle or slow costs a few hundred bytes of memory and no time. The number of connections
+is bounded; a new one beyond it replaces the one that has been idle longest.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ MAX_CONNECTIONS = 32
 #: Longest head of a request and longest first line of it, in bytes.
 MAX_HEAD, MAX_LINE = 16_384, 8_192
 
-#: Seconds that a connection may wait for its next request: longer than scrapes are apart ...
+#: Seconds that a connection may wait for its next request: longer than a scrape interval.
 IDLE_SECONDS = 300.0
-#: ... and that it may take to send the whole of a head, once begun, ...
+
+#: Seconds that a client has to send a whole head, once begun.
 HEAD_SECONDS = 10.0
-#: ... to take the whole of a response, ...
+
+#: Seconds that a client has to receive a whole response.
 SEND_SECONDS = 30.0
-#: ... and to close its end after we have closed ours.
+
+#: Seconds that a client has to close its end after the server has closed its own.
 DRAIN_SECONDS = 2.0
 
 _CHUNK: Final = 65_536
@@ -41,12 +44,12 @@ class _Connection:
     Attributes:
         socket: Non-blocking.
         deadline: Clock reading (monotonic) at which it is dropped, whatever it does.
-        quiet_since: When it came, or was last answered.
-        received: What has come and is not answered yet.
-        unsent: The rest of the response that is on its way.
-        sent: Called when all of it has gone.
+        quiet_since: When it was accepted, or last answered.
+        received: Bytes received and not answered yet.
+        unsent: The rest of the current response.
+        sent: Called when the whole response has been sent.
         keeps: Whether another request may follow.
-        draining: Whether our end is closed: what still comes is thrown away.
+        draining: Whether the server's end is closed; further bytes are discarded.
     """
 
     socket: socket.socket
@@ -60,11 +63,11 @@ class _Connection:
 
 
 class Loop:
-    """Reads requests, has them answered, and sends what was answered.
+    """Reads requests, and sends the responses to them.
 
     Args:
         listener: A listening socket; the loop owns and closes it.
-        answer: Makes the response to a request; called in the loop's thread.
+        answer: Returns the response to a request; called in the loop's thread.
         guard: Counts errors inside monitoring.
     """
 
@@ -76,7 +79,7 @@ class Loop:
     ) -> None:
         self._listener, self._answer, self._guard = listener, answer, guard
         self._connections: set[_Connection] = set()
-        self._more: list[_Connection] = []  # their next request has come with the one before
+        self._more: list[_Connection] = []  # whose next request arrived with the previous one
         self._stopping = False
         self._wake, self._woken = socket.socketpair()
         self._selector = selectors.DefaultSelector()
@@ -109,7 +112,7 @@ class Loop:
         timeout = 0.0 if self._more else None if nearest is None else nearest - now
         events = self._selector.select(timeout)
         more, self._more = self._more, []
-        for connection in more:  # one request a turn, so that nobody is kept waiting by another's pipeline
+        for connection in more:  # one request a turn, so that no client waits for the pipeline of another
             self._serve(connection, self._advance)
         for key, _ in events:
             if key.fileobj is self._listener:
@@ -120,7 +123,7 @@ class Loop:
                 self._serve(key.data, self._send if key.data.unsent else self._receive)
 
     def _serve(self, connection: _Connection, work: Callable[[_Connection], None]) -> None:
-        if connection not in self._connections:  # it has made room for another in this turn
+        if connection not in self._connections:  # another one has replaced it in this turn
             return
         if not self._guard.shield("server", _keeps, connection, work):
             self._drop(connection)
@@ -130,7 +133,7 @@ class Loop:
             client, _ = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionError):
             return
-        except OSError as error:  # out of file descriptors: give one back, rather than ask again for ever
+        except OSError as error:  # out of file descriptors: release one, or this would repeat for ever
             self._guard.report("server", error)
             self._make_room()
             time.sleep(0.1)
@@ -143,10 +146,10 @@ class Loop:
         connection = _Connection(client, now + HEAD_SECONDS, now)
         self._connections.add(connection)
         self._selector.register(client, selectors.EVENT_READ, connection)
-        self._serve(connection, self._receive)  # its request has mostly come with it
+        self._serve(connection, self._receive)  # its request has usually arrived with it
 
     def _make_room(self) -> None:
-        """Drop the connection that has been quiet longest; one that is taking a response only if there is no other."""
+        """Drop the connection that has been idle longest; one that receives a response only if there is no other."""
         if self._connections:
             self._drop(min(self._connections, key=lambda one: (bool(one.unsent), one.quiet_since)))
 
@@ -159,7 +162,7 @@ class Loop:
             self._advance(connection)
 
     def _advance(self, connection: _Connection) -> None:
-        """Answer the next request, if it is there in full."""
+        """Answer the next request, if all of its head has arrived."""
         try:
             head = _take_head(connection.received)
             if head is None:
@@ -201,7 +204,7 @@ class Loop:
             connection.deadline = connection.quiet_since + IDLE_SECONDS
             if connection.received:
                 self._more.append(connection)
-        else:  # to close with something unread would reset the connection, and with it our response
+        else:  # closing with unread bytes would reset the connection, and lose the response
             connection.draining = True
             connection.received.clear()
             connection.deadline = connection.quiet_since + DRAIN_SECONDS
@@ -214,7 +217,7 @@ class Loop:
 
 
 def _take_head(received: bytearray) -> bytes | None:
-    """Take the next head off what was received; ``None`` if it is not complete.
+    """Remove the next head from the received bytes; ``None`` if it is not complete.
 
     Raises:
         RequestError: It is too long.
@@ -236,7 +239,7 @@ def _take_head(received: bytearray) -> bytes | None:
 
 
 def _keeps(connection: _Connection, work: Callable[[_Connection], None]) -> bool:
-    """Do the work; whether the client is still there."""
+    """Do the work; returns whether the client is still connected."""
     try:
         work(connection)
     except (BlockingIOError, InterruptedError):

@@ -8,7 +8,7 @@ from traingauge.delivery.exposition import Format
 
 
 def choose_format(accept: str) -> Format:
-    """The format that an Accept header prefers: OpenMetrics 1.x where it is asked for, else the text format.
+    """The format that an Accept header prefers: OpenMetrics 1.x if it asks for it, else the text format.
 
     >>> choose_format("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5")
     'openmetrics'
@@ -25,7 +25,7 @@ def choose_format(accept: str) -> Format:
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether an Accept-Encoding header allows gzip; what is said of gzip itself goes before ``*``.
+    """Whether an Accept-Encoding header allows gzip; an entry for gzip takes precedence over ``*``.
 
     >>> accepts_gzip("gzip, deflate"), accepts_gzip("gzip;q=0, *"), accepts_gzip("")
     (True, False, False)
@@ -35,7 +35,7 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 
 def _items(header: str) -> Iterator[tuple[str, dict[str, str], float]]:
-    """Each item of a header: what it names, its parameters, and its quality."""
+    """Each item of a header: name, parameters and quality."""
     for item in header.lower().split(","):
         name, *rest = (part.strip() for part in item.split(";"))
         pairs = (part.partition("=") for part in rest)

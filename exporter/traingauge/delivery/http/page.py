@@ -1,4 +1,4 @@
-"""The landing page: what a person sees who opens the endpoint in a browser."""
+"""The landing page, for people who open the endpoint in a browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _STYLE = "body{font:16px sans-serif;margin:2em}th{text-align:left;padding-right:
 
 
 def landing_page(facts: Mapping[str, str], links: Mapping[str, str]) -> str:
-    """HTML with a table of facts, by heading, and a list of links, by title; whatever is in them is shown as text.
+    """HTML with a table of facts, by heading, and a list of links, by title; both are escaped.
 
     >>> "<td>a &lt;b&gt;</td>" in landing_page({"Model": "a <b>"}, {})
     True
@@ -27,7 +27,7 @@ def landing_page(facts: Mapping[str, str], links: Mapping[str, str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """As ``html.escape``, whose module loads the table of all entities, which costs more than the rest of the server."""
+    """As ``html.escape``, whose module costs more to import than the rest of the server: it loads all entities."""
     for raw, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;")):
         text = text.replace(raw, entity)
     return text

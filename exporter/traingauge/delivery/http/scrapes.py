@@ -1,4 +1,4 @@
-"""Who scraped when: enough to know whether the end of the run was seen."""
+"""Times of the last scrapes, which show whether a Prometheus has seen the end of the run."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import threading
 from collections import deque
 from itertools import pairwise
 
-#: Scrapes that the usual interval is taken from; with two Prometheus servers, every other gap may be tiny.
+#: Scrapes from which the interval is estimated; with two Prometheus servers, every other gap may be tiny.
 REMEMBERED = 6
 
-#: Scrape intervals that the end of a run waits.
+#: Scrape intervals for which the end of a run waits.
 PATIENCE = 3
 
 
@@ -33,7 +33,7 @@ class Scrapes:
     def wait(self, *, after: float, at_most: float) -> bool:
         """Wait until a scrape that began after a moment has been answered.
 
-        Waits three scrape intervals at most, and not at all if nobody has scraped the run lately.
+        Waits for at most three scrape intervals, and not at all if no Prometheus has scraped the run lately.
 
         Args:
             after: Monotonic clock reading, in seconds.

@@ -39,8 +39,8 @@ class Server:
 
     Args:
         renderer: Turns families into bytes.
-        families: Reads the run's state; is given what it may call now and then to pause.
-        facts: What the landing page says of the run, by heading, as plain text.
+        families: Reads the run's current state; is passed a function to call now and then, which may pause.
+        facts: Text of the landing page, by heading.
         links: Further links of the landing page: address by title.
         guard: Counts errors inside a request.
         host: Address to listen on.
@@ -49,7 +49,7 @@ class Server:
     Attributes:
         host: As given.
         port: The port that it listens on.
-        scrapes: Who scraped when.
+        scrapes: Times of the last scrapes by a Prometheus.
 
     Raises:
         PortInUseError: Another process listens on the port.
@@ -78,7 +78,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        """``host:port`` at which others reach the endpoint; a wildcard host becomes this machine's name."""
+        """``host:port`` of the endpoint for other machines; the name of this machine replaces a wildcard host."""
         host = socket.gethostname() if self.host in _WILDCARDS else self.host
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
@@ -127,9 +127,10 @@ def _healthy(_: Request) -> Response:
 
 
 def _gzip(pieces: Sequence[bytes]) -> bytes:
-    """Compressed at level 1: level 9 costs eight times more.
+    """Compressed at level 1; level 9 costs eight times more.
 
-    zlib lets go of the GIL, so training goes on meanwhile; it is called seldom, as to get the GIL back may take a while.
+    zlib releases the GIL, so training continues meanwhile. It gets large chunks only, because to get the GIL back may
+    take a while.
     """
     compressor = zlib.compressobj(1, wbits=zlib.MAX_WBITS + 16)
     packed: list[bytes] = []
@@ -159,7 +160,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _leave_to_parent() -> None:
-    """A forked child (a data loader's worker, say) must not hold the port for longer than the run does."""
+    """A forked child, such as a data loader's worker, must not hold the port after the run has ended."""
     for listener in list(_listeners):
         listener.close()
 

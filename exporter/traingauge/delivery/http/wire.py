@@ -1,7 +1,7 @@
-"""HTTP/1.1 as bytes: the head of a request read, a response written.
+"""HTTP/1.1 as bytes: reads the head of a request, writes a response.
 
-The standard library's server would do, were it not for its imports (a third of numpy's) and for having a thread and no limit
-on the whole of a head for each connection.
+The standard library's server is not used: its imports cost a third of numpy's, it needs a thread for each connection, and it
+does not limit the size of a whole head.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class RequestError(Exception):
-    """A request that cannot be answered otherwise than with an error.
+    """A request that can only be answered with an error.
 
     Attributes:
         status: Of the response.
@@ -47,7 +47,7 @@ class Request:
         method: ``GET`` and so on.
         path: Without the query.
         headers: By name in lower case; repeated ones are joined with commas.
-        keeps: Whether the connection may carry another request. A request with a body ends it: nobody reads that.
+        keeps: Whether another request may follow on the connection; not after one with a body, which is never read.
     """
 
     method: str
@@ -61,11 +61,11 @@ class Response:
     """A response, whole.
 
     Attributes:
-        body: Left out when it answers a HEAD.
+        body: Omitted in the answer to a HEAD.
         content_type: Of the body.
         status: The code.
         headers: Further headers.
-        sent: Called once it has left this process in full.
+        sent: Called once all of it has been sent.
     """
 
     body: bytes
@@ -125,14 +125,14 @@ def _request_line(line: str) -> tuple[str, str, str]:
 
 
 def _path(target: str) -> str:
-    """The path of a target, which a proxy's client may give as a whole address."""
+    """The path of a target; the client of a proxy may send a whole address."""
     if target.startswith("http://"):
         target = "/" + target.removeprefix("http://").partition("/")[2]
     return target.partition("?")[0]
 
 
 def _date(unix: float) -> str:
-    """As HTTP has it, in whatever locale training runs.
+    """A date in the format of HTTP, in any locale.
 
     >>> _date(0)
     'Thu, 01 Jan 1970 00:00:00 GMT'
