@@ -72,7 +72,7 @@ def test_openmetrics_is_read_by_the_strict_parser_with_every_value_and_time(stat
     assert len(families["model_step"]) == 60
 
 
-def test_promtool_makes_blocks_of_it_that_hold_the_series(state, tmp_path):
+def test_promtool_turns_it_into_blocks_that_hold_the_series(state, tmp_path):
     main(["state", "export", str(state), "--format", "openmetrics", "--output", str(tmp_path / "run.om")])
     command = [
         "promtool",

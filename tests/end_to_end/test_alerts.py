@@ -4,8 +4,8 @@ All runs train at the same time, next to one that is healthy. They are real loop
 
 Nothing here depends on how fast the machine is. What must happen is waited for, and what must not happen is given its time
 in evaluations of the rules. On a busy machine a run may not get to answer a scrape in time; the rules then see a run that
-vanished, as they should. So what happened counts only if the machine kept the pace of the stack, and the story is told again
-at half the pace otherwise (see :mod:`traingauge.stack.pace`).
+vanished, as they should. So what happened counts only if the machine kept the pace of the stack, and otherwise everything is
+repeated at half the pace (see :mod:`traingauge.stack.pace`).
 """
 
 from __future__ import annotations

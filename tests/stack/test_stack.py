@@ -241,7 +241,7 @@ def test_a_server_that_dies_is_reported_with_the_end_of_its_log() -> None:
 
 def test_a_server_that_refuses_its_configuration_says_why_and_leaves_nothing(tmp_path: Path) -> None:
     wrong = tmp_path / "alertmanager.yml"
-    wrong.write_text(yaml.safe_dump({"route": {"receiver": "nobody"}}))
+    wrong.write_text(yaml.safe_dump({"route": {"receiver": "missing"}}))
     stack = Stack(alertmanager_config=wrong)
     with pytest.raises(ServerDiedError, match="alertmanager ended with exit code 1") as raised:
         stack.__enter__()

@@ -7,7 +7,7 @@ from pathlib import Path
 from . import bundle
 from .errors import ConfigError
 
-#: Where packages put Grafana's own files; release archives have them beside the program.
+#: Where packages put Grafana's own files; release archives have them next to the program.
 _PACKAGED_HOME = Path("/usr/share/grafana")
 
 

@@ -148,7 +148,7 @@ class Stack:
         return result
 
     def evaluated_for(self, seconds: float) -> Callable[[], bool]:
-        """A condition: from now on, the rules were evaluated as often as an idle machine does it in so many seconds.
+        """A condition: from now on, the rules were evaluated as often as an idle machine does it in ``seconds``.
 
         Waiting for it instead of sleeping gives rules and notifications their time on a machine of any speed.
         """
