@@ -32,7 +32,7 @@ class Arm:
 
     Attributes:
         name: What it is.
-        run: Calls it so many times.
+        run: Calls it a given number of times.
         clean: Tidies up after a round, untimed.
         ours: Whether it is traingauge.
         at_once: Most calls in a round; 0 for as many as fit.

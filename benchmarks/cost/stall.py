@@ -2,7 +2,7 @@
 
 The step calls native code ten times, 10 microseconds each, without the GIL, as frameworks do; it is stalled where another
 thread holds the GIL when it comes back. The scraper is another process. A second measurement is the reverse: how long a
-scrape takes while training never lets go of the GIL.
+scrape takes while training never releases the GIL.
 """
 
 from __future__ import annotations

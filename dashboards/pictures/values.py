@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboards.reading import Json
 
-#: Grafana's palette, as far as the dashboards use it.
+#: The colours of Grafana's palette that the dashboards use.
 COLOURS = {
     "green": "#73bf69",
     "yellow": "#fade2a",

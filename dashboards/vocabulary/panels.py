@@ -118,7 +118,7 @@ def lines(
         bars: Bars for events that are counted, in place of lines.
         width: Columns of the grid's 24.
         height: Rows of the grid.
-        links: Where to go on from a value.
+        links: Where to continue from a value.
     """
     panel = _fill(
         timeseries.Panel(),
@@ -205,7 +205,7 @@ def number(
         filled: Whether the tile is filled with the colour, for what must be seen first.
         width: Columns of the grid's 24.
         height: Rows of the grid.
-        links: Where to go on from a value.
+        links: Where to continue from a value.
     """
     panel = _fill(stat.Panel(), title=title, queries=queries, description=description, unit=unit, empty=empty)
     panel.span(width).height(height)

@@ -93,7 +93,7 @@ class ResidualSums:
 
 
 def _sampled(values: Any, weight: Any) -> tuple[Any, Any]:
-    """So many of the values, and their weights: 0 where there are fewer."""
+    """At most ``SAMPLE`` of the values, and their weights: 0 where there are fewer."""
     count, at = tf.size(values), np.arange(SAMPLE)
     at = tf.minimum(
         tf.where(count > SAMPLE, tf.cast(at * tf.cast(count, tf.int64) // SAMPLE, tf.int32), at), count
