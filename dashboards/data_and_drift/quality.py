@@ -17,51 +17,31 @@ def section() -> Section:
 
 def _panels() -> list[Panel]:
     return [
-        cells(
+        _ratio(
             "Missing values",
-            Query(_of_a_feature("model_feature_missing_ratio"), "{{feature}}"),
-            description="Share of each feature's values in the window that are missing, NaN or "
+            "model_feature_missing_ratio",
+            "Share of each feature's values in the window that are missing, NaN or "
             "infinite. Many rows at once are an outage upstream; a single row is a broken "
             "join or a renamed column.",
-            unit=units.SHARE,
-            scheme="Reds",
-            minimum=0,
-            maximum=1,
-            empty=reasons.NO_REFERENCE,
         ),
-        cells(
+        _ratio(
             "Values out of range",
-            Query(_of_a_feature("model_feature_out_of_range_ratio"), "{{feature}}"),
-            description="Share of each feature's values in the window outside the range of the "
+            "model_feature_out_of_range_ratio",
+            "Share of each feature's values in the window outside the range of the "
             "reference. Often a changed unit, or scaling that was left out.",
-            unit=units.SHARE,
-            scheme="Reds",
-            minimum=0,
-            maximum=1,
-            empty=reasons.NO_REFERENCE,
         ),
-        cells(
+        _ratio(
             "Infinite values",
-            Query(_of_a_feature("model_feature_infinite_ratio"), "{{feature}}"),
-            description="Share of each feature's values in the window that are infinite: a division "
+            "model_feature_infinite_ratio",
+            "Share of each feature's values in the window that are infinite: a division "
             "by 0 or an overflow upstream. They count as missing, too.",
-            unit=units.SHARE,
-            scheme="Reds",
-            minimum=0,
-            maximum=1,
-            empty=reasons.NO_REFERENCE,
         ),
-        cells(
+        _ratio(
             "Values in one bin",
-            Query(_of_a_feature("model_feature_constant_ratio"), "{{feature}}"),
-            description="Share of each feature's values in the window that lie in its fullest bin. A "
+            "model_feature_constant_ratio",
+            "Share of each feature's values in the window that lie in its fullest bin. A "
             "row that turns dark is a feature that became constant: a default in place of "
             "a value.",
-            unit=units.SHARE,
-            scheme="Reds",
-            minimum=0,
-            maximum=1,
-            empty=reasons.NO_REFERENCE,
         ),
         lines(
             "Missing and extra columns",
@@ -91,5 +71,15 @@ def _panels() -> list[Panel]:
     ]
 
 
-def _of_a_feature(name: str, **labels: str) -> str:
-    return f"max by (feature) ({series(name, feature='$feature', **labels)})"
+def _ratio(title: str, metric: str, description: str) -> Panel:
+    """A share of each feature's values over time, one row per feature."""
+    return cells(
+        title,
+        Query(f"max by (feature) ({series(metric, feature='$feature')})", "{{feature}}"),
+        description=description,
+        unit=units.SHARE,
+        scheme="Reds",
+        minimum=0,
+        maximum=1,
+        empty=reasons.NO_REFERENCE,
+    )

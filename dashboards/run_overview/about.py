@@ -10,6 +10,7 @@ from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import NONE_ALLOWED
+from traingauge.catalog import CATALOG
 
 
 def section() -> Section:
@@ -18,16 +19,7 @@ def section() -> Section:
 
 
 def _panels() -> list[Panel]:
-    labels = (
-        "framework",
-        "framework_version",
-        "traingauge_version",
-        "python_version",
-        "host",
-        "pid",
-        "task",
-        "exception",
-    )
+    labels = CATALOG["model_run_info"].labels
     return [
         rows(
             "Runs",
