@@ -9,13 +9,13 @@ import pytest
 
 import traingauge
 from tests.integrations import toy_integration
-from tests.integrations.session import RecordingSession
 from tests.integrations.toy_integration import ToyModel
 from traingauge import ModelMonitor, monitor
 from traingauge.core.events import EpochEnd
 from traingauge.errors import ClosedError, InvalidArgumentError, InvalidTypeError
 from traingauge.integrations import base
 from traingauge.integrations.base import RunSource, integration_of
+from traingauge.testing import RecordingSession
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_model_that_no_integration_knows_is_refused() -> None:
 def test_what_an_integration_records_can_be_asserted_on_in_memory() -> None:
     session = RecordingSession()
     toy_integration.fit(ToyModel(), session, steps=2)
-    assert session.published()["loss", "train"] == 0.25
+    assert session.value("model_loss", split="train") == 0.25
     assert isinstance(session.events[-1], EpochEnd)
 
 

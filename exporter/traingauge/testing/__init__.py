@@ -10,5 +10,6 @@
 
 from traingauge.testing.deliveries import Broken, InMemory
 from traingauge.testing.samples import Sample, samples
+from traingauge.testing.session import RecordingSession
 
-__all__ = ["Broken", "InMemory", "Sample", "samples"]
+__all__ = ["Broken", "InMemory", "RecordingSession", "Sample", "samples"]

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tests.integrations.keras.watched import dense, fit, frozen
-from tests.integrations.session import RecordingSession
+from tests.integrations.keras.watched import KerasSession, dense, fit, frozen
 from traingauge.integrations.keras.bins import Bins
 from traingauge.reference import Reference
 from traingauge.stats.drift.binning import count_bins
@@ -34,7 +33,7 @@ def test_bins_counted_in_the_graph_are_those_of_the_part(tumours, reference, opt
     x[::6, 8] = -np.inf
     model = dense(1, inputs=30, last="sigmoid")
     model.compile("sgd", "binary_crossentropy", **options)
-    session, other = RecordingSession(reference=reference), RecordingSession(reference=reference)
+    session, other = KerasSession(reference=reference), KerasSession(reference=reference)
     fit(model, x, y, session=session, batch_size=64, epochs=2)
     for _ in range(2):
         other.drift.add([other.drift.encode(x)])
@@ -69,7 +68,7 @@ def test_labels_and_predictions_are_counted_in_the_graph_as_a_step_counts_them(d
     model.compile(frozen(), loss, **options)
     predicted = model.predict(x, verbose=0)
     reference = Reference.from_data(x, y_true=y, y_pred=predicted)
-    session, other = RecordingSession(reference=reference), RecordingSession(reference=reference)
+    session, other = KerasSession(reference=reference), KerasSession(reference=reference)
     shown = slice(0, 700)
     fit(model, x[shown], y[shown], session=session, batch_size=64, sample_weight=np.linspace(0, 1, 700))
     other.drift.add([other.drift.encode(x[shown], y[shown], predicted[shown])])
@@ -88,7 +87,7 @@ def test_the_labels_of_images_are_compared_where_their_pixels_are_not(digits):
     reference = Reference.from_data(images, y_true=y, of="images")
     model = keras.Sequential([keras.Input((8, 8)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")
-    session = RecordingSession(reference=reference)
+    session = KerasSession(reference=reference)
     fit(model, images[y < 5], y[y < 5], session=session)
     assert session.published()["label_drift", "psi"] > 1
     assert not session.errors
@@ -100,7 +99,7 @@ def test_several_quantities_have_no_label_drift_and_no_error(digits):
     reference = Reference.from_data(x, y_true=y.astype(float))
     model = dense(2, inputs=64)
     model.compile("sgd", "mean_squared_error")
-    session = RecordingSession(reference=reference)
+    session = KerasSession(reference=reference)
     fit(model, x, np.column_stack([y, y]).astype(float), session=session)
     assert not [key for key in session.published() if key[0] == "label_drift"]
     assert not session.errors
@@ -112,7 +111,7 @@ def test_images_are_compared_pixel_by_pixel(digits):
     layers = [keras.layers.Conv2D(2, 3), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
     model = keras.Sequential([keras.Input((8, 8, 1)), *layers])
     model.compile("sgd", "sparse_categorical_crossentropy")
-    session = RecordingSession(reference=reference)
+    session = KerasSession(reference=reference)
     fit(model, np.roll(x.reshape(-1, 8, 8, 1), 3, axis=2), y, session=session, batch_size=600)
     published = session.published()
     assert published["features_monitored",] == 64
@@ -123,7 +122,7 @@ def test_validation_is_no_part_of_the_window(tumours, reference):
     x, y = tumours
     model = dense(1, inputs=30, last="sigmoid")
     model.compile("sgd", "binary_crossentropy")
-    session = RecordingSession(reference=reference)
+    session = KerasSession(reference=reference)
     fit(model, x[:200], y[:200], session=session, batch_size=100, validation_data=(x, y))
     assert session.published()["drift_window_samples",] == 200
 

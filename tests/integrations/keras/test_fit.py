@@ -8,8 +8,7 @@ import pytest
 import tensorflow as tf
 from sklearn import metrics
 
-from tests.integrations.keras.watched import dense, evaluate, fit
-from tests.integrations.session import RecordingSession
+from tests.integrations.keras.watched import KerasSession, dense, evaluate, fit
 from traingauge import ModelMonitor
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 from traingauge.integrations.keras import MonitorCallback
@@ -52,7 +51,7 @@ def unknown_length(x, y):
 @pytest.fixture(scope="module")
 def of_arrays(digits):
     """Losses of two epochs over arrays, with which every other form of the same data must agree."""
-    session = RecordingSession()
+    session = KerasSession()
     fit(classifier("sgd"), *digits, session=session, batch_size=BATCH, epochs=2)
     return session.losses
 
@@ -70,7 +69,7 @@ def of_arrays(digits):
     ],
 )
 def test_it_does_not_matter_in_what_form_the_data_come(digits, of_arrays, data, options):
-    session = RecordingSession()
+    session = KerasSession()
     fit(classifier("sgd"), *data(*digits), session=session, epochs=2, **options)
     np.testing.assert_allclose(session.losses, of_arrays, rtol=1e-5)
     published = session.published()
@@ -83,7 +82,7 @@ def test_it_does_not_matter_in_what_form_the_data_come(digits, of_arrays, data, 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_where_the_data_end_unforeseen_no_step_is_counted_that_had_none(digits):
     data = unknown_length(digits[0][: 2 * BATCH], digits[1][: 2 * BATCH])
-    session = RecordingSession()
+    session = KerasSession()
     fit(classifier(), data, session=session, epochs=20, validation_data=data)
     assert session.published()["steps_total", "train"] == len(session.losses) == 40
     assert session.losses.min() > 0
@@ -92,7 +91,7 @@ def test_where_the_data_end_unforeseen_no_step_is_counted_that_had_none(digits):
 
 def test_the_last_part_of_the_data_validates(digits):
     x, y = digits
-    model, session = classifier(), RecordingSession()
+    model, session = classifier(), KerasSession()
     history = fit(model, x, y, session=session, validation_split=0.2, epochs=2).history
     held_out = len(x) - int(len(x) * 0.8)
     published = session.published()
@@ -104,14 +103,14 @@ def test_the_last_part_of_the_data_validates(digits):
 
 
 def test_every_batch_of_a_pass_is_counted_once_whatever_an_execution_is(digits):
-    session = RecordingSession()
+    session = KerasSession()
     evaluate(classifier(steps_per_execution=5), *digits, session=session, batch_size=BATCH)
     assert session.published()["steps_total", "test"] == 29
     assert session.published()["samples_total", "test"] == 1797
 
 
 def test_the_callback_says_where_an_evaluation_belongs(digits):
-    model, session = classifier(), RecordingSession()
+    model, session = classifier(), KerasSession()
     loss = evaluate(model, *digits, session=session, split="validation")
     assert session.published()["loss", "validation"] == pytest.approx(loss, rel=1e-5)
     assert ("loss", "test") not in session.published()
@@ -128,7 +127,7 @@ def test_a_second_fit_goes_on_without_tracing_anew(digits):
 
     model = keras.Sequential([keras.Input((64,)), Traced(), keras.layers.Dense(10, "softmax")])
     model.compile("sgd", CROSS_ENTROPY)
-    session = RecordingSession()
+    session = KerasSession()
     fit(model, x, y, session=session, batch_size=BATCH, epochs=2, validation_data=(x, y))
     before = len(traced)
     fit(model, x, y, session=session, batch_size=BATCH, epochs=5, initial_epoch=2, validation_data=(x, y))
@@ -142,7 +141,7 @@ def test_a_second_fit_goes_on_without_tracing_anew(digits):
 
 def test_steps_that_nobody_watched_are_not_recorded(digits):
     x, y = digits[0][: 2 * BATCH], digits[1][: 2 * BATCH]
-    model, session = classifier(), RecordingSession()
+    model, session = classifier(), KerasSession()
     fit(model, x, y, session=session, batch_size=BATCH)
     model.train_on_batch(x, y)
     model.fit(x, y, verbose=0)
@@ -152,7 +151,7 @@ def test_steps_that_nobody_watched_are_not_recorded(digits):
 
 
 def test_training_that_stops_early_is_planned_no_further(digits):
-    model, session = classifier(), RecordingSession()
+    model, session = classifier(), KerasSession()
     stop = keras.callbacks.EarlyStopping("val_loss", patience=0, min_delta=10.0, restore_best_weights=True)
     fit(model, *digits, session=session, callbacks=[stop], batch_size=BATCH, epochs=9, validation_split=0.2)
     published = session.published()
@@ -162,20 +161,20 @@ def test_training_that_stops_early_is_planned_no_further(digits):
 
 def test_a_model_saved_while_it_is_watched_loads_and_predicts_the_same(digits, tmp_path):
     x, y = digits
-    model, session = classifier(), RecordingSession()
+    model, session = classifier(), KerasSession()
     checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
     fit(model, x, y, session=session, callbacks=[checkpoint], epochs=2)
     loaded = keras.models.load_model(tmp_path / "2.keras")
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
     assert not {"train_step", "test_step", "compute_loss"} & set(loaded.__dict__)
-    again = RecordingSession()
+    again = KerasSession()
     fit(loaded, x, y, session=again)
     assert len(again.losses) == -(-len(x) // 32)
 
 
 def test_a_model_may_be_compiled_anew_between_fits(digits):
     x, y = digits
-    model, session = classifier(), RecordingSession()
+    model, session = classifier(), KerasSession()
     fit(model, x, y, session=session, batch_size=BATCH)
     model.compile("sgd", keras.losses.CategoricalCrossentropy(label_smoothing=0.1), steps_per_execution=1100)
     history = fit(model, x, np.eye(10)[y], session=session, batch_size=1, epochs=1).history
@@ -187,7 +186,7 @@ def test_a_model_may_be_compiled_anew_between_fits(digits):
 
 def test_two_monitors_watch_one_model_and_leave_it_as_it_was_in_any_order(digits):
     for order in ((0, 1), (1, 0)):
-        model, sessions = classifier(), (RecordingSession(), RecordingSession())
+        model, sessions = classifier(), (KerasSession(), KerasSession())
         for session in sessions:
             fit(model, *digits, session=session, batch_size=BATCH)
         assert [len(session.losses) for session in sessions] == [29, 29]
@@ -199,7 +198,7 @@ def test_two_monitors_watch_one_model_and_leave_it_as_it_was_in_any_order(digits
 def test_two_monitors_of_one_fit_record_the_same(digits):
     from traingauge.integrations.keras.callback import MonitorCallback
 
-    one, two = RecordingSession(), RecordingSession()
+    one, two = KerasSession(), KerasSession()
     fit(classifier(), *digits, session=one, callbacks=[MonitorCallback(two)], batch_size=BATCH)
     np.testing.assert_array_equal(one.losses, two.losses)
     assert len(one.losses) == 29
@@ -224,7 +223,7 @@ class ByItself(keras.Model):
 
 
 def test_steps_without_a_known_loss_are_counted_and_the_user_is_told_once(digits, caplog):
-    model, session = ByItself(), RecordingSession()
+    model, session = ByItself(), KerasSession()
     model.compile("adam")
     fit(model, *digits, session=session, batch_size=BATCH, epochs=2)
     published = session.published()
@@ -247,7 +246,7 @@ def test_a_train_step_of_ones_own_that_calls_compute_loss_has_loss_and_scores(di
             self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
             return {"own_loss": loss}
 
-    model, session = Own(), RecordingSession()
+    model, session = Own(), KerasSession()
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     fit(model, *digits, session=session, batch_size=BATCH)
     assert len(session.losses) == 29
@@ -262,7 +261,7 @@ def test_a_model_whose_only_loss_is_its_own_has_a_loss_and_no_scores(digits):
 
     model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(4), Sparse()])
     model.compile("sgd")
-    session = RecordingSession()
+    session = KerasSession()
     history = fit(model, digits[0], session=session).history
     assert session.losses.mean() == pytest.approx(history["loss"][0], rel=1e-2)
     assert ("accuracy", "train") not in session.published()
@@ -277,7 +276,7 @@ def test_several_inputs(digits, kind):
     halves = {"left": x[:, :32], "right": x[:, 32:]}
     model = keras.Model({"left": left, "right": right} if kind == "dict" else [left, right], joined)
     model.compile("adam", CROSS_ENTROPY)
-    session = RecordingSession()
+    session = KerasSession()
     fit(model, halves if kind == "dict" else list(halves.values()), y, session=session, batch_size=BATCH)
     assert session.published()["samples_total", "train"] == 1797
     assert ("accuracy", "train") in session.published()
@@ -289,7 +288,7 @@ def test_several_outputs_have_a_loss_and_the_user_is_told_that_they_have_no_scor
     outputs = [keras.layers.Dense(10, "softmax")(inputs), keras.layers.Dense(1, "sigmoid")(inputs)]
     model = keras.Model(inputs, outputs)
     model.compile("adam", [CROSS_ENTROPY, "binary_crossentropy"])
-    session = RecordingSession()
+    session = KerasSession()
     history = fit(model, x, [y, y % 2], session=session, batch_size=BATCH).history
     assert session.losses.mean() == pytest.approx(history["loss"][0], rel=1e-2)
     assert ("accuracy", "train") not in session.published()

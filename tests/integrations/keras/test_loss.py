@@ -8,8 +8,7 @@ import pytest
 from sklearn import metrics
 
 from tests.integrations.keras.by_hand import softmax_regression
-from tests.integrations.keras.watched import fit
-from tests.integrations.session import RecordingSession
+from tests.integrations.keras.watched import KerasSession, fit
 
 pytestmark = pytest.mark.keras
 
@@ -45,7 +44,7 @@ def by_hand(digits):
     ],
 )
 def test_every_step_has_its_own_loss_regularisation_included(digits, by_hand, options):
-    session = RecordingSession()
+    session = KerasSession()
     fit(softmax(0.5, L2, **options), *digits, session=session, batch_size=BATCH, epochs=2)
     np.testing.assert_allclose(session.losses, by_hand.losses, rtol=1e-5)
     published = session.published()
@@ -56,7 +55,7 @@ def test_every_step_has_its_own_loss_regularisation_included(digits, by_hand, op
 
 
 def test_train_scores_are_those_of_the_last_steps(digits, by_hand):
-    session = RecordingSession(window=7)
+    session = KerasSession(window=7)
     fit(softmax(0.5, L2), *digits, session=session, batch_size=BATCH, epochs=2)
     true, predicted = digits[1][-(6 * BATCH + 97) :], np.concatenate(by_hand.predicted[-7:])
     published = session.published()
@@ -71,7 +70,7 @@ def test_train_scores_are_those_of_the_last_steps(digits, by_hand):
 
 
 def test_late_in_a_long_epoch_the_loss_is_still_that_of_the_step(many_digits):
-    session = RecordingSession()
+    session = KerasSession()
     history = fit(softmax(0.1), *many_digits, session=session, batch_size=50)
     expected = softmax_regression(*many_digits, batch=50, epochs=1, rate=0.1).losses
     assert len(expected) == 2000

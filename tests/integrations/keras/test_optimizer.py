@@ -8,8 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests.integrations.keras.by_hand import softmax_regression
-from tests.integrations.keras.watched import dense, fit
-from tests.integrations.session import RecordingSession
+from tests.integrations.keras.watched import KerasSession, dense, fit
 
 pytestmark = pytest.mark.keras
 
@@ -26,7 +25,7 @@ def softmax(optimizer, **options):
 
 def test_the_learning_rate_of_every_step_under_a_schedule(digits):
     schedule = keras.optimizers.schedules.ExponentialDecay(0.5, decay_steps=1, decay_rate=0.9)
-    session = RecordingSession()
+    session = KerasSession()
     fit(
         softmax(keras.optimizers.SGD(schedule), steps_per_execution=4),
         *digits,
@@ -38,7 +37,7 @@ def test_the_learning_rate_of_every_step_under_a_schedule(digits):
 
 
 def test_the_learning_rate_that_a_callback_sets(digits):
-    session = RecordingSession()
+    session = KerasSession()
     scheduler = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1))
     fit(softmax("sgd"), *digits, session=session, callbacks=[scheduler], batch_size=600, epochs=2)
     np.testing.assert_allclose(session.scalar("learning_rate"), [0.1] * 3 + [0.05] * 3, rtol=1e-6)
@@ -54,7 +53,7 @@ def test_the_learning_rate_that_a_callback_sets(digits):
     ],
 )
 def test_the_norm_of_every_steps_gradient(digits, optimizer, options):
-    session = RecordingSession()
+    session = KerasSession()
     model = softmax(keras.optimizers.SGD(0.0, **optimizer), **options)
     fit(model, *digits, session=session, batch_size=BATCH, gradient_norm=True)
     expected = softmax_regression(*digits, batch=BATCH, epochs=1, rate=0.0).norms
@@ -64,7 +63,7 @@ def test_the_norm_of_every_steps_gradient(digits, optimizer, options):
 
 
 def test_the_norm_is_free_of_the_loss_scale_of_mixed_precision(digits):
-    session = RecordingSession()
+    session = KerasSession()
     optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.0))
     fit(
         softmax(optimizer, dtype="mixed_float16"),
@@ -83,7 +82,7 @@ def test_the_gradient_of_an_embedding_counts_rows_that_occur_twice_once(digits):
     keras.utils.set_random_seed(7)
     model = keras.Sequential([keras.Input((64,), dtype="int32"), *layers])
     model.compile(keras.optimizers.SGD(0.0), SOFTMAX)
-    session = RecordingSession()
+    session = KerasSession()
     fit(model, words, y, session=session, batch_size=2000, gradient_norm=True)
     with tf.GradientTape() as tape:
         loss = SOFTMAX(y, model(words))
@@ -95,14 +94,14 @@ def test_the_gradient_of_an_embedding_counts_rows_that_occur_twice_once(digits):
 def test_every_gradient_that_is_not_finite_is_counted(digits):
     x, y = digits[0].copy(), digits[1]
     x[BATCH * 3] = np.inf
-    session = RecordingSession()
+    session = KerasSession()
     fit(softmax("sgd"), x, y, session=session, batch_size=BATCH, gradient_norm=True)
     assert session.published()["nonfinite_total", "train", "gradient"] == 15
     assert not session.errors
 
 
 def test_no_norm_is_published_unless_it_was_asked_for(digits):
-    session = RecordingSession()
+    session = KerasSession()
     fit(softmax("sgd"), *digits, session=session, batch_size=600)
     assert ("gradient_norm",) not in session.published()
     fit(softmax("sgd"), *digits, session=session, batch_size=600, gradient_norm=True)
@@ -110,7 +109,7 @@ def test_no_norm_is_published_unless_it_was_asked_for(digits):
 
 
 def test_asking_for_the_norm_later_watches_the_model_anew(digits):
-    model, session = dense(10, inputs=64), RecordingSession()
+    model, session = dense(10, inputs=64), KerasSession()
     model.compile("sgd", SOFTMAX)
     fit(model, *digits, session=session, batch_size=600)
     fit(model, *digits, session=session, batch_size=600, gradient_norm=True)

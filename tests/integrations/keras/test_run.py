@@ -12,8 +12,7 @@ import pytest
 import tensorflow as tf
 
 import traingauge
-from tests.integrations.keras.watched import dense, fit
-from tests.integrations.session import RecordingSession
+from tests.integrations.keras.watched import KerasSession, dense, fit
 from traingauge import ModelMonitor, monitor
 from traingauge.errors import (
     ClosedError,
@@ -82,7 +81,7 @@ def test_a_step_whose_end_was_not_seen_is_published_too(digits):
             if batch == 3:
                 raise KeyboardInterrupt
 
-    session = RecordingSession()
+    session = KerasSession()
     model = classifier()
     with pytest.raises(KeyboardInterrupt):
         model.fit(*digits, batch_size=BATCH, verbose=0, callbacks=[Interrupted(), MonitorCallback(session)])
@@ -119,7 +118,7 @@ def test_a_run_that_has_ended_is_not_trained_for(digits):
 def test_the_end_of_the_run_gives_back_steps_that_were_the_users_own(digits):
     model = classifier()
     model.train_step = own = lambda data: type(model).train_step(model, data)
-    session = RecordingSession()
+    session = KerasSession()
     fit(model, *digits, session=session, batch_size=600)
     session.end("finished")
     assert model.train_step is own
@@ -146,7 +145,7 @@ def fails(*_, **__):
 )
 def test_an_error_inside_monitoring_is_counted_and_training_goes_on(digits, monkeypatch, where, name, known):
     monkeypatch.setattr(where, name, fails)
-    model, session = classifier(), RecordingSession()
+    model, session = classifier(), KerasSession()
     history = fit(model, *digits, session=session, batch_size=BATCH, validation_split=0.2).history
     assert len(history["val_loss"]) == 1
     assert session.errors["integration"]
@@ -159,7 +158,7 @@ def test_an_error_inside_monitoring_is_counted_and_training_goes_on(digits, monk
 
 def test_a_model_that_cannot_be_tapped_trains_unwatched(digits, monkeypatch):
     monkeypatch.setattr(hook.StepHook, "attach", fails)
-    session = RecordingSession()
+    session = KerasSession()
     assert fit(classifier(), *digits, session=session, batch_size=600).history["loss"]
     assert session.errors == {"integration": 1}
 
@@ -168,7 +167,7 @@ def test_a_loss_that_is_not_finite_is_counted_every_step(digits):
     x, y = digits
     x = x.copy()
     x[BATCH * 3] = np.nan  # from the fourth step on the weights are NaN
-    model, session = classifier("tanh"), RecordingSession()  # a ReLU may make 0 of NaN
+    model, session = classifier("tanh"), KerasSession()  # a ReLU may make 0 of NaN
     fit(model, x, y, session=session, batch_size=BATCH, validation_data=(x[:BATCH], y[:BATCH]))
     published = session.published()
     assert np.isnan(published["loss", "train"])
@@ -191,13 +190,13 @@ def test_a_loss_that_is_not_finite_is_counted_every_step(digits):
 )
 def test_what_does_not_fit_the_model_is_refused_at_the_first_step(digits, told, error, message):
     with pytest.raises(error, match=message):
-        fit(classifier(), *digits, session=RecordingSession(**told))
+        fit(classifier(), *digits, session=KerasSession(**told))
 
 
 def test_a_reference_of_other_features_is_refused_at_the_first_step(digits):
     reference = Reference.from_data(digits[0][:, :60].astype(float))
     with pytest.raises(ReferenceMismatchError, match=r"shape \(None, 64\) and the reference 60 features"):
-        fit(classifier(), *digits, session=RecordingSession(reference=reference), batch_size=BATCH)
+        fit(classifier(), *digits, session=KerasSession(reference=reference), batch_size=BATCH)
 
 
 def test_a_strategy_of_one_replica_is_recorded_as_none_is(digits):
@@ -206,7 +205,7 @@ def test_a_strategy_of_one_replica_is_recorded_as_none_is(digits):
     for scope in (nullcontext(), tf.distribute.MirroredStrategy(["/cpu:0"]).scope()):
         with scope:
             model = classifier("tanh")
-        session = RecordingSession(reference=Reference.from_data(digits[0].astype(float)))
+        session = KerasSession(reference=Reference.from_data(digits[0].astype(float)))
         fit(
             *(model, *digits),
             session=session,
@@ -224,7 +223,7 @@ def test_a_strategy_of_one_replica_is_recorded_as_none_is(digits):
 def test_several_replicas_are_refused():
     model = SimpleNamespace(distribute_strategy=SimpleNamespace(num_replicas_in_sync=2))
     with pytest.raises(UnsupportedBackendError, match="2 replicas"):
-        MonitorCallback(RecordingSession()).set_model(model)
+        MonitorCallback(KerasSession()).set_model(model)
 
 
 def test_another_backend_is_refused_and_the_other_way_is_named(monkeypatch):

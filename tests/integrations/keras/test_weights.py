@@ -8,8 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.integrations.keras.watched import dense, evaluate, fit
-from tests.integrations.session import RecordingSession
+from tests.integrations.keras.watched import KerasSession, dense, evaluate, fit
 from tests.waiting import FOREVER, PATIENCE
 from traingauge import ModelMonitor
 from traingauge.integrations.keras import MonitorCallback
@@ -24,7 +23,7 @@ SOFTMAX = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 WORDS = 1000
 
 
-def seen(session: RecordingSession) -> float:
+def seen(session: KerasSession) -> float:
     return session.published()["nonfinite_total", "train", "weight"]
 
 
@@ -48,7 +47,7 @@ def destroy(model, value=np.nan):
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_no_numbers_are_seen_though_the_loss_is_one(reader, digits, value):
     destroy(reader, value)
-    session = RecordingSession()
+    session = KerasSession()
     fit(reader, digits[1][:, None], digits[1], session=session, batch_size=BATCH)
     published = session.published()
     assert np.isfinite(published["loss", "train"])
@@ -58,7 +57,7 @@ def test_weights_that_are_no_numbers_are_seen_though_the_loss_is_one(reader, dig
 
 
 def test_weights_that_are_numbers_are_not_counted(reader, digits):
-    session = RecordingSession()
+    session = KerasSession()
     fit(reader, digits[1][:, None], digits[1], session=session, batch_size=BATCH, epochs=3)
     assert seen(session) == 0
     assert not session.errors
@@ -66,7 +65,7 @@ def test_weights_that_are_numbers_are_not_counted(reader, digits):
 
 def test_health_is_failing_with_such_weights(reader, digits):
     destroy(reader)
-    session = RecordingSession()
+    session = KerasSession()
     fit(reader, digits[1][:, None], digits[1], session=session, batch_size=BATCH, epochs=3)
     assert session.published()["health", "failing"] == 1
 
@@ -79,7 +78,7 @@ def hardly_ever(monkeypatch):
 
 def test_what_the_last_step_destroys_is_seen_when_fit_ends(reader, digits, hardly_ever):
     last = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: destroy(reader))
-    session = RecordingSession()
+    session = KerasSession()
     fit(reader, digits[1][:, None], digits[1], session=session, batch_size=BATCH, callbacks=[last])
     assert seen(session) == 1
 
@@ -90,7 +89,7 @@ def test_what_an_interrupted_fit_leaves_behind_is_seen_when_the_run_ends(reader,
             destroy(reader)
             raise KeyboardInterrupt
 
-    session = RecordingSession()
+    session = KerasSession()
     with pytest.raises(KeyboardInterrupt):
         fit(
             *(reader, digits[1][:, None], digits[1]),
@@ -158,7 +157,7 @@ def test_a_look_pays_for_the_time_until_the_next(reader, monkeypatch, hardly_eve
 
 def test_an_evaluation_alone_looks_at_no_weights(reader, digits):
     destroy(reader)
-    session = RecordingSession()
+    session = KerasSession()
     evaluate(reader, digits[1][:, None], digits[1], session=session)
     assert seen(session) == 0
 
@@ -168,7 +167,7 @@ def test_looking_that_fails_is_counted_and_breaks_nothing_else(reader, digits, m
         raise RuntimeError("no such device")
 
     monkeypatch.setattr(module, "_nonfinite", fail)
-    session = RecordingSession()
+    session = KerasSession()
     fit(reader, digits[1][:, None], digits[1], session=session, batch_size=BATCH, epochs=3)
     assert session.errors == {"integration": 2}  # once in two minutes, and as fit ended
     assert session.published()["steps_total", "train"] == 3 * 18

@@ -3,9 +3,45 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 
-from tests.integrations.session import RecordingSession
+from traingauge.core.events import Pass, Steps
 from traingauge.integrations.keras.callback import MonitorCallback
+from traingauge.options import Drift
+from traingauge.reference import Reference
+from traingauge.testing import RecordingSession
+
+
+class KerasSession(RecordingSession):
+    """What Keras recorded, with shorter ways to ask for it."""
+
+    def __init__(self, reference: Reference | None = None, **scoring) -> None:
+        super().__init__(None if reference is None else Drift(reference, window=10_000), **scoring)
+
+    @property
+    def steps(self) -> list[Steps]:
+        return self.of(Steps)
+
+    @property
+    def passes(self) -> list[Pass]:
+        return self.of(Pass)
+
+    @property
+    def losses(self) -> np.ndarray:
+        """Of every training step."""
+        return np.concatenate([steps.losses for steps in self.steps])
+
+    def scalar(self, name: str) -> np.ndarray:
+        """Of every training step, by name."""
+        return np.concatenate([steps.scalars[name] for steps in self.steps])
+
+    def published(self) -> dict[tuple[str, ...], float]:
+        """Values by metric, without ``model_``, and label values."""
+        return {
+            (family.metric.name.removeprefix("model_"), *key.labels): value
+            for family in self.families()
+            for key, value in zip(family.keys, family.values, strict=True)
+        }
 
 
 def dense(*units: int, inputs: int, activation: str | None = "relu", last: str | None = None, **options):
@@ -20,12 +56,12 @@ def frozen():
     return keras.optimizers.SGD(0.0)
 
 
-def fit(model, *data, session: RecordingSession, callbacks=(), gradient_norm: bool = False, **options):
+def fit(model, *data, session: KerasSession, callbacks=(), gradient_norm: bool = False, **options):
     """Train under watch, quietly and in order."""
     watch = MonitorCallback(session, gradient_norm=gradient_norm)
     return model.fit(*data, **{"verbose": 0, "shuffle": False, "callbacks": [watch, *callbacks], **options})
 
 
-def evaluate(model, *data, session: RecordingSession, split: str = "test", **options):
+def evaluate(model, *data, session: KerasSession, split: str = "test", **options):
     """Evaluate under watch, quietly."""
     return model.evaluate(*data, verbose=0, callbacks=[MonitorCallback(session, split)], **options)

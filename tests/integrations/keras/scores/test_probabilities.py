@@ -8,8 +8,7 @@ import pytest
 from scipy import special
 from sklearn import metrics
 
-from tests.integrations.keras.watched import dense, evaluate, fit, frozen
-from tests.integrations.session import RecordingSession
+from tests.integrations.keras.watched import KerasSession, dense, evaluate, fit, frozen
 from traingauge.core.collectors.scores import Scores
 from traingauge.options import Scoring
 from traingauge.stats.classification.histograms import roc_auc_error
@@ -67,7 +66,7 @@ def watched(name, request, **options):
 @pytest.mark.parametrize("name", FORMS)
 def test_scores_of_probabilities_are_those_of_any_loop(name, request):
     model, x, y, outputs, form = watched(name, request)
-    session = RecordingSession()
+    session = KerasSession()
     fit(model, x, y, session=session, batch_size=BATCH, validation_data=(x[BATCH:], y[BATCH:]))
     weight = np.random.default_rng(0).uniform(0, 3, len(x)).astype("float32")
     evaluate(model, x, y, session=session, batch_size=BATCH, sample_weight=weight)
@@ -83,7 +82,7 @@ def test_scores_of_probabilities_are_those_of_any_loop(name, request):
 @pytest.mark.parametrize("name", ["softmax", "one logit"])
 def test_they_are_the_same_however_keras_runs_the_graph(name, options, request):
     model, x, y, outputs, form = watched(name, request, **options)
-    session = RecordingSession()
+    session = KerasSession()
     fit(model, x, y, session=session, batch_size=BATCH, validation_data=(x, y), epochs=2)
     assert_same(session, "train", by_hand(*form, np.tile(y, 2), np.tile(outputs, (2, 1))), without=RANKS)
     assert_same(session, "validation", by_hand(*form, y, outputs))
@@ -92,7 +91,7 @@ def test_they_are_the_same_however_keras_runs_the_graph(name, options, request):
 
 def test_they_equal_scikit_learns_of_a_model_that_learns(tumours):
     x, y = tumours
-    model, session = dense(16, 1, inputs=30, last="sigmoid"), RecordingSession()
+    model, session = dense(16, 1, inputs=30, last="sigmoid"), KerasSession()
     model.compile("adam", "binary_crossentropy")
     fit(model, x[:400], y[:400], session=session, validation_data=(x[400:], y[400:]), epochs=3)
     true, probability = y[400:], model.predict(x[400:], verbose=0)[:, 0].astype(np.float64)
@@ -111,7 +110,7 @@ def test_they_equal_scikit_learns_of_a_model_that_learns(tumours):
 def test_several_labels_a_sample_are_several_events(digits):
     x, codes = (each[:500] for each in digits)
     labels = np.stack([codes % 2 == 0, codes > 4, codes % 3 == 0], axis=1).astype("int32")
-    model, session = dense(16, 3, inputs=64, last="sigmoid"), RecordingSession()
+    model, session = dense(16, 3, inputs=64, last="sigmoid"), KerasSession()
     model.compile(frozen(), "binary_crossentropy")
     evaluate(model, x, labels, session=session)
     part = by_hand(False, "multilabel", labels, model.predict(x, verbose=0))
@@ -122,7 +121,7 @@ def test_several_labels_a_sample_are_several_events(digits):
 def test_of_many_classes_less_is_known_as_in_any_loop(digits, classes, known):
     x, codes = digits
     codes = (codes * classes // 10 + np.arange(len(codes)) % (classes // 10)).astype("int32")
-    model, session = dense(classes, inputs=64, last="softmax"), RecordingSession(window=1000)
+    model, session = dense(classes, inputs=64, last="softmax"), KerasSession(window=1000)
     model.compile(frozen(), "sparse_categorical_crossentropy")
     fit(model, x, codes, session=session, batch_size=BATCH, validation_data=(x, codes))
     part = by_hand(False, "multiclass", codes, model.predict(x, verbose=0))
@@ -135,7 +134,7 @@ def test_what_is_not_finite_or_ignored_does_not_count(digits):
     x, codes = (each[:500].copy() for each in digits)
     x[::50] = np.nan
     model = dense(16, 10, inputs=64, activation="tanh", last="softmax")  # a ReLU may make 0 of NaN
-    session = RecordingSession(ignore_index=3)
+    session = KerasSession(ignore_index=3)
     model.compile(frozen(), "sparse_categorical_crossentropy")
     evaluate(model, x, codes, session=session)
     outputs, counted = model.predict(x, verbose=0), np.isfinite(x).all(axis=1) & (codes != 3)
@@ -148,7 +147,7 @@ def test_masked_steps_of_a_sequence_do_not_count(digits):
     images[:, 5:] = 0
     labels = np.repeat(codes[:, None], 8, axis=1)
     layers = [keras.layers.Masking(), keras.layers.Dense(10, "softmax")]
-    model, session = keras.Sequential([keras.Input((8, 8)), *layers]), RecordingSession()
+    model, session = keras.Sequential([keras.Input((8, 8)), *layers]), KerasSession()
     model.compile(frozen(), "sparse_categorical_crossentropy")
     evaluate(model, images, labels, session=session)
     outputs, real = model.predict(images, verbose=0), (images != 0).any(axis=2)
@@ -160,7 +159,7 @@ def test_classes_that_are_masked_out_by_minus_infinity_are_as_improbable_as_that
     mask = np.where(np.arange(10) == 3, -np.inf, 0).astype("float32")
     layers = [keras.layers.Dense(10), keras.layers.Lambda(lambda logits: logits + mask)]
     keras.utils.set_random_seed(7)
-    model, session = keras.Sequential([keras.Input((64,)), *layers]), RecordingSession()
+    model, session = keras.Sequential([keras.Input((64,)), *layers]), KerasSession()
     model.compile(frozen(), SPARSE(from_logits=True))
     others = codes != 3
     evaluate(model, x[others], codes[others], session=session)
@@ -178,7 +177,7 @@ def test_outputs_that_are_no_probabilities_leave_these_scores_undefined(digits):
 
     model = dense(16, 10, inputs=64)
     model.compile(frozen(), own)
-    silent, told = RecordingSession(), RecordingSession(from_logits=True)
+    silent, told = KerasSession(), KerasSession(from_logits=True)
     evaluate(model, x, codes, session=silent)
     evaluate(model, x, codes, session=told)
     unknown = scores(silent, "test")
@@ -190,7 +189,7 @@ def test_outputs_that_are_no_probabilities_leave_these_scores_undefined(digits):
 
 def test_a_hinge_loss_has_no_probabilities(tumours):
     x, codes = tumours
-    model, session = dense(8, 1, inputs=30, last="tanh"), RecordingSession()
+    model, session = dense(8, 1, inputs=30, last="tanh"), KerasSession()
     model.compile(frozen(), "hinge")
     evaluate(model, x, codes * 2 - 1, session=session)
     assert not scores(session, "test").keys() & (SUMS | RANKS)
@@ -198,7 +197,7 @@ def test_a_hinge_loss_has_no_probabilities(tumours):
 
 def test_a_pass_begins_with_empty_histograms(tumours):
     x, codes = tumours
-    model, session = dense(8, 1, inputs=30, last="sigmoid"), RecordingSession()
+    model, session = dense(8, 1, inputs=30, last="sigmoid"), KerasSession()
     model.compile(frozen(), "binary_crossentropy")
     for part in (slice(None), slice(100, 300)):
         evaluate(model, x[part], codes[part], session=session)

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from tests.integrations.keras.watched import dense, evaluate, fit, frozen
-from tests.integrations.session import RecordingSession
+from tests.integrations.keras.watched import KerasSession, dense, evaluate, fit, frozen
 
 pytestmark = pytest.mark.keras
 
@@ -37,7 +36,7 @@ def test_scores_equal_those_of_scikit_learn(diabetes, options):
     model = dense(8, 1, inputs=10)
     model.compile(frozen(), "mse", **options)
     predicted = model.predict(x, verbose=0)[:, 0]
-    session = RecordingSession(window=4)
+    session = KerasSession(window=4)
     history = fit(
         model, x[:400], y[:400], session=session, batch_size=BATCH, validation_data=(x[300:400], y[300:400])
     ).history
@@ -52,7 +51,7 @@ def test_scores_equal_those_of_scikit_learn(diabetes, options):
 
 def test_a_model_that_learns_publishes_the_losses_of_its_steps(diabetes):
     x, y = diabetes
-    model, session = dense(8, 1, inputs=10), RecordingSession()
+    model, session = dense(8, 1, inputs=10), KerasSession()
     model.compile("adam", "mse")
     losses = []
 
@@ -74,7 +73,7 @@ def test_several_quantities_weighted(diabetes):
     model = dense(8, 3, inputs=10)
     model.compile(frozen(), "mae")
     predicted = model.predict(x, verbose=0)
-    session = RecordingSession()
+    session = KerasSession()
     evaluate(model, x, targets, session=session, sample_weight=weight, batch_size=BATCH)
     scores = expected(targets, predicted, weight)
     scores["r2_score"] = metrics.r2_score(targets[:, :2], predicted[:, :2], sample_weight=weight)
@@ -87,7 +86,7 @@ def test_values_far_from_zero_keep_their_spread(diabetes):
     model = dense(1, inputs=10, bias_initializer=keras.initializers.Constant(1001.5))
     model.compile(frozen(), "mse")
     predicted = model.predict(x, verbose=0)[:, 0]
-    session = RecordingSession()
+    session = KerasSession()
     evaluate(model, x, y, session=session, batch_size=BATCH)
     assert_published(session, "test", expected(y, predicted))
 
@@ -99,7 +98,7 @@ def test_what_is_not_finite_is_counted_and_left_out(diabetes):
     model = dense(8, 1, inputs=10)
     model.compile(frozen(), "mse")
     predicted = model.predict(x, verbose=0)[:, 0]
-    session = RecordingSession()
+    session = KerasSession()
     evaluate(model, x, y, session=session)
     finite = np.isfinite(y)
     assert_published(session, "test", expected(y[finite], predicted[finite]))
@@ -115,7 +114,7 @@ def test_a_loss_that_says_nothing_leaves_it_to_the_user(diabetes, caplog):
     model = dense(8, 1, inputs=10)
     model.compile(frozen(), own)
     predicted = model.predict(x, verbose=0)[:, 0]
-    silent, told = RecordingSession(), RecordingSession(task="regression")
+    silent, told = KerasSession(), KerasSession(task="regression")
     evaluate(model, x, y, session=silent)
     evaluate(model, x, y, session=told)
     assert ("r2_score", "test") not in silent.published()
@@ -128,7 +127,7 @@ def test_percentiles_of_residuals_are_exact_in_training_and_rounded_to_8_bits_in
     x, y = diabetes
     model = dense(8, 1, inputs=10)
     model.compile(frozen(), "mse", **options)
-    session = RecordingSession()
+    session = KerasSession()
     fit(model, x, y, session=session, batch_size=BATCH, validation_data=(x, y))
     residuals = (model.predict(x, verbose=0)[:, 0] - y).astype(np.float64)
     published = session.published()
@@ -143,7 +142,7 @@ def test_percentiles_of_residuals_are_exact_in_training_and_rounded_to_8_bits_in
 
 def test_of_a_large_step_a_sample_of_residuals_tells_the_percentiles(diabetes):
     x, y = np.tile(diabetes[0], (10, 1)), np.tile(diabetes[1], 10)
-    model, session = dense(8, 1, inputs=10), RecordingSession()
+    model, session = dense(8, 1, inputs=10), KerasSession()
     model.compile(frozen(), "mse")
     fit(model, x, y, session=session, batch_size=1000)
     residuals = model.predict(x, verbose=0)[:, 0] - y

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from tests.integrations.keras.watched import dense, evaluate, fit, frozen
-from tests.integrations.session import RecordingSession
+from tests.integrations.keras.watched import KerasSession, dense, evaluate, fit, frozen
 
 pytestmark = pytest.mark.keras
 
@@ -163,7 +162,7 @@ def test_scores_equal_those_of_scikit_learn(name, request):
     def scores(part):
         return expected(codes[part], predicted[part], average=average)
 
-    session = RecordingSession(**form.told)
+    session = KerasSession(**form.told)
     assert_all_splits(session, model, (x, form.labels(codes), None), scores)
     assert session.scores.task == ("multiclass" if form.data == "digits" else "binary")
 
@@ -175,7 +174,7 @@ def test_several_labels_a_sample(digits):
     model.compile(frozen(), "binary_crossentropy")
     predicted = (model.predict(x, verbose=0) > 0.5).astype(int)
     assert_all_splits(
-        RecordingSession(), model, (x, labels, None), lambda part: expected(labels[part], predicted[part])
+        KerasSession(), model, (x, labels, None), lambda part: expected(labels[part], predicted[part])
     )
 
 
@@ -187,7 +186,7 @@ def test_sample_weights_count(digits):
     model.compile(frozen(), "sparse_categorical_crossentropy")
     predicted = model.predict(x, verbose=0).argmax(axis=1)
     assert_all_splits(
-        RecordingSession(),
+        KerasSession(),
         model,
         (x, codes, weight),
         lambda part: expected(codes[part], predicted[part], weight[part]),
@@ -200,7 +199,7 @@ def test_weights_given_in_one_evaluation_do_not_round_those_of_the_next(digits):
     model = dense(16, 10, inputs=64, last="softmax")
     model.compile(frozen(), "sparse_categorical_crossentropy")
     predicted = model.predict(x, verbose=0).argmax(axis=1)
-    session = RecordingSession()
+    session = KerasSession()
     for given in (weight, None, weight):  # the third runs the function that was traced for the first
         evaluate(model, x, codes, session=session, sample_weight=given)
         assert_published(session, "test", expected(codes, predicted, given))
@@ -211,7 +210,7 @@ def test_class_weights_count_in_training_as_they_do_in_the_loss(tumours):
     model = dense(8, 1, inputs=30, last="sigmoid")
     model.compile(frozen(), "binary_crossentropy")
     predicted = (model.predict(x, verbose=0)[:, 0] > 0.5).astype(int)
-    session = RecordingSession()
+    session = KerasSession()
     fit(model, x, codes, session=session, class_weight={0: 3.0, 1: 0.5}, validation_data=(x, codes))
     weight = np.where(codes == 0, 3.0, 0.5)
     assert_published(session, "train", expected(codes, predicted, weight, average="binary"))
@@ -247,7 +246,7 @@ def test_masked_steps_of_a_sequence_do_not_count(sequences, weights):
     def scores(part):
         return expected(codes[part].ravel(), predicted[part].ravel(), (each * real)[part].ravel())
 
-    assert_all_splits(RecordingSession(), model, (x, codes, weight), scores)
+    assert_all_splits(KerasSession(), model, (x, codes, weight), scores)
 
 
 def test_a_sequence_of_yes_or_no(sequences):
@@ -260,7 +259,7 @@ def test_a_sequence_of_yes_or_no(sequences):
     def scores(part):
         return expected(labels[part].ravel(), predicted[part].ravel(), real[part].ravel(), average="binary")
 
-    assert_all_splits(RecordingSession(), model, (x, labels[..., None], None), scores)
+    assert_all_splits(KerasSession(), model, (x, labels[..., None], None), scores)
 
 
 @pytest.mark.parametrize("told", ["loss", "user"])
@@ -269,7 +268,7 @@ def test_ignored_labels_do_not_count(digits, told):
     model = dense(16, 10, inputs=64, last="softmax")
     model.compile(frozen(), SPARSE(ignore_class=3 if told == "loss" else None))
     predicted = model.predict(x, verbose=0).argmax(axis=1)
-    session = RecordingSession(ignore_index=3 if told == "user" else None)
+    session = KerasSession(ignore_index=3 if told == "user" else None)
     evaluate(model, x, codes, session=session)
     kept = codes != 3
     assert session.published()["accuracy", "test"] == metrics.accuracy_score(codes[kept], predicted[kept])
@@ -280,7 +279,7 @@ def test_a_thousand_classes_have_scores_and_no_confusion_matrix(digits):
     codes = codes * 100 + np.arange(len(codes)) % 100
     model = dense(1000, inputs=64, last="softmax")
     model.compile(keras.optimizers.SGD(1.0), "sparse_categorical_crossentropy")
-    session = RecordingSession(window=1000)
+    session = KerasSession(window=1000)
     fit(model, x, codes, session=session, batch_size=8)
     evaluate(model, x, codes, session=session)
     predicted = model.predict(x, verbose=0).argmax(axis=1)
