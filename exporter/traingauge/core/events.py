@@ -1,7 +1,7 @@
 """What happens in training, in its order: the entries of the recorder's queue.
 
 Clock readings are ``time.perf_counter``: it never jumps, so differences are durations. The recorder turns them into Unix
-time when it digests them.
+time when it drains them.
 """
 
 from __future__ import annotations

@@ -257,13 +257,13 @@ class Recorder:
         """What the user said about the model's task."""
         return self.scores.hints
 
-    def found(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
+    def found_task(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
         """Take what an integration found out about the task; what the user said stays.
 
         Raises:
             LabelError: Another number of classes than is known.
         """
-        self.scores.tell(task, classes)
+        self.scores.found_task(task, classes)
 
     @property
     def bins(self) -> ReferenceBins | None:

@@ -78,7 +78,7 @@ class Session(Protocol):
     def hints(self) -> TaskHints:
         """What the user said about the model's task."""
 
-    def found(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
+    def found_task(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
         """Take what the integration found out about the task; what the user said stays.
 
         Raises:
@@ -183,8 +183,8 @@ class RunSource:
     def end(self, state: str = "finished") -> None:
         """End the run that was opened for a name; that of a monitor stays open."""
         if self._opens and self._monitor is not None:
-            self._monitor.close(state)
-            self._monitor = None
+            monitor, self._monitor = self._monitor, None
+            monitor.session.guard.shield("integration", monitor.close, state)
 
 
 def integration_of(model: Any, *, otherwise: str = "") -> Integration:

@@ -120,7 +120,7 @@ class Scores(Collector):
         """Number of classes left out because of the cap."""
         return {"class": self._by_class.dropped}
 
-    def tell(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
+    def found_task(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
         """Set the task and the classes, unless they are known.
 
         Raises:

@@ -223,7 +223,7 @@ def attach(model: Any, session: Session, *, gradients: bool) -> GraphProbe:
         edges=None if bins is None else bins.features,
         targets={} if bins is None else bins.targets,
         gradients=gradients,
-        found=lambda plan: session.found(plan.task, plan.classes or None),
+        found=lambda plan: session.found_task(plan.task, plan.classes or None),
         guard=session.guard,
     )
     session.before_end(probe.end)
