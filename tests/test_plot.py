@@ -37,7 +37,7 @@ def test_there_is_a_panel_a_column_and_a_line_a_split(run):
     assert loss.get_xlabel() == "training step"
 
 
-def test_a_line_goes_on_where_nothing_was_given_and_breaks_where_nan_was(run):
+def test_a_line_continues_where_nothing_was_given_and_breaks_at_a_nan(run):
     line = lines(run.plot("loss").get_axes()[0])["train"]
     steps, values = line.get_xdata(), np.asarray(line.get_ydata())
     assert 10 not in steps

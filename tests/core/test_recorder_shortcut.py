@@ -76,7 +76,7 @@ def test_the_first_step_is_checked_by_name(monitor: ModelMonitor) -> None:
         monitor.step(loss=1.0, y_true=1.0)
 
 
-def test_a_number_in_the_place_of_an_array_is_told_later_once_steps_take_the_shortcut(
+def test_a_number_in_the_place_of_an_array_is_reported_later_once_steps_take_the_shortcut(
     monitor: ModelMonitor,
 ) -> None:
     monitor.step(loss=1.0)
@@ -129,7 +129,7 @@ def test_waiting_for_data_does_not_part_the_steps(
     assert batches[0] == 100
 
 
-def test_training_looks_at_what_it_recorded_after_as_many_steps_as_it_is_told() -> None:
+def test_training_drains_what_it_recorded_after_the_steps_of_digest_every() -> None:
     with ModelMonitor("m", digest_every=10, delivery=[]) as monitor:
         seen = monitor.session.self_metrics.nonfinite
         for step in range(9):

@@ -66,7 +66,7 @@ def test_steps_that_training_went_back_behind_are_left_out(restored):
 
 
 @pytest.mark.parametrize("on_disk", [False, True])
-def test_a_nan_that_was_given_is_told_from_a_value_that_was_not(on_disk, tmp_path):
+def test_a_nan_that_was_given_is_distinguished_from_a_value_that_was_not(on_disk, tmp_path):
     with ModelMonitor("m", delivery=[], state=State(tmp_path) if on_disk else None) as run:
         run.step(loss=0.5, entropy=1.0)
         run.step(loss=math.nan)

@@ -34,7 +34,7 @@ def after(
     return read(drift)
 
 
-def test_infinite_values_are_told_from_those_that_are_not_there() -> None:
+def test_infinite_values_are_distinguished_from_missing_ones() -> None:
     batch = ROWS[:1000].copy()
     batch[:10, 0], batch[10:15, 0], batch[15:30, 0] = np.inf, -np.inf, np.nan
     metrics = after(batch)

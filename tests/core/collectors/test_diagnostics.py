@@ -95,7 +95,7 @@ def test_overfitting_is_a_strain_on_the_validation_loss(read):
         assert read(run, "model_health_strain", signal="loss", split="train") < 3
 
 
-def test_what_is_expected_is_published_beside_how_far_the_run_is_off(read):
+def test_what_is_expected_is_published_with_the_deviation_of_the_run(read):
     with monitor(run="good") as good:
         train(good, losses(0))
     with monitor(reference_run=ReferenceRun.record(good)) as run:

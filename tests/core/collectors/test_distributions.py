@@ -71,7 +71,7 @@ def test_a_number_of_few_values_has_a_bin_a_value_and_one_for_all_others():
     assert shares["reference"]["03 2.5"] == pytest.approx(1 / 3)
 
 
-def test_categories_are_told_by_name_the_most_common_ones():
+def test_the_most_common_categories_are_published_by_name():
     letters = [letter for place, letter in enumerate("abcdefghijklmn") for _ in range(100 + place)]
     reference = Reference.from_data(pd.DataFrame({"letter": letters}))
     shares = distribution(reference, pd.DataFrame({"letter": ["n", "n", "a", "new"]}), "letter")
@@ -118,7 +118,7 @@ def test_none_is_published_if_none_is_asked_for_or_nothing_was_seen():
     assert of(FeatureDrift(Drift(reference)), "f0") == {"reference": {}, "window": {}}
 
 
-def test_a_monitor_is_told_how_many(read):
+def test_a_setting_of_the_monitor_limits_how_many(read):
     x = load_breast_cancer().data
     reference = Reference.from_data(x[:, :3], feature_names=["a", "b", "c"])
     with ModelMonitor("m", drift=Drift(reference, distributions=1), delivery=[]) as monitor:

@@ -227,7 +227,7 @@ def test_counts_of_another_shape_or_sum_are_refused():
         pd.DataFrame(NORMAL[:50], columns=list("abc")),
     ],
 )
-def test_what_training_code_has_at_hand_is_taken(features):
+def test_every_container_that_training_code_uses_is_accepted(features):
     assert FeatureDrift(Drift(REFERENCE)).encode(features).samples == 50
 
 

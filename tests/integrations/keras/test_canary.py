@@ -131,7 +131,7 @@ def test_a_recurrent_layer_keeps_its_state(digits):
         np.testing.assert_array_equal(beside, alone)
 
 
-def test_a_bit_that_flips_during_fit_is_told_at_once(small, canary, read):
+def test_a_bit_that_flips_during_fit_is_reported_at_once(small, canary, read):
     """With a learning rate of 0 nothing but the flipped bit moves the answer."""
     mismatches, distances = [], []
 
@@ -158,7 +158,9 @@ def test_a_bit_that_flips_during_fit_is_told_at_once(small, canary, read):
     "case",
     [({}, 1, [0, 10, 20]), ({"canary_every": 7}, 1, [0, 7, 14]), ({"canary_every": 8}, 4, [0, 8, 14, 20])],
 )
-def test_it_is_asked_at_once_and_every_so_many_steps_or_at_the_end_of_each_epoch(small, canary, asked, case):
+def test_it_is_checked_at_once_and_then_every_few_steps_or_at_the_end_of_each_epoch(
+    small, canary, asked, case
+):
     """Steps that run together count as so many, even if an epoch's last ones are fewer."""
     asking, together, expected = case
     with monitor() as run:
@@ -213,7 +215,7 @@ def test_what_is_no_canary_of_the_model_is_refused_before_training(canary):
             MonitorCallback(run, canary=canary, canary_every=0)
 
 
-def test_an_error_of_the_model_is_counted_and_training_goes_on(small, read):
+def test_an_error_of_the_model_is_counted_and_training_continues(small, read):
     class Moody(keras.Model):
         def __init__(self):
             super().__init__(name="digits")

@@ -34,7 +34,7 @@ def model(units=8, *, compiled=True, frozen=False, rate=0.01):
     return net
 
 
-def test_parameters_shapes_optimizer_loss_and_metrics_are_told():
+def test_parameters_shapes_optimizer_loss_and_metrics_are_described():
     found = describe(model())
     assert (found.trainable, found.frozen) == (4 * 8 + 8 + 2 * 8 + 8 * 3 + 3, 2 * 8)
     assert (found.optimizer, found.loss) == ("Adam", "SparseCategoricalCrossentropy")
@@ -48,7 +48,7 @@ def test_parameters_shapes_optimizer_loss_and_metrics_are_told():
     }
 
 
-def test_a_schedule_is_told_with_its_numbers():
+def test_a_schedule_is_described_with_its_numbers():
     rate = keras.optimizers.schedules.ExponentialDecay(0.1, 100, 0.9)
     told = describe(model(rate=rate)).facts["Learning rate"]
     assert told.startswith("ExponentialDecay")
@@ -61,7 +61,7 @@ def test_models_built_alike_have_one_architecture_and_others_another():
     assert describe(model()).architecture != describe(model(units=9)).architecture
 
 
-def test_a_model_that_is_not_compiled_or_of_a_class_of_its_own_is_described_as_far_as_it_goes():
+def test_a_model_that_is_not_compiled_or_of_a_custom_class_is_described_in_part():
     class Own(keras.Model):
         def __init__(self):
             super().__init__()

@@ -116,7 +116,7 @@ def test_the_callback_says_where_an_evaluation_belongs(digits):
     assert ("loss", "test") not in session.published()
 
 
-def test_a_second_fit_goes_on_without_tracing_anew(digits):
+def test_a_second_fit_continues_without_tracing_again(digits):
     x, y = digits[0][: 4 * BATCH], digits[1][: 4 * BATCH]
     traced = []
 
@@ -139,7 +139,7 @@ def test_a_second_fit_goes_on_without_tracing_anew(digits):
     assert published["epochs_total", "validation"] == 5
 
 
-def test_steps_that_nobody_watched_are_not_recorded(digits):
+def test_steps_without_the_callback_are_not_recorded(digits):
     x, y = digits[0][: 2 * BATCH], digits[1][: 2 * BATCH]
     model, session = classifier(), KerasSession()
     fit(model, x, y, session=session, batch_size=BATCH)
@@ -172,7 +172,7 @@ def test_a_model_saved_while_it_is_watched_loads_and_predicts_the_same(digits, t
     assert len(again.losses) == -(-len(x) // 32)
 
 
-def test_a_model_may_be_compiled_anew_between_fits(digits):
+def test_a_model_may_be_compiled_again_between_fits(digits):
     x, y = digits
     model, session = classifier(), KerasSession()
     fit(model, x, y, session=session, batch_size=BATCH)
@@ -222,7 +222,7 @@ class ByItself(keras.Model):
         return {"own_loss": loss}
 
 
-def test_steps_without_a_known_loss_are_counted_and_the_user_is_told_once(digits, caplog):
+def test_steps_without_a_known_loss_are_counted_and_logged_once(digits, caplog):
     model, session = ByItself(), KerasSession()
     model.compile("adam")
     fit(model, *digits, session=session, batch_size=BATCH, epochs=2)
@@ -282,7 +282,7 @@ def test_several_inputs(digits, kind):
     assert ("accuracy", "train") in session.published()
 
 
-def test_several_outputs_have_a_loss_and_the_user_is_told_that_they_have_no_scores(digits, caplog):
+def test_several_outputs_have_a_loss_and_the_log_says_that_they_have_no_scores(digits, caplog):
     x, y = digits
     inputs = keras.Input((64,))
     outputs = [keras.layers.Dense(10, "softmax")(inputs), keras.layers.Dense(1, "sigmoid")(inputs)]

@@ -108,7 +108,7 @@ def test_no_norm_is_published_unless_it_was_asked_for(digits):
     assert session.published()["gradient_norm",] > 0
 
 
-def test_asking_for_the_norm_later_watches_the_model_anew(digits):
+def test_asking_for_the_norm_later_watches_the_model_again(digits):
     model, session = dense(10, inputs=64), KerasSession()
     model.compile("sgd", SOFTMAX)
     fit(model, *digits, session=session, batch_size=600)

@@ -56,7 +56,7 @@ def crashed(digits, directory, **options):
 
 
 @pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 2}], ids=str)
-def test_the_run_goes_back_with_the_model_to_its_checkpoint_and_its_counters_go_on(
+def test_the_run_goes_back_with_the_model_to_its_checkpoint_and_its_counters_continue(
     digits, tmp_path, read, options
 ):
     crashed(digits, tmp_path, **options)
@@ -80,7 +80,7 @@ def test_steps_taken_before_the_run_began_are_not_those_of_the_run(digits, tmp_p
         assert read(run, "model_steps_total", split="train") == 34
 
 
-def test_a_model_that_goes_on_where_it_was_or_begins_anew_takes_the_run_nowhere(digits, tmp_path, read):
+def test_a_model_that_continues_where_it_was_or_starts_over_does_not_move_the_run(digits, tmp_path, read):
     with monitor(tmp_path) as run:
         trained = train(run, digits, tmp_path, restore=False)
     with monitor(tmp_path) as run:

@@ -90,7 +90,7 @@ def test_a_step_whose_end_was_not_seen_is_published_too(digits):
     assert len(session.losses) == 4
 
 
-def test_a_monitor_closed_while_fit_runs_lets_it_go_on(digits):
+def test_a_monitor_closed_while_fit_runs_lets_it_continue(digits):
     model = classifier()
     monitor = ModelMonitor("m", delivery=[])
     history = model.fit(
@@ -143,7 +143,9 @@ def fails(*_, **__):
         pytest.param(hook.StepHook, "_rate", True, id="learning rate"),
     ],
 )
-def test_an_error_inside_monitoring_is_counted_and_training_goes_on(digits, monkeypatch, where, name, known):
+def test_an_error_inside_monitoring_is_counted_and_training_continues(
+    digits, monkeypatch, where, name, known
+):
     monkeypatch.setattr(where, name, fails)
     model, session = classifier(), KerasSession()
     history = fit(model, *digits, session=session, batch_size=BATCH, validation_split=0.2).history
