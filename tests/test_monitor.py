@@ -468,17 +468,20 @@ def test_a_step_after_the_end_is_refused() -> None:
 
 def scrape_as_prometheus(url: str) -> str:
     as_prometheus = {"X-Prometheus-Scrape-Timeout-Seconds": "5"}
-    text = requests.get(f"{url}/metrics", headers=as_prometheus, timeout=PATIENCE).text
+    return requests.get(f"{url}/metrics", headers=as_prometheus, timeout=PATIENCE).text
+
+
+def scrape_and_let_it_be_noted(url: str) -> None:
+    scrape_as_prometheus(url)
     requests.get(
         f"{url}/healthz", timeout=PATIENCE
-    )  # one thread answers: it has noted the scrape before this request
-    return text
+    )  # one thread answers: it notes the scrape before this request
 
 
 def test_a_scraped_run_stays_until_its_end_was_scraped(tmp_path: Path) -> None:
-    monitor = ModelMonitor("m", delivery=[Endpoint(discovery_dir=tmp_path)])
-    scrape_as_prometheus(monitor.url)
-    closing = threading.Thread(target=monitor.close)
+    monitor = ModelMonitor("m", delivery=[Endpoint(discovery_dir=tmp_path, linger=FOREVER)])
+    scrape_and_let_it_be_noted(monitor.url)
+    closing = threading.Thread(target=monitor.close, daemon=True)
     closing.start()
     while monitor.state == "running":
         time.sleep(0.01)
@@ -491,7 +494,7 @@ def test_a_scraped_run_stays_until_its_end_was_scraped(tmp_path: Path) -> None:
 
 def test_the_wait_for_the_last_scrape_is_bounded() -> None:
     monitor = ModelMonitor("m", delivery=[Endpoint(discovery_dir=False, linger=0.2)])
-    scrape_as_prometheus(monitor.url)
+    scrape_and_let_it_be_noted(monitor.url)
     finished(monitor.close)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from alerting import rulebook
 from dashboards.promql import grouping_labels, selectors
+from tests.waiting import PATIENCE
 from traingauge.catalog import CATALOG, RUN_LABELS
 
 #: Labels that Prometheus adds to every scraped sample.
@@ -38,7 +39,7 @@ def tool() -> Callable[..., str]:
 
     def run(*command: str | Path) -> str:
         done = subprocess.run(
-            list(map(str, command)), capture_output=True, text=True, timeout=120, check=False
+            list(map(str, command)), capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

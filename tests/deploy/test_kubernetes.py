@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.waiting import PATIENCE
 from traingauge.stack import bundle, config, documents
 from traingauge.stack.grafana import grafana_environment
 
@@ -225,7 +226,7 @@ def test_the_example_is_a_pod_that_prometheus_finds() -> None:
 
 def test_the_script_of_the_example_trains() -> None:
     environment = os.environ | {"MODEL": "digits", "RUN": "digits-1", "PORT": "0"}
-    subprocess.run([sys.executable, EXAMPLE / "train.py"], env=environment, check=True, timeout=120)
+    subprocess.run([sys.executable, EXAMPLE / "train.py"], env=environment, check=True, timeout=PATIENCE)
 
 
 def script() -> str:

@@ -12,6 +12,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.waiting import PATIENCE
 from traingauge.stack.errors import WaitTimeoutError
 from traingauge.stack.notification import Notification
 from traingauge.stack.webhook import LARGEST_BODY, WebhookReceiver
@@ -40,7 +41,7 @@ def message(*, status: str = "firing", name: str = "ModelLossNonFinite") -> dict
 
 
 def post(url: str, body: bytes | str) -> requests.Response:
-    return requests.post(url, data=body, timeout=10)
+    return requests.post(url, data=body, timeout=PATIENCE)
 
 
 def test_a_notification_is_recorded_with_its_time_of_arrival() -> None:
@@ -127,7 +128,9 @@ def test_no_alert_makes_the_receiver_fail(given_alerts: list[Any]) -> None:
 @pytest.mark.parametrize("length", ["", "-1", "many", "9" * 5000, str(LARGEST_BODY + 1)])
 def test_a_length_that_cannot_be_is_refused_unread(length: str) -> None:
     with WebhookReceiver() as receiver:
-        answer = requests.post(receiver.url, headers={"Content-Length": length}, data=iter([b""]), timeout=10)
+        answer = requests.post(
+            receiver.url, headers={"Content-Length": length}, data=iter([b""]), timeout=PATIENCE
+        )
         assert answer.status_code == 400
         assert receiver.rejected
 

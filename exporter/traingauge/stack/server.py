@@ -22,8 +22,8 @@ from .signals import signals_held_back
 #: Seconds between two polls of a condition.
 POLL = 0.05
 
-#: Seconds for a server to be ready, and to stop before it is killed.
-START_TIMEOUT, STOP_TIMEOUT = 60.0, 10.0
+#: Seconds for a server to become ready on a busy machine, and to stop before it is killed.
+START_TIMEOUT, STOP_TIMEOUT = 300.0, 10.0
 
 #: Another process can take a free port before the server binds it; then another one is tried.
 _TRIES = 5

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.waiting import FOREVER, PATIENCE, finished
 from traingauge import Endpoint
 from traingauge.core.families import Identity, single
 from traingauge.core.guard import Guard
@@ -65,12 +66,14 @@ def test_it_announces_the_run_until_it_is_closed(tmp_path: Path) -> None:
     running.close()
     assert not list(tmp_path.glob("*"))
     with pytest.raises(requests.ConnectionError):
-        requests.get(running.url, timeout=5)
+        requests.get(running.url, timeout=PATIENCE)
 
 
 def test_its_links_are_on_the_landing_page() -> None:
     running = Endpoint(discovery_dir=False, links={"Code": "https://example.org/<c>"}).start(view())
-    assert '<a href="https://example.org/&lt;c&gt;">Code</a>' in requests.get(running.url, timeout=10).text
+    assert (
+        '<a href="https://example.org/&lt;c&gt;">Code</a>' in requests.get(running.url, timeout=PATIENCE).text
+    )
     running.close()
 
 
@@ -81,13 +84,13 @@ def test_an_address_of_another_machine_raises_and_announces_nothing(tmp_path: Pa
 
 
 def test_the_wait_for_the_last_scrape_ends_at_the_deadline() -> None:
-    running = Endpoint(discovery_dir=False, linger=600).start(view())
-    requests.get(f"{running.url}/metrics", headers=AS_PROMETHEUS, timeout=10)
+    running = Endpoint(discovery_dir=False, linger=FOREVER).start(view())
+    requests.get(f"{running.url}/metrics", headers=AS_PROMETHEUS, timeout=PATIENCE)
     while not running.server.scrapes.wait(after=0.0, at_most=math.inf):
         time.sleep(0.001)
-    started = time.monotonic()
-    running.finish(started + 0.05)
-    assert 0.05 <= time.monotonic() - started < 60
+    deadline = time.monotonic() + 0.05
+    finished(lambda: running.finish(deadline))
+    assert time.monotonic() >= deadline
     running.close()
 
 

@@ -244,7 +244,6 @@ def test_loss_and_step_counter_are_of_the_same_step_in_every_scrape(connect: Con
                     continue
                 step += 1
                 monitor.step(loss=float(step), samples=2)
-                time.sleep(1e-4)  # a step computes, and gives the GIL away for that long
 
         def scrape(found: list[tuple[float, float, float]]) -> None:
             client = connect(monitor)
