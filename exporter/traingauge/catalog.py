@@ -602,12 +602,16 @@ _METRICS = (
     Metric(
         "model_health_failing_probability",
         "gauge",
-        "Probability that the run fails within the given number of further training steps.",
+        "Probability that the run reaches the state failing within the given number of training steps.",
         ("horizon",),
         better="lower",
         range=_SHARE,
     ),
-    Metric("model_health_steps_to_failing", "gauge", "Expected training steps until the run fails."),
+    Metric(
+        "model_health_steps_to_failing",
+        "gauge",
+        "Expected training steps until the run reaches the state failing.",
+    ),
     # The canary: a fixed batch with the outputs of a trusted model
     Metric(
         "model_canary_distance",
