@@ -30,7 +30,7 @@ SECTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "References": ("traingauge", ("Reference", "ReferenceRun", "Canary")),
     "Detectors": ("traingauge", ("Cusum", "Ewma", "PageHinkley", "Adwin", "RobustZ")),
     "Keras": ("traingauge.integrations.keras", ("MonitorCallback",)),
-    "Testing": ("traingauge.testing", ("InMemory", "Broken")),
+    "Testing": ("traingauge.testing", ("InMemory", "Broken", "RecordingSession")),
 }
 
 #: Modules that hold what cannot be imported without a framework.
