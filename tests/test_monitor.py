@@ -25,9 +25,8 @@ from sklearn.datasets import load_breast_cancer
 
 from tests.waiting import FOREVER, PATIENCE, Clock, finished
 from traingauge import Drift, Endpoint, ModelMonitor, Reference, Scoring, State
+from traingauge.core.collectors import Setup
 from traingauge.core.collectors.loss import Loss
-from traingauge.core.collectors.run import RunInfo
-from traingauge.core.collectors.scores import Scores
 from traingauge.core.recorder import Recorder
 from traingauge.errors import (
     ClosedError,
@@ -173,7 +172,7 @@ def test_a_step_takes_any_subset_of_what_there_is(monitor: ModelMonitor, read: R
 
 @given(st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=120))
 def test_the_window_statistics_are_those_of_numpy_over_the_last_steps(losses: list[float]) -> None:
-    recorder = Recorder(RunInfo(), Scores(), loss_window=50)
+    recorder = Recorder(Setup(Scoring(window=50)))
     for loss in losses:
         recorder.step(loss, None, None, None, None, 0, {})
     published = {family.metric.name: family.values for family in recorder.families()}

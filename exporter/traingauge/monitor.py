@@ -20,10 +20,9 @@ from traingauge import environment, validation
 from traingauge.catalog import SPLITS
 from traingauge.core.baseline import parse as parse_baseline
 from traingauge.core.canary import CanaryProbe
+from traingauge.core.collectors import Setup
 from traingauge.core.collectors.anomalies import parse as parse_detectors
 from traingauge.core.collectors.drift import feature_drift
-from traingauge.core.collectors.run import RunInfo
-from traingauge.core.collectors.scores import Scores
 from traingauge.core.disabled import DisabledRecorder
 from traingauge.core.evaluation import Evaluation
 from traingauge.core.events import Checkpointed, EpochEnd
@@ -144,21 +143,19 @@ class ModelMonitor:
         recorder_class = Recorder
         if environment.DISABLED.resolve(None, False):
             recorder_class, deliveries, alertmanager, state = DisabledRecorder, (), None, None
-        self._recorder = recorder_class(
-            RunInfo(),
-            Scores(scoring),
+        setup = Setup(
+            scoring,
             feature_drift(drift_of(drift, reference), limits),
             limits,
-            loss_window=scoring.window,
+            to_beat=parse_baseline(baseline or {}),
             warmup_steps=validation.optional_count("warmup_steps", warmup_steps),
-            expected=None
+            total_steps=validation.optional_count("total_steps", total_steps),
+            reference_run=None
             if reference_run is None
             else validate_reference_run(reference_run, self.model, scoring.task),
-            to_beat=parse_baseline(baseline or {}),
             detectors=parse_detectors(detectors),
-            digest_every=validation.count("digest_every", digest_every),
         )
-        self._recorder.progress.steps_planned = validation.optional_count("total_steps", total_steps)
+        self._recorder = recorder_class(setup, digest_every=validation.count("digest_every", digest_every))
         self._owner, self._closed = os.getpid(), False
         self._open(run, deliveries, alertmanager, state)
         atexit.register(self._end_with_interpreter)

@@ -7,8 +7,6 @@ import pytest
 from tests.core.collectors.toy_collector import Toy
 from traingauge.core import collectors
 from traingauge.core.collectors.loss import Loss
-from traingauge.core.collectors.run import RunInfo
-from traingauge.core.collectors.scores import Scores
 from traingauge.core.drain import Drain
 from traingauge.core.events import EpochEnd, Scored
 from traingauge.core.recorder import Recorder
@@ -16,7 +14,7 @@ from traingauge.options import Scoring
 
 
 def record(window: int = 8) -> Recorder:
-    return Recorder(RunInfo(), Scores(Scoring(window=window)), loss_window=window)
+    return Recorder(collectors.Setup(Scoring(window=window)))
 
 
 @pytest.fixture

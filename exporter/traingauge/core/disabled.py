@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from traingauge.core.collectors import Setup
 from traingauge.core.guard import Guard
 from traingauge.core.model_description import ModelDescription
-from traingauge.core.recorder import Recorder
+from traingauge.core.recorder import BACKLOG_STEPS, Recorder
 
 
 class DisabledRecorder(Recorder):
@@ -18,9 +20,8 @@ class DisabledRecorder(Recorder):
 
     enabled = False
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.guard = _Silent()
+    def __init__(self, setup: Setup, *, digest_every: int = BACKLOG_STEPS) -> None:
+        super().__init__(replace(setup, guard=_Silent()), digest_every=digest_every)
 
     def step(  # noqa: PLR0917 as in the recorder
         self,

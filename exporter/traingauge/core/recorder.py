@@ -34,22 +34,17 @@ from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.drain import Drain
 from traingauge.core.events import Event, FeaturesSeen, RolledBack, Scored, Steps
 from traingauge.core.families import Family
-from traingauge.core.guard import Guard
 from traingauge.core.reference_bins import ReferenceBins
 from traingauge.core.task_hints import TaskHints
-from traingauge.core.thresholds import Threshold
 from traingauge.errors import ClosedError
 from traingauge.stats.arrays import as_scalar
 
 if TYPE_CHECKING:
-    from traingauge.core.collectors.drift import FeatureDrift
     from traingauge.core.model_description import ModelDescription
     from traingauge.core.step_log import Segment
-    from traingauge.reference.run import ReferenceRun
     from traingauge.stats.classification.encoding import Encoded
     from traingauge.stats.classification.tasks import Task
     from traingauge.stats.curves import LearningCurves, Position
-    from traingauge.stats.detectors.detector import Detector
     from traingauge.stats.drift.binning import Binned
 
 #: Steps, and samples in them, from which the training thread drains by itself: memory stays bounded without a scrape.
@@ -66,15 +61,7 @@ class Recorder:
     """Takes what training says, and gives what the run reads.
 
     Args:
-        run: Info and state.
-        scores: Classification and regression scores.
-        drift: Drift of the features; ``None`` without a reference.
-        limits: Thresholds set in code.
-        loss_window: Steps in the loss's window.
-        warmup_steps: Training steps from which thresholds count for scores that were never reached.
-        expected: A good run to compare with; ``None`` to expect nothing.
-        to_beat: Scores that the run has to beat, by name.
-        detectors: Detectors that watch the signals; the usual one if ``None``.
+        setup: What its collectors are made from.
         digest_every: Steps from which the training thread drains by itself.
 
     Attributes:
@@ -93,36 +80,10 @@ class Recorder:
 
     enabled = True
 
-    def __init__(
-        self,
-        run: RunInfo,
-        scores: Scores,
-        drift: FeatureDrift | None = None,
-        limits: Iterable[Threshold] = (),
-        *,
-        loss_window: int = 100,
-        warmup_steps: int | None = None,
-        expected: ReferenceRun | None = None,
-        to_beat: Mapping[str, float] | None = None,
-        detectors: Sequence[Detector] | None = None,
-        digest_every: int = BACKLOG_STEPS,
-    ) -> None:
-        self.run, self.scores, self.drift = run, scores, drift
-        self.guard = Guard()
-        self.collectors = Collectors(
-            Setup(
-                self.guard,
-                run,
-                scores,
-                drift,
-                window=loss_window,
-                limits=limits,
-                to_beat=to_beat or {},
-                warmup_steps=warmup_steps,
-                expected=expected,
-                detectors=detectors,
-            )
-        )
+    def __init__(self, setup: Setup, *, digest_every: int = BACKLOG_STEPS) -> None:
+        self.guard, self.drift = setup.guard, setup.drift
+        self.collectors = Collectors(setup)
+        self.run, self.scores = self.collectors[RunInfo], self.collectors[Scores]
         self.progress, self.diagnostics = self.collectors[Progress], self.collectors[Diagnostics]
         self.restarts, self.model_info = self.collectors[Restarts], self.collectors[ModelInfo]
         self.self_metrics = self.collectors[SelfMetrics]

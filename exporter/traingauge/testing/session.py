@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from traingauge.core.collectors import Setup
 from traingauge.core.collectors.drift import FeatureDrift
-from traingauge.core.collectors.run import RunInfo
-from traingauge.core.collectors.scores import Scores
 from traingauge.core.events import Event
 from traingauge.core.recorder import Recorder
 from traingauge.integrations.base import Session
@@ -38,9 +37,7 @@ class RecordingSession(Recorder):
     def __init__(self, drift: Drift | None = None, **scoring: Any) -> None:
         self.model = "recorded"
         self.events: list[Event] = []
-        super().__init__(
-            RunInfo(), Scores(Scoring(**scoring)), None if drift is None else FeatureDrift(drift)
-        )
+        super().__init__(Setup(Scoring(**scoring), None if drift is None else FeatureDrift(drift)))
 
     @property
     def session(self) -> Session:

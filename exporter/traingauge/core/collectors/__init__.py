@@ -6,7 +6,7 @@ To add a collector, write a file and its test, and add a line to :data:`COLLECTO
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,6 +23,7 @@ from traingauge.core.collectors.scalars import Scalars
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.guard import Guard
+from traingauge.options import Scoring
 
 if TYPE_CHECKING:
     from traingauge.core.collectors.drift import FeatureDrift
@@ -35,45 +36,43 @@ C = TypeVar("C", bound=Collector)
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Arguments of the collectors.
+    """What the collectors of a run are made from.
 
     Attributes:
-        guard: Counts errors inside monitoring.
-        run: Info and state of the run.
-        scores: Classification and regression scores.
+        scoring: How predictions are scored.
         drift: Drift of the features; ``None`` without a reference.
-        window: Number of training steps in the window of the loss.
         limits: Thresholds set in code.
-        to_beat: Baseline scores that the run should beat, by name.
-        warmup_steps: Training step from which thresholds apply to scores that never reached them.
-        expected: Reference run; ``None`` if there is none.
-        detectors: Detectors that watch the signals; ``None`` for the default.
+        to_beat: Scores that the run has to beat, by name.
+        warmup_steps: Training steps from which thresholds count for scores that were never reached.
+        total_steps: Training steps that the run means to take.
+        reference_run: A good run to compare with; ``None`` to expect nothing.
+        detectors: Detectors that watch the signals; the usual one if ``None``.
+        guard: Keeps errors inside monitoring away from training.
     """
 
-    guard: Guard
-    run: RunInfo
-    scores: Scores
-    drift: FeatureDrift | None
-    window: int
-    limits: Iterable[Threshold]
-    to_beat: Mapping[str, float]
-    warmup_steps: int | None
-    expected: ReferenceRun | None
-    detectors: Sequence[Detector] | None
+    scoring: Scoring = Scoring()  # noqa: RUF009 a frozen value
+    drift: FeatureDrift | None = None
+    limits: Iterable[Threshold] = ()
+    to_beat: Mapping[str, float] = field(default_factory=dict)
+    warmup_steps: int | None = None
+    total_steps: int | None = None
+    reference_run: ReferenceRun | None = None
+    detectors: Sequence[Detector] | None = None
+    guard: Guard = field(default_factory=Guard)
 
 
 #: Factory of each collector, by the name under which its state is saved; a factory returns ``None`` if the run has no such
 #: collector. Hooks run in this order. The last collector counts the errors of all others.
 COLLECTORS: Mapping[str, Callable[[Setup], Collector | None]] = MappingProxyType(
     {
-        "run": lambda setup: setup.run,
+        "run": lambda setup: RunInfo(),
         "model_info": lambda setup: ModelInfo(),
-        "progress": lambda setup: Progress(setup.warmup_steps),
-        "loss": lambda setup: Loss(setup.window),
+        "progress": lambda setup: Progress(setup.warmup_steps, setup.total_steps),
+        "loss": lambda setup: Loss(setup.scoring.window),
         "scalars": lambda setup: Scalars(),
-        "scores": lambda setup: setup.scores,
+        "scores": lambda setup: Scores(setup.scoring),
         "drift": lambda setup: setup.drift,
-        "diagnostics": lambda setup: Diagnostics(setup.window, setup.expected, setup.detectors),
+        "diagnostics": lambda setup: Diagnostics(setup.scoring.window, setup.reference_run, setup.detectors),
         "canary": lambda setup: CanaryMetrics(),
         "restarts": lambda setup: Restarts(),
         "limits": lambda setup: Limits(setup.limits, setup.to_beat, setup.drift),

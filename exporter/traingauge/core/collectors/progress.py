@@ -83,8 +83,8 @@ class Progress(Collector):
         warmup_steps: Training step from which thresholds apply to scores that never reached them.
     """
 
-    def __init__(self, warmup_steps: int | None = None) -> None:
-        self.steps_planned: int | None = None
+    def __init__(self, warmup_steps: int | None = None, steps_planned: int | None = None) -> None:
+        self.steps_planned = steps_planned
         self.warmup_steps = warmup_steps
         self.checkpoints = 0
         self.steps = dict.fromkeys(SPLITS, 0)
