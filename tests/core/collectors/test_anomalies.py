@@ -1,4 +1,4 @@
-"""Detectors that watch what training says."""
+"""Detectors that watch the signals of training."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def noise(count=400, seed=0):
     ],
     ids=["normal", "lognormal", "heavy tails", "depending on the one before", "a random walk"],
 )
-def test_the_mean_distance_of_false_alarms_is_above_five_thousand_readings_whatever_the_noise(
+def test_the_mean_distance_between_false_alarms_is_above_five_thousand_readings_for_any_noise(
     make, detectors
 ):
     """Of robust_z for normal noise alone, as documented; at 5000, more than ten in 20 000 have a chance of 1 in 350."""
@@ -53,7 +53,7 @@ def test_the_mean_distance_of_false_alarms_is_above_five_thousand_readings_whate
     assert {key: value for key, value in found.items() if value > 10} == {}
 
 
-def test_adwin_finds_what_changes_so_slowly_that_a_forecast_follows_it():
+def test_adwin_finds_changes_so_slow_that_a_forecast_follows_them():
     values = noise(1500)
     values[500:] += np.linspace(0, 5, 1000)
     assert counts(watch(values, detectors=[Adwin(), Cusum()])) == {
@@ -88,9 +88,7 @@ def test_a_large_change_for_the_worse_is_found_within_fifteen_readings(detector)
         ("root_mean_squared_error", 10, True),
     ],
 )
-def test_a_change_counts_on_the_worse_side_of_a_signal_and_on_either_of_one_that_has_none(
-    signal, change, told
-):
+def test_changes_count_on_the_worse_side_of_a_signal_or_on_both_if_it_has_none(signal, change, told):
     values = noise()
     values[300:] += change
     assert (counts(watch(values, signal))[signal, "cusum"] > 0) == told
@@ -98,14 +96,14 @@ def test_a_change_counts_on_the_worse_side_of_a_signal_and_on_either_of_one_that
 
 @pytest.mark.parametrize("pace", [2, 5, 10, 20, 50, 200])
 @pytest.mark.parametrize("spread", [0.02, 0.1])
-def test_a_loss_that_falls_more_slowly_than_it_did_is_no_anomaly(pace, spread):
+def test_a_loss_that_falls_more_slowly_than_before_is_not_an_anomaly(pace, spread):
     for seed in range(3):
         loss = (0.2 + 2 * np.exp(-np.arange(300) / pace)) * (1 + spread * noise(300, seed))
         assert counts(watch(loss)) == {("loss", "cusum"): 0}
 
 
 @pytest.mark.parametrize(("before", "soon"), [(60, 10), (100, 6), (200, 6)])
-def test_a_loss_that_had_fallen_and_jumps_up_is_found_however_it_fell(before, soon):
+def test_a_jump_of_a_loss_that_had_fallen_is_found(before, soon):
     for seed in range(12):
         loss = (0.25 + 1.5 * np.exp(-np.arange(before + soon) / 4)) * (1 + 0.02 * noise(before + soon, seed))
         assert counts(watch(loss[:before])) == {("loss", "cusum"): 0}
@@ -113,7 +111,7 @@ def test_a_loss_that_had_fallen_and_jumps_up_is_found_however_it_fell(before, so
         assert counts(watch(loss))["loss", "cusum"] >= 1
 
 
-def test_readings_that_are_not_finite_change_nothing():
+def test_non_finite_readings_change_nothing():
     clean = noise()
     clean[300:] += 10
     dirty = np.insert(clean, np.arange(0, 400, 7), [math.nan, math.inf, -math.inf] * 19 + [math.nan])
@@ -121,7 +119,7 @@ def test_readings_that_are_not_finite_change_nothing():
     assert not list(watch([math.nan] * 5).families())
 
 
-def test_a_signal_that_never_varies_gives_no_alarm_until_it_does():
+def test_a_constant_signal_raises_no_alarm_until_it_changes():
     anomalies = watch([3.0] * 200)
     assert counts(anomalies)["loss", "cusum"] == 0
     for step in range(20):
@@ -130,7 +128,7 @@ def test_a_signal_that_never_varies_gives_no_alarm_until_it_does():
 
 
 def test_what_was_saved_continues_as_if_it_had_never_stopped():
-    """But for ADWIN, whose window was longer than what is saved."""
+    """Except for ADWIN, whose window was longer than the saved values."""
     values, detectors = noise(600, seed=3), [one for one in EVERY if one.name != "adwin"]
     values[450:] += 3
     whole, first = watch(values, detectors=detectors), watch(values[:449], detectors=detectors)
@@ -166,7 +164,7 @@ def used(detector):
         ([used(Cusum())], InvalidArgumentError, r"detectors\[0\] has seen 1 values: expected a new detector"),
     ],
 )
-def test_detectors_that_do_not_fit_are_refused_at_the_start(detectors, error, match):
+def test_invalid_detectors_raise_at_the_start(detectors, error, match):
     with pytest.raises(error, match=match):
         ModelMonitor("m", detectors=detectors, delivery=[])
 
@@ -203,7 +201,7 @@ def test_each_signal_and_each_run_has_its_own_copy_of_a_detector(read):
     assert (template.seen, template.alarms) == (0, 0)
 
 
-def test_a_detector_of_ones_own_is_a_class_and_nothing_else(read):
+def test_a_custom_detector_needs_only_a_class(read):
     class Above(Detector):
         name, sees = "above", "value"
 
@@ -225,7 +223,7 @@ def test_a_detector_of_ones_own_is_a_class_and_nothing_else(read):
         assert read(run, "model_anomalies_total", signal="loss", detector="above") > 0
 
 
-def test_no_detectors_watch_nothing(readings):
+def test_an_empty_list_of_detectors_raises_no_alarms(readings):
     with ModelMonitor("m", scoring=Scoring(window=4), detectors=[], delivery=[]) as run:
         for step in range(100):
             run.step(float(step > 50))

@@ -1,4 +1,4 @@
-"""How sound the features are: what is missing, infinite, out of range, constant, or not there."""
+"""Data quality of the features: missing, infinite, out-of-range and constant values, absent and extra columns."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_whole_numbers_are_never_infinite() -> None:
     assert metrics["model_feature_infinite_ratio"] == {("f0",): 0.0}
 
 
-def test_where_bins_were_counted_elsewhere_nothing_is_said_of_infinite_values() -> None:
+def test_batches_counted_elsewhere_give_no_ratio_of_infinite_values() -> None:
     drift = FeatureDrift(Drift(REFERENCE))
     own = drift.encode(ROWS[:500])
     drift.add([drift.from_counts(own.counts[:, :-1], 500, own.counts[:, -1])])
@@ -70,7 +70,7 @@ def test_a_feature_that_became_constant_has_all_its_values_in_one_bin() -> None:
     assert ratios["b",] == pytest.approx(0.1, abs=0.05)
 
 
-def test_what_is_missing_altogether_is_not_constant() -> None:
+def test_a_feature_without_values_is_not_constant() -> None:
     batch = ROWS[:1000].copy()
     batch[:, 0] = np.nan
     assert math.isnan(after(batch)["model_feature_constant_ratio"]["a",])
@@ -107,7 +107,7 @@ def test_an_extra_column_is_published_and_left_out() -> None:
     assert set(metrics["model_feature_missing_ratio"]) == {("a",), ("b",)}
 
 
-def test_columns_that_come_or_go_are_named_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_absent_and_extra_columns_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         after(frame(), frame(c=1).drop(columns="b"), frame(c=1).drop(columns="b"), frame(), window=500)
     assert caplog.messages == [
@@ -117,7 +117,7 @@ def test_columns_that_come_or_go_are_named_once(caplog: pytest.LogCaptureFixture
     ]
 
 
-def test_an_empty_batch_says_nothing_of_columns() -> None:
+def test_an_empty_batch_does_not_change_the_absent_columns() -> None:
     metrics = after(frame(c=1.0), frame().head(0))
     assert metrics["model_features_extra"] == {(): 1}
 

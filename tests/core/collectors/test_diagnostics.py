@@ -77,7 +77,7 @@ def test_a_loss_that_climbs_is_at_risk_before_it_is_failing(read):
     assert at_risk < order.index(STATES.index("failing"))
 
 
-def test_a_loss_that_is_not_finite_is_failing_until_the_end_of_the_next_interval(read):
+def test_a_run_with_a_non_finite_loss_is_failing_until_the_end_of_the_next_interval(read):
     with monitor() as run:
         train(run, [*losses(steps=499), math.nan])
         assert state(run, read) == ["failing"]
@@ -117,7 +117,7 @@ def test_a_run_better_than_expected_is_under_no_strain(read):
         assert state(run, read) == ["healthy"]
 
 
-def test_a_reference_run_of_another_model_is_refused_at_the_start():
+def test_a_reference_run_of_another_model_raises_at_the_start():
     with monitor() as good:
         train(good, losses(steps=100))
     with pytest.raises(ReferenceMismatchError, match="judged"):
@@ -158,7 +158,7 @@ def test_statistics_of_every_signal_are_published(read):
         assert read(run, "model_signal_min", signal="step_seconds", split="train", over="run") > 0
 
 
-def test_a_single_pass_that_is_off_says_nothing_about_the_run(read):
+def test_a_single_deviating_pass_does_not_change_the_health(read):
     with monitor(run="good") as good:
         for epoch in range(20):
             train(good, losses(0)[epoch * 25 : epoch * 25 + 25])

@@ -64,7 +64,7 @@ def test_values_beyond_the_range_are_in_the_outermost_bins():
     assert (window["01 up to 99.5"], window["10 above 899.5"], window["missing"]) == (0.25, 0.5, 0.25)
 
 
-def test_a_number_of_few_values_has_a_bin_a_value_and_one_for_all_others():
+def test_a_discrete_feature_has_one_bin_per_value_and_one_for_the_others():
     reference = Reference.from_data(np.tile([[0.0], [1.0], [2.5]], (100, 1)), feature_names=["x"])
     shares = distribution(reference, np.array([[1.0], [1.0], [7.0], [-3.0]]), "x")
     assert shares["window"] == {"01 0": 0.0, "02 1": 0.5, "03 2.5": 0.0, "missing": 0.0, "other": 0.5}
@@ -87,7 +87,7 @@ def test_the_most_common_categories_are_published_by_name():
     st.lists(NUMBERS, min_size=1, max_size=60),
     st.lists(NUMBERS, min_size=1, max_size=60),
 )
-def test_shares_add_up_to_one_whatever_the_values(known, seen):
+def test_shares_sum_to_1_for_any_values(known, seen):
     reference = Reference.from_data(np.array(known).reshape(-1, 1), feature_names=["x"])
     shares = distribution(reference, np.array(seen).reshape(-1, 1), "x")
     assert sum(shares["reference"].values()) == pytest.approx(1)
@@ -95,7 +95,7 @@ def test_shares_add_up_to_one_whatever_the_values(known, seen):
     assert len(shares["window"]) <= 12
 
 
-def test_those_are_published_that_drifted_most_and_no_more():
+def test_only_the_features_that_drifted_most_are_published():
     normal = rng.normal(size=(5000, 8))
     window = rng.normal(size=(1000, 8))
     window[:, 6] += 1
@@ -109,7 +109,7 @@ def test_those_are_published_that_drifted_most_and_no_more():
     assert again.keys is family.keys, "renderers cache by it"
 
 
-def test_none_is_published_if_none_is_asked_for_or_nothing_was_seen():
+def test_nothing_is_published_for_0_features_or_an_empty_window():
     reference = Reference.from_data(rng.normal(size=(500, 2)))
     assert distribution(reference, rng.normal(size=(9, 2)), "f0", distributions=0) == {
         "reference": {},

@@ -138,7 +138,7 @@ def test_too_few_samples_give_no_score_and_say_how_many_are_needed():
     assert read(fed(NORMAL[: int(needed)] + 10))["model_features_drifted"][()] == 3
 
 
-def test_a_reference_or_window_that_is_too_small_says_so_once(caplog):
+def test_too_small_a_reference_or_window_is_logged_once(caplog):
     with caplog.at_level(logging.WARNING, "traingauge"):
         FeatureDrift(Drift(REFERENCE))
     assert not caplog.records
@@ -164,13 +164,13 @@ def test_finite_values_where_the_reference_had_none_are_out_of_range():
     assert metrics["model_features_drifted"][()] == 1
 
 
-def test_what_the_reference_is_made_of_is_published():
+def test_size_and_age_of_the_reference_are_published():
     metrics = read(FeatureDrift(Drift(REFERENCE)))
     assert metrics["model_drift_reference_samples"][()] == 5000
     assert metrics["model_drift_reference_timestamp_seconds"][()] == REFERENCE.created
 
 
-def test_thresholds_count_for_all_features_or_by_name():
+def test_thresholds_apply_to_all_features_or_by_name():
     window = rng.normal(size=(1000, 3)) + 0.6
     assert read(fed(window, thresholds=10.0))["model_features_drifted"][()] == 0
     assert read(fed(window, thresholds={"a": 10.0}))["model_features_drifted"][()] == 2
@@ -192,7 +192,7 @@ def test_old_samples_leave_the_window():
 
 @given(st.integers(0, 300))
 def test_counts_computed_elsewhere_equal_those_of_encode(samples):
-    """The formula that the Keras integration runs inside of its graph."""
+    """The formula that the Keras integration runs in its graph."""
     batch = np.random.default_rng(samples).normal(size=(samples, 3)) * 3
     batch[::5, 1] = np.nan
     batch[::7, 2] = np.inf
@@ -210,7 +210,7 @@ def test_counts_computed_elsewhere_equal_those_of_encode(samples):
     assert given_counts.nonfinite == encoded.nonfinite == np.count_nonzero(~np.isfinite(batch))
 
 
-def test_counts_of_another_shape_or_sum_are_refused():
+def test_counts_of_another_shape_or_sum_raise():
     drift = FeatureDrift(Drift(REFERENCE))
     with pytest.raises(ShapeError, match=r"expected \(3, 12\) and \(3,\)"):
         drift.from_counts(np.zeros((3, 11)), 0, np.zeros(3))
@@ -232,7 +232,7 @@ def test_every_container_that_training_code_uses_is_accepted(features):
 
 
 @pytest.mark.keras
-def test_a_tensor_is_taken():
+def test_tensors_are_accepted():
     import tensorflow as tf
 
     drift = FeatureDrift(Drift(REFERENCE))
@@ -241,7 +241,7 @@ def test_a_tensor_is_taken():
     )
 
 
-def test_what_is_kept_of_a_batch_does_not_share_its_memory():
+def test_an_encoded_batch_does_not_share_memory_with_its_features():
     drift, batch = FeatureDrift(Drift(REFERENCE)), NORMAL[:50].copy()
     binned = drift.encode(batch)
     before = binned.counts.copy()
@@ -258,7 +258,7 @@ def test_an_empty_batch_changes_nothing():
     assert read(drift) == before
 
 
-def test_other_features_are_refused():
+def test_other_features_raise():
     drift = FeatureDrift(Drift(REFERENCE))
     with pytest.raises(ReferenceMismatchError, match="the reference has 3"):
         drift.encode(np.zeros((5, 2)))
@@ -268,7 +268,7 @@ def test_other_features_are_refused():
         drift.encode([["x", "y", "z"]])
 
 
-def test_a_threshold_of_an_unknown_feature_is_refused():
+def test_a_threshold_of_an_unknown_feature_raises():
     with pytest.raises(UnknownNameError, match="'z'"):
         FeatureDrift(Drift(REFERENCE), thresholds={"z": 0.1})
 
@@ -292,7 +292,7 @@ def shifted(drift, **shifts):
     drift.add([drift.encode(window)])
 
 
-def test_beyond_the_cap_those_are_shown_that_drifted_most(monkeypatch):
+def test_beyond_the_cap_the_features_that_drifted_most_are_shown(monkeypatch):
     drift = wide(monkeypatch)
     assert drift.dropped == {"feature": 7}
     shifted(drift, f4=1.0, f7=2.0, f9=3.0)
@@ -301,7 +301,7 @@ def test_beyond_the_cap_those_are_shown_that_drifted_most(monkeypatch):
     assert read(drift)["model_features_drifted"][()] == 3
 
 
-def test_a_shown_feature_makes_way_only_for_one_that_is_clearly_further_off(monkeypatch):
+def test_a_shown_feature_is_replaced_only_by_one_that_drifted_clearly_more(monkeypatch):
     drift = wide(monkeypatch)
     shifted(drift, f4=1.0, f7=2.0, f9=3.0)
     assert shown(drift) == {"f4", "f7", "f9"}
@@ -329,14 +329,14 @@ def test_every_statistic_is_published_and_its_pvalue_where_it_is_a_test():
     assert {statistic for _, statistic in metrics["model_feature_drift_pvalue"]} == {"ks", "chi2"}
 
 
-def test_the_psi_is_published_whatever_is_chosen():
+def test_the_psi_is_always_published():
     assert {statistic for _, statistic in read(fed(NORMAL, statistics=["ks"]))["model_feature_drift"]} == {
         "psi",
         "ks",
     }
 
 
-def test_categories_have_no_statistic_that_needs_an_order():
+def test_categories_have_no_ordered_statistic():
     frame = pd.DataFrame({"colour": list("abcd") * 500, "size": NORMAL[:2000, 0]})
     metrics = read(fed(frame, Reference.from_data(frame)))
     assert ("colour", "chi2") in metrics["model_feature_drift"]
@@ -365,7 +365,7 @@ def test_drift_of_labels_and_predictions_is_published():
     assert metrics["model_prediction_drift"]["psi",] > 0.2
 
 
-def test_labels_are_left_alone_if_the_reference_has_none():
+def test_labels_are_ignored_if_the_reference_has_none():
     drift = FeatureDrift(Drift(REFERENCE))
     drift.add([drift.encode(NORMAL, np.zeros(5000), np.zeros(5000))])
     assert "model_label_drift" not in read(drift)
@@ -387,7 +387,7 @@ def pairs(correlation, rows):
     return rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], rows)
 
 
-def test_a_change_in_correlation_alone_is_seen_by_looking_at_all_features_together():
+def test_a_change_in_correlation_alone_is_joint_drift():
     reference = Reference.from_data(pairs(0.7, 5000))
     clean, flipped = read(fed(pairs(0.7, 1000), reference)), read(fed(pairs(-0.7, 1000), reference))
     assert clean["model_multivariate_drift"]["psi",] < 0.05
@@ -395,7 +395,7 @@ def test_a_change_in_correlation_alone_is_seen_by_looking_at_all_features_togeth
     assert flipped["model_features_drifted"][()] == 0
 
 
-def test_clean_halves_of_real_images_go_together_alike():
+def test_clean_halves_of_real_images_show_no_joint_drift():
     images = np.random.default_rng(0).permutation(load_digits().data)
     metrics = read(fed(images[900:], Reference.from_data(images[:900]), window=897))
     assert metrics["model_multivariate_drift"]["psi",] < 0.2
@@ -413,7 +413,7 @@ def test_one_feature_and_counts_from_elsewhere_have_no_joint_drift():
 
 
 @pytest.mark.parametrize("kind", WINDOWS)
-def test_what_was_saved_is_restored(kind):
+def test_a_restored_window_equals_the_saved_one(kind):
     drift, again = (FeatureDrift(Drift(REFERENCE, window=500, kind=kind)) for _ in range(2))
     drift.add([drift.encode(NORMAL[at : at + 60] + 0.5) for at in range(0, 1200, 60)])
     again.restore(drift.save())
@@ -423,7 +423,7 @@ def test_what_was_saved_is_restored(kind):
     assert read(again) == read(drift)
 
 
-def test_counts_of_another_reference_or_kind_of_window_are_let_go():
+def test_counts_of_another_reference_or_kind_of_window_are_dropped():
     saved = fed(NORMAL).save()
     for other in (
         FeatureDrift(Drift(Reference.from_data(NORMAL + 1, feature_names=["a", "b", "c"]))),
@@ -436,7 +436,7 @@ def test_counts_of_another_reference_or_kind_of_window_are_let_go():
 # What it costs
 
 
-def test_a_share_of_the_rows_can_be_looked_at_and_is_published():
+def test_the_sampled_share_of_the_rows_is_published():
     drift = FeatureDrift(Drift(REFERENCE, sampling=0.25))
     assert drift.encode(NORMAL[:100]).samples == 25
     np.testing.assert_array_equal(
@@ -445,5 +445,5 @@ def test_a_share_of_the_rows_can_be_looked_at_and_is_published():
     assert read(drift)["model_drift_sampling_ratio"][()] == 0.25
 
 
-def test_looking_at_all_features_together_can_be_left_out():
+def test_joint_drift_can_be_disabled():
     assert "joint" not in FeatureDrift(Drift(REFERENCE, multivariate=False)).encode(NORMAL).others

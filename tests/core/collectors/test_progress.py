@@ -62,7 +62,7 @@ def test_a_heartbeat_never_goes_back() -> None:
     assert read(progress)["model_last_step_timestamp_seconds", "train"] == 100.0
 
 
-def test_a_pass_whose_steps_have_no_duration_makes_no_histogram() -> None:
+def test_a_pass_without_durations_adds_no_histogram() -> None:
     progress = Progress()
     steps(progress, math.nan, split="validation")
     assert not [
@@ -70,7 +70,7 @@ def test_a_pass_whose_steps_have_no_duration_makes_no_histogram() -> None:
     ]
 
 
-def test_plans_are_absent_until_they_are_known() -> None:
+def test_planned_steps_are_absent_until_known() -> None:
     progress = Progress()
     assert ("model_steps_planned",) not in read(progress)
     progress.steps_planned = 10

@@ -1,4 +1,4 @@
-"""Which run it is, and how it stands."""
+"""Identity and state of the run."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_a_run_cannot_end_as_running() -> None:
         RunInfo().end("running")
 
 
-def test_an_unknown_label_of_the_info_is_refused() -> None:
+def test_an_unknown_label_of_the_info_raises() -> None:
     with pytest.raises(UnknownNameError, match="'colour'"):
         RunInfo().describe(colour="red")
 

@@ -12,7 +12,7 @@ from traingauge.stats.arrays import as_scalar
 @pytest.mark.parametrize(
     "value", [2, 2.0, True + 1, np.float16(2), np.int8(2), np.array(2.0), np.array([[2]]), [2]], ids=repr
 )
-def test_whatever_holds_one_number_is_that_number(value: object) -> None:
+def test_every_value_with_one_element_is_that_number(value: object) -> None:
     scalar = as_scalar(value, "loss")
     assert type(scalar) is float
     assert scalar == 2.0
@@ -24,7 +24,7 @@ def test_a_tensor_of_tensorflow_is_a_number() -> None:
 
 
 class DeviceTensor:
-    """As torch has it on a GPU: detached at once, read when somebody scrapes."""
+    """Like a torch tensor on a GPU: detached at once, read by the next scrape."""
 
     device = type("Device", (), {"type": "cuda"})()
 
@@ -43,7 +43,7 @@ class DeviceTensor:
         return self.value
 
 
-def test_a_tensor_on_a_device_is_detached_and_not_waited_for() -> None:
+def test_a_tensor_on_a_device_is_detached_without_waiting() -> None:
     tensor = DeviceTensor(2.0)
     kept = as_scalar(tensor, "loss")
     assert (tensor.detached, tensor.reads) == (True, 0)
@@ -51,13 +51,13 @@ def test_a_tensor_on_a_device_is_detached_and_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize("value", [[], [1.0, 2.0], np.zeros((2, 2))])
-def test_more_or_fewer_numbers_than_one_are_refused_with_their_shape(value: object) -> None:
+def test_more_or_fewer_than_one_number_raise_with_their_shape(value: object) -> None:
     with pytest.raises(ShapeError, match="loss has shape"):
         as_scalar(value, "loss")
 
 
 @pytest.mark.parametrize("value", ["2", None, {}, object(), 2j])
-def test_what_is_no_number_is_refused_as_it_was_given(value: object) -> None:
+def test_values_that_are_not_numbers_raise(value: object) -> None:
     with pytest.raises(InvalidTypeError, match="expected a number"):
         as_scalar(value, "loss")
 

@@ -1,4 +1,4 @@
-"""What the part publishes of labels and predictions."""
+"""Published scores of labels and predictions."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_window_holds_the_last_steps_and_no_others():
     window=st.integers(1, 6),
     chunk=st.integers(1, 5),
 )
-def test_window_and_counters_equal_those_of_the_samples_in_them(batches, window, chunk):
+def test_window_and_counters_equal_a_count_of_their_samples(batches, window, chunk):
     part = Scores(Scoring(window=window, classes=5))
     pairs = [np.array(batch) for batch in batches]
     encoded = [part.encode(pair[:, 0], pair[:, 1]) for pair in pairs]
@@ -92,7 +92,7 @@ def test_a_pass_replaces_the_scores_of_its_split_and_adds_to_the_counters():
     assert values["model_class_support", "validation", "1"] == 2
 
 
-def test_counts_made_elsewhere_are_the_same_as_labels():
+def test_counts_computed_elsewhere_give_the_same_scores_as_labels():
     part, other = Scores(Scoring(window=2)), Scores(Scoring(window=2))
     batches = [([0, 1, 1], [0, 1, 0]), ([1, 1, 0], [1, 0, 0]), ([0, 0, 1], [1, 1, 1])]
     counts = [count_labels(np.array(true), np.array(predicted), 2) for true, predicted in batches]
@@ -104,7 +104,7 @@ def test_counts_made_elsewhere_are_the_same_as_labels():
     assert other.task == "binary"
 
 
-def test_the_best_of_training_waits_for_a_full_window():
+def test_the_best_training_score_waits_for_a_full_window():
     part = Scores(Scoring(window=2))
     part.add_steps("train", steps(part, ([0, 1], [0, 1])))
     assert ("model_score_best", "accuracy", "train") not in published(part)
@@ -140,7 +140,7 @@ def test_residual_percentiles_are_one_metric():
     assert family.values == pytest.approx((-0.1, 0.0, 0.1))
 
 
-def test_outputs_of_a_regression_model_stay_as_many_as_they_were():
+def test_a_change_in_the_number_of_outputs_raises():
     part = Scores(Scoring(task="regression"))
     part.encode([[1.0, 2.0]], [[1.5, 2.0]])
     with pytest.raises(ShapeError, match="1 outputs per sample, but earlier steps had 2"):
@@ -177,7 +177,7 @@ def test_keys_stay_the_same_object_while_the_label_sets_do():
     assert all(after[name] is before[name] for name in before)
 
 
-def test_a_new_class_widens_what_is_published():
+def test_a_new_class_is_published():
     part = Scores()
     part.add_steps("train", steps(part, ([0, 1], [0, 1])))
     assert part.task == "binary"
@@ -196,7 +196,7 @@ def test_the_callers_arrays_may_change_after_encoding():
     assert part.current("test")["accuracy"] == pytest.approx(2 / 3)
 
 
-def test_a_prediction_that_is_not_finite_is_counted_and_left_out():
+def test_a_non_finite_prediction_is_counted_and_left_out():
     part = Scores()
     encoded = part.encode([0, 1, 1], [[0.9, 0.1], [np.nan, 0.2], [0.1, 0.9]])
     assert (encoded.samples, encoded.nonfinite) == (3, 1)
@@ -267,11 +267,11 @@ def test_counters_never_fall_and_their_sum_is_exact_when_the_named_classes_chang
             assert last[key] >= after[key]
 
 
-def test_class_names_may_not_take_the_name_of_the_rest():
+def test_a_class_must_not_have_the_name_of_the_rest():
     with pytest.raises(InvalidArgumentError, match="other"):
         Scores(Scoring(classes=["a", "b", "other"]), class_cap=2)
 
 
-def test_labels_without_predictions_are_refused():
+def test_labels_without_predictions_raise():
     with pytest.raises(TrainGaugeError, match="is None"):
         Scores().encode([1, 0], None)

@@ -1,4 +1,4 @@
-"""What is published equals scikit-learn's on the same samples, whatever form they come in."""
+"""Published scores equal scikit-learn's on the same samples, in every form."""
 
 from __future__ import annotations
 

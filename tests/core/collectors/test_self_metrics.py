@@ -1,4 +1,4 @@
-"""What monitoring publishes about itself."""
+"""Metrics of the monitor itself."""
 
 from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.guard import Guard

@@ -53,7 +53,7 @@ def test_keys_stay_the_same_object_while_the_signals_do():
     assert all(one is other.keys for one, other in zip(before, part.families(), strict=True))
 
 
-def test_what_is_restored_publishes_the_same():
+def test_restored_signals_publish_the_same():
     part, again = Signals(20), Signals(20)
     rng = np.random.default_rng(0)
     for signal in ("loss", "gradient_norm"):
