@@ -14,6 +14,7 @@ from docs.generators import api
 from tests.blocks import answered, blocks, run, shown
 from traingauge.catalog import CATALOG
 from traingauge.cli.main import COMMANDS
+from traingauge.core.thresholds import METRICS, MINIMA
 from traingauge.environment import VARIABLES
 from traingauge.stats.drift.extractors import EXTRACTORS
 from traingauge.stats.drift.statistics import STATISTICS
@@ -105,6 +106,16 @@ def test_the_drift_page_names_every_statistic_window_and_extractor() -> None:
     rows = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
     assert rows >= {*STATISTICS, *WINDOWS}
     assert all(f'of="{name}"' in page for name in EXTRACTORS)
+
+
+def test_the_page_on_thresholds_lists_every_metric_that_may_have_one() -> None:
+    page = (DOCS / "how-to" / "thresholds.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?) \| (low|high) \|", page, re.MULTILINE)
+    listed = {
+        side: {name for names, one in rows if one == side for name in re.findall(r"`(\w+)`", names)}
+        for side in ("low", "high")
+    }
+    assert listed == {"low": set(MINIMA), "high": set(METRICS) - set(MINIMA)}
 
 
 RUNNABLE = [
