@@ -1,7 +1,7 @@
 """The exceptions that traingauge raises.
 
 Each one also subclasses the builtin that fits, so that callers can catch either, and its message says what was given and
-what was expected. Errors *inside* monitoring never reach the training code: they are counted and logged.
+what was expected. Errors *inside* monitoring never reach the training code: see :class:`traingauge.core.guard.Guard`.
 """
 
 from __future__ import annotations

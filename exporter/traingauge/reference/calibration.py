@@ -40,6 +40,10 @@ class Calibration:
         false_alarm_rate: Probability that at least one feature of such a window exceeds one of its thresholds by chance.
         thresholds: Thresholds by statistic, one of :data:`CALIBRATED`, shape (F,); NaN where a statistic is undefined for a
             feature.
+
+    >>> calibration = Calibration(100, 0.01, {"psi": np.array([0.1, 0.2]), "ks": np.array([0.2, np.nan])})
+    >>> calibration.excess({"psi": np.array([0.05, 0.3]), "ks": np.array([0.3, np.nan])})
+    array([1.5, 1.5])
     """
 
     window: int

@@ -108,6 +108,14 @@ class ReferenceRun:
         runs: Number of recorded runs.
         curves: Expected curves by metric and split.
         created: Unix time of its creation, in seconds.
+
+    >>> from types import SimpleNamespace
+    >>> curves = LearningCurves()
+    >>> for step in (10, 20, 30):
+    ...     curves.add("loss", "train", Position(step, 32 * step), 1 / step)
+    >>> good = ReferenceRun.record(SimpleNamespace(model="digits", curves=curves))
+    >>> good.unit, round(good.expect("loss", "train", Position(40, 640)).value, 3)
+    ('samples', 0.061)
     """
 
     model: str

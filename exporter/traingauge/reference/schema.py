@@ -109,6 +109,9 @@ def learn_schema(features: Any, names: Sequence[str] | None, categorical: Iterab
         InvalidArgumentError: The names are invalid, or a feature has more than :data:`MAX_CATEGORIES` categories.
         InvalidTypeError: Values are neither numbers nor text.
         UnknownNameError: A categorical feature does not exist.
+
+    >>> learn_schema([[3, 0.5], [7, 0.25]], ["port", "load"], ["port"])
+    Schema(names=('port', 'load'), categories=(('3', '7'), None))
     """
     table = as_columns(features, None)
     columns = list(table.T) if isinstance(table, np.ndarray) else table

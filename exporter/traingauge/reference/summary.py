@@ -79,6 +79,11 @@ def merge_summaries(parts: Sequence[Summary]) -> Summary:
 
     Raises:
         InvalidArgumentError: The features differ.
+
+    >>> schema = Schema(("a",), (None,))
+    >>> parts = [summarise(schema, np.array([[at]]), first_row=at) for at in range(4)]
+    >>> merge_summaries(parts).mean
+    array([1.5])
     """
     schema = reduce(Schema.__or__, [part.schema for part in parts])
     rows, priorities = _lowest(
@@ -153,9 +158,13 @@ def _pooled(one: _Moments, two: _Moments) -> _Moments:
     """Merged count, mean and squared deviations (Chan, Golub & LeVeque, 1979)."""
     (count, mean, squares), (more, other, spread) = one, two
     total = count + more
-    gap = np.where((count > 0) & (more > 0), other - mean, 0.0)
+    difference = np.where((count > 0) & (more > 0), other - mean, 0.0)
     weight = more / np.maximum(1, total)
-    return total, np.where(count > 0, mean + gap * weight, other), squares + spread + gap**2 * count * weight
+    return (
+        total,
+        np.where(count > 0, mean + difference * weight, other),
+        squares + spread + difference**2 * count * weight,
+    )
 
 
 def _lowest(

@@ -87,6 +87,9 @@ def table_names(features: Any, given: Sequence[str] | None, count: int) -> tuple
     Raises:
         ShapeError: The number of names is not ``count``.
         InvalidArgumentError: A name occurs twice.
+
+    >>> table_names([[1, 2]], None, 2)
+    ('f0', 'f1')
     """
     if given is None:
         given = features.columns if is_dataframe(features) else [f"f{number}" for number in range(count)]

@@ -99,6 +99,11 @@ def merge(parts: Sequence[Residuals]) -> Residuals:
     """Residuals of one or more steps together.
 
     Spreads are merged as in Chan, Golub & LeVeque, "Algorithms for computing the sample variance" (1983).
+
+    >>> whole = measure([1.0, 2.0, 3.0], [1.5, 2.0, 2.0])
+    >>> parts = merge([measure([1.0], [1.5]), measure([2.0, 3.0], [2.0, 2.0])])
+    >>> r2_score(parts) == r2_score(whole)
+    True
     """
     parts = [part for part in parts if part.weight] or list(parts[:1])
     weight = np.array([part.weight for part in parts])
@@ -126,17 +131,29 @@ def _merged(parts: Sequence[Residuals], weight: NDArray[np.float64], total: floa
 
 
 def mean_absolute_error(residuals: Residuals) -> float:
-    """Mean absolute error, Σ w |e| / Σ w, averaged over the outputs; NaN without samples."""
+    """Mean absolute error, Σ w |e| / Σ w, averaged over the outputs; NaN without samples.
+
+    >>> mean_absolute_error(measure([[1.0, 0.0], [2.0, 0.0]], [[2.0, 0.0], [2.0, 4.0]]))
+    1.25
+    """
     return float((residuals.absolute / residuals.weight).mean()) if residuals.weight else np.nan
 
 
 def root_mean_squared_error(residuals: Residuals) -> float:
-    """Root mean squared error, √(Σ w e² / Σ w), averaged over the outputs; NaN without samples."""
+    """Root mean squared error, √(Σ w e² / Σ w), averaged over the outputs; NaN without samples.
+
+    >>> root_mean_squared_error(measure([1.0, 2.0], [1.0, 4.0]))
+    1.4142135623730951
+    """
     return float(np.sqrt(residuals.squared / residuals.weight).mean()) if residuals.weight else np.nan
 
 
 def bias(residuals: Residuals) -> float:
-    """Mean residual, Σ w e / Σ w, averaged over the outputs; above 0 if predictions are too high; NaN without samples."""
+    """Mean residual, Σ w e / Σ w, averaged over the outputs; above 0 if predictions are too high; NaN without samples.
+
+    >>> bias(measure([1.0, 2.0], [0.5, 2.0]))
+    -0.25
+    """
     return float((residuals.signed / residuals.weight).mean()) if residuals.weight else np.nan
 
 
@@ -144,6 +161,9 @@ def r2_score(residuals: Residuals) -> float:
     """Coefficient of determination, 1 - Σ w e² / Σ w (true - mean)², averaged over the outputs.
 
     Outputs whose true values are constant are left out; NaN if all are.
+
+    >>> r2_score(measure([1.0, 2.0, 3.0], [1.5, 2.0, 2.5])), r2_score(measure([1.0, 1.0], [1.0, 2.0]))
+    (0.75, nan)
     """
     varied = residuals.spread > 0
     if not varied.any():

@@ -104,7 +104,11 @@ def run_scores(measured: Measured, task: Task, average: Average) -> dict[str, fl
 
 
 def headline_scores(content: Counts | Residuals, average: Average) -> dict[str, float]:
-    """The main scores by name, a subset of :func:`run_scores`."""
+    """The main scores by name, a subset of :func:`run_scores`.
+
+    >>> headline_scores(regression.measure([1.0, 2.0], [1.0, 3.0]), "macro")
+    {'mean_absolute_error': 0.5, 'root_mean_squared_error': 0.7071067811865476, 'r2_score': -1.0}
+    """
     if isinstance(content, Residuals):
         return {name: _OF_REGRESSION[name](content) for name in _HEADLINES_OF_REGRESSION}
     averages = {name: averaged(_AVERAGED[name], content, average) for name in _HEADLINES_OF_CLASSES}
@@ -112,7 +116,12 @@ def headline_scores(content: Counts | Residuals, average: Average) -> dict[str, 
 
 
 def remember_best(best: MutableMapping[str, float], values: Mapping[str, float]) -> None:
-    """Update the best value of each score that has a better side; NaN is ignored."""
+    """Update the best value of each score that has a better side; NaN is ignored.
+
+    >>> best = {"accuracy": 0.9, "log_loss": 0.3}
+    >>> remember_best(best, {"accuracy": 0.8, "log_loss": 0.2}); best
+    {'accuracy': 0.9, 'log_loss': 0.2}
+    """
     for name, value in values.items():
         side = better_side(name)
         if side is not None and not math.isnan(value):

@@ -56,7 +56,7 @@ class Diagnostics(Collector):
         self._durations: list[Floats] = []
         self._steps = 0  # in the current interval
         self._nonfinite = np.zeros(0, dtype=np.bool_)  # steps of the last batch
-        self._weights_lost = False  # when they were looked at last
+        self._weights_lost = False  # as of the last check
         self._sums = dict.fromkeys(("loss", "gradient_norm"), (0.0, 0))
         self.position = Position(0, 0)
         self.handlers = {WeightsChecked: self.on_weights, RolledBack: self.on_roll_back}

@@ -17,7 +17,7 @@ from traingauge.core.step_batch import StepBatch
 #: Kinds of work whose time is counted.
 WORK = ("encode", "digest", "scrape")
 
-#: Caps because of which series are dropped.
+#: The caps that limit the number of series.
 CAPS = ("class", "feature", "scalar")
 
 #: Signals whose non-finite values are counted; for weights, tensors are.

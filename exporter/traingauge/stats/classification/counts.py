@@ -115,6 +115,10 @@ def count_labels(
         predicted: Shape (n,), integers in [0, classes); not validated.
         classes: Number of classes K.
         weight: Shape (n,), at least 0; ``None`` weights every sample 1.
+
+    >>> count_labels(np.array([0, 1, 1]), np.array([0, 1, 0]), 2).confusion
+    array([[1, 0],
+           [1, 1]])
     """
     if classes <= CONFUSION_CLASSES:
         flat = true.astype(np.uint16) * np.uint16(classes) + predicted.astype(np.uint16)

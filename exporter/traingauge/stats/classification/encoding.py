@@ -238,8 +238,8 @@ class Encoder:
     def _find_task(self, step: CleanBatch) -> None:
         with self._lock:
             if self.task is None:
-                told = len(self.classes) if self.classes.fixed else 0
-                self.task = find_task(step.true, step.predicted, told)
+                known = len(self.classes) if self.classes.fixed else 0
+                self.task = find_task(step.true, step.predicted, known)
                 if self.task == "binary":
                     self.classes.widen_to(2)
 

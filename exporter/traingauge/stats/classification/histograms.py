@@ -71,6 +71,12 @@ def roc_auc(counts: NDArray[np.float64]) -> float:
 
     Args:
         counts: Histograms of negatives and positives, shape (2, BINS).
+
+    >>> smaller, upper = np.array([[0.2, 0.4, 0.3]], np.float32), np.array([[False, False, True]])
+    >>> histogram = np.zeros((1, 2, BINS))
+    >>> add_to_histogram(histogram, bins_of(smaller, upper), np.array([[False, False, True]]), None)
+    >>> roc_auc(histogram[0]), roc_auc_error(histogram[0])
+    (1.0, 0.0)
     """
     negative, positive = counts
     below = np.cumsum(negative) - negative / 2
@@ -94,6 +100,12 @@ def average_precision(counts: NDArray[np.float64]) -> float:
 
     Args:
         counts: Histograms of negatives and positives, shape (2, BINS).
+
+    >>> smaller, upper = np.array([[0.2, 0.4, 0.3]], np.float32), np.array([[False, False, False]])
+    >>> histogram = np.zeros((1, 2, BINS))
+    >>> add_to_histogram(histogram, bins_of(smaller, upper), np.array([[True, False, True]]), None)
+    >>> round(average_precision(histogram[0]), 6)
+    0.583333
     """
     hits, above = _from_the_top(counts)
     precision = np.cumsum(hits) / np.cumsum(above)

@@ -115,6 +115,10 @@ def top_k_accuracy(sums: ProbabilitySums) -> float:
     """Share of samples whose class is among the :data:`TOP_K` with the highest scores.
 
     NaN without samples, or with at most :data:`TOP_K` classes. Ties rank the later class higher, as in scikit-learn.
+
+    >>> scores = np.linspace(0.3, 0.0, 8)[np.newaxis]
+    >>> top_k_accuracy(reduce_probabilities([Probabilities(np.array([4]), scores, None)], logits=False))
+    1.0
     """
     return sums.top_k / sums.weight if sums.weight else math.nan
 
@@ -125,6 +129,10 @@ def calibration_error(sums: ProbabilitySums) -> float:
     ``Σ |Σ w (confidence - outcome)| / Σ w`` over :data:`CALIBRATION_BINS` bins of equal width (Naeini, Cooper & Hauskrecht,
     2015). The confidence is the probability of the positive class (binary, multi-label) or of the predicted class
     (multi-class; Guo et al., 2017).
+
+    >>> step = Probabilities(np.array([[True], [False]]), np.array([[0.75], [0.75]]), None)
+    >>> calibration_error(reduce_probabilities([step], logits=False))
+    0.25
     """
     if sums.calibration is None:
         return math.nan

@@ -38,17 +38,32 @@ def divide(numerator: Array | float, denominator: Array | float) -> NDArray[np.f
 
 
 def accuracy(counts: Counts) -> float:
-    """Share of samples predicted correctly (multi-label: in all labels); NaN without samples."""
+    """Share of samples predicted correctly (multi-label: in all labels); NaN without samples.
+
+    >>> from traingauge.stats.classification.counts import count_labels
+    >>> accuracy(count_labels(np.array([0, 1, 1, 1]), np.array([0, 1, 0, 1]), 2))
+    0.75
+    """
     return float(divide(counts.correct, counts.total))
 
 
 def precision(counts: Counts) -> NDArray[np.float64]:
-    """Share of the predictions of a class that are correct, TP / (TP + FP), shape (K,); NaN if it was never predicted."""
+    """Share of the predictions of a class that are correct, TP / (TP + FP), shape (K,); NaN if it was never predicted.
+
+    >>> from traingauge.stats.classification.counts import count_labels
+    >>> precision(count_labels(np.array([0, 1, 1]), np.array([0, 1, 0]), 3))
+    array([0.5, 1. , nan])
+    """
     return divide(counts.true_positives, counts.predicted)
 
 
 def recall(counts: Counts) -> NDArray[np.float64]:
-    """Share of the samples of a class predicted as it, TP / (TP + FN), shape (K,); NaN if the class never occurred."""
+    """Share of the samples of a class predicted as it, TP / (TP + FN), shape (K,); NaN if the class never occurred.
+
+    >>> from traingauge.stats.classification.counts import count_labels
+    >>> recall(count_labels(np.array([0, 1, 1]), np.array([0, 1, 0]), 3))
+    array([1. , 0.5, nan])
+    """
     return divide(counts.true_positives, counts.support)
 
 
@@ -56,6 +71,10 @@ def f1(counts: Counts) -> NDArray[np.float64]:
     """Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN), shape (K,).
 
     NaN only if the class neither occurred nor was predicted.
+
+    >>> from traingauge.stats.classification.counts import count_labels
+    >>> f1(count_labels(np.array([0, 0, 1]), np.array([0, 0, 2]), 4))
+    array([ 1.,  0.,  0., nan])
     """
     return divide(2 * counts.true_positives, counts.support + counts.predicted)
 
@@ -64,6 +83,10 @@ def specificity(counts: Counts) -> NDArray[np.float64]:
     """Share of the samples of other classes not predicted as this one, TN / (TN + FP), shape (K,).
 
     NaN if all samples are of the class.
+
+    >>> from traingauge.stats.classification.counts import count_labels
+    >>> specificity(count_labels(np.array([0, 1, 1, 1, 1]), np.array([0, 1, 1, 0, 1]), 2))
+    array([0.75, 1.  ])
     """
     others = np.asarray(counts.total - counts.support, np.float64)
     others[others <= _ROUNDING * counts.total] = 0  # a rounding error in the sum of the weights
@@ -109,7 +132,12 @@ def averaged(score: Callable[[Counts], NDArray[np.float64]], counts: Counts, ave
 
 
 def balanced_accuracy(counts: Counts) -> float:
-    """Mean recall of the classes that occurred; NaN without samples (Brodersen et al., 2010)."""
+    """Mean recall of the classes that occurred; NaN without samples (Brodersen et al., 2010).
+
+    >>> from traingauge.stats.classification.counts import count_labels
+    >>> balanced_accuracy(count_labels(np.array([0, 1, 1, 1, 1]), np.array([0, 1, 1, 0, 1]), 2))
+    0.875
+    """
     return averaged(recall, counts, "macro")
 
 
@@ -118,6 +146,10 @@ def matthews_correlation(counts: Counts) -> float:
 
     ``(c s - Σ p t) / √((s² - Σ p²) (s² - Σ t²))``, with c correct predictions among s samples, and for each class the
     support t and the number of predictions p. NaN if all samples are of one class, or are predicted as one.
+
+    >>> from traingauge.stats.classification.counts import count_labels
+    >>> matthews_correlation(count_labels(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]), 2))
+    -1.0
     """
     support, predicted, samples = _margins(counts)
     covariance = counts.correct * samples - predicted @ support
@@ -129,6 +161,10 @@ def cohen_kappa(counts: Counts) -> float:
     """Cohen's kappa: agreement beyond chance, (p_o - p_e) / (1 - p_e), with p_e = Σ p t / s² (Cohen, 1960).
 
     NaN if all samples are of one class and are predicted as it.
+
+    >>> from traingauge.stats.classification.counts import count_labels
+    >>> cohen_kappa(count_labels(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), 2))
+    0.5
     """
     support, predicted, samples = _margins(counts)
     by_chance = predicted @ support

@@ -87,7 +87,7 @@ def _of_numbers(true: Array, predicted: Array) -> Task:
     if true.dtype.kind == "f" and not (_all_whole(true) and _all_whole(predicted)):
         return "regression"
     raise _ambiguous(
-        f"y_true holds {true.dtype} such as {true[0].item()!r} and y_pred one {predicted.dtype} a sample",
+        f"y_true holds {true.dtype} such as {true[0].item()!r} and y_pred one {predicted.dtype} per sample",
         "task='regression' for quantities; for classes, scores of shape (samples, classes) or integer labels",
     )
 

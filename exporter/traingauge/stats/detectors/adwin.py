@@ -108,9 +108,9 @@ class Adwin(Detector):
             count, total = count + bucket.size, total + bucket.total
             rest = whole.size - count
             harmonic = 1 / (1 / count + 1 / rest)
-            gap = abs(total / count - (whole.total - total) / rest)
+            distance = abs(total / count - (whole.total - total) / rest)
             if (
-                gap
+                distance
                 > math.sqrt(2 / harmonic * variance * confidence) + 2 / (3 * harmonic) * spread * confidence
             ):
                 return rest
@@ -124,7 +124,7 @@ class Adwin(Detector):
 
 def _joined(one: _Bucket, two: _Bucket) -> _Bucket:
     count = one.size + two.size
-    gap = two.total / two.size - one.total / one.size
+    distance = two.total / two.size - one.total / one.size
     return _Bucket(
-        count, one.total + two.total, one.squares + two.squares + gap**2 * one.size * two.size / count
+        count, one.total + two.total, one.squares + two.squares + distance**2 * one.size * two.size / count
     )

@@ -61,14 +61,14 @@ class Baseline:
             return False
         self._left -= 1
         self._count += 1
-        gap = value - self.mean
-        self.mean += gap / self._count
-        self._squares += gap * (value - self.mean)
+        distance = value - self.mean
+        self.mean += distance / self._count
+        self._squares += distance * (value - self.mean)
         return True
 
     def scaled(self, value: float) -> float:
         """Distance from the mean in standard deviations; 0 or infinite if the standard deviation is 0."""
-        gap = value - self.mean
-        if not gap:
+        distance = value - self.mean
+        if not distance:
             return 0.0
-        return gap / self.deviation if self.deviation else math.copysign(math.inf, gap)
+        return distance / self.deviation if self.deviation else math.copysign(math.inf, distance)

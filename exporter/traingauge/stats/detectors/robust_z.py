@@ -52,8 +52,10 @@ class RobustZ(Detector):
         if len(self._values) == self._window:
             median = _median(self._sorted)
             deviation = MAD_TO_DEVIATION * _median(sorted(abs(one - median) for one in self._sorted))
-            gap = value - median
-            self._score = gap / deviation if deviation else math.copysign(math.inf, gap) if gap else 0.0
+            distance = value - median
+            self._score = (
+                distance / deviation if deviation else math.copysign(math.inf, distance) if distance else 0.0
+            )
             self._sorted.remove(self._values.popleft())
         self._values.append(value)
         insort(self._sorted, value)

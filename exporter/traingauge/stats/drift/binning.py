@@ -86,7 +86,12 @@ def column_edges(values: NDArray[np.float64], low: float, high: float, bins: int
 
 
 def pad_edges(columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Stack the edges of all features into one array, shape (F, E), padded with +inf."""
+    """Stack the edges of all features into one array, shape (F, E), padded with +inf.
+
+    >>> pad_edges([np.array([0.0, 1.0]), np.array([2.0])])
+    array([[ 0.,  1.],
+           [ 2., inf]])
+    """
     padded = np.full((len(columns), max(map(len, columns), default=0)), np.inf)
     for row, edges in zip(padded, columns, strict=True):
         row[: len(edges)] = edges

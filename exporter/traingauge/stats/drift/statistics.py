@@ -27,6 +27,11 @@ class DriftStatistic(NamedTuple):
         pvalue: P-value of a distance; ``None`` if the distribution without drift is not known.
         bias: Expected distance without drift, which is subtracted from the score; ``None`` to subtract nothing.
         ordered: Whether it needs ordered bins, and is thus undefined for categorical features.
+
+    >>> counts = np.array([[50, 50, 0]]), np.array([[60, 40, 0]])
+    >>> comparison = Comparison(*counts, prior=np.full((1, 3), 0.5), positions=np.array([[0.0, 1.0]]))
+    >>> STATISTICS["tv"].score(comparison), STATISTICS["chi2"].pvalue(comparison, np.array([2.0202])).round(4)
+    (array([0.1]), array([0.1552]))
     """
 
     distance: Callable[[Comparison], NDArray[np.float64]]

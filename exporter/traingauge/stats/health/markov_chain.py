@@ -41,7 +41,12 @@ def as_transition_matrix(matrix: object) -> Floats:
 
 
 def reachable(chain: Floats) -> Mask:
-    """Whether state ``j`` can be reached from state ``i`` in zero or more steps, as a mask ``[i, j]``, shape (S, S)."""
+    """Whether state ``j`` can be reached from state ``i`` in zero or more steps, as a mask ``[i, j]``, shape (S, S).
+
+    >>> reachable(np.array([[0.5, 0.5], [0, 1]]))
+    array([[ True,  True],
+           [False,  True]])
+    """
     reached: Mask = (chain > 0) | np.eye(len(chain), dtype=np.bool_)
     for _ in range(len(chain).bit_length()):
         reached = reached @ reached  # each squaring doubles the length of the paths
