@@ -119,6 +119,18 @@ def test_a_delivery_that_fails_at_the_end_is_counted_and_the_others_finish_and_c
     assert [call.partition(",")[0] for call in calls[2:]] == ["a finish", "b finish", "b close", "a close"]
 
 
+def test_a_delivery_that_lacks_what_the_protocol_asks_for_does_not_break_the_end(read: Reading) -> None:
+    class Careless:
+        def start(self, run: RunView) -> Careless:
+            return self
+
+    published = InMemory()
+    with ModelMonitor("m", delivery=[published, Careless()]) as monitor:  # type: ignore[list-item]
+        monitor.step(loss=0.5)
+    assert published.ended
+    assert read(monitor, "model_monitor_errors_total", reason="delivery") == 3  # linger, finish, close
+
+
 def test_ctrl_c_while_a_delivery_finishes_ends_the_waiting_and_still_closes_all() -> None:
     calls: list[str] = []
     monitor = ModelMonitor("m", delivery=[Broken("finish", KeyboardInterrupt()), Told("b", calls)])

@@ -98,7 +98,8 @@ class Deliveries:
 
     def finish(self) -> None:
         """Make the end of the run seen by all, one after another, until the time that the most patient one may need."""
-        deadline = time.monotonic() + max((one.linger for one in self._started), default=0.0)
+        lingers = [self._guard.shield("delivery", getattr, one, "linger") or 0.0 for one in self._started]
+        deadline = time.monotonic() + max(lingers, default=0.0)
         for one in self._started:
             self._guard.shield("delivery", one.finish, deadline)
 
