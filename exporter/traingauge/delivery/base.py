@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from traingauge.core.families import Family, Identity
 from traingauge.core.guard import Guard
 from traingauge.errors import InvalidTypeError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +100,19 @@ class Deliveries:
 
     def finish(self) -> None:
         """Make the end of the run seen by all, one after another, until the time that the most patient one may need."""
-        lingers = [self._guard.shield("delivery", getattr, one, "linger") or 0.0 for one in self._started]
+        lingers = [self._shield(one, lambda one: one.linger) or 0.0 for one in self._started]
         deadline = time.monotonic() + max(lingers, default=0.0)
         for one in self._started:
-            self._guard.shield("delivery", one.finish, deadline)
+            self._shield(one, lambda one: one.finish(deadline))
 
     def close(self) -> None:
         """Close them, the last one first."""
         while self._started:
-            self._guard.shield("delivery", self._started.pop().close)
+            self._shield(self._started.pop(), lambda one: one.close())
+
+    def _shield(self, one: StartedDelivery, work: Callable[[StartedDelivery], T]) -> T | None:
+        """Do something with a delivery; what it raises, or lacks, is counted."""
+        return self._guard.shield("delivery", work, one)
 
 
 def checked(deliveries: object) -> tuple[Delivery, ...]:
