@@ -39,9 +39,19 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
 def test_the_demos_table_names_the_faults_and_alerts_that_the_demo_shows() -> None:
     from demo.faults import CorruptLabels, ExplodingLearningRate, ShiftedImages
 
-    (table,) = of_kind("text")
+    (table,) = (text for text in of_kind("text") if text.startswith("cause "))
     for fault in (ShiftedImages, CorruptLabels, ExplodingLearningRate):
         assert re.search(rf"^{fault.cause} +{fault.alert} ", table, re.MULTILINE), fault
+
+
+def test_the_notification_says_what_the_alert_says() -> None:
+    from alerting.rulebook import alerts
+
+    (shown,) = (text for text in of_kind("text") if text.startswith("[FIRING]"))
+    heading, summary = shown.splitlines()
+    summaries = {(alert.name, alert.severity): alert.annotations["summary"] for alert in alerts()}
+    severity, name = re.findall(r"\] (\w+): (\w+)", heading)[0]
+    assert summary.strip() == summaries[name, severity]
 
 
 def test_the_readme_is_read_in_two_minutes() -> None:
