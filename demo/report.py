@@ -139,7 +139,8 @@ class Report:
                 rows.append((episode.fault.cause, name, _seconds(fired, episode.began), since))
         widths = [max(len(row[at]) for row in rows) for at in range(4)]
         lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
         ]
         return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
