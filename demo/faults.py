@@ -34,42 +34,49 @@ class Fault(ABC):
         """Remove the cause."""
 
 
-class ShiftedImages(Fault):
+class SpoiltBatches(Fault):
+    """A fault of the input pipeline."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    @abstractmethod
+    def spoil(self, batch: Batch) -> Batch:
+        """What the pipeline delivers in place of a batch."""
+
+    def begin(self) -> None:
+        """Deliver spoilt batches."""
+        self._pipeline.spoil = self.spoil
+
+    def fix(self) -> None:
+        """Deliver batches as they are."""
+        self._pipeline.mend()
+
+
+class ShiftedImages(SpoiltBatches):
     """One of two loader workers delivers images that are moved to the side."""
 
     cause = "a loader worker shifts its images"
     alert = "ModelFeaturesDrifted"
     related = frozenset({"ModelFeatureDrift", "ModelFeatureOutOfRange", "ModelJointDrift"})
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-
-    def begin(self) -> None:
-        """Break a worker."""
-        self._pipeline.spoil = _every_second_shifted
-
-    def fix(self) -> None:
-        """Replace the worker."""
-        self._pipeline.mend()
+    def spoil(self, batch: Batch) -> Batch:
+        """Shift every second image."""
+        images = batch.x.copy()
+        images[::2] = shift_images(images[::2])
+        return Batch(images, batch.y)
 
 
-class CorruptLabels(Fault):
+class CorruptLabels(SpoiltBatches):
     """Some digits come with the label of another one, and the model learns it."""
 
     cause = "labels of 7 and 8 are corrupted"
     alert = "ModelClassRecallCollapsed"
     related = frozenset({"ModelScoreBelowThreshold", "ModelScoreBelowBest"})
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-
-    def begin(self) -> None:
-        """Corrupt the labels."""
-        self._pipeline.spoil = lambda batch: Batch(batch.x, relabel(batch.y, {7: 1, 8: 3}))
-
-    def fix(self) -> None:
-        """Deliver the right labels again."""
-        self._pipeline.mend()
+    def spoil(self, batch: Batch) -> Batch:
+        """Call 7 a 1, and 8 a 3."""
+        return Batch(batch.x, relabel(batch.y, {7: 1, 8: 3}))
 
 
 class ExplodingLearningRate(Fault):
@@ -93,12 +100,6 @@ class ExplodingLearningRate(Fault):
         for variable in self._model.optimizer.variables:  # the moments are NaN too
             variable.assign(keras.ops.zeros_like(variable))
         self._model.optimizer.learning_rate = LEARNING_RATE
-
-
-def _every_second_shifted(batch: Batch) -> Batch:
-    images = batch.x.copy()
-    images[::2] = shift_images(images[::2])
-    return Batch(images, batch.y)
 
 
 def all_faults(pipeline: Pipeline, model: Any) -> tuple[Fault, ...]:

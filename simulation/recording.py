@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -15,8 +15,6 @@ from traingauge.catalog import RUN_LABELS, Metric
 from traingauge.core.families import Family, Identity, Key, label_names
 from traingauge.delivery.exposition import number
 
-_GONE = "stale"
-
 
 @dataclass(slots=True)
 class Recording:
@@ -25,12 +23,14 @@ class Recording:
     Attributes:
         identity: The run.
         scrapes: How many there were.
-        series: For each series its values by the number of the scrape, where they change; ``stale`` where it ends.
+        series: For each series its values by the number of the scrape, where they change; ``None`` where it ends.
+        every: Whether series that no rule reads are recorded, too.
     """
 
     identity: Identity
     scrapes: int = 0
-    series: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    series: dict[str, list[tuple[int, float | None]]] = field(default_factory=dict)
+    every: bool = False
     _last: dict[str, float] = field(default_factory=dict)
     _named: dict[str, tuple[tuple[Key, ...], str, list[str]]] = field(default_factory=dict)
 
@@ -58,12 +58,32 @@ class Recording:
     def values(self) -> Iterator[tuple[str, str]]:
         """Each series with its values in promtool's notation."""
         for name, changes in self.series.items():
-            ends = [number for number, _ in changes[1:]] + [self.scrapes]
             blank = f"_x{changes[0][0]}" if changes[0][0] else ""
             runs = (
-                _repeated(value, end - number) for (number, value), end in zip(changes, ends, strict=True)
+                f"stale _x{end - start - 1}".removesuffix(" _x0")  # one marker is enough
+                if value is None
+                else _repeated(_spelt(name, value), end - start)
+                for start, end, value in self._spans(changes)
             )
             yield name, " ".join(filter(None, (blank, *runs)))
+
+    def samples(self) -> Iterator[tuple[str, list[tuple[int, float]]]]:
+        """Each series with its values by the number of the scrape."""
+        for name, changes in self.series.items():
+            yield (
+                name,
+                [
+                    (scrape, value)
+                    for start, end, value in self._spans(changes)
+                    if value is not None
+                    for scrape in range(start, end)
+                ],
+            )
+
+    def _spans(self, changes: Sequence[tuple[int, float | None]]) -> Iterator[tuple[int, int, float | None]]:
+        ends = [start for start, _ in changes[1:]] + [self.scrapes]
+        for (start, value), end in zip(changes, ends, strict=True):
+            yield start, end, value
 
     def _target(self, instance: str) -> str:
         """The labels of the target."""
@@ -72,11 +92,16 @@ class Recording:
         )
 
     def _names(self, family: Family, instance: str) -> list[str]:
-        """The series of a family, rebuilt only when its keys change; "" for one that no rule reads."""
+        """The series of a family, rebuilt only when its keys change; "" for one that is left out."""
         keys, served_by, names = self._named.get(family.metric.name, ((), "", []))
         if keys is not family.keys or served_by != instance:
             target = self._target(instance)
-            names = [_series(family.metric, key, target) for key in family.keys]
+            names = [
+                _series(family.metric, key, target)
+                if self.every or family.metric.name + key.suffix in _read()
+                else ""
+                for key in family.keys
+            ]
             self._named[family.metric.name] = family.keys, instance, names
         return names
 
@@ -84,24 +109,20 @@ class Recording:
         for name, value in seen.items():
             last = self._last.get(name)
             if last is None or (value != last and not (math.isnan(value) and math.isnan(last))):
-                self.series.setdefault(name, []).append((self.scrapes, _spelt(name, value)))
+                self.series.setdefault(name, []).append((self.scrapes, value))
         for name in self._last.keys() - seen.keys():
-            self.series[name].append((self.scrapes, _GONE))
+            self.series[name].append((self.scrapes, None))
         self._last = dict(seen)
         self.scrapes += 1
 
 
 def _repeated(value: str, times: int) -> str:
-    if value == _GONE:  # one marker is enough
-        return f"{value} _x{times - 1}" if times > 1 else value
     if times == 1 or value in {"NaN", "Inf", "-Inf"}:  # promtool counts only numbers
         return " ".join([value] * times)
     return f"{value}x{times - 1}"
 
 
 def _series(metric: Metric, key: Key, target: str) -> str:
-    if metric.name + key.suffix not in _read():
-        return ""
     named = zip(label_names(metric, key.suffix)[len(RUN_LABELS) :], key.labels, strict=True)
     labels = [f"{name}={json.dumps(value)}" for name, value in named if value is not None]
     return f"{metric.name}{key.suffix}{{{','.join([target, *labels])}}}"

@@ -6,16 +6,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from simulation.clock import BEGIN, SCRAPE_SECONDS, Clock
 from simulation.data import Batch, Data
 from simulation.network import Network, norm
+from simulation.recording import Recording
 from simulation.setup import Setup, TrainingCrashed
 from traingauge import ModelMonitor, Reference, Scoring, State
-from traingauge.core.families import Family
 
 #: Training steps of an epoch; a validation pass follows each.
 EPOCH_STEPS = 50
@@ -24,35 +24,16 @@ EPOCH_STEPS = 50
 Injection = tuple[float, Callable[[Setup], None]]
 
 
-class Scraper(Protocol):
-    """Records what scrapes of a run see.
-
-    Attributes:
-        scrapes: How many there were.
-    """
-
-    scrapes: int
-
-    def scrape(self, families: list[Family], instance: str) -> None:
-        """A scrape that the run answered."""
-
-    def down(self, instance: str) -> None:
-        """A scrape that failed, of a target that is still in discovery."""
-
-    def gone(self) -> None:
-        """No scrape: the target is no longer in discovery."""
-
-
 @dataclass(slots=True)
 class Session:
-    """Trains a run and has its scrapes recorded.
+    """Trains a run and records its scrapes.
 
     Attributes:
         model: Name of the model.
         run: Name of the run.
         setup: What the run is like.
         until: Seconds into the run at which the simulation ends.
-        scraper: Records the scrapes.
+        recording: What the scrapes see.
         faults: What goes wrong and when, in the order of time; at 0 before the run begins.
         begin: Unix time in seconds at which the run begins.
         settings: Further arguments of the monitor.
@@ -63,7 +44,7 @@ class Session:
     run: str
     setup: Setup
     until: float
-    scraper: Scraper
+    recording: Recording
     faults: list[Injection] = field(default_factory=list)
     begin: float = BEGIN
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -85,7 +66,7 @@ class Session:
         with tempfile.TemporaryDirectory() as state, self._clock.installed():
             while self._train(network, reference, state):
                 self.setup.resumes = False
-                self._pass(120.0, self.scraper.gone)
+                self._pass(120.0, self.recording.gone)
             self._pass(self.until - self._now, self._leave)
 
     def before_training(self, network: Network) -> None:
@@ -120,7 +101,7 @@ class Session:
         except TrainingCrashed:
             pass
         if not self.setup.killed and self._now < self.until:
-            self._end(monitor)
+            self.end()
         return self.setup.resumes and self._now < self.until
 
     def _steps(self, network: Network, monitor: ModelMonitor) -> None:
@@ -190,7 +171,7 @@ class Session:
     def _pass(self, seconds: float, look: Callable[[], None]) -> None:
         """Let time pass, with the scrapes that are due in it."""
         end = self._now + seconds
-        while (due := self.scraper.scrapes * SCRAPE_SECONDS) <= min(end, self.until):
+        while (due := self.recording.scrapes * SCRAPE_SECONDS) <= min(end, self.until):
             self._clock.move(max(0.0, due - self._now))
             look()
         self._clock.move(max(0.0, end - self._now))
@@ -199,24 +180,24 @@ class Session:
         if self.setup.answers:
             self._scrape(monitor)
         else:
-            self.scraper.down(self._instance)
+            self.recording.down(self._instance)
 
-    def _end(self, monitor: ModelMonitor) -> None:
+    def end(self) -> None:
         """The scrape that sees the end, and one that fails because the target has not left discovery yet."""
-        self._scrape(monitor)
-        self.scraper.down(self._instance)
-        self._clock.move(self.scraper.scrapes * SCRAPE_SECONDS - self._now)
+        self._scrape(self.monitor)
+        self.recording.down(self._instance)
+        self._clock.move(self.recording.scrapes * SCRAPE_SECONDS - self._now)
 
     def _scrape(self, monitor: ModelMonitor) -> None:
-        self.scraper.scrape(monitor.collector.families(), self._instance)
+        self.recording.scrape(monitor.collector.families(), self._instance)
         if self.setup.saves:
             time.sleep(0.02)  # a clock that is moved by hand leaves no time to the thread that saves
 
     def _leave(self) -> None:
         if self.setup.killed:
-            self.scraper.down(self._instance)
+            self.recording.down(self._instance)
         else:
-            self.scraper.gone()
+            self.recording.gone()
 
     @property
     def _now(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -10,8 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dashboards.example.runs import MINUTES, RUNS, ExampleSession, Run
 from simulation.clock import BEGIN, MINUTE, SCRAPE_SECONDS
-from traingauge.core.families import Family, Identity
-from traingauge.delivery.exposition import Renderer
+from simulation.recording import Recording
+from traingauge.core.families import Identity
+from traingauge.delivery.exposition import number
 from traingauge.reference.run import ReferenceRun
 
 #: End of the history, and the time at which Alertmanager has something to deliver.
@@ -29,25 +30,31 @@ class History:
 
     lines: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
-    def scrape(self, exposition: str, at: float) -> int:
-        """Take an exposition as scraped at a Unix time, and return how many samples it had."""
-        header, samples = "", 0
-        for line in exposition.splitlines():
-            if line.startswith("# EOF"):
-                break
-            if line.startswith("#"):
-                header = f"{header}{line}\n" if header.count("\n") < 1 or _same(header, line) else f"{line}\n"
-                continue
-            self.lines[header].append(f"{line} {at:.3f}")
-            samples += 1
-        return samples
+    def take(self, recording: Recording, began: float) -> None:
+        """Take what was recorded of a run that began at a Unix time, and what Prometheus adds about its scrapes."""
+        scraped: Counter[int] = Counter()
+        for series, samples in recording.samples():
+            self._lines(series, ((began + scrape * SCRAPE_SECONDS, value) for scrape, value in samples))
+            scraped.update(scrape for scrape, _ in samples)
+        labels = {
+            "model": recording.identity.model,
+            "run": recording.identity.run,
+            "job": "traingauge",
+            "instance": "127.0.0.1:9001",
+        }
+        # A failed scrape has no sample but ``up``.
+        counts = [(began + scrape * SCRAPE_SECONDS, count) for scrape, count in scraped.items() if count > 1]
+        self.add("scrape_samples_scraped", labels, counts)
+        self.add("scrape_duration_seconds", labels, [(at, 1e-5 * count) for at, count in counts])
 
     def add(self, name: str, labels: Mapping[str, str], values: Iterable[tuple[float, float]]) -> None:
         """Take one series: its Unix times and values."""
         named = ",".join(f'{label}="{value}"' for label, value in labels.items())
-        self.lines[f"# TYPE {name} unknown\n"] += [
-            f"{name}{{{named}}} {value!r} {at:.3f}" for at, value in values
-        ]
+        self._lines(f"{name}{{{named}}}", values)
+
+    def _lines(self, series: str, values: Iterable[tuple[float, float]]) -> None:
+        header = f"# TYPE {series.partition('{')[0]} unknown\n"
+        self.lines[header] += [f"{series} {number(value)} {at:.3f}" for at, value in values]
 
     def hold(self, exposition: str, job: str, names: Container[str], span: tuple[float, float]) -> None:
         """Take some series of a server's own exposition, as if it had published these values from one time to another."""
@@ -62,67 +69,6 @@ class History:
         return "".join(header + "\n".join(lines) + "\n" for header, lines in self.lines.items()) + "# EOF\n"
 
 
-def _same(header: str, line: str) -> bool:
-    """Whether a comment line belongs to the family that ``header`` began."""
-    return header.split()[2] == line.split()[2]
-
-
-class Scraper:
-    """Puts the scrapes of one run into a history.
-
-    Args:
-        history: Where they go.
-        run: The run.
-
-    Attributes:
-        scrapes: How many there were.
-    """
-
-    def __init__(self, history: History, run: Run) -> None:
-        self.scrapes = 0
-        self._history, self._run = history, run
-        self._renderer = Renderer(Identity(run.data, run.name))
-        self._samples: list[tuple[float, int]] = []
-        self._up: list[tuple[float, float]] = []
-
-    def scrape(self, families: list[Family], instance: str) -> None:
-        """A scrape that the run answered."""
-        del instance
-        at = self._next()
-        exposition = self._renderer.render(families, "openmetrics").decode()
-        self._samples.append((at, self._history.scrape(exposition, at)))
-        self._up.append((at, 1.0))
-
-    def down(self, instance: str) -> None:
-        """A scrape that failed. Of a run that ended the target is gone by then: the history knows no staleness."""
-        del instance
-        at = self._next()
-        if self._run.crashes:
-            self._up.append((at, 0.0))
-
-    def gone(self) -> None:
-        """No scrape."""
-        self._next()
-
-    def finish(self) -> None:
-        """Add what Prometheus itself records about a target."""
-        labels = {
-            "model": self._run.data,
-            "run": self._run.name,
-            "job": "traingauge",
-            "instance": f"{self._run.name}:9100",
-        }
-        self._history.add("up", labels, self._up)
-        self._history.add("scrape_samples_scraped", labels, self._samples)
-        self._history.add(
-            "scrape_duration_seconds", labels, [(at, 1e-5 * samples) for at, samples in self._samples]
-        )
-
-    def _next(self) -> float:
-        self.scrapes += 1
-        return self._run.began + (self.scrapes - 1) * SCRAPE_SECONDS
-
-
 def simulate(history: History, run: Run, good: ReferenceRun | None = None) -> ReferenceRun:
     """Train a run and take its scrapes.
 
@@ -134,13 +80,13 @@ def simulate(history: History, run: Run, good: ReferenceRun | None = None) -> Re
     Returns:
         The run, to compare others with.
     """
-    scraper = Scraper(history, run)
+    recording = Recording(Identity(run.data, run.name), every=True)
     session = ExampleSession(
         run.data,
         run.name,
         run.setup(),
         END - run.began,
-        scraper,
+        recording,
         [(minute * MINUTE, fault) for minute, fault in run.faults.items()],
         run.began,
         {
@@ -151,7 +97,7 @@ def simulate(history: History, run: Run, good: ReferenceRun | None = None) -> Re
         },
     )
     session.record()
-    scraper.finish()
+    history.take(recording, run.began)
     return ReferenceRun.record(session.monitor)
 
 

@@ -65,11 +65,6 @@ class Run:
         """Unix time in seconds."""
         return BEGIN + self.starts * MINUTE
 
-    @property
-    def crashes(self) -> bool:
-        """Whether its process is killed."""
-        return faults.killed in self.faults.values()
-
     def setup(self) -> Setup:
         """What the run is like."""
         return Setup(
@@ -101,6 +96,10 @@ class ExampleSession(Session):
     def after_epoch(self) -> None:
         """Save a checkpoint."""
         self.monitor.checkpointed()
+
+    def end(self) -> None:
+        """The scrape that sees the end. None fails after it: a history cannot say that a target left discovery."""
+        self._scrape(self.monitor)
 
     def scalars(self, network: Network) -> Mapping[str, float]:
         """The norm of the weights."""
