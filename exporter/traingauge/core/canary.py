@@ -1,4 +1,4 @@
-"""Asking a live model its canary while it trains."""
+"""Canary checks of a model during training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Run(Protocol):
-    """Where what was found is recorded."""
+    """The run that records the checks."""
 
     @property
     def guard(self) -> Guard:
@@ -24,13 +24,13 @@ class Run(Protocol):
 
 
 class CanaryProbe:
-    """Asks a live model, every ``every`` steps or on demand; made by :meth:`traingauge.ModelMonitor.canary`.
+    """Checks a model periodically or on demand; created by :meth:`traingauge.ModelMonitor.canary`.
 
     Args:
-        run: Where what was found is recorded.
-        canary: What is asked, and what is expected.
-        predict: Gives outputs for inputs.
-        every: Calls of :meth:`step` from one check to the next; ``None`` to check on demand only.
+        run: The run that records the checks.
+        canary: Inputs and expected outputs.
+        predict: Function from inputs to outputs.
+        every: Number of calls of :meth:`step` between checks; ``None`` to check on demand only.
     """
 
     def __init__(self, run: Run, canary: Canary, predict: Predict, every: int | None) -> None:
@@ -38,13 +38,13 @@ class CanaryProbe:
         self._steps = 0
 
     def step(self) -> None:
-        """Count a training step, and check where it is time; an error is counted, and training continues."""
+        """Count a training step, and check the model if it is due; errors are counted, and training continues."""
         self._steps += 1
         if self._every is not None and self._steps % self._every == 0:
             self._run.guard.shield("integration", self.check)
 
     def check(self) -> CanaryResult:
-        """Ask the model now; whatever ``predict`` raises is raised."""
-        reading = self._canary.compare(self._predict(self._canary.inputs))
-        self._run.record(CanaryChecked(time.perf_counter(), reading))
-        return reading
+        """Check the model now; exceptions of ``predict`` are raised."""
+        result = self._canary.compare(self._predict(self._canary.inputs))
+        self._run.record(CanaryChecked(time.perf_counter(), result))
+        return result

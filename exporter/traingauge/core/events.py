@@ -1,7 +1,7 @@
-"""What happens in training, in its order: the entries of the recorder's queue.
+"""The events of a run: entries of the recorder's queue, in order.
 
-Clock readings are ``time.perf_counter``: it never jumps, so differences are durations. The recorder turns them into Unix
-time when it drains them.
+Times are readings of ``time.perf_counter``, which never jumps, so that differences are durations. They become Unix time when
+the queue is drained.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from traingauge.stats.drift.binning import Binned
     from traingauge.stats.run_scores import Measured
 
-#: One training step that gave numbers by name, as the hot path appends it: clock reading, numbers. A bare tuple: to give its
-#: fields names would cost as much again as all the rest of a step.
+#: One training step with nothing but named numbers, as the hot path appends it: clock reading and numbers. It is a plain
+#: tuple, because a named one would double the cost of recording a step.
 Numbers: TypeAlias = "tuple[float, Mapping[str, Any]]"
 
 
 class Scored(NamedTuple):
-    """One training step that gave more than numbers.
+    """One training step with labels, predictions or features.
 
     Attributes:
         at: Clock reading.
-        numbers: By name, the loss among them.
-        scored: Encoded scores.
-        binned: Binned features.
-        samples: Samples in it.
+        numbers: Numbers by name, including the loss.
+        scored: Encoded labels and predictions; ``None`` without them.
+        binned: Binned features; ``None`` without them.
+        samples: Number of samples in the step.
     """
 
     at: float
@@ -42,16 +42,16 @@ class Scored(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """Training steps whose values were computed elsewhere: inside a framework's graph.
+    """Training steps whose values were computed elsewhere, such as in a framework's graph.
 
     Attributes:
-        at: Clock reading of each, shape (n,).
-        losses: Shape (n,); ``None`` if they are unknown.
-        samples: Samples in all of them.
-        measured: What scores are made of, one a step that was scored.
-        binned: Binned features; ``None`` without a reference.
-        nonfinite: Predictions that were not finite.
-        scalars: Further scalars by name, shape (n,) each.
+        at: Clock readings of the n steps, shape (n,).
+        losses: Losses, shape (n,); ``None`` if unknown.
+        samples: Number of samples in all steps.
+        measured: Totals of each step that was scored.
+        binned: Binned features of all steps; ``None`` without a reference.
+        nonfinite: Number of predictions that were NaN or infinite.
+        scalars: Further scalars by name, each of shape (n,).
     """
 
     at: NDArray[np.float64]
@@ -67,15 +67,15 @@ class Pass(NamedTuple):
     """One whole pass over a split.
 
     Attributes:
-        split: Where it belongs.
-        at: Clock reading of its end.
-        loss: Mean loss a sample; ``None`` if unknown.
-        steps: Batches in it.
-        samples: Samples in it.
-        scored: Encoded scores of its batches.
-        measured: What scores are made of if that was computed elsewhere, instead of ``scored``.
-        nonfinite: Predictions that were not finite, in addition to those of ``scored``.
-        scalars: Further scalars.
+        split: Split that was evaluated.
+        at: Clock reading of the end of the pass.
+        loss: Mean loss per sample; ``None`` if unknown.
+        steps: Number of batches.
+        samples: Number of samples.
+        scored: Encoded labels and predictions of the batches.
+        measured: Totals that were computed elsewhere, instead of ``scored``.
+        nonfinite: Number of predictions that were NaN or infinite, in addition to those in ``scored``.
+        scalars: Further scalars by name.
     """
 
     split: str
@@ -96,7 +96,7 @@ class DataWaits(NamedTuple):
 
 
 class FeaturesSeen(NamedTuple):
-    """Features of a batch that was watched, apart from the step that it is trained on."""
+    """Features of a watched batch, recorded separately from the training step on it."""
 
     binned: Binned
 
@@ -108,17 +108,17 @@ class EpochEnd(NamedTuple):
 
 
 class Checkpointed(NamedTuple):
-    """The script saved a checkpoint of the model; what follows is no part of a step before this clock reading."""
+    """The script saved a checkpoint of the model; the next step starts at this clock reading."""
 
     at: float
 
 
 class Resumed(NamedTuple):
-    """Training begins or continues: what came before is no part of the next step.
+    """Training begins or continues; the next step starts at this clock reading.
 
     Attributes:
         at: Clock reading.
-        planned: Training steps that are meant to follow; ``None`` if unknown.
+        planned: Number of training steps that are planned to follow; ``None`` if unknown.
     """
 
     at: float
@@ -126,20 +126,20 @@ class Resumed(NamedTuple):
 
 
 class RolledBack(NamedTuple):
-    """The model was restored: training continues after an earlier step, whose number this is."""
+    """The model was restored, and training continues after this earlier step."""
 
     step: int
 
 
 class CanaryChecked(NamedTuple):
-    """A canary was asked: the clock reading, and how far the answer was from the expected one."""
+    """A model was checked with a canary: clock reading and result."""
 
     at: float
-    reading: CanaryResult
+    result: CanaryResult
 
 
 class WeightsChecked(NamedTuple):
-    """The model's weights were looked at: the clock reading, and how many tensors of them held NaN or infinite values."""
+    """The weights of the model were checked: clock reading, and number of tensors with NaN or infinite values."""
 
     at: float
     nonfinite: int

@@ -25,7 +25,7 @@ class CanaryMetrics(Collector):
 
     def on_check(self, event: CanaryChecked, unix: float) -> None:
         """Record the result of a canary check."""
-        self.update(event.reading, event.at + unix)
+        self.update(event.result, event.at + unix)
 
     def update(self, result: CanaryResult, at: float) -> None:
         """Replace the last result; ``at`` is Unix time in seconds."""
