@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import traingauge
+from alerting.rulebook import alerts
 from docs.generators import api
 from tests.blocks import answered, blocks, run, shown
 from traingauge.catalog import CATALOG
@@ -116,6 +117,22 @@ def test_the_page_on_thresholds_lists_every_metric_that_may_have_one() -> None:
         for side in ("low", "high")
     }
     assert listed == {"low": set(MINIMA), "high": set(METRICS) - set(MINIMA)}
+
+
+QUOTING = [
+    page for page in PAGES if re.search(r"^\[FIRING\]", page.read_text(encoding="utf-8"), re.MULTILINE)
+]
+
+
+@pytest.mark.parametrize("page", QUOTING, ids=named)
+def test_a_quoted_notification_says_what_the_alert_says(page: Path) -> None:
+    summaries = {(alert.name, alert.severity): alert.annotations["summary"] for alert in alerts()}
+    quoted = re.findall(
+        r"^\[FIRING\] (\w+): (\w+).*\n +(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert quoted
+    for severity, name, summary in quoted:
+        assert summary == summaries[name, severity]
 
 
 RUNNABLE = [

@@ -44,15 +44,5 @@ def test_the_demos_table_names_the_faults_and_alerts_that_the_demo_shows() -> No
         assert re.search(rf"^{fault.cause} +{fault.alert} ", table, re.MULTILINE), fault
 
 
-def test_the_notification_says_what_the_alert_says() -> None:
-    from alerting.rulebook import alerts
-
-    (shown,) = (text for text in of_kind("text") if text.startswith("[FIRING]"))
-    heading, summary = shown.splitlines()
-    summaries = {(alert.name, alert.severity): alert.annotations["summary"] for alert in alerts()}
-    severity, name = re.findall(r"\] (\w+): (\w+)", heading)[0]
-    assert summary.strip() == summaries[name, severity]
-
-
 def test_the_readme_is_read_in_two_minutes() -> None:
     assert len(README.read_text(encoding="utf-8").splitlines()) <= 120
