@@ -29,6 +29,7 @@ PAGES = sorted(
         *DOCS.rglob("*.md"),
         *(ROOT / "dashboards").glob("*.md"),
         *ROOT.glob("deploy/*/*.md"),
+        *(ROOT / "alerting").rglob("*.md"),
     ]
 )
 
@@ -75,7 +76,13 @@ def test_every_metric_that_a_page_names_exists(page: Path) -> None:
         r"^```python.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
     )
     named = set(re.findall(r"(?<![\w:])model_(?!run:)\w+\b(?!\*|:)", prose))
-    assert named <= {*CATALOG, *(metric.family for metric in CATALOG.values())}
+    parts = {
+        f"{metric.name}_{part}"
+        for metric in CATALOG.values()
+        if metric.kind == "histogram"
+        for part in ("bucket", "sum", "count")
+    }
+    assert named <= {*CATALOG, *parts, *(metric.family for metric in CATALOG.values())}
 
 
 def test_the_reference_lists_every_environment_variable() -> None:
