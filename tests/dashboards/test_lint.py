@@ -1,4 +1,4 @@
-"""The rules of Grafana's dashboard linter, and a few of our own, on the files that Grafana gets."""
+"""The rules of Grafana's dashboard linter, and a few of traingauge's, on the files that Grafana gets."""
 
 import itertools
 import re
@@ -11,7 +11,7 @@ from dashboards.vocabulary import panels as kinds
 from dashboards.vocabulary import units
 from dashboards.vocabulary.metrics import KNOWN
 
-#: Kinds of panels that Grafana 9.4 has, and the one it lacks, which has a table beside it for that reason.
+#: Kinds of panels that Grafana 9.4 has, and the one it lacks, which has a table in addition to it for that reason.
 KINDS_OF_9_4 = {"timeseries", "stat", "bargauge", "barchart", "table", "state-timeline", "heatmap", "text"}
 NEWER_KINDS = {"trend"}
 

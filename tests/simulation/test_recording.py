@@ -18,7 +18,7 @@ RUN = Identity("m", "r")
 
 
 def values(*losses: float | None) -> dict[str, str]:
-    """Of scrapes that read these losses, in promtool's notation, by name; None for one that nobody answered."""
+    """Of scrapes that read these losses, in promtool's notation, by name; None for one that failed."""
     recording = Recording(RUN)
     for loss in losses:
         if loss is None:
