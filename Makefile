@@ -45,7 +45,7 @@ stack: servers ## Run Prometheus and Alertmanager for your own training scripts,
 
 .PHONY: test
 test: setup servers ## Install everything and run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 .PHONY: lint
 lint: setup ## Check style and the layering of the package
