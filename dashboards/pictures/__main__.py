@@ -34,6 +34,9 @@ EARLIER = {
 #: Inches of a column and of a row of the grid, and dots to the inch.
 COLUMN, ROW, DPI = 0.62, 0.36, 96
 
+#: The dashboard whose first sections are a picture of their own, for the README, and how many.
+FIRST_SECTIONS = {"run-overview": 2}
+
 #: What is chosen where a dashboard shows one run, and where it shows all.
 ONE_RUN = {
     "model": "digits",
@@ -120,15 +123,26 @@ def save(figure: Figure, path: Path) -> None:
     Image.open(buffer).convert("RGB").quantize(256).save(path, optimize=True)
 
 
+def save_first_sections(dashboard: Json, count: int, whole: Path) -> Path:
+    """Cut the first sections out of a dashboard's picture."""
+    tops = [panel["gridPos"]["y"] for panel in dashboard["panels"] if panel["type"] == "row"]
+    path = whole.with_stem(f"{whole.stem}-top")
+    with Image.open(whole) as picture:
+        picture.crop((0, 0, picture.width, round((tops[count] + 2) * ROW * DPI))).save(path, optimize=True)
+    return path
+
+
 def main() -> int:
     """Draw all of them."""
     mpl.rcParams["font.family"] = "DejaVu Sans"
     DOCS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, Store.made(Path(folder)).served() as prometheus:
         for path in sorted(RENDERED.glob("*.json")):
-            picture = DOCS / f"{path.stem}.png"
-            save(draw(json.loads(path.read_text()), prometheus), picture)
+            picture, dashboard = DOCS / f"{path.stem}.png", json.loads(path.read_text())
+            save(draw(dashboard, prometheus), picture)
             print(picture)
+            if path.stem in FIRST_SECTIONS:
+                print(save_first_sections(dashboard, FIRST_SECTIONS[path.stem], picture))
     return 0
 
 
