@@ -30,7 +30,7 @@ from tests.waiting import PATIENCE, wait_until
 from traingauge import Endpoint, ModelMonitor, Scoring
 from traingauge.catalog import RUN_LABELS
 from traingauge.stack.client import get
-from traingauge.stack.guard import Guard
+from traingauge.stack.reaper import Reaper
 from traingauge.stack.server import Server
 
 STEPS, BATCH, CLASSES = 100_000, 16, 10
@@ -243,9 +243,9 @@ def prometheus(monitor: ModelMonitor, folder: Path) -> Iterator[Callable[[str], 
         answer = get(f"{server.url}/api/v1/query", {"query": expression}).json()["data"]["result"]
         return float(answer[0]["value"][1]) if answer else None
 
-    with Guard() as guard:
+    with Reaper() as reaper:
         log = folder / "prometheus.log"
-        server = Server("prometheus", command, "/-/ready", "Start listening for connections", log, guard)
+        server = Server("prometheus", command, "/-/ready", "Start listening for connections", log, reaper)
         server.start()
         try:
             wait_until(lambda: query("up") == 1.0, "the first scrape")

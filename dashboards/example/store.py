@@ -18,8 +18,8 @@ from dashboards.example.servers import own_metrics
 from dashboards.promql import selectors
 from dashboards.vocabulary.metrics import OF_THE_SERVERS
 from simulation.clock import BEGIN, SCRAPE_SECONDS
-from traingauge.stack.guard import Guard
 from traingauge.stack.programs import Programs, find_programs
+from traingauge.stack.reaper import Reaper
 from traingauge.stack.server import Server
 
 #: The rules that ship.
@@ -89,9 +89,9 @@ class Store:
                 f"--web.listen-address=127.0.0.1:{port}",
             ]
 
-        with Guard() as guard:
+        with Reaper() as reaper:
             log = self.directory / "prometheus.log"
-            server = Server("Prometheus", command, "/-/ready", "Server is ready", log, guard)
+            server = Server("Prometheus", command, "/-/ready", "Server is ready", log, reaper)
             server.start()
             try:
                 yield Prometheus(server.url)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from traingauge import environment, validation
 from traingauge.catalog import SPLITS
 from traingauge.core.baseline import parse as parse_baseline
-from traingauge.core.canary import CanaryProbe
+from traingauge.core.canary_probe import CanaryProbe
 from traingauge.core.collectors import Setup
 from traingauge.core.collectors.anomalies import parse as parse_detectors
 from traingauge.core.collectors.drift import feature_drift

@@ -22,8 +22,8 @@ import yaml
 
 from alerting import rulebook
 from tests.waiting import PATIENCE
-from traingauge.stack.guard import Guard
 from traingauge.stack.programs import find_programs
+from traingauge.stack.reaper import Reaper
 from traingauge.stack.server import Server
 
 pytestmark = pytest.mark.servers
@@ -143,8 +143,8 @@ def alertmanager(web: Web, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFa
         for pager in receiver.get("pagerduty_configs", ()):
             pager["url"] = f"{address}/pagerduty"
     (folder / "alertmanager.yml").write_text(yaml.safe_dump(document))
-    with Guard() as guard:
-        server = _server(folder, guard)
+    with Reaper() as reaper:
+        server = _server(folder, reaper)
         server.start()
         try:
             _send(server.url, severity="critical")
@@ -153,7 +153,7 @@ def alertmanager(web: Web, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFa
             server.stop()
 
 
-def _server(folder: Path, guard: Guard) -> Server:
+def _server(folder: Path, reaper: Reaper) -> Server:
     return Server(
         name="alertmanager",
         command=lambda port: [
@@ -166,7 +166,7 @@ def _server(folder: Path, guard: Guard) -> Server:
         ready_path="/-/ready",
         listening="Listening on",
         log=folder / "log",
-        guard=guard,
+        reaper=reaper,
     )
 
 

@@ -63,7 +63,7 @@ def test_a_setting_can_be_used_for_several_runs_at_once(tmp_path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Told:
+class Recording:
     """Writes down what it is asked for, in a list that several share."""
 
     name: str
@@ -71,7 +71,7 @@ class Told:
     linger: float = 0.0
     url: str | None = None
 
-    def start(self, run: RunView) -> Told:
+    def start(self, run: RunView) -> Recording:
         self.calls.append(f"{self.name} start")
         return self
 
@@ -85,7 +85,7 @@ class Told:
 def test_deliveries_start_in_order_finish_under_one_deadline_and_close_in_reverse() -> None:
     calls: list[str] = []
     with ModelMonitor(
-        "m", delivery=[Told("a", calls), Told("b", calls, linger=60, url="http://b")]
+        "m", delivery=[Recording("a", calls), Recording("b", calls, linger=60, url="http://b")]
     ) as monitor:
         assert monitor.url is None, "it is that of the first one"
     assert calls == ["a start", "b start", "a finish, True", "b finish, True", "b close", "a close"]
@@ -95,7 +95,7 @@ def test_a_setting_that_does_not_fit_raises_and_closes_those_before_it() -> None
     calls: list[str] = []
     with pytest.raises(InvalidArgumentError, match="no such gateway"):
         ModelMonitor(
-            "m", delivery=[Told("a", calls), Broken("start", InvalidArgumentError("no such gateway"))]
+            "m", delivery=[Recording("a", calls), Broken("start", InvalidArgumentError("no such gateway"))]
         )
     assert calls == ["a start", "a close"]
 
@@ -113,7 +113,7 @@ def test_a_delivery_that_fails_at_the_end_is_counted_and_the_others_finish_and_c
     at: str, read: Reading
 ) -> None:
     calls: list[str] = []
-    with ModelMonitor("m", delivery=[Told("a", calls), Broken(at), Told("b", calls)]) as monitor:
+    with ModelMonitor("m", delivery=[Recording("a", calls), Broken(at), Recording("b", calls)]) as monitor:
         pass
     assert read(monitor, "model_monitor_errors_total", reason="delivery") == 1
     assert [call.partition(",")[0] for call in calls[2:]] == ["a finish", "b finish", "b close", "a close"]
@@ -133,7 +133,7 @@ def test_a_delivery_that_lacks_what_the_protocol_asks_for_does_not_break_the_end
 
 def test_ctrl_c_while_a_delivery_finishes_ends_the_waiting_and_still_closes_all() -> None:
     calls: list[str] = []
-    monitor = ModelMonitor("m", delivery=[Broken("finish", KeyboardInterrupt()), Told("b", calls)])
+    monitor = ModelMonitor("m", delivery=[Broken("finish", KeyboardInterrupt()), Recording("b", calls)])
     with pytest.raises(KeyboardInterrupt):
         monitor.close()
     assert calls == ["b start", "b close"]

@@ -16,7 +16,7 @@ import requests
 
 from .client import get
 from .errors import ServerDiedError
-from .guard import Guard
+from .reaper import Reaper
 from .signals import signals_held_back
 
 #: Seconds between two polls of a condition.
@@ -41,7 +41,7 @@ class Server:
         listening: What its log says once it listens. Without that, the answer could be that of another process that took
             the port first.
         log: The file that receives its output.
-        guard: Kills it if this process dies.
+        reaper: Kills it if this process dies.
         environment: Variables in addition to those of this process.
         port: The port to try first; 0 takes a free one.
     """
@@ -51,7 +51,7 @@ class Server:
     ready_path: str
     listening: str
     log: Path
-    guard: Guard
+    reaper: Reaper
     environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
     _process: subprocess.Popen[bytes] | None = None
@@ -107,7 +107,7 @@ class Server:
         if self._process is not None:
             self._signal(signal.SIGKILL)
             self._process.wait()
-            self.guard.release(self._process.pid)
+            self.reaper.release(self._process.pid)
             self._process = None
 
     def wait(self, timeout: float) -> None:
@@ -129,7 +129,7 @@ class Server:
                 env=os.environ | self.environment,
                 cwd=self.log.parent,
             )
-            self.guard.watch(self._process.pid)
+            self.reaper.watch(self._process.pid)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT

@@ -14,10 +14,10 @@ from typing import Self, TypeVar
 from . import bundle, config, documents
 from .errors import NotRunningError, PaceLostError, WaitTimeoutError
 from .grafana import grafana_command, grafana_environment
-from .guard import Guard
 from .pace import AS_SHIPPED, Pace
 from .programs import Programs, find_programs
 from .prometheus import PrometheusApi
+from .reaper import Reaper
 from .scaling import scale_rule_files
 from .server import POLL, Server, stop_all
 from .signals import signals_as_exceptions
@@ -29,7 +29,7 @@ class Stack:
     """Prometheus and Alertmanager on free ports of 127.0.0.1, while the ``with`` block runs.
 
     The servers run the shipped files; only paths, addresses, the webhook's URL and, at a faster pace, waiting times differ.
-    Entering returns when all servers are ready. Leaving stops them, however it happens; if this process is killed, a guard
+    Entering returns when all servers are ready. Leaving stops them, however it happens; if this process is killed, a reaper
     kills them. Several stacks can run at the same time.
 
     Args:
@@ -186,13 +186,13 @@ class Stack:
         self.discovery_dir = (self._given_discovery_dir or self.directory / "targets").resolve()
         for folder in (self.directory / "rules", self.discovery_dir):
             folder.mkdir(parents=True, exist_ok=True)
-        guard = cleanup.enter_context(Guard())
+        reaper = cleanup.enter_context(Reaper())
         cleanup.callback(self._stop)
         # In this order, because each configuration names the servers before it.
-        self._run(self._alertmanager(guard))
-        self._run(self._prometheus(guard))
+        self._run(self._alertmanager(reaper))
+        self._run(self._prometheus(reaper))
         if self._with_grafana and programs.grafana is not None:
-            self._run(self._grafana(guard))
+            self._run(self._grafana(reaper))
 
     def _run(self, server: Server) -> None:
         self._servers[server.name] = server
@@ -202,7 +202,7 @@ class Stack:
         stop_all(list(self._servers.values()))
         self._servers = {}
 
-    def _alertmanager(self, guard: Guard) -> Server:
+    def _alertmanager(self, reaper: Reaper) -> Server:
         file = self.directory / "alertmanager.yml"
         shipped = self._alertmanager_config
         documents.dump(
@@ -227,11 +227,11 @@ class Stack:
             ready_path="/-/ready",
             listening="Listening on",
             log=self.directory / "alertmanager.log",
-            guard=guard,
+            reaper=reaper,
             port=self._ports.get("alertmanager", 0),
         )
 
-    def _prometheus(self, guard: Guard) -> Server:
+    def _prometheus(self, reaper: Reaper) -> Server:
         file = self.directory / "prometheus.yml"
         shipped = documents.load(bundle.PROMETHEUS_CONFIG)
 
@@ -268,11 +268,11 @@ class Stack:
             ready_path="/-/ready",
             listening="Server is ready",
             log=self.directory / "prometheus.log",
-            guard=guard,
+            reaper=reaper,
             port=self._ports.get("prometheus", 0),
         )
 
-    def _grafana(self, guard: Guard) -> Server:
+    def _grafana(self, reaper: Reaper) -> Server:
         assert self.programs.grafana is not None
         program = self.programs.grafana.path
         return Server(
@@ -281,7 +281,7 @@ class Stack:
             ready_path="/api/health",
             listening="HTTP Server Listen",
             log=self.directory / "grafana.log",
-            guard=guard,
+            reaper=reaper,
             environment=grafana_environment(self.prometheus_url),
             port=self._ports.get("grafana", 0),
         )

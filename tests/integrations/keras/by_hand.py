@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Course(NamedTuple):
+class Trained(NamedTuple):
     """Of every step: its loss, its predictions before the update, and the norm of its gradient."""
 
     losses: np.ndarray
@@ -17,7 +17,7 @@ class Course(NamedTuple):
 
 def softmax_regression(
     x, y, *, batch: int, epochs: int, rate: float, l2: float = 0.0, classes: int = 10
-) -> Course:
+) -> Trained:
     """Gradient descent from weights of 0, on the mean cross-entropy and ``l2`` times the sum of squared weights."""
     x, one_hot = x.astype(np.float64), np.eye(classes)[y]
     weights, bias = np.zeros((x.shape[1], classes)), np.zeros(classes)
@@ -35,4 +35,4 @@ def softmax_regression(
             norms.append(np.sqrt((down**2).sum() + (across**2).sum()))
             weights -= rate * down
             bias -= rate * across
-    return Course(np.array(losses), predicted, np.array(norms))
+    return Trained(np.array(losses), predicted, np.array(norms))

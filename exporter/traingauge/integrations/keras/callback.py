@@ -30,7 +30,7 @@ from traingauge.reference.canary import validate_canary
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Monitor, Session
-    from traingauge.integrations.keras.canary import CanaryCheck
+    from traingauge.integrations.keras.canary_check import CanaryCheck
     from traingauge.integrations.keras.probe import GraphProbe
     from traingauge.integrations.keras.tables import Rows
     from traingauge.reference.canary import Canary
@@ -135,7 +135,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             return
         session.describe_framework("keras", keras.__version__)
         self._together = int(model.steps_per_execution)
-        from traingauge.integrations.keras.canary import CanaryCheck
+        from traingauge.integrations.keras.canary_check import CanaryCheck
         from traingauge.integrations.keras.probe import attach
 
         self._probe = session.guard.shield(

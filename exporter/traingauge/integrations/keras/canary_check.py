@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from traingauge.core.canary import CanaryProbe
+from traingauge.core.canary_probe import CanaryProbe
 from traingauge.errors import ShapeError
 from traingauge.integrations.base import Session
 from traingauge.reference.canary import Canary, Predict

@@ -1,7 +1,7 @@
 """Kills the servers of a launcher that died without stopping them (SIGKILL, out of memory).
 
-The guard is a separate process that reads lines from the launcher: ``+PID`` for a process group to watch, ``-PID`` for one
-that was stopped. The pipe ends when the launcher is gone, however it ended, and the guard kills every group still watched.
+The reaper is a separate process that reads lines from the launcher: ``+PID`` for a process group to watch, ``-PID`` for one
+that was stopped. The pipe ends when the launcher is gone, however it ended, and the reaper kills every group still watched.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from types import TracebackType
 from typing import IO, Self
 
 
-class Guard:
+class Reaper:
     """Watches process groups while its ``with`` block runs, and kills those that outlive this process."""
 
     def __enter__(self) -> Self:
-        # In its own session, so that Ctrl-C on the terminal does not reach the guard.
+        # In its own session, so that Ctrl-C on the terminal does not reach the reaper.
         self._process = subprocess.Popen(
             [sys.executable, "-I", __file__], stdin=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -41,7 +41,9 @@ class Guard:
         self._say(f"-{group}")
 
     def _say(self, line: str) -> None:
-        with contextlib.suppress(BrokenPipeError):  # without its guard a stack still stops its servers itself
+        with contextlib.suppress(
+            BrokenPipeError
+        ):  # without its reaper a stack still stops its servers itself
             print(line, file=self._pipe, flush=True)
 
     @property
