@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
+import scipy.sparse
 
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, ShapeError
 from traingauge.reference.tables import (
@@ -120,3 +124,60 @@ def test_one_dimension_is_a_column():
     np.testing.assert_array_equal(as_target_column([0.2, 0.9], "y_pred"), [[0.2], [0.9]])
     with pytest.raises(ShapeError, match="y_pred has shape"):
         as_target_column(np.zeros((2, 2, 2)), "y_pred")
+
+
+def test_columns_of_polars_have_their_names_numbers_and_text():
+    table = pl.DataFrame(
+        {
+            "size": [1, None, 3],
+            "grade": pl.Series(["b", None, "a"], dtype=pl.Enum(["a", "b"])),
+            "colour": pl.Series(["red", None, "red"], dtype=pl.Categorical),
+        }
+    )
+    size, grade, colour = as_columns(table, ["size", "grade", "colour"])
+    np.testing.assert_array_equal(size, [1.0, np.nan, 3.0])
+    assert grade.tolist() == ["b", None, "a"]
+    assert colour.tolist() == ["red", None, "red"]
+
+
+def test_a_table_of_pyarrow_has_its_names_numbers_and_text():
+    colours = pa.array(["red", "blue", "red"]).dictionary_encode()
+    table = pa.table({"size": [1, None, 3], "text": ["x", None, "y"], "colour": colours})
+    size, text, colour = as_columns(table, None)
+    np.testing.assert_array_equal(size, [1.0, np.nan, 3.0])
+    assert text.tolist() == ["x", None, "y"]
+    assert colour.tolist() == ["red", "blue", "red"]
+    assert table_names(table, None, 3) == ("size", "text", "colour")
+    assert column_differences(table, ["size", "text", "age"]) == (("age",), ("colour",))
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_a_column_of_lists_raises_with_its_name(kind):
+    with pytest.raises(InvalidTypeError, match=r"feature 'tags' .*expected one number or text in each row"):
+        as_columns(kind({"size": [1, 2], "tags": [[1, 2], [3]]}), None)
+
+
+@pytest.mark.parametrize("columns", [["a", "a"], [1, "1"]])
+def test_a_column_that_is_there_twice_raises_with_its_name(columns):
+    with pytest.raises(InvalidArgumentError, match=f"'{columns[0]}' more than once"):
+        as_columns(pd.DataFrame([[1.0, 2.0]], columns=columns), None)
+
+
+def test_a_column_that_is_there_twice_and_is_no_feature_is_left_out():
+    frame = pd.DataFrame([[1.0, 2.0, 3.0]], columns=["a", "b", "b"])
+    assert [*map(list, as_columns(frame, ["a"]))] == [[1.0]]
+
+
+def test_a_sparse_matrix_is_a_table_of_numbers():
+    np.testing.assert_array_equal(
+        as_columns(scipy.sparse.csr_matrix([[0, 1], [2, 0]]), None), [[0, 1], [2, 0]]
+    )
+
+
+@pytest.mark.parametrize(
+    "kind", [ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2, np.longdouble]
+)
+def test_floats_of_every_width_are_numbers(kind):
+    table = as_columns(np.array([[0.5, np.nan], [1.0, 2.0]]).astype(kind), None)
+    assert table.dtype in (np.float32, np.float64)
+    np.testing.assert_array_equal(table, [[0.5, np.nan], [1.0, 2.0]])

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+from traingauge.reference.categories import category, is_absent
 from traingauge.reference.tables import as_columns, format_names, table_names
 from traingauge.stats.arrays import Array
 
@@ -24,7 +25,8 @@ class Schema:
 
     Attributes:
         names: Names of the F features.
-        categories: For each feature its categories, sorted; ``None`` for numeric features.
+        categories: For each feature its categories, sorted; ``None`` for numeric features, and for features of which no
+            value is known.
 
     >>> schema = learn_schema([["red", "1"], ["blue", "2"]], None, ())
     >>> schema.categories
@@ -39,7 +41,9 @@ class Schema:
     _codes: tuple[Mapping[str, int] | None, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        codes = tuple(one and {name: code for code, name in enumerate(one)} for one in self.categories)
+        codes = tuple(
+            None if one is None else {name: code for code, name in enumerate(one)} for one in self.categories
+        )
         object.__setattr__(self, "_codes", codes)
 
     @property
@@ -56,7 +60,7 @@ class Schema:
             InvalidTypeError: A numeric feature holds other values.
         """
         table = as_columns(features, self.names)
-        if isinstance(table, np.ndarray) and table.dtype.kind in "biuf" and not any(self._codes):
+        if isinstance(table, np.ndarray) and table.dtype.kind in "biuf" and not self.categorical.any():
             return table
         columns = table.T if isinstance(table, np.ndarray) else table
         return np.column_stack(
@@ -72,16 +76,31 @@ class Schema:
         Raises:
             InvalidArgumentError: The names or kinds of the features differ, or there are too many categories.
         """
-        if self.names != other.names or (self.categorical != other.categorical).any():
+        if self.names != other.names:
             raise InvalidArgumentError(
                 f"cannot add references of different features: {format_names(self.names)} and {format_names(other.names)}"
             )
+        for name, one, two in zip(self.names, self.categorical, other.categorical, strict=True):
+            if one != two:
+                raise InvalidArgumentError(
+                    f"feature {name!r} holds text in one part of the data and numbers in another: expected one of them; "
+                    f"categorical=[{name!r}] takes both as categories"
+                )
         return _checked(
             self.names,
             tuple(
                 None if one is None or two is None else tuple(sorted({*one, *two}))
                 for one, two in zip(self.categories, other.categories, strict=True)
             ),
+        )
+
+    def with_categories(self, which: NDArray[np.bool_]) -> Schema:
+        """The schema with these features, of which no value is known, as categories; shape (F,)."""
+        if not which.any():
+            return self
+        return Schema(
+            self.names,
+            tuple(() if new else one for new, one in zip(which, self.categories, strict=True)),
         )
 
     def recode(self, rows: NDArray[np.float64], wider: Schema) -> NDArray[np.float64]:
@@ -148,7 +167,7 @@ def numbers(column: Array, name: str) -> Array:
         return column
     try:
         if column.dtype.kind == "O":
-            return np.array([math.nan if _absent(item) else item for item in column], dtype=np.float64)
+            return np.array([math.nan if is_absent(item) else item for item in column], dtype=np.float64)
     except (TypeError, ValueError):
         pass
     raise InvalidTypeError(f"feature {name!r} has dtype {column.dtype}: it is numeric in the reference")
@@ -165,28 +184,20 @@ def _checked(names: tuple[str, ...], categories: tuple[tuple[str, ...] | None, .
 
 
 def _coded(column: Array, codes: Mapping[str, int]) -> NDArray[np.float64]:
-    unseen = len(codes)
     if column.dtype.kind != "O":  # look up each distinct value only once
         distinct, where = np.unique(column, return_inverse=True)
-        return _coded(distinct.astype(object), codes)[where]
+        return _codes_of(distinct, codes)[where]
+    return _codes_of(column, codes)
+
+
+def _codes_of(items: Array, codes: Mapping[str, int]) -> NDArray[np.float64]:
+    unseen = len(codes)
     return np.array(
-        [math.nan if _absent(item) else codes.get(_key(item), unseen) for item in column], dtype=np.float64
+        [math.nan if is_absent(item) else codes.get(category(item), unseen) for item in items],
+        dtype=np.float64,
     )
 
 
 def _keys(column: Array) -> set[str]:
     distinct = np.unique(column) if column.dtype.kind != "O" else column
-    return {_key(item) for item in distinct.tolist() if not _absent(item)}
-
-
-def _key(item: Any) -> str:
-    """Name of a category: whole numbers as integers, so that 1, 1.0 and True are equal; everything else as text."""
-    if isinstance(item, str):
-        return item
-    return str(int(item)) if isinstance(item, int | float) and item == int(item) else str(item)
-
-
-def _absent(item: Any) -> bool:
-    if item is None or type(item).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(item, float) and not math.isfinite(item)
+    return {category(item) for item in distinct if not is_absent(item)}

@@ -85,9 +85,10 @@ def merge_summaries(parts: Sequence[Summary]) -> Summary:
     >>> merge_summaries(parts).mean
     array([1.5])
     """
-    schema = reduce(Schema.__or__, [part.schema for part in parts])
+    schemas = _agreed(parts)
+    schema = reduce(Schema.__or__, schemas)
     rows, priorities = _lowest(
-        np.concatenate([part.schema.recode(part.rows, schema) for part in parts]),
+        np.concatenate([own.recode(part.rows, schema) for own, part in zip(schemas, parts, strict=True)]),
         np.concatenate([part.priorities for part in parts]),
     )
     _, mean, squares = reduce(
@@ -149,6 +150,17 @@ def capacity(features: int) -> int:
     (20000, 10204, 1000)
     """
     return max(MIN_ROWS, min(MAX_ROWS, MAX_VALUES // max(1, features)))
+
+
+def _agreed(parts: Sequence[Summary]) -> list[Schema]:
+    """The schemas of parts, in which a feature without any value is of the kind that it has elsewhere."""
+    if len({part.schema.names for part in parts}) > 1:
+        return [part.schema for part in parts]  # which cannot be joined
+    text = np.any([part.schema.categorical for part in parts], axis=0)
+    return [
+        part.schema.with_categories(text & ~part.schema.categorical & (part.missing == part.samples))
+        for part in parts
+    ]
 
 
 _Moments = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]

@@ -34,7 +34,7 @@ def as_array(values: object, what: str) -> Array:
     """
     if values is None:
         raise InvalidTypeError(f"{what} is None: scores need both y_true and y_pred")
-    array = values if type(values) is np.ndarray else _converted(values, what)
+    array = standard(values if type(values) is np.ndarray else _converted(values, what))
     if array.dtype.kind not in "biufU":
         if array.dtype.kind == "O" and all(isinstance(item, str) for item in array.flat):
             return array.astype(np.str_)
@@ -44,12 +44,30 @@ def as_array(values: object, what: str) -> Array:
     return array
 
 
+def standard(array: Array) -> Array:
+    """The array in one of numpy's dtypes of at most 64 bits: longdouble and the dtypes of ml_dtypes become others.
+
+    JAX and TensorFlow give bfloat16 and float8 as dtypes of ml_dtypes, which numpy's functions do not take.
+
+    >>> standard(np.ones(2, np.longdouble)).dtype
+    dtype('float64')
+    """
+    dtype = array.dtype
+    if dtype.char == "g":
+        return array.astype(np.float64)
+    if dtype.isbuiltin == 2 and "complex" not in dtype.name:  # registered with numpy by another package
+        return array.astype(np.int8 if "int" in dtype.name else np.float32)
+    return array
+
+
 def _converted(values: Any, what: str) -> Array:
     try:
         if hasattr(values, "detach"):
             values = values.detach()
         if hasattr(values, "cpu"):
             values = values.cpu()
+        if hasattr(values, "toarray") and hasattr(values, "nnz"):  # a sparse matrix of scipy
+            return np.asarray(values.toarray())
         if hasattr(values, "numpy"):
             try:
                 return np.asarray(values.numpy())
@@ -90,7 +108,7 @@ def as_scalar(value: Any, what: str) -> Any:
         if isinstance(number, (float, int)):
             return float(number)
     try:
-        array = np.asarray(value)
+        array = standard(np.asarray(value))
         if array.size != 1:
             raise ShapeError(f"{what} has shape {array.shape}: expected one number")
         if array.dtype.kind in "biuf":

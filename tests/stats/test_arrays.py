@@ -1,0 +1,34 @@
+"""Conversion of user input to numpy."""
+
+from __future__ import annotations
+
+import ml_dtypes
+import numpy as np
+import pytest
+import scipy.sparse
+
+from traingauge.stats.arrays import as_array, as_scalar
+
+FLOATS = [ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2, np.longdouble]
+
+
+@pytest.mark.parametrize("kind", FLOATS)
+def test_floats_of_every_width_become_numbers_that_numpy_computes_with(kind):
+    found = as_array(np.array([0.5, 1.0]).astype(kind), "y_pred")
+    assert found.dtype in (np.float32, np.float64)
+    assert found.tolist() == [0.5, 1.0]
+
+
+@pytest.mark.parametrize("kind", FLOATS)
+def test_a_scalar_of_every_width_is_a_float(kind):
+    assert as_scalar(kind(0.5), "loss") == 0.5
+
+
+def test_narrow_integers_stay_integers():
+    found = as_array(np.array([3, 0]).astype(ml_dtypes.uint4), "y_true")
+    assert found.dtype == np.int8
+    assert found.tolist() == [3, 0]
+
+
+def test_a_sparse_matrix_becomes_dense():
+    assert as_array(scipy.sparse.coo_array([[0, 2]]), "y_true").tolist() == [[0, 2]]
