@@ -68,6 +68,10 @@ def _seconds(variable: str, text: str) -> float:
     return validation.seconds(variable, seconds, least=0)
 
 
+def _urls(variable: str, text: str) -> tuple[str, ...]:
+    return tuple(validation.http_url(variable, one.strip()) for one in text.split(","))
+
+
 _SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -92,14 +96,18 @@ DISCOVERY_DIR = Variable("TRAINGAUGE_DISCOVERY_DIR", _text)
 #: Directory in which the run keeps its state.
 STATE_DIR = Variable("TRAINGAUGE_STATE_DIR", _text)
 
-#: Alertmanager that alerts are sent to.
-ALERTMANAGER_URL = Variable("TRAINGAUGE_ALERTMANAGER_URL", validation.http_url)
+#: Alertmanagers that alerts are sent to, divided by commas; and their user, and the file with the password or token.
+ALERTMANAGER_URL = Variable("TRAINGAUGE_ALERTMANAGER_URL", _urls)
+ALERTMANAGER_USERNAME = Variable("TRAINGAUGE_ALERTMANAGER_USERNAME", validation.name)
+ALERTMANAGER_CREDENTIALS_FILE = Variable("TRAINGAUGE_ALERTMANAGER_CREDENTIALS_FILE", _text)
 
 #: Whether monitoring is switched off altogether.
 DISABLED = Variable("TRAINGAUGE_DISABLED", _switch)
 
 #: All of them.
-VARIABLES: tuple[Variable[str] | Variable[int] | Variable[float] | Variable[bool], ...] = (
+VARIABLES: tuple[
+    Variable[str] | Variable[int] | Variable[float] | Variable[bool] | Variable[tuple[str, ...]], ...
+] = (
     RUN,
     HOST,
     PORT,
@@ -107,5 +115,7 @@ VARIABLES: tuple[Variable[str] | Variable[int] | Variable[float] | Variable[bool
     DISCOVERY_DIR,
     STATE_DIR,
     ALERTMANAGER_URL,
+    ALERTMANAGER_USERNAME,
+    ALERTMANAGER_CREDENTIALS_FILE,
     DISABLED,
 )

@@ -94,7 +94,10 @@ def number(
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidTypeError(f"{what} is {value!r}: expected a number")
-    found = float(value)
+    try:
+        found = float(value)
+    except OverflowError:  # a whole number beyond all floats
+        found = -math.inf if value < 0 else math.inf
     limits = {
         f"at least {least}": least is None or found >= least,
         f"above {above}": above is None or found > above,
@@ -108,17 +111,41 @@ def number(
 
 
 def http_url(what: str, value: object) -> str:
-    """An HTTP address.
+    """An HTTP address without credentials, which would end up in logs.
 
     Raises:
         InvalidTypeError: No string.
-        InvalidArgumentError: Not one that begins with ``http://`` or ``https://``.
+        InvalidArgumentError: Not a ``http://`` or ``https://`` address, or one with a password, query or fragment.
+
+    >>> http_url("Alertmanager.url", "http://user:secret@example.org")
+    Traceback (most recent call last):
+    traingauge.errors.InvalidArgumentError: Alertmanager.url holds a user or password: expected it in credentials_file
     """
     if not isinstance(value, str):
-        raise InvalidTypeError(f"{what} is {value!r}: expected an address, as str")
-    if not re.match(r"https?://[^/]", value):
+        raise InvalidTypeError(f"{what} is a {type(value).__name__}: expected an address, as str")
+    if "@" in value:
+        raise InvalidArgumentError(f"{what} holds a user or password: expected it in credentials_file")
+    if "?" in value or "#" in value:
+        raise InvalidArgumentError(f"{what} holds a query or fragment: expected an address without")
+    match = re.fullmatch(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[^/:\[\]]+)(?::(\d{1,5}))?(?:/.*)?", value)
+    usable = value.isascii() and value.isprintable() and " " not in value
+    if not match or not usable or int(match[1] or 0) > 65535:
         raise InvalidArgumentError(f"{what} is {value!r}: expected an address like 'http://127.0.0.1:9093'")
     return value
+
+
+def http_urls(what: str, value: object) -> tuple[str, ...]:
+    """At least one HTTP address.
+
+    Raises:
+        InvalidTypeError: No list of strings.
+        InvalidArgumentError: None, or one that does not fit.
+    """
+    if not isinstance(value, (list, tuple)):
+        raise InvalidTypeError(f"{what} is a {type(value).__name__}: expected an address, or a list of them")
+    if not value:
+        raise InvalidArgumentError(f"{what} is empty: expected at least one address")
+    return tuple(http_url(f"{what}[{at}]", one) for at, one in enumerate(value))
 
 
 def choice(what: str, value: T, known: Collection[str]) -> T:

@@ -1,7 +1,7 @@
 """Alerts straight from the script, through Alertmanager's v2 API.
 
 They are for what no metric shows: a failed audit, a missing file, the crash of the run itself. A background thread delivers
-them, with timeouts and retries, so that training never waits. It starts with the first alert.
+them, with timeouts and retries, so that training never waits (:mod:`traingauge.delivery.outbox`).
 
 Each alert carries the time at which it ends by itself. Sending the alert again extends that time, and posts nothing while
 more than half of it is left. :meth:`AlertSender.resolve` ends the alert now.
@@ -9,61 +9,42 @@ more than half of it is left. :meth:`AlertSender.resolve` ends the alert now.
 
 from __future__ import annotations
 
+import ipaddress
+import os
 import re
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
+from requests.auth import AuthBase, HTTPBasicAuth
 
 from traingauge import validation
 from traingauge.core.families import Identity
 from traingauge.core.guard import Guard
 from traingauge.delivery.alerts import SEVERITIES, Severity
 from traingauge.delivery.base import RunView
+from traingauge.delivery.outbox import MOST_PENDING, Alert, Labels, Outbox, UnavailableError
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+from traingauge.options import path
 
-#: Seconds for a connection, and for an answer.
-TIMEOUT = (2.0, 5.0)
-
-#: Seconds before a failed delivery is retried; doubled each time, up to the longest.
-FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
+#: Seconds for a connection, and for an answer; together less than the end of a run waits.
+TIMEOUT = (1.5, 3.0)
 
 #: Seconds for which a crash stays an active alert, and seconds that the end of a run waits for its last alerts.
 CRASH_ACTIVE_SECONDS, FLUSH_SECONDS = 1800.0, 5.0
 
+#: Longest life of an alert that is not sent again, in seconds.
+LONGEST_ACTIVE = 366 * 86_400
+
+#: Answers that are about the alerts themselves. All others pass with time, or once an operator has repaired something.
+REFUSALS = frozenset({400, 413, 422})
+
 _OWN_LABELS = ("alertname", "model", "run", "severity")
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-Labels = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One alert as it is sent.
-
-    Attributes:
-        labels: Its identity, sorted.
-        annotations: Its text.
-        starts: Unix time in seconds.
-        ends: Unix time in seconds at which it ends by itself.
-    """
-
-    labels: Labels
-    annotations: Labels
-    starts: float
-    ends: float
-
-    def as_json(self) -> dict[str, object]:
-        """The form that Alertmanager's API accepts."""
-        return {
-            "labels": dict(self.labels),
-            "annotations": dict(self.annotations),
-            "startsAt": _rfc3339(self.starts),
-            "endsAt": _rfc3339(self.ends),
-        }
 
 
 @dataclass(frozen=True)
@@ -73,42 +54,118 @@ class Alertmanager:
     :meth:`traingauge.ModelMonitor.send_alert` sends to it, and so does the end of a run that crashed (``TrainingCrashed``).
 
     Args:
-        url: Where Alertmanager serves, as ``http://127.0.0.1:9093``.
+        url: Where Alertmanager serves, as ``http://127.0.0.1:9093``; several for a cluster, each of which gets every alert.
+        username: Name for basic authentication; the file then holds the password.
+        credentials_file: File with a bearer token, or with the password. It is read at each delivery, so it may change.
 
     Raises:
-        InvalidArgumentError: Not an HTTP address.
+        InvalidArgumentError: Not an HTTP address, or one with a password in it.
+        InvalidTypeError: A field of another type.
 
     >>> Alertmanager("127.0.0.1:9093")
     Traceback (most recent call last):
     traingauge.errors.InvalidArgumentError: Alertmanager.url is '127.0.0.1:9093': expected an address like 'http://127.0.0.1:9093'
     """
 
-    url: str
+    url: str | Sequence[str]
+    _: KW_ONLY
+    username: str | None = None
+    credentials_file: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
-        validation.http_url("Alertmanager.url", self.url)
+        if isinstance(self.url, str):
+            validation.http_url("Alertmanager.url", self.url)
+        else:
+            object.__setattr__(self, "url", validation.http_urls("Alertmanager.url", self.url))
+        if self.credentials_file is not None:
+            path("Alertmanager.credentials_file", self.credentials_file)
+        if self.username is not None:
+            validation.name("Alertmanager.username", self.username)
+            if self.credentials_file is None:
+                raise InvalidArgumentError(
+                    "Alertmanager.username is given without credentials_file: expected a file with the password"
+                )
 
     def start(self, run: RunView) -> AlertSender:
-        """Open a sender of the run's alerts; its thread starts with the first alert."""
-        return AlertSender(self.url, run.identity, run.guard)
+        """Open a sender of the run's alerts."""
+        urls = (self.url,) if isinstance(self.url, str) else self.url
+        file = None if self.credentials_file is None else Path(self.credentials_file)
+        clients = [_Client(url, self.username, file) for url in urls]
+        return AlertSender(clients, run.identity, run.guard)
+
+
+class _Client:
+    """Posts to one Alertmanager.
+
+    Args:
+        url: Where it serves.
+        username: For basic authentication.
+        file: With the token or the password.
+    """
+
+    def __init__(self, url: str, username: str | None, file: Path | None) -> None:
+        self._endpoint = f"{url.rstrip('/')}/api/v2/alerts"
+        self._is_local = _is_loopback(urlsplit(url).hostname or "")
+        self._username, self._file = username, file
+
+    def post(self, alerts: Sequence[Alert]) -> None:
+        """Send alerts in one request; the answer's status decides, and its body is not read.
+
+        Raises:
+            UnavailableError: A later attempt may succeed.
+            InvalidArgumentError: Alertmanager refuses them.
+        """
+        try:
+            with requests.Session() as session:
+                session.trust_env = not self._is_local  # a proxy does not reach this machine's loopback
+                with session.post(
+                    self._endpoint,
+                    json=[alert.as_json() for alert in alerts],
+                    auth=self._auth(),
+                    timeout=TIMEOUT,
+                    allow_redirects=False,  # a login page would answer 200
+                    stream=True,
+                ) as answer:
+                    status = answer.status_code
+        except (requests.RequestException, OSError) as error:
+            raise UnavailableError(str(error)) from error
+        if status in REFUSALS:
+            raise InvalidArgumentError(f"{self._endpoint} answered {status} and refuses the alert")
+        if not 200 <= status < 300:
+            raise UnavailableError(f"{self._endpoint} answered {status}")
+
+    def _auth(self) -> AuthBase | None:
+        if self._file is None:
+            return None
+        secret = self._file.read_bytes().decode("utf-8", "replace").strip()
+        if not (secret.isascii() and secret.isprintable() and secret):  # an error of requests would quote it
+            raise UnavailableError(f"{self._file}: expected one line of printable ASCII characters")
+        return _Bearer(secret) if self._username is None else HTTPBasicAuth(self._username, secret)
+
+
+class _Bearer(AuthBase):
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
 
 
 class AlertSender:
-    """Delivers a run's alerts to one Alertmanager.
+    """Delivers a run's alerts to each Alertmanager.
 
     Args:
-        url: Where Alertmanager serves.
+        clients: One for each Alertmanager.
         identity: Labels of every alert.
         guard: Counts the attempts that failed.
     """
 
-    def __init__(self, url: str, identity: Identity, guard: Guard) -> None:
-        self._endpoint = f"{url.rstrip('/')}/api/v2/alerts"
-        self._identity, self._guard = identity, guard
+    def __init__(self, clients: Sequence[_Client], identity: Identity, guard: Guard) -> None:
+        self._identity = identity
         self._changed = threading.Condition()
         self._active: dict[Labels, Alert] = {}
-        self._pending: dict[Labels, Alert] = {}
-        self._thread: threading.Thread | None = None
+        self._outboxes = [Outbox(client.post, guard, self._changed) for client in clients]
 
     def send(
         self,
@@ -132,19 +189,22 @@ class AlertSender:
 
         Raises:
             InvalidArgumentError: A name, label or time that does not fit.
-            InvalidTypeError: A label whose name or value is no string.
+            InvalidTypeError: A text, a label's name or a label's value that is no string, or a time that is no number.
             UnknownNameError: An unknown severity.
         """
         if severity not in SEVERITIES:
             raise UnknownNameError("severity of an alert", severity, SEVERITIES)
-        if not resolves_after > 0:
-            raise InvalidArgumentError(f"resolves_after is {resolves_after}: expected seconds above 0")
+        for field, text in (("summary", summary), ("description", description)):
+            if not isinstance(text, str):
+                raise InvalidTypeError(f"{field} of alert {name!r} is {text!r}: expected a text, as str")
+        resolves_after = validation.number("resolves_after", resolves_after, above=0, most=LONGEST_ACTIVE)
         key = self._labels(name, labels or {}, severity)
         said = (("summary", summary), *((("description", description),) if description else ()))
         now = time.time()
         with self._changed:
-            self._active = {known: alert for known, alert in self._active.items() if alert.ends > now}
             active = self._active.get(key)
+            if active is not None and active.ends <= now:
+                active = None
             if active is not None and active.annotations == said and active.ends - now > resolves_after / 2:
                 return
             self._queue(Alert(key, said, now if active is None else active.starts, now + resolves_after))
@@ -160,9 +220,9 @@ class AlertSender:
                     self._queue(replace(alert, ends=now))
 
     def flush(self, at_most: float) -> bool:
-        """Wait up to ``at_most`` seconds until everything is delivered; returns whether it is."""
+        """Wait up to ``at_most`` seconds until one Alertmanager has everything; returns whether one has."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._pending, at_most)
+            return self._changed.wait_for(lambda: any(outbox.is_empty for outbox in self._outboxes), at_most)
 
     def end(self, state: str, exception: str, steps: int) -> None:
         """Report a crash, and wait a little until everything is delivered."""
@@ -174,6 +234,8 @@ class AlertSender:
                 description=f"Run {self._identity.run} of {self._identity.model} ended after {steps} training steps.",
                 resolves_after=CRASH_ACTIVE_SECONDS,
             )
+        for outbox in self._outboxes:
+            outbox.close()
         self.flush(FLUSH_SECONDS)
 
     def _labels(self, name: str, labels: Mapping[str, str], severity: Severity) -> Labels:
@@ -191,44 +253,24 @@ class AlertSender:
         return tuple(sorted({**labels, **own}.items()))
 
     def _queue(self, alert: Alert) -> None:
-        if alert.ends > time.time():
+        now = time.time()
+        if alert.ends > now:
+            if len(self._active) >= MOST_PENDING:
+                self._forget(now)
             self._active[alert.labels] = alert
-        self._pending[alert.labels] = alert
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._deliver_all, name="traingauge-alerts", daemon=True)
-            self._thread.start()
-        self._changed.notify_all()
+        for outbox in self._outboxes:
+            outbox.put(alert)
 
-    def _deliver_all(self) -> None:
-        wait = FIRST_RETRY
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: bool(self._pending))
-                batch = dict(self._pending)
-            try:
-                self._deliver(list(batch.values()))
-            except requests.RequestException as error:
-                self._guard.report("alert", error)
-                if not _refused(error):
-                    time.sleep(wait)
-                    wait = min(2 * wait, LONGEST_RETRY)
-                    continue
-            wait = FIRST_RETRY
-            with self._changed:
-                for key, alert in batch.items():
-                    if self._pending.get(key) is alert:  # not one that was queued meanwhile
-                        del self._pending[key]
-                self._changed.notify_all()
-
-    def _deliver(self, alerts: list[Alert]) -> None:
-        body = [alert.as_json() for alert in alerts]
-        requests.post(self._endpoint, json=body, timeout=TIMEOUT).raise_for_status()
+    def _forget(self, now: float) -> None:
+        """Make room: without alerts that have ended, and without the older half if that was none."""
+        known = {labels: alert for labels, alert in self._active.items() if alert.ends > now}
+        if len(known) > MOST_PENDING // 2:
+            known = dict(list(known.items())[-MOST_PENDING // 2 :])
+        self._active = known
 
 
-def _refused(error: requests.RequestException) -> bool:
-    """Whether Alertmanager understood the request and will never accept it."""
-    return error.response is not None and 400 <= error.response.status_code < 500
-
-
-def _rfc3339(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat()
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

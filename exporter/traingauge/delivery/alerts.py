@@ -19,13 +19,17 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 def alertmanager_of(given: Alertmanager | None) -> Alertmanager | None:
     """The argument ``alerts`` of a monitor, checked; without one, that of the variable."""
-    url = environment.ALERTMANAGER_URL.read() if given is None else None
-    if given is None and url is None:
+    urls = environment.ALERTMANAGER_URL.read() if given is None else None
+    if given is None and urls is None:
         return None
     from traingauge.delivery.alertmanager import Alertmanager  # it loads requests, which most runs do without
 
-    if url is not None:
-        return Alertmanager(url)
+    if urls is not None:
+        return Alertmanager(
+            urls,
+            username=environment.ALERTMANAGER_USERNAME.read(),
+            credentials_file=environment.ALERTMANAGER_CREDENTIALS_FILE.read(),
+        )
     return validation.instance("alerts", given, Alertmanager, "Alertmanager('http://127.0.0.1:9093')")
 
 
