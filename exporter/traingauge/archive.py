@@ -13,7 +13,6 @@ import json
 import os
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,9 @@ from numpy.typing import NDArray
 from traingauge.errors import DamagedFileError, NewerFileError
 
 Array = NDArray[Any]
+
+#: Bytes that any file may unpack to, and how many more for each byte of it: a crafted megabyte could fill gigabytes.
+UNPACKED_BYTES, UNPACKED_RATIO = 64 << 20, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +70,22 @@ class Archive:
                 Path(file.name).unlink(missing_ok=True)
                 raise
 
-    def read(self, path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+    def read(self, path: Path, *, follow: bool = True) -> tuple[dict[str, Any], dict[str, Array]]:
         """Read header and arrays.
+
+        Args:
+            path: File to read.
+            follow: Whether it may be a symbolic link.
 
         Raises:
             NewerFileError: A newer version wrote the file.
             DamagedFileError: The file is of another kind, or damaged.
             OSError: The file cannot be read.
         """
+        with open(path, "rb", opener=None if follow else not_following) as file:
+            data = file.read()
         try:
-            with zipfile.ZipFile(path) as archive:
-                members = {name: archive.read(name) for name in archive.namelist()}
+            members = _unpacked(data)
             header = json.loads(members.pop("header.json"))
             if header["format"] != self.format:
                 raise DamagedFileError(f"{path} is not a {self.what}: its format is {header['format']!r}")
@@ -92,16 +99,26 @@ class Archive:
             return header, {name.removesuffix(".npy"): _loaded(data) for name, data in members.items()}
         except DamagedFileError:
             raise
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            RuntimeError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except Exception as error:  # parsers of damaged bytes raise almost anything
             raise DamagedFileError(f"{path} is not a {self.what}, or is damaged: {error}") from error
+
+
+def not_following(path: str, flags: int) -> int:
+    """Opens a file that must not be a symbolic link, for ``open(…, opener=…)``."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
+
+
+def _unpacked(data: bytes) -> dict[str, bytes]:
+    """The members of an archive by name; nothing is unpacked if all of it would be too much."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = archive.infolist()
+        unpacked = sum(member.file_size for member in members)
+        if unpacked > UNPACKED_BYTES + UNPACKED_RATIO * len(data):
+            raise ValueError(f"{len(data)} bytes claim to unpack to {unpacked}")
+        strange = {member.compress_type for member in members} - {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+        if strange:
+            raise ValueError(f"compression {strange.pop()} is not one that traingauge writes")
+        return {member.filename: archive.read(member) for member in members}
 
 
 def _dumped(array: Array) -> bytes:

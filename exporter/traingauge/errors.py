@@ -58,6 +58,10 @@ class StateInUseError(TrainGaugeError, OSError):
     """A state directory is in use by another process."""
 
 
+class StateLockError(TrainGaugeError, OSError):
+    """The file system of a state directory cannot lock files."""
+
+
 class StateMismatchError(InvalidArgumentError):
     """A state directory belongs to another run."""
 

@@ -131,7 +131,7 @@ def test_the_package_runs_as_a_module(state):
         text=True,
         check=True,
     )
-    assert Path(state, "lock").exists()
+    assert Path(state, "traingauge.lock").exists()
     assert done.stdout.startswith("Model:")
 
 

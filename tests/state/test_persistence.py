@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -234,11 +235,59 @@ def test_steps_whose_file_is_gone_are_left_out_and_that_is_counted_and_said(
 
 
 def test_what_a_killed_process_left_unfinished_is_swept_by_the_next(tmp_path):
-    (tmp_path / "history").mkdir()
-    for unfinished in (".state-00000004.zip.x1y2z3", "history/.train-000000.zip.x1y2z3"):
-        (tmp_path / unfinished).write_bytes(b"half of it")
+    (tmp_path / ".state-00000004.zip.x1y2z3_4").write_bytes(b"half of it")
     start(tmp_path).close()
     assert not list(tmp_path.rglob(".*"))
+
+
+def test_files_of_others_in_the_directory_are_never_touched(tmp_path):
+    (tmp_path / "deep").mkdir()
+    theirs = [
+        ".project.zip.a8kd2fx1",
+        "deep/.state-00000004.zip.a8kd2fx1",
+        "lock",
+        "history",
+        ".state-1.zip.part",
+    ]
+    for name in theirs:
+        (tmp_path / name).write_text("precious")
+    with start(tmp_path) as run:
+        train(run, 3)
+    assert [(tmp_path / name).read_text() for name in theirs] == ["precious"] * len(theirs)
+
+
+def test_an_error_is_logged_in_each_process_of_a_run_not_only_in_the_first(tmp_path, read, caplog):
+    for process in (1, 2):
+        caplog.clear()
+        with start(tmp_path) as run:
+            run.session.guard.report("alert", RuntimeError("cannot be sent"))
+            assert read(run, "model_monitor_errors_total", reason="alert") == process
+        assert caplog.text.count("monitoring failed (alert)") == 1
+
+
+def test_a_disk_that_hangs_neither_blocks_a_step_nor_the_end_of_the_run(tmp_path, read, monkeypatch):
+    answers, hangs, sync = threading.Event(), threading.Event(), os.fsync
+
+    def fsync(descriptor):
+        hangs.set()
+        answers.wait()
+        sync(descriptor)
+
+    monkeypatch.setattr("traingauge.state.saver.CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(os, "fsync", fsync)
+    try:
+        run = start(tmp_path)
+        hangs.wait(PATIENCE)
+        run.step(loss=0.5)
+        run.close()
+        assert read(run, "model_monitor_errors_total", reason="state") == 1
+        with pytest.raises(StateInUseError):  # the thread that hangs may still write
+            start(tmp_path)
+    finally:
+        answers.set()
+    saving = [thread for thread in threading.enumerate() if thread.name == "traingauge-state"]
+    for thread in saving:
+        thread.join(PATIENCE)
 
 
 def test_rows_become_a_frame_by_step(tmp_path):

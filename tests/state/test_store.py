@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import multiprocessing
 import os
+import random
 import subprocess
 import sys
 
@@ -12,7 +15,13 @@ import pytest
 
 from traingauge.archive import Archive
 from traingauge.core.families import Identity
-from traingauge.errors import DamagedFileError, NewerFileError, StateInUseError, StateMismatchError
+from traingauge.errors import (
+    DamagedFileError,
+    NewerFileError,
+    StateInUseError,
+    StateLockError,
+    StateMismatchError,
+)
 from traingauge.state.store import COPIES, Store, newest, read_segment
 
 WHO = Identity("m", "r")
@@ -60,6 +69,69 @@ def test_a_damaged_copy_is_put_aside_and_the_one_before_resumed(store, caplog, a
     assert newer.with_name(f"{newer.name}.damaged").exists()
     store.save(WHO, 1.0, {"number": 2})
     assert store.resume("m", "r", ()).tree["number"] == 2
+
+
+def test_of_each_byte_with_a_flipped_bit_the_older_copy_is_resumed_or_the_newer_unchanged(store):
+    for number in range(2):
+        store.save(WHO, 1.0, {"number": number, "data": np.arange(4)})
+    newer = copies(store)[-1]
+    whole, rng, fallen_back = newer.read_bytes(), random.Random(5), 0
+    for at in range(len(whole)):
+        flipped = bytearray(whole)
+        flipped[at] ^= 1 << rng.randrange(8)
+        newer.write_bytes(flipped)
+        found = newest(store.directory, ())
+        assert (found.identity, found.saved, found.tree["data"].tolist()) == (WHO, 1.0, [0, 1, 2, 3])
+        assert found.tree["number"] == (0 if found.damaged else 1)
+        fallen_back += len(found.damaged)
+    assert fallen_back > len(whole) / 2
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EACCES])
+def test_a_newest_copy_that_the_disk_does_not_give_is_passed_over_for_the_one_before(
+    store, monkeypatch, code
+):
+    for number in range(2):
+        store.save(WHO, 1.0, {"number": number})
+    newer, opened = copies(store)[-1], os.open
+
+    def fail(path, *more, **named):
+        if str(path) == str(newer):
+            raise OSError(code, os.strerror(code), str(path))
+        return opened(path, *more, **named)
+
+    monkeypatch.setattr(os, "open", fail)
+    found = store.resume("m", "r", ())
+    assert (found.tree["number"], found.damaged) == (0, (newer,))
+
+
+def test_a_copy_that_is_a_symbolic_link_is_not_followed(store, tmp_path):
+    for number in range(2):
+        store.save(WHO, 1.0, {"number": number})
+    newer = copies(store)[-1]
+    newer.rename(tmp_path / "elsewhere.zip")
+    newer.symlink_to(tmp_path / "elsewhere.zip")
+    assert newest(store.directory, ()).tree["number"] == 0
+
+
+def test_a_lock_that_is_a_symbolic_link_is_refused_and_its_target_unchanged(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "traingauge.lock").symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic link"):
+        Store(tmp_path / "state")
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP])
+def test_a_file_system_without_locks_is_not_called_another_process(tmp_path, monkeypatch, code):
+    def flock(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(StateLockError, match=os.strerror(code)):
+        Store(tmp_path / "state")
 
 
 def test_with_no_readable_copy_nothing_starts_over(store):

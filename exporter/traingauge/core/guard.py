@@ -36,6 +36,7 @@ class Guard:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # never held while anything else is done
         self.errors = dict.fromkeys(REASONS, 0)
+        self._logged: set[str] = set()
 
     def run(self, reason: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """What ``work`` returns, ``None`` if it fails; for calls that a user made.
@@ -66,10 +67,11 @@ class Guard:
             return None
 
     def report(self, reason: str, error: BaseException) -> None:
-        """Count an error inside monitoring, and log the first one of each reason."""
+        """Count an error inside monitoring, and log the first one of each reason in this process."""
         with self._lock:
             self.errors[reason] += 1
-            first = self.errors[reason] == 1
+            first = reason not in self._logged
+            self._logged.add(reason)
         if first:
             _log.warning(
                 "monitoring failed (%s): %s; training continues, further failures are only counted in "

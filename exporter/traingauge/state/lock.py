@@ -7,7 +7,8 @@ import sys
 import weakref
 from pathlib import Path
 
-from traingauge.errors import StateInUseError, UnsupportedPlatformError
+from traingauge.archive import not_following
+from traingauge.errors import StateInUseError, StateLockError, UnsupportedPlatformError
 
 try:
     import fcntl
@@ -41,20 +42,26 @@ class Lock:
 
     Raises:
         StateInUseError: A live process holds it.
+        StateLockError: The file system does not lock.
         UnsupportedPlatformError: Not on POSIX.
-        OSError: The file cannot be opened.
+        OSError: The file cannot be opened, or is a symbolic link.
     """
 
     def __init__(self, path: Path) -> None:
         require_locks()
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._descriptor = not_following(str(path), os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             holder = os.pread(self._descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._descriptor)
             raise StateInUseError(
                 f"{path.parent} is in use by process {holder}: wait for it to end, or use another directory"
+            ) from error
+        except OSError as error:
+            os.close(self._descriptor)
+            raise StateLockError(
+                f"{path} cannot be locked: {error.strerror}; use a file system with locks, such as a local disk"
             ) from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -34,6 +34,7 @@ class Persistence:
 
     Raises:
         StateInUseError: A live process uses the directory.
+        StateLockError: Its file system does not lock.
         StateMismatchError: It holds the state of another run.
         DamagedFileError: None of its copies can be read, or a newer version wrote them.
         OSError: It cannot be created or written.
@@ -45,6 +46,7 @@ class Persistence:
         self._guard: Guard | None = None
         self._every = 0.0
         self._saver: Saver | None = None
+        self._closed = False
         if setting is None:
             return
         self._every = setting.save_every
@@ -64,7 +66,7 @@ class Persistence:
             recorder.restarts.count = 0
             if self._found is not None:
                 for path in self._found.damaged:
-                    error = RuntimeError(f"{path} is damaged: an older copy was resumed")
+                    error = RuntimeError(f"{path} cannot be read or is damaged: an older copy was resumed")
                     recorder.guard.report("state", error)
                 recorder.restore(self._found.tree)
             self._found = None
@@ -99,9 +101,9 @@ class Persistence:
             return _NOTHING
 
     def close(self) -> None:
-        """Save once more and release the directory; a second call does nothing."""
-        if self._saver is not None:
-            self._saver.close()
-            self._saver = None
-        if self._store is not None:
+        """Save once more and release the directory, unless a hung disk still writes there; a second call does nothing."""
+        if self._store is None or self._closed:
+            return
+        self._closed = True
+        if self._saver is None or self._saver.close():
             self._store.close()

@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 from traingauge.core.guard import Guard
 
+#: Most seconds that the end of a run waits for its last save: a disk may hang, and training must end.
+CLOSE_SECONDS = 10.0
+
 #: Least seconds between two saves, however often Prometheus scrapes.
 LEAST_SECONDS = 1.0
 
@@ -33,22 +36,32 @@ class Saver:
         """Save soon; returns at once."""
         self._asked.set()
 
-    def close(self) -> None:
-        """Save once more, in this thread, and stop; never raises."""
+    def close(self) -> bool:
+        """Save once more and stop; never raises.
+
+        Returns:
+            Whether saving has ended. If the disk hangs, it has not: that is counted, and the thread is left behind.
+        """
         self._stopped.set()
         self._asked.set()
-        self._thread.join()
-        self._save_once()
+        self._thread.join(CLOSE_SECONDS)
+        ended = not self._thread.is_alive()
+        if not ended:
+            hung = TimeoutError(
+                f"the disk did not answer within {CLOSE_SECONDS:g} s: the last save is given up"
+            )
+            self._guard.report("state", hung)
+        return ended
 
     def _run(self) -> None:
         while not self._stopped.is_set():
             self._asked.wait(self._every)
-            if self._stopped.is_set():
-                return
             self._asked.clear()
             started = time.monotonic()
-            self._save_once()
+            if not self._stopped.is_set():
+                self._save_once()
             self._stopped.wait(max(0.0, min(LEAST_SECONDS, self._every) - (time.monotonic() - started)))
+        self._save_once()
 
     def _save_once(self) -> None:
         self._guard.shield("state", self._save)  # a full disk must not end the saving, let alone training

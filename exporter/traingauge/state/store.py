@@ -2,7 +2,7 @@
 
 ::
 
-    lock                        held by the process that writes here
+    traingauge.lock             held by the process that writes here
     state-00000041.zip          the last copies, each complete and checksummed
     state-00000042.zip
     state-00000040.zip.damaged  a copy that could not be read, kept for inspection
@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ COPIES = 3
 _STATE = Archive("traingauge-state", 1, "state of a run")
 _HISTORY = Archive("traingauge-history", 1, "history of a run")
 _NAME = re.compile(r"state-(\d{8})\.zip")
+_UNFINISHED = re.compile(r"\.state-\d{8}\.zip\.[a-z0-9_]{8}")
 
 _log = logging.getLogger("traingauge")
 
@@ -46,7 +48,7 @@ class Saved(NamedTuple):
         identity: The run that it belongs to.
         saved: Unix time in seconds at which it was written.
         tree: The result of :meth:`traingauge.core.recorder.Recorder.save`.
-        damaged: Newer copies that could not be read.
+        damaged: Newer copies that could not be read, or whose content is damaged.
     """
 
     path: Path
@@ -72,13 +74,14 @@ class Store:
         require_locks()
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
-        self._lock = Lock(directory / "lock")
-        for unfinished in directory.glob("**/.*.zip.*"):  # of a process that was killed while it wrote
-            unfinished.unlink(missing_ok=True)
+        self._lock = Lock(directory / "traingauge.lock")
+        for path in directory.iterdir():
+            if _UNFINISHED.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+                path.unlink(missing_ok=True)  # of a process that was killed while it wrote
         self._next = max((number for number, _ in _copies(directory)), default=0) + 1
 
     def resume(self, model: str, run: str | None, records: Sequence[type]) -> Saved | None:
-        """The newest state that can be read, ``None`` if there is none; damaged ones are set aside.
+        """The newest state that can be read, ``None`` if there is none; newer ones are set aside.
 
         Args:
             model: Name of the model that resumes.
@@ -99,7 +102,8 @@ class Store:
             )
         for path in found.damaged:
             _log.warning("%s is damaged: it is set aside, and %s is resumed instead", path, found.path.name)
-            path.rename(path.with_name(f"{path.name}.damaged"))
+            with suppress(OSError):  # then it stays; the next copy has a higher number
+                path.rename(path.with_name(f"{path.name}.damaged"))
         return found
 
     def save(self, identity: Identity, now: float, tree: Mapping[str, Any]) -> None:
@@ -138,21 +142,24 @@ def newest(directory: Path, records: Sequence[type]) -> Saved | None:
         DamagedFileError: None can be read.
     """
     damaged: list[Path] = []
+    last: Exception | None = None
     for _, path in reversed(_copies(directory)):
         try:
-            header, arrays = _STATE.read(path)
+            header, arrays = _STATE.read(path, follow=False)
             tree = unflatten(header["tree"], arrays["data"], records)
             return Saved(
                 path, Identity(header["model"], header["run"]), header["saved"], tree, tuple(damaged)
             )
         except NewerFileError:
             raise
-        except (DamagedFileError, LookupError, TypeError, ValueError) as error:
+        except (OSError, DamagedFileError, LookupError, TypeError, ValueError) as error:
             _log.warning("%s", error)
             damaged.append(path)
+            last = error
     if damaged:
         raise DamagedFileError(
-            f"none of the {len(damaged)} copies of the state in {directory} can be read: move them away to start over"
+            f"none of the {len(damaged)} copies of the state in {directory} can be read ({last}): "
+            "move them away to start over"
         )
     return None
 
