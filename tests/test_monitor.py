@@ -175,7 +175,7 @@ def test_the_window_statistics_are_those_of_numpy_over_the_last_steps(losses: li
     recorder = Recorder(Setup(Scoring(window=50)))
     for loss in losses:
         recorder.step(loss, None, None, None, None, 0, {})
-    published = {family.metric.name: family.values for family in recorder.families()}
+    published = {family.metric.name: family.values for family in recorder.reader.families()}
     window = np.array(losses[-50:])
     assert list(published["model_loss"]) == [losses[-1]]
     assert list(published["model_loss_best"]) == [min(losses)]

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from benchmarks.cost.harness import Arm, Check, Row, race
 from traingauge import ModelMonitor
-from traingauge.core.recorder import BACKLOG_STEPS
+from traingauge.core.event_queue import BACKLOG_STEPS
 
 #: Steps before anything is timed.
 WARM_UP = 20_000

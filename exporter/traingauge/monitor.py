@@ -19,16 +19,15 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from traingauge import environment, validation
 from traingauge.catalog import SPLITS
 from traingauge.core.baseline import parse as parse_baseline
-from traingauge.core.canary_probe import CanaryProbe
 from traingauge.core.collectors import Setup
 from traingauge.core.collectors.anomalies import parse as parse_detectors
-from traingauge.core.collectors.drift import feature_drift
 from traingauge.core.disabled import DisabledRecorder
 from traingauge.core.evaluation import Evaluation
+from traingauge.core.event_queue import BACKLOG_STEPS
 from traingauge.core.events import Checkpointed, EpochEnd
 from traingauge.core.facts import facts
 from traingauge.core.families import Identity
-from traingauge.core.recorder import BACKLOG_STEPS, Recorder
+from traingauge.core.recorder import Recorder
 from traingauge.core.thresholds import parse as parse_thresholds
 from traingauge.core.watch import watch
 from traingauge.delivery.alerts import Alerts, NoAlerts, Severity, alertmanager_of
@@ -39,8 +38,6 @@ from traingauge.errors import InvalidTypeError, UnknownNameError
 from traingauge.extras import require
 from traingauge.integrations.base import integration_of
 from traingauge.options import Drift, Scoring, State, drift_of, scoring_of, state_of
-from traingauge.reference import Reference
-from traingauge.reference.canary import Canary, validate_canary
 from traingauge.reference.run import ReferenceRun, validate_reference_run
 from traingauge.state.persistence import Persistence
 from traingauge.stats.streaming.not_given import masked
@@ -48,9 +45,14 @@ from traingauge.stats.streaming.not_given import masked
 if TYPE_CHECKING:
     import pandas
 
+    from traingauge.core.canary_probe import CanaryProbe
+    from traingauge.core.collectors.drift import FeatureDrift
+    from traingauge.core.thresholds import Threshold
     from traingauge.delivery.alertmanager import Alertmanager
     from traingauge.delivery.registry import RunCollector
     from traingauge.integrations.base import Session
+    from traingauge.reference import Reference
+    from traingauge.reference.canary import Canary
     from traingauge.stats.curves import LearningCurves
     from traingauge.stats.detectors.detector import Detector
     from traingauge.stats.streaming.not_given import Column
@@ -145,7 +147,7 @@ class ModelMonitor:
             recorder_class, deliveries, alertmanager, state = DisabledRecorder, (), None, None
         setup = Setup(
             scoring,
-            feature_drift(drift_of(drift, reference), limits),
+            _feature_drift(drift_of(drift, reference), limits),
             limits,
             to_beat=parse_baseline(baseline or {}),
             warmup_steps=validation.optional_count("warmup_steps", warmup_steps),
@@ -178,7 +180,7 @@ class ModelMonitor:
             identity = Identity(self.model, self.run)
             view = RunView(
                 identity,
-                self._recorder.families,
+                self._recorder.reader.families,
                 partial(facts, identity, self._recorder),
                 self._recorder.guard,
             )
@@ -313,6 +315,7 @@ class ModelMonitor:
             ReferenceMismatchError: The canary of another model.
             ShapeError: Outputs of another shape than the canary has.
 
+        >>> from traingauge import Canary
         >>> trusted = Canary.record("doc", lambda x: 2.0 * x, [1.0, 2.0])
         >>> with ModelMonitor("doc", delivery=[]) as monitor:
         ...     probe = monitor.canary(trusted, lambda x: 2.5 * x, every=100)
@@ -320,6 +323,9 @@ class ModelMonitor:
         ...     probe.check().mismatches
         2
         """
+        from traingauge.core.canary_probe import CanaryProbe
+        from traingauge.reference.canary import validate_canary
+
         interval = validation.optional_count("every", every) if self._recorder.enabled else None
         probe = CanaryProbe(self._recorder, validate_canary(canary, self.model), predict, interval)
         if self._recorder.enabled:
@@ -431,7 +437,7 @@ class ModelMonitor:
         ``val_`` and ``test_``. A training entry is what the gauges read when the epoch ended: the last step's loss, and the
         scores of the rolling window.
         """
-        return self._recorder.history()
+        return self._recorder.reader.history()
 
     def rows(self, split: str = "train") -> dict[str, Column]:
         """Everything recorded of a split, at full resolution, by column: ``step``, ``time``, ``loss`` and so on.
@@ -452,7 +458,7 @@ class ModelMonitor:
         """
         if split not in SPLITS:
             raise UnknownNameError("split", split, SPLITS)
-        found = self._recorder.rows(split, self._persistence.read)
+        found = self._recorder.reader.rows(split, self._persistence.read)
         return {name: masked(values) for name, values in found.items()}
 
     def frame(self, split: str = "train") -> pandas.DataFrame:
@@ -478,14 +484,14 @@ class ModelMonitor:
     @property
     def curves(self) -> LearningCurves:
         """Learning curves of loss, gradient norm and scores so far: what :meth:`traingauge.ReferenceRun.record` takes."""
-        return self._recorder.curves()
+        return self._recorder.reader.curves()
 
     @property
     def collector(self) -> RunCollector:
         """The run as a collector for a prometheus_client registry of your own."""
         from traingauge.delivery.registry import RunCollector
 
-        return RunCollector(Identity(self.model, self.run), self._recorder.families)
+        return RunCollector(Identity(self.model, self.run), self._recorder.reader.families)
 
     def __repr__(self) -> str:
         url = "" if self.url is None else f", {self.url}"
@@ -523,7 +529,7 @@ class ModelMonitor:
             return
         self._recorder.end(state, exception)
         self._persistence.close()
-        self._alerts.end(state, exception, self._recorder.steps_taken())
+        self._alerts.end(state, exception, self._recorder.reader.steps_taken())
         self._closed = True
         atexit.unregister(self._end_with_interpreter)
         try:
@@ -539,3 +545,11 @@ class ModelMonitor:
 
 def _new_run_name() -> str:
     return f"{time.strftime('%Y%m%dT%H%M%S')}-{os.urandom(2).hex()}"
+
+
+def _feature_drift(settings: Drift | None, limits: Iterable[Threshold]) -> FeatureDrift | None:
+    if settings is None:
+        return None
+    from traingauge.core.collectors.drift import feature_drift  # loads what most runs need not
+
+    return feature_drift(settings, limits)

@@ -10,17 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from traingauge import environment, validation
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, TrainGaugeError
-from traingauge.reference import Reference
 from traingauge.stats.classification.classes import ClassSet
 from traingauge.stats.classification.scores import AVERAGES, Average
 from traingauge.stats.classification.tasks import TASKS, Task
-from traingauge.stats.drift.statistics import STATISTICS
-from traingauge.stats.drift.window import WINDOWS
+
+if TYPE_CHECKING:
+    from traingauge.reference import Reference
 
 #: Drift statistics that are published unless others are chosen.
 USUAL_STATISTICS = ("psi", "ks", "js", "wasserstein", "chi2")
@@ -110,6 +111,7 @@ class Drift:
     Raises:
         TrainGaugeError: A field that does not fit.
 
+    >>> from traingauge import Reference
     >>> reference = Reference.from_data(np.arange(4000.0).reshape(-1, 1))
     >>> Drift(reference).window_size
     1000
@@ -127,6 +129,9 @@ class Drift:
     distributions: int = 10
 
     def __post_init__(self) -> None:
+        from traingauge.reference import Reference  # what a run without drift need not load
+        from traingauge.stats.drift.window import WINDOWS
+
         validation.instance(
             "Drift.reference", self.reference, Reference, "Reference.from_data(x) or Reference.load(path)"
         )
@@ -270,6 +275,8 @@ def _classes(given: int | Sequence[str] | Sequence[int]) -> int | tuple[str, ...
 def _statistics(given: Iterable[str]) -> tuple[str, ...]:
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise InvalidTypeError(f"Drift.statistics is {given!r}: expected names, as ['psi', 'ks']")
+    from traingauge.stats.drift.statistics import STATISTICS
+
     for one in given:
         validation.choice("Drift.statistics", one, STATISTICS)
     return tuple(dict.fromkeys(("psi", *given)))

@@ -24,7 +24,12 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 
 def published(recorder: Recorder, name: str) -> list[float]:
-    return [value for family in recorder.families() if family.metric.name == name for value in family.values]
+    return [
+        value
+        for family in recorder.reader.families()
+        if family.metric.name == name
+        for value in family.values
+    ]
 
 
 def test_a_collector_is_added_by_its_file_and_a_line_of_the_mapping(recorder: Recorder) -> None:
@@ -35,9 +40,9 @@ def test_a_collector_is_added_by_its_file_and_a_line_of_the_mapping(recorder: Re
 
 def test_what_a_collector_saves_comes_back_in_the_next_process(recorder: Recorder) -> None:
     recorder.record((1.0, {"loss": 0.5}))
-    tree, _ = recorder.save()
+    tree, _ = recorder.snapshot.save()
     resumed = record()
-    resumed.restore(tree)
+    resumed.snapshot.restore(tree)
     assert resumed.collectors[Toy].steps == 1
 
 
@@ -57,7 +62,7 @@ def test_scores_are_read_as_they_were_at_the_end_of_each_interval(recorder: Reco
     wrong = recorder.encode([0, 1], [1, 0], None)
     for step, scored in enumerate([right, right, wrong, wrong, wrong]):
         recorder.record(Scored(float(step), {}, scored, None, 2))
-    recorder.families()
+    recorder.reader.families()
     assert recorder.collectors[Toy].given[1:] == [
         "slice 0 to 2",
         "train accuracy 1.0",

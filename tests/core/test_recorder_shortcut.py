@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from traingauge import ModelMonitor
-from traingauge.core.recorder import BACKLOG_STEPS
+from traingauge.core.event_queue import BACKLOG_STEPS
 from traingauge.errors import ClosedError, InvalidArgumentError, InvalidTypeError
 
 
@@ -45,7 +45,7 @@ def test_numbers_mixed_with_other_steps_keep_their_order(monitor: ModelMonitor) 
 def test_more_steps_than_may_be_pending_are_all_counted(monitor: ModelMonitor) -> None:
     for step in range(2 * BACKLOG_STEPS + 10):
         monitor.step(loss=float(step))
-    assert len(monitor.session._pending) == 10
+    assert len(monitor.session.queue.pending) == 10
     assert values(monitor, "model_steps_total")[("train",)] == 2 * BACKLOG_STEPS + 10
 
 
@@ -121,7 +121,7 @@ def test_waiting_for_data_does_not_part_the_steps(
     monitor: ModelMonitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
-    drain = monitor.session._drain
+    drain = monitor.session.queue._drain
     monkeypatch.setattr(drain, "_on_batch", [lambda batch: batches.append(len(batch.at)), *drain._on_batch])
     for _ in monitor.watch(range(100)):
         monitor.step(loss=1.0)
@@ -137,6 +137,6 @@ def test_training_drains_what_it_recorded_after_the_steps_of_digest_every() -> N
         assert seen["train", "loss"] == 0
         monitor.step(loss=1.0)
         assert seen["train", "loss"] == 1  # though nobody has scraped
-        assert not monitor.session._pending
+        assert not monitor.session.queue.pending
     with pytest.raises(InvalidArgumentError, match="digest_every"):
         ModelMonitor("m", digest_every=0, delivery=[])

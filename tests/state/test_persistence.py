@@ -208,7 +208,7 @@ def test_a_long_run_keeps_all_its_steps_on_disk_and_few_in_memory(tmp_path):
         for step in range(steps):
             run.step(loss=float(step))
         run.collector.families()
-        wait_until(lambda: not run.session._drain.step_log.sealed(), "the rows to be saved")
+        wait_until(lambda: not run.session.queue._drain.step_log.sealed(), "the rows to be saved")
         assert np.array_equal(run.rows()["loss"], np.arange(float(steps)))
     assert len(list((tmp_path / "history").iterdir())) >= 1
     with start(tmp_path) as run:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from traingauge.core.collectors import Setup
+from traingauge.core.event_queue import BACKLOG_STEPS
 from traingauge.core.guard import Guard
 from traingauge.core.model_description import ModelDescription
-from traingauge.core.recorder import BACKLOG_STEPS, Recorder
+from traingauge.core.recorder import Recorder
 
 
 class DisabledRecorder(Recorder):

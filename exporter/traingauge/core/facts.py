@@ -10,14 +10,14 @@ from traingauge.core.recorder import Recorder
 
 def facts(identity: Identity, recorder: Recorder) -> dict[str, str]:
     """The run's name, state, progress and model, as plain text by heading."""
-    run, planned, steps = recorder.run, recorder.progress.steps_planned, recorder.steps_taken()
+    run, planned, steps = recorder.run, recorder.progress.steps_planned, recorder.reader.steps_taken()
     return {
         "Model": identity.model,
         "Run": identity.run,
         "State": run.state,
         "Began": time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(run.started)),
         "Training steps": f"{steps} of {planned}" if planned else str(steps),
-        "Last loss": f"{recorder.last_loss():.6g}",
+        "Last loss": f"{recorder.reader.last_loss():.6g}",
         **{name.replace("_", " ").capitalize(): value for name, value in run.info.items()},
         **recorder.model_info.facts,
     }

@@ -68,7 +68,7 @@ class Persistence:
                 for path in self._found.damaged:
                     error = RuntimeError(f"{path} cannot be read or is damaged: an older copy was resumed")
                     recorder.guard.report("state", error)
-                recorder.restore(self._found.tree)
+                recorder.snapshot.restore(self._found.tree)
             self._found = None
 
     def start(self, recorder: Recorder, identity: Identity) -> None:
@@ -78,15 +78,15 @@ class Persistence:
         store = self._store
 
         def save() -> None:
-            tree, segments = recorder.save()
+            tree, segments = recorder.snapshot.save()
             for (split, number), segment in segments.items():
                 store.save_segment(split, number, segment)
             now = time.time()
             store.save(identity, now, tree)
-            recorder.saved(segments, now)
+            recorder.snapshot.saved(segments, now)
 
         self._saver = Saver(save, self._every, recorder.guard)
-        recorder.when_read = self._saver.ask
+        recorder.reader.when_read = self._saver.ask
         self._saver.ask()
 
     def read(self, split: str, number: int) -> Mapping[str, NDArray[np.float64]]:

@@ -63,10 +63,10 @@ class RecordingSession(Recorder):
 
     def samples(self) -> dict[Sample, float]:
         """Every sample, by name and labels without ``model`` and ``run``."""
-        return samples(self.families())
+        return samples(self.reader.families())
 
     @property
     def errors(self) -> dict[str, int]:
         """Errors inside monitoring so far, by reason, those of draining among them."""
-        self.families()
+        self.reader.families()
         return {reason: count for reason, count in self.guard.errors.items() if count}

@@ -278,7 +278,8 @@ def test_a_threshold_of_an_unknown_feature_raises():
 
 def wide(monkeypatch, cap=3, features=10):
     monkeypatch.setattr(module, "FEATURE_CAP", cap)
-    return FeatureDrift(Drift(Reference.from_data(rng.normal(size=(2000, features))), window=500))
+    data = np.random.default_rng(0).normal(size=(2000, features))
+    return FeatureDrift(Drift(Reference.from_data(data), window=500))
 
 
 def shown(drift):

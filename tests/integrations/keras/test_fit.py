@@ -99,7 +99,7 @@ def test_the_last_part_of_the_data_validates(digits):
     assert published["loss", "validation"] == pytest.approx(history["val_loss"][-1], rel=1e-5)
     predicted = model.predict(x[-held_out:], verbose=0).argmax(axis=1)
     assert published["accuracy", "validation"] == metrics.accuracy_score(y[-held_out:], predicted)
-    assert session.history()["val_loss"] == pytest.approx(history["val_loss"], rel=1e-5)
+    assert session.reader.history()["val_loss"] == pytest.approx(history["val_loss"], rel=1e-5)
 
 
 def test_every_batch_of_a_pass_is_counted_once_whatever_an_execution_is(digits):

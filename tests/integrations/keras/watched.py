@@ -39,7 +39,7 @@ class KerasSession(RecordingSession):
         """Values by metric, without ``model_``, and label values."""
         return {
             (family.metric.name.removeprefix("model_"), *key.labels): value
-            for family in self.families()
+            for family in self.reader.families()
             for key, value in zip(family.keys, family.values, strict=True)
         }
 

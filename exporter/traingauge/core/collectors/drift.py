@@ -300,10 +300,8 @@ class FeatureDrift(Collector):
             )
 
 
-def feature_drift(settings: Drift | None, limits: Iterable[Threshold]) -> FeatureDrift | None:
-    """Drift by the settings, with the threshold that was set in code, if there is one; ``None`` without settings."""
-    if settings is None:
-        return None
+def feature_drift(settings: Drift, limits: Iterable[Threshold]) -> FeatureDrift:
+    """Drift by the settings, with the threshold that was set in code, if there is one."""
     warnings = [one.value for one in limits if (one.metric, one.severity) == ("feature_drift", "warning")]
     return FeatureDrift(settings, thresholds=warnings[0] if warnings else None)
 

@@ -40,7 +40,7 @@ def by_hand(logits, task, y, outputs, weight=None):
 
 def scores(session, split):
     """Of a split, by name."""
-    session.families()
+    session.reader.families()
     return session.scores.current(split)
 
 
@@ -201,6 +201,6 @@ def test_a_pass_begins_with_empty_histograms(tumours):
     model.compile(frozen(), "binary_crossentropy")
     for part in (slice(None), slice(100, 300)):
         evaluate(model, x[part], codes[part], session=session)
-    session.families()
+    session.reader.families()
     probabilities = session.scores._splits["test"].measured.probabilities
     assert probabilities.weight == probabilities.histogram.sum() == 200

@@ -1,0 +1,98 @@
+"""The queue between training and whatever reads a run.
+
+Training appends one event a step to a list, which is atomic and needs no lock. Draining takes what the list holds as one
+slice and deletes as much from its head, each as atomic, under a lock that training never waits for. So a scrape sees whole
+steps, and in order: loss and step counter belong together. :mod:`traingauge.core.drain` says what becomes of the events.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from traingauge.core.collectors.self_metrics import SelfMetrics
+from traingauge.core.drain import Drain
+from traingauge.core.events import Event, FeaturesSeen, Scored, Steps
+
+#: Steps, and samples in them, from which the training thread drains by itself: memory stays bounded without a scrape.
+BACKLOG_STEPS = 4096
+BACKLOG_SAMPLES = 1 << 20
+
+#: Events that a scrape drains without a pause.
+DRAINED_AT_ONCE = 256
+
+
+class EventQueue:
+    """What training reported and nothing has drained yet.
+
+    Args:
+        drain: Takes the events.
+        self_metrics: Counts the time that draining takes.
+        digest_every: Steps from which the training thread drains by itself.
+
+    Attributes:
+        pending: Events that wait, oldest first.
+        digest_every: As given.
+    """
+
+    def __init__(self, drain: Drain, self_metrics: SelfMetrics, digest_every: int) -> None:
+        self.pending: list[Event] = []
+        self.digest_every = digest_every
+        self._drain, self._self_metrics = drain, self_metrics
+        self._samples = self._inside = 0  # samples, and steps that one event holds many of
+        self._draining = threading.Lock()
+
+    def append(self, event: Event) -> None:
+        """Append an event, and drain if many steps are pending, or many samples are kept."""
+        self.pending.append(event)
+        if isinstance(event, Scored):
+            self._samples += 0 if event.scored is None and event.binned is None else event.samples
+        elif isinstance(event, FeaturesSeen):
+            self._samples += event.binned.samples
+        elif isinstance(event, Steps):
+            self._inside += len(event.at)
+        if len(self.pending) + self._inside >= self.digest_every or self._samples >= BACKLOG_SAMPLES:
+            self.drain_if_free()
+
+    def drain_if_free(self) -> None:
+        """Drain, unless another thread does already: training never waits."""
+        if self._draining.acquire(blocking=False):
+            try:
+                self._drain_pending()
+            finally:
+                self._draining.release()
+
+    @contextmanager
+    def drained(self, maybe_yield: Callable[[], None] | None = None) -> Iterator[Drain]:
+        """Drain what is pending, and keep other threads from draining inside the ``with``.
+
+        Args:
+            maybe_yield: Called now and then, so that a caller that is not training may pause.
+        """
+        with self._draining:
+            self._drain_pending(maybe_yield)
+            yield self._drain
+
+    @contextmanager
+    def held(self) -> Iterator[Drain]:
+        """Keep other threads from draining inside the ``with``; what is pending stays."""
+        with self._draining:
+            yield self._drain
+
+    def _drain_pending(self, maybe_yield: Callable[[], None] | None = None) -> None:
+        """What is appended meanwhile is left to the next."""
+        started = time.perf_counter()
+        unix = time.time() - started
+        self._samples = self._inside = 0
+        left = len(self.pending)
+        while left:
+            count = left if maybe_yield is None else min(left, DRAINED_AT_ONCE)
+            events = self.pending[:count]
+            del self.pending[:count]
+            left -= count
+            self._drain.take(events, unix)
+            if maybe_yield is not None:
+                maybe_yield()
+        self._self_metrics.spent("digest", time.perf_counter() - started)
