@@ -13,10 +13,10 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from traingauge.errors import DamagedFileError, NewerFileError
 
 Array = NDArray[Any]
+T = TypeVar("T")
 
 #: Bytes that any file may unpack to, and how many more for each byte of it: a crafted megabyte could fill gigabytes.
 UNPACKED_BYTES, UNPACKED_RATIO = 64 << 20, 50
@@ -101,6 +102,21 @@ class Archive:
             raise
         except Exception as error:  # parsers of damaged bytes raise almost anything
             raise DamagedFileError(f"{path} is not a {self.what}, or is damaged: {error}") from error
+
+    def load(self, path: Path, restore: Callable[[dict[str, Any], dict[str, Array]], T]) -> T:
+        """What ``restore`` makes of header and arrays.
+
+        An intact archive need not hold what is expected of it: any error of ``restore`` means that it does not.
+
+        Raises:
+            DamagedFileError: As :meth:`read`, or ``restore`` cannot use the content.
+            OSError: The file cannot be read.
+        """
+        header, arrays = self.read(path)
+        try:
+            return restore(header, arrays)
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            raise DamagedFileError(f"{path} is damaged: it is no whole {self.what} ({error!r})") from error
 
 
 def not_following(path: str, flags: int) -> int:

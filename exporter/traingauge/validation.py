@@ -6,9 +6,12 @@ import math
 import re
 from collections.abc import Collection
 from numbers import Integral, Real
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, ShapeError, UnknownNameError
 
 T = TypeVar("T")
 
@@ -108,6 +111,27 @@ def number(
         fits = " and ".join(limit for limit in limits if not limit.endswith("None"))
         raise InvalidArgumentError(f"{what} is {found}: expected {fits}")
     return found
+
+
+def array(what: str, value: NDArray[Any], *shape: int | None) -> NDArray[Any]:
+    """An array of numbers or truth values of a shape, in which ``None`` stands for any length.
+
+    Raises:
+        InvalidTypeError: No such array.
+        ShapeError: Another shape.
+
+    >>> array("edges", np.zeros(3), 2, None)
+    Traceback (most recent call last):
+    traingauge.errors.ShapeError: edges has shape (3,): expected (2, any)
+    """
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "biuf":
+        raise InvalidTypeError(f"{what} is {type(value).__name__}: expected an array of numbers")
+    if len(shape) != value.ndim or any(
+        one is not None and one != given for one, given in zip(shape, value.shape, strict=True)
+    ):
+        fits = ", ".join("any" if one is None else str(one) for one in shape)
+        raise ShapeError(f"{what} has shape {value.shape}: expected ({fits})")
+    return value
 
 
 def http_url(what: str, value: object) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from traingauge import validation
 from traingauge.errors import InvalidArgumentError
 from traingauge.reference.profile import Profile
 from traingauge.stats.arrays import Array
@@ -51,10 +52,28 @@ class Calibration:
     thresholds: Mapping[str, NDArray[np.float64]]
 
     @classmethod
-    def restored(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Calibration:
-        """The calibration that :meth:`header` was called on."""
-        thresholds = {name: arrays[f"thresholds.{name}"] for name in header["statistics"]}
-        return cls(header["window"], header["false_alarm_rate"], thresholds)
+    def restored(cls, header: Mapping[str, Any], arrays: Mapping[str, Array], features: int) -> Calibration:
+        """The calibration that :meth:`header` was called on.
+
+        Args:
+            header: That header.
+            arrays: The thresholds that were stored with it.
+            features: Number of features in the profile.
+
+        Raises:
+            TrainGaugeError: Values that do not go together.
+        """
+        if set(header["statistics"]) != set(CALIBRATED):
+            raise InvalidArgumentError(f"statistics are {header['statistics']}: expected {CALIBRATED}")
+        thresholds = {
+            name: validation.array(name, arrays[f"thresholds.{name}"], features)
+            for name in header["statistics"]
+        }
+        return cls(
+            validation.count("window", header["window"]),
+            validation.number("false_alarm_rate", header["false_alarm_rate"], above=0, below=1),
+            thresholds,
+        )
 
     def header(self) -> dict[str, Any]:
         """Header to store with the thresholds, for JSON."""

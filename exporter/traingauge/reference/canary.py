@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from traingauge import validation
 from traingauge.archive import Archive
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, ShapeError
 from traingauge.stats.arrays import as_array
@@ -139,9 +140,21 @@ class Canary:
             DamagedFileError: The file is not a canary, is damaged, or was written by a newer version.
             OSError: The file cannot be read.
         """
-        header, arrays = _FILE.read(Path(path))
+        return _FILE.load(Path(path), cls._restored)
+
+    @classmethod
+    def _restored(cls, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Canary:
+        inputs, outputs = as_array(arrays["inputs"], "inputs"), as_array(arrays["outputs"], "outputs")
+        if not inputs.ndim or not outputs.ndim or len(inputs) != len(outputs):
+            raise ShapeError(
+                f"inputs have shape {inputs.shape}, outputs {outputs.shape}: expected equal numbers"
+            )
         return cls(
-            header["model"], arrays["inputs"], arrays["outputs"], header["tolerance"], header["created"]
+            validation.name("model", header["model"]),
+            inputs,
+            outputs,
+            validation.number("tolerance", header["tolerance"], least=0),
+            validation.number("created", header["created"]),
         )
 
 

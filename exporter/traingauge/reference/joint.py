@@ -9,6 +9,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from traingauge import validation
+from traingauge.errors import ShapeError
 from traingauge.reference.schema import Schema
 from traingauge.reference.summary import Summary, summarise
 from traingauge.stats.arrays import Array
@@ -59,9 +61,24 @@ class JointDistance:
     weights: NDArray[np.float64]
 
     @classmethod
-    def restored(cls, arrays: Mapping[str, Array]) -> JointDistance:
-        """The distance that :meth:`arrays` was called on."""
-        return cls(*(arrays[name] for name in cls.ARRAYS))
+    def restored(cls, arrays: Mapping[str, Array], features: int) -> JointDistance:
+        """The distance that :meth:`arrays` was called on.
+
+        Args:
+            arrays: Those arrays.
+            features: Number of features in the table.
+
+        Raises:
+            TrainGaugeError: Arrays that do not go together.
+        """
+        count, components = validation.array("components", arrays["components"], None, None).shape
+        shapes = {"components": (count, components), "weights": (components + 1,)}
+        made = cls(
+            *(validation.array(name, arrays[name], *shapes.get(name, (count,))) for name in cls.ARRAYS)
+        )
+        if made.columns.dtype.kind not in "iu" or not ((made.columns >= 0) & (made.columns < features)).all():
+            raise ShapeError(f"columns are {made.columns}: expected indices of {features} features")
+        return made
 
     def arrays(self) -> dict[str, Array]:
         """Arrays to store, by the names in :attr:`ARRAYS`."""

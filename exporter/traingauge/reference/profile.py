@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from traingauge import validation
 from traingauge.reference.schema import Schema
 from traingauge.reference.summary import Summary
 from traingauge.stats.arrays import Array
@@ -66,11 +67,21 @@ class Profile:
 
     @classmethod
     def restored(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Profile:
-        """The profile that :meth:`header` and :meth:`arrays` were called on."""
-        categories = tuple(None if one is None else tuple(one) for one in header["categories"])
-        schema = Schema(tuple(header["names"]), categories)
-        summary = Summary(schema, header["samples"], *(arrays[name] for name in _SUMMARY))
-        return cls(summary, *(arrays[name] for name in _OWN))
+        """The profile that :meth:`header` and :meth:`arrays` were called on.
+
+        Raises:
+            TrainGaugeError: Values that do not go together.
+        """
+        schema = Schema.restored(header["names"], header["categories"])
+        count = len(schema.names)
+        rows = validation.array("rows", arrays["rows"], None, count)
+        shapes = {"rows": rows.shape, "priorities": (len(rows),), "edges": (count, None)}
+        checked = {
+            name: validation.array(name, arrays[name], *shapes.get(name, (count,))) for name in cls.ARRAYS
+        }
+        samples = validation.count("samples", header["samples"], least=0)
+        summary = Summary(schema, samples, *(checked[name] for name in _SUMMARY))
+        return cls(summary, *(checked[name] for name in _OWN))
 
     def header(self) -> dict[str, Any]:
         """Header to store with the arrays, for JSON."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from traingauge import validation
 from traingauge.archive import Archive
 from traingauge.errors import InvalidArgumentError, ShapeError, UnknownNameError
 from traingauge.reference.calibration import Calibration, calibrate
@@ -29,6 +30,7 @@ FILE = Archive("traingauge-reference", 1, "reference")
 PARTS = ("features", "labels", "predictions", "joint")
 
 _GIVEN = PARTS[:3]
+_KINDS = ("table", *EXTRACTORS)
 
 #: Number of bins of labels and predictions: more than of features, so that every class has its own.
 TARGET_BINS = 100
@@ -275,17 +277,28 @@ class Reference:
             DamagedFileError: The file is not a reference, is damaged, or was written by a newer version.
             OSError: The file cannot be read.
         """
-        header, arrays = FILE.read(Path(path))
+        return FILE.load(Path(path), cls._restored)
+
+    @classmethod
+    def _restored(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Reference:
         groups: dict[str, dict[str, Array]] = {}
         for name, array in arrays.items():
             group, _, rest = name.partition(".")
             groups.setdefault(group, {})[rest] = array
-        profiles = {part: Profile.restored(one, groups[part]) for part, one in header["profiles"].items()}
-        found = {
-            part: Calibration.restored(one, groups[part]) for part, one in header["calibrations"].items()
+        profiles = {
+            validation.choice("part", part, PARTS): Profile.restored(one, groups[part])
+            for part, one in header["profiles"].items()
         }
-        joint = JointDistance.restored(groups["together"]) if "together" in groups else None
-        return cls(profiles, joint, header["created"], header["of"], found)
+        found = {
+            part: Calibration.restored(one, groups[part], len(profiles[part].names))
+            for part, one in header["calibrations"].items()
+        }
+        features = len(profiles["features"].names)
+        joint = JointDistance.restored(groups["together"], features) if "together" in groups else None
+        if (joint is None) != ("joint" not in profiles):
+            raise InvalidArgumentError("a joint distance needs its profile: expected both or neither")
+        created = validation.number("created", header["created"])
+        return cls(profiles, joint, created, validation.choice("kind of data", header["of"], _KINDS), found)
 
 
 def _reduced(features: Any, of: str, names: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
@@ -293,7 +306,7 @@ def _reduced(features: Any, of: str, names: Sequence[str] | None) -> tuple[Any, 
     if of == "table":
         return features, names
     if of not in EXTRACTORS:
-        raise UnknownNameError("kind of data", of, ("table", *EXTRACTORS))
+        raise UnknownNameError("kind of data", of, _KINDS)
     samples = as_array(features, "features")
     return EXTRACTORS[of].extract(samples), EXTRACTORS[of].names(samples.shape) if names is None else names
 

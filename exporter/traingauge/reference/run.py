@@ -11,13 +11,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from traingauge import validation
 from traingauge.archive import Archive
-from traingauge.errors import DamagedFileError, InvalidArgumentError, InvalidTypeError, ReferenceMismatchError
+from traingauge.catalog import SPLITS
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, ShapeError
 from traingauge.stats.curves import LearningCurves, Position, curves_by_metric
 
 Floats = NDArray[np.float64]
@@ -196,18 +198,25 @@ class ReferenceRun:
             DamagedFileError: The file is not a reference run, is damaged, or was written by a newer version.
             OSError: The file cannot be read.
         """
-        header, arrays = _FILE.read(Path(path))
-        try:
-            curves = {
-                (metric, split): Curve(*arrays[f"{number}"])
-                for number, (metric, split) in enumerate(header["curves"])
-            }
-            run = cls(header["model"], header["unit"], header["runs"], curves, header["created"])
-        except (LookupError, TypeError, ValueError) as error:
-            raise DamagedFileError(f"{path} is not a reference run: {error!r}") from error
-        if run.unit not in get_args(Unit):
-            raise DamagedFileError(f"{path} is not a reference run: its unit is {run.unit!r}")
-        return run
+        return _FILE.load(Path(path), cls._restored)
+
+    @classmethod
+    def _restored(cls, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> ReferenceRun:
+        curves = {}
+        for number, (metric, split) in enumerate(header["curves"]):
+            rows = validation.array("curve", arrays[f"{number}"], 3, None)
+            if not rows.shape[1]:
+                raise ShapeError(f"the curve of {metric!r} has no points")
+            curves[validation.name("metric", metric), validation.choice("split", split, SPLITS)] = Curve(
+                *rows
+            )
+        return cls(
+            validation.name("model", header["model"]),
+            validation.choice("unit", header["unit"], get_args(Unit)),
+            validation.count("runs", header["runs"]),
+            curves,
+            validation.number("created", header["created"]),
+        )
 
 
 def validate_reference_run(reference_run: object, model: str, task: str | None) -> ReferenceRun:

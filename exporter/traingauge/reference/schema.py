@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, ShapeError, UnknownNameError
 from traingauge.reference.categories import category, is_absent
 from traingauge.reference.tables import as_columns, format_names, table_names
 from traingauge.stats.arrays import Array
@@ -45,6 +45,23 @@ class Schema:
             None if one is None else {name: code for code, name in enumerate(one)} for one in self.categories
         )
         object.__setattr__(self, "_codes", codes)
+
+    @classmethod
+    def restored(cls, names: Any, categories: Any) -> Schema:
+        """The schema whose attributes were stored as JSON.
+
+        Raises:
+            TrainGaugeError: Values that no schema has.
+        """
+        if len(names) != len(categories):
+            raise ShapeError(
+                f"{len(names)} features have {len(categories)} vocabularies: expected equal numbers"
+            )
+        for text in (*names, *(name for one in categories for name in one or ())):
+            if not isinstance(text, str):
+                raise InvalidTypeError(f"{text!r} is the name of a feature or category: expected a str")
+        vocabularies = tuple(None if one is None else tuple(one) for one in categories)
+        return cls(table_names(None, names, len(names)), vocabularies)
 
     @property
     def categorical(self) -> NDArray[np.bool_]:
