@@ -139,6 +139,13 @@ def test_the_discovery_of_pods_adds_one_job_and_changes_nothing_else() -> None:
     assert effective == shipped
 
 
+def test_pods_are_bounded_like_the_runs_of_other_machines() -> None:
+    *_, files, pods = yaml.safe_load(appended())["scrape_configs"]
+    assert files.keys() - {"file_sd_configs"} == pods.keys() - {"kubernetes_sd_configs", "relabel_configs"}
+    own = {"job_name", "file_sd_configs"}
+    assert {key: value for key, value in files.items() if key not in own}.items() <= pods.items()
+
+
 @pytest.mark.servers
 def test_prometheus_accepts_the_configuration_with_the_discovery_of_pods(tmp_path: Path) -> None:
     """Debian builds Prometheus without the discovery of Kubernetes, so that one block is read by hand."""

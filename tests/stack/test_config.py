@@ -45,10 +45,9 @@ def test_intervals_are_divided_down_to_the_shortest() -> None:
     assert prometheus(pace=Pace(5000))["global"] == {"scrape_interval": "1s", "evaluation_interval": "1s"}
 
 
-def test_runs_are_found_by_file_and_keep_their_labels() -> None:
+def test_runs_are_found_by_file() -> None:
     job = SHIPPED["scrape_configs"][-1]
     assert job["job_name"] == "traingauge"
-    assert job["honor_labels"] is True
     assert [list(discovery) for discovery in job["file_sd_configs"]] == [["files", "refresh_interval"]]
 
 
