@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import logging
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -16,9 +15,10 @@ from traingauge.catalog import CATALOG, SPLITS, Metric
 from traingauge.core.collectors.scores import RECORDS
 from traingauge.core.families import Identity
 from traingauge.core.step_log import StepLog
-from traingauge.errors import DamagedFileError
 from traingauge.extras import require
-from traingauge.state.store import Saved, newest, read_segment
+from traingauge.state.log import Extent
+from traingauge.state.log import read as read_log
+from traingauge.state.store import Saved, newest
 from traingauge.stats.streaming.not_given import is_given
 
 Table = Mapping[str, NDArray[np.float64]]
@@ -32,7 +32,7 @@ _NOT_EXPORTED = ("time", "samples", "seconds")
 def read(directory: Path) -> tuple[Saved, dict[str, Table]]:
     """The newest state in a directory, and the rows of every split; the run may be live, and no file is changed.
 
-    Rows of a missing or damaged file are left out, with a warning.
+    Rows that are missing or damaged are left out, with a warning.
 
     Raises:
         FileNotFoundError: The directory holds no state.
@@ -41,17 +41,21 @@ def read(directory: Path) -> tuple[Saved, dict[str, Table]]:
     saved = newest(directory, RECORDS)
     if saved is None:
         raise FileNotFoundError(f"{directory} holds no state of a run")
-    history = StepLog.restored(saved.tree["history"])
-    tables = {split: history.columns(split, partial(_segment, directory, split)) for split in SPLITS}
+    log = StepLog()
+    log.restore(saved.tree["history"])
+    extent = Extent.restored(saved.tree["log"])
+    blocks = [block for _, block in read_log(directory, extent, _left_out, tables=SPLITS)]
+    tables = {split: log.table(split, blocks) for split in SPLITS}
     return saved, {split: table for split, table in tables.items() if table}
 
 
-def _segment(directory: Path, split: str, number: int) -> Table:
-    try:
-        return read_segment(directory, split, number)
-    except (OSError, DamagedFileError) as error:
-        _log.warning("rows of %s are left out: %s", split, error)
-        return {}
+def given_up(saved: Saved) -> int:
+    """Rows that are no longer there: the disk did not keep up, or the log had become too large."""
+    return int(saved.tree["history"]["given_up"] + saved.tree["log"]["deleted"])
+
+
+def _left_out(error: Exception) -> None:
+    _log.warning("rows are left out: %s", error)
 
 
 def write_csv(tables: Mapping[str, Table], file: TextIO) -> None:

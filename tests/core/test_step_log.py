@@ -8,61 +8,103 @@ import numpy as np
 import pytest
 
 from traingauge import ModelMonitor, State
-from traingauge.core.step_log import SEGMENT_ROWS, SEGMENTS_KEPT, StepLog
+from traingauge.core.step_log import BLOCK_ROWS, ROWS_KEPT, Disk, StepLog
 
 
-def nothing(number):
-    raise AssertionError(f"segment {number} is read")
+def add(log, steps, **columns):
+    log.add("train", {"step": np.array(steps, dtype=float), **columns}, {})
 
 
-def add(history, steps, **columns):
-    history.add("train", {"step": np.array(steps, dtype=float), **columns}, {})
+def rows(log, table="train"):
+    return log.table(table, log.blocks())
+
+
+class Asked:
+    """A disk that notes what it is asked."""
+
+    def __init__(self, log):
+        self.urgent, self.lost = 0, []
+        log.disk = Disk(self.hurry, self.lost.append)
+
+    def hurry(self):
+        self.urgent += 1
 
 
 def test_rows_come_back_in_their_order_with_nan_where_there_is_no_value():
-    history = StepLog()
-    add(history, [1, 2], loss=np.array([0.5, 0.4]))
-    history.add("train", {"step": np.array([3.0, 4.0])}, {"accuracy": 0.9})
-    found = history.columns("train", nothing)
+    log = StepLog()
+    add(log, [1, 2], loss=np.array([0.5, 0.4]))
+    log.add("train", {"step": np.array([3.0, 4.0])}, {"accuracy": 0.9})
+    found = rows(log)
     assert list(found) == ["step", "loss", "accuracy"]
     np.testing.assert_array_equal(found["loss"], [0.5, 0.4, np.nan, np.nan])
     np.testing.assert_array_equal(found["accuracy"], [np.nan, np.nan, np.nan, 0.9])
-    assert history.columns("test", nothing) == {}
+    assert rows(log, "test") == {}
 
 
-def test_without_a_disk_the_last_segments_stay_and_memory_is_bounded():
-    history = StepLog()
-    rows = (SEGMENTS_KEPT + 4) * SEGMENT_ROWS
-    for start in range(0, rows, 1024):
-        add(history, np.arange(start, start + 1024))
-    found = history.columns("train", lambda number: {})["step"]
-    assert len(found) == SEGMENTS_KEPT * SEGMENT_ROWS
-    assert found[-1] == rows - 1
-    assert len(history.sealed()) == SEGMENTS_KEPT
+def test_without_a_disk_the_last_rows_stay_and_memory_is_bounded():
+    log = StepLog()
+    count = ROWS_KEPT + 4 * BLOCK_ROWS
+    for start in range(0, count, 1024):
+        add(log, np.arange(start, start + 1024))
+    found = rows(log)["step"]
+    assert ROWS_KEPT <= len(found) < ROWS_KEPT + BLOCK_ROWS
+    assert found[-1] == count - 1
 
 
-def test_segments_on_disk_are_read_from_there():
-    history, disk = StepLog(), {}
-    for start in range(0, 30_000, 100):
-        add(history, np.arange(start, start + 100))
-        disk |= {number: segment for (_, number), segment in history.sealed().items()}
-        history.drop(list(history.sealed()))
-    restored = StepLog.restored(history.save())
-    for one in (history, restored):
-        assert np.array_equal(one.columns("train", disk.__getitem__)["step"], np.arange(30_000.0))
+def test_without_a_disk_many_rows_of_one_table_take_none_from_another():
+    log = StepLog()
+    log.add("validation", {"step": np.array([0.0])}, {})
+    log.roll_back(0)
+    add(log, np.arange(float(BLOCK_ROWS)))
+    for start in range(0, 2 * ROWS_KEPT, BLOCK_ROWS):
+        add(log, np.arange(start, start + BLOCK_ROWS))
+    assert rows(log, "validation")["step"].tolist() == [0]
+
+
+def test_with_a_disk_rows_stay_until_they_are_written_and_not_longer():
+    log = StepLog()
+    Asked(log)
+    count = ROWS_KEPT + 4 * BLOCK_ROWS
+    for start in range(0, count, 1024):
+        add(log, np.arange(start, start + 1024))
+    taken = log.take()
+    add(log, [count])
+    assert len(rows(log)["step"]) == count + 1
+    log.failed()
+    assert np.array_equal(rows(log)["step"], np.arange(count + 1.0))
+    assert sum(block.rows for block in taken) == count
+    log.take()
+    log.wrote("all of it")
+    assert (log.blocks(), log.written) == ([], "all of it")
+
+
+def test_the_disk_is_asked_to_hurry_and_the_oldest_rows_are_given_up_and_counted_where_it_does_not(
+    monkeypatch,
+):
+    monkeypatch.setattr("traingauge.core.step_log.URGENT_BYTES", 2 * 8 * BLOCK_ROWS)
+    monkeypatch.setattr("traingauge.core.step_log.MOST_BYTES", 3 * 8 * BLOCK_ROWS)
+    log = StepLog()
+    disk = Asked(log)
+    for start in range(0, 5 * BLOCK_ROWS, BLOCK_ROWS):
+        add(log, np.arange(start, start + BLOCK_ROWS))
+        assert (disk.urgent > 0) == (start >= BLOCK_ROWS)
+    assert np.array_equal(rows(log)["step"], np.arange(2.0 * BLOCK_ROWS, 5 * BLOCK_ROWS))
+    assert sum(disk.lost) == log.given_up == log.save()["given_up"] == 2 * BLOCK_ROWS
 
 
 @pytest.mark.parametrize("restored", [False, True])
 def test_steps_that_training_went_back_behind_are_left_out(restored):
-    history = StepLog()
-    add(history, range(1, 11))
-    history.roll_back(6)
-    add(history, range(7, 10))
-    history.roll_back(4)
-    add(history, range(5, 8))
+    log = StepLog()
+    add(log, range(1, 11))
+    log.roll_back(6)
+    add(log, range(7, 10))
+    log.roll_back(4)
+    add(log, range(5, 8))
+    blocks = log.blocks()
     if restored:
-        history = StepLog.restored(history.save())
-    assert history.columns("train", nothing)["step"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+        saved, log = log.save(), StepLog()
+        log.restore(saved)
+    assert log.table("train", blocks)["step"].tolist() == [1, 2, 3, 4, 5, 6, 7]
 
 
 @pytest.mark.parametrize("on_disk", [False, True])
@@ -98,7 +140,7 @@ def test_a_pass_without_scores_or_loss_does_not_repeat_those_of_the_pass_before(
 
 
 def test_two_rows_of_one_step_are_both_kept():
-    history = StepLog()
+    log = StepLog()
     for value in (0.1, 0.2):
-        history.add("validation", {"step": np.array([5.0])}, {"loss": value})
-    assert history.columns("validation", nothing)["loss"].tolist() == [0.1, 0.2]
+        log.add("validation", {"step": np.array([5.0])}, {"loss": value})
+    assert rows(log, "validation")["loss"].tolist() == [0.1, 0.2]

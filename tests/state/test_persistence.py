@@ -18,8 +18,9 @@ import requests
 from tests.waiting import PATIENCE, wait_until
 from traingauge import Drift, Endpoint, ModelMonitor, Reference, ReferenceRun, Scoring, State
 from traingauge.cli.main import main
+from traingauge.core import step_log
 from traingauge.core.collectors.scores import RECORDS
-from traingauge.core.step_log import SEGMENT_ROWS
+from traingauge.core.step_log import BLOCK_ROWS
 from traingauge.errors import (
     DamagedFileError,
     InvalidArgumentError,
@@ -27,6 +28,8 @@ from traingauge.errors import (
     StateInUseError,
     StateMismatchError,
 )
+from traingauge.state import log
+from traingauge.state.log import Extent
 from traingauge.state.store import newest
 
 #: What a process knows of itself alone, and what time makes of it.
@@ -203,35 +206,105 @@ def test_a_collector_whose_state_does_not_fit_starts_over_and_the_others_continu
 
 
 def test_a_long_run_keeps_all_its_steps_on_disk_and_few_in_memory(tmp_path):
-    steps = 3 * SEGMENT_ROWS + 10
+    steps = 3 * BLOCK_ROWS + 10
     with start(tmp_path) as run:
         for step in range(steps):
             run.step(loss=float(step))
         run.collector.families()
-        wait_until(lambda: not run.session.queue._drain.step_log.sealed(), "the rows to be saved")
+        wait_until(lambda: not run.session.queue._drain.step_log.blocks(), "the rows to be saved")
         assert np.array_equal(run.rows()["loss"], np.arange(float(steps)))
-    assert len(list((tmp_path / "history").iterdir())) >= 1
     with start(tmp_path) as run:
         assert np.array_equal(run.rows()["loss"], np.arange(float(steps)))
+
+
+def test_more_steps_between_two_saves_than_memory_keeps_without_a_disk_are_all_there(tmp_path):
+    steps = step_log.ROWS_KEPT + 3 * BLOCK_ROWS
+    for rounds in (1, 2):
+        with ModelMonitor("m", delivery=[], state=State(tmp_path, save_every=3600)) as run:
+            for step in range(steps):
+                run.step(loss=float(step))
+            assert len(run.rows()["step"]) == rounds * steps
+
+
+def test_rows_that_the_disk_does_not_take_in_time_are_given_up_counted_and_shown(
+    tmp_path, read, monkeypatch, capsys
+):
+    answers, hangs, sync = threading.Event(), threading.Event(), os.fsync
+
+    def fsync(descriptor):
+        hangs.set()
+        answers.wait()
+        sync(descriptor)
+
+    monkeypatch.setattr(step_log, "MOST_BYTES", 50 * BLOCK_ROWS)
+    monkeypatch.setattr(os, "fsync", fsync)
+    with start(tmp_path) as run:
+        hangs.wait(PATIENCE)
+        try:
+            for step in range(4 * BLOCK_ROWS):
+                run.step(loss=float(step))
+            run.rows()
+        finally:
+            answers.set()
+        lost = read(run, "model_monitor_errors_total", reason="state")
+        assert lost >= 2
+        kept = run.rows()["loss"]
+        assert kept[-1] == 4 * BLOCK_ROWS - 1
+    main(["state", "show", str(tmp_path)])
+    shown = dict(line.split(":", 1) for line in capsys.readouterr().out.splitlines())
+    assert int(shown["Rows given up"]) == 4 * BLOCK_ROWS - len(kept) > 0
+
+
+def test_a_save_does_not_grow_with_the_passes_before_it(tmp_path):
+    def size():
+        return max(tmp_path.glob("state-*.zip")).stat().st_size
+
+    sizes, history = [], []
+    for _ in range(3):
+        with ModelMonitor("m", delivery=[], state=State(tmp_path)) as run:
+            assert run.history.get("val_loss", []) == history
+            for number in range(300):
+                run.step(loss=0.5)
+                run.evaluate("validation", loss=float(number))
+            history = run.history["val_loss"]
+        sizes.append(size())
+    assert len(history) == 900
+    assert sizes[2] - sizes[1] < 8 * 300, "not even a number a pass"
 
 
 @pytest.mark.parametrize("spoil", ["remove", "damage"])
-def test_steps_whose_file_is_gone_are_left_out_and_that_is_counted_and_said(
+def test_rows_whose_file_is_damaged_are_left_out_and_that_is_counted_and_said(
     spoil, tmp_path, read, capsys, caplog
 ):
+    for first in (0, 10):
+        with start(tmp_path) as run:
+            for step in range(first, first + 10):
+                run.step(loss=float(step))
+    segment = tmp_path / "rows-00000001.log"
+    segment.unlink() if spoil == "remove" else segment.write_bytes(segment.read_bytes()[:-200])
     with start(tmp_path) as run:
-        for step in range(2 * SEGMENT_ROWS + 10):
-            run.step(loss=float(step))
-            if step % SEGMENT_ROWS == 0:
-                run.collector.families()
-    first = tmp_path / "history" / "train-000000.zip"
-    first.unlink() if spoil == "remove" else first.write_bytes(first.read_bytes()[:-200])
-    with start(tmp_path) as run:
-        assert len(run.rows()["loss"]) < 2 * SEGMENT_ROWS + 10
-        assert run.rows()["loss"][-1] == 2 * SEGMENT_ROWS + 9
+        assert run.rows()["loss"].tolist() == list(range(10, 20))
         assert read(run, "model_monitor_errors_total", reason="state") >= 1
     assert main(["state", "show", str(tmp_path)]) == 0
-    assert "rows of train are left out" in caplog.text
+    assert "rows are left out" in caplog.text
+
+
+def test_rows_after_the_copy_that_is_resumed_are_left_out_as_the_counters_do_not_count_them(tmp_path, read):
+    for first in (0, 10, 20):
+        with start(tmp_path) as run:
+            for step in range(first, first + 10):
+                run.step(loss=float(step))
+        if first == 0:
+            kept = max(tmp_path.glob("state-*.zip")).read_bytes()
+    for path in tmp_path.glob("state-*.zip"):
+        path.write_bytes(b"nonsense")
+    (tmp_path / "state-00000001.zip").write_bytes(kept)
+    with start(tmp_path) as run:
+        run.step(loss=100.0)
+        assert run.rows()["loss"].tolist() == [*range(10), 100]
+        assert read(run, "model_steps_total", split="train") == 11
+    with start(tmp_path) as run:
+        assert run.rows()["loss"].tolist() == [*range(10), 100]
 
 
 def test_what_a_killed_process_left_unfinished_is_swept_by_the_next(tmp_path):
@@ -318,6 +391,17 @@ while True:
 """
 
 
+def saved_rows(directory, found, table):
+    """Step of each row of a table that a copy of the state says is there."""
+
+    def damaged(error):
+        raise error
+
+    extent = Extent.restored(found.tree["log"])
+    blocks = [block for _, block in log.read(directory, extent, damaged, tables={table})]
+    return [step for block in blocks for step in block.columns["step"].tolist()]
+
+
 def test_a_kill_at_any_moment_leaves_a_readable_state_and_counters_that_continue(tmp_path):
     """Twelve processes, each killed with SIGKILL after a random number of steps."""
     rng = random.Random(7)
@@ -339,7 +423,10 @@ def test_a_kill_at_any_moment_leaves_a_readable_state_and_counters_that_continue
         steps = found.tree["progress"]["steps"]["train"]
         assert steps >= before, attempt
         assert found.tree["diagnostics"]["position"] == [steps, 2 * steps]
-        assert found.tree["progress"]["epochs"]["validation"] == len(found.tree["epochs"].get("val_loss", []))
+        assert found.tree["progress"]["epochs"]["validation"] == len(
+            saved_rows(tmp_path, found, "validation")
+        )
+        assert saved_rows(tmp_path, found, "train") == list(range(1, steps + 1))
         before = steps
     assert before > 0
     assert not list(tmp_path.glob("*.damaged"))

@@ -22,7 +22,7 @@ from traingauge.errors import (
     StateLockError,
     StateMismatchError,
 )
-from traingauge.state.store import COPIES, Store, newest, read_segment
+from traingauge.state.store import COPIES, Store, newest
 
 WHO = Identity("m", "r")
 
@@ -201,8 +201,3 @@ def test_a_failed_save_leaves_the_earlier_copies_and_nothing_else(store, monkeyp
         store.save(WHO, 1.0, {"number": 1})
     assert sorted(store.directory.iterdir()) == before
     assert newest(store.directory, ()).tree["number"] == 0
-
-
-def test_segments_of_the_history_are_read_as_they_were_written(store):
-    store.save_segment("train", 3, {"step": np.arange(3.0)})
-    assert read_segment(store.directory, "train", 3)["step"].tolist() == [0, 1, 2]

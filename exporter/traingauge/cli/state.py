@@ -68,6 +68,7 @@ def summary(directory: Path) -> str:
         "Health": "not yet known" if health is None else STATES[health],
         **{f"Steps, {split}": count for split, count in progress["steps"].items() if count},
         **{f"Rows, {split}": len(table["step"]) for split, table in tables.items()},
+        "Rows given up": export.given_up(saved),
         "Damaged copies": ", ".join(path.name for path in saved.damaged) or "none",
     }
     width = max(map(len, facts)) + 2

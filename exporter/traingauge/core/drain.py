@@ -9,12 +9,13 @@ scrapes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
+from traingauge.catalog import SPLITS
 from traingauge.core.collectors import Collectors
 from traingauge.core.collectors.base import Collector, Handler, Reading
 from traingauge.core.collectors.diagnostics import Diagnostics
@@ -24,9 +25,12 @@ from traingauge.core.epochs import Epochs
 from traingauge.core.events import SINGLE_STEPS, UNORDERED, EpochEnd, Numbers, Pass, RolledBack, Scored, Steps
 from traingauge.core.guard import Guard
 from traingauge.core.step_batch import StepBatch, columns
-from traingauge.core.step_log import StepLog
+from traingauge.core.step_log import Block, StepLog
 from traingauge.errors import InvalidTypeError
 from traingauge.stats.streaming.not_given import NOT_GIVEN, Floats
+
+#: The tables of the step log for what was published at the end of epochs and passes.
+EPOCHS = {split: f"{split} epochs" for split in SPLITS}
 
 #: Arguments of a step that are no number by name.
 ARRAYS = frozenset(["y_true", "y_pred", "features", "sample_weight"])
@@ -90,13 +94,15 @@ class Drain:
         self._guard.shield("digest", self._add_single, steps)
 
     def save(self) -> dict[str, Any]:
-        """What survives the process, as a tree of plain values and arrays."""
-        return {"epochs": self.epochs.save(), "history": self.step_log.save()}
+        """What survives the process besides the rows, as a tree of plain values."""
+        return {"history": self.step_log.save()}
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave."""
-        self.epochs.restore(saved["epochs"])
-        self.step_log = StepLog.restored(saved["history"])
+    def restore(self, saved: Mapping[str, Any], written: Any, blocks: Iterable[Block]) -> None:
+        """Take what :meth:`save` gave, what is on disk, and the blocks there of :data:`EPOCHS`."""
+        self.step_log.restore(saved["history"], written)
+        found = list(blocks)
+        for split, table in EPOCHS.items():
+            self.epochs.restore(split, self.step_log.table(table, found))
 
     # Training steps
 
@@ -204,7 +210,7 @@ class Drain:
             **(self._scores.current(split) if scored else {}),
             **done.scalars,
         }
-        self.step_log.add(split, {name: np.array([float(value)]) for name, value in row.items()}, {})
+        self.step_log.add(split, _row(row), {})
 
     def _end_epoch(self, _: EpochEnd) -> None:
         self._remember("train")
@@ -215,12 +221,18 @@ class Drain:
 
     def _remember(self, split: str) -> None:
         values = {"loss": self._loss.last(split), **self._scores.current(split)}
-        self.epochs.add(split, self._diagnostics.position.steps, values)
+        step = self._diagnostics.position.steps
+        self.epochs.add(split, step, values)
+        self.step_log.add(EPOCHS[split], _row({"step": step, **values}), {})
 
 
 def _has(collector: Collector, hook: str) -> bool:
     """Whether a collector has a hook of its own: a call that does nothing is paid for, too."""
     return getattr(type(collector), hook) is not getattr(Collector, hook)
+
+
+def _row(values: Mapping[str, Any]) -> dict[str, Floats]:
+    return {name: np.array([float(value)]) for name, value in values.items()}
 
 
 def _readable(row: Mapping[str, Any]) -> dict[str, float]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+
+from traingauge.stats.streaming.not_given import Floats, is_given
 
 #: Before the names of a split's entries, as Keras has it.
 PREFIXES = {"train": "", "validation": "val_", "test": "test_"}
@@ -35,10 +36,12 @@ class Epochs:
         """The values by name, as a copy."""
         return {name: [value for _, value in entries] for name, entries in self._entries.items()}
 
-    def save(self) -> dict[str, Any]:
-        """All of it, as plain values."""
-        return {name: list(entries) for name, entries in self._entries.items()}
-
-    def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take what :meth:`save` gave."""
-        self._entries = {name: [(step, value) for step, value in entries] for name, entries in saved.items()}
+    def restore(self, split: str, columns: Mapping[str, Floats]) -> None:
+        """Take what a split had, by name; ``step`` is one of them."""
+        for name, values in columns.items():
+            if name != "step":
+                there = is_given(values)
+                entries = zip(
+                    columns["step"][there].astype(int).tolist(), values[there].tolist(), strict=True
+                )
+                self._entries[PREFIXES[split] + name] = list(entries)

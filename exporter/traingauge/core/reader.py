@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from traingauge.catalog import CATALOG
 from traingauge.core.collectors import Collectors
@@ -24,7 +21,7 @@ from traingauge.core.families import Family
 from traingauge.core.guard import Guard
 
 if TYPE_CHECKING:
-    from traingauge.core.step_log import Segment
+    from traingauge.core.step_log import Columns, ReadRows
     from traingauge.stats.curves import LearningCurves, Position
 
 _ORDER = {name: at for at, name in enumerate(CATALOG)}
@@ -68,10 +65,13 @@ class RunReader:
         with self._queue.drained() as drain:
             return drain.epochs.values()
 
-    def rows(self, split: str, read: Callable[[str, int], Mapping[str, NDArray[np.float64]]]) -> Segment:
-        """Everything recorded of a split, by column; see :meth:`traingauge.core.step_log.StepLog.columns`."""
+    def rows(self, split: str, read: ReadRows) -> Columns:
+        """Everything recorded of a split, by column; see :meth:`traingauge.core.step_log.StepLog.table`."""
         with self._queue.drained() as drain:
-            return drain.step_log.columns(split, partial(read, split))
+            log = drain.step_log
+            written, in_memory = log.written, log.blocks()
+        # What is written no longer changes, so that scrapes need not wait for the disk.
+        return log.table(split, chain(read(written, {split}), in_memory))
 
     def curves(self) -> LearningCurves:
         """The learning curves so far, as a copy."""

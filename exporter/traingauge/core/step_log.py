@@ -1,14 +1,15 @@
 """Everything that was recorded, step by step and pass by pass: bounded in memory, complete on disk.
 
-A table a split. Rows are collected in pieces; enough of them are sealed into a segment, which no longer changes. With a
-state directory sealed segments are written there and leave memory; without one the last few stay, and older ones go.
+A table a split, and one more for what was published when its epochs and passes ended. Rows are collected in pieces, and
+joined to a block when there are enough of them. A block no longer changes. With a state directory blocks leave memory once
+they are in the log there (:mod:`traingauge.state.log`); without one the last of each table stay, and older ones go.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,37 +17,93 @@ from numpy.typing import NDArray
 from traingauge.stats.streaming.not_given import not_given
 
 Floats = NDArray[np.float64]
-Segment = dict[str, Floats]
+Columns = dict[str, Floats]
 
-#: Rows from which a segment is sealed.
-SEGMENT_ROWS = 8192
+#: Rows from which pieces are joined to a block.
+BLOCK_ROWS = 8192
 
-#: Sealed segments that stay in memory where there is no disk to write them to.
-SEGMENTS_KEPT = 8
+#: Rows of a table that stay in memory where there is no disk to write them to.
+ROWS_KEPT = 8 * BLOCK_ROWS
 
-_ATTEMPT = "attempt"  # column: how many times training had gone back before the row
+#: Bytes of rows from which the disk is asked to take them at once, and beyond which the oldest are given up: training does
+#: not wait for a disk that is slower than it, or full.
+URGENT_BYTES, MOST_BYTES = 8 << 20, 128 << 20
 
 
-class Table:
-    """Rows of one split, in the order in which they were recorded.
+class Block(NamedTuple):
+    """Rows that follow each other in one table.
 
-    A row that was not given a value of a column has ``NOT_GIVEN`` there, which is another NaN than one that was given.
+    Attributes:
+        table: Name of the table.
+        attempt: How many times training had gone back before them.
+        columns: Values by name, shape (n,) each; ``step`` is one of them.
+    """
 
-    >>> table = Table(); table.add({"step": np.array([1.0, 2.0]), "loss": np.array([0.5, 0.4])}, {"accuracy": 0.9})
-    >>> table.columns(lambda number: {})
-    {'step': array([1., 2.]), 'loss': array([0.5, 0.4]), 'accuracy': array([nan, 0.9])}
+    table: str
+    attempt: int
+    columns: Columns
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.columns["step"])
+
+    @property
+    def nbytes(self) -> int:
+        """Size in memory."""
+        return sum(values.nbytes for values in self.columns.values())
+
+
+#: Gives the rows of some tables from what is on disk.
+ReadRows: TypeAlias = Callable[[Any, Container[str]], Iterable[Block]]
+
+
+class Disk(NamedTuple):
+    """Whom the log calls where a disk takes its blocks; neither may block.
+
+    Attributes:
+        urgent: Many rows wait to be written.
+        lost: A number of rows were given up.
+    """
+
+    urgent: Callable[[], None]
+    lost: Callable[[int], None]
+
+
+class StepLog:
+    """The rows that are not yet on disk.
+
+    Training may go back to an earlier step, when it continues from a checkpoint. What was recorded after that step stays in
+    the log, and is left out of what is read.
+
+    Attributes:
+        disk: Set where a disk takes the blocks.
+        written: What is on disk, as the disk names it.
+        given_up: Rows that the disk did not take in time.
+
+    >>> log = StepLog(); log.add("train", {"step": np.array([1.0, 2.0])}, {"accuracy": 0.9})
+    >>> log.table("train", log.blocks())
+    {'step': array([1., 2.]), 'accuracy': array([nan, 0.9])}
     """
 
     def __init__(self) -> None:
-        self._pieces: list[Segment] = []
-        self._rows = 0
-        self._sealed: dict[int, Segment] = {}
-        self._next = 0
+        self.disk: Disk | None = None
+        self.written: Any = None
+        self.given_up = 0
+        self._open: dict[str, list[Columns]] = {}
+        self._open_rows: dict[str, int] = {}
+        self._waiting: list[Block] = []
+        self._waiting_bytes = 0
+        self._writing: list[Block] = []
+        self._went_back: list[int] = []
 
-    def add(self, columns: Mapping[str, Floats], last: Mapping[str, float]) -> None:
+    # Recording
+
+    def add(self, table: str, columns: Mapping[str, Floats], last: Mapping[str, float]) -> None:
         """Add rows.
 
         Args:
+            table: Name of the table.
             columns: Shape (n,) each, n ≥ 1; ``step`` is one of them.
             last: Further values, of the last of these rows.
         """
@@ -55,105 +112,94 @@ class Table:
         for name, value in last.items():
             piece[name] = not_given(count)
             piece[name][-1] = value
-        self._pieces.append(piece)
-        self._rows += count
-        if self._rows >= SEGMENT_ROWS:
-            self._sealed[self._next] = _joined(self._pieces)
-            self._next += 1
-            self._pieces, self._rows = [], 0
-            self._sealed.pop(self._next - 1 - SEGMENTS_KEPT, None)  # with a disk it has been there for long
-
-    def sealed(self) -> dict[int, Segment]:
-        """The sealed segments in memory, by number."""
-        return dict(self._sealed)
-
-    def drop(self, number: int) -> None:
-        """A segment need not be kept in memory any longer."""
-        self._sealed.pop(number, None)
-
-    def columns(self, read: Callable[[int], Mapping[str, Floats]]) -> Segment:
-        """All rows by column; ``NOT_GIVEN`` where a row has no value.
-
-        Args:
-            read: Gives a segment that is not in memory; an empty one if it is gone.
-        """
-        segments = [
-            self._sealed[one] if one in self._sealed else dict(read(one)) for one in range(self._next)
-        ]
-        return _joined([one for one in (*segments, *self._pieces) if one])
-
-    def save(self) -> dict[str, Any]:
-        """What is neither sealed nor on disk, as a tree of plain values and arrays."""
-        return {"next": self._next, "rows": _joined(self._pieces)}
-
-    @classmethod
-    def restored(cls, saved: Mapping[str, Any]) -> Table:
-        """What :meth:`save` gave."""
-        table = cls()
-        table._next = saved["next"]
-        if saved["rows"]:
-            table.add(saved["rows"], {})
-        return table
-
-
-class StepLog:
-    """The tables of all splits.
-
-    Training may go back to an earlier step, when it continues from a checkpoint. What was recorded after that step stays on
-    disk, and is left out of what is read.
-    """
-
-    def __init__(self) -> None:
-        self._tables: dict[str, Table] = {}
-        self._went_back: list[int] = []
-
-    def add(self, split: str, columns: Mapping[str, Floats], last: Mapping[str, float]) -> None:
-        """Add rows of a split; see :meth:`Table.add`."""
-        attempt = np.full(len(columns["step"]), float(len(self._went_back)))
-        self._tables.setdefault(split, Table()).add({**columns, _ATTEMPT: attempt}, last)
+        self._open.setdefault(table, []).append(piece)
+        self._open_rows[table] = self._open_rows.get(table, 0) + count
+        if self._open_rows[table] >= BLOCK_ROWS:
+            self._join(table)
+            self._limit(table)
 
     def roll_back(self, steps: int) -> None:
         """Training continues from an earlier step."""
+        for table in list(self._open):
+            self._join(table)
+            self._limit(table)
         self._went_back.append(steps)
 
-    def columns(self, split: str, read: Callable[[int], Mapping[str, Floats]]) -> Segment:
-        """The rows of a split by column, but those that training went back behind; see :meth:`Table.columns`."""
-        found = self._tables[split].columns(read) if split in self._tables else {}
-        if not found:
-            return {}
-        attempt = found.pop(_ATTEMPT).astype(np.intp)
+    # Reading
+
+    def blocks(self) -> list[Block]:
+        """The rows in memory."""
+        attempt = len(self._went_back)
+        pieces = [Block(table, attempt, _joined(open_)) for table, open_ in self._open.items()]
+        return [*self._writing, *self._waiting, *pieces]
+
+    def table(self, name: str, blocks: Iterable[Block]) -> Columns:
+        """The rows of a table by column, but those that training went back behind; ``NOT_GIVEN`` where one has no value."""
         least_later = np.minimum.accumulate([math.inf, *reversed(self._went_back)])[::-1]
-        kept = found["step"] <= least_later[attempt]
-        return {name: values[kept] for name, values in found.items()}
+        pieces = []
+        for block in blocks:
+            if block.table == name:
+                kept = block.columns["step"] <= least_later[block.attempt]
+                pieces.append({column: values[kept] for column, values in block.columns.items()})
+        return _joined(pieces)
 
-    def sealed(self) -> dict[tuple[str, int], Segment]:
-        """The sealed segments in memory, by split and number."""
-        return {
-            (split, number): one
-            for split, table in self._tables.items()
-            for number, one in table.sealed().items()
-        }
+    # Writing to disk
 
-    def drop(self, segments: Iterable[tuple[str, int]]) -> None:
-        """Segments that are on disk now need not be kept in memory any longer."""
-        for split, number in segments:
-            self._tables[split].drop(number)
+    def take(self) -> Sequence[Block]:
+        """The blocks to write; until :meth:`wrote` or :meth:`failed` they stay in memory."""
+        for table in list(self._open):
+            self._join(table)
+        self._writing, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        return self._writing
+
+    def wrote(self, written: Any) -> None:
+        """What :meth:`take` gave is on disk.
+
+        Args:
+            written: All that is there now.
+        """
+        self._writing, self.written = [], written
+
+    def failed(self) -> None:
+        """What :meth:`take` gave is not on disk, and waits again."""
+        self._waiting = [*self._writing, *self._waiting]
+        self._waiting_bytes = sum(block.nbytes for block in self._waiting)
+        self._writing = []
 
     def save(self) -> dict[str, Any]:
-        """All that is not on disk, as a tree of plain values and arrays."""
-        tables = {split: table.save() for split, table in self._tables.items()}
-        return {"tables": tables, "went_back": list(self._went_back)}
+        """All but the rows, as a tree of plain values."""
+        return {"went_back": list(self._went_back), "given_up": self.given_up}
 
-    @classmethod
-    def restored(cls, saved: Mapping[str, Any]) -> StepLog:
-        """What :meth:`save` gave."""
-        history = cls()
-        history._tables = {split: Table.restored(one) for split, one in saved["tables"].items()}
-        history._went_back = saved["went_back"]
-        return history
+    def restore(self, saved: Mapping[str, Any], written: Any = None) -> None:
+        """Take what :meth:`save` gave, and what is on disk."""
+        self._went_back, self.given_up = list(saved["went_back"]), saved["given_up"]
+        self.written = written
+
+    # Blocks
+
+    def _join(self, table: str) -> None:
+        block = Block(table, len(self._went_back), _joined(self._open.pop(table)))
+        self._open_rows[table] = 0
+        self._waiting.append(block)
+        self._waiting_bytes += block.nbytes
+
+    def _limit(self, table: str) -> None:
+        """Keep memory bounded, whatever the disk does."""
+        if self.disk is None:
+            of_table = [block for block in self._waiting if block.table == table]
+            if sum(block.rows for block in of_table[1:]) >= ROWS_KEPT:
+                self._waiting = [block for block in self._waiting if block is not of_table[0]]
+            return
+        if self._waiting_bytes >= URGENT_BYTES:
+            self.disk.urgent()
+        while self._waiting_bytes > MOST_BYTES:
+            oldest = self._waiting.pop(0)
+            self._waiting_bytes -= oldest.nbytes
+            self.given_up += oldest.rows
+            self.disk.lost(oldest.rows)
 
 
-def _joined(pieces: list[Segment]) -> Segment:
+def _joined(pieces: Sequence[Columns]) -> Columns:
     """Pieces one after the other; a column that one of them lacks is not given there."""
     names = dict.fromkeys(name for piece in pieces for name in piece)
     return {

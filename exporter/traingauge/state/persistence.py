@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Iterator
+from functools import partial
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from traingauge.core.collectors.scores import RECORDS
 from traingauge.core.families import Identity
 from traingauge.core.guard import Guard
 from traingauge.core.recorder import Recorder
-from traingauge.errors import DamagedFileError
+from traingauge.core.step_log import Block, Disk
 from traingauge.options import State
+from traingauge.state.log import Extent, Log, read
 from traingauge.state.saver import Saver
-from traingauge.state.store import Store, read_segment
-
-_NOTHING: Mapping[str, NDArray[np.float64]] = {}
+from traingauge.state.store import Store
 
 
 class Persistence:
@@ -46,6 +43,8 @@ class Persistence:
         self._guard: Guard | None = None
         self._every = 0.0
         self._saver: Saver | None = None
+        self._extent = Extent()
+        self._log: Log | None = None
         self._closed = False
         if setting is None:
             return
@@ -53,11 +52,12 @@ class Persistence:
         self._store = Store(Path(setting.directory))
         try:
             self._found = self._store.resume(model, run, RECORDS)
+            if self._found is not None:
+                self.run = self._found.identity.run
+                self._extent = Extent.restored(self._found.tree["log"])
         except BaseException:
             self._store.close()
             raise
-        if self._found is not None:
-            self.run = self._found.identity.run
 
     def restore(self, recorder: Recorder) -> None:
         """Restore the saved run into a new recorder."""
@@ -68,37 +68,25 @@ class Persistence:
                 for path in self._found.damaged:
                     error = RuntimeError(f"{path} cannot be read or is damaged: an older copy was resumed")
                     recorder.guard.report("state", error)
-                recorder.snapshot.restore(self._found.tree)
+                recorder.snapshot.restore(self._found.tree, self._extent, self.read)
             self._found = None
 
     def start(self, recorder: Recorder, identity: Identity) -> None:
         """Save from now on: soon after each scrape, and at least as often as the setting says."""
         if self._store is None:
             return
-        store = self._store
-
-        def save() -> None:
-            tree, segments = recorder.snapshot.save()
-            for (split, number), segment in segments.items():
-                store.save_segment(split, number, segment)
-            now = time.time()
-            store.save(identity, now, tree)
-            recorder.snapshot.saved(segments, now)
-
-        self._saver = Saver(save, self._every, recorder.guard)
+        store, self._log = self._store, Log(self._store.directory, self._extent)
+        self._saver = Saver(partial(_save, recorder, store, self._log, identity), self._every, recorder.guard)
+        recorder.snapshot.write_rows_to(Disk(self._saver.hurry, partial(_lost, recorder.guard)))
         recorder.reader.when_read = self._saver.ask
         self._saver.ask()
 
-    def read(self, split: str, number: int) -> Mapping[str, NDArray[np.float64]]:
-        """A segment of the history that is no longer in memory. A missing or damaged one is counted, and empty."""
-        if self._store is None:
-            return _NOTHING
-        try:
-            return read_segment(self._store.directory, split, number)
-        except (OSError, DamagedFileError) as error:
-            if self._guard is not None:
-                self._guard.report("state", error)
-            return _NOTHING
+    def read(self, extent: Extent | None, tables: Container[str]) -> Iterator[Block]:
+        """The rows of some tables that are on disk. What is missing or damaged there is counted, and left out."""
+        if self._store is not None and self._guard is not None and extent is not None:
+            damaged = partial(self._guard.report, "state")
+            for _, block in read(self._store.directory, extent, damaged, tables=tables):
+                yield block
 
     def close(self) -> None:
         """Save once more and release the directory, unless a hung disk still writes there; a second call does nothing."""
@@ -107,3 +95,23 @@ class Persistence:
         self._closed = True
         if self._saver is None or self._saver.close():
             self._store.close()
+            if self._log is not None:
+                self._log.close()
+
+
+def _save(recorder: Recorder, store: Store, log: Log, identity: Identity) -> None:
+    """Rows first, then a copy of the state that says how far they go."""
+    tree, blocks = recorder.snapshot.save()
+    try:
+        log.append(blocks)
+    except BaseException:
+        recorder.snapshot.failed_rows()
+        raise
+    recorder.snapshot.wrote_rows(log.extent)
+    now = time.time()
+    store.save(identity, now, {**tree, "log": log.extent.save()})
+    recorder.snapshot.saved(now)
+
+
+def _lost(guard: Guard, rows: int) -> None:
+    guard.report("state", RuntimeError(f"the disk does not keep up with training: {rows} rows are given up"))

@@ -28,7 +28,7 @@ class Saver:
 
     def __init__(self, save: Callable[[], None], every: float, guard: Guard) -> None:
         self._save, self._every, self._guard = save, every, guard
-        self._asked, self._stopped = threading.Event(), threading.Event()
+        self._asked, self._hurried, self._stopped = threading.Event(), threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="traingauge-state", daemon=True)
         self._thread.start()
 
@@ -36,14 +36,19 @@ class Saver:
         """Save soon; returns at once."""
         self._asked.set()
 
+    def hurry(self) -> None:
+        """Save now, or right after the save that is under way; returns at once."""
+        self._asked.set()
+        self._hurried.set()
+
     def close(self) -> bool:
         """Save once more and stop; never raises.
 
         Returns:
             Whether saving has ended. If the disk hangs, it has not: that is counted, and the thread is left behind.
         """
-        self._stopped.set()
-        self._asked.set()
+        self._stopped = True
+        self.hurry()
         self._thread.join(CLOSE_SECONDS)
         ended = not self._thread.is_alive()
         if not ended:
@@ -54,13 +59,15 @@ class Saver:
         return ended
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
+        while not self._stopped:
             self._asked.wait(self._every)
             self._asked.clear()
+            self._hurried.clear()
             started = time.monotonic()
-            if not self._stopped.is_set():
+            if not self._stopped:
                 self._save_once()
-            self._stopped.wait(max(0.0, min(LEAST_SECONDS, self._every) - (time.monotonic() - started)))
+            if not self._stopped:
+                self._hurried.wait(max(0.0, min(LEAST_SECONDS, self._every) - (time.monotonic() - started)))
         self._save_once()
 
     def _save_once(self) -> None:

@@ -1,4 +1,4 @@
-"""The state directory of one run: the last good copies of its state, and the segments of its history.
+"""The state directory of one run: the last good copies of its state, and the log of its rows.
 
 ::
 
@@ -6,7 +6,7 @@
     state-00000041.zip          the last copies, each complete and checksummed
     state-00000042.zip
     state-00000040.zip.damaged  a copy that could not be read, kept for inspection
-    history/train-000000.zip    steps that no longer change
+    rows-00000001.log           the rows of every step and pass: traingauge.state.log
 """
 
 from __future__ import annotations
@@ -18,22 +18,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from traingauge.archive import Archive
 from traingauge.core.families import Identity
 from traingauge.errors import DamagedFileError, NewerFileError, StateMismatchError
 from traingauge.state.lock import Lock, require_locks
 from traingauge.state.tree import flatten, unflatten
 
-Segment = Mapping[str, NDArray[np.float64]]
-
 #: Copies of the state that are kept.
 COPIES = 3
 
 _STATE = Archive("traingauge-state", 1, "state of a run")
-_HISTORY = Archive("traingauge-history", 1, "history of a run")
 _NAME = re.compile(r"state-(\d{8})\.zip")
 _UNFINISHED = re.compile(r"\.state-\d{8}\.zip\.[a-z0-9_]{8}")
 
@@ -119,16 +113,6 @@ class Store:
         for _, path in _copies(self.directory)[:-COPIES]:
             path.unlink(missing_ok=True)
 
-    def save_segment(self, table: str, number: int, segment: Segment) -> None:
-        """Write a segment of the history, completely or not at all; replaces an existing one.
-
-        Raises:
-            OSError: It cannot be written.
-        """
-        path = segment_path(self.directory, table, number)
-        path.parent.mkdir(exist_ok=True)
-        _HISTORY.write(path, {}, segment)
-
     def close(self) -> None:
         """Release the directory."""
         self._lock.release()
@@ -162,21 +146,6 @@ def newest(directory: Path, records: Sequence[type]) -> Saved | None:
             "move them away to start over"
         )
     return None
-
-
-def segment_path(directory: Path, table: str, number: int) -> Path:
-    """The file of a segment of the history."""
-    return directory / "history" / f"{table}-{number:06d}.zip"
-
-
-def read_segment(directory: Path, table: str, number: int) -> Segment:
-    """A segment of the history.
-
-    Raises:
-        DamagedFileError: It cannot be read.
-        OSError: It does not exist.
-    """
-    return _HISTORY.read(segment_path(directory, table, number))[1]
 
 
 def _copies(directory: Path) -> list[tuple[int, Path]]:
