@@ -248,6 +248,7 @@ def links(what: str, value: object) -> Mapping[str, str]:
 
     Raises:
         InvalidTypeError: No mapping of strings to strings.
+        InvalidArgumentError: An address that a browser would run instead of open.
     """
     if not isinstance(value, Mapping) or not all(
         isinstance(part, str) for entry in value.items() for part in entry
@@ -255,6 +256,16 @@ def links(what: str, value: object) -> Mapping[str, str]:
         raise InvalidTypeError(
             f"{what} is {value!r}: expected addresses by title, as {{'Code': 'https://…'}}"
         )
+    for title, to in value.items():
+        scheme, colon, _ = to.partition("/")[0].partition(":")
+        if (
+            not to.strip()
+            or not to.isprintable()
+            or (colon and scheme.strip().lower() not in {"http", "https"})
+        ):
+            raise InvalidArgumentError(
+                f"{what}[{title!r}] is {to!r}: expected an http:// or https:// address"
+            )
     return MappingProxyType(dict(value))
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
-from traingauge.stack import bundle
+from traingauge.stack import bundle, documents
 from traingauge.stack.errors import ConfigError
 from traingauge.stack.grafana import grafana_command, grafana_environment
+
+ROOT = Path(__file__).parents[2]
 
 
 def installed(folder: Path, program: str, home: str = ".") -> Path:
@@ -44,6 +47,25 @@ def test_it_listens_on_the_loopback_with_the_shipped_provisioning_and_without_a_
         "cfg:auth.anonymous.enabled=true",
         "cfg:auth.anonymous.org_role=Viewer",
     }
+
+
+def test_no_password_works_wherever_it_is_deployed(tmp_path: Path) -> None:
+    command = grafana_command(installed(tmp_path, "grafana"), 3001, tmp_path / "data")
+    assert set(command) >= {
+        "cfg:auth.disable_login_form=true",
+        "cfg:auth.basic.enabled=false",
+        "cfg:security.disable_initial_admin_creation=true",
+    }
+    expected = {
+        "GF_AUTH_DISABLE_LOGIN_FORM": "true",
+        "GF_AUTH_BASIC_ENABLED": "false",
+        "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION": "true",
+    }
+    compose = documents.load(ROOT / "deploy/compose/compose.yaml")["services"]["grafana"]["environment"]
+    assert compose.items() >= expected.items()
+    *_, deployment = yaml.safe_load_all((ROOT / "deploy/kubernetes/grafana.yaml").read_text())
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert {one["name"]: one["value"] for one in container["env"]}.items() >= expected.items()
 
 
 def test_the_provisioning_and_the_dashboards_are_there() -> None:

@@ -33,6 +33,10 @@ def grafana_command(program: Path, port: int, directory: Path) -> list[str | Pat
         "log.mode": "console",
         "auth.anonymous.enabled": "true",
         "auth.anonymous.org_role": "Viewer",
+        # There is no admin and no password: without these, admin:admin would work.
+        "auth.disable_login_form": "true",
+        "auth.basic.enabled": "false",
+        "security.disable_initial_admin_creation": "true",
         "analytics.reporting_enabled": "false",
         "analytics.check_for_updates": "false",
         "analytics.check_for_plugin_updates": "false",

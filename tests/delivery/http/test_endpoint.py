@@ -41,6 +41,15 @@ def view(guard: Guard | None = None) -> RunView:
         ({"linger": math.nan}, InvalidArgumentError, "Endpoint.linger is nan"),
         ({"links": ["a"]}, InvalidTypeError, r"Endpoint.links is \['a'\]: expected addresses by title"),
         ({"links": {"Code": 3}}, InvalidTypeError, "Endpoint.links is {'Code': 3}"),
+        (
+            {"links": {"Code": "javascript:alert(1)"}},
+            InvalidArgumentError,
+            "expected an http:// or https:// address",
+        ),
+        ({"links": {"Code": " JavaScript:alert(1)"}}, InvalidArgumentError, "expected an http"),
+        ({"links": {"Code": "java\tscript:alert(1)"}}, InvalidArgumentError, "expected an http"),
+        ({"links": {"Code": "data:text/html,x"}}, InvalidArgumentError, "expected an http"),
+        ({"links": {"Code": ""}}, InvalidArgumentError, "expected an http"),
     ],
 )
 def test_a_field_that_does_not_fit_is_named_with_what_fits(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import multiprocessing
+import re
 import shutil
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from prometheus_client import Metric as ClientMetric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from tests.delivery.http.conftest import Connect, Start
+from tests.delivery.http.conftest import Client, Connect, Start
 from tests.waiting import wait_until
 from traingauge import Endpoint, ModelMonitor
 from traingauge.catalog import CATALOG
@@ -114,7 +115,45 @@ def test_the_landing_page_shows_facts_and_links_as_text(start: Start, connect: C
     assert b"<script>" not in body
     assert b"<b>" not in body
     assert b"&lt;script&gt;" in body
-    assert b'href="/metrics"' in body
+
+
+def test_the_links_of_the_landing_page_hold_behind_the_path_of_a_proxy(
+    start: Start, connect: Connect
+) -> None:
+    body = connect(start()).request("/")[2].decode()
+    assert set(re.findall('href="(.*?)"', body)) == {"metrics", "healthz"}
+
+
+def test_a_browser_may_do_nothing_with_the_landing_page_but_show_it(start: Start, connect: Connect) -> None:
+    _, headers, _ = connect(start()).request("/")
+    assert headers["content-security-policy"].startswith("default-src 'none'; ")
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/nowhere"])
+def test_no_answer_is_taken_for_another_type(start: Start, connect: Connect, path: str) -> None:
+    assert connect(start()).request(path)[1]["x-content-type-options"] == "nosniff"
+
+
+def ask(client: Client, host: str) -> int:
+    client.send(f"GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n")
+    return client.response()[0]
+
+
+@pytest.mark.parametrize("host", ["evil.example.com", "evil.example.com:9109", "127.0.0.1.nip.io", "a.b."])
+def test_on_the_loopback_a_name_that_a_stranger_can_register_is_refused(
+    start: Start, connect: Connect, host: str
+) -> None:
+    assert ask(connect(start()), host) == 421
+    assert ask(connect(start(host="0.0.0.0")), host) == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost:9109", "127.0.0.1", "[::1]:9109", "trainer-1", "host.docker.internal:9109", "", "LOCALHOST"],
+)
+def test_names_of_this_machine_are_answered(start: Start, connect: Connect, host: str) -> None:
+    assert ask(connect(start()), host) == 200
 
 
 def test_a_lone_surrogate_does_not_stop_the_landing_page(start: Start, connect: Connect) -> None:

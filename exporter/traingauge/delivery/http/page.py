@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+#: What a browser may do with the page: nothing but show it.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 _STYLE = "body{font:16px sans-serif;margin:2em}th{text-align:left;padding-right:1em}"
 
 
@@ -16,7 +19,7 @@ def landing_page(facts: Mapping[str, str], links: Mapping[str, str]) -> str:
     rows = "".join(
         f"<tr><th>{_escaped(name)}</th><td>{_escaped(fact)}</td></tr>" for name, fact in facts.items()
     )
-    own = {"Metrics": "/metrics", "Health": "/healthz"}
+    own = {"Metrics": "metrics", "Health": "healthz"}  # relative, so that they hold behind a proxy's path
     items = "".join(
         f'<li><a href="{_escaped(to)}">{_escaped(title)}</a></li>' for title, to in {**own, **links}.items()
     )

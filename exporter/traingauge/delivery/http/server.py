@@ -15,9 +15,10 @@ from traingauge.core.families import Family
 from traingauge.core.guard import Guard
 from traingauge.delivery.exposition import CONTENT_TYPES, Renderer
 from traingauge.delivery.gil import GilYielder
+from traingauge.delivery.http.hosts import is_expected, is_loopback
 from traingauge.delivery.http.loop import Loop
 from traingauge.delivery.http.negotiation import accepts_gzip, choose_format
-from traingauge.delivery.http.page import landing_page
+from traingauge.delivery.http.page import POLICY, landing_page
 from traingauge.delivery.http.scrapes import Scrapes
 from traingauge.delivery.http.wire import Request, Response
 from traingauge.errors import AddressError, PortInUseError
@@ -94,6 +95,8 @@ class Server:
             self._thread.join(timeout=5)
 
     def _answer(self, request: Request) -> Response:
+        if is_loopback(self.host) and not is_expected(request.headers.get("host", "")):
+            return Response(b"421: this host name is not of this machine\n", status=421)
         if request.method not in {"GET", "HEAD"}:
             return Response(b"405: GET and HEAD are allowed\n", status=405, headers={"Allow": "GET, HEAD"})
         page = {"/metrics": self._metrics, "/healthz": _healthy, "/": self._landing_page}.get(request.path)
@@ -104,7 +107,8 @@ class Server:
 
     def _landing_page(self, _: Request) -> Response:
         page = landing_page(self._facts(), self._links)
-        return Response(page.encode("utf-8", "replace"), "text/html; charset=utf-8")
+        headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
+        return Response(page.encode("utf-8", "replace"), "text/html; charset=utf-8", headers=headers)
 
     def _metrics(self, request: Request) -> Response:
         started = time.monotonic()

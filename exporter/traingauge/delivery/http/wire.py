@@ -19,6 +19,7 @@ _REASONS = {
     404: "Not Found",
     405: "Method Not Allowed",
     414: "URI Too Long",
+    421: "Misdirected Request",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     505: "HTTP Version Not Supported",
@@ -106,6 +107,7 @@ def render(response: Response, *, keeps: bool, head_only: bool = False) -> bytes
         "Date": _date(time.time()),
         "Content-Type": response.content_type,
         "Content-Length": str(len(response.body)),
+        "X-Content-Type-Options": "nosniff",
         "Connection": "keep-alive" if keeps else "close",
         **response.headers,
     }
