@@ -201,24 +201,40 @@ class ModelMonitor:
         sample_weight: Any = None,
         *,
         samples: int = 0,
+        steps: int = 1,
         **scalars: Any,
     ) -> None:
-        """Record one training step; any subset of the arguments will do.
+        """Record one training step, an update of the weights; any subset of the arguments will do.
 
         Args:
-            loss: Loss of this step, one number. A tensor on a device is read at the next scrape, not here.
+            loss: Loss of this step, one number. A tensor on a device is copied there, and read at the next scrape.
             y_true: Labels, shape (n,), (n, K) one-hot or multi-label, or the targets of a regression.
             y_pred: Predictions: hard labels, probabilities or logits, shape (n,) or (n, K), or values.
             features: Inputs of the model, shape (n, F) or a DataFrame, compared with the reference.
             sample_weight: Shape (n,), at least 0.
             samples: Samples in the step, if no array shows how many.
-            **scalars: Further numbers by name. ``learning_rate`` and ``gradient_norm`` have metrics of their own.
+            steps: Steps since the last call: 50 in a loop that calls every 50th step. 0 for what belongs to the step of the
+                call before, such as the predictions of a further micro-batch: it is recorded, and no step is counted.
+            **scalars: Further numbers by name. ``learning_rate`` and ``gradient_norm`` have metrics of their own. Names
+                that the history or a metric has, such as ``time`` or ``accuracy``, are refused.
 
         Raises:
             TrainGaugeError: An argument that does not fit; nothing of the step is recorded.
             ClosedError: The run has ended.
+
+        Under gradient accumulation, call it once for each update, with the mean loss of the micro-batches:
+
+        >>> with ModelMonitor("doc", delivery=[]) as monitor:
+        ...     losses = []
+        ...     for batch, loss in enumerate([0.5, 0.7, 0.4, 0.6], start=1):
+        ...         losses.append(loss)
+        ...         if batch % 2 == 0:  # optimizer.step()
+        ...             monitor.step(loss=sum(losses) / 2, samples=64)
+        ...             losses.clear()
+        ...     print(monitor.rows()["loss"])
+        [0.6 0.5]
         """
-        self._recorder.step(loss, y_true, y_pred, features, sample_weight, samples, scalars)
+        self._recorder.step(loss, y_true, y_pred, features, sample_weight, samples, scalars, steps)
 
     def evaluate(
         self,

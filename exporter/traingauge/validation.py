@@ -15,6 +15,9 @@ from traingauge.errors import InvalidArgumentError, InvalidTypeError, ShapeError
 
 T = TypeVar("T")
 
+#: Largest whole number up to which float64 holds all.
+MOST_COUNTED = 2**53
+
 #: Longest name of a model or a run.
 NAME_LENGTH = 200
 
@@ -51,6 +54,30 @@ def count(what: str, value: object, *, least: int = 1, most: int | None = None) 
         fits = f"at least {least}" if most is None else f"{least} to {most}"
         raise InvalidArgumentError(f"{what} is {found}: expected {fits}")
     return found
+
+
+def number_of(what: str, value: object) -> int:
+    """A whole number of at least 0 of any type: an integer, a float like 32.0, or an array or tensor with one element.
+
+    Raises:
+        InvalidTypeError: No number.
+        InvalidArgumentError: Negative, not whole, or more than float64 counts exactly.
+
+    >>> number_of("samples", np.float32(32))
+    32
+    >>> number_of("samples", -5)
+    Traceback (most recent call last):
+    traingauge.errors.InvalidArgumentError: samples is -5: expected a whole number of at least 0
+    """
+    if type(value) is int and 0 <= value <= MOST_COUNTED:
+        return value
+    try:
+        found = float(value.item() if hasattr(value, "item") else value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidTypeError(f"{what} is {value!r}: expected a whole number of at least 0") from error
+    if isinstance(value, str) or not 0 <= found <= MOST_COUNTED or found != int(found):
+        raise InvalidArgumentError(f"{what} is {value!r}: expected a whole number of at least 0")
+    return int(found)
 
 
 def optional_count(what: str, value: object) -> int | None:

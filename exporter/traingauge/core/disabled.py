@@ -33,6 +33,7 @@ class DisabledRecorder(Recorder):
         sample_weight: Any,
         samples: int,
         scalars: Mapping[str, Any],
+        steps: int = 1,
     ) -> None:
         """Do nothing."""
 

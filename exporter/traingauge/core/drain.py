@@ -14,26 +14,34 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from traingauge.catalog import SPLITS
 from traingauge.core.collectors import Collectors
 from traingauge.core.collectors.base import Collector, Handler, Reading
 from traingauge.core.collectors.diagnostics import Diagnostics
 from traingauge.core.collectors.loss import Loss
+from traingauge.core.collectors.scalars import Scalars
 from traingauge.core.collectors.scores import Scores
+from traingauge.core.device_numbers import fetched
 from traingauge.core.epochs import Epochs
 from traingauge.core.events import SINGLE_STEPS, UNORDERED, EpochEnd, Numbers, Pass, RolledBack, Scored, Steps
 from traingauge.core.guard import Guard
+from traingauge.core.scalar_names import RESERVED, refused
 from traingauge.core.step_batch import StepBatch, columns
 from traingauge.core.step_log import Block, StepLog
-from traingauge.errors import InvalidTypeError
-from traingauge.stats.streaming.not_given import NOT_GIVEN, Floats
+from traingauge.errors import InvalidArgumentError, InvalidTypeError
+from traingauge.stats.streaming.not_given import NOT_GIVEN, Floats, is_given
+from traingauge.validation import MOST_COUNTED
 
 #: The tables of the step log for what was published at the end of epochs and passes.
 EPOCHS = {split: f"{split} epochs" for split in SPLITS}
 
 #: Arguments of a step that are no number by name.
 ARRAYS = frozenset(["y_true", "y_pred", "features", "sample_weight"])
+
+#: Arguments of a step that are counts, and what they are if they are not given.
+_COUNTS = {"samples": 0, "steps": 1}
 
 
 class Drain:
@@ -54,7 +62,7 @@ class Drain:
         self.step_log, self.epochs = StepLog(), Epochs()
         self._guard = guard
         self._scores, self._loss = collectors[Scores], collectors[Loss]
-        self._diagnostics = collectors[Diagnostics]
+        self._diagnostics, self._scalars = collectors[Diagnostics], collectors[Scalars]
         self._on_batch = [one.on_batch for one in collectors if _has(one, "on_batch")]
         self._on_slice = [one.on_slice for one in collectors if _has(one, "on_slice")]
         self._on_reading = [one.on_reading for one in collectors if _has(one, "on_reading")]
@@ -111,28 +119,54 @@ class Drain:
         if not steps:
             return
         at = np.array([step[0] for step in steps])
-        samples = np.zeros(len(steps), dtype=np.int64)
+        counts = {name: np.full(len(steps), usual, dtype=np.int64) for name, usual in _COUNTS.items()}
         detailed: list[tuple[int, Scored]] = []
         if Scored in set(map(type, steps)):
             detailed = [(place, step) for place, step in enumerate(steps) if isinstance(step, Scored)]
         for place, step in detailed:
-            samples[place] = step.samples
+            counts["samples"][place], counts["steps"][place] = step.samples, step.steps
+        numbers = self._columns(_rows(steps, detailed, self._guard))
+        for name in _COUNTS.keys() & numbers.keys():
+            self._take_counts(name, numbers.pop(name), counts[name])
         self._add(
             at,
-            samples,
-            self._columns([step[1] for step in steps]),
+            counts["samples"],
+            numbers,
+            steps=None if (counts["steps"] == 1).all() else counts["steps"],
             scored=[(place, step.scored) for place, step in detailed if step.scored is not None],
             binned=[step.binned for _, step in detailed if step.binned is not None],
         )
 
     def _columns(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Floats]:
-        found = self._guard.shield("digest", columns, rows)
+        found = self._guard.shield("digest", columns, rows, self._admits)
         if found is None:  # a tensor whose device is lost, say, takes only itself
-            found = columns([_readable(row) for row in rows])
-        for name in ARRAYS.intersection(found):  # what took the shortcut was not checked by name
+            found = columns([_readable(row) for row in rows], self._admits)
+        return found
+
+    def _admits(self, name: str) -> bool:
+        """Whether a number gets a column; what took the shortcut was not checked by name."""
+        if name in ARRAYS:
             wrong = InvalidTypeError(f"{name} is one number: expected an array with a row a sample")
             self._guard.report("step", wrong)
-        return {name: values for name, values in found.items() if name not in ARRAYS}
+            return False
+        if name in _COUNTS:
+            return True
+        if name in RESERVED:
+            self._guard.report("step", refused([name]))
+            return False
+        return self._scalars.admits(name)
+
+    def _take_counts(self, name: str, given: Floats, counts: NDArray[np.int64]) -> None:
+        """Take counts that came as floats by the shortcut."""
+        there = is_given(given)
+        fits = (given >= 0) & (given <= MOST_COUNTED) & (given == np.floor(given))
+        counts[fits] = given[fits].astype(np.int64)
+        wrong = given[there & ~fits]
+        if len(wrong):
+            self._guard.report(
+                "step",
+                InvalidArgumentError(f"{name} is {wrong[0]}: expected a whole number of at least 0"),
+            )
 
     def _add_many(self, steps: Steps) -> None:
         """Add steps that one event holds."""
@@ -149,14 +183,31 @@ class Drain:
             nonfinite=steps.nonfinite,
         )
 
-    def _add(self, at: Floats, samples: Any, numbers: Mapping[str, Floats], **more: Any) -> None:
-        # A step lasts from the end of what came before it.
-        seconds = np.diff(at, prepend=self._previous)
-        self._previous = float(at[-1])
-        batch = StepBatch(at, at + self._unix, seconds, samples, numbers, **more)
+    def _add(
+        self,
+        at: Floats,
+        samples: Any,
+        numbers: Mapping[str, Floats],
+        steps: NDArray[np.int64] | None = None,
+        **more: Any,
+    ) -> None:
+        seconds = self._seconds(at, steps)
+        batch = StepBatch(at, at + self._unix, seconds, samples, numbers, steps=steps, **more)
         for on_batch in self._on_batch:
             self._guard.shield("digest", on_batch, batch)
         self._add_slices(batch)
+
+    def _seconds(self, at: Floats, steps: NDArray[np.int64] | None) -> Floats:
+        """Duration of each step: it lasts from the end of what came before it."""
+        if steps is None:
+            seconds = np.diff(at, prepend=self._previous)
+            self._previous = float(at[-1])
+            return seconds
+        seconds, counted = np.full(len(at), math.nan), steps > 0
+        if counted.any():
+            seconds[counted] = np.diff(at[counted], prepend=self._previous) / steps[counted]
+            self._previous = float(at[counted][-1])
+        return seconds
 
     def _add_slices(self, batch: StepBatch) -> None:
         rows = self._rows(batch)
@@ -170,7 +221,8 @@ class Drain:
 
     def _rows(self, batch: StepBatch) -> dict[str, Floats]:
         return {
-            "step": self._diagnostics.position.steps + np.arange(1.0, len(batch.at) + 1),
+            "step": self._diagnostics.position.steps
+            + (np.arange(1.0, len(batch.at) + 1) if batch.steps is None else batch.steps.cumsum()),
             "time": batch.times,
             "samples": batch.samples.astype(np.float64),
             "seconds": np.where(np.isnan(batch.seconds), NOT_GIVEN, batch.seconds),
@@ -202,13 +254,14 @@ class Drain:
         )  # without either the scores are those of the pass before
         self._read(Reading(split, self._scores.headline(split) if scored else {}, loss))
         self._remember(split)
+        scalars = {name: value for name, value in done.scalars.items() if self._scalars.admits(name, split)}
         row = {
             "step": self._diagnostics.position.steps,
             "time": done.at + self._unix,
             "samples": done.samples,
             **({} if loss is None else {"loss": loss}),
             **(self._scores.current(split) if scored else {}),
-            **done.scalars,
+            **scalars,
         }
         self.step_log.add(split, _row(row), {})
 
@@ -233,6 +286,17 @@ def _has(collector: Collector, hook: str) -> bool:
 
 def _row(values: Mapping[str, Any]) -> dict[str, Floats]:
     return {name: np.array([float(value)]) for name, value in values.items()}
+
+
+def _rows(
+    steps: Sequence[Numbers | Scored], detailed: Sequence[tuple[int, Scored]], guard: Guard
+) -> list[Mapping[str, Any]]:
+    """The numbers of each step; tensors, which only detailed ones have, are brought over together."""
+    rows = [step[1] for step in steps]
+    found = guard.shield("digest", fetched, [step.numbers for _, step in detailed]) if detailed else None
+    for (place, _), row in zip(detailed, found or (), strict=False):
+        rows[place] = row
+    return rows
 
 
 def _readable(row: Mapping[str, Any]) -> dict[str, float]:

@@ -6,6 +6,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from traingauge import validation
+from traingauge.core import scalar_names
 from traingauge.core.events import Pass
 from traingauge.stats.arrays import as_scalar
 
@@ -49,6 +51,8 @@ class Evaluation:
         """
         if not self._recorder.enabled:
             return
+        scalar_names.check(scalars)
+        samples = validation.number_of("samples", samples)
         values = {
             name: as_scalar(value, name)
             for name, value in {"loss": loss, **scalars}.items()

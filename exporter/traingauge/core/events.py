@@ -24,7 +24,7 @@ Numbers: TypeAlias = "tuple[float, Mapping[str, Any]]"
 
 
 class Scored(NamedTuple):
-    """One training step with labels, predictions or features.
+    """One training step with more than floats: labels, predictions, features, counts, or numbers on a device.
 
     Attributes:
         at: Clock reading.
@@ -32,6 +32,7 @@ class Scored(NamedTuple):
         scored: Encoded labels and predictions; ``None`` without them.
         binned: Binned features; ``None`` without them.
         samples: Number of samples in the step.
+        steps: Number of steps that it stands for; 0 if it belongs to the step before.
     """
 
     at: float
@@ -39,6 +40,7 @@ class Scored(NamedTuple):
     scored: Encoded | None
     binned: Binned | None
     samples: int
+    steps: int = 1
 
 
 class Steps(NamedTuple):

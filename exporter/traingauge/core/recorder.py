@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from traingauge import validation
+from traingauge.core import scalar_names
 from traingauge.core.collectors import Collectors, Setup
 from traingauge.core.collectors.diagnostics import Diagnostics
 from traingauge.core.collectors.model_info import ModelInfo
@@ -86,9 +88,12 @@ class Recorder:
         sample_weight: Any,
         samples: int,
         scalars: Mapping[str, Any],
+        steps: int = 1,
     ) -> None:
         """Record one training step; see :meth:`traingauge.ModelMonitor.step`."""
         at = time.perf_counter()
+        scalar_names.check(scalars)
+        samples, steps = validation.number_of("samples", samples), validation.number_of("steps", steps)
         if type(loss) is not float and loss is not None:
             loss = as_scalar(loss, "loss")
         for value in scalars.values():
@@ -101,11 +106,12 @@ class Recorder:
             binned = self.bin(features, y_true, y_pred)
             samples = samples or _samples(scored, binned)
         numbers = scalars if loss is None else {"loss": loss, **scalars}
-        if scored is None and binned is None and not samples:
+        plain = scored is None and binned is None and not samples and steps == 1
+        if plain and all(type(number) is float for number in numbers.values()):
             self.record((at, numbers))
             self._numbers_only = True
         else:
-            self.record(Scored(at, numbers, scored, binned, samples))
+            self.record(Scored(at, numbers, scored, binned, samples, steps))
 
     def shortcut(self, step: Callable[..., None]) -> Callable[..., None]:
         """A faster way for steps that give floats by name and nothing else; all others go the way that is given.

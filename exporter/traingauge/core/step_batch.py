@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
@@ -37,6 +37,7 @@ class StepBatch:
         measured: What scores are made of where that was computed elsewhere, likewise.
         binned: Binned features.
         nonfinite: Predictions that were not finite, in addition to those of ``scored``.
+        steps: Training steps that each stands for; ``None`` for one each.
 
     >>> batch = StepBatch(*np.ones((3, 2)), np.ones(2, int), columns([{"loss": 0.5}, {"loss": 0.25, "entropy": 2.0}]))
     >>> list(batch.numbers), batch.column("entropy"), batch.given("entropy")
@@ -52,6 +53,11 @@ class StepBatch:
     measured: Sequence[tuple[int, Measured]] = ()
     binned: Sequence[Binned] = ()
     nonfinite: int = 0
+    steps: NDArray[np.int64] | None = None
+
+    def count(self, piece: slice = slice(None)) -> int:
+        """Training steps in a slice of the batch."""
+        return len(self.at[piece]) if self.steps is None else int(self.steps[piece].sum())
 
     def column(self, name: str) -> Floats:
         """The numbers of a name, :data:`NOT_GIVEN` where a step gave none."""
@@ -90,16 +96,20 @@ def within(placed: Sequence[tuple[int, T]], piece: slice) -> list[T]:
     return [one for _, one in placed[first:end]]
 
 
-def columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Floats]:
+def columns(
+    rows: Sequence[Mapping[str, Any]], admitted: Callable[[str], bool] = lambda name: True
+) -> dict[str, Floats]:
     """Numbers that steps gave by name, as one column a name; a tensor on a device is waited for.
 
     Args:
         rows: What each step gave, by name.
+        admitted: Whether a name gets a column; others are left out.
 
     Returns:
         By name, in the order in which the last step gave them; those that it did not give follow.
     """
-    names = (*rows[-1], *sorted(set().union(*rows).difference(rows[-1])))
+    given = (*rows[-1], *sorted(set().union(*rows).difference(rows[-1])))
+    names = tuple(filter(admitted, given))
     whole = _whole(rows, names)
     if whole is not None:
         return dict(zip(names, np.ascontiguousarray(whole.T), strict=True))

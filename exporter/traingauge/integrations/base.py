@@ -59,6 +59,7 @@ class Session(Protocol):
         sample_weight: Any,
         samples: int,
         scalars: Mapping[str, Any],
+        steps: int = 1,
     ) -> None:
         """Record one training step from arrays; see :meth:`traingauge.ModelMonitor.step`."""
 

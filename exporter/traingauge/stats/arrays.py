@@ -83,8 +83,8 @@ def _converted(values: Any, what: str) -> Array:
 def as_scalar(value: Any, what: str) -> Any:
     """Convert a value to a float.
 
-    A tensor on an accelerator is detached and returned as it is: reading it would wait for the device, which is left to the
-    next scrape.
+    A tensor on an accelerator is copied there and returned as a tensor: reading it would wait for the device, which is left
+    to the next scrape, and a script may overwrite its own before that.
 
     Args:
         value: A number, or an array or tensor with one element.
@@ -103,7 +103,7 @@ def as_scalar(value: Any, what: str) -> Any:
         if value.numel() != 1:
             raise ShapeError(f"{what} has shape {tuple(value.shape)}: expected one number")
         if value.device.type != "cpu":
-            return value.detach()  # releases the autograd graph
+            return value.detach().clone()  # without the autograd graph
         number = value.item()
         if isinstance(number, (float, int)):
             return float(number)

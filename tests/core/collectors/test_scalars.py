@@ -35,6 +35,9 @@ class DeviceTensor:
         self.detached = True
         return self
 
+    def clone(self) -> "DeviceTensor":
+        return DeviceTensor(self.value)
+
     def numel(self) -> int:
         return 1
 
@@ -47,6 +50,13 @@ def test_a_tensor_on_a_device_is_detached_without_waiting() -> None:
     tensor = DeviceTensor(2.0)
     kept = as_scalar(tensor, "loss")
     assert (tensor.detached, tensor.reads) == (True, 0)
+    assert float(kept) == 2.0
+
+
+def test_a_tensor_that_the_script_overwrites_keeps_the_value_of_its_step() -> None:
+    tensor = DeviceTensor(2.0)
+    kept = as_scalar(tensor, "loss")
+    tensor.value = 7.0
     assert float(kept) == 2.0
 
 

@@ -52,7 +52,7 @@ class Diagnostics(Collector):
         self._signals = Signals(window)
         self._expected = Deviation(expected)
         self._anomalies = Anomalies(parse(None) if detectors is None else detectors)
-        self._window, self._scored_at = window, 0
+        self._window, self._unscored = window, 0  # entries of the window since the detectors saw scores
         self._durations: list[Floats] = []
         self._steps = 0  # in the current interval
         self._nonfinite = np.zeros(0, dtype=np.bool_)  # steps of the last batch
@@ -74,8 +74,9 @@ class Diagnostics(Collector):
 
     def on_slice(self, batch: StepBatch, piece: slice) -> None:
         """Add steps to the current interval."""
-        count = piece.stop - piece.start
+        count = batch.count(piece)
         self._steps += count
+        self._unscored += piece.stop - piece.start
         self.position = Position(
             self.position.steps + count, self.position.samples + int(batch.samples[piece].sum())
         )
@@ -107,7 +108,7 @@ class Diagnostics(Collector):
         self.position = self.curves.position_at(event.step)
         self.curves.roll_back(event.step)
         self._anomalies.start_over()
-        self._scored_at = self.position.steps
+        self._unscored = 0
 
     def families(self) -> Iterator[Family]:
         """Position, signal statistics, anomalies, expectations and health."""
@@ -124,7 +125,7 @@ class Diagnostics(Collector):
             "curves": self.curves.save(),
             "health": self.health.save(),
             "anomalies": self._anomalies.save(),
-            "scored_at": self._scored_at,
+            "unscored": self._unscored,
             "intervals": self.intervals.save(),
             "steps": self._steps,
             "sums": {signal: list(sums) for signal, sums in self._sums.items()},
@@ -137,7 +138,7 @@ class Diagnostics(Collector):
         self.curves = LearningCurves.restored(saved["curves"])
         self.health.restore(saved["health"])
         self._anomalies.restore(saved["anomalies"])
-        self._scored_at = saved["scored_at"]
+        self._unscored = saved["unscored"]
         self.intervals.restore(saved["intervals"])
         self._steps = saved["steps"]
         self._sums = {signal: (total, number) for signal, (total, number) in saved["sums"].items()}
@@ -161,8 +162,8 @@ class Diagnostics(Collector):
         known = np.sort(durations[np.isfinite(durations)])
         if len(known):
             self._anomalies.read("step_seconds", float(known[len(known) // 2]), self.position.steps)
-        if self.position.steps - self._scored_at >= self._window:
-            self._scored_at = self.position.steps
+        if self._unscored >= self._window:
+            self._unscored = 0
             for name, value in scores.items():
                 self._anomalies.read(name, value, self.position.steps)
 

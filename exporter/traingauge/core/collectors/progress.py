@@ -49,12 +49,17 @@ class Histogram:
         self._counts = np.zeros(len(bounds), dtype=np.int64)
         self._sum = 0.0
 
-    def observe(self, seconds: NDArray[np.float64]) -> None:
-        """Count durations in seconds, shape (n,)."""
-        seconds = seconds[np.isfinite(seconds) & (seconds >= 0)]
+    def observe(self, seconds: NDArray[np.float64], times: NDArray[np.int64] | None = None) -> None:
+        """Count durations in seconds, shape (n,), each as many times as given, or once."""
+        valid = np.isfinite(seconds) & (seconds >= 0)
+        seconds = seconds[valid]
         where = np.searchsorted(DURATION_BUCKETS, seconds, side="left")
-        self._counts += np.bincount(where, minlength=len(self._counts))
-        self._sum += float(seconds.sum())
+        if times is None:
+            self._counts += np.bincount(where, minlength=len(self._counts))
+            self._sum += float(seconds.sum())
+        else:
+            np.add.at(self._counts, where, times[valid])
+            self._sum += float(seconds @ times[valid])
 
     def values(self) -> list[float]:
         """Cumulative bucket counts, sum and count, in the order of ``keys``."""
@@ -108,10 +113,11 @@ class Progress(Collector):
         """Count training steps."""
         self.add_steps(
             "train",
-            count=len(batch.at),
+            count=batch.count(),
             samples=int(batch.samples.sum()),
             last=float(batch.times[-1]),
             durations=batch.seconds,
+            each=batch.steps,
         )
 
     def on_pass(self, done: Pass, unix: float) -> None:
@@ -140,7 +146,14 @@ class Progress(Collector):
             self.steps_planned = self.steps["train"] + event.planned
 
     def add_steps(
-        self, split: str, *, count: int, samples: int, last: float, durations: NDArray[np.float64]
+        self,
+        split: str,
+        *,
+        count: int,
+        samples: int,
+        last: float,
+        durations: NDArray[np.float64],
+        each: NDArray[np.int64] | None = None,
     ) -> None:
         """Count ``count`` steps.
 
@@ -150,15 +163,18 @@ class Progress(Collector):
             samples: Number of samples in all of them.
             last: Unix time of the last step, in seconds.
             durations: Durations of the steps in seconds; NaN where unknown.
+            each: How many steps have each of the durations; ``None`` for one.
         """
         self.steps[split] += count
         self._samples[split] += samples
         if split not in self._last:
             self._last_keys = keys(*((name,) for name in (*self._last, split)))
         self._last[split] = max(last, self._last.get(split, last))
-        known = durations[np.isfinite(durations)]
+        there = np.isfinite(durations)
+        known = durations[there]
         if len(known):
-            self._durations.setdefault(split, Histogram(split)).observe(known)
+            times = None if each is None else each[there]
+            self._durations.setdefault(split, Histogram(split)).observe(known, times)
         if split == "train":
             self._recent.extend(known)
 

@@ -9,12 +9,13 @@ from traingauge.catalog import CATALOG
 from traingauge.core.collectors.base import Collector
 from traingauge.core.events import Pass
 from traingauge.core.families import Family, Key, keys, single
+from traingauge.core.scalar_names import DEDICATED
 from traingauge.core.step_batch import StepBatch
 
 #: Maximum number of series of named scalars; more are dropped and counted, as labels must be bounded.
 NAME_CAP = 50
 
-_DEDICATED = {"learning_rate": "model_learning_rate", "gradient_norm": "model_gradient_norm"}
+_UNCAPPED = frozenset(("loss", *DEDICATED))
 
 
 class Scalars(Collector):
@@ -52,14 +53,18 @@ class Scalars(Collector):
     def update(self, split: str, scalars: Mapping[str, float]) -> None:
         """Replace the values of the given scalars."""
         for name, value in scalars.items():
-            if name in _DEDICATED:
+            if name in DEDICATED:
                 self._dedicated[name] = value
-            elif (name, split) in self._named or self._admit(name, split):
+            elif self.admits(name, split):
                 self._named[name, split] = value
+
+    def admits(self, name: str, split: str = "train") -> bool:
+        """Whether a scalar of this name is kept; one that is not is counted once, up to :data:`NAME_CAP` of them."""
+        return name in _UNCAPPED or (name, split) in self._named or self._admit(name, split)
 
     def families(self) -> Iterator[Family]:
         """Metrics of all scalars that have a value."""
-        for name, metric in _DEDICATED.items():
+        for name, metric in DEDICATED.items():
             if name in self._dedicated:
                 yield single(metric, self._dedicated[name])
         if self._named:

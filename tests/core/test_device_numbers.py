@@ -1,0 +1,83 @@
+"""Numbers on a device: each has the value of its step, and many come over together."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from traingauge import ModelMonitor
+from traingauge.core.device_numbers import fetched
+
+
+class Tensor:
+    """Like a torch tensor on a device; counts the transfers of its device."""
+
+    def __init__(self, values, device, dtype="float32"):
+        self.values, self.device, self.dtype = values, device, dtype
+
+    def numel(self):
+        return len(self.values)
+
+    def detach(self):
+        return self
+
+    def clone(self):
+        return Tensor(list(self.values), self.device, self.dtype)
+
+    def reshape(self, shape):
+        return self
+
+    def cpu(self):
+        self.device.transfers += 1
+        return self
+
+    def tolist(self):
+        return self.values
+
+    def __float__(self):
+        self.device.transfers += 1
+        return self.values[0]
+
+
+@pytest.fixture
+def device(monkeypatch):
+    def stack(tensors):
+        assert len({(one.device, one.dtype) for one in tensors}) == 1
+        return Tensor([value for one in tensors for value in one.values], tensors[0].device)
+
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(Tensor=Tensor, stack=stack))
+
+    class Device:
+        type = "cuda"
+        transfers = 0
+
+    return Device()
+
+
+def test_a_loss_that_is_overwritten_keeps_the_value_of_each_step(device):
+    loss = Tensor([0.0], device)
+    with ModelMonitor("m", delivery=[]) as monitor:
+        for value in range(5):
+            loss.values[0] = float(value)
+            monitor.step(loss=loss)
+        assert monitor.rows()["loss"].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_all_tensors_of_a_device_come_over_in_one_transfer(device):
+    with ModelMonitor("m", delivery=[]) as monitor:
+        for value in range(100):
+            monitor.step(loss=Tensor([float(value)], device), gradient_norm=Tensor([1.0], device))
+        assert device.transfers == 0
+        assert monitor.rows()["loss"].tolist() == [*map(float, range(100))]
+        assert device.transfers == 1
+
+
+def test_tensors_of_other_dtypes_and_plain_numbers_keep_their_places(device):
+    rows = [
+        {"loss": Tensor([1.0], device), "rate": 0.5},
+        {"loss": 2.0, "entropy": Tensor([3], device, "int64")},
+        {},
+    ]
+    assert fetched(rows) == [{"loss": 1.0, "rate": 0.5}, {"loss": 2.0, "entropy": 3.0}, {}]
