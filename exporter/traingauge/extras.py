@@ -22,6 +22,8 @@ def require(module: str, extra: str) -> Any:
     """
     try:
         return import_module(module)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         library = module.partition(".")[0]
+        if error.name not in (module, library):  # something that the library itself lacks
+            raise
         raise ImportError(f"{library} is not installed: pip install 'traingauge[{extra}]'") from error

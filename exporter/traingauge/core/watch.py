@@ -17,6 +17,9 @@ def watch(
     recorder: Recorder, batches: Iterable[T], features: Callable[[Any], Any] | bool = False
 ) -> Iterator[T]:
     """The same batches; see :meth:`traingauge.ModelMonitor.watch`."""
+    if not recorder.enabled:
+        yield from batches
+        return
     source = iter(batches)
     while True:
         started = time.perf_counter()

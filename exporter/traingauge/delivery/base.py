@@ -96,7 +96,7 @@ class Deliveries:
     @property
     def url(self) -> str | None:
         """Address of the first one; ``None`` if it has none, or there is none."""
-        return self._started[0].url if self._started else None
+        return self._guard.shield("delivery", getattr, self._started[0], "url") if self._started else None
 
     def finish(self) -> None:
         """Make the end of the run seen by all, one after another, until the time that the most patient one may need."""

@@ -6,6 +6,8 @@ An integration is a module, or a package, that connects a framework's own hooks 
 
 from __future__ import annotations
 
+import atexit
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType
@@ -175,6 +177,7 @@ class RunSource:
         if self._opens:
             self.end("failed")
             self._monitor = _open(self.model)
+            atexit.register(self._end_with_interpreter)
         assert self._monitor is not None
         session = self._monitor.session
         if session.ended:
@@ -185,7 +188,13 @@ class RunSource:
         """End the run that was opened for a name; that of a monitor stays open."""
         if self._opens and self._monitor is not None:
             monitor, self._monitor = self._monitor, None
+            atexit.unregister(self._end_with_interpreter)
             monitor.session.guard.shield("integration", monitor.close, state)
+
+    def _end_with_interpreter(self) -> None:
+        """End a run whose training was left by an exception: no hook of a framework says so."""
+        interrupted = isinstance(getattr(sys, "last_value", None), KeyboardInterrupt)
+        self.end("interrupted" if interrupted else "failed")
 
 
 def integration_of(model: Any, *, otherwise: str = "") -> Integration:

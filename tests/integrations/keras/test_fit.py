@@ -326,6 +326,17 @@ def test_callbacks_of_ones_own_are_called_however_they_are_given(digits, given):
     assert seen == [0]
 
 
+def test_a_fit_that_passes_everything_on_is_recorded(digits):
+    class Model(keras.Sequential):
+        def fit(self, *args, **kwargs):
+            return super().fit(*args, **kwargs)
+
+    model = Model([keras.layers.Dense(10, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with ModelMonitor(model, delivery=[]) as monitor:
+        assert len(monitor.fit(*digits, batch_size=600, epochs=2, verbose=0)["loss"]) == 2
+
+
 def test_test_data_that_do_not_fit_are_refused_before_training(digits):
     with ModelMonitor(classifier(), delivery=[]) as monitor:
         with pytest.raises(InvalidArgumentError, match="tuple of 1"):

@@ -223,7 +223,8 @@ def test_a_strategy_of_one_replica_is_recorded_as_none_is(digits):
 
 
 def test_several_replicas_are_refused():
-    model = SimpleNamespace(distribute_strategy=SimpleNamespace(num_replicas_in_sync=2))
+    strategy = SimpleNamespace(num_replicas_in_sync=2)
+    model = SimpleNamespace(distribute_strategy=strategy, steps_per_execution=1)
     with pytest.raises(UnsupportedBackendError, match="2 replicas"):
         MonitorCallback(KerasSession()).set_model(model)
 
@@ -240,22 +241,83 @@ def test_another_backend_is_refused_and_the_other_way_is_named(monkeypatch):
 # Runs opened by name
 
 
-def test_a_name_opens_a_run_for_each_fit_and_each_evaluate(digits, monkeypatch):
-    opened = []
+@pytest.fixture
+def opened(monkeypatch):
+    """Runs that the callback opened by name."""
+    runs = []
 
     def open_run(model):
-        opened.append(monitor.ModelMonitor(model, delivery=[]))
-        return opened[-1]
+        runs.append(monitor.ModelMonitor(model, delivery=[]))
+        return runs[-1]
 
     monkeypatch.setattr(traingauge, "ModelMonitor", open_run)
+    return runs
+
+
+def interrupt(after):
+    """A callback that is interrupted at the end of a step."""
+
+    def stop(batch, logs):
+        if batch == after:
+            raise KeyboardInterrupt
+
+    return keras.callbacks.LambdaCallback(on_train_batch_end=stop)
+
+
+def test_a_name_opens_a_run_for_each_fit_and_each_evaluate(digits, opened):
     model, callback = classifier(), MonitorCallback("digits")
     for _ in range(2):
         model.fit(*digits, batch_size=600, validation_split=0.2, verbose=0, callbacks=[callback])
     model.evaluate(*digits, verbose=0, callbacks=[callback])
+    model.predict(digits[0], verbose=0, callbacks=[callback])
     assert [run.state for run in opened] == ["finished"] * 3
     assert [sorted(run.history) != [] for run in opened] == [True] * 3
     assert "val_loss" in opened[0].history
     assert "test_loss" in opened[2].history
+
+
+def test_a_fit_that_raises_leaves_a_failed_run_with_all_its_steps_when_the_next_begins(digits, opened):
+    model, callback = classifier(), MonitorCallback("digits")
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*digits, batch_size=64, verbose=0, callbacks=[callback, interrupt(after=10)])
+    model.fit(*digits, batch_size=600, verbose=0, callbacks=[callback])
+    assert [run.state for run in opened] == ["failed", "finished"]
+    assert [len(run.rows()["step"]) for run in opened] == [11, 3]
+    assert not any(opened[0].session.guard.errors.values())
+
+
+def test_one_callback_given_twice_records_one_run(digits, opened):
+    callback = MonitorCallback("digits")
+    classifier().fit(*digits, batch_size=600, verbose=0, callbacks=[callback, callback])
+    assert [run.state for run in opened] == ["finished"]
+
+
+def test_the_steps_of_an_interrupted_fit_are_recorded_before_those_of_the_next(digits):
+    model, session = classifier(), KerasSession()
+    callback = MonitorCallback(session)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*digits, batch_size=64, verbose=0, callbacks=[callback, interrupt(after=10)])
+    model.evaluate(*digits, verbose=0, callbacks=[callback])
+    model.fit(*digits, batch_size=600, verbose=0, callbacks=[callback])
+    assert len(session.losses) == 11 + 3
+    assert [done.split for done in session.passes] == ["test"]
+    assert session.errors == {}
+
+
+def test_an_evaluation_inside_of_fit_leaves_the_fit_as_it_was(digits, opened):
+    model, callback = classifier(), MonitorCallback("digits")
+
+    def evaluate(epoch, logs):
+        model.evaluate(*digits, verbose=0, callbacks=[callback])
+
+    inside = keras.callbacks.LambdaCallback(on_epoch_end=evaluate)
+    model.fit(
+        *digits, batch_size=600, epochs=2, validation_data=digits, verbose=0, callbacks=[callback, inside]
+    )
+    assert [run.state for run in opened] == ["finished"]
+    assert len(opened[0].history["val_loss"]) == 4
+    assert "test_loss" not in opened[0].history
+    assert len(opened[0].rows()["step"]) == 6
 
 
 def test_a_model_is_left_as_it_is_where_monitoring_is_switched_off(digits, monkeypatch):

@@ -11,6 +11,7 @@ is read at once enters the drift window at once.
 from __future__ import annotations
 
 import functools
+import inspect
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -73,7 +74,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         split: Where ``evaluate`` outside of ``fit`` belongs: ``validation`` or ``test``. Inside ``fit`` it is always
             ``validation``.
         gradient_norm: Also record the global norm of each step's gradients, before clipping; it costs a pass over them.
-        canary: What the model is asked while it trains.
+        canary: Canary to check during training.
         canary_every: Training steps from one check to the next; ``None`` checks at the end of each epoch.
 
     Raises:
@@ -106,7 +107,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._session: Session | None = None
         self._check: CanaryCheck | None = None
         self._probe: GraphProbe | None = None
-        self._fitting = False
+        self._fitting = self._begun = False  # inside of fit; whether a hook was called since set_model
         self._ends: deque[float] = deque(maxlen=MOST_ENDS)  # a run that has ended reads them no more
         self._resumed = self._read_by = 0.0
         self._read_at = self._together = 1
@@ -123,16 +124,17 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             ShapeError: The canary does not fit the model.
         """
         super().set_model(model)
-        if model.distribute_strategy.num_replicas_in_sync > 1:
-            raise UnsupportedBackendError(
-                f"the model runs in {model.distribute_strategy.num_replicas_in_sync} replicas of a tf.distribute strategy: "
-                "the callback records one; in a loop of your own, monitor.step(…) takes any"
-            )
+        calls = _calls(model)
+        if calls[:1] == ["predict"] or ("fit" in calls[1:] and self._fitting):
+            return  # nothing to record, or an evaluation inside of the fit that is being recorded
+        if self._fitting:  # an earlier fit was interrupted
+            self._read_the_rest()
+            self._fitting = False
+        session = self._begin()
         self._probe = self._check = None
-        self._fitting = False  # an earlier fit may have been interrupted
-        session = self._session = self._runs.begin()
         if not session.enabled:
             return
+        self._refuse_replicas(model)
         session.describe_framework("keras", keras.__version__)
         self._together = int(model.steps_per_execution)
         from traingauge.integrations.keras.canary_check import CanaryCheck
@@ -144,9 +146,31 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         if self._canary is not None:
             self._check = CanaryCheck(self._canary, self._canary_every, session, model)
 
+    def _begin(self) -> Session:
+        """The run to record: one that was opened for nothing so far, or the next."""
+        if self._session is None or self._begun or self._session.ended:
+            self._session = self._runs.begin()
+        self._begun = False
+        return self._session
+
+    def _refuse_replicas(self, model: Any) -> None:
+        replicas = model.distribute_strategy.num_replicas_in_sync
+        if replicas > 1:
+            self._begun = True
+            self._runs.end("failed")
+            raise UnsupportedBackendError(
+                f"the model runs in {replicas} replicas of a tf.distribute strategy: the callback records one; "
+                "in a loop of your own, monitor.step(…) takes any"
+            )
+
+    @_guarded
+    def _read_the_rest(self) -> None:
+        """Record the last steps of a fit that was left by an exception."""
+        self._read()
+
     def on_train_begin(self, logs: Logs = None) -> None:
         """Inside of ``fit`` now."""
-        self._fitting = True
+        self._fitting = self._begun = True
         self._begin_fit()
 
     @_guarded
@@ -204,14 +228,18 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
 
     @_guarded
     def _end_fit(self) -> None:
-        """Steps that ``fit`` did not take, because it was stopped early, are planned no more."""
+        """Steps that ``fit`` did not take, because it was stopped early, are no longer planned."""
         self._look_at_weights(now=True)
         if self._planned:
             self._active_session.record(Resumed(time.perf_counter(), 0))
 
-    @_guarded
     def on_test_begin(self, logs: Logs = None) -> None:
         """Begin a pass."""
+        self._begun = True
+        self._begin_pass()
+
+    @_guarded
+    def _begin_pass(self) -> None:
         self._read()
         self._active.begin_pass()
 
@@ -220,10 +248,6 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._end_pass()
         if not self._fitting:
             self._runs.end()
-
-    def on_predict_end(self, logs: Logs = None) -> None:
-        """Nothing was recorded."""
-        self._runs.end()
 
     @_guarded
     def _end_pass(self) -> None:
@@ -249,7 +273,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
 
     @_guarded
     def _ask(self, after: int) -> None:
-        """Ask the canary where it is time; how long that takes is no part of a step."""
+        """Run the canary check if it is due; its duration is not part of a step."""
         if self._check is not None and self._check.due(after):
             self._read()
             self._check.ask()
@@ -298,7 +322,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
 
     @_guarded
     def _look_at_weights(self, *, now: bool = False) -> None:
-        """Once in a while, and when training ends; how long that takes is no part of a step."""
+        """Check them once in a while, and when training ends; the duration is not part of a step."""
         found = self._active.weights.look(now=now)
         if found is not None:
             self._resumed = time.perf_counter()
@@ -325,6 +349,17 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             return None
         counts, infinite = self._active.read_bins() or (None, None)
         return bins.binned(counts, infinite, self._active.read_targets())
+
+
+def _calls(model: Any) -> list[str]:
+    """Which of the model's ``fit``, ``evaluate`` and ``predict`` are running, the innermost first."""
+    calls, frame = [], inspect.currentframe()
+    while frame is not None:
+        name = frame.f_code.co_name
+        if name in ("fit", "evaluate", "predict") and frame.f_locals.get("self") is model:
+            calls.append(name)
+        frame = frame.f_back
+    return calls
 
 
 def _counted(optimizer: Any) -> tuple[int | None, int]:

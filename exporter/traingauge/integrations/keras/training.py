@@ -29,7 +29,7 @@ def fit(
         monitor: That of the run.
         *args: As of ``fit``.
         test_data: ``(x, y)``, ``(x, y, sample_weight)``, or anything that ``evaluate`` takes as ``x``.
-        canary: What the model is asked while it trains.
+        canary: Canary to check during training.
         canary_every: Training steps from one check to the next; ``None`` checks at the end of each epoch.
         **kwargs: As of ``fit``.
 
@@ -37,12 +37,17 @@ def fit(
         InvalidArgumentError: A tuple of another length.
     """
     test = None if test_data is None else _unpacked(test_data)
-    options = inspect.signature(model.fit).bind(*args, **kwargs).arguments
-    options["callbacks"] = [
+    bound = inspect.signature(model.fit).bind(*args, **kwargs)
+    options = {**bound.arguments, **kwargs}
+    callbacks = [
         MonitorCallback(monitor, canary=canary, canary_every=canary_every),
         *_listed(options.get("callbacks")),
     ]
-    model.fit(**options)
+    if "callbacks" in bound.signature.parameters:
+        bound.arguments["callbacks"] = callbacks
+        model.fit(*bound.args, **bound.kwargs)
+    else:  # a fit of the user's own that passes everything on
+        model.fit(*args, **{**kwargs, "callbacks": callbacks})
     if test is not None:
         model.evaluate(
             *test[:2],
