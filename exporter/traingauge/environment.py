@@ -87,6 +87,9 @@ RUN = Variable("TRAINGAUGE_RUN", validation.name)
 #: Address and port to listen on.
 HOST, PORT = Variable("TRAINGAUGE_HOST", _text), Variable("TRAINGAUGE_PORT", _port)
 
+#: Host, or host and port, by which Prometheus reaches the endpoint.
+ADVERTISE = Variable("TRAINGAUGE_ADVERTISE", validation.host)
+
 #: Longest wait, in seconds, for the scrape that sees the end of the run.
 LINGER_SECONDS = Variable("TRAINGAUGE_LINGER_SECONDS", _seconds)
 
@@ -111,6 +114,7 @@ VARIABLES: tuple[
     RUN,
     HOST,
     PORT,
+    ADVERTISE,
     LINGER_SECONDS,
     DISCOVERY_DIR,
     STATE_DIR,

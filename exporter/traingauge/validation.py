@@ -161,6 +161,26 @@ def array(what: str, value: NDArray[Any], *shape: int | None) -> NDArray[Any]:
     return value
 
 
+def host(what: str, value: object) -> str:
+    """A host name or address, with or without a port.
+
+    Raises:
+        InvalidTypeError: No string.
+        InvalidArgumentError: Something else, such as a URL.
+
+    >>> host("advertise", "http://a")
+    Traceback (most recent call last):
+    traingauge.errors.InvalidArgumentError: advertise is 'http://a': expected a host or host:port, as 'trainer-1:9109'
+    """
+    if not isinstance(value, str):
+        raise InvalidTypeError(f"{what} is {value!r}: expected a host or host:port, as 'trainer-1:9109'")
+    name = r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]"
+    match = re.fullmatch(rf"(?:{name})(?::(\d{{1,5}}))?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", value)
+    if not match or not 0 < int(match[1] or 1) <= 65535:
+        raise InvalidArgumentError(f"{what} is {value!r}: expected a host or host:port, as 'trainer-1:9109'")
+    return value
+
+
 def http_url(what: str, value: object) -> str:
     """An HTTP address without credentials, which would end up in logs.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from traingauge.core.families import Identity
 from traingauge.delivery import discovery
-from traingauge.delivery.discovery import DiscoveryFile, default_directory, sweep
+from traingauge.delivery.discovery import DiscoveryFile, default_directory
 
 ADDRESS = "127.0.0.1:9109"
 
@@ -80,29 +81,89 @@ def test_the_directory_is_the_users_choice_or_the_state_home(
     assert default_directory() == Path(expected)
 
 
-def left(directory: Path, pid: int, *, host: str = socket.gethostname(), age: float) -> Path:
-    path = directory / f"m-r@{host}-{pid}-9109.json"
-    path.write_text("[]")
+def left(
+    directory: Path, *, run: str = "r", address: str = "127.0.0.1:9109", host: str = "", age: float
+) -> Path:
+    """A file as a run that is gone has left it."""
+    port = address.rpartition(":")[2]
+    path = directory / f"m-{run}@{host or socket.gethostname()}-1-{port}.json"
+    path.write_text(json.dumps([{"targets": [address], "labels": {"model": "m", "run": run}}]))
     then = path.stat().st_mtime - age
     os.utime(path, (then, then))
     return path
 
 
-DEAD = 2**22 + 1  # beyond any process id that Linux gives
+OLD, YOUNG = discovery.KEPT_SECONDS + 60, 60
 
 
-def test_only_old_files_of_dead_processes_of_this_host_are_swept(tmp_path: Path) -> None:
-    old, young = discovery.KEPT_SECONDS + 60, 60
-    swept = left(tmp_path, DEAD, age=old)
-    kept = [
-        left(tmp_path, DEAD, host="elsewhere", age=old),
-        left(tmp_path, DEAD - 1, age=young),
-        left(tmp_path, os.getpid(), age=old),
-        left(tmp_path, 1, age=old),
-    ]
-    foreign = tmp_path / "mine.json"
-    foreign.write_text("[]")
-    os.utime(foreign, (0, 0))
-    sweep(tmp_path)
-    assert not swept.exists()
-    assert all(path.exists() for path in [*kept, foreign])
+def announced(directory: Path, address: str = "127.0.0.1:1") -> DiscoveryFile:
+    found = DiscoveryFile(directory, Identity("m", "new"), address)
+    found.write()
+    return found
+
+
+def test_files_that_no_run_touches_are_swept_wherever_the_run_was(tmp_path: Path) -> None:
+    swept = [left(tmp_path, age=OLD), left(tmp_path, host="elsewhere", age=OLD)]
+    kept = [left(tmp_path, run="young", age=YOUNG), tmp_path / "mine.json"]
+    kept[1].write_text("[]")
+    os.utime(kept[1], (0, 0))
+    own = announced(tmp_path)
+    own.sweep()
+    assert sorted(tmp_path.iterdir()) == sorted([*kept, own.path])
+    assert not any(path.exists() for path in swept)
+
+
+def test_a_file_that_its_run_touches_is_not_swept_by_another_process(tmp_path: Path) -> None:
+    live = announced(tmp_path, "127.0.0.1:2")
+    os.utime(live.path, (0, 0))
+    live.touch()
+    announced(tmp_path).sweep()
+    assert live.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "taken"),
+    [
+        ("127.0.0.1:9109", "", True),
+        ("127.0.0.1:9109", "elsewhere", False),  # another machine's loopback
+        ("10.0.0.7:9109", "elsewhere", True),
+        ("127.0.0.1:9110", "", False),
+    ],
+)
+def test_a_new_run_takes_away_the_file_that_leads_to_its_own_address(
+    tmp_path: Path, address: str, host: str, taken: bool
+) -> None:
+    old = left(tmp_path, address=address, host=host, age=YOUNG)
+    own = announced(tmp_path, address.replace("9110", "9109"))
+    own.sweep()
+    assert old.exists() is not taken
+    assert own.path.exists()
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "[3]", "\udcff"])
+def test_a_file_that_is_no_target_list_is_left_alone(tmp_path: Path, content: str) -> None:
+    broken = left(tmp_path, age=YOUNG)
+    broken.write_bytes(content.encode("utf-8", "surrogateescape"))
+    announced(tmp_path, "127.0.0.1:9109").sweep()
+    assert broken.exists()
+
+
+def test_a_file_that_a_cleaner_has_removed_is_written_again_until_the_run_has_ended(tmp_path: Path) -> None:
+    found = announced(tmp_path / "targets")
+    shutil.rmtree(tmp_path / "targets")
+    found.touch()
+    assert found.path.exists()
+    found.remove()
+    found.touch()
+    assert not found.path.exists()
+
+
+def test_no_link_of_another_user_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "urandom", lambda size: b"x" * size)
+    victim, found = tmp_path / "victim", DiscoveryFile(tmp_path / "d", Identity("m", "r"), ADDRESS)
+    victim.write_text("precious")
+    found.path.parent.mkdir()
+    found.path.with_suffix(f".{(b'x' * 8).hex()}.tmp").symlink_to(victim)
+    with pytest.raises(FileExistsError):
+        found.write()
+    assert victim.read_text() == "precious"

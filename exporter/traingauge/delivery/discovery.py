@@ -1,7 +1,8 @@
 """How Prometheus finds a run: one small file for each run, in a directory that ``file_sd_configs`` watches.
 
-The file exists as long as the run. A clean end removes it. A crash leaves it, so that ``up == 0`` shows that the run
-vanished. Later runs on this host remove files that crashed runs left, once they are a day old.
+The file exists as long as the run, which touches it now and then. A clean end removes it. A crash leaves it, so that
+``up == 0`` shows that the run vanished. Later runs remove files that were not touched for a day, on whatever machine or in
+whatever container their run was, and files whose address they have taken over.
 """
 
 from __future__ import annotations
@@ -11,14 +12,19 @@ import json
 import os
 import re
 import socket
+import threading
 import time
 from pathlib import Path
 
 from traingauge import environment
 from traingauge.core.families import Identity
+from traingauge.delivery.http.hosts import is_loopback
 
 #: Seconds for which the file of a crashed run is kept.
 KEPT_SECONDS = 86_400.0
+
+#: How the name of a file ends: machine, process and port.
+_OWNER = re.compile(r"@(?P<host>.+)-\d+-(?P<port>\d+)\.json$")
 
 
 def default_directory() -> Path:
@@ -49,7 +55,10 @@ class DiscoveryFile:
         owner = f"{socket.gethostname()}-{os.getpid()}-{address.rpartition(':')[2]}"
         name = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{identity.model}-{identity.run}")[:100]
         self.path = directory / f"{name}@{owner}.json"
+        self._address = address
         self._content = [{"targets": [address], "labels": identity._asdict()}]
+        self._lock = threading.Lock()
+        self._removed = False
 
     def write(self) -> None:
         """Write the file in one piece, so that Prometheus never reads half of it.
@@ -58,34 +67,62 @@ class DiscoveryFile:
             OSError: The directory cannot be made or written.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self.path.with_suffix(f".{os.getpid()}.tmp")
+        unfinished = self.path.with_suffix(f".{os.urandom(8).hex()}.tmp")
         try:
-            unfinished.write_text(json.dumps(self._content) + "\n", encoding="utf-8")
+            with unfinished.open(
+                "x", encoding="utf-8"
+            ) as file:  # it follows no link that another user has put there
+                file.write(json.dumps(self._content) + "\n")
             unfinished.replace(self.path)
         except OSError:
             unfinished.unlink(missing_ok=True)
             raise
 
+    def touch(self) -> None:
+        """Show that the run is alive; writes the file again if a cleaner of old files has removed it.
+
+        Raises:
+            OSError: The file cannot be touched or written.
+        """
+        with self._lock:
+            if self._removed:
+                return
+            try:
+                os.utime(self.path)
+            except FileNotFoundError:
+                self.write()
+
     def remove(self) -> None:
         """Remove the file, if it still exists."""
-        self.path.unlink(missing_ok=True)
+        with self._lock:
+            self._removed = True
+            self.path.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove files of dead runs: those not touched for a day, and those that lead to this run's address.
+
+        An address of the loopback is another one on each machine.
+        """
+        host, _, port = self._address.rpartition(":")
+        is_local = is_loopback(host.strip("[]"))
+        for path in self.path.parent.glob("*.json"):
+            owner = _OWNER.search(path.name)
+            if owner is None or path == self.path:
+                continue
+            with contextlib.suppress(OSError, ValueError):  # another run may sweep at the same time
+                same_machine = not is_local or owner["host"] == socket.gethostname()
+                if _is_stale(path) or (
+                    same_machine and owner["port"] == port and _targets(path) == [self._address]
+                ):
+                    path.unlink()
 
 
-def sweep(directory: Path) -> None:
-    """Remove the files, a day old or older, of processes on this host that no longer run."""
-    pattern = re.compile(rf"@{re.escape(socket.gethostname())}-(\d+)-\d+\.json$")
-    for path in directory.glob("*.json"):
-        owner = pattern.search(path.name)
-        with contextlib.suppress(OSError):  # another run may sweep at the same time
-            if owner and time.time() - path.stat().st_mtime > KEPT_SECONDS and not _alive(int(owner[1])):
-                path.unlink()
+def _is_stale(path: Path) -> bool:
+    return time.time() - path.lstat().st_mtime > KEPT_SECONDS
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it belongs to another user
-        return True
-    return True
+def _targets(path: Path) -> object:
+    """Addresses in the file of a run."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    first = content[0] if isinstance(content, list) and content else None
+    return first.get("targets") if isinstance(first, dict) else None

@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import time
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.waiting import FOREVER, PATIENCE, finished
+from tests.waiting import FOREVER, PATIENCE, finished, wait_until
 from traingauge import Endpoint
 from traingauge.core.families import Identity, single
 from traingauge.core.guard import Guard
 from traingauge.delivery.base import RunView
+from traingauge.delivery.http import loop
 from traingauge.errors import AddressError, InvalidArgumentError, InvalidTypeError
 
 AS_PROMETHEUS = {"X-Prometheus-Scrape-Timeout-Seconds": "5"}
@@ -37,6 +39,14 @@ def view(guard: Guard | None = None) -> RunView:
         ({"port": True}, InvalidTypeError, "Endpoint.port is True"),
         ({"discovery_dir": True}, InvalidTypeError, "Endpoint.discovery_dir is True: expected a path"),
         ({"discovery_dir": ""}, InvalidArgumentError, "Endpoint.discovery_dir is empty: expected a path"),
+        (
+            {"advertise": "http://a"},
+            InvalidArgumentError,
+            "Endpoint.advertise is 'http://a': expected a host",
+        ),
+        ({"advertise": "a:0"}, InvalidArgumentError, "expected a host or host:port"),
+        ({"advertise": ""}, InvalidArgumentError, "expected a host or host:port"),
+        ({"advertise": 9109}, InvalidTypeError, "expected a host or host:port"),
         ({"linger": -1}, InvalidArgumentError, "Endpoint.linger is -1.0: expected at least 0 seconds"),
         ({"linger": math.nan}, InvalidArgumentError, "Endpoint.linger is nan"),
         ({"links": ["a"]}, InvalidTypeError, r"Endpoint.links is \['a'\]: expected addresses by title"),
@@ -112,3 +122,41 @@ def test_a_file_that_cannot_be_removed_is_counted(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(Path, "unlink", refuse)
     running.close()
     assert guard.errors["discovery"] == 1
+
+
+@pytest.mark.parametrize(
+    ("advertise", "expected"),
+    [
+        ("trainer-1", "trainer-1:{}"),
+        ("trainer-1:19109", "trainer-1:19109"),
+        ("::7", "[::7]:{}"),
+        ("[::7]:1", "[::7]:1"),
+    ],
+)
+def test_the_discovery_file_gives_the_address_that_is_advertised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, advertise: str, expected: str
+) -> None:
+    monkeypatch.setenv("TRAINGAUGE_ADVERTISE", advertise)
+    for setting in (None, advertise):
+        running = Endpoint(discovery_dir=tmp_path, advertise=setting).start(view())
+        (file,) = tmp_path.glob("*.json")
+        assert json.loads(file.read_text())[0]["targets"] == [expected.format(running.server.port)]
+        running.close()
+
+
+def test_a_live_run_touches_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "HEARTBEAT_SECONDS", 0.01)
+    running = Endpoint(discovery_dir=tmp_path).start(view())
+    (file,) = tmp_path.glob("*.json")
+    os.utime(file, (0, 0))
+    wait_until(lambda: file.stat().st_mtime > 0)
+    running.close()
+    assert not list(tmp_path.glob("*"))
+
+
+def test_a_directory_that_cannot_be_is_counted_and_the_run_is_served() -> None:
+    guard = Guard()
+    running = Endpoint(discovery_dir="a\0b").start(view(guard))
+    assert guard.errors["discovery"] == 1
+    assert requests.get(running.url, timeout=PATIENCE).ok
+    running.close()

@@ -39,6 +39,8 @@ class Endpoint:
         linger: Longest time in seconds that the end of the run waits for the scrape that sees it; by default
             ``$TRAINGAUGE_LINGER_SECONDS``, else 30. A run that Prometheus has not scraped does not wait.
         links: Further links of the landing page, address by title.
+        advertise: Host, or ``host:port``, that the discovery file gives Prometheus, for a run in a container or behind a
+            mapped port; by default ``$TRAINGAUGE_ADVERTISE``, else where the endpoint listens.
 
     Raises:
         TrainGaugeError: A field that does not fit.
@@ -56,6 +58,7 @@ class Endpoint:
     discovery_dir: str | os.PathLike[str] | Literal[False] | None = None
     linger: float | None = None
     links: Mapping[str, str] | None = field(default=None, hash=False)
+    advertise: str | None = None
 
     def __post_init__(self) -> None:
         if self.host is not None and not isinstance(self.host, str):
@@ -66,6 +69,8 @@ class Endpoint:
             path("Endpoint.discovery_dir", self.discovery_dir)  # True among them, which it refuses
         if self.linger is not None:
             validation.seconds("Endpoint.linger", self.linger, least=0)
+        if self.advertise is not None:
+            environment.ADVERTISE.parse("Endpoint.advertise", self.advertise)
         object.__setattr__(self, "links", links("Endpoint.links", self.links or {}))
 
     def start(self, run: RunView) -> RunningEndpoint:
@@ -85,6 +90,7 @@ class Endpoint:
             guard=run.guard,
             host=environment.HOST.resolve(self.host, HOST),
             port=environment.PORT.resolve(self.port, PORT),
+            advertise=self.advertise or environment.ADVERTISE.read(),
         )
         _log.info("run %s of %s serves on %s", run.identity.run, run.identity.model, server.url)
         return RunningEndpoint(server, self._announce(run, server), linger, run)
@@ -98,10 +104,15 @@ class Endpoint:
             )
             found = discovery.DiscoveryFile(directory, run.identity, server.address)
             found.write()
-            discovery.sweep(directory)
-        except (OSError, RuntimeError) as error:  # a full disk, a missing home: training continues
+            found.sweep()
+        except (
+            OSError,
+            RuntimeError,
+            ValueError,
+        ) as error:  # a full disk, a missing home: training continues
             run.guard.report("discovery", error)
             return None
+        server.keep_alive(found.touch)
         return found
 
 

@@ -34,6 +34,9 @@ SEND_SECONDS = 30.0
 #: Seconds that a client has to close its end after the server has closed its own.
 DRAIN_SECONDS = 2.0
 
+#: Seconds between two calls of the heartbeat.
+HEARTBEAT_SECONDS = 60.0
+
 _CHUNK: Final = 65_536
 
 
@@ -69,6 +72,9 @@ class Loop:
         listener: A listening socket; the loop owns and closes it.
         answer: Returns the response to a request; called in the loop's thread.
         guard: Counts errors inside monitoring.
+
+    Attributes:
+        heartbeat: Called now and then while it runs, in its thread.
     """
 
     def __init__(
@@ -81,6 +87,8 @@ class Loop:
         self._connections: set[_Connection] = set()
         self._more: list[_Connection] = []  # whose next request arrived with the previous one
         self._stopping = False
+        self.heartbeat: Callable[[], None] = lambda: None
+        self._next_beat = time.monotonic() + HEARTBEAT_SECONDS
         self._wake, self._woken = socket.socketpair()
         self._selector = selectors.DefaultSelector()
         for one in (listener, self._woken):
@@ -108,8 +116,11 @@ class Loop:
         overdue = [connection for connection in self._connections if connection.deadline <= now]
         for connection in overdue:
             self._drop(connection)
-        nearest = min((connection.deadline for connection in self._connections), default=None)
-        timeout = 0.0 if self._more else None if nearest is None else nearest - now
+        if self._next_beat <= now:
+            self._next_beat = now + HEARTBEAT_SECONDS
+            self._guard.shield("discovery", self.heartbeat)
+        nearest = min((connection.deadline for connection in self._connections), default=self._next_beat)
+        timeout = 0.0 if self._more else max(0.0, min(nearest, self._next_beat) - now)
         events = self._selector.select(timeout)
         more, self._more = self._more, []
         for connection in more:  # one request a turn, so that no client waits for the pipeline of another

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import threading
 import time
@@ -46,6 +47,7 @@ class Server:
         guard: Counts errors inside a request.
         host: Address to listen on.
         port: Port to listen on; 0 picks a free one.
+        advertise: Host, or ``host:port``, by which others reach it; ``None`` if that is where it listens.
 
     Attributes:
         host: As given.
@@ -67,21 +69,32 @@ class Server:
         guard: Guard,
         host: str = "127.0.0.1",
         port: int = 0,
+        advertise: str | None = None,
     ) -> None:
         self._renderer, self._families = renderer, families
         self._facts, self._links, self._guard = facts, links, guard
         self.scrapes = Scrapes()
         listener = _listen(host, port)
         self.host, self.port = host, int(listener.getsockname()[1])
+        self._advertise = advertise
         self._loop = Loop(listener, self._answer, guard)
         self._thread = threading.Thread(target=self._loop.run, name="traingauge-server", daemon=True)
         self._thread.start()
 
     @property
     def address(self) -> str:
-        """``host:port`` of the endpoint for other machines; the name of this machine replaces a wildcard host."""
-        host = socket.gethostname() if self.host in _WILDCARDS else self.host
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        """``host:port`` of the endpoint for other machines.
+
+        What is advertised, else where it listens; the name of this machine replaces a wildcard host.
+        """
+        host = self._advertise or (socket.gethostname() if self.host in _WILDCARDS else self.host)
+        if re.search(r"[^:]:[0-9]+$", host) and (host.count(":") == 1 or "]" in host):
+            return host
+        return f"[{host}]:{self.port}" if ":" in host and "]" not in host else f"{host}:{self.port}"
+
+    def keep_alive(self, heartbeat: Callable[[], None]) -> None:
+        """Call a function now and then, as long as it serves."""
+        self._loop.heartbeat = heartbeat
 
     @property
     def url(self) -> str:
