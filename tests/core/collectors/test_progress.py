@@ -1,12 +1,15 @@
 """Counters, heartbeats and step times."""
 
 import math
+import time
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from traingauge.core.collectors.progress import DURATION_BUCKETS, EXPECTED_OVER, Histogram, Progress
+from traingauge.core.events import Pass
 
 
 def read(progress: Progress) -> dict[tuple[str, ...], float]:
@@ -55,11 +58,22 @@ def test_counters_exist_at_0_for_every_split_from_the_start() -> None:
         assert [found[name, split] for split in ("train", "validation", "test")] == [0.0] * 3
 
 
-def test_a_heartbeat_never_goes_back() -> None:
+def test_a_heartbeat_never_goes_back_while_the_clock_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: time.perf_counter() + 1000.0)
     progress = Progress()
     steps(progress, 1.0, last=100.0)
     steps(progress, 1.0, last=90.0)
-    assert read(progress)["model_last_step_timestamp_seconds", "train"] == 100.0
+    assert read(progress)["model_last_step_timestamp_seconds", "train"] == pytest.approx(1100.0)
+
+
+def test_samples_that_are_no_number_leave_every_counter_as_it_was() -> None:
+    progress = Progress()
+    steps(progress, 1.0)
+    before = read(progress)
+    with pytest.raises(TypeError):
+        progress.on_pass(Pass("validation", 2.0, 0.5, 1, np.array([30, 34])), 0.0)  # type: ignore[arg-type]
+    after = read(progress)
+    assert after == before
 
 
 def test_a_pass_without_durations_adds_no_histogram() -> None:

@@ -13,6 +13,7 @@ from traingauge.catalog import CATALOG, SPLITS
 from traingauge.core.collectors.base import Collector
 from traingauge.core.events import Checkpointed, DataWaits, EpochEnd, Pass, Resumed
 from traingauge.core.families import Family, Key, keys, single
+from traingauge.core.heartbeats import Heartbeats
 from traingauge.core.step_batch import StepBatch
 from traingauge.stats.streaming import RingBuffer
 
@@ -95,8 +96,7 @@ class Progress(Collector):
         self.steps = dict.fromkeys(SPLITS, 0)
         self._samples = dict.fromkeys(SPLITS, 0)
         self._epochs = dict.fromkeys(SPLITS, 0)
-        self._last: dict[str, float] = {}
-        self._last_keys: tuple[Key, ...] = ()
+        self._heartbeats = Heartbeats()
         self._recent = RingBuffer(EXPECTED_OVER)
         self._durations: dict[str, Histogram] = {"train": Histogram("train")}
         self._waits: dict[str, Histogram] = {}
@@ -115,7 +115,7 @@ class Progress(Collector):
             "train",
             count=batch.count(),
             samples=int(batch.samples.sum()),
-            last=float(batch.times[-1]),
+            last=float(batch.at[-1]),
             durations=batch.seconds,
             each=batch.steps,
         )
@@ -124,7 +124,7 @@ class Progress(Collector):
         """Count the batches of a pass; their durations are unknown."""
         unknown = np.full(1, math.nan)
         self.add_steps(
-            done.split, count=done.steps, samples=done.samples, last=done.at + unix, durations=unknown
+            done.split, count=done.steps, samples=int(done.samples), last=done.at, durations=unknown
         )
         self._epochs[done.split] += 1
 
@@ -161,15 +161,13 @@ class Progress(Collector):
             split: Split of the steps.
             count: Number of steps.
             samples: Number of samples in all of them.
-            last: Unix time of the last step, in seconds.
+            last: Clock reading of the last step.
             durations: Durations of the steps in seconds; NaN where unknown.
             each: How many steps have each of the durations; ``None`` for one.
         """
         self.steps[split] += count
         self._samples[split] += samples
-        if split not in self._last:
-            self._last_keys = keys(*((name,) for name in (*self._last, split)))
-        self._last[split] = max(last, self._last.get(split, last))
+        self._heartbeats.beat(split, last)
         there = np.isfinite(durations)
         known = durations[there]
         if len(known):
@@ -180,9 +178,8 @@ class Progress(Collector):
 
     def families(self) -> Iterator[Family]:
         """Heartbeats, counters, planned steps and step times."""
-        yield Family(
-            CATALOG["model_last_step_timestamp_seconds"], self._last_keys, tuple(self._last.values())
-        )
+        beats = self._heartbeats
+        yield Family(CATALOG["model_last_step_timestamp_seconds"], beats.keys, beats.values())
         for name, counts in (
             ("model_steps_total", self.steps),
             ("model_samples_total", self._samples),
