@@ -208,10 +208,12 @@ class ModelMonitor:
 
         Args:
             loss: Loss of this step, one number. A tensor on a device is copied there, and read at the next scrape.
-            y_true: Labels, shape (n,), (n, K) one-hot or multi-label, or the targets of a regression.
-            y_pred: Predictions: hard labels, probabilities or logits, shape (n,) or (n, K), or values.
+            y_true: Labels, shape (n,), (n, K) one-hot or multi-label, or the targets of a regression. Masked entries and NaN
+                are missing: a multi-label row counts for those of its labels that are known.
+            y_pred: Predictions: hard labels, probabilities or logits, shape (n,) or (n, K), or values. Each position of
+                images and sequences is a sample; their classes are on the last axis, or the second as in PyTorch.
             features: Inputs of the model, shape (n, F) or a DataFrame, compared with the reference.
-            sample_weight: Shape (n,), at least 0.
+            sample_weight: Shape (n,); weights may be negative, as those of Monte Carlo samples are.
             samples: Samples in the step, if no array shows how many.
             steps: Steps since the last call: 50 in a loop that calls every 50th step. 0 for what belongs to the step of the
                 call before, such as the predictions of a further micro-batch: it is recorded, and no step is counted.

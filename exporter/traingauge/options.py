@@ -37,14 +37,18 @@ MOST_DISTRIBUTIONS = 50
 class Scoring:
     """How predictions are scored. What is ``None`` is found out from the data.
 
+    What was found out may change: labels of only 0 and 1 may be the first of many, and scores in [0, 1] may be logits. Then
+    scores recorded before are dropped, which ``model_monitor_errors_total{reason="guess"}`` counts and the log explains.
+
     Args:
         task: ``"binary"``, ``"multiclass"``, ``"multilabel"`` or ``"regression"``.
         classes: Names or integer labels of the classes in the order of their codes, or their number.
         average: How precision, recall and F1 are averaged over classes: ``"binary"`` (of the positive class), ``"macro"``,
             ``"weighted"`` or ``"micro"``; by default ``"binary"`` for two classes, else ``"macro"``.
         decision_threshold: Probability above which a binary or multi-label prediction is positive; 0.5 by default.
-        from_logits: Whether predictions are logits.
-        ignore_index: Label that is left out of every score.
+        from_logits: Whether predictions are logits. With ``None`` they are from the first value outside [0, 1].
+        ignore_index: Label that is left out of every score, without the rest of its row if that has several labels. With
+            ``None`` that is -100, as in PyTorch, if no class has it.
         window: Training steps in the rolling window of scores and loss.
 
     Raises:

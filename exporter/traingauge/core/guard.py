@@ -14,7 +14,18 @@ from typing import ParamSpec, TypeVar
 from traingauge.errors import TrainGaugeError
 
 #: Where an error inside monitoring happened: the values of ``model_monitor_errors_total{reason}``.
-REASONS = ("step", "digest", "scrape", "server", "discovery", "delivery", "alert", "integration", "state")
+REASONS = (
+    "step",
+    "digest",
+    "scrape",
+    "server",
+    "discovery",
+    "delivery",
+    "alert",
+    "integration",
+    "state",
+    "guess",
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,6 +92,13 @@ class Guard:
                 reason,
                 exc_info=error,
             )
+
+    def guessed(self, says: str, *, changed: bool) -> None:
+        """Tell the user about a guess about the model; one that contradicts an earlier guess is counted."""
+        if changed:
+            with self._lock:
+                self.errors["guess"] += 1
+        _log.warning("%s", says)
 
     def add(self, errors: Mapping[str, int]) -> None:
         """Add errors that were counted before, by an earlier process of the run."""

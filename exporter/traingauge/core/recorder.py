@@ -256,12 +256,13 @@ class Recorder:
 
 
 def as_scalars(scalars: Mapping[str, Any]) -> dict[str, Any]:
-    """Scalars given by name, each as one number; those that are ``None`` are left out.
+    """Scalars given by name, each as one number; those that are ``None`` or masked are left out.
 
     Raises:
         TrainGaugeError: One that is no number.
     """
-    return {name: as_scalar(value, name) for name, value in scalars.items() if value is not None}
+    numbers = {name: as_scalar(value, name) for name, value in scalars.items() if value is not None}
+    return {name: number for name, number in numbers.items() if number is not None}
 
 
 def _samples(scored: Encoded | None, binned: Binned | None) -> int:

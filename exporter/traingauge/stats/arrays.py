@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 
 def as_array(values: object, what: str) -> Array:
-    """Convert values to a numpy array of numbers or strings.
+    """Convert values to a numpy array of numbers or strings. Numbers that are masked become NaN.
 
     Args:
         values: An array, a (nested) sequence, or a tensor with ``detach``/``cpu``/``numpy`` methods.
@@ -34,6 +34,9 @@ def as_array(values: object, what: str) -> Array:
     """
     if values is None:
         raise InvalidTypeError(f"{what} is None: scores need both y_true and y_pred")
+    if isinstance(values, np.ma.MaskedArray):
+        data, masked = split_mask(values, what)
+        return data if masked is None else _with_gaps(data, masked, what)
     array = standard(values if type(values) is np.ndarray else _converted(values, what))
     if array.dtype.kind not in "biufU":
         if array.dtype.kind == "O" and all(isinstance(item, str) for item in array.flat):
@@ -42,6 +45,36 @@ def as_array(values: object, what: str) -> Array:
             f"{what} has dtype {array.dtype}: expected numbers (labels, probabilities or logits)"
         )
     return array
+
+
+def split_mask(values: object, what: str) -> tuple[Array, NDArray[np.bool_] | None]:
+    """Convert values as :func:`as_array` does, but tell what is masked apart from what is NaN.
+
+    Args:
+        values: As in :func:`as_array`.
+        what: Name of the argument, for error messages.
+
+    Returns:
+        The array, in which masked entries hold anything, and whether each is masked; ``None`` if none is.
+
+    Raises:
+        InvalidTypeError: As in :func:`as_array`.
+
+    >>> split_mask(np.ma.array([1, 2], mask=[False, True]), "y_true")[1]
+    array([False,  True])
+    """
+    if not isinstance(values, np.ma.MaskedArray):
+        return as_array(values, what), None
+    data, masked = np.asarray(values.data), np.ma.getmaskarray(values)
+    if data.dtype.kind == "O":
+        data = np.where(masked, "", data)
+    return as_array(data, what), masked if masked.any() else None
+
+
+def _with_gaps(data: Array, masked: NDArray[np.bool_], what: str) -> Array:
+    if data.dtype.kind == "U":
+        raise InvalidTypeError(f"{what} holds strings, some of them masked: expected none, or numbers")
+    return np.where(masked, np.nan, data)
 
 
 def standard(array: Array) -> Array:
@@ -90,6 +123,9 @@ def as_scalar(value: Any, what: str) -> Any:
         value: A number, or an array or tensor with one element.
         what: Name of the argument, for error messages.
 
+    Returns:
+        The number, or the tensor; ``None`` if the value is masked, which is as if it had not been given.
+
     Raises:
         ShapeError: The value does not have exactly one element.
         InvalidTypeError: The value is not a number.
@@ -99,6 +135,8 @@ def as_scalar(value: Any, what: str) -> Any:
     """
     if type(value) is float:
         return value
+    if isinstance(value, np.ma.MaskedArray) and value.size == 1 and np.ma.getmaskarray(value).all():
+        return None
     if hasattr(value, "detach"):  # a torch tensor
         if value.numel() != 1:
             raise ShapeError(f"{what} has shape {tuple(value.shape)}: expected one number")

@@ -51,7 +51,7 @@ def measure(true: ArrayLike, predicted: ArrayLike, weight: NDArray[np.float64] |
     Args:
         true: Shape (n,) or (n, D), finite.
         predicted: Same shape, finite.
-        weight: Shape (n,), at least 0; ``None`` weights every sample 1.
+        weight: Shape (n,); ``None`` weights every sample 1.
 
     Raises:
         ShapeError: ``true`` and ``predicted`` differ in shape.
@@ -165,7 +165,7 @@ def r2_score(residuals: Residuals) -> float:
     >>> r2_score(measure([1.0, 2.0, 3.0], [1.5, 2.0, 2.5])), r2_score(measure([1.0, 1.0], [1.0, 2.0]))
     (0.75, nan)
     """
-    varied = residuals.spread > 0
+    varied = residuals.spread != 0
     if not varied.any():
         return np.nan
     with np.errstate(invalid="ignore"):  # both sums may have overflowed
@@ -190,9 +190,12 @@ def residual_quantile(residuals: Residuals, share: float) -> float:
     values, weight = residuals.sample
     order = np.argsort(values)
     cumulative = np.cumsum(weight[order])
+    total = cumulative[-1]
+    if (weight < 0).any():
+        cumulative = np.maximum.accumulate(cumulative)  # the search needs an order
     # Slightly less than the share, so that rounding in the cumulative weights cannot move the result to the next value.
-    at = np.searchsorted(cumulative, share * cumulative[-1] * (1 - 1e-12))
-    return float(values[order[at]])
+    at = np.searchsorted(cumulative, share * total * (1 - 1e-12))
+    return float(values[order[min(at, len(order) - 1)]])
 
 
 def _thinned(sample: NDArray[np.float64], size: int) -> NDArray[np.float64]:

@@ -82,8 +82,8 @@ def test_the_difference_of_two_logits_is_compared_with_the_threshold():
     assert codes(reduced(encoder, [1, 1], np.log([[0.21, 0.79], [0.19, 0.81]])))[1] == [0, 1]
 
 
-def test_scores_outside_0_and_1_after_probabilities_raise_with_what_to_pass():
-    encoder = Encoder()
+def test_scores_outside_0_and_1_raise_with_what_to_pass_if_probabilities_were_promised():
+    encoder = Encoder(from_logits=False)
     reduced(encoder, [0, 1], [0.2, 0.8])
     with pytest.raises(InvalidArgumentError, match=r"y_pred holds 3, .*from_logits=True"):
         encoder.reduce(encoder.clean([0, 1], np.array([-1e-9, 3.0])))
@@ -255,3 +255,26 @@ def test_labels_out_of_range_do_not_take_the_fast_path(wrong):
     assert encoder.encode_codes(labels, labels[:2]) is None
     with pytest.raises(LabelError, match=f"y_true holds the label {wrong}"):
         encoder.reduce(encoder.clean(np.array([0, wrong, 2]), labels))
+
+
+@pytest.mark.parametrize("length", [7, 10])
+def test_the_axis_of_the_classes_is_remembered_for_shapes_that_fit_two(length):
+    rng = np.random.default_rng(0)
+    encoder = Encoder()
+    for size in (7, length):
+        true = rng.integers(0, 10, (4, size))
+        content = reduced(encoder, true, np.moveaxis(np.eye(10)[true], -1, 1) * 9 - 4)
+        assert content.true.tolist() == content.predicted.tolist()
+
+
+def test_masks_and_sigmoid_outputs_of_pytorch_are_scored_pixel_by_pixel():
+    rng = np.random.default_rng(0)
+    masks = rng.integers(0, 2, (2, 1, 5, 8)).astype(np.float32)
+    outputs = rng.random((2, 1, 5, 8))
+    encoder = Encoder()
+    content = reduced(encoder, masks, outputs)
+    assert encoder.task == "binary"
+    assert codes(content) == (
+        masks.ravel().astype(int).tolist(),
+        (outputs.ravel() > 0.5).astype(int).tolist(),
+    )

@@ -70,7 +70,7 @@ COLLECTORS: Mapping[str, Callable[[Setup], Collector | None]] = MappingProxyType
         "progress": lambda setup: Progress(setup.warmup_steps, setup.total_steps),
         "loss": lambda setup: Loss(setup.scoring.window),
         "scalars": lambda setup: Scalars(),
-        "scores": lambda setup: Scores(setup.scoring),
+        "scores": lambda setup: Scores(setup.scoring, setup.guard),
         "drift": lambda setup: setup.drift,
         "diagnostics": lambda setup: Diagnostics(setup.scoring.window, setup.reference_run, setup.detectors),
         "canary": lambda setup: CanaryMetrics(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, cast
@@ -14,9 +15,10 @@ from traingauge.core.collectors.class_scores import OTHER, ClassScores
 from traingauge.core.collectors.key_cache import KeyCache
 from traingauge.core.events import Pass
 from traingauge.core.families import Family
+from traingauge.core.guard import Guard
 from traingauge.core.step_batch import StepBatch, within
 from traingauge.core.task_hints import TaskHints
-from traingauge.errors import InvalidArgumentError, ShapeError
+from traingauge.errors import InvalidArgumentError, ShapeError, TrainGaugeError
 from traingauge.options import Scoring
 from traingauge.stats import regression
 from traingauge.stats.arrays import as_array
@@ -64,6 +66,7 @@ class Scores(Collector):
 
     Args:
         scoring: Settings; ``None`` is ``Scoring()``.
+        guard: Says which guesses were made about the model.
         class_cap: Maximum number of classes that are all published. With more classes, half of that number is published by
             name and the rest as ``other``.
 
@@ -78,7 +81,9 @@ class Scores(Collector):
     (0.667, 1.0)
     """
 
-    def __init__(self, scoring: Scoring | None = None, *, class_cap: int = 100) -> None:
+    def __init__(
+        self, scoring: Scoring | None = None, guard: Guard | None = None, *, class_cap: int = 100
+    ) -> None:
         if class_cap < 2:
             raise InvalidArgumentError(f"class_cap={class_cap!r}: expected at least 2")
         scoring = self._scoring = Scoring() if scoring is None else scoring
@@ -93,6 +98,9 @@ class Scores(Collector):
             raise InvalidArgumentError(
                 f"a class is named {OTHER!r}, which stands for the rest of more than {class_cap} classes: rename it"
             )
+        self._guard = Guard() if guard is None else guard
+        self._encoding = threading.Lock()  # a refused step is undone, which another's must not see
+        self._class_cap, self._revision = class_cap, 0
         self._by_class = ClassScores(class_cap)
         self._splits: dict[str, _Split] = {}
         self._outputs: int | None = None  # of a regression model
@@ -138,22 +146,45 @@ class Scores(Collector):
         Args:
             y_true: Labels, one-hot rows, or quantities.
             y_pred: Labels, probabilities or logits, or quantities.
-            sample_weight: Shape (n,), at least 0; ``None`` weights every sample 1.
+            sample_weight: Shape (n,); ``None`` weights every sample 1.
 
         Raises:
             TrainGaugeError: The arguments do not fit; the message says what was given and what was expected.
         """
-        if type(y_true) is not np.ndarray or type(y_pred) is not np.ndarray:
-            y_true, y_pred = as_array(y_true, "y_true"), as_array(y_pred, "y_pred")
-        plain = self._encoder.encode_codes(y_true, y_pred) if sample_weight is None else None
-        if plain is not None:
-            return plain
+        y_true, y_pred = _unmasked(y_true, "y_true"), _unmasked(y_pred, "y_pred")
+        if sample_weight is None and type(y_true) is np.ndarray and type(y_pred) is np.ndarray:
+            plain = self._encoder.encode_codes(y_true, y_pred)
+            if plain is not None:
+                return plain
+        with self._encoding:
+            mark = self._encoder.mark(), self._outputs
+            try:
+                encoded = self._encode(y_true, y_pred, sample_weight)
+            except BaseException:
+                before, self._outputs = mark
+                self._encoder.undo(before)
+                raise
+        for guess in self._encoder.guesses.take():
+            self._guard.guessed(guess.says, changed=guess.changed)
+        return encoded
+
+    def _encode(self, y_true: object, y_pred: object, sample_weight: object) -> Encoded:
+        """Encode a step; if it contradicts a guess that may change, change it and encode the step again."""
         step = self._encoder.clean(y_true, y_pred, sample_weight)
+        try:
+            return self._reduce(step)
+        except TrainGaugeError:
+            if not self._encoder.reconsider(step):
+                raise
+        self._outputs = None
+        return self._reduce(self._encoder.clean(y_true, y_pred, sample_weight))
+
+    def _reduce(self, step: CleanBatch) -> Encoded:
+        revision = self._encoder.guesses.revision
         if self.task == "regression":
-            residuals = self._measure(step)
-            return Encoded(step.samples, step.nonfinite, residuals)
+            return Encoded(step.samples, step.nonfinite, self._measure(step), None, revision)
         if self.task is None:
-            return Encoded(step.samples, step.nonfinite, None)
+            return Encoded(step.samples, step.nonfinite, None, None, revision)
         self._check_average()
         return self._encoder.reduce(step)
 
@@ -173,8 +204,7 @@ class Scores(Collector):
 
     def add_steps(self, split: str, encoded: Sequence[Encoded]) -> None:
         """Add steps to the rolling window, in order."""
-        self._encoder.release(encoded)
-        steps = [step for step in encoded if step.content is not None]
+        steps = self._valid(encoded)
         if steps:
             self._count(split, self._content(steps))
             self._split(split).add_steps(steps)
@@ -182,12 +212,11 @@ class Scores(Collector):
     def add_measured_steps(self, split: str, measured: Sequence[Measured]) -> None:
         """Add steps whose totals were computed elsewhere to the rolling window, in order."""
         self._take_classes(measured)
-        self.add_steps(split, [Encoded(0, 0, *each) for each in measured])
+        self.add_steps(split, [self._encoded_elsewhere(each) for each in measured])
 
     def add_pass(self, split: str, encoded: Sequence[Encoded]) -> None:
         """Replace the scores of a split by those of one whole evaluation pass."""
-        self._encoder.release(encoded)
-        steps = [step for step in encoded if step.content is not None]
+        steps = self._valid(encoded)
         if steps:
             measured = self._measured(steps)
             self._count(split, measured.content)
@@ -197,10 +226,11 @@ class Scores(Collector):
     def add_measured_pass(self, split: str, measured: Measured) -> None:
         """Replace the scores of a split by those of a pass whose totals were computed elsewhere."""
         self._take_classes([measured])
-        self.add_pass(split, [Encoded(0, 0, *measured)])
+        self.add_pass(split, [self._encoded_elsewhere(measured)])
 
     def current(self, split: str) -> dict[str, float]:
         """The published scores of a split, by name; NaN where undefined, empty if nothing was recorded."""
+        self._drop_what_was_guessed_wrong()
         if split not in self._splits:
             return {}
         assert self.task is not None, "what is recorded has a task"
@@ -213,6 +243,7 @@ class Scores(Collector):
 
     def headline(self, split: str) -> dict[str, float]:
         """The main scores, which use labels or residuals only and are thus cheap enough for every few steps."""
+        self._drop_what_was_guessed_wrong()
         if split not in self._splits:
             return {}
         recent = self._splits[split].recent
@@ -221,6 +252,7 @@ class Scores(Collector):
 
     def families(self) -> Iterator[Family]:
         """Scores, the best of each, and for classifiers the scores by class and the confusion matrix."""
+        self._drop_what_was_guessed_wrong()
         if not self._splits:
             return
         yield from self._run_level()
@@ -240,6 +272,7 @@ class Scores(Collector):
             "encoder": self._encoder.save(),
             "by_class": self._by_class.save(),
             "outputs": self._outputs,
+            "revision": self._revision,
             "splits": {
                 split: [list(state.recent), None if state.recent else state.measured, dict(state.best)]
                 for split, state in self._splits.items()
@@ -255,7 +288,7 @@ class Scores(Collector):
         self._encoder.restore(saved["encoder"])
         self._check_average()
         self._by_class.restore(saved["by_class"])
-        self._outputs = saved["outputs"]
+        self._outputs, self._revision = saved["outputs"], saved["revision"]
         for split, (recent, measured, best) in saved["splits"].items():
             state = self._split(split)
             state.recent.extend(recent)
@@ -265,6 +298,23 @@ class Scores(Collector):
     @property
     def _averaging(self) -> Average:
         return self._scoring.average or ("binary" if self.task == "binary" else "macro")
+
+    def _valid(self, encoded: Sequence[Encoded]) -> list[Encoded]:
+        """Steps that have scores, and were encoded after the last change of a guess."""
+        self._encoder.release(encoded)
+        self._drop_what_was_guessed_wrong()
+        return [step for step in encoded if step.content is not None and step.revision == self._revision]
+
+    def _drop_what_was_guessed_wrong(self) -> None:
+        """Forget all scores if a guess was changed since."""
+        revision = self._encoder.guesses.revision
+        if revision != self._revision:
+            self._revision = revision
+            self._by_class = ClassScores(self._class_cap)
+            self._splits = {}
+
+    def _encoded_elsewhere(self, measured: Measured) -> Encoded:
+        return Encoded(0, 0, *measured, revision=self._encoder.guesses.revision)
 
     def _split(self, split: str) -> _Split:
         return self._splits.setdefault(split, _Split(self._scoring.window))
@@ -350,3 +400,8 @@ class Scores(Collector):
                 f"average='binary' is the score of the positive class, but the task is {self.task}: "
                 "expected 'macro', 'weighted' or 'micro'"
             )
+
+
+def _unmasked(values: object, what: str) -> object:
+    """An array of numbers or labels; one with masked entries is left to the encoder."""
+    return values if isinstance(values, (np.ndarray, np.ma.MaskedArray)) else as_array(values, what)

@@ -2,102 +2,197 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from traingauge.errors import InvalidArgumentError, ShapeError
 from traingauge.stats.arrays import Array
 
+_SUM_TOLERANCE = 1e-2
 
-def align(true: Array, predicted: Array, task: str | None) -> tuple[Array, Array]:
-    """Reshape labels and predictions to (n,) or (n, K), with the same n.
+Shape = tuple[int, ...]
 
-    Trailing axes of length 1 are dropped. If predictions have one more axis than labels, it is the last and holds the scores
-    of the classes; every other position (pixel, token) is a sample. If shapes are equal, with at least two axes, the last
-    axis holds the classes, unless the task is ``binary`` or the values are integers other than 0 and 1: then every position
-    is a sample.
+
+class Alignment(NamedTuple):
+    """How the arrays of a step become rows.
+
+    Attributes:
+        true: Shape of the rows of labels, (n,) or (n, K).
+        predicted: Shape of the rows of predictions, (n,) or (n, K).
+        move_true: Whether the classes of the labels are on the second axis.
+        move_predicted: Whether the classes of the predictions are on the second axis.
+    """
+
+    true: Shape
+    predicted: Shape
+    move_true: bool = False
+    move_predicted: bool = False
+
+    def of_true(self, array: Array) -> Array:
+        """Rows of an array that has the shape of the labels."""
+        return _rows(array, self.true, self.move_true)
+
+    def of_predicted(self, array: Array) -> Array:
+        """Rows of an array that has the shape of the predictions."""
+        return _rows(array, self.predicted, self.move_predicted)
+
+
+def align(true: Array, predicted: Array, task: str | None, class_axis: int | None = None) -> Alignment:
+    """How labels and predictions become rows of shape (n,) or (n, K), with the same n.
+
+    Trailing axes of length 1 are dropped. If predictions have one more axis than labels, it is the last or, as in PyTorch,
+    the second, and holds the scores of the classes; every other position (pixel, token) is a sample. Images of one channel
+    in front, (n, 1, H, W), hold one score for each pixel. If shapes are equal, with at least two axes, the last one holds
+    the classes, unless the task is ``binary`` or the values are integers other than 0 and 1: then each position is a sample.
+    One-hot labels show by themselves where their classes are.
 
     Args:
         true: Labels.
         predicted: Predictions.
         task: The task; ``None`` while unknown.
+        class_axis: Axis of the classes in earlier steps, 1 or -1, for shapes that fit both.
 
     Raises:
         ShapeError: The shapes are incompatible.
+        InvalidArgumentError: The classes may be on either of two axes.
 
-    >>> [array.shape for array in align(np.zeros((8, 4)), np.zeros((8, 4, 3)), None)]
-    [(32,), (32, 3)]
+    >>> [align(np.zeros((8, 4)), np.zeros(shape), None).predicted for shape in [(8, 4, 3), (8, 3, 4)]]
+    [(32, 3), (32, 3)]
     """
-    if not true.ndim or not predicted.ndim:
-        raise ShapeError(
-            f"y_true and y_pred need an axis of samples, got shapes {true.shape} and {predicted.shape}"
-        )
-    if len(true) != len(predicted):
-        raise ShapeError(
-            f"y_true has {len(true)} samples and y_pred {len(predicted)}: "
-            f"their shapes are {true.shape} and {predicted.shape}"
-        )
-    if 0 in true.shape[1:] or 0 in predicted.shape[1:]:
-        raise ShapeError(
-            f"y_true and y_pred have shapes {true.shape} and {predicted.shape}: an axis is empty"
-        )
+    _check_samples(true, predicted)
     if true.ndim == 1 and predicted.ndim <= 2 and predicted.shape[-1] != 1:
-        return true, predicted
-    if predicted.ndim < 3 or predicted.shape[:-1] != true.shape:
-        true, predicted = _without_unit_axis(true), _without_unit_axis(predicted)
-    if predicted.ndim > 1 and predicted.shape[:-1] == true.shape:
-        return true.reshape(-1), predicted.reshape(-1, predicted.shape[-1])
-    if predicted.shape == true.shape:
-        if true.ndim == 1 or _positions(true, predicted, task):
-            return true.reshape(-1), predicted.reshape(-1)
-        return true.reshape(-1, true.shape[-1]), predicted.reshape(-1, true.shape[-1])
-    if true.ndim == 2 and predicted.ndim == 1:
-        return true, predicted
-    raise ShapeError(_misfit(true, predicted))
+        return Alignment(true.shape, predicted.shape)
+    of_true, of_predicted = true.shape, predicted.shape
+    if len(of_predicted) < 3 or of_predicted[:-1] != of_true:
+        of_true, of_predicted = _without_unit_axes(of_true), _without_unit_axes(of_predicted)
+    images = [_without_channel(shape) for shape in (of_true, of_predicted)]
+    if images != [of_true, of_predicted] and task != "multilabel":
+        of_true, of_predicted = images
+        if of_true == of_predicted:
+            return Alignment((true.size,), (true.size,))
+    if len(of_predicted) == len(of_true) + 1:
+        return _with_classes(true, predicted, of_true, of_predicted, class_axis)
+    if of_predicted == of_true:
+        return _alike(true, predicted, of_true, task, class_axis)
+    if len(of_true) == 2 and len(of_predicted) == 1:
+        return Alignment(of_true, of_predicted)
+    raise ShapeError(_misfit(of_true, of_predicted))
 
 
 def spread(weight: Array, samples: int, rows: int, shape: tuple[int, ...]) -> Array:
     """Weights as float64, shape (rows,): the weight of a sample applies to each of its positions.
 
     Args:
-        weight: One weight per sample or per position.
+        weight: One weight per sample or per position. It may be negative, as in Monte Carlo samples.
         samples: Number of samples.
         rows: Number of rows after alignment.
         shape: Shape of the labels, for error messages.
 
     Raises:
         ShapeError: The weights match neither samples nor positions.
-        InvalidArgumentError: A weight is negative or not finite.
+        InvalidArgumentError: A weight is not finite.
     """
-    if weight.size == rows and len(weight) in (samples, rows):
+    if weight.size == rows and weight.ndim and len(weight) in (samples, rows):
         flat = weight.reshape(-1).astype(np.float64)
     elif weight.size == samples and samples and rows % samples == 0:
         flat = np.repeat(weight.reshape(-1).astype(np.float64), rows // samples)
     else:
         raise ShapeError(f"sample_weight has shape {weight.shape}, but y_true has shape {shape}")
-    if not (np.isfinite(flat) & (flat >= 0)).all():
-        wrong = flat[~(np.isfinite(flat) & (flat >= 0))][0].item()
-        raise InvalidArgumentError(f"sample_weight holds {wrong!r}: expected finite weights of at least 0")
+    finite = np.isfinite(flat)
+    if not finite.all():
+        raise InvalidArgumentError(
+            f"sample_weight holds {flat[~finite][0].item()!r}: expected finite weights"
+        )
     return flat
 
 
-def _without_unit_axis(array: Array) -> Array:
-    while array.ndim > 1 and array.shape[-1] == 1:
-        array = array[..., 0]
-    return array
+def _rows(array: Array, shape: Shape, move: bool) -> Array:
+    return (np.moveaxis(array, 1, -1) if move else array).reshape(shape)
 
 
-def _positions(true: Array, predicted: Array, task: str | None) -> bool:
-    if task == "binary" and (true.ndim > 2 or true.shape[-1] != 2):
+def _check_samples(true: Array, predicted: Array) -> None:
+    shapes = f"y_true and y_pred have shapes {true.shape} and {predicted.shape}"
+    if not true.ndim or not predicted.ndim:
+        raise ShapeError(f"{shapes}: expected an axis of samples in both")
+    if len(true) != len(predicted):
+        raise ShapeError(
+            f"y_true has {len(true)} samples and y_pred {len(predicted)}: "
+            f"their shapes are {true.shape} and {predicted.shape}"
+        )
+    if 0 in true.shape[1:] or 0 in predicted.shape[1:]:
+        raise ShapeError(f"{shapes}: an axis is empty")
+
+
+def _without_unit_axes(shape: Shape) -> Shape:
+    while len(shape) > 1 and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape
+
+
+def _without_channel(shape: Shape) -> Shape:
+    """The shape of images without their only channel."""
+    return (shape[0], *shape[2:]) if len(shape) > 3 and shape[1] == 1 else shape
+
+
+def _with_classes(
+    true: Array, predicted: Array, of_true: Shape, of_predicted: Shape, class_axis: int | None
+) -> Alignment:
+    """Predictions have one more axis than labels, that of the classes."""
+    last = of_predicted[:-1] == of_true
+    second = len(of_predicted) > 2 and (of_predicted[0], *of_predicted[2:]) == of_true
+    if not last and not second:
+        raise ShapeError(_misfit(of_true, of_predicted))
+    if last and second:
+        second = (class_axis or _axis_of_distributions(predicted.reshape(of_predicted))) == 1
+    classes = of_predicted[1] if second else of_predicted[-1]
+    rows = (true.size,) if classes == 1 else (true.size, classes)
+    return Alignment((true.size,), rows, move_predicted=second)
+
+
+def _alike(
+    true: Array, predicted: Array, shape: Shape, task: str | None, class_axis: int | None
+) -> Alignment:
+    """Labels and predictions have the same shape."""
+    if len(shape) == 1 or _positions(true, predicted, shape, task):
+        return Alignment((true.size,), (true.size,))
+    if len(shape) > 2 and class_axis != -1 and (class_axis == 1 or _one_hot_in_front(true.reshape(shape))):
+        rows = (true.size // shape[1], shape[1])
+        return Alignment(rows, rows, move_true=True, move_predicted=True)
+    rows = (true.size // shape[-1], shape[-1])
+    return Alignment(rows, rows)
+
+
+def _positions(true: Array, predicted: Array, shape: Shape, task: str | None) -> bool:
+    if task == "binary" and (len(shape) > 2 or shape[-1] != 2):
         return True
     hard = true.dtype.kind in "iuU" and predicted.dtype.kind in "iuU"
     return hard and task != "multilabel" and (true.dtype.kind == "U" or not ((true == 0) | (true == 1)).all())
 
 
-def _misfit(true: Array, predicted: Array) -> str:
-    message = (
-        f"y_true has shape {true.shape} and y_pred {predicted.shape}: "
-        "expected the same shape, or one more axis of classes"
+def _one_hot_in_front(true: Array) -> bool:
+    """Whether labels are one-hot along their second axis, and not along the last."""
+    if true.dtype.kind == "U" or true.shape[1] < 2:
+        return False
+    return bool((true.sum(axis=1) == 1).all()) and not (true.sum(axis=-1) == 1).all()
+
+
+def _axis_of_distributions(predicted: Array) -> int:
+    """The axis along which predictions are probabilities: 1 or -1."""
+    sums = {axis: predicted.sum(axis=axis, dtype=np.float64) for axis in (1, -1)}
+    found = [axis for axis, sum_ in sums.items() if (np.abs(sum_ - 1) < _SUM_TOLERANCE).all()]
+    if len(found) != 1:
+        classes = predicted.shape[-1]
+        raise InvalidArgumentError(
+            f"y_pred has shape {predicted.shape}, and both its second and its last axis may hold the classes: "
+            f"pass y_true.reshape(-1), with y_pred.reshape(-1, {classes}) if the last one does, "
+            f"or with y_pred.swapaxes(1, -1).reshape(-1, {classes}) if the second one does"
+        )
+    return found[0]
+
+
+def _misfit(true: Shape, predicted: Shape) -> str:
+    return (
+        f"y_true has shape {true} and y_pred {predicted}: "
+        "expected the same shape, or one more axis of classes, the last or the second"
     )
-    if predicted.ndim == true.ndim + 1 and (predicted.shape[0], *predicted.shape[2:]) == true.shape:
-        message += "; the class axis comes last: pass y_pred.movedim(1, -1), or np.moveaxis(y_pred, 1, -1)"
-    return message

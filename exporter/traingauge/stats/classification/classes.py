@@ -25,6 +25,10 @@ _UNSIGNED = {np.dtype(f"{kind}{size}"): np.dtype(f"u{size}") for kind in "iu" fo
 _UNSIGNED[np.dtype(bool)] = np.dtype(np.uint8)
 
 
+#: What a set of classes goes back to.
+ClassMark = tuple[tuple[str, ...], dict[Any, int], bool, bool]
+
+
 class ClassSet:
     """Maps labels to class codes.
 
@@ -140,6 +144,16 @@ class ClassSet:
             with self._lock:
                 self._name((*self.names, *map(str, range(len(self.names), count))))
 
+    def mark(self) -> ClassMark:
+        """What :meth:`undo` goes back to; taking it costs next to nothing."""
+        return self.names, self._by_label, self.fixed, self._coded
+
+    def undo(self, mark: ClassMark) -> None:
+        """Forget the classes that were learned since."""
+        if mark != (self.names, self._by_label, self.fixed, self._coded):
+            names, self._by_label, self.fixed, self._coded = mark
+            self._name(names)
+
     def save(self) -> dict[str, Any]:
         """The state, as a tree of plain values."""
         return {
@@ -196,19 +210,16 @@ class ClassSet:
 
     def _learn(self, values: list[Any], what: str) -> None:
         with self._lock:
+            learned = dict(self._by_label)  # another one: a mark keeps the old one
+            takes_strings = not self.fixed and (not self.names or bool(learned))
             for value in dict.fromkeys(values):
-                if value in self._by_label:
+                if value in learned:
                     continue
-                strings = not self.names or bool(self._by_label)
-                if (
-                    self.fixed
-                    or not isinstance(value, str)
-                    or not strings
-                    or len(self.names) >= MAX_DISCOVERED_CLASSES
-                ):
+                if not takes_strings or not isinstance(value, str) or len(learned) >= MAX_DISCOVERED_CLASSES:
                     raise self._unknown(value, what)
-                self._by_label[value] = len(self.names)
-                self._name((*self.names, value))
+                learned[value] = len(learned)
+            self._by_label = learned
+            self._name(map(str, learned))
 
     def _unknown(self, value: object, what: str) -> LabelError:
         names = self.names[:10] if len(self.names) > 11 else self.names

@@ -1,4 +1,4 @@
-"""Labels and predictions of a step, row by row, without ignored and non-finite rows."""
+"""Labels and predictions of a step, row by row, without ignored, unknown and non-finite rows."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class CleanBatch(NamedTuple):
         weight: Shape (n,); ``None`` weights every row 1.
         samples: Number of samples in the step as it was given.
         nonfinite: Number of rows left out because a label or a prediction was NaN or infinite.
+        known: Whether each label is known, shape (n, K), in multi-label tasks; ``None`` if all are.
     """
 
     true: Array
@@ -27,13 +28,26 @@ class CleanBatch(NamedTuple):
     weight: NDArray[np.float64] | None
     samples: int
     nonfinite: int = 0
+    known: NDArray[np.bool_] | None = None
 
     def without(self, label: int | str) -> CleanBatch:
         """The batch without the rows whose true label, in any column, is ``label``."""
         if isinstance(label, str) != (self.true.dtype.kind == "U"):
             return self
-        kept: NDArray[np.bool_] = self.true != label
-        return self._rows(kept if kept.ndim == 1 else np.asarray(kept.all(axis=1)))
+        return self.only(self.true != label)
+
+    def only(self, cells: NDArray[np.bool_]) -> CleanBatch:
+        """The batch with the rows whose cells, shape (n,) or (n, K), are all true."""
+        return self._rows(cells if cells.ndim == 1 else np.asarray(cells.all(axis=1)))
+
+    def by_label(self, known: NDArray[np.bool_]) -> CleanBatch:
+        """The batch with the rows of which any label is known; the others of their labels become 0.
+
+        Args:
+            known: Whether each label is known, shape (n, K).
+        """
+        true = np.where(known, self.true, 0).astype(self.true.dtype, copy=False)
+        return self._replace(true=true, known=known)._rows(np.asarray(known.any(axis=1)))
 
     def finite(self) -> CleanBatch:
         """The batch without its non-finite rows.
@@ -55,7 +69,26 @@ class CleanBatch(NamedTuple):
 
     def _rows(self, kept: NDArray[np.bool_]) -> CleanBatch:
         weight = None if self.weight is None else self.weight[kept]
-        return self._replace(true=self.true[kept], predicted=self.predicted[kept], weight=weight)
+        known = None if self.known is None else self.known[kept]
+        return self._replace(true=self.true[kept], predicted=self.predicted[kept], weight=weight, known=known)
+
+
+def known_labels(
+    true: Array, masked: NDArray[np.bool_] | None, ignored: int | str | None
+) -> NDArray[np.bool_] | None:
+    """Which cells of multi-label rows are known, neither masked, NaN nor ignored; ``None`` if all are.
+
+    Args:
+        true: Labels, shape (n, K), numbers.
+        masked: Whether each is masked; ``None`` if none is.
+        ignored: Label that is left out.
+    """
+    known = np.ones(true.shape, np.bool_) if masked is None else ~masked
+    if true.dtype.kind == "f":
+        known &= ~np.isnan(true)
+    if ignored is not None and not isinstance(ignored, str):
+        known &= true != ignored
+    return None if known.all() else known
 
 
 def _all_finite(values: Array) -> bool:

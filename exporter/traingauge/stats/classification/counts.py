@@ -30,6 +30,7 @@ class Counts:
         correct: Samples predicted correctly; in multi-label tasks, in all their labels.
         total: All samples.
         confusion: Confusion matrix, shape (K, K), [actual, predicted]; ``None`` if it is not kept.
+        known: Samples of which each label is known, shape (K,), in multi-label tasks; ``None`` if all are.
 
     >>> counts = count_labels(np.array([0, 1, 1]), np.array([0, 1, 0]), 2)
     >>> counts.true_positives, counts.support, counts.predicted
@@ -45,6 +46,7 @@ class Counts:
     correct: float
     total: float
     confusion: Array | None = None
+    known: Array | None = None
 
     @property
     def classes(self) -> int:
@@ -64,7 +66,12 @@ class Counts:
     @property
     def true_negatives(self) -> Array:
         """Samples that are neither of this class nor predicted as it, shape (K,)."""
-        return self.total - self.support - self.predicted + self.true_positives
+        return self.scored - self.support - self.predicted + self.true_positives
+
+    @property
+    def scored(self) -> Array:
+        """Samples that count for each class, shape (K,): all of them, unless some labels are unknown."""
+        return np.full(self.classes, self.total) if self.known is None else self.known
 
     def __add__(self, other: Counts) -> Counts:
         """Sum over the larger number of classes. The confusion matrix is kept only if both have one."""
@@ -83,6 +90,7 @@ class Counts:
             self.correct,
             self.total,
             None if confusion is None else np.pad(confusion, (0, more)),
+            None if self.known is None else np.pad(self.known, (0, more)),
         )
 
 
@@ -99,6 +107,9 @@ def sum_counts(parts: Sequence[Counts], classes: int) -> Counts:
         sum(part.correct for part in parts),
         sum(part.total for part in parts),
         np.sum(matrices, axis=0) if len(matrices) == len(parts) else None,
+        None
+        if all(part.known is None for part in parts)
+        else np.sum([part.scored for part in parts], axis=0),
     )
 
 
@@ -114,7 +125,7 @@ def count_labels(
         true: Shape (n,), integers in [0, classes); not validated.
         predicted: Shape (n,), integers in [0, classes); not validated.
         classes: Number of classes K.
-        weight: Shape (n,), at least 0; ``None`` weights every sample 1.
+        weight: Shape (n,); ``None`` weights every sample 1.
 
     >>> count_labels(np.array([0, 1, 1]), np.array([0, 1, 0]), 2).confusion
     array([[1, 0],
@@ -139,23 +150,32 @@ def count_labels(
 
 
 def count_indicators(
-    true: NDArray[np.bool_], predicted: NDArray[np.bool_], weight: NDArray[np.float64] | None = None
+    true: NDArray[np.bool_],
+    predicted: NDArray[np.bool_],
+    weight: NDArray[np.float64] | None = None,
+    known: NDArray[np.bool_] | None = None,
 ) -> Counts:
     """Counts for multi-label tasks, with any number of labels per sample.
 
     Args:
         true: Shape (n, K).
         predicted: Shape (n, K).
-        weight: Shape (n,), at least 0; ``None`` weights every sample 1.
+        weight: Shape (n,); ``None`` weights every sample 1.
+        known: Whether each label is known, shape (n, K); ``None`` if all are. What is not counts for nothing.
 
     >>> true, predicted = np.array([[True, True], [False, True]]), np.array([[True, False], [False, True]])
     >>> counts = count_indicators(true, predicted)
     >>> counts.true_positives, counts.correct
     (array([1, 1]), 1)
+    >>> count_indicators(true, predicted, known=np.array([[True, False], [True, True]])).correct
+    2
     """
+    if known is not None:
+        true, predicted = true & known, predicted & known
     exact = (true == predicted).all(axis=1)
-    if weight is None:
-        hits, support, guesses = ((each.sum(axis=0)) for each in (true & predicted, true, predicted))
-        return Counts(hits, support, guesses, int(exact.sum()), len(true))
-    hits, support, guesses = ((weight @ each) for each in (true & predicted, true, predicted))
-    return Counts(hits, support, guesses, float(weight[exact].sum()), float(weight.sum()))
+    cells = [true & predicted, true, predicted, *([] if known is None else [known])]
+    sums = [each.sum(axis=0) if weight is None else weight @ each for each in cells]
+    hits, support, guesses = sums[:3]
+    correct = exact.sum().item() if weight is None else weight[exact].sum().item()
+    total = len(true) if weight is None else weight.sum().item()
+    return Counts(hits, support, guesses, correct, total, None, None if known is None else sums[3])

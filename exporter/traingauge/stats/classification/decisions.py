@@ -15,29 +15,52 @@ from traingauge.stats.arrays import Array
 OUTSIDE = 1e-3
 
 
+#: What a decision goes back to.
+DecisionMark = tuple[bool | None, bool, bool]
+
+
 class Decision:
     """Compares scores with a threshold, and remembers whether they are logits.
 
+    Scores in [0, 1] may be either, so they are compared as probabilities until the first score outside shows that all are
+    logits.
+
     Args:
         threshold: Probability above which a prediction is positive, in (0, 1); ``None`` is 0.5.
-        from_logits: Whether scores are logits; ``None`` infers it from whether the first scores are in [0, 1].
+        from_logits: Whether scores are logits; ``None`` infers it.
 
     Attributes:
-        logits: Whether scores are logits; ``None`` while unknown.
+        logits: Whether scores are logits; ``None`` while that is open.
+        wrong: Whether scores that turned out to be logits have been compared as probabilities; for the caller to reset.
 
     Raises:
         InvalidArgumentError: The threshold is not in (0, 1).
 
-    >>> decision = Decision(); decision.above(np.array([-2.0, 3.0])), decision.logits
-    (array([False,  True]), True)
+    >>> decision = Decision(); decision.above(np.array([0.0, 0.7])), decision.logits
+    (array([False,  True]), None)
+    >>> decision.above(np.array([0.0, 3.0])), decision.logits, decision.wrong
+    (array([False,  True]), True, True)
     """
 
     def __init__(self, threshold: float | None = None, from_logits: bool | None = None) -> None:
         if threshold is not None and not 0 < threshold < 1:
             raise InvalidArgumentError(f"threshold={threshold!r}: expected a probability between 0 and 1")
         self._threshold = threshold
-        self.logits = from_logits
-        self._from_logits_given = from_logits is not None
+        self.logits = self._given = from_logits
+        self.wrong = False
+        self._assumed = False  # whether scores were compared as probabilities for want of evidence
+
+    def mark(self) -> DecisionMark:
+        """What :meth:`undo` goes back to."""
+        return self.logits, self.wrong, self._assumed
+
+    def undo(self, mark: DecisionMark) -> None:
+        """Forget what scores showed since."""
+        self.logits, self.wrong, self._assumed = mark
+
+    def forget(self) -> None:
+        """Start again, with what the user said."""
+        self.undo((self._given, False, False))
 
     def above(self, scores: Array) -> NDArray[np.bool_]:
         """Whether each score is above the threshold, same shape.
@@ -46,7 +69,7 @@ class Decision:
             scores: Any shape, finite.
 
         Raises:
-            InvalidArgumentError: Scores outside [0, 1] although probabilities are expected.
+            InvalidArgumentError: Scores outside [0, 1], although the user said that they are probabilities.
         """
         self.check(scores)
         return np.greater(scores, self._cut())
@@ -58,7 +81,7 @@ class Decision:
             scores: Shape (n, 2), the scores of both classes.
 
         Raises:
-            InvalidArgumentError: Scores outside [0, 1] although probabilities are expected.
+            InvalidArgumentError: Scores outside [0, 1], although the user said that they are probabilities.
         """
         if self._threshold is None:
             return np.greater(scores[:, 1], scores[:, 0])
@@ -68,22 +91,23 @@ class Decision:
 
     def guess(self, scores: Iterable[Array]) -> bool:
         """Whether scores are logits, as a guess that later scores may revise, for use where either is valid."""
-        if not self.logits and not self._from_logits_given:
-            self.logits = any(_outside(each) for each in scores) or self.logits
+        if self.logits is None and any(_outside(each) for each in scores):
+            self.logits, self.wrong = True, self._assumed
         return bool(self.logits)
 
     def check(self, scores: Array) -> None:
-        """Infer from the first scores whether they are logits, and validate later ones.
+        """Take note of what scores show, unless the user said whether they are logits.
 
         Raises:
-            InvalidArgumentError: Scores outside [0, 1] although probabilities are expected.
+            InvalidArgumentError: Scores outside [0, 1], although the user said that they are probabilities.
         """
         if self.logits or not scores.size:
             return
-        outside = _outside(scores)
-        if self.logits is None:
-            self.logits = outside
-        elif outside:
+        if not _outside(scores):
+            self._assumed = True
+        elif self.logits is None:
+            self.logits, self.wrong = True, self._assumed
+        else:
             wrong = max(scores.min(), scores.max(), key=lambda score: abs(score - 0.5)).item()
             raise InvalidArgumentError(
                 f"y_pred holds {wrong:g}, but probabilities were expected: "

@@ -16,12 +16,13 @@ from traingauge.errors import (
     ShapeError,
     UnknownNameError,
 )
-from traingauge.stats.arrays import Array, as_array
+from traingauge.stats.arrays import Array, as_array, split_mask
 from traingauge.stats.classification.alignment import align, spread
 from traingauge.stats.classification.classes import ClassSet
-from traingauge.stats.classification.clean_batch import CleanBatch
+from traingauge.stats.classification.clean_batch import CleanBatch, known_labels
 from traingauge.stats.classification.counts import Counts, count_indicators, count_labels
-from traingauge.stats.classification.decisions import Decision
+from traingauge.stats.classification.decisions import Decision, DecisionMark
+from traingauge.stats.classification.guesses import Guesses
 from traingauge.stats.classification.labels import Labels
 from traingauge.stats.classification.probabilities import (
     PROBABILITY_CLASSES,
@@ -30,7 +31,7 @@ from traingauge.stats.classification.probabilities import (
     ProbabilitySums,
     reduce_probabilities,
 )
-from traingauge.stats.classification.tasks import TASKS, Task, find_task
+from traingauge.stats.classification.tasks import TASKS, Task, find_task, reconsider
 
 if TYPE_CHECKING:
     from traingauge.stats.regression import Residuals
@@ -43,6 +44,9 @@ SCORES_OUTSTANDING = 1 << 23
 
 _ROW_SUM_TOLERANCE = 1e-3
 
+#: Label that PyTorch's losses, and the data collators of Hugging Face, leave out.
+IGNORED_BY_CUSTOM = -100
+
 _ONE_LABEL = ("binary", "multiclass")
 
 
@@ -54,12 +58,14 @@ class Encoded(NamedTuple):
         nonfinite: Number of samples left out because a label or a prediction was NaN or infinite.
         content: Labels or counts, or residuals of a regression model; ``None`` while the task is unknown.
         probabilities: Predicted probabilities or logits, or their sums; ``None`` for hard labels and regression.
+        revision: Number of times that a guess about the model had been changed.
     """
 
     samples: int
     nonfinite: int
     content: Labels | Counts | Residuals | None
     probabilities: Probabilities | ProbabilitySums | None = None
+    revision: int = 0
 
 
 class Encoder:
@@ -70,13 +76,13 @@ class Encoder:
         classes: Number of classes, or their names or integer labels; ``None`` discovers them.
         threshold: Probability above which the positive class (binary) or a label (multi-label) is predicted. ``None`` is 0.5
             or, if both classes have a score, the higher one.
-        from_logits: Whether scores are logits. ``None`` infers it from whether those of the first step are in [0, 1]; later
-            steps that contradict it raise.
-        ignore_index: Rows with this label (multi-label: in any column) are left out.
+        from_logits: Whether scores are logits. With ``None`` they are probabilities until the first one outside [0, 1].
+        ignore_index: Rows with this label are left out; of multi-label rows, the labels that have it.
 
     Attributes:
         task: The task; ``None`` while unknown.
         classes: The classes, a :class:`~traingauge.stats.classification.classes.ClassSet`.
+        guesses: What was inferred and may be wrong.
 
     Raises:
         UnknownNameError: The task is unknown.
@@ -101,8 +107,12 @@ class Encoder:
         self.task: Task | None = None
         self.classes = ClassSet(classes)
         self._decision = Decision(threshold, from_logits)
+        self.guesses = Guesses()
+        self._classes_given = classes is not None
         self._ignore_index = ignore_index
+        self._class_axis: int | None = None  # of images and sequences, where it was clear
         self._task_fixed = False
+        self._by_predictions = False  # whether whole predictions alone made the task multi-class
         self._outstanding = 0
         self._lock = threading.Lock()
         if task is not None:
@@ -126,12 +136,27 @@ class Encoder:
                     )
             self.task, self._task_fixed = task, True
 
+    def mark(self) -> tuple[Any, ...]:
+        """What :meth:`undo` goes back to."""
+        inferred = self.task, self._ignore_index, self._class_axis, self._by_predictions
+        return inferred, self.classes, self.classes.mark(), self._decision.mark(), self.guesses.mark()
+
+    def undo(self, mark: tuple[Any, ...]) -> None:
+        """Forget all that was learned since, from a step that was refused."""
+        inferred, self.classes, classes, decision, guesses = mark
+        self.task, self._ignore_index, self._class_axis, self._by_predictions = inferred
+        self.classes.undo(classes)
+        self._decision.undo(decision)
+        self.guesses.undo(guesses)
+
     def save(self) -> dict[str, Any]:
         """The state, as a tree of plain values."""
         return {
             "task": self.task,
             "task_fixed": self._task_fixed,
             "logits": self._decision.logits,
+            "revision": self.guesses.revision,
+            "samples": self.guesses.samples,
             "classes": self.classes.save(),
         }
 
@@ -145,6 +170,7 @@ class Encoder:
             raise InvalidArgumentError(f"the task was {saved['task']} and is now {self.task}")
         self.classes.restore(saved["classes"])
         self.task, self._task_fixed = saved["task"], saved["task_fixed"]
+        self.guesses.revision, self.guesses.samples = saved["revision"], saved["samples"]
         if self._decision.logits is None:
             self._decision.logits = saved["logits"]
 
@@ -162,7 +188,9 @@ class Encoder:
         if true.ndim != 1 or true.shape != predicted.shape or self._ignore_index is not None:
             return None
         both = self.classes.known_codes(true, predicted) if self.task in _ONE_LABEL else None
-        return None if both is None else Encoded(len(true), 0, Labels(*both, None))
+        return (
+            None if both is None else Encoded(len(true), 0, Labels(*both, None), None, self.guesses.revision)
+        )
 
     def clean(self, y_true: object, y_pred: object, sample_weight: object = None) -> CleanBatch:
         """Convert and align the arrays of a step, and drop ignored and non-finite rows. Infers the task if it is unknown.
@@ -172,8 +200,12 @@ class Encoder:
         Raises:
             TrainGaugeError: The arguments do not fit; the message says what was given and what was expected.
         """
-        raw = as_array(y_true, "y_true")
-        true, predicted = align(raw, as_array(y_pred, "y_pred"), self.task)
+        raw, masked = split_mask(y_true, "y_true")
+        raw_predicted, masked_predicted = split_mask(y_pred, "y_pred")
+        how = align(raw, raw_predicted, self.task, self._class_axis)
+        if raw_predicted.ndim > 2 and len(how.predicted) == 2:
+            self._class_axis = 1 if how.move_predicted else -1
+        true, predicted = how.of_true(raw), how.of_predicted(raw_predicted)
         kinds = true.dtype.kind + predicted.dtype.kind
         if "U" in kinds:
             self._check_names(true, predicted)
@@ -181,8 +213,9 @@ class Encoder:
         if sample_weight is not None:
             weight = spread(as_array(sample_weight, "sample_weight"), len(raw), len(true), raw.shape)
         step = CleanBatch(true, predicted, weight, len(raw))
-        if self._ignore_index is not None:
-            step = step.without(self._ignore_index)
+        if masked_predicted is not None:
+            step = step.only(~how.of_predicted(masked_predicted))
+        step = self._without_gaps(step, None if masked is None else how.of_true(masked))
         if "f" in kinds:
             step = step.finite()
         if self.task is None:
@@ -198,7 +231,7 @@ class Encoder:
         """
         if self.task == "multilabel":
             return self._reduce_indicators(step)
-        predicted = self._predicted_codes(step.predicted)
+        predicted = self._predicted_codes(step)
         true = self._true_codes(step.true)
         if self.task == "binary" and len(self.classes) > 2 and not self._task_fixed:
             self.task = "multiclass"  # the first hard labels happened to be 0 and 1 only
@@ -206,7 +239,45 @@ class Encoder:
         if len(true) > LABELS_KEPT:
             content = count_labels(true, predicted, len(self.classes), step.weight)
         probabilities = self._probabilities(true, step.predicted, step.weight)
-        return Encoded(step.samples, step.nonfinite, content, probabilities)
+        return self._encoded(step, content, probabilities)
+
+    def reconsider(self, step: CleanBatch) -> bool:
+        """Change a guess that a step contradicts; the step is then to be cleaned and reduced again.
+
+        Returns:
+            Whether a guess was changed. If not, the step does not fit.
+        """
+        true = step.true
+        if self._ignore_index is None and true.dtype.kind == "i" and (true == IGNORED_BY_CUSTOM).any():
+            self._ignore_index = IGNORED_BY_CUSTOM
+            self.guesses.say(
+                "ignore_index",
+                f"y_true holds {IGNORED_BY_CUSTOM}, which is taken for labels to leave out; "
+                f"pass Scoring(ignore_index={IGNORED_BY_CUSTOM}) to say so",
+            )
+            return True
+        if self._task_fixed or self._classes_given or self.guesses.settled or self.task is None:
+            return False
+        if self.task == "multiclass" and not self._by_predictions:
+            return False
+        task = reconsider(self.task, true, step.predicted, logits=self._decision.logits)
+        if task is None:
+            return False
+        self._change_task(task, step)
+        return True
+
+    def _change_task(self, task: Task, step: CleanBatch) -> None:
+        shown = f"y_true such as {_example(step.true)} and y_pred such as {_example(step.predicted)}"
+        self.guesses.change(
+            "task",
+            f"{shown} show that the task is {task}, not {self.task}; scores recorded before are dropped. "
+            f"Pass Scoring(task={task!r}) to say so",
+        )
+        self.task, self.classes = task, ClassSet()
+        self._by_predictions = task == "multiclass" and step.predicted.dtype.kind == "f"
+        self._decision.forget()
+        if task == "binary":
+            self.classes.widen_to(2)
 
     def release(self, steps: Iterable[Encoded]) -> None:
         """Stop counting the scores of steps as outstanding, because a window or a finished pass now holds them."""
@@ -235,13 +306,57 @@ class Encoder:
                     "expected numbers, or one label per sample"
                 )
 
+    def _without_gaps(self, step: CleanBatch, masked: NDArray[np.bool_] | None) -> CleanBatch:
+        """The step without what is masked or ignored: single labels of multi-label rows, else whole rows."""
+        if step.true.ndim == 2 and step.true.shape == step.predicted.shape and step.true.dtype.kind != "U":
+            known = known_labels(step.true, masked, self._ignore_index)
+            if known is not None and self._is_multilabel(step.true, known):
+                return step.by_label(known)
+        if masked is not None:
+            step = step.only(~masked)
+        return step if self._ignore_index is None else step.without(self._ignore_index)
+
+    def _is_multilabel(self, true: Array, known: NDArray[np.bool_]) -> bool:
+        """Whether rows with gaps are multi-label: one-hot rows and quantities are given whole or not at all."""
+        if self.task is not None:
+            return self.task == "multilabel"
+        partly = known.any(axis=1) & ~known.all(axis=1)
+        labels = true[known]
+        if partly.any() and bool(((labels == 0) | (labels == 1)).all()):
+            self.task = "multilabel"
+        return self.task == "multilabel"
+
     def _find_task(self, step: CleanBatch) -> None:
         with self._lock:
-            if self.task is None:
-                known = len(self.classes) if self.classes.fixed else 0
-                self.task = find_task(step.true, step.predicted, known)
-                if self.task == "binary":
-                    self.classes.widen_to(2)
+            if self.task is not None:
+                return
+            known = len(self.classes) if self.classes.fixed else 0
+            self.task = find_task(step.true, step.predicted, known)
+            if self.task == "binary":
+                self.classes.widen_to(2)
+            self._by_predictions = self.task == "multiclass" and step.predicted.dtype.kind == "f"
+            if self.task in _ONE_LABEL and _mixtures_with_logits(step):
+                self.guesses.say(
+                    "task",
+                    "the rows of y_true are mixtures of classes and y_pred holds logits: scores compare the highest "
+                    "of each; pass Scoring(task='multiclass') to say so, or task='regression' for quantities",
+                )
+
+    def _encoded(
+        self,
+        step: CleanBatch,
+        content: Labels | Counts,
+        probabilities: Probabilities | ProbabilitySums | None,
+    ) -> Encoded:
+        if self._decision.wrong:
+            self._decision.wrong = False
+            self.guesses.change(
+                "logits",
+                "y_pred holds scores outside of 0 and 1, so it holds logits, not probabilities; scores recorded before "
+                "are dropped. Pass Scoring(from_logits=True) to say so",
+            )
+        self.guesses.samples += step.samples
+        return Encoded(step.samples, step.nonfinite, content, probabilities, self.guesses.revision)
 
     def _true_codes(self, true: Array) -> Array:
         if true.ndim == 1:
@@ -250,7 +365,8 @@ class Encoder:
         _check_one_label_a_row(true)
         return _highest(true, self.classes.dtype)
 
-    def _predicted_codes(self, predicted: Array) -> Array:
+    def _predicted_codes(self, step: CleanBatch) -> Array:
+        predicted = step.predicted
         if predicted.ndim == 2:
             self.classes.fix_count(predicted.shape[1])
             if self.task == "binary":
@@ -258,8 +374,18 @@ class Encoder:
             return _highest(predicted, self.classes.dtype)
         if self.task == "binary" and predicted.dtype.kind == "f":
             self.classes.fix_count(2)
-            return self._decision.above(predicted).view(np.uint8)
+            before = self._decision.mark()
+            above = self._decision.above(predicted).view(np.uint8)
+            if before[0] is None and self._decision.logits and not self._task_fixed:
+                self._check_logits(step, before)
+            return above
         return self.classes.codes(predicted, "y_pred")
+
+    def _check_logits(self, step: CleanBatch, before: DecisionMark) -> None:
+        """Raise if the first scores outside [0, 1] are labels rather than logits."""
+        if reconsider("binary", step.true, step.predicted, logits=None) == "multiclass":
+            self._decision.undo(before)
+            raise LabelError(f"y_pred holds labels such as {_example(step.predicted)}: expected two classes")
 
     def _probabilities(
         self, true: Array, scores: Array, weight: NDArray[np.float64] | None
@@ -297,10 +423,29 @@ class Encoder:
         if not np.array_equal(true, step.true):
             wrong = step.true[true != step.true][0].item()
             raise LabelError(f"y_true holds {wrong!r}: multi-label needs 0 or 1 in every column")
-        counts = count_indicators(true, self._decision.above(step.predicted), step.weight)
+        weight, known = step.weight, step.known
+        counts = count_indicators(true, self._decision.above(step.predicted), weight, known)
+        if known is not None:
+            weight = known.astype(np.float64) if weight is None else known * weight[:, np.newaxis]
         hard = step.predicted.dtype.kind != "f" or not len(true)
-        probabilities = None if hard else self._kept(Probabilities(true, step.predicted, step.weight))
-        return Encoded(step.samples, step.nonfinite, counts, probabilities)
+        probabilities = None if hard else self._kept(Probabilities(true, step.predicted, weight))
+        return self._encoded(step, counts, probabilities)
+
+
+def _example(values: Array) -> object:
+    """The number in an array that is least like a label or a probability."""
+    return (
+        values[np.abs(values - 0.5).argmax()].item() if values.ndim == 1 and len(values) else values.tolist()
+    )
+
+
+def _mixtures_with_logits(step: CleanBatch) -> bool:
+    """Whether rows of labels are not one-hot, and rows of predictions do not sum to 1."""
+    true, predicted = step.true, step.predicted
+    if true.ndim < 2 or predicted.ndim < 2 or true.dtype.kind != "f":
+        return False
+    mixed = bool((true.max(axis=1) != 1).any())
+    return mixed and bool((np.abs(predicted.sum(axis=1, dtype=np.float64) - 1) > _ROW_SUM_TOLERANCE).any())
 
 
 def _highest(rows: Array, dtype: np.dtype[Any]) -> Array:

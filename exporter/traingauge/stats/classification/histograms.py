@@ -55,12 +55,16 @@ def add_to_histogram(
         counts: Histograms of the negatives and positives of each column, shape (C, 2, BINS), C-contiguous.
         bins: Bins of the scores, shape (C, n).
         positive: Whether each sample is positive, shape (C, n).
-        weight: Shape (n,); ``None`` weights every sample 1.
+        weight: Shape (n,) or (C, n); ``None`` weights every sample 1.
     """
     offsets = np.arange(0, counts.size, 2 * BINS)[:, np.newaxis]
     cells = bins + offsets + positive.view(np.uint8) * np.int32(BINS)
     # In place: allocating counts for every few samples would cost more than counting them.
-    np.add.at(counts.reshape(-1), cells.ravel(), 1.0 if weight is None else np.tile(weight, len(bins)))
+    np.add.at(
+        counts.reshape(-1),
+        cells.ravel(),
+        1.0 if weight is None else np.broadcast_to(weight, bins.shape).ravel(),
+    )
 
 
 def roc_auc(counts: NDArray[np.float64]) -> float:

@@ -18,7 +18,7 @@ class Labels(NamedTuple):
     Attributes:
         true: Shape (n,), unsigned integers.
         predicted: Shape (n,), unsigned integers.
-        weight: Shape (n,), at least 0; ``None`` weights every sample 1.
+        weight: Shape (n,); ``None`` weights every sample 1.
     """
 
     true: Array

@@ -40,7 +40,7 @@ class Probabilities(NamedTuple):
     Attributes:
         true: Multi-class: class codes, shape (n,). Binary and multi-label: whether each label applies, shape (n, C).
         scores: Probabilities or logits, floats of shape (n, C).
-        weight: Shape (n,); ``None`` weights every sample 1.
+        weight: Shape (n,), or (n, C) with 0 for labels that are not known; ``None`` weights every sample 1.
     """
 
     true: Array
@@ -160,9 +160,13 @@ def _joined(steps: Sequence[Probabilities]) -> Probabilities:
         return steps[0]
     weight = None
     if any(step.weight is not None for step in steps):
-        weight = np.concatenate(
-            [np.ones(len(step.true)) if step.weight is None else step.weight for step in steps]
-        )
+        weights = [np.ones(len(step.true)) if step.weight is None else step.weight for step in steps]
+        if any(each.ndim == 2 for each in weights):
+            weights = [
+                np.broadcast_to(each.reshape(len(each), -1), step.scores.shape)
+                for each, step in zip(weights, steps, strict=True)
+            ]
+        weight = np.concatenate(weights)
     return Probabilities(
         np.concatenate([step.true for step in steps]), np.concatenate([step.scores for step in steps]), weight
     )
@@ -193,6 +197,11 @@ def _of_events(
         probability = np.clip(scores, 0, 1)
         upper, smaller = _folded(probability)
         losses = _negative_log(np.where(happened, probability, 1 - probability))
+    if weight.ndim == 2:
+        by_cell = _by_column(weight)
+        if table is not None:
+            _tabulate(table, upper, smaller, happened, by_cell)
+        return _summed_events(losses, probability, happened, by_cell)
     if table is not None:
         _tabulate(table, upper, smaller, happened, step.weight)
     return ProbabilitySums(
@@ -201,6 +210,21 @@ def _of_events(
         float(np.square(probability - happened).mean(axis=0, dtype=np.float64) @ weight),
         math.nan,
         _calibration(probability.ravel(), happened.ravel(), np.tile(weight, len(scores))),
+        None,
+    )
+
+
+def _summed_events(
+    losses: Array, probability: Array, happened: NDArray[np.bool_], weight: NDArray[np.float64]
+) -> ProbabilitySums:
+    """Sums over events each with a weight of its own, all of shape (C, n)."""
+    labels = len(weight)
+    return ProbabilitySums(
+        float(weight.sum()) / labels,
+        float((losses * weight).sum()) / labels,
+        float((np.square(probability - happened) * weight).sum()) / labels,
+        math.nan,
+        _calibration(probability.ravel(), happened.ravel(), weight.ravel()),
         None,
     )
 

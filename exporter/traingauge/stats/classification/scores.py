@@ -88,8 +88,10 @@ def specificity(counts: Counts) -> NDArray[np.float64]:
     >>> specificity(count_labels(np.array([0, 1, 1, 1, 1]), np.array([0, 1, 1, 0, 1]), 2))
     array([0.75, 1.  ])
     """
-    others = np.asarray(counts.total - counts.support, np.float64)
-    others[others <= _ROUNDING * counts.total] = 0  # a rounding error in the sum of the weights
+    others = np.asarray(counts.scored - counts.support, np.float64)
+    others[np.abs(others) <= _ROUNDING * np.abs(counts.scored)] = (
+        0  # a rounding error in the sum of the weights
+    )
     return divide(counts.true_negatives, others)
 
 
@@ -100,7 +102,7 @@ def pooled(counts: Counts) -> Counts:
         counts.support.sum(keepdims=True),
         counts.predicted.sum(keepdims=True),
         counts.correct,
-        counts.total * counts.classes,
+        counts.scored.sum().item(),
     )
 
 
@@ -154,7 +156,7 @@ def matthews_correlation(counts: Counts) -> float:
     support, predicted, samples = _margins(counts)
     covariance = counts.correct * samples - predicted @ support
     spread = (predicted.sum() ** 2 - predicted @ predicted) * (support.sum() ** 2 - support @ support)
-    return float(divide(covariance, np.sqrt(spread)))
+    return float(divide(covariance, np.sqrt(spread))) if spread > 0 else np.nan  # weights may be negative
 
 
 def cohen_kappa(counts: Counts) -> float:

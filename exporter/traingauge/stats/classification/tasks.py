@@ -27,7 +27,7 @@ def find_task(true: Array, predicted: Array, classes: int = 0) -> Task | None:
     (n,)                        (n, K)                       ``binary`` if K = 2, else ``multiclass``
     (n,) strings                (n,) strings                 ``multiclass``
     (n,) integers               (n,) integers                ``multiclass``; ``binary`` if all are 0 or 1
-    (n,) 0 or 1                 (n,) floats                  ``binary``
+    (n,) 0 or 1                 (n,) floats                  ``binary``; ``multiclass`` if they are whole, up to 2 or more
     (n,) floats                 (n,) floats                  ``regression``
     (n, K) one-hot rows         (n, K) rows that sum to 1    ``binary`` if K = 2, else ``multiclass``
     (n, K) one-hot rows         (n,) integers                ``binary`` if K = 2, else ``multiclass``
@@ -63,6 +63,42 @@ def find_task(true: Array, predicted: Array, classes: int = 0) -> Task | None:
     return _single_label(columns)
 
 
+def reconsider(task: Task, true: Array, predicted: Array, *, logits: bool | None) -> Task | None:
+    """The task that a step shows after earlier ones were taken for another one by their values; ``None`` for the same.
+
+    Labels of only 0 and 1 in one column may be the first of more classes, or of counts and ordinal targets; predictions that
+    are whole numbers may be labels or logits.
+
+    Args:
+        task: What was inferred from earlier steps.
+        true: Labels, finite.
+        predicted: Predictions, finite.
+        logits: Whether the predictions are logits; ``None`` while that is open.
+
+    >>> reconsider("binary", np.array([0.0, 2.0]), np.array([0.3, 1.7]), logits=None)
+    'regression'
+    >>> reconsider("binary", np.array([0, 1]), np.array([0.0, 3.0]), logits=None)
+    'multiclass'
+    """
+    if true.ndim > 1 or predicted.ndim > 1 or "U" in (true.dtype.kind, predicted.dtype.kind):
+        return None
+    whole = _all_whole(predicted) and bool((predicted >= 0).all())
+    if _all_whole(true) and _zero_or_one(true):
+        if task == "binary" and whole and not logits and not _zero_or_one(predicted):
+            return "multiclass"
+        return "binary" if task == "multiclass" and not whole else None
+    if task != "binary":
+        return None
+    if _all_whole(true) and whole:
+        return "multiclass"
+    labels = true.dtype.kind != "f" and logits is None and not _beyond_probabilities(predicted)
+    return None if labels else "regression"
+
+
+def _beyond_probabilities(predicted: Array) -> bool:
+    return bool((predicted < 0).any() or (predicted > 1).any())
+
+
 def _single_label(classes: int) -> Task:
     return "binary" if classes == 2 else "multiclass"
 
@@ -80,7 +116,7 @@ def _of_columns(true: Array, predicted: Array, classes: int) -> Task | None:
 
 def _of_numbers(true: Array, predicted: Array) -> Task:
     if _all_whole(true) and _zero_or_one(true):
-        hard = predicted.dtype.kind != "f"
+        hard = _all_whole(predicted) and bool((predicted >= 0).all())
         return "multiclass" if hard and not _zero_or_one(predicted) else "binary"
     if predicted.dtype.kind != "f" and true.dtype.kind != "f":
         return "multiclass"
@@ -108,7 +144,7 @@ def _of_matrices(true: Array, predicted: Array) -> Task | None:
             "task='multiclass' for one label per sample, or task='multilabel' for any number of labels",
         )
     if true.dtype.kind == "f":
-        soft = distributions and bool((true >= 0).all()) and _adds_up(true)
+        soft = bool((true >= 0).all()) and _adds_up(true)  # mixtures, label smoothing
         return _single_label(true.shape[1]) if soft else "regression"
     raise _ambiguous(
         f"y_true holds {true.dtype} other than 0 and 1 in {true.shape[1]} columns, y_pred {predicted.dtype}",
