@@ -17,7 +17,7 @@ ARCHIVE = Archive("traingauge-test", 1, "test")
 def test_a_small_file_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked(tmp_path):
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.npy", "w") as member:
-        for _ in range(300):
+        for _ in range(257):
             member.write(bytes(1 << 20))
     tracemalloc.start()
     try:
@@ -28,9 +28,11 @@ def test_a_small_file_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked
         tracemalloc.stop()
 
 
-def test_an_array_of_zeros_that_traingauge_wrote_is_no_bomb(tmp_path):
-    ARCHIVE.write(tmp_path / "a.zip", {"n": 1}, {"a": np.zeros(1 << 20)})
-    assert ARCHIVE.read(tmp_path / "a.zip")[1]["a"].shape == (1 << 20,)
+@pytest.mark.parametrize("values", [1 << 6, 1 << 10])
+def test_zeros_that_traingauge_wrote_are_no_bomb_however_many(tmp_path, monkeypatch, values):
+    monkeypatch.setattr("traingauge.archive.UNPACKED_BYTES", 1 << 11)
+    ARCHIVE.write(tmp_path / "a.zip", {"n": 1}, {"a": np.zeros(values)})
+    assert ARCHIVE.read(tmp_path / "a.zip")[1]["a"].shape == (values,)
 
 
 def test_a_compression_that_traingauge_does_not_write_is_damage(tmp_path):

@@ -26,8 +26,8 @@ from traingauge.errors import DamagedFileError, NewerFileError
 Array = NDArray[Any]
 T = TypeVar("T")
 
-#: Bytes that any file may unpack to, and how many more for each byte of it: a crafted megabyte could fill gigabytes.
-UNPACKED_BYTES, UNPACKED_RATIO = 64 << 20, 50
+#: Bytes beyond which a file is not compressed, so that no small file may claim to unpack to gigabytes.
+UNPACKED_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,11 @@ class Archive:
         whole = {**header, "format": self.format, "version": self.version}
         whole["sha256"] = _digest(whole, members)
         members["header.json"] = json.dumps(whole, indent=1).encode()
+        large = sum(map(len, members.values())) > UNPACKED_BYTES
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             try:
-                with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+                compression = zipfile.ZIP_STORED if large else zipfile.ZIP_DEFLATED
+                with zipfile.ZipFile(file, "w", compression, compresslevel=1) as archive:
                     for name in sorted(members):
                         archive.writestr(name, members[name])
                 file.flush()
@@ -120,8 +122,8 @@ class Archive:
 
 
 def not_following(path: str, flags: int) -> int:
-    """Opens a file that must not be a symbolic link, for ``open(…, opener=…)``."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    """Opens a file that must not be a symbolic link, for ``open(…, opener=…)``; a pipe is not waited for either."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o600)
 
 
 def _unpacked(data: bytes) -> dict[str, bytes]:
@@ -129,7 +131,7 @@ def _unpacked(data: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
         unpacked = sum(member.file_size for member in members)
-        if unpacked > UNPACKED_BYTES + UNPACKED_RATIO * len(data):
+        if unpacked > max(UNPACKED_BYTES, len(data)):
             raise ValueError(f"{len(data)} bytes claim to unpack to {unpacked}")
         strange = {member.compress_type for member in members} - {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
         if strange:

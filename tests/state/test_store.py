@@ -114,6 +114,12 @@ def test_a_copy_that_is_a_symbolic_link_is_not_followed(store, tmp_path):
     assert newest(store.directory, ()).tree["number"] == 0
 
 
+def test_a_copy_that_is_a_pipe_is_not_waited_for(store):
+    store.save(WHO, 1.0, {"number": 0})
+    os.mkfifo(store.directory / "state-00000009.zip")
+    assert newest(store.directory, ()).tree["number"] == 0
+
+
 def test_a_lock_that_is_a_symbolic_link_is_refused_and_its_target_unchanged(tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("precious")
