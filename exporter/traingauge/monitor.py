@@ -10,7 +10,7 @@ import atexit
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from traingauge.stats.detectors.detector import Detector
     from traingauge.stats.streaming.not_given import Column
 
-T = TypeVar("T")
+B = TypeVar("B", bound=Iterable[Any])
 
 
 class ModelMonitor:
@@ -283,11 +283,12 @@ class ModelMonitor:
         """Record that a checkpoint of the model was saved: it is counted, and the dashboards mark it."""
         self._recorder.record(Checkpointed(time.perf_counter()))
 
-    def watch(self, batches: Iterable[T], *, features: Callable[[Any], Any] | bool = False) -> Iterator[T]:
+    def watch(self, batches: B, *, features: Callable[[Any], Any] | bool = False) -> B:
         """The same batches; records how long training waits for each, and compares their features if asked to.
 
         Args:
-            batches: Any iterable: a generator, a ``tf.data`` dataset, a DataLoader.
+            batches: Any iterable: a generator, a ``tf.data`` dataset, a DataLoader. The result has its length and its
+                attributes, and can be iterated as often.
             features: ``True`` compares each batch with the reference, or its first part if it is a tuple (with labels). A
                 function computes the features from that part: of images, sequences, embeddings. For training that does not
                 pass ``features`` to :meth:`step`.
@@ -296,8 +297,11 @@ class ModelMonitor:
             TrainGaugeError: Features that do not fit the reference.
 
         >>> with ModelMonitor("doc", delivery=[]) as monitor:
-        ...     list(monitor.watch([1, 2]))
-        [1, 2]
+        ...     loader = monitor.watch([1, 2])
+        ...     for _ in range(2):  # epochs
+        ...         print(len(loader), list(loader))
+        2 [1, 2]
+        2 [1, 2]
         """
         return watch(self._recorder, batches, features)
 
