@@ -308,6 +308,8 @@ def _reduced(features: Any, of: str, names: Sequence[str] | None) -> tuple[Any, 
     if of not in EXTRACTORS:
         raise UnknownNameError("kind of data", of, _KINDS)
     samples = as_array(features, "features")
+    if not samples.ndim:
+        raise ShapeError(f"{of} are a single number: expected shape (n, …)")
     return EXTRACTORS[of].extract(samples), EXTRACTORS[of].names(samples.shape) if names is None else names
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from traingauge.stats.drift.binning import BLOCK, Binner, column_edges, count_bins, pad_edges
+from traingauge.stats.drift.binning import ALL_CELLS, BLOCK, Binner, column_edges, count_bins, pad_edges
 
 VALUES = st.floats(width=64, allow_nan=False, allow_infinity=False)
 
@@ -161,3 +161,13 @@ def test_edges_too_close_for_a_table_are_counted_by_comparison():
     binner = Binner(edges)
     np.testing.assert_array_equal(binner._slow, [0])
     np.testing.assert_array_equal(binner.count(values), count_bins(values, edges))
+
+
+def test_thousands_of_wide_features_are_counted_right_in_bounded_memory():
+    edges = np.tile(
+        [0.0, 1.0, 2.0, 3600.0, 3601.0], (6000, 1)
+    )  # 4003 cells each: more than float32 can number
+    values = np.random.default_rng(0).choice([-1.0, 0.5, 1.5, 2.5, 3600.5, 4000.0, np.nan], (20, 6000))
+    binner = Binner(edges)
+    np.testing.assert_array_equal(binner.count(values), count_bins(values, edges))
+    assert len(binner._edge) <= ALL_CELLS

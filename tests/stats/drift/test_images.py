@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from traingauge.errors import ShapeError
-from traingauge.stats.drift.images import image_feature_names, image_features
+from traingauge.stats.drift.images import channels_of, image_feature_names, image_features
 
 DIGITS = load_digits().images
 COLOURED = np.stack([DIGITS, 16 - DIGITS, DIGITS / 2], axis=3)
@@ -42,6 +42,20 @@ def test_a_nan_pixel_affects_only_its_own_image():
     features = image_features(images)
     assert np.isnan(features[0]).all()
     assert np.isfinite(features[1]).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "channels"), [((8, 8), 3), ((5, 7), 1), ((32, 9), 4), ((32, 32), 13), ((48, 64), 13)]
+)
+def test_channels_come_last_or_first_as_in_pytorch(size, channels):
+    images = np.random.default_rng(0).random((4, *size, channels))
+    first = np.moveaxis(images, 3, 1)
+    assert channels_of(images.shape) == channels_of(first.shape) == channels
+    np.testing.assert_allclose(image_features(first), image_features(images))
+
+
+def test_few_square_feature_maps_of_many_channels_keep_their_channels_last():
+    assert channels_of((5, 8, 8, 16)) == 16
 
 
 @pytest.mark.parametrize("shape", [(5, 64), (5, 2, 8), (5, 8, 8, 3, 1)])

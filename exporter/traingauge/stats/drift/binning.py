@@ -24,6 +24,9 @@ from numpy.typing import NDArray
 #: Maximum size of a feature's look-up table, in cells.
 CELLS = 4096
 
+#: Maximum number of cells of all features together: float32 numbers them exactly, and the tables stay small.
+ALL_CELLS = 1 << 21
+
 #: Values counted at a time, so that temporary arrays stay in the processor's cache.
 BLOCK = 1 << 16
 
@@ -127,7 +130,8 @@ class Binner:
     The range of each feature's inner edges is divided into cells of equal width, so narrow that no two edges share one. One
     multiplication finds the cell of a value. A table gives the number of edges in the cells before it, and one comparison
     with the edge in the cell decides the rest. Rounding is harmless: the mapping to cells is monotone, and edges are mapped
-    by the same arithmetic. A feature whose edges are too close for :data:`CELLS` is counted by comparison.
+    by the same arithmetic. A feature whose edges are too close for :data:`CELLS`, or that comes after :data:`ALL_CELLS`, is
+    counted by comparison.
 
     Args:
         edges: Shape (F, E), ascending, padded with +inf.
@@ -246,7 +250,7 @@ def _cells(edges: NDArray[np.float64], first_bin: int, first_cell: int) -> _Cell
         cells = (inner[-1] - inner[0]) / gap + 4 if len(inner) else 1.0
         scale = np.float32(1 / gap)
         shift = np.float32(first_cell + 1.5 - (inner[0] / gap if len(inner) else 0.0))
-        if not (cells <= CELLS and 0 < scale < np.inf and np.isfinite(shift)):
+        if not (cells <= min(CELLS, ALL_CELLS - first_cell) and 0 < scale < np.inf and np.isfinite(shift)):
             return None
         ends = first_cell, first_cell + int(cells) - 1
         grid = _Grid(*(np.array([each], dtype=np.float32) for each in (scale, shift, *ends)))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.stats.drift.images import image_feature_names, image_features
+from traingauge.stats.drift.images import channels_of, image_feature_names, image_features
 from traingauge.stats.drift.tokens import TOKEN_FEATURE_NAMES, token_features
 
 
@@ -28,9 +28,7 @@ class FeatureExtractor(NamedTuple):
 #: Every extractor by kind of samples. To add one, write a file and its test, and add a line here.
 EXTRACTORS: Mapping[str, FeatureExtractor] = MappingProxyType(
     {
-        "images": FeatureExtractor(
-            image_features, lambda shape: image_feature_names(shape[3] if len(shape) > 3 else 1)
-        ),
+        "images": FeatureExtractor(image_features, lambda shape: image_feature_names(channels_of(shape))),
         "tokens": FeatureExtractor(token_features, lambda shape: TOKEN_FEATURE_NAMES),
     }
 )
