@@ -36,6 +36,9 @@ BANNED: Mapping[str, str] = {
     r"(?:judge|judges|judged|judging|judgement)": "'diagnose', 'evaluate', 'decide'; the noun is 'diagnostics'",
     r"(?:hear|hears|heard)": "'receive', 'be notified'",
     r"sick": "name the fault; 'unhealthy'",
+    r"answers? (?:its|the|their) canary": "'matches the canary', 'the outputs on the canary batch'",
+    r"(?:is|are) (?:planned|expected|watched) no (?:more|longer)": "'is no longer …'",
+    r"of another architecture": "'with a different …'",
 }
 
 _PATTERNS = {

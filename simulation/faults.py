@@ -73,7 +73,7 @@ def labels_constant(setup: Setup) -> None:
 
 
 def class_dropped(setup: Setup) -> None:
-    """One class no longer comes in training."""
+    """One class is missing from the training data."""
     dropped = setup.random.integers(0, setup.data.classes)
 
     def spoil(batch: Batch) -> Batch:

@@ -70,7 +70,7 @@ FAULTS: Mapping[str, Fault] = {
         watched=40 * MINUTE,
     ),
     "class-dropped": Fault(
-        "one class no longer comes in training",
+        "one class is missing from the training data",
         _own("LabelDrift", "ClassRecallCollapsed", "PredictionsCollapsed"),
         faults.class_dropped,
         on=("digits", "wine"),

@@ -43,9 +43,9 @@ class ClassifierSums:
         counts = self._counts.measure(batch)
         if self._probabilities is None:
             return Reduced(counts, batch.nonfinite)
-        judged = self._probabilities.diagnostics(batch)
-        vector = tf.concat([counts, self._probabilities.measure(batch, judged)], axis=0)
-        place = partial(self._probabilities.place, judged) if judged is not None and self.bins else None
+        graded = self._probabilities.grade(batch)
+        vector = tf.concat([counts, self._probabilities.measure(batch, graded)], axis=0)
+        place = partial(self._probabilities.place, graded) if graded is not None and self.bins else None
         return Reduced(vector, batch.nonfinite, place)
 
     def merge(self, whole: Any, part: Any) -> Any:

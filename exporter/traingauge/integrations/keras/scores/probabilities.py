@@ -32,7 +32,7 @@ class GradedBatch(NamedTuple):
 
     Attributes:
         weight: Shape (n,), float64; NaN in rows that hold no probabilities.
-        surprise: Shape (n,), float64: negative log of the probability of what came true.
+        log_loss: Shape (n,), float64: negative log of the probability of what came true.
         squares: Shape (n,), float64: squared difference of probabilities and outcomes.
         confidence: Shape (n,) or (n, C): the probabilities whose calibration is looked at.
         right: Whether these came true.
@@ -42,7 +42,7 @@ class GradedBatch(NamedTuple):
     """
 
     weight: Any
-    surprise: Any
+    log_loss: Any
     squares: Any
     confidence: Any
     right: Any
@@ -71,7 +71,7 @@ class GraphProbabilities:
         self.width = 1 + self._ranked + self._graded * (2 + 3 * CALIBRATION_BINS)
         self.bins = self._columns * 2 * BINS if self._columns <= HISTOGRAM_CLASSES else 0
 
-    def diagnostics(self, batch: Classified) -> GradedBatch | None:
+    def grade(self, batch: Classified) -> GradedBatch | None:
         """Inside the graph: probabilities of a batch; ``None`` if there are too many classes."""
         if not self._graded:
             return None
@@ -88,21 +88,21 @@ class GraphProbabilities:
             scores = margin(scores)[:, None] if self._plan.logits else scores[:, 1:]
         return self._of_events(batch.true[:, None] == 1, scores, weight)
 
-    def measure(self, batch: Classified, judged: GradedBatch | None) -> Any:
+    def measure(self, batch: Classified, graded: GradedBatch | None) -> Any:
         """Inside the graph: the vector of a batch, shape (width,)."""
         sums = [tf.reduce_sum(batch.weight)]
         if self._ranked:
             sums.append(_weighed(batch.weight, _in_top(batch)))
-        if judged is None:
+        if graded is None:
             return tf.stack(sums)
-        sums += [_weighed(judged.weight, each) for each in (judged.surprise, judged.squares)]
-        return tf.concat([tf.stack(sums), _calibration(judged)], axis=0)
+        sums += [_weighed(graded.weight, each) for each in (graded.log_loss, graded.squares)]
+        return tf.concat([tf.stack(sums), _calibration(graded)], axis=0)
 
-    def place(self, judged: GradedBatch) -> tuple[Any, Any]:
+    def place(self, graded: GradedBatch) -> tuple[Any, Any]:
         """Inside the graph: the cells of the histograms that probabilities fall into, and their weights, shape (n C,)."""
-        cells = _bins(judged.smaller, judged.upper) + tf.where(judged.happened, BINS, 0)
+        cells = _bins(graded.smaller, graded.upper) + tf.where(graded.happened, BINS, 0)
         cells += np.arange(self._columns, dtype=np.int32) * 2 * BINS
-        return tf.reshape(cells, [-1]), tf.repeat(judged.weight, self._columns)
+        return tf.reshape(cells, [-1]), tf.repeat(graded.weight, self._columns)
 
     def decode(
         self, rows: NDArray[np.float64], histogram: NDArray[np.float64] | None = None
@@ -126,14 +126,14 @@ class GraphProbabilities:
             shares = tf.exp(scores - highest[:, None])
             total = tf.reduce_sum(shares, axis=1)
             probability = shares / total[:, None]
-            surprise = tf.math.log(total) + highest - _taken(scores, batch.true)
+            log_loss = tf.math.log(total) + highest - _taken(scores, batch.true)
         else:
             probability = tf.clip_by_value(scores, 0, 1)
-            surprise = _surprise(_taken(probability, batch.true))
+            log_loss = _negative_log(_taken(probability, batch.true))
         squares = tf.reduce_sum(_double(tf.square(probability)), axis=1)
         return GradedBatch(
             weight,
-            _double(surprise),
+            _double(log_loss),
             squares - 2 * _double(_taken(probability, batch.true)) + 1,
             tf.reduce_max(probability, axis=1),
             batch.predicted == batch.true,
@@ -145,18 +145,18 @@ class GraphProbabilities:
     def _of_events(self, happened: Any, scores: Any, weight: Any) -> GradedBatch:
         """Each column an event of its own that happens or does not."""
         if self._plan.logits:
-            surprise = tf.math.softplus(tf.where(happened, -scores, scores))
+            log_loss = tf.math.softplus(tf.where(happened, -scores, scores))
             odds = tf.exp(-tf.abs(scores))
             smaller, upper = odds / (1 + odds), scores > 0
             probability = tf.where(upper, 1 - smaller, smaller)
         else:
             probability = tf.clip_by_value(scores, 0, 1)
             smaller, upper = tf.minimum(probability, 1 - probability), probability > 0.5
-            surprise = _surprise(tf.where(happened, probability, 1 - probability))
+            log_loss = _negative_log(tf.where(happened, probability, 1 - probability))
         squares = tf.square(probability - tf.cast(happened, probability.dtype))
         return GradedBatch(
             weight,
-            tf.reduce_mean(_double(surprise), axis=1),
+            tf.reduce_mean(_double(log_loss), axis=1),
             tf.reduce_mean(_double(squares), axis=1),
             probability,
             happened,
@@ -185,7 +185,7 @@ def _weighed(weight: Any, values: Any) -> Any:
     return tf.reduce_sum(tf.math.multiply_no_nan(_double(values), weight))
 
 
-def _surprise(probability: Any) -> Any:
+def _negative_log(probability: Any) -> Any:
     epsilon = np.finfo(probability.dtype.as_numpy_dtype).eps
     return -tf.math.log(tf.clip_by_value(probability, epsilon, 1 - epsilon))
 
@@ -198,12 +198,12 @@ def _in_top(batch: Classified) -> Any:
     return tf.reduce_sum(tf.cast(above, tf.int32), axis=1) < TOP_K
 
 
-def _calibration(judged: GradedBatch) -> Any:
+def _calibration(graded: GradedBatch) -> Any:
     """Weight, Σ w confidence and Σ w outcome of each bin, one after the other."""
-    confidence, right = tf.reshape(judged.confidence, [-1]), tf.reshape(judged.right, [-1])
-    weight = judged.weight
-    if judged.confidence.shape.rank > 1:
-        weight = tf.repeat(weight, judged.confidence.shape[1])
+    confidence, right = tf.reshape(graded.confidence, [-1]), tf.reshape(graded.right, [-1])
+    weight = graded.weight
+    if graded.confidence.shape.rank > 1:
+        weight = tf.repeat(weight, graded.confidence.shape[1])
     where = tf.minimum(tf.cast(confidence * CALIBRATION_BINS, tf.int32), CALIBRATION_BINS - 1)
     values = tf.stack([weight, weight * _double(confidence), weight * _double(right)], axis=1)
     return tf.reshape(tf.transpose(tf.math.unsorted_segment_sum(values, where, CALIBRATION_BINS)), [-1])
