@@ -90,6 +90,10 @@ HOST, PORT = Variable("TRAINGAUGE_HOST", _text), Variable("TRAINGAUGE_PORT", _po
 #: Host, or host and port, by which Prometheus reaches the endpoint.
 ADVERTISE = Variable("TRAINGAUGE_ADVERTISE", validation.host)
 
+#: Files that say who may read the endpoint.
+WEB_CONFIG_FILE = Variable("TRAINGAUGE_WEB_CONFIG_FILE", _text)
+TOKEN_FILE = Variable("TRAINGAUGE_TOKEN_FILE", _text)
+
 #: Longest wait, in seconds, for the scrape that sees the end of the run.
 LINGER_SECONDS = Variable("TRAINGAUGE_LINGER_SECONDS", _seconds)
 
@@ -115,6 +119,8 @@ VARIABLES: tuple[
     HOST,
     PORT,
     ADVERTISE,
+    WEB_CONFIG_FILE,
+    TOKEN_FILE,
     LINGER_SECONDS,
     DISCOVERY_DIR,
     STATE_DIR,

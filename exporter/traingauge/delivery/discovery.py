@@ -43,6 +43,7 @@ class DiscoveryFile:
         directory: Where ``file_sd_configs`` looks; made if it is missing.
         identity: Becomes the target's labels, so that ``up`` carries them.
         address: ``host:port`` to scrape.
+        scheme: ``http`` or ``https``.
 
     >>> import tempfile
     >>> found = DiscoveryFile(Path(tempfile.mkdtemp()), Identity("churn", "r1"), "127.0.0.1:9"); found.write()
@@ -51,12 +52,13 @@ class DiscoveryFile:
     >>> found.remove()
     """
 
-    def __init__(self, directory: Path, identity: Identity, address: str) -> None:
+    def __init__(self, directory: Path, identity: Identity, address: str, scheme: str = "http") -> None:
         owner = f"{socket.gethostname()}-{os.getpid()}-{address.rpartition(':')[2]}"
         name = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{identity.model}-{identity.run}")[:100]
         self.path = directory / f"{name}@{owner}.json"
         self._address = address
-        self._content = [{"targets": [address], "labels": identity._asdict()}]
+        labels = identity._asdict() if scheme == "http" else {**identity._asdict(), "__scheme__": scheme}
+        self._content = [{"targets": [address], "labels": labels}]
         self._lock = threading.Lock()
         self._removed = False
 

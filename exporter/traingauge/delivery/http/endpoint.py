@@ -14,6 +14,8 @@ from traingauge import environment, validation
 from traingauge.delivery import discovery
 from traingauge.delivery.base import RunView
 from traingauge.delivery.exposition import Renderer
+from traingauge.delivery.http.access import Access, read_access
+from traingauge.delivery.http.hosts import is_loopback
 from traingauge.delivery.http.server import Server
 from traingauge.errors import InvalidTypeError
 from traingauge.options import links, path
@@ -41,6 +43,9 @@ class Endpoint:
         links: Further links of the landing page, address by title.
         advertise: Host, or ``host:port``, that the discovery file gives Prometheus, for a run in a container or behind a
             mapped port; by default ``$TRAINGAUGE_ADVERTISE``, else where the endpoint listens.
+        web_config: File with TLS and users, in the format of Prometheus' exporter-toolkit; by default
+            ``$TRAINGAUGE_WEB_CONFIG_FILE``. It needs ``traingauge[web]``.
+        token_file: File with a bearer token that every request must carry; by default ``$TRAINGAUGE_TOKEN_FILE``.
 
     Raises:
         TrainGaugeError: A field that does not fit.
@@ -59,6 +64,8 @@ class Endpoint:
     linger: float | None = None
     links: Mapping[str, str] | None = field(default=None, hash=False)
     advertise: str | None = None
+    web_config: str | os.PathLike[str] | None = None
+    token_file: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         if self.host is not None and not isinstance(self.host, str):
@@ -67,6 +74,9 @@ class Endpoint:
             validation.count("Endpoint.port", self.port, least=0, most=65535)
         if self.discovery_dir is not None and self.discovery_dir is not False:
             path("Endpoint.discovery_dir", self.discovery_dir)  # True among them, which it refuses
+        for name in ("web_config", "token_file"):
+            if getattr(self, name) is not None:
+                path(f"Endpoint.{name}", getattr(self, name))
         if self.linger is not None:
             validation.seconds("Endpoint.linger", self.linger, least=0)
         if self.advertise is not None:
@@ -79,8 +89,9 @@ class Endpoint:
         Raises:
             PortInUseError: The port is taken.
             AddressError: The address cannot be listened on.
-            TrainGaugeError: A variable that does not fit.
+            TrainGaugeError: A variable that does not fit, or a file that says who may read.
         """
+        access = self._access()
         linger = environment.LINGER_SECONDS.resolve(self.linger, LINGER_SECONDS)
         server = Server(
             Renderer(run.identity),
@@ -91,9 +102,25 @@ class Endpoint:
             host=environment.HOST.resolve(self.host, HOST),
             port=environment.PORT.resolve(self.port, PORT),
             advertise=self.advertise or environment.ADVERTISE.read(),
+            access=access,
         )
+        if access.is_open and not is_loopback(server.host):
+            _log.warning(
+                "everyone who can reach %s can read it: set a password, token or client certificates "
+                "(Endpoint(web_config=…, token_file=…)), or let only trusted networks reach it",
+                server.url,
+            )
         _log.info("run %s of %s serves on %s", run.identity.run, run.identity.model, server.url)
         return RunningEndpoint(server, self._announce(run, server), linger, run)
+
+    def _access(self) -> Access:
+        web_config = self.web_config or environment.WEB_CONFIG_FILE.read()
+        token_file = self.token_file or environment.TOKEN_FILE.read()
+        if web_config is None and token_file is None:
+            return Access()
+        return read_access(
+            None if web_config is None else Path(web_config), None if token_file is None else Path(token_file)
+        )
 
     def _announce(self, run: RunView, server: Server) -> discovery.DiscoveryFile | None:
         if self.discovery_dir is False:
@@ -102,14 +129,10 @@ class Endpoint:
             directory = (
                 discovery.default_directory() if self.discovery_dir is None else Path(self.discovery_dir)
             )
-            found = discovery.DiscoveryFile(directory, run.identity, server.address)
+            found = discovery.DiscoveryFile(directory, run.identity, server.address, server.scheme)
             found.write()
             found.sweep()
-        except (
-            OSError,
-            RuntimeError,
-            ValueError,
-        ) as error:  # a full disk, a missing home: training continues
+        except (OSError, RuntimeError, ValueError) as error:  # a full disk, a missing home
             run.guard.report("discovery", error)
             return None
         server.keep_alive(found.touch)

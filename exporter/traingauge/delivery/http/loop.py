@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from traingauge.core.guard import Guard
 from traingauge.delivery.http.wire import END_OF_HEAD, Request, RequestError, Response, parse, render
@@ -40,6 +40,25 @@ HEARTBEAT_SECONDS = 60.0
 _CHUNK: Final = 65_536
 
 
+class Stream(Protocol):
+    """A client's socket, with TLS or without; non-blocking."""
+
+    def fileno(self) -> int:
+        """For selectors."""
+
+    def recv(self, size: int, /) -> bytes:
+        """What has arrived."""
+
+    def send(self, data: memoryview, /) -> int:
+        """Send a part."""
+
+    def shutdown(self, how: int, /) -> None:
+        """End one direction."""
+
+    def close(self) -> None:
+        """Release it."""
+
+
 @dataclass(slots=True, eq=False)
 class _Connection:
     """One client.
@@ -55,7 +74,7 @@ class _Connection:
         draining: Whether the server's end is closed; further bytes are discarded.
     """
 
-    socket: socket.socket
+    socket: Stream
     deadline: float
     quiet_since: float
     received: bytearray = field(default_factory=bytearray)
@@ -72,6 +91,7 @@ class Loop:
         listener: A listening socket; the loop owns and closes it.
         answer: Returns the response to a request; called in the loop's thread.
         guard: Counts errors inside monitoring.
+        wrap: Puts TLS around an accepted socket.
 
     Attributes:
         heartbeat: Called now and then while it runs, in its thread.
@@ -82,8 +102,9 @@ class Loop:
         listener: socket.socket,
         answer: Callable[[Request], Response],
         guard: Guard,
+        wrap: Callable[[socket.socket], Stream] = lambda client: client,
     ) -> None:
-        self._listener, self._answer, self._guard = listener, answer, guard
+        self._listener, self._answer, self._guard, self._wrap = listener, answer, guard, wrap
         self._connections: set[_Connection] = set()
         self._more: list[_Connection] = []  # whose next request arrived with the previous one
         self._stopping = False
@@ -154,9 +175,14 @@ class Loop:
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         now = time.monotonic()
-        connection = _Connection(client, now + HEAD_SECONDS, now)
+        try:
+            stream = self._wrap(client)
+        except (OSError, ValueError):  # the client has already left
+            client.close()
+            return
+        connection = _Connection(stream, now + HEAD_SECONDS, now)
         self._connections.add(connection)
-        self._selector.register(client, selectors.EVENT_READ, connection)
+        self._selector.register(stream, selectors.EVENT_READ, connection)
         self._serve(connection, self._receive)  # its request has usually arrived with it
 
     def _make_room(self) -> None:

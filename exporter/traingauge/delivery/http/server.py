@@ -16,8 +16,9 @@ from traingauge.core.families import Family
 from traingauge.core.guard import Guard
 from traingauge.delivery.exposition import CONTENT_TYPES, Renderer
 from traingauge.delivery.gil import GilYielder
+from traingauge.delivery.http.access import Access
 from traingauge.delivery.http.hosts import is_expected, is_loopback
-from traingauge.delivery.http.loop import Loop
+from traingauge.delivery.http.loop import Loop, Stream
 from traingauge.delivery.http.negotiation import accepts_gzip, choose_format
 from traingauge.delivery.http.page import POLICY, landing_page
 from traingauge.delivery.http.scrapes import Scrapes
@@ -48,6 +49,7 @@ class Server:
         host: Address to listen on.
         port: Port to listen on; 0 picks a free one.
         advertise: Host, or ``host:port``, by which others reach it; ``None`` if that is where it listens.
+        access: What a client needs; the default is nothing.
 
     Attributes:
         host: As given.
@@ -70,6 +72,7 @@ class Server:
         host: str = "127.0.0.1",
         port: int = 0,
         advertise: str | None = None,
+        access: Access | None = None,
     ) -> None:
         self._renderer, self._families = renderer, families
         self._facts, self._links, self._guard = facts, links, guard
@@ -77,7 +80,8 @@ class Server:
         listener = _listen(host, port)
         self.host, self.port = host, int(listener.getsockname()[1])
         self._advertise = advertise
-        self._loop = Loop(listener, self._answer, guard)
+        self._access = access or Access()
+        self._loop = Loop(listener, self._answer, guard, self._wrap)
         self._thread = threading.Thread(target=self._loop.run, name="traingauge-server", daemon=True)
         self._thread.start()
 
@@ -99,7 +103,12 @@ class Server:
     @property
     def url(self) -> str:
         """Where it serves."""
-        return f"http://{self.address}"
+        return f"{self.scheme}://{self.address}"
+
+    @property
+    def scheme(self) -> str:
+        """``http`` or ``https``."""
+        return "http" if self._access.tls is None else "https"
 
     def close(self) -> None:
         """Stop listening and drop open connections; safe to call twice."""
@@ -107,11 +116,21 @@ class Server:
             self._loop.stop()
             self._thread.join(timeout=5)
 
+    def _wrap(self, client: socket.socket) -> Stream:
+        if self._access.tls is None:
+            return client
+        from traingauge.delivery.http.tls import TlsSocket  # what a run without TLS need not load
+
+        return TlsSocket(self._access.tls, client)
+
     def _answer(self, request: Request) -> Response:
         if is_loopback(self.host) and not is_expected(request.headers.get("host", "")):
             return Response(b"421: this host name is not of this machine\n", status=421)
         if request.method not in {"GET", "HEAD"}:
             return Response(b"405: GET and HEAD are allowed\n", status=405, headers={"Allow": "GET, HEAD"})
+        if not self._access.allows(request.headers.get("authorization", "")):
+            headers = {"WWW-Authenticate": self._access.challenge}
+            return Response(b"401: expected credentials\n", status=401, headers=headers)
         page = {"/metrics": self._metrics, "/healthz": _healthy, "/": self._landing_page}.get(request.path)
         if page is None:
             return Response(b"404: /, /metrics and /healthz are here\n", status=404)

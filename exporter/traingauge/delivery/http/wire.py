@@ -16,6 +16,7 @@ END_OF_HEAD = b"\r\n\r\n"
 _REASONS = {
     200: "OK",
     400: "Bad Request",
+    401: "Unauthorized",
     404: "Not Found",
     405: "Method Not Allowed",
     414: "URI Too Long",
