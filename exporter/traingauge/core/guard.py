@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
+import numpy as np
+
 from traingauge.errors import TrainGaugeError
 
 #: Where an error inside monitoring happened: the values of ``model_monitor_errors_total{reason}``.
@@ -62,7 +64,8 @@ class Guard:
             TrainGaugeError: ``work`` found an argument that does not fit.
         """
         try:
-            return work(*args, **kwargs)
+            with np.errstate(all="ignore"):  # a script may have numpy raise where NaN is what we mean
+                return work(*args, **kwargs)
         except TrainGaugeError:
             raise
         except Exception as error:  # noqa: BLE001 the second half of the rule

@@ -140,6 +140,7 @@ class Reference:
         return cls._from_parts(parts, of, feature_names, tuple(categorical), first_row)
 
     @classmethod
+    @np.errstate(all="ignore")  # whatever the script set
     def _from_parts(
         cls,
         parts: Iterable[tuple[Any, Any, Any]],
@@ -175,6 +176,7 @@ class Reference:
         joint, distances = together
         return cls(profiles | {"joint": build_profile(distances)}, joint, created, of)
 
+    @np.errstate(all="ignore")  # whatever the script set
     def __add__(self, other: Reference) -> Reference:
         """The reference of both parts of the data, with new bins and without calibrated thresholds.
 
@@ -189,6 +191,7 @@ class Reference:
         summaries = {part: self.profiles[part].summary + other.profiles[part].summary for part in both}
         return self._of(summaries, max(self.created, other.created), self.of)
 
+    @np.errstate(all="ignore")  # whatever the script set
     def calibrate(
         self, *, window: int = 1000, false_alarm_rate: float = 0.01, resamples: int = 2000, seed: int = 0
     ) -> Reference:
@@ -212,6 +215,7 @@ class Reference:
         }
         return replace(self, calibrations=calibrations)
 
+    @np.errstate(all="ignore")  # whatever the script set
     def reduce(self, samples: Any) -> Array:
         """Reduce images or token ids to the features of the reference, shape (n, F).
 
@@ -280,6 +284,7 @@ class Reference:
         return FILE.load(Path(path), cls._restored)
 
     @classmethod
+    @np.errstate(all="ignore")  # whatever the script set
     def _restored(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Reference:
         groups: dict[str, dict[str, Array]] = {}
         for name, array in arrays.items():

@@ -127,6 +127,7 @@ class ReferenceRun:
     created: float
 
     @classmethod
+    @np.errstate(all="ignore")  # whatever the script set
     def record(cls, *runs: Recorded) -> ReferenceRun:
         """Record good runs; their monitors may be closed or still running.
 
