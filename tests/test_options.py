@@ -95,6 +95,7 @@ def test_drift_that_does_not_fit_names_the_field_and_what_fits(
     [
         ({"directory": 3}, InvalidTypeError, "State.directory is 3: expected a path"),
         ({"directory": ""}, InvalidArgumentError, "State.directory is empty: expected a path"),
+        ({"directory": "a\0b"}, InvalidArgumentError, "State.directory is 'a.*b', which holds a NUL"),
         ({"save_every": 0}, InvalidArgumentError, "State.save_every is 0.0: expected at least 0.1 seconds"),
         ({"save_every": math.nan}, InvalidArgumentError, "State.save_every is nan"),
         ({"save_every": "often"}, InvalidTypeError, "State.save_every is 'often': expected a number"),

@@ -238,12 +238,14 @@ def path(what: str, value: object) -> Path:
 
     Raises:
         InvalidTypeError: No string or path.
-        InvalidArgumentError: An empty string.
+        InvalidArgumentError: An empty string, or one that no file can be named.
     """
     if not isinstance(value, (str, os.PathLike)):
         raise InvalidTypeError(f"{what} is {value!r}: expected a path")
     if not os.fspath(value):
         raise InvalidArgumentError(f"{what} is empty: expected a path")
+    if "\0" in os.fsdecode(value):
+        raise InvalidArgumentError(f"{what} is {value!r}, which holds a NUL: expected a path")
     return Path(value)
 
 

@@ -28,7 +28,7 @@ class Saver:
 
     def __init__(self, save: Callable[[], None], every: float, guard: Guard) -> None:
         self._save, self._every, self._guard = save, every, guard
-        self._asked, self._hurried, self._stopped = threading.Event(), threading.Event(), False
+        self._asked, self._hurried, self._stopped = threading.Event(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="traingauge-state", daemon=True)
         self._thread.start()
 
@@ -37,7 +37,7 @@ class Saver:
         self._asked.set()
 
     def hurry(self) -> None:
-        """Save now, or right after the save that is under way; returns at once."""
+        """Save now, or right after the save that is under way, unless saving fails; returns at once."""
         self._asked.set()
         self._hurried.set()
 
@@ -47,7 +47,7 @@ class Saver:
         Returns:
             Whether saving has ended. If the disk hangs, it has not: that is counted, and the thread is left behind.
         """
-        self._stopped = True
+        self._stopped.set()
         self.hurry()
         self._thread.join(CLOSE_SECONDS)
         ended = not self._thread.is_alive()
@@ -59,16 +59,27 @@ class Saver:
         return ended
 
     def _run(self) -> None:
-        while not self._stopped:
+        least = pause = min(LEAST_SECONDS, self._every)
+        while not self._stopped.is_set():
             self._asked.wait(self._every)
             self._asked.clear()
             self._hurried.clear()
+            if self._stopped.is_set():
+                break
             started = time.monotonic()
-            if not self._stopped:
-                self._save_once()
-            if not self._stopped:
-                self._hurried.wait(max(0.0, min(LEAST_SECONDS, self._every) - (time.monotonic() - started)))
+            saved = self._save_once()
+            # A full disk is not tried again and again: the more rows wait, the more each attempt costs.
+            pause = least if saved else min(2 * pause, self._every)
+            wait = pause - (time.monotonic() - started) if saved else pause
+            if not self._stopped.is_set():
+                (self._hurried if saved else self._stopped).wait(max(0.0, wait))
         self._save_once()
 
-    def _save_once(self) -> None:
-        self._guard.shield("state", self._save)  # a full disk must not end the saving, let alone training
+    def _save_once(self) -> bool:
+        def save() -> bool:
+            self._save()
+            return True
+
+        return (
+            self._guard.shield("state", save) is True
+        )  # a full disk must not end the saving, let alone training
