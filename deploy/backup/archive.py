@@ -38,6 +38,7 @@ def save(
     """
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
         unfinished = Path(scratch, "unfinished.tar.gz")
+        unfinished.touch(0o600)  # it holds Grafana's users
         with tarfile.open(unfinished, "w:gz", compresslevel=1) as tar:  # blocks are compressed already
             if prometheus_url is not None and prometheus_data is not None:
                 snapshot = _snapshot(prometheus_url, prometheus_data)
@@ -106,6 +107,7 @@ def _copied(database: Path, scratch: Path) -> Path:
     if not database.is_file():
         raise BackupError(f"{database} does not exist: expected Grafana's grafana.db")
     copy = scratch / GRAFANA
+    copy.touch(0o600)
     source = sqlite3.connect(f"file:{database.resolve()}?mode=ro", uri=True)
     with closing(source), closing(sqlite3.connect(copy)) as target:
         source.backup(target)

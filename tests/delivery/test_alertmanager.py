@@ -343,6 +343,17 @@ def test_the_threads_end_with_the_run(posts: Callable[..., Posts]) -> None:
     finished(thread.join)
 
 
+def test_an_alert_after_the_end_of_the_run_is_delivered(posts: Callable[..., Posts]) -> None:
+    server = posts()
+    sender = start(server.url)
+    (box,) = sender._outboxes
+    sender.end("finished", "", 3)
+    finished(box._thread.join)
+    sender.send("A", "evaluated afterwards", severity="info")
+    assert sender.flush(PATIENCE)
+    assert server.taken == ["A"]
+
+
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 def test_a_proxy_is_not_asked_for_an_alertmanager_on_this_machine(
     posts: Callable[..., Posts], monkeypatch: pytest.MonkeyPatch, variable: str

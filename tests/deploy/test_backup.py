@@ -6,11 +6,13 @@ import contextlib
 import socket
 import sqlite3
 import subprocess
+import tarfile
 import time
 
 import pytest
 import requests
 
+from deploy.backup import archive
 from deploy.backup.__main__ import main
 from tests.waiting import PATIENCE, wait_until
 from traingauge import ModelMonitor, State
@@ -146,3 +148,12 @@ def test_nothing_is_overwritten(tmp_path, capsys):
 def test_half_a_command_line_is_refused(tmp_path, arguments):
     with pytest.raises(SystemExit):
         main(["save", f"{tmp_path}/b.tar.gz", *arguments])
+
+
+def test_a_backup_is_readable_by_its_owner_alone(tmp_path):
+    with contextlib.closing(sqlite3.connect(tmp_path / "grafana.db")) as database:
+        database.execute("create table user (password)")
+    archive.save(tmp_path / "backup.tar.gz", None, None, tmp_path / "grafana.db")
+    assert (tmp_path / "backup.tar.gz").stat().st_mode & 0o777 == 0o600
+    with tarfile.open(tmp_path / "backup.tar.gz") as tar:
+        assert tar.getmember("grafana.db").mode & 0o777 == 0o600

@@ -169,6 +169,17 @@ def test_a_notification_reads_well() -> None:
         )
 
 
+def test_a_notification_sends_no_escape_sequence_to_the_terminal() -> None:
+    posted = message(name="\x1b]0;pwned\x07\x1b[2J\u202e\ud800")
+    posted["alerts"][0]["annotations"] = {"summary": "a\r\nb\x1b[31m"}
+    with WebhookReceiver() as receiver:
+        assert post(receiver.url, json.dumps(posted)).status_code == 200
+        text = str(receiver.notifications[0])
+    first, second = text.split("\n")
+    assert first.isprintable()
+    assert second == "    a\\r\\nb\\x1b[31m"
+
+
 def test_it_listens_on_the_loopback_alone() -> None:
     with WebhookReceiver() as receiver:
         assert receiver.url.startswith("http://127.0.0.1:")

@@ -70,10 +70,8 @@ class Outbox:
     ) -> None:
         self._post, self._guard, self._changed = post, guard, changed
         self._pending: dict[Labels, Alert] = {}
-        self._closed = self._hurried = False
-        # Started with the run: an interpreter that is shutting down starts no thread, and a crash is reported then.
-        self._thread = threading.Thread(target=self._deliver_all, name="traingauge-alerts", daemon=True)
-        self._thread.start()
+        self._closed = self._hurried = self._runs = False
+        self._start()  # with the run: an interpreter that is shutting down starts no thread, and a crash is reported then
 
     @property
     def is_empty(self) -> bool:
@@ -89,6 +87,8 @@ class Outbox:
                     "alert", RuntimeError(f"{MOST_PENDING} alerts wait: the oldest was dropped")
                 )
             self._pending[alert.labels] = alert
+            if not self._runs:  # the run has ended, and its script still sends
+                self._guard.shield("alert", self._start)
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -97,12 +97,18 @@ class Outbox:
             self._closed = self._hurried = True
             self._changed.notify_all()
 
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._deliver_all, name="traingauge-alerts", daemon=True)
+        self._thread.start()
+        self._runs = True
+
     def _deliver_all(self) -> None:
         wait = FIRST_RETRY
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._pending or self._closed)
                 if not self._pending:
+                    self._runs = False
                     return
                 self._hurried = False
                 batch = list(self._pending.values())

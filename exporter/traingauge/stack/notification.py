@@ -50,7 +50,10 @@ class Notification:
     alerts: tuple[Alert, ...]
 
     def __str__(self) -> str:
-        """A few readable lines: status, severity, name and labels of each alert, and its texts."""
+        """A few readable lines: status, severity, name and labels of each alert, and its texts.
+
+        Control characters are escaped: every user of this machine can post to a webhook that is printed on a terminal.
+        """
         lines = []
         for alert in self.alerts:
             identity = ", ".join(
@@ -60,7 +63,11 @@ class Notification:
                 f"[{alert.status.upper()}] {alert.labels.get('severity', '-')}: {alert.name} ({identity})"
             )
             lines.extend(f"    {alert.annotations[key]}" for key in _READABLE if key in alert.annotations)
-        return "\n".join(lines)
+        return "\n".join(map(_printable, lines))
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 _READABLE = ("summary", "description", "runbook_url")
