@@ -98,6 +98,7 @@ def test_drift_that_does_not_fit_names_the_field_and_what_fits(
         ({"directory": "a\0b"}, InvalidArgumentError, "State.directory is 'a.*b', which holds a NUL"),
         ({"save_every": 0}, InvalidArgumentError, "State.save_every is 0.0: expected at least 0.1 seconds"),
         ({"save_every": math.nan}, InvalidArgumentError, "State.save_every is nan"),
+        ({"log_bytes": 1000}, InvalidArgumentError, "State.log_bytes is 1000: expected at least 1048576"),
         ({"save_every": "often"}, InvalidTypeError, "State.save_every is 'often': expected a number"),
     ],
 )

@@ -466,7 +466,8 @@ class ModelMonitor:
 
         A row is a training step, or a whole pass over ``validation`` or ``test``. Columns are masked arrays: an entry that
         was not given is masked; NaN is a NaN that was given, or an undefined score. Training scores are read every few
-        dozen steps. With ``state=`` the rows of the run are kept on disk, up to 2 GiB, else at least the last 65 536.
+        dozen steps. With ``state=`` the rows of the run are kept on disk, up to its ``log_bytes``, else at least the
+        last 65 536.
 
         Raises:
             UnknownNameError: Another split.

@@ -179,6 +179,7 @@ class State:
     Args:
         directory: Directory of this run alone; made if it does not exist.
         save_every: Longest time in seconds between two saves. After a scrape the state is saved sooner.
+        log_bytes: Most bytes of rows on disk, at least a mebibyte; the oldest rows are deleted beyond it.
 
     Raises:
         TrainGaugeError: A field that does not fit.
@@ -190,12 +191,14 @@ class State:
 
     directory: str | os.PathLike[str]
     save_every: float = 30.0
+    log_bytes: int = 2 << 30
 
     def __post_init__(self) -> None:
         _set(
             self,
             directory=path("State.directory", self.directory),
             save_every=validation.seconds("State.save_every", self.save_every, least=0.1),
+            log_bytes=validation.count("State.log_bytes", self.log_bytes, least=1 << 20),
         )
 
 

@@ -12,6 +12,8 @@ from traingauge.core.step_log import Block
 from traingauge.state import log as module
 from traingauge.state.log import Cursor, Extent, Log, read
 
+MUCH = 1 << 30
+
 
 def block(first, count=4, table="train", attempt=0):
     steps = np.arange(first, first + count, dtype=float)
@@ -30,7 +32,7 @@ def steps(directory, extent, **more):
 
 @pytest.fixture
 def log(tmp_path):
-    log = Log(tmp_path, Extent())
+    log = Log(tmp_path, Extent(), MUCH)
     yield log
     log.close()
 
@@ -63,10 +65,12 @@ def test_an_extent_reads_the_same_whatever_is_appended_after_it(log, tmp_path):
     assert steps(tmp_path, extent) == [0, 1, 2, 3]
 
 
-def test_a_reader_continues_after_the_place_that_it_noted(log, tmp_path, monkeypatch):
+def test_a_reader_continues_after_the_place_that_it_noted(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SEGMENT_BYTES", 300)
+    log = Log(tmp_path, Extent(), MUCH)
     for first in range(0, 40, 4):
         log.append([block(first)])
+    log.close()
     assert len(log.extent.pieces) > 2
     *_, cursors = read_all(tmp_path, log.extent)
     for number, cursor in enumerate(cursors, 1):
@@ -80,7 +84,7 @@ def test_a_new_writer_leaves_what_was_torn_off_alone_and_out(log, tmp_path):
     segment = tmp_path / "rows-00000001.log"
     segment.write_bytes(segment.read_bytes() + b"\xb1row half a frame")
     torn = segment.read_bytes()
-    again = Log(tmp_path, log.extent)
+    again = Log(tmp_path, log.extent, MUCH)
     again.append([block(4)])
     again.close()
     found, damage, _ = read_all(tmp_path, again.extent)
@@ -152,14 +156,13 @@ def test_a_block_that_claims_to_unpack_to_too_much_is_damage(log, tmp_path, monk
     assert len(damage) == 1
 
 
-def test_a_log_that_is_too_large_loses_its_oldest_segments_and_counts_their_rows(log, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "SEGMENT_BYTES", 300)
-    monkeypatch.setattr(module, "LOG_BYTES", 2000)
+def test_a_log_that_is_too_large_loses_its_oldest_segments_and_counts_their_rows(tmp_path):
     (tmp_path / "rows-of-mine.log").write_text("precious")
+    log = Log(tmp_path, Extent(), most=2400)
     for first in range(0, 400, 4):
         log.append([block(first)])
-    found = steps(tmp_path, log.extent)
-    assert found == list(range(log.extent.deleted, 400))
+    log.close()
+    assert steps(tmp_path, log.extent) == list(range(log.extent.deleted, 400))
     assert 0 < log.extent.deleted < 400
-    assert sum(path.stat().st_size for path in tmp_path.glob("rows-0*.log")) < 3000
+    assert sum(path.stat().st_size for path in tmp_path.glob("rows-0*.log")) < 2400 * 5 / 4
     assert (tmp_path / "rows-of-mine.log").exists()

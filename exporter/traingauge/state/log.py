@@ -32,11 +32,8 @@ from traingauge.archive import not_following
 from traingauge.core.step_log import Block
 from traingauge.errors import DamagedFileError
 
-#: Size in bytes from which a new segment is begun.
+#: Size in bytes from which a new segment is begun, at most; it is never more than an eighth of the log.
 SEGMENT_BYTES = 16 << 20
-
-#: Size in bytes of all segments beyond which the oldest are deleted: some fifty million steps.
-LOG_BYTES = 2 << 30
 
 #: Bytes that one block may unpack to.
 BLOCK_BYTES = 256 << 20
@@ -92,13 +89,15 @@ class Log:
     Args:
         directory: The state directory.
         extent: What is there.
+        most: Size in bytes of all segments beyond which the oldest are deleted.
 
     Attributes:
         extent: What is there now.
     """
 
-    def __init__(self, directory: Path, extent: Extent) -> None:
+    def __init__(self, directory: Path, extent: Extent, most: int) -> None:
         self._directory, self.extent = directory, extent
+        self._most, self._segment_bytes = most, min(SEGMENT_BYTES, most // 8)
         self._descriptor = -1
 
     def append(self, blocks: Sequence[Block]) -> None:
@@ -111,7 +110,7 @@ class Log:
             return
         data = b"".join(map(_framed, blocks))
         try:
-            if self._descriptor < 0 or self.extent.pieces[-1].end >= SEGMENT_BYTES:
+            if self._descriptor < 0 or self.extent.pieces[-1].end >= self._segment_bytes:
                 self._begin()
             _write(self._descriptor, data)
             os.fsync(self._descriptor)
@@ -155,7 +154,7 @@ class Log:
         found = [(number, path, path.stat().st_size) for number, path in _segments(self._directory)]
         size = sum(size for *_, size in found)
         for number, path, own in found:
-            if size <= LOG_BYTES:
+            if size <= self._most:
                 return
             size -= own
             gone = sum(piece.rows for piece in self.extent.pieces if piece.segment == number)

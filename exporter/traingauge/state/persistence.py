@@ -41,14 +41,14 @@ class Persistence:
         self.run = run
         self._store: Store | None = None
         self._guard: Guard | None = None
-        self._every = 0.0
+        self._every, self._log_bytes = 0.0, 0
         self._saver: Saver | None = None
         self._extent = Extent()
         self._log: Log | None = None
         self._closed = False
         if setting is None:
             return
-        self._every = setting.save_every
+        self._every, self._log_bytes = setting.save_every, setting.log_bytes
         self._store = Store(Path(setting.directory))
         try:
             self._found = self._store.resume(model, run, RECORDS)
@@ -75,7 +75,7 @@ class Persistence:
         """Save from now on: soon after each scrape, and at least as often as the setting says."""
         if self._store is None:
             return
-        store, self._log = self._store, Log(self._store.directory, self._extent)
+        store, self._log = self._store, Log(self._store.directory, self._extent, self._log_bytes)
         self._saver = Saver(partial(_save, recorder, store, self._log, identity), self._every, recorder.guard)
         recorder.snapshot.write_rows_to(Disk(self._saver.hurry, partial(_lost, recorder.guard)))
         recorder.reader.when_read = self._saver.ask
