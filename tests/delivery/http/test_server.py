@@ -148,6 +148,12 @@ def test_on_the_loopback_a_name_that_a_stranger_can_register_is_refused(
     assert ask(connect(start(host="0.0.0.0")), host) == 200
 
 
+def test_a_name_that_is_advertised_is_answered_on_the_loopback(start: Start, connect: Connect) -> None:
+    server = start(advertise="Runs.example.org")
+    assert ask(connect(server), "runs.example.org:19109") == 200
+    assert ask(connect(server), "example.org") == 421
+
+
 @pytest.mark.parametrize(
     "host",
     ["localhost:9109", "127.0.0.1", "[::1]:9109", "trainer-1", "host.docker.internal:9109", "", "LOCALHOST"],

@@ -23,13 +23,23 @@ def is_loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or re.fullmatch(r"127(\.[0-9]+){3}", host) is not None
 
 
-def is_expected(header: str) -> bool:
+def is_expected(header: str, advertised: str | None = None) -> bool:
     """Whether a ``Host`` header names this machine, or is missing, as in HTTP/1.0.
+
+    Args:
+        header: The header.
+        advertised: Host by which others reach the endpoint, with or without a port.
 
     >>> is_expected("127.0.0.1:9109"), is_expected("evil.example.com")
     (True, False)
+    >>> is_expected("runs.example.org", advertised="runs.example.org:9109")
+    True
     """
-    name = re.sub(r":[0-9]*$", "", header).rstrip(".").lower()
+    name = _name(header)
     if "." not in name or _ADDRESS.fullmatch(name):
         return True
-    return name.endswith(_RESERVED) or name == socket.gethostname().lower()
+    return name.endswith(_RESERVED) or name in {socket.gethostname().lower(), _name(advertised or "")}
+
+
+def _name(host: str) -> str:
+    return re.sub(r":[0-9]*$", "", host).rstrip(".").lower()

@@ -124,7 +124,7 @@ class Server:
         return TlsSocket(self._access.tls, client)
 
     def _answer(self, request: Request) -> Response:
-        if is_loopback(self.host) and not is_expected(request.headers.get("host", "")):
+        if is_loopback(self.host) and not is_expected(request.headers.get("host", ""), self._advertise):
             return Response(b"421: this host name is not of this machine\n", status=421)
         if request.method not in {"GET", "HEAD"}:
             return Response(b"405: GET and HEAD are allowed\n", status=405, headers={"Allow": "GET, HEAD"})
