@@ -323,7 +323,7 @@ def test_columns_that_are_not_the_references_are_counted_and_arrays_that_cannot_
     read: Reading,
 ) -> None:
     frame = pd.DataFrame({"age": [1.0, 2.0], "weight": [3.0, 4.0]})
-    with ModelMonitor("m", reference=Reference.from_data(frame), delivery=[]) as monitor:
+    with ModelMonitor("m", reference=Reference.from_data(frame), delivery=[], strict=True) as monitor:
         monitor.step(features=frame.rename(columns={"weight": "height"}))
         assert read(monitor, "model_features_missing") == 1
         assert read(monitor, "model_features_extra") == 1

@@ -27,6 +27,7 @@ from traingauge.core.event_queue import BACKLOG_STEPS
 from traingauge.core.events import Checkpointed, EpochEnd
 from traingauge.core.facts import facts
 from traingauge.core.families import Identity
+from traingauge.core.guard import Guard
 from traingauge.core.recorder import Recorder
 from traingauge.core.thresholds import parse as parse_thresholds
 from traingauge.core.watch import watch
@@ -92,6 +93,9 @@ class ModelMonitor:
         digest_every: Training steps after which training itself digests what was recorded, if nothing has scraped the run
             meanwhile. Until then a NaN is not counted, an anomaly not found, and a loss that is a tensor stays on its
             device. Digesting takes a few microseconds a step, more with a smaller number.
+        strict: Whether data that do not fit always raise, as suits a test. By default they raise in the first step or pass
+            that gives data of their kind. From then on they are left out, counted in
+            ``model_monitor_errors_total{reason="data"}`` and logged once, and training continues.
 
     Attributes:
         model: Name of the model.
@@ -131,6 +135,7 @@ class ModelMonitor:
         alerts: Alertmanager | None = None,
         state: State | None = None,
         digest_every: int = BACKLOG_STEPS,
+        strict: bool = False,
     ) -> None:
         self._wrapped = model
         self._integration = None if isinstance(model, str) else integration_of(model, otherwise="a name or ")
@@ -156,6 +161,7 @@ class ModelMonitor:
             if reference_run is None
             else validate_reference_run(reference_run, self.model, scoring.task),
             detectors=parse_detectors(detectors),
+            guard=Guard(strict=validation.flag("strict", strict)),
         )
         self._recorder = recorder_class(setup, digest_every=validation.count("digest_every", digest_every))
         self._owner, self._closed = os.getpid(), False
@@ -221,7 +227,8 @@ class ModelMonitor:
                 that the history or a metric has, such as ``time`` or ``accuracy``, are refused.
 
         Raises:
-            TrainGaugeError: An argument that does not fit; nothing of the step is recorded.
+            TrainGaugeError: An argument that does not fit, in the first step that gives one of its kind; nothing of the step
+                is recorded. Later, what does not fit is left out and counted.
             ClosedError: The run has ended.
 
         Under gradient accumulation, call it once for each update, with the mean loss of the micro-batches:
@@ -253,7 +260,7 @@ class ModelMonitor:
         The arguments are those of :meth:`step`, for all samples of the pass.
 
         Raises:
-            TrainGaugeError: An argument that does not fit; nothing of the pass is recorded.
+            TrainGaugeError: An argument that does not fit, in the first pass over the split; nothing of it is recorded.
         """
         with self.evaluation(split) as evaluation:
             evaluation.update(loss=loss, y_true=y_true, y_pred=y_pred, sample_weight=sample_weight, **scalars)

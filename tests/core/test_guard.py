@@ -53,3 +53,27 @@ def test_an_error_is_logged_once_for_each_reason_and_counted_every_time(
                 guard.report(reason, ValueError("broken"))
     assert len(caplog.records) == len(REASONS)
     assert set(guard.errors.values()) == {3}
+
+
+def test_data_that_do_not_fit_raise_until_data_of_their_kind_were_taken() -> None:
+    guard = Guard()
+    with pytest.raises(InvalidArgumentError):
+        guard.admit("numbers", fail, InvalidArgumentError("loss is 'low'"))
+    guard.fitted("numbers")
+    assert guard.admit("numbers", fail, InvalidArgumentError("loss is 'low'")) is None
+    assert guard.errors["data"] == 1
+    with pytest.raises(InvalidArgumentError):
+        guard.admit("features", fail, InvalidArgumentError("two columns"))
+
+
+def test_a_strict_guard_raises_about_data_always() -> None:
+    guard = Guard(strict=True)
+    guard.fitted("numbers")
+    with pytest.raises(InvalidArgumentError):
+        guard.admit("numbers", fail, InvalidArgumentError("loss is 'low'"))
+
+
+def test_an_error_inside_monitoring_never_raises_even_about_the_first_data() -> None:
+    guard = Guard(strict=True)
+    assert guard.admit("numbers", fail, ZeroDivisionError()) is None
+    assert guard.errors["step"] == 1

@@ -82,15 +82,16 @@ def test_a_number_in_the_place_of_an_array_is_reported_later_once_steps_take_the
     monitor.step(loss=1.0)
     monitor.step(loss=2.0, y_true=1.0)
     assert values(monitor, "model_loss") == {("train",): 2.0}
-    assert values(monitor, "model_monitor_errors_total")[("step",)] == 1.0
+    assert values(monitor, "model_monitor_errors_total")[("data",)] == 1.0
     assert "model_scalar" not in {family.metric.name for family in monitor.collector.families()}
 
 
-def test_a_wrong_number_raises_at_once_also_after_others(monitor: ModelMonitor) -> None:
+def test_a_wrong_number_is_left_out_and_counted_once_others_fitted(monitor: ModelMonitor) -> None:
     monitor.step(loss=1.0)
-    with pytest.raises(InvalidTypeError, match="entropy"):
-        monitor.step(loss=1.0, entropy="high")
-    assert values(monitor, "model_steps_total")[("train",)] == 1.0
+    monitor.step(loss=2.0, entropy="high")
+    assert values(monitor, "model_steps_total")[("train",)] == 2.0
+    assert values(monitor, "model_loss") == {("train",): 2.0}
+    assert values(monitor, "model_monitor_errors_total")[("data",)] == 1.0
 
 
 def test_a_run_that_ended_takes_no_further_steps() -> None:

@@ -50,18 +50,23 @@ def test_samples_of_every_type_of_number_are_counted(monitor, samples, before):
 @pytest.mark.parametrize(
     "odd", [-5, 0.5, float("nan"), float("inf"), 2**70, 10**400, "32", None, [1, 2], object()]
 )
-def test_a_count_that_is_no_count_raises_and_nothing_is_lost(monitor, name, odd):
+def test_a_count_that_is_no_count_raises_at_first_and_is_counted_later(monitor, name, odd):
+    with pytest.raises(TrainGaugeError, match=f"{name} is .*expected a whole number of at least 0"):
+        monitor.step(loss=0.5, **{name: odd})
     for _ in range(200):
         monitor.step(loss=0.5)
-    if not isinstance(odd, float):
-        with pytest.raises(TrainGaugeError, match=f"{name} is .*expected a whole number of at least 0"):
-            monitor.step(loss=0.5, **{name: odd})
-        assert values(monitor, "model_steps_total")[("train",)] == 200
-    else:  # by the shortcut
-        monitor.step(loss=0.5, **{name: odd})
-        assert values(monitor, "model_steps_total")[("train",)] == 201
-        assert errors(monitor) == {"step": 1}
+    monitor.step(loss=0.5, **{name: odd})
+    assert values(monitor, "model_steps_total")[("train",)] == 201
     assert values(monitor, "model_samples_total")[("train",)] == 0
+    assert errors(monitor) == {"data": 1}
+
+
+@pytest.mark.parametrize("odd", [-5, -5.0])
+def test_a_count_that_is_no_count_raises_always_if_the_monitor_is_strict(odd):
+    with ModelMonitor("m", delivery=[], strict=True) as monitor:
+        monitor.step(loss=0.5)
+        with pytest.raises(TrainGaugeError, match="samples is -5"):
+            monitor.step(loss=0.5, samples=odd)
 
 
 @pytest.mark.parametrize("name", ["step", "time", "attempt", "seconds", "accuracy", "loss_best", "split"])
@@ -82,7 +87,7 @@ def test_a_reserved_name_that_comes_later_changes_no_column(monitor, name):
     assert rows["step"].tolist() == [1.0, 2.0]
     assert rows["loss"].tolist() == [0.5, 0.25]
     assert name not in rows or 7.0 not in rows[name].tolist()
-    assert errors(monitor) == {"step": 1}
+    assert errors(monitor) == {"data": 1}
     assert values(monitor, "model_scalar") == {}
 
 

@@ -48,7 +48,7 @@ class DisabledRecorder(Recorder):
     def record(self, event: object) -> None:
         """Do nothing."""
 
-    def encode(self, y_true: Any, y_pred: Any, sample_weight: Any) -> None:
+    def encode(self, y_true: Any, y_pred: Any, sample_weight: Any, split: str = "train") -> None:
         """Do nothing."""
 
     def see(self, features: Any) -> None:

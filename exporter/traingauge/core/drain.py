@@ -147,12 +147,12 @@ class Drain:
         """Whether a number gets a column; what took the shortcut was not checked by name."""
         if name in ARRAYS:
             wrong = InvalidTypeError(f"{name} is one number: expected an array with a row a sample")
-            self._guard.report("step", wrong)
+            self._guard.report("data", wrong)
             return False
         if name in _COUNTS:
             return True
         if name in RESERVED:
-            self._guard.report("step", refused([name]))
+            self._guard.report("data", refused([name]))
             return False
         return self._scalars.admits(name)
 

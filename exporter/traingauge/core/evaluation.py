@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from traingauge import validation
 from traingauge.core import scalar_names
 from traingauge.core.events import Pass
-from traingauge.stats.arrays import as_scalar
+from traingauge.core.numbers import as_scalars, count_or, sound_numbers
 
 if TYPE_CHECKING:
     from traingauge.core.recorder import Recorder
@@ -47,21 +47,25 @@ class Evaluation:
         """Add one batch; the arguments are those of :meth:`traingauge.ModelMonitor.step`.
 
         Raises:
-            TrainGaugeError: An argument that does not fit; nothing of the batch is recorded.
+            TrainGaugeError: In the first pass over the split, an argument that does not fit; nothing of the batch is
+                recorded. Later, what does not fit is left out and counted.
         """
-        if not self._recorder.enabled:
+        recorder, kind = self._recorder, f"numbers of {self._split}"
+        if not recorder.enabled:
             return
         scalar_names.check(scalars)
-        samples = validation.number_of("samples", samples)
-        values = {
-            name: as_scalar(value, name)
-            for name, value in {"loss": loss, **scalars}.items()
-            if value is not None
-        }
-        scored = self._recorder.encode(y_true, y_pred, sample_weight)
+        values = {"loss": loss, **scalars}
+        try:
+            samples, values = validation.number_of("samples", samples), as_scalars(values)
+        except Exception as error:  # noqa: BLE001 no error of a number may reach training later than the first pass
+            recorder.guard.misfit(kind, error)
+            samples, values = count_or(samples, 0), sound_numbers(values)
+        scored = recorder.encode(y_true, y_pred, sample_weight, self._split)
         if scored is not None:
             self._scored.append(scored)
             samples = samples or scored.samples
+            recorder.guard.fitted(f"scores of {self._split}")
+        recorder.guard.fitted(kind)
         self._steps += 1
         self._samples += samples
         for name, value in values.items():

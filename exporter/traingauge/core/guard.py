@@ -2,6 +2,9 @@
 
 The rule has two halves. A call that cannot be meant raises :class:`~traingauge.errors.TrainGaugeError`, at once, in the
 call. Any other error inside monitoring is counted, logged once for each reason, and swallowed.
+
+Data stand between the two. Data that do not fit raise while a person is looking, in the first step or pass that gives data
+of their kind. Hours into training they are counted like an error inside monitoring.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ REASONS = (
     "alert",
     "integration",
     "state",
+    "data",
     "guess",
 )
 
@@ -38,7 +42,11 @@ _log = logging.getLogger("traingauge")
 class Guard:
     """Runs work of monitoring so that its errors do not reach training, and counts them; from any thread.
 
+    Args:
+        strict: Whether data that do not fit always raise, however long training has run.
+
     Attributes:
+        strict: As given.
         errors: Errors so far, by reason.
 
     >>> guard = Guard()
@@ -46,7 +54,9 @@ class Guard:
     (None, 1)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = False) -> None:
+        self.strict = strict
+        self._fitted: frozenset[str] = frozenset()  # kinds of data that were taken before
         self._lock = threading.Lock()  # never held while anything else is done
         self.errors = dict.fromkeys(REASONS, 0)
         self._logged: set[str] = set()
@@ -80,6 +90,36 @@ class Guard:
             self.report(reason, error)
             return None
 
+    def admit(self, kind: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """What ``work`` makes of data that a user gave, ``None`` if it cannot; see :meth:`misfit`."""
+        try:
+            return work(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 the second half of the rule
+            self.misfit(kind, error)
+            return None
+
+    def fitted(self, *kinds: str) -> None:
+        """Remember that data of these kinds were taken: a person has seen them fit."""
+        if not self._fitted.issuperset(kinds):
+            self._fitted |= frozenset(kinds)
+
+    def misfit(self, kind: str, error: Exception) -> None:
+        """Raise an error about data that a user gave, or count it if data of this kind fitted before.
+
+        Args:
+            kind: What the user gave, and of which split.
+            error: Why it could not be taken. One inside monitoring is counted in any case.
+
+        Raises:
+            TrainGaugeError: ``error``, while a person is looking.
+        """
+        if not isinstance(error, TrainGaugeError):
+            self.report("step", error)
+        elif self.strict or kind not in self._fitted:
+            raise error
+        else:
+            self.report("data", error)
+
     def report(self, reason: str, error: BaseException) -> None:
         """Count an error inside monitoring, and log the first one of each reason in this process."""
         with self._lock:
@@ -88,8 +128,9 @@ class Guard:
             self._logged.add(reason)
         if first:
             _log.warning(
-                "monitoring failed (%s): %s; training continues, further failures are only counted in "
+                "%s (%s): %s; training continues, further failures are only counted in "
                 'model_monitor_errors_total{reason="%s"}',
+                "data left out" if reason == "data" else "monitoring failed",
                 reason,
                 error,
                 reason,

@@ -1,8 +1,9 @@
 """What training reports to a run.
 
-An argument that does not fit raises at once, in the call that gave it; :class:`~traingauge.core.guard.Guard` takes care of
-any other error. What is recorded waits in an :class:`~traingauge.core.event_queue.EventQueue` until something reads the run
-(:mod:`traingauge.core.reader`) or saves it (:mod:`traingauge.core.snapshot`).
+An argument that does not fit raises in the first call that gives one of its kind, and is left out and counted later;
+:class:`~traingauge.core.guard.Guard` decides, and takes care of any other error. What is recorded waits in an
+:class:`~traingauge.core.event_queue.EventQueue` until something reads the run (:mod:`traingauge.core.reader`) or saves it
+(:mod:`traingauge.core.snapshot`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.drain import Drain
 from traingauge.core.event_queue import BACKLOG_STEPS, EventQueue
 from traingauge.core.events import Event, FeaturesSeen, RolledBack, Scored
+from traingauge.core.numbers import as_scalars, count_or, sound_numbers
 from traingauge.core.reader import RunReader
 from traingauge.core.reference_bins import ReferenceBins
 from traingauge.core.snapshot import Snapshot
@@ -39,6 +41,10 @@ if TYPE_CHECKING:
     from traingauge.stats.classification.tasks import Task
     from traingauge.stats.curves import Position
     from traingauge.stats.drift.binning import Binned
+
+
+#: Kinds of data that a step gives; see :meth:`traingauge.core.guard.Guard.misfit`.
+NUMBERS, FEATURES = "numbers", "features"
 
 
 class Recorder:
@@ -93,25 +99,41 @@ class Recorder:
         """Record one training step; see :meth:`traingauge.ModelMonitor.step`."""
         at = time.perf_counter()
         scalar_names.check(scalars)
-        samples, steps = validation.number_of("samples", samples), validation.number_of("steps", steps)
-        if type(loss) is not float and loss is not None:
-            loss = as_scalar(loss, "loss")
-        for value in scalars.values():
-            if type(value) is not float:
-                scalars = as_scalars(scalars)
-                break
+        try:
+            samples, steps = validation.number_of("samples", samples), validation.number_of("steps", steps)
+            if type(loss) is not float and loss is not None:
+                loss = as_scalar(loss, "loss")
+            for value in scalars.values():
+                if type(value) is not float:
+                    scalars = as_scalars(scalars)
+                    break
+            numbers = scalars if loss is None else {"loss": loss, **scalars}
+        except Exception as error:  # noqa: BLE001 no error of a number may reach training later than the first step
+            self.guard.misfit(NUMBERS, error)
+            numbers, samples, steps = (
+                sound_numbers({"loss": loss, **scalars}),
+                count_or(samples, 0),
+                count_or(steps, 1),
+            )
         scored = binned = None
         if y_true is not None or y_pred is not None or features is not None or sample_weight is not None:
-            scored = self.encode(y_true, y_pred, sample_weight)
             binned = self.bin(features, y_true, y_pred)
+            scored = self.encode(y_true, y_pred, sample_weight)  # last, as it learns from what it takes
             samples = samples or _samples(scored, binned)
-        numbers = scalars if loss is None else {"loss": loss, **scalars}
         plain = scored is None and binned is None and not samples and steps == 1
         if plain and all(type(number) is float for number in numbers.values()):
             self.record((at, numbers))
-            self._numbers_only = True
+            self._numbers_only = not self.guard.strict  # the shortcut checks nothing
         else:
             self.record(Scored(at, numbers, scored, binned, samples, steps))
+        self._fitted(scored, binned)
+
+    def _fitted(self, scored: Encoded | None, binned: Binned | None) -> None:
+        self.guard.fitted(NUMBERS)
+        if scored is not None:
+            self.guard.fitted("scores of train")
+        if binned is not None:
+            self.guard.fitted(FEATURES)
 
     def shortcut(self, step: Callable[..., None]) -> Callable[..., None]:
         """A faster way for steps that give floats by name and nothing else; all others go the way that is given.
@@ -148,36 +170,37 @@ class Recorder:
             )
         self.queue.append(event)
 
-    def encode(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Encoded | None:
+    def encode(self, y_true: Any, y_pred: Any, sample_weight: Any, split: str = "train") -> Encoded | None:
         """Labels and predictions reduced to what scores are made of; ``None`` where there is nothing to score.
 
         Raises:
-            TrainGaugeError: Arguments that do not fit.
+            TrainGaugeError: Arguments that do not fit, while a person is looking.
         """
         if y_true is None and y_pred is None and sample_weight is None:
             return None
-        return self.guard.run("step", self.scores.encode, y_true, y_pred, sample_weight)
+        return self.guard.admit(f"scores of {split}", self.scores.encode, y_true, y_pred, sample_weight)
 
     def see(self, features: Any) -> None:
         """Compare the features of a batch, apart from its step; without a reference nothing is done.
 
         Raises:
-            TrainGaugeError: Features that do not fit the reference.
+            TrainGaugeError: Features that do not fit the reference, while a person is looking.
         """
         binned = self.bin(features, None, None)
         if binned is not None:
             self.record(FeaturesSeen(binned))
+            self.guard.fitted(FEATURES)
 
     def bin(self, features: Any, y_true: Any, y_pred: Any) -> Binned | None:
         """Features, labels and predictions reduced to bin counts; ``None`` where no reference has anything to compare.
 
         Raises:
-            TrainGaugeError: Features that do not fit the reference.
+            TrainGaugeError: Features that do not fit the reference, while a person is looking.
         """
         drift = self.drift
         if drift is None or (features is None and not drift.targets):
             return None
-        return self.guard.run("step", drift.encode, features, y_true, y_pred)
+        return self.guard.admit(FEATURES, drift.encode, features, y_true, y_pred)
 
     # What integrations use: traingauge.integrations.base.Session
 
@@ -253,16 +276,6 @@ class Recorder:
                 self.guard.run("step", method)
         self._numbers_only = False
         self.run.end(state, exception=exception)
-
-
-def as_scalars(scalars: Mapping[str, Any]) -> dict[str, Any]:
-    """Scalars given by name, each as one number; those that are ``None`` or masked are left out.
-
-    Raises:
-        TrainGaugeError: One that is no number.
-    """
-    numbers = {name: as_scalar(value, name) for name, value in scalars.items() if value is not None}
-    return {name: number for name, number in numbers.items() if number is not None}
 
 
 def _samples(scored: Encoded | None, binned: Binned | None) -> int:
