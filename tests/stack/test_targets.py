@@ -50,7 +50,7 @@ def scraped(stack: Stack, labels: dict[str, str], text: str) -> tuple[list[Sampl
     target = Target(labels, text)
     target.announce(stack.discovery_dir)
     instance = f"127.0.0.1:{target.server.server_port}"
-    stack.wait_for(lambda: stack.prometheus.query(f'up{{instance="{instance}"}}'), "a scrape")
+    stack.wait_for(lambda: stack.prometheus.query(f'up{{instance="{instance}"}} == 1'), "a scrape")
     return stack.prometheus.query(f'{{instance="{instance}", __name__!~"up|scrape_.*"}}'), target
 
 
