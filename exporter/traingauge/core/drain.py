@@ -164,7 +164,7 @@ class Drain:
         wrong = given[there & ~fits]
         if len(wrong):
             self._guard.report(
-                "step",
+                "data",
                 InvalidArgumentError(f"{name} is {wrong[0]}: expected a whole number of at least 0"),
             )
 
