@@ -216,7 +216,7 @@ class Drain:
                 on_slice(batch, piece)
             scores = self._scores.headline("train") if ends_interval else {}
             if ends_interval:
-                self._read(Reading("train", scores))
+                self._guard.shield("digest", self._read, Reading("train", scores))  # the rows are kept anyway
             self.step_log.add("train", {name: values[piece] for name, values in rows.items()}, scores)
 
     def _rows(self, batch: StepBatch) -> dict[str, Floats]:

@@ -47,12 +47,12 @@ class Autocorrelation:
         values.append(value)
         if len(values) > HELD_OUT:
             entering = values[-1 - HELD_OUT]
-            self._squares += entering**2
+            self._squares += entering * entering
             if len(values) > HELD_OUT + 1:
                 self._products += entering * values[-2 - HELD_OUT]
         if len(values) > WINDOW + HELD_OUT:
             leaving = values.popleft()
-            self._squares -= leaving**2
+            self._squares -= leaving * leaving
             self._products -= leaving * values[0]
 
     def save(self) -> list[float]:
