@@ -35,7 +35,7 @@ REFERENCE = Reference.from_data(np.random.default_rng(0).normal(size=(500, 2)))
         ),
         ({"task": ["binary"]}, UnknownNameError, "unknown Scoring.task"),
         ({"average": "harmonic"}, UnknownNameError, "unknown Scoring.average 'harmonic': expected one of"),
-        ({"classes": 0}, InvalidArgumentError, "Scoring.classes=0 holds no class"),
+        ({"classes": 0}, InvalidArgumentError, "Scoring.classes is 0: expected 1 to"),
         ({"classes": ["a", "a"]}, InvalidArgumentError, "Scoring.classes=.* names a class twice"),
         ({"classes": [1.5]}, InvalidTypeError, "Scoring.classes="),
         ({"classes": 2.5}, InvalidTypeError, "Scoring.classes is 2.5: expected their number or their names"),

@@ -35,7 +35,7 @@ from traingauge.delivery.alerts import Alerts, NoAlerts, Severity, alertmanager_
 from traingauge.delivery.base import Deliveries, Delivery, RunView
 from traingauge.delivery.base import checked as checked_deliveries
 from traingauge.delivery.http import Endpoint
-from traingauge.errors import InvalidTypeError, UnknownNameError
+from traingauge.errors import InvalidTypeError
 from traingauge.extras import require
 from traingauge.integrations.base import integration_of
 from traingauge.options import Drift, Scoring, State, drift_of, scoring_of, state_of
@@ -144,7 +144,7 @@ class ModelMonitor:
         )
         run = environment.RUN.read() if run is None else validation.name("run", run)
         scoring = scoring_of(scoring)
-        limits = parse_thresholds(thresholds or {})
+        limits = parse_thresholds({} if thresholds is None else thresholds)
         deliveries = checked_deliveries([Endpoint()] if delivery is None else delivery)
         alertmanager, state = alertmanager_of(alerts), state_of(state)
         recorder_class = Recorder
@@ -154,7 +154,7 @@ class ModelMonitor:
             scoring,
             _feature_drift(drift_of(drift, reference), limits),
             limits,
-            to_beat=parse_baseline(baseline or {}),
+            to_beat=parse_baseline({} if baseline is None else baseline),
             warmup_steps=validation.optional_count("warmup_steps", warmup_steps),
             total_steps=validation.optional_count("total_steps", total_steps),
             reference_run=None
@@ -278,8 +278,7 @@ class ModelMonitor:
         ...     monitor.history["val_loss"]
         [0.5]
         """
-        if split not in SPLITS[1:]:
-            raise UnknownNameError("split of an evaluation", split, SPLITS[1:])
+        validation.choice("split of an evaluation", split, SPLITS[1:])
         return Evaluation(self._recorder, split)
 
     def end_epoch(self) -> None:
@@ -356,6 +355,7 @@ class ModelMonitor:
         from traingauge.reference.canary import validate_canary
 
         interval = validation.optional_count("every", every) if self._recorder.enabled else None
+        validation.function("predict", predict)
         probe = CanaryProbe(self._recorder, validate_canary(canary, self.model), predict, interval)
         if self._recorder.enabled:
             probe.check()
@@ -486,8 +486,7 @@ class ModelMonitor:
         ...     print(monitor.rows()["loss"])
         [0.5 -- nan]
         """
-        if split not in SPLITS:
-            raise UnknownNameError("split", split, SPLITS)
+        validation.choice("split", split, SPLITS)
         found = self._recorder.reader.rows(split, self._persistence.read)
         return {name: masked(values) for name, values in found.items()}
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,9 @@ USUAL_STATISTICS = ("psi", "ks", "js", "wasserstein", "chi2")
 
 #: Samples in the drift window, unless the reference is calibrated for another number.
 DRIFT_WINDOW = 1000
+
+#: Most classes: each has a name and counts of its own in memory.
+MOST_CLASSES = 1_000_000
 
 #: Most features whose distribution is published: with 24 series each, 1200 series.
 MOST_DISTRIBUTIONS = 50
@@ -196,7 +198,7 @@ class State:
     def __post_init__(self) -> None:
         _set(
             self,
-            directory=path("State.directory", self.directory),
+            directory=validation.path("State.directory", self.directory),
             save_every=validation.seconds("State.save_every", self.save_every, least=0.1),
             log_bytes=validation.count("State.log_bytes", self.log_bytes, least=1 << 20),
         )
@@ -236,22 +238,6 @@ def state_of(given: State | None) -> State | None:
     return None if directory is None else State(directory)
 
 
-def path(what: str, value: object) -> Path:
-    """A path.
-
-    Raises:
-        InvalidTypeError: No string or path.
-        InvalidArgumentError: An empty string, or one that no file can be named.
-    """
-    if not isinstance(value, (str, os.PathLike)):
-        raise InvalidTypeError(f"{what} is {value!r}: expected a path")
-    if not os.fspath(value):
-        raise InvalidArgumentError(f"{what} is empty: expected a path")
-    if "\0" in os.fsdecode(value):
-        raise InvalidArgumentError(f"{what} is {value!r}, which holds a NUL: expected a path")
-    return Path(value)
-
-
 def links(what: str, value: object) -> Mapping[str, str]:
     """Addresses by title, as a copy that cannot be changed.
 
@@ -279,6 +265,8 @@ def links(what: str, value: object) -> Mapping[str, str]:
 
 
 def _classes(given: int | Sequence[str] | Sequence[int]) -> int | tuple[str, ...] | tuple[int, ...]:
+    if isinstance(given, (int, np.integer)):
+        validation.count("Scoring.classes", given, most=MOST_CLASSES)
     try:
         ClassSet(given)
     except TrainGaugeError as error:
@@ -293,13 +281,12 @@ def _classes(given: int | Sequence[str] | Sequence[int]) -> int | tuple[str, ...
 
 
 def _statistics(given: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise InvalidTypeError(f"Drift.statistics is {given!r}: expected names, as ['psi', 'ks']")
+    found = validation.names("Drift.statistics", given)
     from traingauge.stats.drift.statistics import STATISTICS
 
-    for one in given:
+    for one in found:
         validation.choice("Drift.statistics", one, STATISTICS)
-    return tuple(dict.fromkeys(("psi", *given)))
+    return tuple(dict.fromkeys(("psi", *found)))
 
 
 def _set(setting: object, **checked: object) -> None:

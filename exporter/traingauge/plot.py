@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from traingauge.errors import UnknownNameError
+from traingauge import validation
 from traingauge.extras import require
 from traingauge.stats.streaming.not_given import Column
 
@@ -36,8 +36,7 @@ def plot(tables: Mapping[str, Mapping[str, Column]], columns: Sequence[str], tit
     """
     known = dict.fromkeys(name for table in tables.values() for name in table if name not in _AXES_COLUMNS)
     for name in columns:
-        if name not in known:
-            raise UnknownNameError("column", name, known)
+        validation.choice("column", name, known)
     chosen = columns or [name for name in DEFAULT_COLUMNS if name in known]
     figure = require("matplotlib.figure", "plot").Figure(
         figsize=(8, 3 * max(1, len(chosen))), layout="constrained"

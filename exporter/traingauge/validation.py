@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Collection
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -140,6 +142,22 @@ def number(
     return found
 
 
+def path(what: str, value: object) -> Path:
+    """A path.
+
+    Raises:
+        InvalidTypeError: No string or path.
+        InvalidArgumentError: An empty string, or one that no file can be named.
+    """
+    if not isinstance(value, (str, os.PathLike)):
+        raise InvalidTypeError(f"{what} is {value!r}: expected a path")
+    if not os.fspath(value):
+        raise InvalidArgumentError(f"{what} is empty: expected a path")
+    if "\0" in os.fsdecode(value):
+        raise InvalidArgumentError(f"{what} is {value!r}, which holds a NUL: expected a path")
+    return Path(value)
+
+
 def array(what: str, value: NDArray[Any], *shape: int | None) -> NDArray[Any]:
     """An array of numbers or truth values of a shape, in which ``None`` stands for any length.
 
@@ -217,6 +235,37 @@ def http_urls(what: str, value: object) -> tuple[str, ...]:
     if not value:
         raise InvalidArgumentError(f"{what} is empty: expected at least one address")
     return tuple(http_url(f"{what}[{at}]", one) for at, one in enumerate(value))
+
+
+def names(what: str, value: object) -> tuple[str, ...]:
+    """Names, as a tuple.
+
+    Raises:
+        InvalidTypeError: No iterable of hashable values, or a single string.
+
+    >>> names("categorical", "port")
+    Traceback (most recent call last):
+    traingauge.errors.InvalidTypeError: categorical is 'port': expected names, as ['a', 'b']
+    """
+    try:
+        if not isinstance(value, (str, bytes)):
+            found: tuple[object, ...] = tuple(value)  # type: ignore[arg-type]
+            if all(isinstance(one, (str, Integral)) for one in found):
+                return tuple(map(str, found))
+    except TypeError:
+        pass
+    raise InvalidTypeError(f"{what} is {value!r}: expected names, as ['a', 'b']")
+
+
+def function(what: str, value: T) -> T:
+    """A function.
+
+    Raises:
+        InvalidTypeError: Nothing that can be called.
+    """
+    if not callable(value):
+        raise InvalidTypeError(f"{what} is {value!r}: expected a function")
+    return value
 
 
 def choice(what: str, value: T, known: Collection[str]) -> T:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from numbers import Real
 from types import MappingProxyType
 
+from traingauge import validation
 from traingauge.catalog import CATALOG, Metric
 from traingauge.core.families import Family, keys
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
@@ -49,9 +49,7 @@ def parse(baseline: Mapping[str, float]) -> dict[str, float]:
 def _value(metric: str, value: object) -> float:
     if metric not in METRICS:
         raise UnknownNameError("metric of a baseline", metric, METRICS)
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise InvalidTypeError(f"baseline of {metric!r} is {value!r}: expected a number")
-    number = float(value)
+    number = validation.number(f"baseline of {metric!r}", value)
     if not math.isfinite(number):
         raise InvalidArgumentError(f"baseline of {metric!r} is {number}: expected a finite number")
     lowest, highest = METRICS[metric].range

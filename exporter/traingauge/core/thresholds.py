@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from numbers import Real
 from typing import Literal, NamedTuple, get_args
 
+from traingauge import validation
 from traingauge.catalog import CATALOG, better_side
 from traingauge.core.families import Family, keys
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
@@ -96,9 +96,7 @@ def _levels(metric: str, levels: float | Mapping[str, float]) -> Iterator[Thresh
 
 
 def _value(metric: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise InvalidTypeError(f"threshold of {metric!r} is {value!r}: expected a number")
-    number = float(value)
+    number = validation.number(f"threshold of {metric!r}", value)
     if not math.isfinite(number):
         raise InvalidArgumentError(f"threshold of {metric!r} is {number}: expected a finite number")
     if metric in MINIMA and not 0 <= number <= 1:

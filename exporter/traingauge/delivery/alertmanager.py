@@ -29,7 +29,6 @@ from traingauge.delivery.alerts import SEVERITIES, Severity
 from traingauge.delivery.base import RunView
 from traingauge.delivery.outbox import MOST_PENDING, Alert, Labels, Outbox, UnavailableError
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
-from traingauge.options import path
 
 #: Seconds for a connection, and for an answer; together less than the end of a run waits.
 TIMEOUT = (1.5, 3.0)
@@ -78,7 +77,7 @@ class Alertmanager:
         else:
             object.__setattr__(self, "url", validation.http_urls("Alertmanager.url", self.url))
         if self.credentials_file is not None:
-            path("Alertmanager.credentials_file", self.credentials_file)
+            validation.path("Alertmanager.credentials_file", self.credentials_file)
         if self.username is not None:
             validation.name("Alertmanager.username", self.username)
             if self.credentials_file is None:

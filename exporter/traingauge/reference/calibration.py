@@ -19,6 +19,12 @@ from traingauge.stats.drift.statistics import STATISTICS
 #: Minimum expected number of resamples beyond a threshold.
 TAIL = 10
 
+#: Most samples in a window.
+MOST_SAMPLES = 1_000_000_000
+
+#: Most resamples: their distances are kept in memory.
+MOST_RESAMPLES = 1_000_000
+
 #: Maximum share of the reference's rows that a resampled window removes from them.
 SPLIT = 0.2
 
@@ -122,10 +128,10 @@ def calibrate(profile: Profile, window: int, rate: float, resamples: int, seed: 
     Raises:
         InvalidArgumentError: An argument is out of range.
     """
-    if window < 1:
-        raise InvalidArgumentError(f"window is {window}: expected at least 1 sample")
-    if not 0 < rate < 1:
-        raise InvalidArgumentError(f"false_alarm_rate is {rate}: expected a probability between 0 and 1")
+    window = validation.count("window", window, most=MOST_SAMPLES)
+    rate = validation.number("false_alarm_rate", rate, above=0, below=1)
+    resamples = validation.count("resamples", resamples, most=MOST_RESAMPLES)
+    seed = validation.count("seed", seed, least=0)
     if resamples * rate < TAIL:
         raise InvalidArgumentError(
             f"{resamples} resamples are too few for a false-alarm rate of {rate}: expected at least {TAIL / rate:.0f}"

@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,12 +78,15 @@ class Canary:
         >>> canary.compare([2.0, 4.5])
         CanaryResult(distance=0.3535533905932738, mismatches=1, samples=2)
         """
+        validation.name("model", model)
+        validation.function("predict", predict)
+        tolerance = validation.number("tolerance", tolerance, least=0)
         batch = np.array(as_array(inputs, "inputs"))
-        if not len(batch):
-            raise InvalidArgumentError("inputs are empty: a canary needs at least one sample")
-        if not tolerance >= 0:
-            raise InvalidArgumentError(f"tolerance is {tolerance!r}: expected at least 0")
-        outputs = np.array(as_array(predict(batch), "outputs"))
+        if not batch.ndim or not len(batch):
+            raise InvalidArgumentError(
+                f"inputs have shape {batch.shape}: a canary needs at least one sample, shape (n, …)"
+            )
+        outputs = np.array(_numbers(predict(batch)))
         if outputs.ndim == 0 or len(outputs) != len(batch):
             raise ShapeError(
                 f"outputs have shape {outputs.shape}: expected one output for each of the {len(batch)} inputs"
@@ -93,7 +95,7 @@ class Canary:
             raise InvalidArgumentError(
                 "outputs hold NaN or infinite values: expected finite outputs from a trusted model"
             )
-        return cls(model, batch, outputs, float(tolerance), time.time())
+        return cls(model, batch, outputs, tolerance, time.time())
 
     @np.errstate(all="ignore")  # whatever the script set
     def compare(self, outputs: Any) -> CanaryResult:
@@ -106,7 +108,7 @@ class Canary:
             ShapeError: The shape differs from that of the expected outputs.
             InvalidTypeError: The outputs are not numbers.
         """
-        given = as_array(outputs, "outputs")
+        given = _numbers(outputs)
         if given.shape != self.outputs.shape:
             raise ShapeError(
                 f"outputs have shape {given.shape}: those of the canary have {self.outputs.shape}"
@@ -131,7 +133,7 @@ class Canary:
             OSError: The file cannot be written.
         """
         header = {"model": self.model, "tolerance": self.tolerance, "created": self.created}
-        _FILE.write(Path(path), header, {"inputs": self.inputs, "outputs": self.outputs})
+        _FILE.write(validation.path("path", path), header, {"inputs": self.inputs, "outputs": self.outputs})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Canary:
@@ -141,7 +143,7 @@ class Canary:
             DamagedFileError: The file is not a canary, is damaged, or was written by a newer version.
             OSError: The file cannot be read.
         """
-        return _FILE.load(Path(path), cls._restored)
+        return _FILE.load(validation.path("path", path), cls._restored)
 
     @classmethod
     def _restored(cls, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Canary:
@@ -157,6 +159,13 @@ class Canary:
             validation.number("tolerance", header["tolerance"], least=0),
             validation.number("created", header["created"]),
         )
+
+
+def _numbers(outputs: Any) -> NDArray[Any]:
+    array = as_array(outputs, "outputs")
+    if array.dtype.kind not in "biuf":
+        raise InvalidTypeError(f"outputs have dtype {array.dtype}: expected numbers")
+    return array
 
 
 def validate_canary(canary: object, model: str) -> Canary:

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from traingauge import validation
 from traingauge.archive import Archive
-from traingauge.errors import InvalidArgumentError, ShapeError, UnknownNameError
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, ShapeError
 from traingauge.reference.calibration import Calibration, calibrate
 from traingauge.reference.joint import JointDistance, fit_joint_distance
 from traingauge.reference.profile import BINS, Profile, build_profile
@@ -105,7 +104,7 @@ class Reference:
             UnknownNameError: The kind of data, or a categorical feature, is unknown.
         """
         batches = [(features, y_true, y_pred)]
-        return cls._from_parts(batches, of, feature_names, tuple(categorical), first_row)
+        return cls._from_parts(batches, of, feature_names, categorical, first_row)
 
     @classmethod
     def from_batches(
@@ -133,11 +132,19 @@ class Reference:
         Raises:
             TrainGaugeError: No rows, or a batch for which :meth:`from_data` raises.
         """
+        if features is not None:
+            validation.function("features", features)
+        try:
+            source = iter(batches)
+        except TypeError:
+            raise InvalidTypeError(
+                f"batches is a {type(batches).__name__}: expected an iterable, such as a DataLoader"
+            ) from None
         parts = (
             (first if features is None else features(first), labels, None)
-            for first, labels in map(split_batch, batches)
+            for first, labels in map(split_batch, source)
         )
-        return cls._from_parts(parts, of, feature_names, tuple(categorical), first_row)
+        return cls._from_parts(parts, of, feature_names, categorical, first_row)
 
     @classmethod
     @np.errstate(all="ignore")  # whatever the script set
@@ -146,9 +153,13 @@ class Reference:
         parts: Iterable[tuple[Any, Any, Any]],
         of: str,
         names: Sequence[str] | None,
-        categorical: tuple[str, ...],
+        categorical: Iterable[str],
         first_row: int,
     ) -> Reference:
+        validation.choice("kind of data", of, _KINDS)
+        names = None if names is None else validation.names("feature_names", names)
+        categorical = validation.names("categorical", categorical)
+        first_row = validation.count("first_row", first_row, least=0, most=validation.MOST_COUNTED)
         sums = {part: _Sum() for part in _GIVEN}
         row = first_row
         for given, y_true, y_pred in parts:
@@ -222,7 +233,7 @@ class Reference:
         Raises:
             ShapeError: The shape is not that of images or tokens.
         """
-        return np.asarray(_reduced(samples, self.of, self.names)[0])
+        return as_array(_reduced(samples, self.of, self.names)[0], "samples")
 
     def __repr__(self) -> str:
         return f"<Reference of {self.samples} samples, {len(self.names)} features>"
@@ -271,7 +282,7 @@ class Reference:
             arrays |= {f"{part}.thresholds.{name}": array for name, array in found.thresholds.items()}
         if self.joint is not None:
             arrays |= {f"together.{name}": array for name, array in self.joint.arrays().items()}
-        FILE.write(Path(path), header, arrays)
+        FILE.write(validation.path("path", path), header, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Reference:
@@ -281,7 +292,7 @@ class Reference:
             DamagedFileError: The file is not a reference, is damaged, or was written by a newer version.
             OSError: The file cannot be read.
         """
-        return FILE.load(Path(path), cls._restored)
+        return FILE.load(validation.path("path", path), cls._restored)
 
     @classmethod
     @np.errstate(all="ignore")  # whatever the script set
@@ -310,8 +321,6 @@ def _reduced(features: Any, of: str, names: Sequence[str] | None) -> tuple[Any, 
     """Features as a table, and their names; ``None`` for the default names."""
     if of == "table":
         return features, names
-    if of not in EXTRACTORS:
-        raise UnknownNameError("kind of data", of, _KINDS)
     samples = as_array(features, "features")
     if not samples.ndim:
         raise ShapeError(f"{of} are a single number: expected shape (n, …)")

@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
@@ -137,6 +136,9 @@ class ReferenceRun:
         """
         if not runs:
             raise InvalidArgumentError("no run given: expected at least one ModelMonitor")
+        for run in runs:
+            if not isinstance(getattr(run, "curves", None), LearningCurves):
+                raise InvalidTypeError(f"run is a {type(run).__name__}: expected a ModelMonitor")
         models = sorted({run.model for run in runs})
         if len(models) > 1:
             raise ReferenceMismatchError(
@@ -189,7 +191,7 @@ class ReferenceRun:
             f"{number}": np.stack([curve.position, curve.value, curve.stddev])
             for number, curve in enumerate(self.curves.values())
         }
-        _FILE.write(Path(path), header, arrays)
+        _FILE.write(validation.path("path", path), header, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ReferenceRun:
@@ -199,7 +201,7 @@ class ReferenceRun:
             DamagedFileError: The file is not a reference run, is damaged, or was written by a newer version.
             OSError: The file cannot be read.
         """
-        return _FILE.load(Path(path), cls._restored)
+        return _FILE.load(validation.path("path", path), cls._restored)
 
     @classmethod
     def _restored(cls, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> ReferenceRun:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from traingauge import validation
 from traingauge.catalog import CATALOG, RUN_STATES
 from traingauge.core.collectors.base import Collector
 from traingauge.core.families import Family, Key, keys, single
@@ -63,8 +64,7 @@ class RunInfo(Collector):
 
     def end(self, state: str, *, exception: str = "") -> None:
         """End the run in ``state``; only the first call has an effect."""
-        if state not in RUN_STATES[1:]:
-            raise UnknownNameError("final state", state, RUN_STATES[1:])
+        validation.choice("final state", state, RUN_STATES[1:])
         if self.ended is None:
             self.state, self.ended = state, time.time()
             self.describe(exception=exception)

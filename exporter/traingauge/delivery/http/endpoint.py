@@ -18,7 +18,7 @@ from traingauge.delivery.http.access import Access, read_access
 from traingauge.delivery.http.hosts import is_loopback
 from traingauge.delivery.http.server import Server
 from traingauge.errors import InvalidTypeError
-from traingauge.options import links, path
+from traingauge.options import links
 
 #: Where an endpoint listens, and seconds that it waits for the scrape that sees the end, unless it is set otherwise.
 HOST, PORT, LINGER_SECONDS = "127.0.0.1", 0, 30.0
@@ -73,15 +73,15 @@ class Endpoint:
         if self.port is not None:
             validation.count("Endpoint.port", self.port, least=0, most=65535)
         if self.discovery_dir is not None and self.discovery_dir is not False:
-            path("Endpoint.discovery_dir", self.discovery_dir)  # True among them, which it refuses
+            validation.path("Endpoint.discovery_dir", self.discovery_dir)  # True among them, which it refuses
         for name in ("web_config", "token_file"):
             if getattr(self, name) is not None:
-                path(f"Endpoint.{name}", getattr(self, name))
+                validation.path(f"Endpoint.{name}", getattr(self, name))
         if self.linger is not None:
             validation.seconds("Endpoint.linger", self.linger, least=0)
         if self.advertise is not None:
             environment.ADVERTISE.parse("Endpoint.advertise", self.advertise)
-        object.__setattr__(self, "links", links("Endpoint.links", self.links or {}))
+        object.__setattr__(self, "links", links("Endpoint.links", {} if self.links is None else self.links))
 
     def start(self, run: RunView) -> RunningEndpoint:
         """Listen, and announce the run to Prometheus.

@@ -126,5 +126,7 @@ def _joined(one: _Bucket, two: _Bucket) -> _Bucket:
     count = one.size + two.size
     distance = two.total / two.size - one.total / one.size
     return _Bucket(
-        count, one.total + two.total, one.squares + two.squares + distance * distance * one.size * two.size / count
+        count,
+        one.total + two.total,
+        one.squares + two.squares + distance * distance * one.size * two.size / count,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from traingauge import validation
 from traingauge.errors import InvalidArgumentError
 
 #: Number of values from which a chart learns its baseline by default.
@@ -38,10 +39,10 @@ class Baseline:
             raise InvalidArgumentError(
                 f"mean is {mean} and deviation {deviation}: expected both, or neither to learn them"
             )
-        if deviation is not None and not deviation > 0:
-            raise InvalidArgumentError(f"deviation is {deviation}: expected a number above 0")
-        if warmup < 2:
-            raise InvalidArgumentError(f"warmup is {warmup}: expected at least 2 values")
+        if mean is not None:
+            mean = validation.number("mean", mean)
+            deviation = validation.number("deviation", deviation, above=0)
+        warmup = validation.count("warmup", warmup, least=2)
         self.given = mean is not None
         self.mean = 0.0 if mean is None else mean
         self._deviation = deviation
