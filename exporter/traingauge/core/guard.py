@@ -93,7 +93,8 @@ class Guard:
     def admit(self, kind: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """What ``work`` makes of data that a user gave, ``None`` if it cannot; see :meth:`misfit`."""
         try:
-            return work(*args, **kwargs)
+            with np.errstate(all="ignore"):
+                return work(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 the second half of the rule
             self.misfit(kind, error)
             return None
