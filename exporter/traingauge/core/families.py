@@ -65,10 +65,18 @@ def label_names(metric: Metric, suffix: str) -> tuple[str, ...]:
 def keys(*labels: tuple[str | None, ...]) -> tuple[Key, ...]:
     """Keys without a suffix, one for each tuple of label values.
 
+    What UTF-8 cannot encode, a lone surrogate of a name, is escaped, so that different names stay different labels.
+
     >>> keys(("train",), ("test",))
     (Key(suffix='', labels=('train',)), Key(suffix='', labels=('test',)))
     """
-    return tuple(Key("", values) for values in labels)
+    return tuple(Key("", tuple(map(_encodable, values))) for values in labels)
+
+
+def _encodable(label: str | None) -> str | None:
+    if label is None or label.isascii():
+        return label
+    return label.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def single(name: str, value: float) -> Family:
