@@ -95,7 +95,7 @@ class RunReader:
 
     def _read(self, maybe_yield: Callable[[], None]) -> Iterator[Family]:
         run, task = self._collectors[RunInfo], self._collectors[Scores].task
-        if task is not None and "task" not in run.info:
+        if task is not None and run.info.get("task") != task:  # a guess may have changed
             run.describe(task=task)
         for collector in self._collectors:
             yield from self._read_one(collector, maybe_yield)

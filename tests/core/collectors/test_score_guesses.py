@@ -10,7 +10,7 @@ import sklearn.metrics as sk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traingauge import Scoring
+from traingauge import ModelMonitor, Scoring
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.guard import Guard
 from traingauge.errors import InvalidArgumentError, LabelError, TrainGaugeError
@@ -219,3 +219,49 @@ def test_logits_in_any_order_end_with_scikit_learns_accuracy(pairs, size):
     cut = 0.0 if True in outside else 0.5
     counted = sk.accuracy_score(true[kept], logits[kept] > cut)
     assert scored.current["accuracy"] == pytest.approx(counted)
+
+
+def test_a_task_that_the_average_does_not_fit_is_refused_and_leaves_the_task():
+    scored = Scored(average="binary")
+    scored.step(np.array([0, 1]), np.array([1, 1]))
+    with pytest.raises(InvalidArgumentError, match="average='binary'"):
+        scored.step(np.array([0, 2]), np.array([0, 2]))
+    scored.step(np.array([0, 1]), np.array([0, 1]))
+    assert scored.scores.task == "binary"
+    assert scored.current["precision"] == pytest.approx(2 / 3)
+
+
+def test_scores_of_a_restored_run_are_dropped_too_if_they_were_no_probabilities():
+    before, after = Scored(), Scored()
+    before.step(TRUE, [0.9, 0.9, 0.9, 0.9])
+    after.scores.restore(before.scores.save())
+    after.step(TRUE, LOGITS)
+    assert after.current["accuracy"] == sk.accuracy_score(TRUE, LOGITS > 0)
+    assert after.changes == 1
+
+
+def published_labels(monitor, name):
+    return {
+        label
+        for family in monitor.collector.families()
+        if family.metric.name == name
+        for key in family.keys
+        for label in key.labels
+    }
+
+
+def test_the_published_task_follows_a_change():
+    with ModelMonitor("m", delivery=[]) as monitor:
+        monitor.step(y_true=np.zeros(4), y_pred=np.array([0.3, 1.7, 1.1, 4.0]))
+        assert "binary" in published_labels(monitor, "model_run_info")
+        monitor.step(y_true=np.array([0.0, 2.0, 1.0, 5.0]), y_pred=np.array([0.3, 1.7, 1.1, 4.0]))
+        assert "regression" in published_labels(monitor, "model_run_info")
+
+
+def test_a_discovered_class_that_is_called_other_has_series_of_its_own():
+    scored = Scored()
+    names = np.array(["other", *(f"c{number}" for number in range(150))])
+    scored.step(names, np.array(["c0", *names[1:]]))
+    for family in scored.scores.families():
+        labels = [(key.suffix, key.labels) for key in family.keys]
+        assert len(labels) == len(set(labels)), family.metric.name

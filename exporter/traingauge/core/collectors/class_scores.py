@@ -158,7 +158,10 @@ class ClassScores:
 
 
 def _published_names(names: tuple[str, ...], chosen: NDArray[np.intp] | None) -> tuple[str, ...]:
-    return names if chosen is None else (*(names[code] for code in chosen), OTHER)
+    if chosen is None:
+        return names
+    # A class that was discovered may be called as the rest is.
+    return (*(f"{OTHER} (class)" if names[code] == OTHER else names[code] for code in chosen), OTHER)
 
 
 def _with_other(score: Score, counts: Counts, chosen: NDArray[np.intp] | None) -> NDArray[np.float64]:

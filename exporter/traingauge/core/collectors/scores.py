@@ -185,8 +185,9 @@ class Scores(Collector):
             return Encoded(step.samples, step.nonfinite, self._measure(step), None, revision)
         if self.task is None:
             return Encoded(step.samples, step.nonfinite, None, None, revision)
-        self._check_average()
-        return self._encoder.reduce(step)
+        encoded = self._encoder.reduce(step)
+        self._check_average()  # a third label may just have shown that the task is not binary
+        return encoded
 
     def on_slice(self, batch: StepBatch, piece: slice) -> None:
         """Add the steps of a slice to the rolling window."""

@@ -112,16 +112,19 @@ def _rows(array: Array, shape: Shape, move: bool) -> Array:
 
 
 def _check_samples(true: Array, predicted: Array) -> None:
-    shapes = f"y_true and y_pred have shapes {true.shape} and {predicted.shape}"
     if not true.ndim or not predicted.ndim:
-        raise ShapeError(f"{shapes}: expected an axis of samples in both")
+        raise ShapeError(f"{_shapes(true, predicted)}: expected an axis of samples in both")
     if len(true) != len(predicted):
         raise ShapeError(
             f"y_true has {len(true)} samples and y_pred {len(predicted)}: "
             f"their shapes are {true.shape} and {predicted.shape}"
         )
     if 0 in true.shape[1:] or 0 in predicted.shape[1:]:
-        raise ShapeError(f"{shapes}: an axis is empty")
+        raise ShapeError(f"{_shapes(true, predicted)}: an axis is empty")
+
+
+def _shapes(true: Array, predicted: Array) -> str:
+    return f"y_true and y_pred have shapes {true.shape} and {predicted.shape}"
 
 
 def _without_unit_axes(shape: Shape) -> Shape:

@@ -154,7 +154,7 @@ class Encoder:
         return {
             "task": self.task,
             "task_fixed": self._task_fixed,
-            "logits": self._decision.logits,
+            "decision": list(self._decision.mark()),
             "revision": self.guesses.revision,
             "samples": self.guesses.samples,
             "classes": self.classes.save(),
@@ -172,7 +172,7 @@ class Encoder:
         self.task, self._task_fixed = saved["task"], saved["task_fixed"]
         self.guesses.revision, self.guesses.samples = saved["revision"], saved["samples"]
         if self._decision.logits is None:
-            self._decision.logits = saved["logits"]
+            self._decision.undo(tuple(saved["decision"]))
 
     def set_class_count(self, count: int) -> None:
         """Fix the number of classes, and infer the task, for counts that were computed elsewhere."""
