@@ -16,6 +16,7 @@ import keras
 import tensorflow as tf
 
 from traingauge.core.guard import Guard
+from traingauge.integrations.keras.unchecked import unchecked
 
 _STEPS = ("compute_loss", "train_step", "test_step")
 
@@ -147,8 +148,9 @@ class StepHook:
 
     def _hand_over(self, step: TracedStep, how: str) -> None:
         self._call = None
-        for watcher in self._watchers:
-            getattr(watcher, how)(step)
+        with unchecked():
+            for watcher in self._watchers:
+                getattr(watcher, how)(step)
 
     def _rate(self) -> Any:
         """The learning rate before the step, a tensor: a step of a schedule moves it on."""
@@ -157,7 +159,8 @@ class StepHook:
 
     def _guarded(self, work: Callable[[], Any]) -> Any:
         """What ``work`` returns, ``None`` if it fails: then the first watcher counts it."""
-        return self._watchers[0].guard.shield("integration", work) if self._watchers else None
+        with unchecked():
+            return self._watchers[0].guard.shield("integration", work) if self._watchers else None
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from traingauge.integrations.keras.hook import LossCall, StepHook, TracedStep
 from traingauge.integrations.keras.scores.plan import ScoringPlan, UnclearError, comparable, find_plan
 from traingauge.integrations.keras.tables import Rows, StepRing, StepRow, Sum, statistic_of
 from traingauge.integrations.keras.targets import Targets
+from traingauge.integrations.keras.unchecked import unchecked
 from traingauge.integrations.keras.weights import Weights
 
 _log = logging.getLogger("traingauge")
@@ -95,22 +96,27 @@ class GraphProbe:
         """Steps that may pass between two readings."""
         return self._ring.room
 
+    @unchecked()
     def read_steps(self) -> tuple[Rows | None, int]:
         """Training steps since the last reading, ``None`` if there were none, and how many were overwritten before it."""
         return self._ring.read()
 
+    @unchecked()
     def read_bins(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
         """Bins counted since the last reading, and what was infinite; ``None`` without a reference."""
         return None if self._bins is None else self._bins.read()
 
+    @unchecked()
     def read_targets(self) -> dict[str, NDArray[np.int64]]:
         """Bins of labels and predictions counted since the last reading, by part."""
         return self._targets.read()
 
+    @unchecked()
     def begin_pass(self) -> None:
         """Forget the last pass."""
         self._sum.clear()
 
+    @unchecked()
     def read_pass(self) -> Rows | None:
         """The pass since :meth:`begin_pass`; ``None`` if it had no step."""
         return self._sum.read()
