@@ -145,7 +145,8 @@ def root_mean_squared_error(residuals: Residuals) -> float:
     >>> root_mean_squared_error(measure([1.0, 2.0], [1.0, 4.0]))
     1.4142135623730951
     """
-    return float(np.sqrt(residuals.squared / residuals.weight).mean()) if residuals.weight else np.nan
+    with np.errstate(invalid="ignore"):  # weights may be negative
+        return float(np.sqrt(residuals.squared / residuals.weight).mean()) if residuals.weight else np.nan
 
 
 def bias(residuals: Residuals) -> float:

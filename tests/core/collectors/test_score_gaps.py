@@ -159,3 +159,22 @@ def test_negative_weights_give_scikit_learns_errors_of_a_regression():
     current, _ = scored((true, predicted, weight), task="regression")
     for name, score in (("mean_absolute_error", sk.mean_absolute_error), ("r2_score", sk.r2_score)):
         assert current[name] == pytest.approx(score(true, predicted, sample_weight=weight))
+
+
+def test_masks_of_labels_and_predictions_both_leave_out():
+    true = np.ma.array([0, 1, 1, 1], mask=[0, 0, 0, 1])
+    current, (step,) = scored((true, np.ma.array([0.1, 0.9, 0.1, 0.1], mask=[0, 0, 1, 0])))
+    assert current["accuracy"] == 1.0
+    assert len(step.content.true) == 2
+
+
+def test_a_label_that_is_not_known_takes_no_infinite_loss_from_its_prediction():
+    scores = SCORES.copy()
+    scores[0, 2] = -np.inf
+    current, _ = scored((gappy("nan"), scores), task="multilabel", from_logits=True)
+    assert np.isfinite(current["log_loss"])
+
+
+def test_an_empty_batch_does_not_decide_what_labels_are():
+    current, _ = scored(([], []), (["a", "b"], ["a", "a"]), task="multiclass")
+    assert current["accuracy"] == 0.5

@@ -177,13 +177,13 @@ def _one_hot_in_front(true: Array) -> bool:
     """Whether labels are one-hot along their second axis, and not along the last."""
     if true.dtype.kind == "U" or true.shape[1] < 2:
         return False
-    return bool((true.sum(axis=1) == 1).all()) and not (true.sum(axis=-1) == 1).all()
+    with np.errstate(invalid="ignore"):
+        return bool((true.sum(axis=1) == 1).all()) and not (true.sum(axis=-1) == 1).all()
 
 
 def _axis_of_distributions(predicted: Array) -> int:
     """The axis along which predictions are probabilities: 1 or -1."""
-    sums = {axis: predicted.sum(axis=axis, dtype=np.float64) for axis in (1, -1)}
-    found = [axis for axis, sum_ in sums.items() if (np.abs(sum_ - 1) < _SUM_TOLERANCE).all()]
+    found = [axis for axis in (1, -1) if predicted.dtype.kind == "f" and _sums_to_one(predicted, axis)]
     if len(found) != 1:
         classes = predicted.shape[-1]
         raise InvalidArgumentError(
@@ -192,6 +192,12 @@ def _axis_of_distributions(predicted: Array) -> int:
             f"or with y_pred.swapaxes(1, -1).reshape(-1, {classes}) if the second one does"
         )
     return found[0]
+
+
+def _sums_to_one(predicted: Array, axis: int) -> bool:
+    with np.errstate(invalid="ignore"):
+        sums = predicted.sum(axis=axis, dtype=np.float64)
+        return bool((np.abs(sums - 1) < _SUM_TOLERANCE).all())
 
 
 def _misfit(true: Shape, predicted: Shape) -> str:

@@ -92,7 +92,7 @@ class ClassSet:
             if labels.dtype.kind == "U" or self._by_label:
                 return self._lookup(labels, what)
             labels = self._as_int64(labels, what)
-            self._coded, view = True, self._views[labels.dtype]
+            self._coded, view = self._coded or len(labels) > 0, self._views[labels.dtype]
         unsigned, limit = view
         codes = labels.view(unsigned)
         if np.count_nonzero(codes < limit) < len(codes) and int(codes.max()) >= len(self.names):

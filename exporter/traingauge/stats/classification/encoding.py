@@ -213,9 +213,10 @@ class Encoder:
         if sample_weight is not None:
             weight = spread(as_array(sample_weight, "sample_weight"), len(raw), len(true), raw.shape)
         step = CleanBatch(true, predicted, weight, len(raw))
+        gaps = None if masked is None else how.of_true(masked)
         if masked_predicted is not None:
-            step = step.only(~how.of_predicted(masked_predicted))
-        step = self._without_gaps(step, None if masked is None else how.of_true(masked))
+            gaps = _either(gaps, how.of_predicted(masked_predicted))
+        step = self._without_gaps(step, gaps)
         if "f" in kinds:
             step = step.finite()
         if self.task is None:
@@ -309,7 +310,8 @@ class Encoder:
     def _without_gaps(self, step: CleanBatch, masked: NDArray[np.bool_] | None) -> CleanBatch:
         """The step without what is masked or ignored: single labels of multi-label rows, else whole rows."""
         if step.true.ndim == 2 and step.true.shape == step.predicted.shape and step.true.dtype.kind != "U":
-            known = known_labels(step.true, masked, self._ignore_index)
+            cells = masked if masked is None or masked.shape == step.true.shape else None
+            known = known_labels(step.true, cells, self._ignore_index)
             if known is not None and self._is_multilabel(step.true, known):
                 return step.by_label(known)
         if masked is not None:
@@ -430,6 +432,18 @@ class Encoder:
         hard = step.predicted.dtype.kind != "f" or not len(true)
         probabilities = None if hard else self._kept(Probabilities(true, step.predicted, weight))
         return self._encoded(step, counts, probabilities)
+
+
+def _either(gaps: NDArray[np.bool_] | None, others: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where either of two masks is set; of masks of different shapes, in which rows."""
+    if gaps is None or gaps.shape == others.shape:
+        return others if gaps is None else gaps | others
+    by_row: NDArray[np.bool_] = _in_rows(gaps) | _in_rows(others)
+    return by_row
+
+
+def _in_rows(gaps: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return gaps if gaps.ndim == 1 else np.asarray(gaps.any(axis=1))
 
 
 def _example(values: Array) -> object:

@@ -221,7 +221,8 @@ def _summed_events(
     labels = len(weight)
     return ProbabilitySums(
         float(weight.sum()) / labels,
-        float((losses * weight).sum()) / labels,
+        float((np.where(weight == 0, 0, losses) * weight).sum())
+        / labels,  # infinite where a label is not known
         float((np.square(probability - happened) * weight).sum()) / labels,
         math.nan,
         _calibration(probability.ravel(), happened.ravel(), weight.ravel()),
