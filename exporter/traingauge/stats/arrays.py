@@ -77,6 +77,9 @@ def _with_gaps(data: Array, masked: NDArray[np.bool_], what: str) -> Array:
     return np.where(masked, np.nan, data)
 
 
+_LONGDOUBLE = np.dtype(np.longdouble).num
+
+
 def standard(array: Array) -> Array:
     """The array in one of numpy's dtypes of at most 64 bits: longdouble and the dtypes of ml_dtypes become others.
 
@@ -86,7 +89,9 @@ def standard(array: Array) -> Array:
     dtype('float64')
     """
     dtype = array.dtype
-    if dtype.char == "g":
+    if dtype.num < _LONGDOUBLE:  # most of numpy's own: this is called for every array of every step
+        return array
+    if dtype.num == _LONGDOUBLE:
         return array.astype(np.float64)
     if dtype.isbuiltin == 2 and "complex" not in dtype.name:  # registered with numpy by another package
         return array.astype(np.int8 if "int" in dtype.name else np.float32)

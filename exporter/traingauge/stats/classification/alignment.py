@@ -108,6 +108,8 @@ def spread(weight: Array, samples: int, rows: int, shape: tuple[int, ...]) -> Ar
 
 
 def _rows(array: Array, shape: Shape, move: bool) -> Array:
+    if array.shape == shape and not move:
+        return array
     return (np.moveaxis(array, 1, -1) if move else array).reshape(shape)
 
 

@@ -50,6 +50,10 @@ IGNORED_BY_CUSTOM = -100
 _ONE_LABEL = ("binary", "multiclass")
 
 
+#: The last of numpy's own dtypes of numbers, in their order, that is not longdouble or complex.
+_DOUBLE = np.dtype(np.float64).num
+
+
 class Encoded(NamedTuple):
     """A step reduced to what its scores need.
 
@@ -192,7 +196,7 @@ class Encoder:
             None if both is None else Encoded(len(true), 0, Labels(*both, None), None, self.guesses.revision)
         )
 
-    def clean(self, y_true: object, y_pred: object, sample_weight: object = None) -> CleanBatch:
+    def clean(self, y_true: Any, y_pred: Any, sample_weight: object = None) -> CleanBatch:
         """Convert and align the arrays of a step, and drop ignored and non-finite rows. Infers the task if it is unknown.
 
         The result may share memory with the arguments.
@@ -200,28 +204,37 @@ class Encoder:
         Raises:
             TrainGaugeError: The arguments do not fit; the message says what was given and what was expected.
         """
+        if sample_weight is None and _is_aligned(y_true, y_pred):
+            step, gaps = CleanBatch(y_true, y_pred, None, len(y_true)), None
+        else:
+            step, gaps = self._align(y_true, y_pred, sample_weight)
+        if gaps is not None or self._ignore_index is not None or step.true.ndim == 2:
+            step = self._without_gaps(step, gaps)
+        if step.true.dtype.kind == "f" or step.predicted.dtype.kind == "f":
+            step = step.finite()
+        if self.task is None:
+            self._find_task(step)
+        return step
+
+    def _align(
+        self, y_true: object, y_pred: object, sample_weight: object
+    ) -> tuple[CleanBatch, NDArray[np.bool_] | None]:
+        """The arrays of a step row by row, and which of its labels or predictions are masked; ``None`` if none are."""
         raw, masked = split_mask(y_true, "y_true")
         raw_predicted, masked_predicted = split_mask(y_pred, "y_pred")
         how = align(raw, raw_predicted, self.task, self._class_axis)
         if raw_predicted.ndim > 2 and len(how.predicted) == 2:
             self._class_axis = 1 if how.move_predicted else -1
         true, predicted = how.of_true(raw), how.of_predicted(raw_predicted)
-        kinds = true.dtype.kind + predicted.dtype.kind
-        if "U" in kinds:
+        if "U" in true.dtype.kind + predicted.dtype.kind:
             self._check_names(true, predicted)
         weight = None
         if sample_weight is not None:
             weight = spread(as_array(sample_weight, "sample_weight"), len(raw), len(true), raw.shape)
-        step = CleanBatch(true, predicted, weight, len(raw))
         gaps = None if masked is None else how.of_true(masked)
         if masked_predicted is not None:
             gaps = _either(gaps, how.of_predicted(masked_predicted))
-        step = self._without_gaps(step, gaps)
-        if "f" in kinds:
-            step = step.finite()
-        if self.task is None:
-            self._find_task(step)
-        return step
+        return CleanBatch(true, predicted, weight, len(raw)), gaps
 
     def reduce(self, step: CleanBatch) -> Encoded:
         """Reduce a step of a classification task; the result shares no memory with the arrays of the step.
@@ -460,6 +473,20 @@ def _mixtures_with_logits(step: CleanBatch) -> bool:
         return False
     mixed = bool((true.max(axis=1) != 1).any())
     return mixed and bool((np.abs(predicted.sum(axis=1, dtype=np.float64) - 1) > _ROW_SUM_TOLERANCE).any())
+
+
+def _is_aligned(y_true: Any, y_pred: Any) -> bool:
+    """Whether both are arrays of numbers that need neither conversion nor alignment: those of most steps."""
+    return (
+        type(y_true) is np.ndarray
+        and type(y_pred) is np.ndarray
+        and y_true.ndim == 1
+        and 1 <= y_pred.ndim <= 2
+        and len(y_true) == len(y_pred)
+        and y_pred.shape[-1] > 1
+        and y_true.dtype.num <= _DOUBLE
+        and y_pred.dtype.num <= _DOUBLE
+    )
 
 
 def _highest(rows: Array, dtype: np.dtype[Any]) -> Array:
