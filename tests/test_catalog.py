@@ -86,7 +86,7 @@ def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
             monitor.session.describe(ModelDescription("f00", 3, 1, "Adam", "mse", {}))
             monitor.canary(Canary.record(f"full-{task}", np.sqrt, [1.0, 4.0]), np.sqrt)
             monitor.session.run.end("finished")
-            monitor.session.snapshot.saved({}, 1.0)
+            monitor.session.snapshot.saved(1.0)
             accept = {"Accept": "application/openmetrics-text;version=1.0.0"}
             url = f"{monitor.url}/metrics"
             found.append(
