@@ -81,3 +81,36 @@ def test_tensors_of_other_dtypes_and_plain_numbers_keep_their_places(device):
         {},
     ]
     assert fetched(rows) == [{"loss": 1.0, "rate": 0.5}, {"loss": 2.0, "entropy": 3.0}, {}]
+
+
+def test_the_numbers_of_a_whole_pass_come_over_in_one_transfer(device):
+    with ModelMonitor("m", delivery=[]) as monitor:
+        with monitor.evaluation("validation") as evaluation:
+            for value in range(100):
+                evaluation.update(
+                    loss=Tensor([float(value)], device), entropy=Tensor([1.0], device), samples=8
+                )
+        assert device.transfers == 1
+        assert monitor.rows("validation")["loss"].tolist() == [49.5]
+        assert monitor.rows("validation")["entropy"].tolist() == [1.0]
+
+
+def test_a_number_whose_device_is_lost_takes_no_other_of_its_pass_with_it(device):
+    class Lost(Tensor):
+        def clone(self):
+            return self
+
+        def tolist(self):
+            raise RuntimeError("the device is lost")
+
+        __float__ = tolist
+
+    def stack(tensors):
+        return tensors[0]
+
+    sys.modules["torch"].stack = stack
+    with ModelMonitor("m", delivery=[]) as monitor:
+        with monitor.evaluation("validation") as evaluation:
+            evaluation.update(loss=0.5, entropy=Lost([1.0], device))
+        assert monitor.history["val_loss"] == [0.5]
+        assert "entropy" not in monitor.rows("validation")

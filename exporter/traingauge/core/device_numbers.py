@@ -1,4 +1,4 @@
-"""Numbers that are still on a device when their step is drained."""
+"""Numbers that are still on a device when their step is drained, or their pass ends."""
 
 from __future__ import annotations
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from traingauge import validation
 from traingauge.core import scalar_names
+from traingauge.core.device_numbers import fetched
 from traingauge.core.events import Pass
 from traingauge.core.numbers import as_scalars, count_or, sound_numbers
 
@@ -32,7 +34,7 @@ class Evaluation:
         self._scored: list[Encoded] = []
         self._steps = 0
         self._samples = 0
-        self._means: dict[str, list[tuple[Any, int]]] = {}
+        self._numbers: list[tuple[dict[str, Any], int]] = []  # of each batch, and its samples
 
     def update(
         self,
@@ -68,8 +70,7 @@ class Evaluation:
         recorder.guard.fitted(kind)
         self._steps += 1
         self._samples += samples
-        for name, value in values.items():
-            self._means.setdefault(name, []).append((value, samples or 1))
+        self._numbers.append((values, samples or 1))
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +79,7 @@ class Evaluation:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if kind is None:
-            means = {name: _weighted_mean(values) for name, values in self._means.items()}
+            means = self._means()
             loss = means.pop("loss", None)
             done = Pass(
                 self._split,
@@ -90,6 +91,18 @@ class Evaluation:
                 scalars=means,
             )
             self._recorder.record(done)
+
+    def _means(self) -> dict[str, float]:
+        """The mean of each number over the batches that gave it; one that cannot be read is counted."""
+        guard, weights = self._recorder.guard, [weight for _, weight in self._numbers]
+        rows: Sequence[dict[str, Any]] = [values for values, _ in self._numbers]
+        rows = guard.shield("digest", fetched, rows) or rows
+        columns: dict[str, list[tuple[Any, int]]] = {}
+        for values, weight in zip(rows, weights, strict=True):
+            for name, value in values.items():
+                columns.setdefault(name, []).append((value, weight))
+        means = {name: guard.shield("digest", _weighted_mean, values) for name, values in columns.items()}
+        return {name: mean for name, mean in means.items() if mean is not None}
 
 
 def _weighted_mean(values: list[tuple[Any, int]]) -> float:
