@@ -26,8 +26,10 @@ SPLITS = ("train", "validation", "test")
 #: The values of the label ``state`` of ``model_run_state``.
 RUN_STATES = ("running", "finished", "failed", "interrupted")
 
+#: The range of a share.
+SHARE = (0.0, 1.0)
+
 _ANY = (-math.inf, math.inf)
-_SHARE = (0.0, 1.0)
 _CORRELATION = (-1.0, 1.0)
 _NOT_NEGATIVE = (0.0, math.inf)
 
@@ -92,7 +94,7 @@ _METRICS = (
         "gauge",
         "1 for the current state of the run, 0 for the others.",
         ("state",),
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric("model_run_start_timestamp_seconds", "gauge", "Time at which the run started.", unit="seconds"),
     Metric(
@@ -243,7 +245,7 @@ _METRICS = (
         "Share of samples that were predicted correctly.",
         ("split",),
         better="higher",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_precision",
@@ -251,7 +253,7 @@ _METRICS = (
         "Precision, averaged as the run is configured (binary or macro by default).",
         ("split",),
         better="higher",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_recall",
@@ -259,7 +261,7 @@ _METRICS = (
         "Recall, averaged as the run is configured (binary or macro by default).",
         ("split",),
         better="higher",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_f1",
@@ -267,7 +269,7 @@ _METRICS = (
         "F1 score, averaged as the run is configured (binary or macro by default).",
         ("split",),
         better="higher",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_balanced_accuracy",
@@ -275,7 +277,7 @@ _METRICS = (
         "Mean recall of the classes that occurred.",
         ("split",),
         better="higher",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_specificity",
@@ -283,7 +285,7 @@ _METRICS = (
         "Specificity, averaged as the run is configured.",
         ("split",),
         better="higher",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_matthews_correlation",
@@ -307,7 +309,7 @@ _METRICS = (
         "Share of samples whose true class is among the k classes with the highest scores.",
         ("split", "k"),
         better="higher",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_roc_auc",
@@ -315,7 +317,7 @@ _METRICS = (
         "Area under the ROC curve, one class against the rest.",
         ("split",),
         better="higher",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_average_precision",
@@ -323,7 +325,7 @@ _METRICS = (
         "Area under the precision-recall curve.",
         ("split",),
         better="higher",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_log_loss",
@@ -347,7 +349,7 @@ _METRICS = (
         "Expected calibration error: mean difference between confidence and accuracy.",
         ("split",),
         better="lower",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_mean_absolute_error",
@@ -387,7 +389,7 @@ _METRICS = (
         "Precision of one class.",
         ("split", "class"),
         better="higher",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_class_recall",
@@ -395,10 +397,10 @@ _METRICS = (
         "Recall of one class.",
         ("split", "class"),
         better="higher",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
-        "model_class_f1", "gauge", "F1 score of one class.", ("split", "class"), better="higher", range=_SHARE
+        "model_class_f1", "gauge", "F1 score of one class.", ("split", "class"), better="higher", range=SHARE
     ),
     Metric(
         "model_class_specificity",
@@ -406,7 +408,7 @@ _METRICS = (
         "Share of the samples of other classes that were not predicted as this one.",
         ("split", "class"),
         better="higher",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_class_support",
@@ -457,7 +459,7 @@ _METRICS = (
         "gauge",
         "Probability of at least this drift by chance, where the statistic is a test.",
         ("feature", "statistic"),
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_prediction_drift",
@@ -497,7 +499,7 @@ _METRICS = (
         "Share of values in the window that are missing or not finite.",
         ("feature",),
         unit="ratio",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_feature_out_of_range_ratio",
@@ -505,7 +507,7 @@ _METRICS = (
         "Share of values in the window outside the range, or the categories, of the reference.",
         ("feature",),
         unit="ratio",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_feature_infinite_ratio",
@@ -513,7 +515,7 @@ _METRICS = (
         "Share of values in the window that are infinite; they also count as missing.",
         ("feature",),
         unit="ratio",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_feature_constant_ratio",
@@ -521,7 +523,7 @@ _METRICS = (
         "Largest share of the present values in the window that falls into one bin; 1 for a constant feature.",
         ("feature",),
         unit="ratio",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_features_missing", "gauge", "Features of the reference without a column in the last batch."
@@ -540,7 +542,7 @@ _METRICS = (
         "Share of the values of a feature in a bin, in the window and in the reference, for the features that drifted most.",
         ("feature", "bin", "source"),
         unit="ratio",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric("model_drift_window_samples", "gauge", "Samples in the current drift window.", across_ranks="sum"),
     Metric(
@@ -553,7 +555,7 @@ _METRICS = (
         "gauge",
         "Share of the rows that drift is computed from.",
         unit="ratio",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric("model_drift_reference_samples", "gauge", "Samples in the reference."),
     Metric(
@@ -584,7 +586,7 @@ _METRICS = (
         "gauge",
         "1 for the current state of health, 0 for the others.",
         ("state",),
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_health_strain",
@@ -597,7 +599,7 @@ _METRICS = (
         "gauge",
         "Long-run share of time in a state of health if the run continues as it does now.",
         ("state",),
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_health_failing_probability",
@@ -605,7 +607,7 @@ _METRICS = (
         "Probability that the run reaches the state failing within the given number of training steps.",
         ("horizon",),
         better="lower",
-        range=_SHARE,
+        range=SHARE,
     ),
     Metric(
         "model_health_steps_to_failing",
@@ -674,3 +676,15 @@ def better_side(name: str) -> Side | None:
     """
     metric = CATALOG.get(f"model_{name}")
     return None if metric is None else metric.better
+
+
+def in_words(limits: tuple[float, float]) -> str:
+    """The range of a metric, for an error that says what fits.
+
+    >>> in_words(CATALOG["model_accuracy"].range), in_words(CATALOG["model_r2_score"].range)
+    ('0 to 1', 'at most 1')
+    """
+    lowest, highest = limits
+    if math.isinf(highest):
+        return "a finite number" if math.isinf(lowest) else f"at least {lowest:g}"
+    return f"at most {highest:g}" if math.isinf(lowest) else f"{lowest:g} to {highest:g}"

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from traingauge.core.thresholds import METRICS, MINIMA, family, parse
+from traingauge.core.thresholds import METRICS, family, parse
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, TrainGaugeError, UnknownNameError
 
 
@@ -29,7 +29,10 @@ def test_both_severities_can_be_set() -> None:
         ({"accuracy": "0.9"}, InvalidTypeError, "'0.9': expected a number"),
         ({"accuracy": True}, InvalidTypeError, "True: expected a number"),
         ({"accuracy": math.nan}, InvalidArgumentError, "nan: expected a finite number"),
-        ({"accuracy": 95}, InvalidArgumentError, r"95.0: a score lies in \[0, 1\]"),
+        ({"accuracy": 95}, InvalidArgumentError, "95.0: expected 0 to 1"),
+        ({"feature_drift": -0.1}, InvalidArgumentError, "-0.1: expected at least 0"),
+        ({"failing_probability": 20}, InvalidArgumentError, "20.0: expected 0 to 1"),
+        ({"features_drifted_ratio": 30}, InvalidArgumentError, "30.0: expected 0 to 1"),
         ({"accuracy": {"warning": 0.8, "critical": 0.9}}, InvalidArgumentError, "has to lie below warning"),
         ({"loss": {"warning": 2, "critical": 1}}, InvalidArgumentError, "has to lie above warning"),
         ([("accuracy", 0.9)], InvalidTypeError, "expected a mapping"),
@@ -42,7 +45,7 @@ def test_what_does_not_fit_says_what_was_given_and_what_fits(given: object, erro
 
 
 def test_every_metric_may_have_a_threshold() -> None:
-    parsed = parse({metric: 0.5 if metric in MINIMA else 2.0 for metric in METRICS})
+    parsed = parse(dict.fromkeys(METRICS, 0.5))
     assert [one.metric for one in parsed] == list(METRICS)
 
 

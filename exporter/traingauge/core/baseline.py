@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from traingauge import validation
-from traingauge.catalog import CATALOG, Metric
+from traingauge.catalog import CATALOG, Metric, in_words
 from traingauge.core.families import Family, keys
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 
@@ -54,14 +54,10 @@ def _value(metric: str, value: object) -> float:
         raise InvalidArgumentError(f"baseline of {metric!r} is {number}: expected a finite number")
     lowest, highest = METRICS[metric].range
     if not lowest <= number <= highest:
-        raise InvalidArgumentError(f"baseline of {metric!r} is {number}: expected {_range(lowest, highest)}")
+        raise InvalidArgumentError(
+            f"baseline of {metric!r} is {number}: expected {in_words((lowest, highest))}"
+        )
     return number
-
-
-def _range(lowest: float, highest: float) -> str:
-    if math.isinf(highest):
-        return f"at least {lowest:g}"
-    return f"at most {highest:g}" if math.isinf(lowest) else f"{lowest:g} to {highest:g}"
 
 
 def family(baseline: Mapping[str, float]) -> Family:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
 from traingauge import validation
-from traingauge.catalog import CATALOG, better_side
+from traingauge.catalog import CATALOG, SHARE, better_side, in_words
 from traingauge.core.families import Family, keys
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 
@@ -20,21 +21,31 @@ Severity = Literal["warning", "critical"]
 #: How bad it is when a threshold is crossed.
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
-#: Every metric that may have a threshold, by the catalogue's name without ``model_`` where it has one there.
-METRICS = (
-    "accuracy",
-    "precision",
-    "recall",
-    "f1",
-    "class_recall",
-    "loss",
-    "feature_drift",
-    "features_drifted_ratio",
-    "prediction_drift",
-    "label_drift",
-    "multivariate_drift",
-    "deviation",
-    "failing_probability",
+_HAS_NO_METRIC = {
+    "features_drifted_ratio": SHARE,
+    "failing_probability": CATALOG["model_health_failing_probability"].range,
+}
+
+#: Every metric that may have a threshold, by the catalogue's name without ``model_`` where it has one there, and its range.
+METRICS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        name: _HAS_NO_METRIC.get(name) or CATALOG[f"model_{name}"].range
+        for name in (
+            "accuracy",
+            "precision",
+            "recall",
+            "f1",
+            "class_recall",
+            "loss",
+            "feature_drift",
+            "features_drifted_ratio",
+            "prediction_drift",
+            "label_drift",
+            "multivariate_drift",
+            "deviation",
+            "failing_probability",
+        )
+    }
 )
 
 #: Those that are bad when they are low; the others are bad when they are high.
@@ -66,8 +77,8 @@ def parse(thresholds: Mapping[str, float | Mapping[str, float]]) -> tuple[Thresh
     Raises:
         UnknownNameError: A metric or a severity that does not exist.
         InvalidTypeError: A value that is no number.
-        InvalidArgumentError: A value that is not finite, a score outside of [0, 1], or a critical threshold that is
-            crossed before the warning.
+        InvalidArgumentError: A value that is not finite, one that the metric cannot have, or a critical threshold that
+            is crossed before the warning.
 
     >>> parse({"accuracy": 0.95})
     (Threshold(metric='accuracy', severity='warning', value=0.95, feature=None),)
@@ -99,8 +110,10 @@ def _value(metric: str, value: object) -> float:
     number = validation.number(f"threshold of {metric!r}", value)
     if not math.isfinite(number):
         raise InvalidArgumentError(f"threshold of {metric!r} is {number}: expected a finite number")
-    if metric in MINIMA and not 0 <= number <= 1:
-        raise InvalidArgumentError(f"threshold of {metric!r} is {number}: a score lies in [0, 1]")
+    lowest, highest = METRICS[metric]
+    if not lowest <= number <= highest:
+        fits = in_words((lowest, highest))
+        raise InvalidArgumentError(f"threshold of {metric!r} is {number}: expected {fits}")
     return number
 
 
