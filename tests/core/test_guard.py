@@ -59,7 +59,7 @@ def test_data_that_do_not_fit_raise_until_data_of_their_kind_were_taken() -> Non
     guard = Guard()
     with pytest.raises(InvalidArgumentError):
         guard.admit("numbers", fail, InvalidArgumentError("loss is 'low'"))
-    guard.fitted("numbers")
+    guard.fitted(["numbers"])
     assert guard.admit("numbers", fail, InvalidArgumentError("loss is 'low'")) is None
     assert guard.errors["data"] == 1
     with pytest.raises(InvalidArgumentError):
@@ -68,7 +68,7 @@ def test_data_that_do_not_fit_raise_until_data_of_their_kind_were_taken() -> Non
 
 def test_a_strict_guard_raises_about_data_always() -> None:
     guard = Guard(strict=True)
-    guard.fitted("numbers")
+    guard.fitted(["numbers"])
     with pytest.raises(InvalidArgumentError):
         guard.admit("numbers", fail, InvalidArgumentError("loss is 'low'"))
 
@@ -77,3 +77,10 @@ def test_an_error_inside_monitoring_never_raises_even_about_the_first_data() -> 
     guard = Guard(strict=True)
     assert guard.admit("numbers", fail, ZeroDivisionError()) is None
     assert guard.errors["step"] == 1
+
+
+def test_a_part_that_fails_after_its_whole_was_refused_is_replaced_and_not_counted_again() -> None:
+    guard = Guard(strict=True)
+    assert guard.attempt(0, int, "3") == 3
+    assert guard.attempt(0, int, "three") == 0
+    assert not any(guard.errors.values())

@@ -122,6 +122,33 @@ def test_masked_numbers_are_as_if_they_had_not_been_given(published: InMemory) -
         assert published.value("model_nonfinite_total", split="train", signal="loss") == 0
 
 
+def test_a_number_is_taken_where_the_script_has_numpy_raise(published: InMemory) -> None:
+    beyond_float64 = np.longdouble("1e4000")
+    with monitored(published) as monitor, np.errstate(all="raise"):
+        monitor.step(loss=beyond_float64)
+        monitor.evaluate("validation", loss=beyond_float64)
+        assert published.value("model_loss", split="train") == np.inf
+        assert published.value("model_loss", split="validation") == np.inf
+        assert published.value("model_monitor_errors_total", reason="step") == 0
+
+
+class Broken:
+    """A number of a framework that fails in its own way."""
+
+    def detach(self) -> None:
+        raise KeyError("device")
+
+
+def test_a_number_that_breaks_monitoring_is_counted_and_the_others_are_recorded(published: InMemory) -> None:
+    with monitored(published) as monitor:
+        monitor.step(loss=Broken(), entropy=1.0, samples=3)
+        monitor.evaluate("validation", loss=0.5, entropy=Broken())
+        assert monitor.rows()["entropy"].tolist() == [1.0]
+        assert published.value("model_samples_total", split="train") == 3
+        assert published.value("model_loss", split="validation") == 0.5
+        assert published.value("model_monitor_errors_total", reason="step") == 2
+
+
 def test_strict_is_a_flag() -> None:
     with pytest.raises(InvalidTypeError, match="strict"):
         ModelMonitor("m", strict="yes", delivery=[])  # type: ignore[arg-type]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -140,7 +139,7 @@ class Drain:
     def _columns(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Floats]:
         found = self._guard.shield("digest", columns, rows, self._admits)
         if found is None:  # a tensor whose device is lost, say, takes only itself
-            found = columns([_readable(row) for row in rows], self._admits)
+            found = columns([_readable(row, self._guard) for row in rows], self._admits)
         return found
 
     def _admits(self, name: str) -> bool:
@@ -299,9 +298,6 @@ def _rows(
     return rows
 
 
-def _readable(row: Mapping[str, Any]) -> dict[str, float]:
-    numbers = {}
-    for name, value in row.items():
-        with suppress(Exception):
-            numbers[name] = float(value)
-    return numbers
+def _readable(row: Mapping[str, Any], guard: Guard) -> dict[str, float]:
+    numbers = {name: guard.attempt(None, float, value) for name, value in row.items()}
+    return {name: number for name, number in numbers.items() if number is not None}

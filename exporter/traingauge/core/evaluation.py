@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from traingauge import validation
 from traingauge.core import scalar_names
 from traingauge.core.device_numbers import fetched
 from traingauge.core.events import Pass
-from traingauge.core.numbers import as_scalars, count_or, sound_numbers
+from traingauge.core.numbers import admitted
+from traingauge.core.recorder import SCORES, Recorder
 
 if TYPE_CHECKING:
-    from traingauge.core.recorder import Recorder
     from traingauge.stats.classification.encoding import Encoded
 
 
@@ -56,21 +55,16 @@ class Evaluation:
         if not recorder.enabled:
             return
         scalar_names.check(scalars)
-        values = {"loss": loss, **scalars}
-        try:
-            samples, values = validation.number_of("samples", samples), as_scalars(values)
-        except Exception as error:  # noqa: BLE001 no error of a number may reach training later than the first pass
-            recorder.guard.misfit(kind, error)
-            samples, values = count_or(samples, 0), sound_numbers(values)
+        numbers, samples, _ = admitted(recorder.guard, kind, {"loss": loss, **scalars}, samples)
         scored = recorder.encode(y_true, y_pred, sample_weight, self._split)
         if scored is not None:
             self._scored.append(scored)
             samples = samples or scored.samples
-            recorder.guard.fitted(f"scores of {self._split}")
-        recorder.guard.fitted(kind)
+            recorder.guard.fitted([SCORES[self._split]])
+        recorder.guard.fitted([kind])
         self._steps += 1
         self._samples += samples
-        self._numbers.append((values, samples or 1))
+        self._numbers.append((numbers, samples or 1))
 
     def __enter__(self) -> Self:
         return self

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -91,34 +91,43 @@ class Guard:
             return None
 
     def admit(self, kind: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """What ``work`` makes of data that a user gave, ``None`` if it cannot; see :meth:`misfit`."""
+        """What ``work`` returns for data that a user gave, ``None`` if they do not fit and data of their kind did before.
+
+        Args:
+            kind: What the user gave, and of which split; see :meth:`fitted`.
+            work: What to call.
+            *args: Passed to ``work``.
+            **kwargs: Passed to ``work``.
+
+        Raises:
+            TrainGaugeError: The data do not fit, while a person is looking.
+        """
         try:
             try:
                 return work(*args, **kwargs)
             except (
                 FloatingPointError
-            ):  # the script has numpy raise; to ask before each step would cost a third of it
+            ):  # the script has numpy raise; asking before each step costs a third of it
                 with np.errstate(all="ignore"):
                     return work(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 the second half of the rule
-            self.misfit(kind, error)
+            self._misfit(kind, error)
             return None
 
-    def fitted(self, *kinds: str) -> None:
+    @staticmethod
+    def attempt(otherwise: T, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``work`` returns, or ``otherwise`` if it fails: for the parts of data that :meth:`admit` has not taken."""
+        try:
+            return work(*args, **kwargs)
+        except Exception:  # noqa: BLE001 it is counted already
+            return otherwise
+
+    def fitted(self, kinds: Collection[str]) -> None:
         """Remember that data of these kinds were taken: a person has seen them fit."""
         if not self._fitted.issuperset(kinds):
             self._fitted |= frozenset(kinds)
 
-    def misfit(self, kind: str, error: Exception) -> None:
-        """Raise an error about data that a user gave, or count it if data of this kind fitted before.
-
-        Args:
-            kind: What the user gave, and of which split.
-            error: Why it could not be taken. One inside monitoring is counted in any case.
-
-        Raises:
-            TrainGaugeError: ``error``, while a person is looking.
-        """
+    def _misfit(self, kind: str, error: Exception) -> None:
         if not isinstance(error, TrainGaugeError):
             self.report("step", error)
         elif self.strict or kind not in self._fitted:

@@ -1,36 +1,59 @@
-"""Numbers that a step gives by name, and what is left of them where some are none."""
+"""Numbers that a step or a batch gives by name, and what is left of them where some are none."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from traingauge import validation
+from traingauge.core.guard import Guard
 from traingauge.stats.arrays import as_scalar
 
 
-def as_scalars(scalars: Mapping[str, Any]) -> dict[str, Any]:
-    """Scalars given by name, each as one number; those that are ``None`` or masked are left out.
+def admitted(
+    guard: Guard, kind: str, given: Mapping[str, Any], samples: Any, steps: Any = 1
+) -> tuple[dict[str, Any], int, int]:
+    """The numbers of a step or a batch, its samples and its steps; what does not fit is left out.
+
+    Args:
+        guard: Decides whether what does not fit raises.
+        kind: What the numbers are to the guard.
+        given: Numbers by name; ``None`` and what is masked count as not given.
+        samples: Samples in it; 0 if they do not fit.
+        steps: Steps that it stands for; 1 if they do not fit.
 
     Raises:
-        TrainGaugeError: One that is no number.
+        TrainGaugeError: What does not fit, while a person is looking.
+
+    >>> admitted(Guard(), "numbers", {"loss": 1, "entropy": None}, 32.0)
+    ({'loss': 1.0}, 32, 1)
     """
-    numbers = {name: as_scalar(value, name) for name, value in scalars.items() if value is not None}
-    return {name: number for name, number in numbers.items() if number is not None}
+    return guard.admit(kind, _checked, given, samples, steps) or _sound(guard, given, samples, steps)
 
 
-def sound_numbers(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the numbers given by name that are one number each."""
+def _checked(given: Mapping[str, Any], samples: Any, steps: Any) -> tuple[dict[str, Any], int, int]:
+    counts = validation.number_of("samples", samples), validation.number_of("steps", steps)
+    return _numbers(given), *counts
+
+
+def _numbers(given: Mapping[str, Any]) -> dict[str, Any]:
     numbers = {}
     for name, value in given.items():
-        with suppress(Exception):
-            numbers.update(as_scalars({name: value}))
+        number = value if type(value) is float or value is None else as_scalar(value, name)
+        if number is not None:
+            numbers[name] = number
     return numbers
 
 
-def count_or(count: Any, otherwise: int) -> int:
-    """A count that a user gave, or another if it is none."""
-    with suppress(Exception):
-        return validation.number_of("count", count)
-    return otherwise
+def _sound(
+    guard: Guard, given: Mapping[str, Any], samples: Any, steps: Any
+) -> tuple[dict[str, Any], int, int]:
+    """What fits of a step, each part by itself."""
+    numbers: dict[str, Any] = {}
+    for name, value in given.items():
+        numbers |= guard.attempt({}, _numbers, {name: value})
+    return (
+        numbers,
+        guard.attempt(0, validation.number_of, "samples", samples),
+        guard.attempt(1, validation.number_of, "steps", steps),
+    )

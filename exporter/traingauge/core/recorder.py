@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from traingauge import validation
+from traingauge.catalog import SPLITS
 from traingauge.core import scalar_names
 from traingauge.core.collectors import Collectors, Setup
 from traingauge.core.collectors.diagnostics import Diagnostics
@@ -27,13 +27,12 @@ from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.drain import Drain
 from traingauge.core.event_queue import BACKLOG_STEPS, EventQueue
 from traingauge.core.events import Event, FeaturesSeen, RolledBack, Scored
-from traingauge.core.numbers import as_scalars, count_or, sound_numbers
+from traingauge.core.numbers import admitted
 from traingauge.core.reader import RunReader
 from traingauge.core.reference_bins import ReferenceBins
 from traingauge.core.snapshot import Snapshot
 from traingauge.core.task_hints import TaskHints
 from traingauge.errors import ClosedError
-from traingauge.stats.arrays import as_scalar
 
 if TYPE_CHECKING:
     from traingauge.core.model_description import ModelDescription
@@ -43,8 +42,19 @@ if TYPE_CHECKING:
     from traingauge.stats.drift.binning import Binned
 
 
-#: Kinds of data that a step gives; see :meth:`traingauge.core.guard.Guard.misfit`.
+#: Kinds of data that a step gives; see :meth:`traingauge.core.guard.Guard.fitted`.
 NUMBERS, FEATURES = "numbers", "features"
+SCORES = {split: f"scores of {split}" for split in SPLITS}
+
+#: Those of a step, by whether it gave scores and features.
+_KINDS = {
+    (False, False): (NUMBERS,),
+    (True, False): (NUMBERS, SCORES["train"]),
+    (False, True): (NUMBERS, FEATURES),
+    (True, True): (NUMBERS, SCORES["train"], FEATURES),
+}
+
+_FLOAT = frozenset([float])
 
 
 class Recorder:
@@ -99,41 +109,19 @@ class Recorder:
         """Record one training step; see :meth:`traingauge.ModelMonitor.step`."""
         at = time.perf_counter()
         scalar_names.check(scalars)
-        try:
-            samples, steps = validation.number_of("samples", samples), validation.number_of("steps", steps)
-            if type(loss) is not float and loss is not None:
-                loss = as_scalar(loss, "loss")
-            for value in scalars.values():
-                if type(value) is not float:
-                    scalars = as_scalars(scalars)
-                    break
-            numbers = scalars if loss is None else {"loss": loss, **scalars}
-        except Exception as error:  # noqa: BLE001 no error of a number may reach training later than the first step
-            self.guard.misfit(NUMBERS, error)
-            numbers, samples, steps = (
-                sound_numbers({"loss": loss, **scalars}),
-                count_or(samples, 0),
-                count_or(steps, 1),
-            )
+        numbers, samples, steps = admitted(self.guard, NUMBERS, {"loss": loss, **scalars}, samples, steps)
         scored = binned = None
         if y_true is not None or y_pred is not None or features is not None or sample_weight is not None:
             binned = self.bin(features, y_true, y_pred)
             scored = self.encode(y_true, y_pred, sample_weight)  # last, as it learns from what it takes
             samples = samples or _samples(scored, binned)
         plain = scored is None and binned is None and not samples and steps == 1
-        if plain and all(type(number) is float for number in numbers.values()):
+        if plain and _FLOAT.issuperset(map(type, numbers.values())):
             self.record((at, numbers))
             self._numbers_only = not self.guard.strict  # the shortcut checks nothing
         else:
             self.record(Scored(at, numbers, scored, binned, samples, steps))
-        self._fitted(scored, binned)
-
-    def _fitted(self, scored: Encoded | None, binned: Binned | None) -> None:
-        self.guard.fitted(NUMBERS)
-        if scored is not None:
-            self.guard.fitted("scores of train")
-        if binned is not None:
-            self.guard.fitted(FEATURES)
+        self.guard.fitted(_KINDS[scored is not None, binned is not None])
 
     def shortcut(self, step: Callable[..., None]) -> Callable[..., None]:
         """A faster way for steps that give floats by name and nothing else; all others go the way that is given.
@@ -164,7 +152,7 @@ class Recorder:
         Raises:
             ClosedError: The run has ended.
         """
-        if self.ended:
+        if self.run.ended is not None:
             raise ClosedError(
                 f"the run is {self.run.state}: it takes no further steps; make a new ModelMonitor"
             )
@@ -178,7 +166,7 @@ class Recorder:
         """
         if y_true is None and y_pred is None and sample_weight is None:
             return None
-        return self.guard.admit(f"scores of {split}", self.scores.encode, y_true, y_pred, sample_weight)
+        return self.guard.admit(SCORES[split], self.scores.encode, y_true, y_pred, sample_weight)
 
     def see(self, features: Any) -> None:
         """Compare the features of a batch, apart from its step; without a reference nothing is done.
@@ -189,7 +177,7 @@ class Recorder:
         binned = self.bin(features, None, None)
         if binned is not None:
             self.record(FeaturesSeen(binned))
-            self.guard.fitted(FEATURES)
+            self.guard.fitted([FEATURES])
 
     def bin(self, features: Any, y_true: Any, y_pred: Any) -> Binned | None:
         """Features, labels and predictions reduced to bin counts; ``None`` where no reference has anything to compare.

@@ -140,8 +140,6 @@ def as_scalar(value: Any, what: str) -> Any:
     """
     if type(value) is float:
         return value
-    if isinstance(value, np.ma.MaskedArray) and value.size == 1 and np.ma.getmaskarray(value).all():
-        return None
     if hasattr(value, "detach"):  # a torch tensor
         if value.numel() != 1:
             raise ShapeError(f"{what} has shape {tuple(value.shape)}: expected one number")
@@ -150,6 +148,8 @@ def as_scalar(value: Any, what: str) -> Any:
         number = value.item()
         if isinstance(number, (float, int)):
             return float(number)
+    if isinstance(value, np.ma.MaskedArray) and value.size == 1 and np.ma.getmaskarray(value).all():
+        return None
     try:
         array = standard(np.asarray(value))
         if array.size != 1:
