@@ -20,13 +20,20 @@ def dashboard() -> model.Dashboard:
     """The dashboard."""
     return compose(
         uid=CLASSES,
+        one_run=True,
         title="Classes",
         description="Scores per class: which classes are lost, and what they are mistaken for.",
         variables=[
             variables.datasource(),
-            variables.models(),
-            variables.runs(),
-            variables.label("split", "Split", "Split of the data", "model_class_recall", single="validation"),
+            *variables.one_run(),
+            variables.label(
+                "split",
+                "Split",
+                "Split of the data",
+                "model_class_recall",
+                single="validation",
+                variable="scored",
+            ),
             variables.label("class", "Class", "Classes to draw", "model_class_recall"),
         ],
         annotations=annotations.of_a_run(),
@@ -41,19 +48,21 @@ def dashboard() -> model.Dashboard:
 
 
 def _per_class(name: str) -> str:
-    return f"min by (class) ({series(name, split='$split', class_='$class')})"
+    return f"min by (class) ({series(name, split='$scored', class_='$class')})"
 
 
 def _worst() -> list[Panel]:
     return [
         rows(
             "Classes by recall",
-            Column("Class", label="class"),
-            Column("Recall", expr=_per_class("model_class_recall"), unit=units.SHARE, decimals=1),
-            Column("Precision", expr=_per_class("model_class_precision"), unit=units.SHARE, decimals=1),
-            Column("F1", expr=_per_class("model_class_f1"), unit=units.SHARE, decimals=1),
-            Column("Specificity", expr=_per_class("model_class_specificity"), unit=units.SHARE, decimals=1),
-            Column("Support", expr=_per_class("model_class_support"), unit=units.COUNT, decimals=0),
+            Column("Class", 90, label="class"),
+            Column("Recall", 80, expr=_per_class("model_class_recall"), unit=units.SHARE, decimals=1),
+            Column("Precision", 90, expr=_per_class("model_class_precision"), unit=units.SHARE, decimals=1),
+            Column("F1", 80, expr=_per_class("model_class_f1"), unit=units.SHARE, decimals=1),
+            Column(
+                "Specificity", 100, expr=_per_class("model_class_specificity"), unit=units.SHARE, decimals=1
+            ),
+            Column("Support", 80, expr=_per_class("model_class_support"), unit=units.COUNT, decimals=0),
             description="Every class, the worst first; of several runs the worst value. Low recall: "
             "the class is missed. Low precision: other classes are mistaken for it. "
             "Ignore both where support is small.",
@@ -102,7 +111,7 @@ def _over_time() -> list[Panel]:
         ),
         lines(
             "Recall of the chosen classes",
-            Query(series("model_class_recall", split="$split", class_="$class"), "class {{class}}, {{run}}"),
+            Query(series("model_class_recall", split="$scored", class_="$class"), "class {{class}}, {{run}}"),
             *threshold_lines("class_recall"),
             description="Dashed: the threshold below which the alert for a collapsed class fires.",
             unit=units.SHARE,
@@ -113,7 +122,7 @@ def _over_time() -> list[Panel]:
         ),
         lines(
             "F1 of the chosen classes",
-            Query(series("model_class_f1", split="$split", class_="$class"), "class {{class}}, {{run}}"),
+            Query(series("model_class_f1", split="$scored", class_="$class"), "class {{class}}, {{run}}"),
             description="Harmonic mean of precision and recall, per class.",
             unit=units.SHARE,
             decimals=1,
@@ -125,8 +134,8 @@ def _over_time() -> list[Panel]:
 
 
 def _confusion() -> list[Panel]:
-    cell = f"sum by (actual, predicted) ({series('model_confusion', split='$split')})"
-    row = f"sum by (actual) ({series('model_confusion', split='$split')})"
+    cell = f"sum by (actual, predicted) ({series('model_confusion', split='$scored')})"
+    row = f"sum by (actual) ({series('model_confusion', split='$scored')})"
     too_many = "the run has too many classes for a matrix, or reports no class predictions."
     return [
         matrix(
@@ -164,7 +173,7 @@ def _probabilities() -> list[Panel]:
     def of(*names: str) -> list[Query]:
         return [
             Query(
-                series(f"model_{name}", split="$split"),
+                series(f"model_{name}", split="$scored"),
                 f"{name.replace('_', ' ')}, {{{{split}}}}, {{{{run}}}}",
             )
             for name in names
@@ -198,7 +207,7 @@ def _probabilities() -> list[Panel]:
         lines(
             "Ranking",
             *of("roc_auc", "average_precision"),
-            Query(series("model_top_k_accuracy", split="$split"), "top {{k}}, {{split}}, {{run}}"),
+            Query(series("model_top_k_accuracy", split="$scored"), "top {{k}}, {{split}}, {{run}}"),
             baseline_line("roc_auc", "average_precision"),
             description="Areas under the ROC curve and the precision-recall curve: how well "
             "probabilities rank the samples, whatever the decision threshold. The second "
@@ -214,7 +223,7 @@ def _probabilities() -> list[Panel]:
 
 def _whole_range() -> list[Panel]:
     def grown(kind: str) -> str:
-        counter = series(f"model_class_{kind}_total", split="$split", class_="$class")
+        counter = series(f"model_class_{kind}_total", split="$scored", class_="$class")
         return f"sum by (class) (increase({counter}[$__range]))"
 
     hits, missed, false = grown("true_positives"), grown("false_negatives"), grown("false_positives")

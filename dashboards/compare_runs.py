@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.vocabulary import annotations, units, variables
+from dashboards.vocabulary import units, variables
 from dashboards.vocabulary.by_step import curve, curve_table, step_grid
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import to_run
@@ -59,10 +59,10 @@ def dashboard() -> model.Dashboard:
     """The dashboard."""
     return compose(
         uid=UID,
+        one_run=False,
         title="Compare runs",
         description="Two or more runs side by side, aligned by training step and not only by time.",
-        variables=[variables.datasource(), variables.models(), variables.runs(everything=True), step_grid()],
-        annotations=annotations.of_a_run(),
+        variables=[variables.datasource(), *variables.many_runs(), step_grid()],
         sections=[
             Section("Where do they stand?", _standing()),
             Section(
@@ -95,39 +95,48 @@ def _standing() -> list[Panel]:
     return [
         rows(
             "Chosen runs",
-            Column("Run", label="run", link=to_run(), width=220),
-            Column("Model", label="model"),
+            Column("Run", 180, label="run", link=to_run()),
+            Column("Model", 110, label="model"),
             Column(
-                "Steps", expr=in_time_range("model_steps_total", split="train"), unit=units.COUNT, decimals=0
+                "Steps",
+                80,
+                expr=in_time_range("model_steps_total", split="train"),
+                unit=units.COUNT,
+                decimals=0,
             ),
-            Column("Training time", expr=f"{last} - on (model, run) {started}", unit=units.DURATION),
-            Column("Learning rate", expr=in_time_range("model_learning_rate"), unit=units.NUMBER),
+            Column("Training time", 120, expr=f"{last} - on (model, run) {started}", unit=units.DURATION),
+            Column("Learning rate", 105, expr=in_time_range("model_learning_rate"), unit=units.NUMBER),
             Column(
                 "Best training loss",
+                130,
                 expr=in_time_range("model_loss_best", split="train"),
                 unit=units.NUMBER,
                 decimals=4,
             ),
             Column(
                 "Best validation loss",
+                140,
                 expr=in_time_range("model_loss_best", split="validation"),
                 unit=units.NUMBER,
                 decimals=4,
             ),
             Column(
                 "Best validation accuracy",
+                165,
                 expr=in_time_range("model_score_best", metric="accuracy", split="validation"),
                 unit=units.SHARE,
                 decimals=1,
             ),
             Column(
                 "Test accuracy",
+                110,
                 expr=in_time_range("model_accuracy", split="test"),
                 unit=units.SHARE,
                 decimals=1,
             ),
             Column(
                 "Worse than baseline",
+                150,
                 expr=f"sum by (model, run) (last_over_time({series(SHORTFALL)}[$__range]) > bool 0)",
                 unit=units.COUNT,
                 decimals=0,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dashboards.vocabulary import annotations, colours, units, variables
+from dashboards.vocabulary import colours, units, variables
 from dashboards.vocabulary.alerts import firing, firing_alerts
 from dashboards.vocabulary.layout import Section, compose
-from dashboards.vocabulary.links import from_line, to_run
+from dashboards.vocabulary.links import FLEET, from_line, to_run
 from dashboards.vocabulary.metrics import in_time_range, per_run, series
 from dashboards.vocabulary.panels import bars, lines, number, states
 from dashboards.vocabulary.queries import Query
@@ -15,17 +15,15 @@ from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import NONE_ALLOWED
 from traingauge.catalog import RUN_STATES
 
-UID = "traingauge-fleet"
-
 
 def dashboard() -> model.Dashboard:
     """The dashboard."""
     return compose(
-        uid=UID,
+        uid=FLEET,
+        one_run=False,
         title="Fleet",
         description="Every training run of the time range: which one needs attention?",
-        variables=[variables.datasource(), variables.models(), variables.runs(everything=True)],
-        annotations=annotations.of_a_run(),
+        variables=[variables.datasource(), *variables.many_runs()],
         sections=[
             Section("Now: does any run need attention?", _now()),
             Section("Every run", _runs()),
@@ -100,82 +98,86 @@ def _runs() -> list[Panel]:
     return [
         rows(
             "Runs",
-            Column("Run", label="run", link=to_run(), width=220),
-            Column("Model", label="model"),
+            Column("Run", 220, label="run", link=to_run()),
+            Column("Model", 110, label="model"),
             Column(
                 "State",
+                110,
                 expr=state_codes("[$__range]"),
                 unit=units.NUMBER,
                 mappings=state_words(),
                 colouring=(),
-                width=110,
             ),
             Column(
                 "Health",
+                90,
                 expr=health_codes(),
                 unit=units.NUMBER,
                 mappings=health_words(),
                 colouring=(),
-                width=90,
             ),
             Column(
                 "Alerts",
+                70,
                 expr=f"count by (model, run) ({firing()})",
                 unit=units.COUNT,
                 decimals=0,
                 colouring=NONE_ALLOWED,
-                width=70,
             ),
             Column(
                 "Last step",
+                90,
                 expr=f"({age}) and on (model, run) {RUNNING}",
                 unit=units.SECONDS,
                 decimals=0,
-                width=90,
             ),
             Column(
                 "Progress",
+                90,
                 expr=f"{steps} / on (model, run) {planned}",
                 unit=units.SHARE,
                 decimals=0,
-                width=90,
             ),
             Column(
                 "Time left",
+                120,
                 expr=f"{left} * on (model, run) {in_time_range('model_step_expected_seconds')} "
                 f"and on (model, run) {RUNNING}",
                 unit=units.DURATION,
-                width=120,
             ),
             Column(
                 "Loss",
+                90,
                 expr=in_time_range("model_loss_window_mean", split="train"),
                 unit=units.NUMBER,
                 decimals=4,
             ),
             Column(
                 "Best loss",
+                90,
                 expr=in_time_range("model_loss_best", split="train"),
                 unit=units.NUMBER,
                 decimals=4,
             ),
             Column(
                 "Validation loss",
+                120,
                 expr=in_time_range("model_loss", split="validation"),
                 unit=units.NUMBER,
                 decimals=4,
             ),
             Column(
                 "Validation accuracy",
+                140,
                 expr=in_time_range("model_accuracy", split="validation"),
                 unit=units.SHARE,
                 decimals=1,
             ),
             Column(
                 "Started",
+                130,
                 expr=f"{in_time_range('model_run_start_timestamp_seconds')} * 1000",
                 unit=units.SINCE,
-                width=130,
             ),
             description="Every run of the time range, including those that are over. Click a name to "
             "open the run. A cell is blank where a run does not report the value; last "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.vocabulary import annotations, colours, units, variables
+from dashboards.vocabulary import colours, units, variables
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.metrics import JOB, occurrences, per_run, per_second, series
 from dashboards.vocabulary.panels import events, lines, number, states
@@ -19,10 +19,10 @@ def dashboard() -> model.Dashboard:
     """The dashboard."""
     return compose(
         uid=UID,
+        one_run=False,
         title="Monitoring health",
         description="Whether monitoring itself works: scrapes, rules, notifications, and its cost to the runs.",
-        variables=[variables.datasource(), variables.models(), variables.runs(everything=True)],
-        annotations=annotations.of_a_run(),
+        variables=[variables.datasource(), *variables.many_runs()],
         sections=[
             Section("Is every run scraped?", _scrapes()),
             Section("Does traingauge keep up inside the runs?", _inside_runs()),

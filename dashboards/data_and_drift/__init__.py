@@ -15,12 +15,12 @@ def dashboard() -> model.Dashboard:
     """The dashboard."""
     return compose(
         uid=DATA_AND_DRIFT,
+        one_run=True,
         title="Data and drift",
         description="Distance between the data of a run and the reference that it is compared with.",
         variables=[
             variables.datasource(),
-            variables.models(),
-            variables.runs(),
+            *variables.one_run(),
             variables.label("feature", "Feature", "Features to draw", "model_feature_missing_ratio"),
             variables.label(
                 "statistic",

@@ -32,25 +32,28 @@ def _panels() -> list[Panel]:
     return [
         rows(
             "Features by drift",
-            Column("Feature", label="feature"),
-            Column("Drift", expr=top, unit=units.NUMBER, decimals=3, colouring=_drift_colours()),
+            Column("Feature", 150, label="feature"),
+            Column("Drift", 70, expr=top, unit=units.NUMBER, decimals=3, colouring=_drift_colours()),
             Column(
                 "P-value",
+                75,
                 expr=f"min by (feature) ({pvalue}) and on (feature) {top}",
                 unit=units.NUMBER,
                 decimals=4,
             ),
             Column(
-                "Own threshold", expr=f"{threshold} and on (feature) {top}", unit=units.NUMBER, decimals=3
+                "Own threshold", 75, expr=f"{threshold} and on (feature) {top}", unit=units.NUMBER, decimals=3
             ),
             Column(
                 "Missing",
+                80,
                 expr=f"{_of_a_feature('model_feature_missing_ratio')} and on (feature) {top}",
                 unit=units.SHARE,
                 decimals=1,
             ),
             Column(
                 "Out of range",
+                100,
                 expr=f"{_of_a_feature('model_feature_out_of_range_ratio')} and on (feature) {top}",
                 unit=units.SHARE,
                 decimals=1,

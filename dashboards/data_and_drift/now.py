@@ -58,7 +58,6 @@ def _panels() -> list[Panel]:
             description="Features above their drift threshold, as a share of those monitored. Dashed: "
             "the thresholds of the alerts.",
             unit=units.SHARE,
-            decimals=0,
             minimum=0,
             maximum=1,
             width=16,

@@ -22,7 +22,7 @@ LIMIT = 1.0
 EVERYTHING = {
     "model": ".+",
     "run": ".+",
-    "split": ".+",
+    "scored": ".+",
     "class": ".+",
     "feature": ".+",
     "statistic": "psi",

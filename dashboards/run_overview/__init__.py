@@ -25,13 +25,12 @@ def dashboard() -> model.Dashboard:
     """The dashboard."""
     return compose(
         uid=RUN_OVERVIEW,
+        one_run=True,
         title="Run overview",
         description="One training run, top to bottom in the order in which one debugs it.",
         variables=[
             variables.datasource(),
-            variables.models(),
-            variables.runs(),
-            variables.label("split", "Split", "Splits of the data", "model_steps_total"),
+            *variables.one_run(),
             variables.label(
                 "signal", "Signal", "Signal whose own past is drawn", "model_signal_mean", single="loss"
             ),

@@ -23,11 +23,12 @@ def _panels() -> list[Panel]:
     return [
         rows(
             "Runs",
-            Column("Model", label="model"),
-            Column("Run", label="run"),
-            *(Column(name.replace("_", " ").capitalize(), label=name) for name in labels),
+            Column("Model", 120, label="model"),
+            Column("Run", 120, label="run"),
+            *(Column(name.replace("_", " ").capitalize(), 130, label=name) for name in labels),
             Column(
                 "Started",
+                130,
                 expr=f"max by (model, run, {', '.join(labels)}) ({series('model_run_info')} "
                 f"* on (model, run) group_left () {series('model_run_start_timestamp_seconds')}) * 1000",
                 unit=units.SINCE,
@@ -38,11 +39,12 @@ def _panels() -> list[Panel]:
         ),
         rows(
             "Milestones",
-            Column("Model", label="model"),
-            Column("Run", label="run"),
+            Column("Model", 120, label="model"),
+            Column("Run", 120, label="run"),
             *(
                 Column(
                     title,
+                    130,
                     expr=in_time_range(name, **labels),
                     unit=units.COUNT,
                     decimals=0,
@@ -56,6 +58,7 @@ def _panels() -> list[Panel]:
             ),
             Column(
                 "Ended",
+                130,
                 expr=f"{in_time_range('model_run_end_timestamp_seconds')} * 1000",
                 unit=units.SINCE,
             ),

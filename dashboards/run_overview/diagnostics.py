@@ -25,9 +25,9 @@ def section() -> Section:
 
 
 def _panels() -> list[Panel]:
-    expected = series("model_expected", metric="loss", split="$split")
+    expected = series("model_expected", metric="loss")
     threshold = per_run(THRESHOLD, metric="deviation", severity="warning")
-    stddev = series("model_expected_stddev", metric="loss", split="$split")
+    stddev = series("model_expected_stddev", metric="loss")
     allowed = f"{stddev} * on (model, run) group_left () {threshold}"
     return [
         states(
@@ -76,7 +76,6 @@ def _panels() -> list[Panel]:
             description="Long-run share of each health state, if health keeps changing as it has so "
             "far. A sound run is nearly always healthy.",
             unit=units.SHARE,
-            decimals=0,
             minimum=0,
             maximum=1,
             width=8,
@@ -84,7 +83,7 @@ def _panels() -> list[Panel]:
         ),
         lines(
             "Severity of each signal",
-            Query(series("model_health_strain", split="$split"), "{{signal}}, " + SPLIT),
+            Query(series("model_health_strain"), "{{signal}}, " + SPLIT),
             description="Distance of each signal on its worse side, in standard deviations: 3 is "
             "warning, 6 degraded, 12 failing. The highest line is the cause.",
             unit=units.NUMBER,
@@ -96,8 +95,8 @@ def _panels() -> list[Panel]:
         lines(
             "Worse than the reference run by",
             Query(
-                f"({series('model_deviation', split='$split', metric=better('lower'))} or "
-                f"-1 * {series('model_deviation', split='$split', metric=better('higher'))})",
+                f"({series('model_deviation', metric=better('lower'))} or "
+                f"-1 * {series('model_deviation', metric=better('higher'))})",
                 "{{metric}}, " + SPLIT,
             ),
             *threshold_lines("deviation"),

@@ -20,10 +20,7 @@ def section() -> Section:
 
 def _panels() -> list[Panel]:
     def of(*names: str) -> list[Query]:
-        scores = [
-            Query(series(f"model_{name}", split="$split"), f"{name.replace('_', ' ')}, {SPLIT}")
-            for name in names
-        ]
+        scores = [Query(series(f"model_{name}"), f"{name.replace('_', ' ')}, {SPLIT}") for name in names]
         return [*scores, baseline_line(*names)]
 
     regression = "the run is no regression."
@@ -52,7 +49,7 @@ def _panels() -> list[Panel]:
         ),
         lines(
             "Residual percentiles",
-            Query(series("model_residual_percentile", split="$split"), "{{percentile}} %, " + SPLIT),
+            Query(series("model_residual_percentile"), "{{percentile}} %, " + SPLIT),
             description="Percentiles of prediction minus target. A fan that opens to one side is a "
             "bias for part of the samples, which the mean hides.",
             unit=units.NUMBER,
@@ -62,7 +59,7 @@ def _panels() -> list[Panel]:
         lines(
             "Regression fit and bias",
             *of("r2_score"),
-            Query(series("model_bias", split="$split"), "bias, " + SPLIT),
+            Query(series("model_bias"), "bias, " + SPLIT),
             description="R², the share of the target's variance that is explained, and the mean of "
             "prediction minus target. A bias away from 0 affects all samples.",
             unit=units.NUMBER,

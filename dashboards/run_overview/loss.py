@@ -22,11 +22,11 @@ def _panels() -> list[Panel]:
     return [
         lines(
             "Loss",
-            Query(series("model_loss", split="$split"), "last step, " + SPLIT, style=FAINT),
-            Query(series("model_loss_window_mean", split="$split"), "window mean, " + SPLIT),
-            Query(series("model_loss_best", split="$split"), "best, " + SPLIT, style=BEST_LINE),
+            Query(series("model_loss"), "last step, " + SPLIT, style=FAINT),
+            Query(series("model_loss_window_mean"), "window mean, " + SPLIT),
+            Query(series("model_loss_best"), "best, " + SPLIT, style=BEST_LINE),
             Query(
-                series("model_expected", metric="loss", split="$split"),
+                series("model_expected", metric="loss"),
                 "expected, " + SPLIT,
                 style=EXPECTED_LINE,
             ),
@@ -41,10 +41,9 @@ def _panels() -> list[Panel]:
         ),
         lines(
             "Spread of the loss",
-            Query(series("model_loss_window_stddev", split="$split"), "standard deviation, " + SPLIT),
+            Query(series("model_loss_window_stddev"), "standard deviation, " + SPLIT),
             Query(
-                f"{series('model_loss_window_max', split='$split')} - "
-                f"{series('model_loss_window_min', split='$split')}",
+                f"{series('model_loss_window_max')} - {series('model_loss_window_min')}",
                 "highest to lowest, " + SPLIT,
                 style=FAINT,
             ),
@@ -69,7 +68,7 @@ def _panels() -> list[Panel]:
         ),
         lines(
             "Time since the best loss",
-            Query(f"time() - {series('model_loss_best_timestamp_seconds', split='$split')}", SPLIT),
+            Query(f"time() - {series('model_loss_best_timestamp_seconds')}", SPLIT),
             description="Grows on a plateau and while the loss diverges; drops to 0 at each new best.",
             unit=units.SECONDS,
             minimum=0,

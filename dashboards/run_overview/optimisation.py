@@ -42,7 +42,7 @@ def _panels() -> list[Panel]:
         ),
         lines(
             "Further scalars",
-            Query(series("model_scalar", split="$split"), "{{name}}, " + SPLIT),
+            Query(series("model_scalar"), "{{name}}, " + SPLIT),
             description="Every other scalar that the script passes to a step.",
             unit=units.NUMBER,
             width=8,

@@ -19,7 +19,7 @@ def _panels() -> list[Panel]:
     young = "the run has not taken enough steps, or does not report the signal."
 
     def of(statistic: str, **labels: str) -> str:
-        return series(f"model_signal_{statistic}", signal="$signal", split="$split", **labels)
+        return series(f"model_signal_{statistic}", signal="$signal", **labels)
 
     return [
         lines(
@@ -37,7 +37,7 @@ def _panels() -> list[Panel]:
         ),
         lines(
             "Robust z-scores",
-            Query(series("model_signal_robust_zscore", split="$split"), "{{signal}}, " + SPLIT),
+            Query(series("model_signal_robust_zscore"), "{{signal}}, " + SPLIT),
             description="Distance of the last value of every signal from the median of the earlier "
             "ones, in robust standard deviations. Beyond 3 on either side is unusual. A "
             "single spike is noise; a plateau is a change.",

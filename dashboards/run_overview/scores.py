@@ -34,11 +34,9 @@ def _panels() -> list[Panel]:
 def _score(name: str, description: str) -> Panel:
     return lines(
         name.capitalize(),
-        Query(series(f"model_{name}", split="$split"), SPLIT),
-        Query(series("model_score_best", metric=name, split="$split"), "best, " + SPLIT, style=BEST_LINE),
-        Query(
-            series("model_expected", metric=name, split="$split"), "expected, " + SPLIT, style=EXPECTED_LINE
-        ),
+        Query(series(f"model_{name}"), SPLIT),
+        Query(series("model_score_best", metric=name), "best, " + SPLIT, style=BEST_LINE),
+        Query(series("model_expected", metric=name), "expected, " + SPLIT, style=EXPECTED_LINE),
         *threshold_lines(name),
         baseline_line(name),
         description=f"{description} Over the last steps (train) or the last whole pass (validation, test). "

@@ -27,7 +27,7 @@ def _panels() -> list[Panel]:
     return [
         lines(
             "Steps per second",
-            Query(f"rate({series('model_steps_total', split='$split')}[$__rate_interval])", SPLIT),
+            Query(f"rate({series('model_steps_total')}[$__rate_interval])", SPLIT),
             description="Steps of each split per second. 0 means that the run hangs, or that another "
             "split is being evaluated.",
             unit=units.STEPS_PER_SECOND,
@@ -36,7 +36,7 @@ def _panels() -> list[Panel]:
         ),
         lines(
             "Samples per second",
-            Query(f"rate({series('model_samples_total', split='$split')}[$__rate_interval])", SPLIT),
+            Query(f"rate({series('model_samples_total')}[$__rate_interval])", SPLIT),
             description="Throughput that is comparable between batch sizes.",
             unit=units.SAMPLES_PER_SECOND,
             minimum=0,

@@ -1,4 +1,7 @@
-"""Events drawn over every panel of a run: what happened when."""
+"""Events drawn over every panel of one run: what happened when, each as a thin line.
+
+Where many runs share a panel, their events would cover it: dashboards of many runs have none.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,19 @@ def _events(
     *,
     at_value: bool = False,
     tags: str = "run",
+    choice: bool = False,
     shown: bool = True,
 ) -> dashboard.AnnotationQuery:
-    """Events where ``expr`` is above 0; with ``at_value`` at the millisecond that is its value."""
+    """Events where ``expr`` is above 0; with ``at_value`` at the millisecond that is its value.
+
+    With ``choice``, a switch on top of the dashboard turns them on and off.
+    """
     return (
         dashboard.AnnotationQuery()
         .name(name)
         .datasource(DATASOURCE)
         .enable(shown)
+        .hide(not choice)
         .icon_color(colour)
         .expr(expr)
         .title_format(title)
@@ -38,15 +46,35 @@ def _changes(counter: str, **labels: str) -> str:
     return f"max by (model, run) (changes({series(counter, **labels)}[$__rate_interval]) > 0)"
 
 
+def _critical_alerts() -> str:
+    """When each critical alert that fires began: Grafana joins the samples of `ALERTS` itself to a region."""
+    firing = series("ALERTS", alertstate="firing", severity="critical")
+    began = series("ALERTS_FOR_STATE", severity="critical")
+    return f"max by (alertname, severity, model, run) ({began} and ignoring (alertstate) {firing}) * 1000"
+
+
+def _milestones() -> str:
+    """Epochs and checkpoints, with what it was in the label ``event``."""
+    counted = {
+        "Epoch completed": _changes("model_epochs_total", split="train"),
+        "Checkpoint saved": _changes("model_checkpoints_total"),
+    }
+    return " or ".join(
+        f'label_replace({expr}, "event", "{event}", "", "")' for event, expr in counted.items()
+    )
+
+
 def of_a_run() -> list[dashboard.AnnotationQuery]:
-    """Alerts, starts and restarts, ends, checkpoints and epochs; the last two are off at first, since they may be many."""
+    """Critical alerts, starts and restarts, ends; and milestones, which are off at first, since they may be many."""
     return [
         _events(
-            "Alerts",
+            "Critical alerts",
             colours.CRITICAL,
             "{{alertname}} ({{severity}})",
-            series("ALERTS", alertstate="firing"),
+            _critical_alerts(),
+            at_value=True,
             tags="severity,run",
+            choice=True,
         ),
         _events(
             "Starts",
@@ -68,18 +96,5 @@ def of_a_run() -> list[dashboard.AnnotationQuery]:
             "Resumed from saved state",
             _changes("model_restarts_total"),
         ),
-        _events(
-            "Checkpoints",
-            colours.NEUTRAL,
-            "Checkpoint saved",
-            _changes("model_checkpoints_total"),
-            shown=False,
-        ),
-        _events(
-            "Epochs",
-            colours.MUTED,
-            "Epoch completed",
-            _changes("model_epochs_total", split="train"),
-            shown=False,
-        ),
+        _events("Milestones", colours.MUTED, "{{event}}", _milestones(), choice=True, shown=False),
     ]

@@ -8,3 +8,6 @@ NEUTRAL = "blue"
 MUTED = "text"
 OVER = "purple"
 TO_BEAT = "purple"
+
+#: Of a tile without a value, legible as text and as background in both themes.
+NOTHING = "#8e8e8e"

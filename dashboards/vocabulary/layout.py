@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboards.vocabulary.links import TAG, between_dashboards
+from dashboards.vocabulary.links import MANY_RUNS, ONE_RUN, TAG, between_dashboards
 from dashboards.vocabulary.sdk import Builder, Panel, dashboard, model
 
 #: Of Grafana 9.4. Newer ones migrate from it; an older one would not know a newer schema.
@@ -20,7 +20,7 @@ class Section:
     """A titled row and the panels below it, laid out from left to right.
 
     Attributes:
-        title: The question that the panels answer.
+        title: The question that the panels answer; without one there is no row, which the first screen has no room for.
         panels: In the order in which to look at them.
         collapsed: Whether the row is shut to begin with; its panels ask nothing until it is opened.
     """
@@ -35,9 +35,10 @@ def compose(
     uid: str,
     title: str,
     description: str,
+    one_run: bool,
     variables: Sequence[Builder[model.VariableModel]],
-    annotations: Sequence[Builder[model.AnnotationQuery]],
     sections: Sequence[Section],
+    annotations: Sequence[Builder[model.AnnotationQuery]] = (),
     since: str = "now-1h",
     refresh: str = "10s",
 ) -> model.Dashboard:
@@ -47,9 +48,10 @@ def compose(
         uid: Stable, so that links to it last.
         title: Its name.
         description: What it is for.
+        one_run: Whether it shows one run; otherwise as many as are chosen.
         variables: From left to right.
-        annotations: Events drawn over every panel.
         sections: From top to bottom.
+        annotations: Events drawn over every panel, of a dashboard that shows one run.
         since: Where the time range begins.
         refresh: How often it asks again.
     """
@@ -57,7 +59,7 @@ def compose(
         dashboard.Dashboard(title)
         .uid(uid)
         .description(description)
-        .tags([TAG])
+        .tags([TAG, ONE_RUN if one_run else MANY_RUNS])
         .timezone("browser")
         .readonly()
         .tooltip(model.DashboardCursorSync.CROSSHAIR)
@@ -65,8 +67,9 @@ def compose(
         .refresh(refresh)
         .variables(list(variables))
         .annotations(list(annotations))
-        .link(between_dashboards())
     )
+    for link in between_dashboards(one_run=one_run):
+        builder.link(link)
     built = builder.build()
     built.schema_version = SCHEMA_VERSION
     built.panels = _on_grid(sections)
@@ -77,6 +80,10 @@ def _on_grid(sections: Sequence[Section]) -> list[model.Panel | model.RowPanel]:
     placed: list[model.Panel | model.RowPanel] = []
     top = 0
     for section in sections:
+        if not section.title:
+            panels, top = _flow(section.panels, top)
+            placed += panels
+            continue
         row = dashboard.Row(section.title).id(_panel_id(section.title)).collapsed(section.collapsed).build()
         row.grid_pos = model.GridPos(h=1, w=COLUMNS, x=0, y=top)
         panels, bottom = _flow(section.panels, top + 1)

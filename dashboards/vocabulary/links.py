@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from alerting.links import RUNBOOKS
 from dashboards.vocabulary.sdk import dashboard, model
 
-#: Tag of every dashboard here; the links between them select by it.
+#: Tag of every dashboard here, and of those that show one run, and many; the links between them select by it.
 TAG = "traingauge"
+ONE_RUN, MANY_RUNS = "traingauge-one-run", "traingauge-many-runs"
 
 #: UIDs of the dashboards that others link to.
+FLEET = "traingauge-fleet"
 RUN_OVERVIEW = "traingauge-run-overview"
 CLASSES = "traingauge-classes"
 DATA_AND_DRIFT = "traingauge-data-and-drift"
@@ -37,7 +39,7 @@ class Link:
         return {"title": self.title, "url": self.url, "targetBlank": False}
 
 
-def to_dashboard(title: str, uid: str, *, model_name: str, run: str) -> Link:
+def to_dashboard(title: str, uid: str, *, model_name: str, run: str, **variables: str) -> Link:
     """Link to another dashboard that keeps data source and time range and selects a run.
 
     Args:
@@ -45,9 +47,11 @@ def to_dashboard(title: str, uid: str, *, model_name: str, run: str) -> Link:
         uid: The dashboard's.
         model_name: What Grafana fills in for the model, as ``${__field.labels.model}``.
         run: The same for the run.
+        variables: The same for further variables of the other dashboard.
     """
-    query = f"var-datasource=${{datasource}}&var-model={model_name}&var-run={run}&${{__url_time_range}}"
-    return Link(title, f"/d/{uid}?{query}")
+    values = {"datasource": "${datasource}", "model": model_name, "run": run, **variables}
+    query = "&".join(f"var-{name}={value}" for name, value in values.items())
+    return Link(title, f"/d/{uid}?{query}&${{__url_time_range}}")
 
 
 def to_run(uid: str = RUN_OVERVIEW, title: str = "Open the run") -> Link:
@@ -55,9 +59,18 @@ def to_run(uid: str = RUN_OVERVIEW, title: str = "Open the run") -> Link:
     return to_dashboard(title, uid, model_name="${__data.fields.Model}", run="${__data.fields.Run}")
 
 
-def from_line(uid: str = RUN_OVERVIEW, title: str = "Open the run") -> Link:
-    """Link from a line that has the labels ``model`` and ``run``."""
-    return to_dashboard(title, uid, model_name="${__field.labels.model}", run="${__field.labels.run}")
+def from_line(uid: str = RUN_OVERVIEW, title: str = "Open the run", **variables: str) -> Link:
+    """Link from a line that has the labels ``model`` and ``run``.
+
+    Args:
+        uid: UID of the dashboard that opens.
+        title: What opens.
+        variables: Further variables of that dashboard, each with the label whose value it takes.
+    """
+    filled = {name: f"${{__field.labels.{label}}}" for name, label in variables.items()}
+    return to_dashboard(
+        title, uid, model_name="${__field.labels.model}", run="${__field.labels.run}", **filled
+    )
 
 
 def to_runbook(alert: str) -> Link:
@@ -69,17 +82,49 @@ def to_runbook(alert: str) -> Link:
     return Link("Runbook", f"{RUNBOOKS}/{alert}.md")
 
 
-def between_dashboards() -> dashboard.DashboardLink:
-    """The links to the other dashboards, on top of each; they keep the selection and the time range."""
+def between_dashboards(*, one_run: bool) -> list[dashboard.DashboardLink]:
+    """The links on top of a dashboard: to those with the same variables, and to the first of the others.
+
+    Only the former get its variables. ``run`` means one run here and all of them there: a dashboard of one run that is
+    handed *All* shows nothing, and one of many that is handed one run hides the others.
+
+    Args:
+        one_run: Whether the dashboard shows one run.
+    """
+    if one_run:
+        others = ("This run", ONE_RUN, "The other dashboards of this run")
+        first = ("Fleet", FLEET, "Every run")
+    else:
+        others = ("All runs", MANY_RUNS, "The other dashboards of the chosen runs")
+        first = ("Newest run", RUN_OVERVIEW, "Run overview of the run that started last")
+    return [_among(*others), _to_first(*first)]
+
+
+def _among(title: str, tag: str, tooltip: str) -> dashboard.DashboardLink:
     return (
-        dashboard.DashboardLink("Dashboards")
+        dashboard.DashboardLink(title)
         .type(model.DashboardLinkType.DASHBOARDS)
-        .tags([TAG])
+        .tags([tag])
         .icon("external link")
-        .tooltip("The other dashboards, on the same run and time range")
-        .as_dropdown(False)
+        .tooltip(tooltip)
+        .as_dropdown(True)
         .include_vars(True)
         .keep_time(True)
         .target_blank(False)
         .url("")
+    )
+
+
+def _to_first(title: str, uid: str, tooltip: str) -> dashboard.DashboardLink:
+    return (
+        dashboard.DashboardLink(title)
+        .type(model.DashboardLinkType.LINK)
+        .tags([])
+        .icon("dashboard")
+        .tooltip(tooltip)
+        .as_dropdown(False)
+        .include_vars(False)
+        .keep_time(True)
+        .target_blank(False)
+        .url(f"/d/{uid}?var-datasource=${{datasource}}")
     )

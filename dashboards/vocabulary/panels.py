@@ -31,6 +31,12 @@ MAY_BE_EMPTY = "May be empty: "
 #: What a panel without a value shows.
 NO_VALUE = "-"
 
+#: What a tile without a value shows: text is scaled to the tile, and a dash becomes a bar.
+NOT_APPLICABLE = "n/a"
+
+#: Columns from which there is room for the legend at the right of the lines.
+_WIDE = 16
+
 #: The kinds that draw queries; their builders share what is set here.
 Lines = TypeVar("Lines", timeseries.Panel, trend.Panel)
 Drawn = TypeVar("Drawn", timeseries.Panel, stat.Panel, bargauge.Panel, statetimeline.Panel, heatmap.Panel)
@@ -70,16 +76,23 @@ def _last() -> options.ReduceDataOptions:
     return options.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
 
 
-def style_lines(panel: Lines) -> Lines:
-    """Draw as every panel with lines does: a table of values as legend, all values of a moment in the tooltip."""
+def style_lines(panel: Lines, width: int = 0) -> Lines:
+    """Draw as every panel with lines does: last values in the legend, all values of a moment in the tooltip.
+
+    Args:
+        panel: What to draw.
+        width: Columns of the grid that it takes. Where there is room, the legend is a table at the right: below, it would
+            leave half of the height for the lines.
+    """
+    wide = width >= _WIDE
     panel.line_width(2).fill_opacity(0).show_points(common.VisibilityMode.NEVER).span_nulls(False)
     panel.color_scheme(_colour(model.FieldColorModeId.PALETTE_CLASSIC))
     panel.legend(
         options.VizLegendOptions()
         .show_legend(True)
-        .display_mode(common.LegendDisplayMode.TABLE)
-        .placement(common.LegendPlacement.BOTTOM)
-        .calcs(["lastNotNull", "min", "max"])
+        .display_mode(common.LegendDisplayMode.TABLE if wide else common.LegendDisplayMode.LIST)
+        .placement(common.LegendPlacement.RIGHT if wide else common.LegendPlacement.BOTTOM)
+        .calcs(["lastNotNull", "min", "max"] if wide else ["lastNotNull"])
     )
     return panel.tooltip(
         options.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
@@ -97,6 +110,8 @@ def lines(
     minimum: float | None = None,
     maximum: float | None = None,
     logarithmic: bool = False,
+    linear_to: float | None = None,
+    limits: Steps | None = None,
     bars: bool = False,
     width: int = 12,
     height: int = 8,
@@ -115,6 +130,8 @@ def lines(
         minimum: Lower end of the axis.
         maximum: Upper end of the axis.
         logarithmic: Whether the axis is logarithmic.
+        linear_to: Up to which distance from 0 the axis is linear; beyond, it is logarithmic on both sides.
+        limits: Constant limits, each a dashed line with its colour.
         bars: Bars for events that are counted, in place of lines.
         width: Columns of the grid's 24.
         height: Rows of the grid.
@@ -131,9 +148,16 @@ def lines(
     )
     panel.span(width).height(height)
     panel.draw_style(common.GraphDrawStyle.BARS if bars else common.GraphDrawStyle.LINE)
-    style_lines(panel).line_width(0 if bars else 2).fill_opacity(80 if bars else 0)
+    style_lines(panel, width).line_width(0 if bars else 2).fill_opacity(80 if bars else 0)
     if logarithmic:
-        panel.scale_distribution(options.ScaleDistributionConfig().type(common.ScaleDistribution.LOG).log(10))
+        panel.scale_distribution(_scale(common.ScaleDistribution.LOG))
+    if linear_to is not None:
+        panel.scale_distribution(_scale(common.ScaleDistribution.SYMLOG).linear_threshold(linear_to))
+    if limits is not None:
+        panel.thresholds(steps(limits))
+        panel.thresholds_style(
+            options.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
+        )
     if decimals is not None:
         panel.decimals(decimals)
     if minimum is not None:
@@ -141,6 +165,10 @@ def lines(
     if maximum is not None:
         panel.max(maximum)
     return panel.data_links([link.builder() for link in links])
+
+
+def _scale(kind: common.ScaleDistribution) -> options.ScaleDistributionConfig:
+    return options.ScaleDistributionConfig().type(kind).log(10)
 
 
 def events(
@@ -190,7 +218,7 @@ def number(
     height: int = 4,
     links: Sequence[Link] = (),
 ) -> stat.Panel:
-    """The value now, one tile a run.
+    """The value now, one tile a run; grey where there is none, as neither good nor bad is known.
 
     Args:
         title: What is shown.
@@ -207,9 +235,17 @@ def number(
         height: Rows of the grid.
         links: Where to continue from a value.
     """
-    panel = _fill(stat.Panel(), title=title, queries=queries, description=description, unit=unit, empty=empty)
+    panel = _fill(
+        stat.Panel(),
+        title=title,
+        queries=queries,
+        description=description,
+        unit=unit,
+        empty=empty,
+        nothing=NOT_APPLICABLE,
+    )
     panel.span(width).height(height)
-    panel.reduce_options(_last()).thresholds(steps(colouring)).mappings(list(mappings))
+    panel.reduce_options(_last()).thresholds(steps(colouring)).mappings([*mappings, _nothing()])
     panel.color_scheme(_colour(model.FieldColorModeId.THRESHOLDS))
     panel.graph_mode(common.BigValueGraphMode.AREA if trend else common.BigValueGraphMode.NONE)
     panel.color_mode(common.BigValueColorMode.BACKGROUND if filled else common.BigValueColorMode.VALUE)
@@ -217,6 +253,15 @@ def number(
     if decimals is not None:
         panel.decimals(decimals)
     return panel.data_links([link.builder() for link in links])
+
+
+def _nothing() -> model.ValueMapping:
+    return model.SpecialValueMap(
+        model.DashboardSpecialValueMapOptions(
+            match=model.SpecialValueMatch.NULL,
+            result=model.ValueMappingResult(text=NOT_APPLICABLE, color=colours.NOTHING, index=99),
+        )
+    )
 
 
 def bars(
@@ -248,7 +293,13 @@ def bars(
         height: Rows of the grid.
     """
     panel = _fill(
-        bargauge.Panel(), title=title, queries=queries, description=description, unit=unit, empty=empty
+        bargauge.Panel(),
+        title=title,
+        queries=queries,
+        description=description,
+        unit=unit,
+        empty=empty,
+        nothing=NOT_APPLICABLE,
     )
     panel.span(width).height(height)
     panel.reduce_options(_last()).thresholds(steps(colouring)).orientation(common.VizOrientation.HORIZONTAL)
@@ -290,7 +341,7 @@ def states(
     )
     panel.span(width).height(height)
     panel.mappings(list(mappings)).color_scheme(_colour(model.FieldColorModeId.FIXED, colours.NEUTRAL))
-    panel.merge_values(True).row_height(0.8).show_value(common.VisibilityMode.AUTO)
+    panel.merge_values(True).row_height(0.8).show_value(common.VisibilityMode.AUTO).disable_pagination()
     return panel.legend(
         options.VizLegendOptions()
         .show_legend(False)

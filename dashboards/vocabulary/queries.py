@@ -20,28 +20,30 @@ DATASOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 Style = Mapping[str, object]
 
 
-def _line(colour: str, fill: Literal["dash", "dot"], *dash: int) -> Style:
+def _reference(colour: str, fill: Literal["dash", "dot"], *dash: int) -> Style:
     return MappingProxyType(
         {
             "color": {"mode": "fixed", "fixedColor": colour},
             "custom.lineStyle": {"fill": fill, "dash": list(dash)},
             "custom.lineWidth": 1,
             "custom.fillOpacity": 0,
+            # The tooltip names it; the legend is for what is measured.
+            "custom.hideFrom": {"legend": True, "tooltip": False, "viz": False},
         }
     )
 
 
-WARNING_LINE = _line(colours.WARNING, "dash", 10, 8)
-CRITICAL_LINE = _line(colours.CRITICAL, "dash", 10, 8)
-BEST_LINE = _line(colours.GOOD, "dot", 0, 6)
-EXPECTED_LINE = _line(colours.NEUTRAL, "dash", 4, 6)
-BASELINE_LINE = _line(colours.TO_BEAT, "dash", 14, 4)
+WARNING_LINE = _reference(colours.WARNING, "dash", 10, 8)
+CRITICAL_LINE = _reference(colours.CRITICAL, "dash", 10, 8)
+BEST_LINE = _reference(colours.GOOD, "dot", 0, 6)
+EXPECTED_LINE = _reference(colours.NEUTRAL, "dash", 4, 6)
+BASELINE_LINE = _reference(colours.TO_BEAT, "dash", 14, 4)
 
-#: Legend of a line of one split of one run.
-SPLIT = "{{split}}, {{run}}"
+#: Legend of a line of one split.
+SPLIT = "{{split}}"
 
 #: Where a band ends that values should stay within.
-LIMIT_LINE = _line(colours.MUTED, "dash", 4, 4)
+LIMIT_LINE = _reference(colours.MUTED, "dash", 4, 4)
 
 #: The raw value behind a smoothed one.
 FAINT: Style = MappingProxyType(

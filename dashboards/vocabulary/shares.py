@@ -35,7 +35,7 @@ def side_by_side(
         height: Rows of the grid.
     """
     panel = barchart.Panel().title(title).description(describe(description, empty)).datasource(DATASOURCE)
-    panel.span(width).height(height).unit(SHARE).decimals(0).min(0).no_value(NO_VALUE)
+    panel.span(width).height(height).unit(SHARE).min(0).no_value(NO_VALUE)
     titles = {by: heading}
     for ref, (name, (expr, colour)) in zip(ascii_uppercase, sources.items(), strict=False):
         panel.with_target(Query(expr, instant=True, table=True).target(ref))

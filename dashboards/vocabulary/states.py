@@ -22,7 +22,9 @@ _RUN_COLOURS = {
     "failed": colours.CRITICAL,
     "interrupted": colours.WARNING,
 }
-_HEALTH_COLOURS = {
+
+#: Colours of the states of health.
+HEALTH_COLOURS = {
     "healthy": colours.GOOD,
     "warning": colours.CAUTION,
     "degraded": colours.WARNING,
@@ -51,17 +53,23 @@ def state_words() -> list[model.ValueMapping]:
     return _words([*words, ("not answering", colours.CRITICAL)])
 
 
-def health_codes() -> str:
-    """Expression for the health of each run: 1 for healthy and up."""
+def health_codes(window: str = "") -> str:
+    """Expression for the health of each run: 1 for healthy and up.
+
+    Args:
+        window: Range to look back over, as for :func:`state_codes`.
+    """
+    over = ("last_over_time(", f"{window})") if window else ("", "")
     terms = [
-        f"{code} * {series('model_health', state=state)}" for code, state in enumerate(HEALTH_STATES, start=1)
+        f"{code} * {series('model_health', state=state).join(over)}"
+        for code, state in enumerate(HEALTH_STATES, start=1)
     ]
     return f"max by (model, run) ({' or '.join(terms)})"
 
 
 def health_words() -> list[model.ValueMapping]:
     """Words and colours for :func:`health_codes`."""
-    return _words([(state, _HEALTH_COLOURS[state]) for state in HEALTH_STATES])
+    return _words([(state, HEALTH_COLOURS[state]) for state in HEALTH_STATES])
 
 
 def _words(words: Iterable[tuple[str, str]]) -> list[model.ValueMapping]:

@@ -30,29 +30,29 @@ class Column:
 
     Attributes:
         title: Its heading.
+        width: In pixels. Grafana gives a column without one at least 150, and cuts off the last ones.
         label: The label it shows, or
         expr: the expression whose value it shows; its result has the table's labels and no others.
         unit: Unit of the value.
         decimals: Digits after the point.
         mappings: Words for values.
         colouring: Colours by value; none if ``None``.
-        width: In pixels; as Grafana likes if ``None``.
         link: Where a cell leads.
     """
 
     title: str
+    width: int
     label: str = ""
     expr: str = ""
     unit: str = TEXT
     decimals: int | None = None
     mappings: Sequence[model.ValueMapping] = ()
     colouring: Steps | None = None
-    width: int | None = None
     link: Link | None = None
 
     def properties(self) -> list[model.DynamicConfigValue]:
         """What is particular to the column, as Grafana has it."""
-        properties: dict[str, object] = {"unit": self.unit}
+        properties: dict[str, object] = {"unit": self.unit, "custom.width": self.width}
         if self.decimals is not None:
             properties["decimals"] = self.decimals
         if self.mappings:
@@ -60,8 +60,6 @@ class Column:
         if self.colouring is not None:
             properties["thresholds"] = steps(self.colouring).build()
             properties[CELL_MODE] = "color-text"
-        if self.width is not None:
-            properties["custom.width"] = self.width
         if self.link is not None:
             properties["links"] = [self.link.property()]
         return [model.DynamicConfigValue(name, value) for name, value in properties.items()]

@@ -4,34 +4,39 @@ from __future__ import annotations
 
 from dashboards.vocabulary import colours
 from dashboards.vocabulary.metrics import BASELINE, THRESHOLD, series
-from dashboards.vocabulary.queries import BASELINE_LINE, CRITICAL_LINE, WARNING_LINE, Query
+from dashboards.vocabulary.queries import BASELINE_LINE, CRITICAL_LINE, WARNING_LINE, Query, Style
 from dashboards.vocabulary.sdk import dashboard, model
+
+#: A series that a run has if a threshold applies to it, where the metric's own has another name or many labels.
+_APPLIES_TO = {
+    "class_recall": "model_recall",
+    "feature_drift": "model_features_monitored",
+    "failing_probability": "model_health_failing_probability",
+    "features_drifted_ratio": "model_features_drifted",
+}
 
 
 def threshold_lines(metric: str, **labels: str) -> tuple[Query, Query]:
-    """The warning and the critical threshold of a metric, as dashed lines.
+    """The warning and the critical threshold of a metric, as dashed lines, for runs that publish the metric.
+
+    Defaults hold for every run. A panel of a score that the run does not have is empty, and not two dashed lines.
 
     Args:
         metric: Name as thresholds have it: the catalogue's without ``model_``.
         labels: Further matchers, as ``feature="$feature"``.
     """
-    return (
-        Query(
-            series(THRESHOLD, metric=metric, severity="warning", **labels),
-            "warning threshold, {{run}}",
-            style=WARNING_LINE,
-        ),
-        Query(
-            series(THRESHOLD, metric=metric, severity="critical", **labels),
-            "critical threshold, {{run}}",
-            style=CRITICAL_LINE,
-        ),
-    )
+    scored = series(_APPLIES_TO.get(metric, f"model_{metric}"))
+
+    def line(severity: str, style: Style) -> Query:
+        threshold = series(THRESHOLD, metric=metric, severity=severity, **labels)
+        return Query(f"{threshold} and on (model, run) {scored}", f"{severity} threshold", style=style)
+
+    return line("warning", WARNING_LINE), line("critical", CRITICAL_LINE)
 
 
 def baseline_line(*metrics: str) -> Query:
     """What a run has to beat in these scores, as one dashed line each; names are those of thresholds."""
-    legend = "to beat, {{run}}" if len(metrics) == 1 else "{{metric}} to beat, {{run}}"
+    legend = "to beat" if len(metrics) == 1 else "{{metric}} to beat"
     return Query(series(BASELINE, metric="|".join(metrics)), legend, style=BASELINE_LINE)
 
 

@@ -3,8 +3,11 @@
 #: A bare number: a loss, a norm, a distance.
 NUMBER = "none"
 
-#: A count, shortened when it is long (12.3 K).
-COUNT = "short"
+#: A number over several orders of magnitude (1.2e-4).
+SCIENTIFIC = "sci"
+
+#: A count, in full however long it is (1,560): steps and samples are compared and looked up.
+COUNT = "locale"
 
 #: A share of 1, shown in percent.
 SHARE = "percentunit"
@@ -17,9 +20,9 @@ DURATION = "dtdurations"
 #: A moment, given in milliseconds, as the time since then.
 SINCE = "dateTimeFromNow"
 
-STEPS_PER_SECOND = "suffix: steps/s"
+STEPS_PER_SECOND = "suffix:steps/s"
 
-SAMPLES_PER_SECOND = "suffix: samples/s"
+SAMPLES_PER_SECOND = "suffix:samples/s"
 
 #: Text and names: nothing to convert.
 TEXT = "string"

@@ -21,44 +21,59 @@ def datasource() -> dashboard.DatasourceVariable:
     )
 
 
-def models() -> dashboard.QueryVariable:
-    """Which models: all of them to begin with."""
-    query = f"label_values({_unselected('model_run_start_timestamp_seconds')}, model)"
+def one_run() -> tuple[dashboard.QueryVariable, dashboard.QueryVariable]:
+    """Which model and which of its runs: one of each, to begin with the newest."""
     return (
-        _query("model", "Model", "Models that were trained in the time range", query)
-        .include_all(True)
-        .all_value(ANYTHING)
+        ranked("model", "Model", "Model, the one trained last first", _started("model"), "model"),
+        ranked(
+            "run",
+            "Run",
+            "Run of the model in the time range, the newest first",
+            _started("run", model="$model"),
+            "run",
+        ),
     )
 
 
-def runs(*, everything: bool = False) -> dashboard.QueryVariable:
-    """Which runs, the newest first.
-
-    Args:
-        everything: Begin with all of them; otherwise with the newest.
-    """
-    started = f"{_unselected('model_run_start_timestamp_seconds', model='$model')}[$__range]"
+def many_runs() -> tuple[dashboard.QueryVariable, dashboard.QueryVariable]:
+    """Which models and runs: all of them to begin with."""
+    query = f"label_values({_unselected('model_run_start_timestamp_seconds')}, model)"
+    models = _query("model", "Model", "Models that were trained in the time range", query)
     says = "Runs of the chosen models in the time range, the newest first"
-    variable = ranked("run", "Run", says, f"max by (run) (last_over_time({started}))", "run").multi(True)
-    return variable.include_all(True).all_value(ANYTHING) if everything else variable
+    runs = ranked("run", "Run", says, _started("run", model="$model"), "run").multi(True)
+    return models.include_all(True).all_value(ANYTHING), runs.include_all(True).all_value(ANYTHING)
+
+
+def _started(by: str, **labels: str) -> str:
+    """When the last run of each model, or each run, began."""
+    start = _unselected("model_run_start_timestamp_seconds", **labels)
+    return f"max by ({by}) (last_over_time({start}[$__range]))"
 
 
 def label(
-    name: str, title: str, description: str, metric: str, *, single: str | None = None
+    name: str,
+    title: str,
+    description: str,
+    metric: str,
+    *,
+    single: str | None = None,
+    variable: str | None = None,
 ) -> dashboard.QueryVariable:
     """Which values of a label of the chosen runs: all of them to begin with.
 
     Args:
-        name: The label, and the variable.
+        name: The label.
         title: What stands before it.
         description: What it chooses.
         metric: The metric whose label it is.
         single: The one value to begin with, where several at once make no sense.
+        variable: The variable, if it has not the label's name. Links hand variables over by name: where one dashboard has
+            *All* and another has not, they are two variables.
     """
-    variable = _query(name, title, description, f"label_values({series(metric)}, {name})")
+    choice = _query(variable or name, title, description, f"label_values({series(metric)}, {name})")
     if single is None:
-        return variable.include_all(True).all_value(ANYTHING)
-    return variable.multi(False).current(model.VariableOption(selected=True, text=single, value=single))
+        return choice.include_all(True).all_value(ANYTHING)
+    return choice.multi(False).current(model.VariableOption(selected=True, text=single, value=single))
 
 
 def ranked(name: str, title: str, description: str, expr: str, of: str) -> dashboard.QueryVariable:

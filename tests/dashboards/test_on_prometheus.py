@@ -19,7 +19,7 @@ pytestmark = pytest.mark.servers
 
 #: What is chosen: one run, or all of them.
 EVERYTHING = {
-    **dict.fromkeys(("split", "class", "feature", "moved"), ".+"),
+    **dict.fromkeys(("scored", "class", "feature", "moved"), ".+"),
     **{"statistic": "psi", "signal": "loss", "grid": "10"},
 }
 SELECTIONS = {
@@ -41,6 +41,7 @@ LEFT_EMPTY: dict[str, set[str]] = {
         "Model parameters",
         "Architecture changes",
     },
+    "traingauge-data-and-drift": {"Prediction drift"},
     "traingauge-monitoring-health": {
         "Errors inside traingauge",
         "Series left out",
@@ -129,7 +130,7 @@ def test_a_table_has_a_row_for_each_set_of_its_labels_and_no_more(prometheus: Pr
         answers = [
             results(prometheus, expression, SELECTIONS["all runs"])
             for expression in expressions(dashboard)
-            if expression.where == panel["title"]
+            if (expression.kind, expression.where) == ("panel", panel["title"])
         ]
         columns = {frozenset(label for one in answer for label in one["metric"]) for answer in answers}
         assert len(columns - {frozenset()}) == 1, panel["title"]
