@@ -1,6 +1,7 @@
 """``python -m alerting``: render the rule files and what lists them, or with ``--check`` compare with what is committed.
 
-With ``--output`` the rule files alone are written, for your own addresses of runbooks and Grafana.
+With ``--output`` the rule files alone are written, for your own addresses of runbooks and Grafana. With ``--test 25-stuck``
+promtool runs the unit tests of an alert.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from alerting.links import RUNBOOKS, Links
 from alerting.render import committed, rules
 from alerting.rulebook import HOME, RULES
+from alerting.unit import test
 
 
 def main() -> int:
@@ -21,9 +23,12 @@ def main() -> int:
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="write the rule files to this folder instead"
     )
+    parser.add_argument("--test", nargs="+", metavar="NN-NAME", help="run these unit tests instead")
     parser.add_argument("--runbooks", metavar="URL", default=RUNBOOKS, help="address of the runbooks")
     parser.add_argument("--dashboards", metavar="URL", default="", help="address of Grafana")
     options = parser.parse_args()
+    if options.test:
+        return test(options.test)
     links = Links(options.runbooks, options.dashboards)
     if options.output:
         _write({options.output / name: text for name, text in rules(links).items()})

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from alerting.identity import identity, in_link
+
 #: Where the runbooks are published, one page an alert.
 RUNBOOKS = "https://github.com/traingauge/traingauge/blob/main/alerting/runbooks"
-
-_OF_THE_RUN = "?var-model={{ $labels.model | urlquery }}&var-run={{ $labels.run | urlquery }}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +39,4 @@ class Links:
             number: 10 to 19 are the servers themselves, 50 to 59 data and drift.
         """
         uid = "traingauge-data-and-drift" if number // 10 == 5 else "traingauge-run-overview"
-        return f"{self.dashboards.rstrip('/')}/d/{uid}{'' if number < 20 else _OF_THE_RUN}"
+        return f"{self.dashboards.rstrip('/')}/d/{uid}{'' if number < 20 else '?' + in_link(identity())}"

@@ -8,17 +8,19 @@ import promql_parser as promql
 import pytest
 
 from alerting import rulebook
+from alerting.identity import identity
+from alerting.unit import stage
 from dashboards.promql import grouping_labels, selectors
 from tests.waiting import PATIENCE
 from traingauge.catalog import CATALOG, RUN_LABELS
 
 #: Labels that Prometheus adds to every scraped sample.
-TARGET_LABELS = {"job", "instance"}
+TARGET_LABELS = {"job", "instance", *identity()}
 
 #: Series that are not ours, with the labels they may be asked by.
 FOREIGN = {
     "up": {*RUN_LABELS, *TARGET_LABELS},
-    "ALERTS": {*RUN_LABELS, "alertname", "alertstate", "severity"},
+    "ALERTS": {*RUN_LABELS, *identity(), "alertname", "alertstate", "severity"},
     "prometheus_rule_evaluation_failures_total": {"rule_group"},
     "prometheus_notifications_dropped_total": set(),
     "alertmanager_notifications_failed_total": {"integration"},
@@ -45,6 +47,12 @@ def tool() -> Callable[..., str]:
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the unit tests, next to the rules that they are about."""
+    return stage(tmp_path_factory.mktemp("alerting"))
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +97,7 @@ def _recorded() -> dict[str, set[str]]:
     series: dict[str, set[str]] = {}
     for rule in rulebook.recordings():
         level = set(rule.name.split(":")[0].split("_")) - {"global"}
+        level |= set(identity()) if level else set()
         kept = grouping_labels(promql.parse(rule.expr))
         series[rule.name] = series.get(rule.name, set()) | level | set(rule.labels) | kept
     return series

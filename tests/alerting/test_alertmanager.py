@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from alerting import rulebook
+from alerting.identity import identity
 
 CONFIG = rulebook.ALERTMANAGER / "alertmanager.yml"
 EXAMPLE = rulebook.ALERTMANAGER / "receivers.example.yml"
@@ -47,7 +48,7 @@ def test_the_url_of_the_webhook_stands_in_one_place():
 
 
 def test_one_notification_is_for_one_run():
-    assert DOCUMENT["route"]["group_by"] == ["model", "run"]
+    assert DOCUMENT["route"]["group_by"] == [*identity(), "model", "run"]
 
 
 def test_a_notification_leaves_within_seconds():
@@ -80,7 +81,7 @@ def muted_by(source: str, severity: str = "", of: str = "", **labels: str) -> se
         target
         for target in NAMES | {"TrainingCrashed"}
         for rule in DOCUMENT["inhibit_rules"]
-        if set(rule["equal"]) <= {"model", "run", *labels}
+        if set(rule["equal"]) <= {*identity(), "model", "run", *labels}
         if all(matches(one, {"alertname": source, "severity": severity}) for one in rule["source_matchers"])
         if all(matches(matcher, {"alertname": target, "severity": of}) for matcher in rule["target_matchers"])
     }
@@ -168,7 +169,7 @@ def test_scores_that_are_critical_mute_single_classes():
 
 def test_critical_mutes_the_warning_of_the_same_thing():
     (rule,) = (rule for rule in DOCUMENT["inhibit_rules"] if "alertname" in rule["equal"])
-    identifying = {"model", "run", "split", "metric", "class", "feature"}
+    identifying = {*identity(), "model", "run", "split", "metric", "class", "feature"}
     assert set(rule["equal"]) == {"alertname", *identifying}
 
 
@@ -188,4 +189,4 @@ def test_every_name_in_a_matcher_is_of_an_alert():
 
 def test_an_alert_mutes_others_of_its_own_run_only():
     for rule in DOCUMENT["inhibit_rules"]:
-        assert {"model", "run"} <= set(rule["equal"])
+        assert {*identity(), "model", "run"} <= set(rule["equal"])

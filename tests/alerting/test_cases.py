@@ -1,7 +1,8 @@
 """What must hold for every alert; part of it is in the unit test of the alert, and the rest is derived from that test.
 
-The case in which an alert fires for one run and not for a healthy one yields three more: a run whose numbers are NaN, a run
-that publishes nothing but its state, and the healthy run that continues in another process.
+The case in which an alert fires for one run and not for a healthy one yields four more: a run whose numbers are NaN, a run
+that publishes nothing but its state, the healthy run that continues in another process, and both runs under one name on two
+clusters.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from alerting import rulebook
+from alerting.identity import identity
 from traingauge.catalog import CATALOG
 
 ALERTS = {alert.name: alert for alert in rulebook.alerts() if not alert.of_the_servers}
@@ -27,6 +29,9 @@ STATE = {"up", "model_run_state", "model_run_start_timestamp_seconds"}
 
 #: Turns a series of a scenario, and its values, into those of a variant.
 Change = Callable[["Scenario", str, list[str]], Iterator[tuple[str, list[str]]]]
+
+#: What an alert says about its run, besides its model.
+LABELS = (*identity(), "run")
 
 _TOKEN = re.compile(r"(stale|_|NaN|[-+]?Inf|[-+]?[\d.]+(?:e[-+]?\d+)?)([-+][\d.]+(?:e[-+]?\d+)?)?(?:x(\d+))?")
 
@@ -53,6 +58,31 @@ class Scenario:
     def healthy(self) -> set[str]:
         """The other runs."""
         return {run_of(series["series"]) for series in self.case["input_series"]} - self.faulty - {""}
+
+    def on_two_clusters(self) -> dict[str, Any]:
+        """A test in which all runs have one name, each on a cluster of its own: the alert says which it is about."""
+        series = [
+            {"series": _named_alike(one["series"]), "values": one["values"]}
+            for one in self.case["input_series"]
+        ]
+        checks = [check for check in self.case["alert_rule_test"] if check["alertname"] == self.name]
+        found = [
+            {
+                "expr": f'group by ({", ".join(LABELS)}) (ALERTS{{alertname="{self.name}", alertstate="firing"}})',
+                "eval_time": check["eval_time"],
+                "exp_samples": [
+                    {"labels": "{" + _named_alike(f'run="{run}"') + "}", "value": 1}
+                    for run in sorted({alert["exp_labels"]["run"] for alert in check["exp_alerts"]})
+                ],
+            }
+            for check in checks
+        ]
+        return {
+            "name": "two clusters",
+            "interval": self.case["interval"],
+            "input_series": series,
+            "promql_expr_test": found,
+        }
 
     def variant(self, what: str, change: Change) -> dict[str, Any]:
         """A test that expects the alert never to fire for series derived from its own."""
@@ -106,10 +136,16 @@ def _on(series: str, instance: str) -> str:
     return series.replace("}", f', instance="{instance}"}}')
 
 
+def _named_alike(series: str) -> str:
+    """The series, or the labels, of a run on the cluster that is called like the run."""
+    others = ", ".join(f'{label}="x"' for label in identity() if label != "cluster")
+    return re.sub(r'run="([^"]*)"', rf'cluster="\1", {others}, run="one"', series)
+
+
 def scenario_of(name: str) -> Scenario:
     (stem,) = {alert.file.stem for alert in rulebook.alerts() if alert.name == name}
     for path in sorted(rulebook.TESTS.glob(f"{stem}*.yml"), key=lambda path: len(path.name)):
-        file = yaml.safe_load(path.read_text())
+        file = yaml.load(path.read_text(), yaml.BaseLoader)  # "0x40" is no hexadecimal number here
         for case in file["tests"]:
             mine = [check for check in case.get("alert_rule_test", ()) if check["alertname"] == name]
             faulty = {alert["exp_labels"]["run"] for check in mine for alert in check["exp_alerts"]}
@@ -173,21 +209,19 @@ def test_a_unit_test_has_a_healthy_run_next_to_the_faulty_one(name: str) -> None
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_does_not_fire_for_nan_nor_for_series_that_are_absent_nor_for_a_restart(
-    tool: Callable[..., str], tmp_path: Path, name: str
+def test_it_does_not_fire_for_nan_nor_for_series_that_are_absent_nor_for_a_restart_nor_for_a_namesake(
+    tool: Callable[..., str], staged: Path, name: str
 ) -> None:
-    """All three in one file, as reading the rules takes most of the time."""
+    """All four in one file, as reading the rules takes most of the time."""
     scenario = SCENARIOS[name]
     changes = {
         "NaN": None if "Fires on NaN" in ALERTS[name].notes else nan,
         "absent": None if "Fires on absent series" in ALERTS[name].notes else absent,
         "restarted": restarted,
     }
-    path = tmp_path / "cases.yml"
-    test = {
-        **scenario.file,
-        "rule_files": [str((rulebook.TESTS / file).resolve()) for file in scenario.file["rule_files"]],
-        "tests": [scenario.variant(what, change) for what, change in changes.items() if change],
-    }
-    path.write_text(json.dumps(test))  # JSON is YAML
+    variants = [scenario.variant(what, change) for what, change in changes.items() if change]
+    path = staged / f"cases-{name}.yml"
+    path.write_text(
+        json.dumps({**scenario.file, "tests": [*variants, scenario.on_two_clusters()]})
+    )  # JSON is YAML
     tool("promtool", "test", "rules", path)

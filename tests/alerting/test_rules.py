@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from alerting import rulebook
+from alerting.identity import identity
 from traingauge.catalog import RUN_LABELS
 
 FILES = rulebook.rule_files()
@@ -34,8 +35,15 @@ def test_promtool_has_nothing_to_say_about_the_rules(tool):
 
 
 @pytest.mark.parametrize("file", UNIT_TESTS, ids=ids(UNIT_TESTS))
-def test_the_rules_do_what_their_unit_tests_say(tool, file):
-    tool("promtool", "test", "rules", file)
+def test_the_rules_do_what_their_unit_tests_say(tool, staged, file):
+    tool("promtool", "test", "rules", staged / file.name)
+
+
+def test_no_rule_mixes_runs_of_two_clusters():
+    """Every rule that names a run names it in full."""
+    for rule in rules():
+        for labels in re.findall(r"\b(?:by|on) \(([^)]*\brun\b[^)]*)\)", rule["expr"]):
+            assert set(labels.split(", ")) >= {*identity(), *RUN_LABELS}, rule["expr"]
 
 
 def test_names_of_groups_are_unique():
