@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
@@ -414,7 +415,7 @@ def test_watched_batches_come_through_unchanged_and_their_waits_are_recorded(
 
 def test_leaving_the_with_finishes_the_run_and_frees_the_port() -> None:
     with ModelMonitor("m", delivery=[Endpoint(discovery_dir=False)]) as monitor:
-        port = int(monitor.url.rpartition(":")[2])
+        port = urlsplit(monitor.url).port
     assert monitor.state == "finished"
     with socket.create_server(("127.0.0.1", port)):
         pass

@@ -23,8 +23,8 @@ from prometheus_client import start_http_server
 from benchmarks.cost.harness import Check, Figure, Row, quantile
 from benchmarks.cost.render import IDENTITY, Gauges
 from traingauge.core.guard import Guard
-from traingauge.delivery.exposition import Renderer
-from traingauge.delivery.http import Server
+from traingauge.delivery.base import RunView
+from traingauge.delivery.http import ServedRun, Server
 
 #: What one native call works on: about 10 microseconds.
 BLOB = bytes(14_000)
@@ -114,9 +114,8 @@ def _during(ends: list[float], windows: list[tuple[float, ...]]) -> Iterator[flo
 def ours(share: float) -> Iterator[str]:
     """The endpoint of traingauge with 10 000 series, a share of which changes from scrape to scrape."""
     scrapes = Gauges().curves(share)
-    server = Server(
-        Renderer(IDENTITY), lambda maybe_yield: next(scrapes), facts=dict, links={}, guard=Guard()
-    )
+    server = Server()
+    server.add(ServedRun(RunView(IDENTITY, lambda maybe_yield: next(scrapes), dict, Guard())))
     try:
         yield server.url
     finally:

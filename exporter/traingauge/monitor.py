@@ -450,7 +450,7 @@ class ModelMonitor:
 
     @property
     def url(self) -> str | None:
-        """Address of the first delivery, with ``/metrics``, ``/healthz`` and a landing page; ``None`` if it has none."""
+        """Address of the run at the first delivery, ``None`` if it has none; an endpoint has ``/metrics`` below it."""
         return self._deliveries.url
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 from pathlib import Path
@@ -21,7 +22,10 @@ def test_the_file_is_what_file_sd_reads(tmp_path: Path) -> None:
     found = DiscoveryFile(tmp_path / "new", Identity("churn", "r1"), ADDRESS)
     found.write()
     assert json.loads(found.path.read_text()) == [
-        {"targets": [ADDRESS], "labels": {"model": "churn", "run": "r1"}}
+        {
+            "targets": [ADDRESS],
+            "labels": {"model": "churn", "run": "r1", "__metrics_path__": "/churn-r1-ccccce10/metrics"},
+        }
     ]
     assert [path.suffix for path in found.path.parent.iterdir()] == [".json"], "nothing unfinished is left"
 
@@ -31,13 +35,40 @@ def test_any_name_makes_a_file_inside_of_the_directory(tmp_path: Path, name: str
     found = DiscoveryFile(tmp_path, Identity(name, name), ADDRESS)
     found.write()
     assert found.path.parent == tmp_path
-    assert json.loads(found.path.read_text())[0]["labels"] == {"model": name, "run": name}
+    labels = json.loads(found.path.read_text())[0]["labels"]
+    assert re.fullmatch(r"/[A-Za-z0-9._-]+/metrics", labels.pop("__metrics_path__"))
+    assert labels == {"model": name, "run": name}
 
 
 def test_two_runs_of_one_process_have_files_of_their_own(tmp_path: Path) -> None:
     for port in (1, 2):
         DiscoveryFile(tmp_path, Identity("m", "r"), f"127.0.0.1:{port}").write()
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("names", [("ключ", "ночь"), ("a b", "a_b"), ("x" * 200, "x" * 201)])
+def test_runs_at_one_address_have_files_and_paths_of_their_own_however_alike_their_names_are(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    for name in names:
+        DiscoveryFile(tmp_path, Identity("m", name), ADDRESS).write()
+    found = [json.loads(path.read_text())[0]["labels"] for path in tmp_path.iterdir()]
+    assert len({labels["__metrics_path__"] for labels in found}) == 2
+
+
+def test_a_new_run_leaves_the_files_of_live_runs_at_its_own_address(tmp_path: Path) -> None:
+    live, dead = left(tmp_path, run="live", age=YOUNG), left(tmp_path, run="dead", age=YOUNG)
+    announced(tmp_path, "127.0.0.1:9109").sweep(live={live})
+    assert live.exists()
+    assert not dead.exists()
+
+
+def test_a_file_is_removed_by_its_own_run_alone(tmp_path: Path) -> None:
+    old = announced(tmp_path)
+    old.remove()
+    new = announced(tmp_path)
+    old.remove()
+    assert new.path.exists()
 
 
 def test_removing_a_file_twice_is_no_error(tmp_path: Path) -> None:

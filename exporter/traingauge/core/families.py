@@ -8,6 +8,8 @@ of the data, ``exposition`` into bytes.
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -51,6 +53,15 @@ class Identity(NamedTuple):
 
     model: str
     run: str
+
+    def path_name(self) -> str:
+        """A name that files and addresses can have; that of another run differs.
+
+        >>> Identity("my model", "1/2").path_name()
+        'my_model-1_2-279d9ad2'
+        """
+        readable = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{self.model}-{self.run}")[:100]
+        return f"{readable}-{zlib.crc32(chr(0).join(self).encode()):08x}"
 
 
 def label_names(metric: Metric, suffix: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from traingauge import environment
@@ -39,6 +40,8 @@ def default_directory() -> Path:
 class DiscoveryFile:
     """The file by which Prometheus finds one run.
 
+    Several runs of a process may have the same address; each is a target of its own, because their paths differ.
+
     Args:
         directory: Where ``file_sd_configs`` looks; made if it is missing.
         identity: Becomes the target's labels, so that ``up`` carries them.
@@ -47,17 +50,20 @@ class DiscoveryFile:
 
     >>> import tempfile
     >>> found = DiscoveryFile(Path(tempfile.mkdtemp()), Identity("churn", "r1"), "127.0.0.1:9"); found.write()
-    >>> json.loads(found.path.read_text())
-    [{'targets': ['127.0.0.1:9'], 'labels': {'model': 'churn', 'run': 'r1'}}]
+    >>> json.loads(found.path.read_text())[0]["labels"]
+    {'model': 'churn', 'run': 'r1', '__metrics_path__': '/churn-r1-ccccce10/metrics'}
     >>> found.remove()
     """
 
     def __init__(self, directory: Path, identity: Identity, address: str, scheme: str = "http") -> None:
-        owner = f"{socket.gethostname()}-{os.getpid()}-{address.rpartition(':')[2]}"
-        name = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{identity.model}-{identity.run}")[:100]
-        self.path = directory / f"{name}@{owner}.json"
+        name = identity.path_name()
+        self.path = (
+            directory / f"{name}@{socket.gethostname()}-{os.getpid()}-{address.rpartition(':')[2]}.json"
+        )
         self._address = address
-        labels = identity._asdict() if scheme == "http" else {**identity._asdict(), "__scheme__": scheme}
+        labels = {**identity._asdict(), "__metrics_path__": f"/{name}/metrics"}
+        if scheme != "http":
+            labels["__scheme__"] = scheme
         self._content = [{"targets": [address], "labels": labels}]
         self._lock = threading.Lock()
         self._removed = False
@@ -97,19 +103,23 @@ class DiscoveryFile:
     def remove(self) -> None:
         """Remove the file, if it still exists."""
         with self._lock:
-            self._removed = True
-            self.path.unlink(missing_ok=True)
+            if not self._removed:  # by now another run of the name may have written it
+                self._removed = True
+                self.path.unlink(missing_ok=True)
 
-    def sweep(self) -> None:
+    def sweep(self, live: Collection[Path] = ()) -> None:
         """Remove files of dead runs: those not touched for a day, and those that lead to this run's address.
 
         An address of the loopback is another one on each machine.
+
+        Args:
+            live: Files of other runs at this address.
         """
         host, _, port = self._address.rpartition(":")
         is_local = is_loopback(host.strip("[]"))
         for path in self.path.parent.glob("*.json"):
             owner = _OWNER.search(path.name)
-            if owner is None or path == self.path:
+            if owner is None or path == self.path or path in live:
                 continue
             with contextlib.suppress(OSError, ValueError):  # another run may sweep at the same time
                 same_machine = not is_local or owner["host"] == socket.gethostname()

@@ -66,15 +66,36 @@ class Renderer:
         self, families: Iterable[Family], form: Format, maybe_yield: Callable[[], None]
     ) -> Iterator[bytes]:
         """The same in pieces of at most about 100 kB."""
+        return pieces([(self, families)], form, maybe_yield)
+
+    def _block(self, family: Family, maybe_yield: Callable[[], None]) -> _Block:
+        block = self._blocks.get(family.metric.name)
+        if block is None or block.keys is not family.keys:
+            block = self._blocks[family.metric.name] = _Block(family, self._identity, maybe_yield)
+        return block
+
+
+def pieces(
+    runs: Iterable[tuple[Renderer, Iterable[Family]]], form: Format, maybe_yield: Callable[[], None]
+) -> Iterator[bytes]:
+    """One exposition of several runs: the samples of all under one comment for each family.
+
+    Args:
+        runs: For each its renderer and its families.
+        form: The format.
+        maybe_yield: Called every few microseconds, so that the caller may pause.
+    """
+    by_name: dict[str, list[tuple[Renderer, Family]]] = {}
+    for renderer, families in runs:
         for family in families:
-            block = self._blocks.get(family.metric.name)
-            if block is None or block.keys is not family.keys:
-                block = self._blocks[family.metric.name] = _Block(family, self._identity, maybe_yield)
-            yield block.headers[form]
-            for at, segment in enumerate(block.segments):
-                yield segment.text(family.values[at * SEGMENT : (at + 1) * SEGMENT], maybe_yield)
-        if form == "openmetrics":
-            yield b"# EOF\n"
+            by_name.setdefault(family.metric.name, []).append((renderer, family))
+    for found in by_name.values():
+        for at, (renderer, family) in enumerate(found):
+            yield from renderer._block(family, maybe_yield).pieces(
+                family.values, None if at else form, maybe_yield
+            )
+    if form == "openmetrics":
+        yield b"# EOF\n"
 
 
 class _Block:
@@ -96,6 +117,15 @@ class _Block:
                 prefixes.append(_prefix(metric, key, identity))
             maybe_yield()
             self.segments.append(_Segment(prefixes))
+
+    def pieces(
+        self, values: Sequence[float], form: Format | None, maybe_yield: Callable[[], None]
+    ) -> Iterator[bytes]:
+        """Its samples, after its comments in a format."""
+        if form is not None:
+            yield self.headers[form]
+        for at, segment in enumerate(self.segments):
+            yield segment.text(values[at * SEGMENT : (at + 1) * SEGMENT], maybe_yield)
 
 
 class _Segment:

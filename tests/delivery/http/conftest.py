@@ -12,8 +12,8 @@ from tests.waiting import PATIENCE
 from traingauge import ModelMonitor
 from traingauge.core.families import Family, Identity, single
 from traingauge.core.guard import Guard
-from traingauge.delivery.exposition import Renderer
-from traingauge.delivery.http import Server
+from traingauge.delivery.base import RunView
+from traingauge.delivery.http import ServedRun, Server
 
 Start = Callable[..., Server]
 
@@ -34,16 +34,10 @@ def start(guard: Guard) -> Iterator[Start]:
         links: dict[str, str] | None = None,
         **where: object,
     ) -> Server:
-        renderer = Renderer(Identity("m", "r"))
-        server = Server(
-            renderer,
-            lambda maybe_yield: families(),
-            facts=facts,
-            links=links or {},
-            guard=guard,
-            **where,
-        )
+        server = Server(**where)
         servers.append(server)
+        view = RunView(Identity("m", "r"), lambda maybe_yield: families(), facts, guard)
+        server.add(ServedRun(view, links or {}))
         return server
 
     yield serve

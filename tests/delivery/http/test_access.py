@@ -251,6 +251,6 @@ def test_a_real_prometheus_scrapes_over_tls_what_the_discovery_file_announces(
     command = ["prometheus", *flags, f"--web.listen-address=127.0.0.1:{port}"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            wait_until(lambda: running.server.scrapes.wait(after=0.0, at_most=time.monotonic() + 1))
+            wait_until(lambda: running.scrapes.wait(after=0.0, at_most=time.monotonic() + 1))
         finally:
             process.terminate()

@@ -80,7 +80,9 @@ def test_it_announces_the_run_until_it_is_closed(tmp_path: Path) -> None:
     running = Endpoint(discovery_dir=tmp_path).start(view())
     (file,) = tmp_path.glob("*.json")
     (target,) = json.loads(file.read_text())
-    assert target == {"targets": [running.url.removeprefix("http://")], "labels": {"model": "m", "run": "r"}}
+    (address,), labels = target["targets"], target["labels"]
+    assert f"http://{address}{labels.pop('__metrics_path__')}" == f"{running.url}/metrics"
+    assert labels == {"model": "m", "run": "r"}
     running.close()
     running.close()
     assert not list(tmp_path.glob("*"))
@@ -105,7 +107,7 @@ def test_an_address_of_another_machine_raises_and_announces_nothing(tmp_path: Pa
 def test_the_wait_for_the_last_scrape_ends_at_the_deadline() -> None:
     running = Endpoint(discovery_dir=False, linger=FOREVER).start(view())
     requests.get(f"{running.url}/metrics", headers=AS_PROMETHEUS, timeout=PATIENCE)
-    while not running.server.scrapes.wait(after=0.0, at_most=math.inf):
+    while not running.scrapes.wait(after=0.0, at_most=math.inf):
         time.sleep(0.001)
     deadline = time.monotonic() + 0.05
     finished(lambda: running.finish(deadline))

@@ -270,9 +270,9 @@ def test_a_scrape_by_a_prometheus_is_remembered_and_that_of_a_person_is_not(
     client.request()
     client.request(method="HEAD", X_Prometheus_Scrape_Timeout_Seconds="10")
     client.request("/healthz", X_Prometheus_Scrape_Timeout_Seconds="10")
-    assert not server.scrapes.wait(after=0.0, at_most=30.0)
+    assert not server.runs[0].scrapes.wait(after=0.0, at_most=30.0)
     client.request(X_Prometheus_Scrape_Timeout_Seconds="10")
-    wait_until(lambda: server.scrapes.wait(after=0.0, at_most=30.0))
+    wait_until(lambda: server.runs[0].scrapes.wait(after=0.0, at_most=30.0))
 
 
 def test_loss_and_step_counter_are_of_the_same_step_in_every_scrape(connect: Connect) -> None:
@@ -344,6 +344,25 @@ def test_a_forked_worker_does_not_hold_the_port(start: Start) -> None:
         assert outside.recv() == "up"
         server.close()
         assert start(port=server.port).port == server.port
+    finally:
+        outside.send("end")
+        worker.join()
+
+
+def test_a_connection_ends_with_the_server_and_not_with_a_forked_worker(
+    start: Start, connect: Connect
+) -> None:
+    server = start()
+    client = connect(server)
+    client.request()
+    context = multiprocessing.get_context("fork")
+    inside, outside = context.Pipe()
+    worker = context.Process(target=lambda: (inside.send("up"), inside.recv()))
+    worker.start()
+    try:
+        assert outside.recv() == "up"
+        server.close()
+        assert client.is_closed()
     finally:
         outside.send("end")
         worker.join()

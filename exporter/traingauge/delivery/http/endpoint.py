@@ -8,15 +8,17 @@ import time
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from traingauge import environment, validation
 from traingauge.delivery import discovery
 from traingauge.delivery.base import RunView
-from traingauge.delivery.exposition import Renderer
 from traingauge.delivery.http.access import Access, read_access
 from traingauge.delivery.http.hosts import is_loopback
+from traingauge.delivery.http.scrapes import Scrapes
+from traingauge.delivery.http.served import ServedRun
 from traingauge.delivery.http.server import Server
+from traingauge.delivery.http.sharing import SERVERS
 from traingauge.errors import InvalidTypeError
 from traingauge.options import links
 
@@ -86,57 +88,72 @@ class Endpoint:
     def start(self, run: RunView) -> RunningEndpoint:
         """Listen, and announce the run to Prometheus.
 
+        Runs of one process whose endpoints are set alike share one server, with a path for each run.
+
         Raises:
             PortInUseError: The port is taken.
             AddressError: The address cannot be listened on.
             TrainGaugeError: A variable that does not fit, or a file that says who may read.
         """
-        access = self._access()
         linger = environment.LINGER_SECONDS.resolve(self.linger, LINGER_SECONDS)
-        server = Server(
-            Renderer(run.identity),
-            run.families,
-            facts=run.facts,
-            links=self.links or {},
-            guard=run.guard,
-            host=environment.HOST.resolve(self.host, HOST),
-            port=environment.PORT.resolve(self.port, PORT),
-            advertise=self.advertise or environment.ADVERTISE.read(),
-            access=access,
+        where = _Where(
+            environment.HOST.resolve(self.host, HOST),
+            environment.PORT.resolve(self.port, PORT),
+            self.advertise or environment.ADVERTISE.read(),
+            _stamped(self.web_config or environment.WEB_CONFIG_FILE.read()),
+            _stamped(self.token_file or environment.TOKEN_FILE.read()),
         )
+        served = ServedRun(run, self.links or {})
+        server = SERVERS.serve(served, where, where.listen)
+        running = RunningEndpoint(server, served, linger)
+        served.leave = running.close
+        try:
+            if self.discovery_dir is not False:
+                running.announce(None if self.discovery_dir is None else Path(self.discovery_dir))
+        except BaseException:
+            running.close()
+            raise
+        _log.info("run %s of %s serves on %s", run.identity.run, run.identity.model, running.url)
+        return running
+
+
+class _Where(NamedTuple):
+    """Where a server listens, and who may read it: runs for which all of this is equal share it.
+
+    The files are stamped, so that one that has changed is read again.
+    """
+
+    host: str
+    port: int
+    advertise: str | None
+    web_config: tuple[Path, int, int] | None
+    token_file: tuple[Path, int, int] | None
+
+    def listen(self) -> Server:
+        access = Access()
+        if self.web_config is not None or self.token_file is not None:
+            access = read_access(
+                self.web_config and self.web_config[0], self.token_file and self.token_file[0]
+            )
+        server = Server(host=self.host, port=self.port, advertise=self.advertise, access=access)
         if access.is_open and not is_loopback(server.host):
             _log.warning(
                 "everyone who can reach %s can read it: set a password, token or client certificates "
                 "(Endpoint(web_config=…, token_file=…)), or let only trusted networks reach it",
                 server.url,
             )
-        _log.info("run %s of %s serves on %s", run.identity.run, run.identity.model, server.url)
-        return RunningEndpoint(server, self._announce(run, server), linger, run)
+        return server
 
-    def _access(self) -> Access:
-        web_config = self.web_config or environment.WEB_CONFIG_FILE.read()
-        token_file = self.token_file or environment.TOKEN_FILE.read()
-        if web_config is None and token_file is None:
-            return Access()
-        return read_access(
-            None if web_config is None else Path(web_config), None if token_file is None else Path(token_file)
-        )
 
-    def _announce(self, run: RunView, server: Server) -> discovery.DiscoveryFile | None:
-        if self.discovery_dir is False:
-            return None
-        try:
-            directory = (
-                discovery.default_directory() if self.discovery_dir is None else Path(self.discovery_dir)
-            )
-            found = discovery.DiscoveryFile(directory, run.identity, server.address, server.scheme)
-            found.write()
-            found.sweep()
-        except (OSError, RuntimeError, ValueError) as error:  # a full disk, a missing home
-            run.guard.report("discovery", error)
-            return None
-        server.keep_alive(found.touch)
-        return found
+def _stamped(file: str | os.PathLike[str] | None) -> tuple[Path, int, int] | None:
+    if file is None:
+        return None
+    path = Path(file)
+    try:
+        found = path.stat()
+    except (OSError, ValueError):  # reading it says why
+        return path, 0, 0
+    return path, found.st_mtime_ns, found.st_size
 
 
 class RunningEndpoint:
@@ -144,36 +161,53 @@ class RunningEndpoint:
 
     Args:
         server: Serves it.
-        file: Announces it, or ``None``.
+        served: The run as it is served.
         linger: Longest time in seconds to wait for the scrape that sees the end.
-        run: The run.
 
     Attributes:
         server: As given.
         linger: As given.
     """
 
-    def __init__(
-        self, server: Server, file: discovery.DiscoveryFile | None, linger: float, run: RunView
-    ) -> None:
+    def __init__(self, server: Server, served: ServedRun, linger: float) -> None:
         self.server, self.linger = server, linger
-        self._file, self._guard = file, run.guard
+        self._served, self._guard = served, served.view.guard
+
+    def announce(self, directory: Path | None) -> None:
+        """Write the file by which Prometheus finds the run, into a directory or the default one."""
+        try:
+            file = discovery.DiscoveryFile(
+                directory or discovery.default_directory(),
+                self._served.view.identity,
+                self.server.address,
+                self.server.scheme,
+            )
+            file.write()
+            self._served.file = file
+            file.sweep(live={run.file.path for run in self.server.runs if run.file is not None})
+        except (OSError, RuntimeError, ValueError) as error:  # a full disk, a missing home
+            self._guard.report("discovery", error)
+
+    @property
+    def scrapes(self) -> Scrapes:
+        """Times of the last scrapes of the run."""
+        return self._served.scrapes
 
     @property
     def url(self) -> str:
-        """Where it serves."""
-        return self.server.url
+        """Where it serves the run."""
+        return f"{self.server.url}/{self._served.path}"
 
     def finish(self, deadline: float) -> None:
         """Wait for a scrape that sees the end, if a Prometheus has scraped the run lately."""
         now = time.monotonic()
-        self.server.scrapes.wait(after=now, at_most=min(self.linger, max(0.0, deadline - now)))
+        self.scrapes.wait(after=now, at_most=min(self.linger, max(0.0, deadline - now)))
 
     def close(self) -> None:
-        """Remove the discovery file and stop listening."""
-        if self._file is not None:
+        """Remove the discovery file, and serve the run no longer."""
+        if self._served.file is not None:
             try:
-                self._file.remove()
+                self._served.file.remove()
             except OSError as error:
                 self._guard.report("discovery", error)
-        self.server.close()
+        SERVERS.leave(self._served, self.server)

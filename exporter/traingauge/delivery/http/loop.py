@@ -132,6 +132,13 @@ class Loop:
         """Make :meth:`run` return; from any thread, at most once."""
         self._wake.send(b"\0")
 
+    def abandon(self) -> None:
+        """Close every descriptor without a word to the clients: they belong to the parent of this process."""
+        for one in (self._listener, self._wake, self._woken, self._selector):
+            one.close()
+        for connection in list(self._connections):
+            connection.socket.close()
+
     def _turn(self) -> None:
         now = time.monotonic()
         overdue = [connection for connection in self._connections if connection.deadline <= now]

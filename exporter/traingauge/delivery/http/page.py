@@ -1,8 +1,10 @@
-"""The landing page, for people who open the endpoint in a browser."""
+"""The landing pages, for people who open the endpoint in a browser."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from traingauge.core.families import Identity
 
 #: What a browser may do with the page: nothing but show it.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -23,9 +25,26 @@ def landing_page(facts: Mapping[str, str], links: Mapping[str, str]) -> str:
     items = "".join(
         f'<li><a href="{_escaped(to)}">{_escaped(title)}</a></li>' for title, to in {**own, **links}.items()
     )
+    return _document(f"<table>{rows}</table><ul>{items}</ul>")
+
+
+def list_of_runs(runs: Mapping[str, Identity]) -> str:
+    """HTML with a link to the page of each run, by the path of its pages.
+
+    >>> '<a href="churn-r1/">r1</a>' in list_of_runs({"churn-r1": Identity("churn", "r1")})
+    True
+    """
+    rows = "".join(
+        f'<tr><th>{_escaped(run.model)}</th><td><a href="{path}/">{_escaped(run.run)}</a></td></tr>'
+        for path, run in runs.items()
+    )
+    return _document(f'<table>{rows}</table><ul><li><a href="metrics">Metrics of all runs</a></li></ul>')
+
+
+def _document(body: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>traingauge</title>'
-        f"<style>{_STYLE}</style></head><body><h1>traingauge</h1><table>{rows}</table><ul>{items}</ul></body></html>\n"
+        f"<style>{_STYLE}</style></head><body><h1>traingauge</h1>{body}</body></html>\n"
     )
 
 

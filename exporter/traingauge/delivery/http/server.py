@@ -1,27 +1,27 @@
-"""The server of a run: ``/metrics``, ``/healthz`` and a landing page."""
+"""The server of the runs of a process: ``/metrics``, ``/healthz`` and a landing page."""
 
 from __future__ import annotations
 
 import errno
-import os
 import re
 import socket
 import threading
 import time
-import weakref
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 from traingauge.core.families import Family
+from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.guard import Guard
-from traingauge.delivery.exposition import CONTENT_TYPES, Renderer
+from traingauge.delivery.exposition import CONTENT_TYPES, Renderer, pieces
 from traingauge.delivery.gil import GilYielder
 from traingauge.delivery.http.access import Access
 from traingauge.delivery.http.hosts import is_expected, is_loopback
 from traingauge.delivery.http.loop import Loop, Stream
 from traingauge.delivery.http.negotiation import accepts_gzip, choose_format
-from traingauge.delivery.http.page import POLICY, landing_page
-from traingauge.delivery.http.scrapes import Scrapes
+from traingauge.delivery.http.page import POLICY, landing_page, list_of_runs
+from traingauge.delivery.http.served import ServedRun
 from traingauge.delivery.http.wire import Request, Response
 from traingauge.errors import AddressError, PortInUseError
 
@@ -38,14 +38,12 @@ _WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 compared with, not listened on
 
 
 class Server:
-    """Serves one run over HTTP until it is closed.
+    """Serves the runs of a process over HTTP until it is closed.
+
+    Each run has its pages below a path of its own: ``/RUN/metrics`` and ``/RUN/``. ``/metrics`` has all of them, with one
+    comment for each family; ``/`` lists them.
 
     Args:
-        renderer: Turns families into bytes.
-        families: Reads the run's current state; is passed a function to call now and then, which may pause.
-        facts: Text of the landing page, by heading.
-        links: Further links of the landing page: address by title.
-        guard: Counts errors inside a request.
         host: Address to listen on.
         port: Port to listen on; 0 picks a free one.
         advertise: Host, or ``host:port``, by which others reach it; ``None`` if that is where it listens.
@@ -54,7 +52,7 @@ class Server:
     Attributes:
         host: As given.
         port: The port that it listens on.
-        scrapes: Times of the last scrapes by a Prometheus.
+        runs: What it serves, in the order in which they were added.
 
     Raises:
         PortInUseError: Another process listens on the port.
@@ -63,27 +61,37 @@ class Server:
 
     def __init__(
         self,
-        renderer: Renderer,
-        families: Callable[[Callable[[], None]], Sequence[Family]],
         *,
-        facts: Callable[[], Mapping[str, str]],
-        links: Mapping[str, str],
-        guard: Guard,
         host: str = "127.0.0.1",
         port: int = 0,
         advertise: str | None = None,
         access: Access | None = None,
     ) -> None:
-        self._renderer, self._families = renderer, families
-        self._facts, self._links, self._guard = facts, links, guard
-        self.scrapes = Scrapes()
+        self.runs: tuple[
+            ServedRun, ...
+        ] = ()  # replaced as a whole: the server's thread reads it without a lock
         listener = _listen(host, port)
         self.host, self.port = host, int(listener.getsockname()[1])
         self._advertise = advertise
         self._access = access or Access()
-        self._loop = Loop(listener, self._answer, guard, self._wrap)
+        self._guard = _Foremost(self)
+        self._loop = Loop(listener, self._answer, self._guard, self._wrap)
+        self._loop.heartbeat = self._beat
         self._thread = threading.Thread(target=self._loop.run, name="traingauge-server", daemon=True)
         self._thread.start()
+        leave_to_parent_after_fork(self)
+
+    def leave_to_parent(self) -> None:
+        """A child, such as a data loader's worker, must hold neither the port nor a connection."""
+        self._loop.abandon()
+
+    def add(self, run: ServedRun) -> None:
+        """Serve a run, too."""
+        self.runs = (*self.runs, run)
+
+    def remove(self, run: ServedRun) -> None:
+        """Serve a run no longer."""
+        self.runs = tuple(one for one in self.runs if one is not run)
 
     @property
     def address(self) -> str:
@@ -95,10 +103,6 @@ class Server:
         if re.search(r"[^:]:[0-9]+$", host) and (host.count(":") == 1 or "]" in host):
             return host
         return f"[{host}]:{self.port}" if ":" in host and "]" not in host else f"{host}:{self.port}"
-
-    def keep_alive(self, heartbeat: Callable[[], None]) -> None:
-        """Call a function now and then, as long as it serves."""
-        self._loop.heartbeat = heartbeat
 
     @property
     def url(self) -> str:
@@ -116,6 +120,11 @@ class Server:
             self._loop.stop()
             self._thread.join(timeout=5)
 
+    def _beat(self) -> None:
+        for run in self.runs:
+            if run.file is not None:
+                run.view.guard.shield("discovery", run.file.touch)
+
     def _wrap(self, client: socket.socket) -> Stream:
         if self._access.tls is None:
             return client
@@ -131,35 +140,79 @@ class Server:
         if not self._access.allows(request.headers.get("authorization", "")):
             headers = {"WWW-Authenticate": self._access.challenge}
             return Response(b"401: expected credentials\n", status=401, headers=headers)
-        page = {"/metrics": self._metrics, "/healthz": _healthy, "/": self._landing_page}.get(request.path)
-        if page is None:
-            return Response(b"404: /, /metrics and /healthz are here\n", status=404)
-        response = self._guard.shield("server", page, request)
-        return response or Response(b"500: see the training's log\n", status=500)
+        return self._guard.shield("server", self._route, request) or _FAILED
 
-    def _landing_page(self, _: Request) -> Response:
-        page = landing_page(self._facts(), self._links)
-        headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
-        return Response(page.encode("utf-8", "replace"), "text/html; charset=utf-8", headers=headers)
-
-    def _metrics(self, request: Request) -> Response:
-        started = time.monotonic()
-        form = choose_format(request.headers.get("accept", ""))
-        maybe_yield = GilYielder().maybe_yield
-        pieces = list(self._renderer.pieces(self._families(maybe_yield), form, maybe_yield))
-        headers = {"Vary": "Accept, Accept-Encoding"}
-        compress = accepts_gzip(request.headers.get("accept-encoding", ""))
-        if compress and sum(map(len, pieces)) >= COMPRESS_FROM:
-            body, headers["Content-Encoding"] = _gzip(pieces), "gzip"
-        else:
-            body = b"".join(pieces)
-        by_prometheus = request.method == "GET" and "x-prometheus-scrape-timeout-seconds" in request.headers
-        sent = (lambda: self.scrapes.seen(started)) if by_prometheus else None
-        return Response(body, CONTENT_TYPES[form], headers=headers, sent=sent)
+    def _route(self, request: Request) -> Response:
+        """The page of all runs, or of the one whose path it is below."""
+        runs, page = self.runs, request.path
+        for run in runs:
+            if page == f"/{run.path}":  # its links are relative
+                return Response(b"", status=302, headers={"Location": f"{run.path}/"})
+            if page.startswith(f"/{run.path}/"):
+                runs, page = (run,), page.removeprefix(f"/{run.path}")
+                break
+        if page == "/metrics":
+            return _metrics(runs, request)
+        if page == "/healthz":
+            return Response(b"ok\n")
+        if page == "/":
+            return _page(runs)
+        return Response(b"404: /, /metrics and /healthz are here\n", status=404)
 
 
-def _healthy(_: Request) -> Response:
-    return Response(b"ok\n")
+class _Foremost(Guard):
+    """Counts the errors of a server for the run that it has served longest."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._server = server
+
+    def report(self, reason: str, error: BaseException) -> None:
+        for run in self._server.runs[:1]:
+            run.view.guard.report(reason, error)
+
+
+_FAILED = Response(b"500: see the training's log\n", status=500)
+
+
+def _page(runs: Sequence[ServedRun]) -> Response:
+    if len(runs) == 1:
+        (run,) = runs
+        facts = run.view.guard.shield("server", run.view.facts)
+        if facts is None:
+            return _FAILED
+        page = landing_page(facts, run.links)
+    else:
+        page = list_of_runs({run.path: run.view.identity for run in runs})
+    headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
+    return Response(page.encode("utf-8", "replace"), "text/html; charset=utf-8", headers=headers)
+
+
+def _metrics(runs: Sequence[ServedRun], request: Request) -> Response:
+    started = time.monotonic()
+    form = choose_format(request.headers.get("accept", ""))
+    maybe_yield = GilYielder().maybe_yield
+    read: list[tuple[Renderer, Sequence[Family]]] = []
+    for run in runs:
+        families = run.view.guard.shield("server", run.view.families, maybe_yield)
+        if families is None:
+            return _FAILED
+        read.append((run.renderer, families))
+    rendered = list(pieces(read, form, maybe_yield))
+    headers = {"Vary": "Accept, Accept-Encoding"}
+    compress = accepts_gzip(request.headers.get("accept-encoding", ""))
+    if compress and sum(map(len, rendered)) >= COMPRESS_FROM:
+        body, headers["Content-Encoding"] = _gzip(rendered), "gzip"
+    else:
+        body = b"".join(rendered)
+    by_prometheus = request.method == "GET" and "x-prometheus-scrape-timeout-seconds" in request.headers
+    sent = partial(_seen, runs, started) if by_prometheus else None
+    return Response(body, CONTENT_TYPES[form], headers=headers, sent=sent)
+
+
+def _seen(runs: Sequence[ServedRun], started: float) -> None:
+    for run in runs:
+        run.scrapes.seen(started)
 
 
 def _gzip(pieces: Sequence[bytes]) -> bytes:
@@ -191,16 +244,4 @@ def _listen(host: str, port: int) -> socket.socket:
             f"{host!r} cannot be listened on ({error.strerror or error}): expected an address of this machine, as "
             "'127.0.0.1', or '0.0.0.0' for all of them"
         ) from error
-    _listeners.add(listener)
     return listener
-
-
-def _leave_to_parent() -> None:
-    """A forked child, such as a data loader's worker, must not hold the port after the run has ended."""
-    for listener in list(_listeners):
-        listener.close()
-
-
-_listeners: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_to_parent)

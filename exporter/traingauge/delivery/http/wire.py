@@ -15,6 +15,7 @@ END_OF_HEAD = b"\r\n\r\n"
 
 _REASONS = {
     200: "OK",
+    302: "Found",
     400: "Bad Request",
     401: "Unauthorized",
     404: "Not Found",

@@ -1,0 +1,65 @@
+"""One server for all runs of this process that listen at the same address, with the same settings.
+
+So a sweep of hundreds of runs takes one socket, one thread and one port. The server is opened by the first run and closed by
+the last.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+
+from traingauge.core.forks import leave_to_parent_after_fork
+from traingauge.delivery.http.served import ServedRun
+from traingauge.delivery.http.server import Server
+
+
+class SharedServers:
+    """The servers of a process, by what they are set to."""
+
+    def __init__(self) -> None:
+        self._servers: dict[Hashable, Server] = {}
+        self._lock = threading.Lock()
+        leave_to_parent_after_fork(self)
+
+    def serve(self, run: ServedRun, settings: Hashable, start: Callable[[], Server]) -> Server:
+        """Serve a run; one of the same model and name that is still served leaves first.
+
+        Args:
+            run: The run.
+            settings: Runs with equal ones share a server.
+            start: Starts the server, if none is there.
+
+        Returns:
+            The server.
+
+        Raises:
+            TrainGaugeError: The server cannot start.
+        """
+        for server in list(self._servers.values()):
+            for one in server.runs:
+                if one.view.identity == run.view.identity:
+                    one.leave()
+        with self._lock:
+            if settings not in self._servers:
+                self._servers[settings] = start()
+            self._servers[settings].add(run)
+            return self._servers[settings]
+
+    def leave(self, run: ServedRun, server: Server) -> None:
+        """Serve a run no longer; the server is closed with its last one."""
+        with self._lock:  # held while it closes, so that the next run finds the port free
+            server.remove(run)
+            for settings, one in list(self._servers.items()):
+                if one is server and not server.runs:
+                    del self._servers[settings]
+                    server.close()
+
+    def leave_to_parent(self) -> None:
+        """A child starts servers of its own."""
+        self._servers.clear()
+        self._lock = threading.Lock()
+
+
+#: Those of this process.
+SERVERS = SharedServers()
