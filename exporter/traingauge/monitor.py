@@ -6,9 +6,7 @@ Alertmanager, the state that outlives the process, and the order in which all of
 
 from __future__ import annotations
 
-import atexit
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -35,10 +33,12 @@ from traingauge.delivery.alerts import Alerts, NoAlerts, Severity, alertmanager_
 from traingauge.delivery.base import Deliveries, Delivery, RunView
 from traingauge.delivery.base import checked as checked_deliveries
 from traingauge.delivery.http import Endpoint
+from traingauge.ending import Ending
 from traingauge.errors import InvalidTypeError
 from traingauge.extras import require
 from traingauge.integrations.base import integration_of
 from traingauge.options import Drift, Scoring, State, drift_of, scoring_of, state_of
+from traingauge.process.end import End, end_after
 from traingauge.reference.run import ReferenceRun, validate_reference_run
 from traingauge.state.persistence import Persistence
 from traingauge.stats.streaming.not_given import masked
@@ -164,9 +164,7 @@ class ModelMonitor:
             guard=Guard(strict=validation.flag("strict", strict)),
         )
         self._recorder = recorder_class(setup, digest_every=validation.count("digest_every", digest_every))
-        self._owner, self._closed = os.getpid(), False
         self._open(run, deliveries, alertmanager, state)
-        atexit.register(self._end_with_interpreter)
         if type(self).step is ModelMonitor.step:  # a subclass may have its own
             self.step = self._recorder.shortcut(self.step)  # type: ignore[method-assign]
 
@@ -194,6 +192,7 @@ class ModelMonitor:
             self._deliveries = Deliveries(deliveries, view)
             undo.callback(self._deliveries.close)
             self._persistence.start(self._recorder, identity)
+            self._ending = Ending(identity, self._recorder, self._persistence, self._alerts, self._deliveries)
             undo.pop_all()
 
     # Recording
@@ -534,7 +533,7 @@ class ModelMonitor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._end_after(error)
+        self._ending.end(end_after(error))
 
     def close(self, state: str = "finished") -> None:
         """End the run; a second call does nothing.
@@ -542,34 +541,7 @@ class ModelMonitor:
         Args:
             state: ``finished``, ``failed`` or ``interrupted``.
         """
-        self._end(state)
-
-    def _end_after(self, error: BaseException | None) -> None:
-        state = "finished"
-        if isinstance(error, KeyboardInterrupt):
-            state = "interrupted"
-        elif error is not None and not (isinstance(error, SystemExit) and not error.code):
-            state = "failed"
-        self._end(state, exception=type(error).__name__ if state == "failed" else "")
-
-    def _end(self, state: str, exception: str = "") -> None:
-        # A forked child has a copy of the monitor; the run, its file and its socket belong to the parent.
-        if self._closed or os.getpid() != self._owner:
-            return
-        self._recorder.end(state, exception)
-        self._persistence.close()
-        self._alerts.end(state, exception, self._recorder.reader.steps_taken())
-        self._closed = True
-        atexit.unregister(self._end_with_interpreter)
-        try:
-            self._deliveries.finish()
-        finally:  # Ctrl-C while waiting ends the waiting, not the order of the end
-            self._deliveries.close()
-
-    def _end_with_interpreter(self) -> None:
-        """End a run that was not closed; an unhandled exception that ends the script makes it ``failed``."""
-        interactive = hasattr(sys, "ps1")  # there an exception ends a statement, not the run
-        self._end_after(None if interactive else getattr(sys, "last_value", None))
+        self._ending.end(End(state))
 
 
 def _new_run_name() -> str:

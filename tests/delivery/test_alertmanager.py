@@ -294,7 +294,8 @@ def test_a_crash_after_an_outage_does_not_wait_for_the_next_retry(
     sender.send("A", "nothing listens", severity="info")
     wait_until(lambda: guard.errors["alert"])
     server = posts(port=port)
-    finished(lambda: sender.end("failed", "ValueError", 3))
+    sender.end("failed", "ValueError", 3)
+    assert finished(sender.flush)
     assert sorted(server.taken) == ["A", "TrainingCrashed"]
 
 
@@ -307,7 +308,8 @@ def test_each_of_a_pair_gets_every_alert_and_one_that_is_down_holds_up_nothing(
     sender = start(down.url, one.url, other.url)
     sender.send("A", "to both", severity="info")
     wait_until(lambda: one.taken == other.taken == ["A"])
-    finished(lambda: sender.end("failed", "ValueError", 3))
+    sender.end("failed", "ValueError", 3)
+    assert finished(sender.flush)
     wait_until(lambda: one.taken == other.taken == ["A", "TrainingCrashed"])
 
 

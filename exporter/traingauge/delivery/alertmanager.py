@@ -218,13 +218,14 @@ class AlertSender:
                 if alert is not None and alert.ends > now:
                     self._queue(replace(alert, ends=now))
 
-    def flush(self, at_most: float) -> bool:
-        """Wait up to ``at_most`` seconds until one Alertmanager has everything; returns whether one has."""
+    def flush(self, at_most: float | None = None) -> bool:
+        """Wait a little, or up to ``at_most`` seconds, until one Alertmanager has everything; returns whether one has."""
+        longest = FLUSH_SECONDS if at_most is None else at_most
         with self._changed:
-            return self._changed.wait_for(lambda: any(outbox.is_empty for outbox in self._outboxes), at_most)
+            return self._changed.wait_for(lambda: any(outbox.is_empty for outbox in self._outboxes), longest)
 
     def end(self, state: str, exception: str, steps: int) -> None:
-        """Report a crash, and wait a little until everything is delivered."""
+        """Report a crash, and deliver what waits at once."""
         if state == "failed":
             self.send(
                 "TrainingCrashed",
@@ -235,7 +236,6 @@ class AlertSender:
             )
         for outbox in self._outboxes:
             outbox.close()
-        self.flush(FLUSH_SECONDS)
 
     def _labels(self, name: str, labels: Mapping[str, str], severity: Severity) -> Labels:
         if not isinstance(name, str) or not _LABEL.fullmatch(name):

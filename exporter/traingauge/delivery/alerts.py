@@ -52,13 +52,16 @@ class Alerts(Protocol):
         """End an alert."""
 
     def end(self, state: str, exception: str, steps: int) -> None:
-        """The run has ended: report a crash, and wait a little until everything is delivered.
+        """The run has ended: report a crash, and take nothing more.
 
         Args:
             state: The final state.
             exception: Name of the exception that ended the run, or empty.
             steps: Training steps taken.
         """
+
+    def flush(self) -> bool:
+        """Wait a little until everything is delivered; returns whether it is."""
 
 
 class NoAlerts:
@@ -81,3 +84,7 @@ class NoAlerts:
 
     def end(self, state: str, exception: str, steps: int) -> None:
         """Do nothing."""
+
+    def flush(self) -> bool:
+        """Nothing waits."""
+        return True

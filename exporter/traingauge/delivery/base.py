@@ -98,10 +98,15 @@ class Deliveries:
         """Address of the first one; ``None`` if it has none, or there is none."""
         return self._guard.shield("delivery", getattr, self._started[0], "url") if self._started else None
 
-    def finish(self) -> None:
-        """Make the end of the run seen by all, one after another, until the time that the most patient one may need."""
+    def finish(self, at_most: float | None = None) -> None:
+        """Make the end of the run seen by all, one after another, until the time that the most patient one may need.
+
+        Args:
+            at_most: Longest time in seconds, however patient they are.
+        """
         lingers = [self._shield(one, lambda one: one.linger) or 0.0 for one in self._started]
-        deadline = time.monotonic() + max(lingers, default=0.0)
+        longest = max(lingers, default=0.0)
+        deadline = time.monotonic() + (longest if at_most is None else min(longest, at_most))
         for one in self._started:
             self._shield(one, lambda one: one.finish(deadline))
 

@@ -1,0 +1,70 @@
+"""How the interpreter comes to its end, as seen from ``atexit``.
+
+``sys.exit`` leaves no trace that an ``atexit`` function could read, so it is wrapped while runs are live. An exit that was
+caught did not end the process: whether the script returned or was left by an exception shows in its outermost frame. The
+code of a ``SystemExit`` that is raised without ``sys.exit`` cannot be read outside of ``with``, and counts as 0.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from opcode import opname
+from types import FrameType
+from typing import Any, NoReturn
+
+from traingauge.process.end import FINISHED, End, end_after
+
+
+class Exits:
+    """Notes calls of ``sys.exit`` by the main thread between :meth:`install` and :meth:`remove`."""
+
+    def __init__(self) -> None:
+        self._asked: End | None = None
+        self._before: Any = None  # sys.exit, and the exception that ended an earlier statement
+        self._last: BaseException | None = None
+        self._script: FrameType | None = None
+
+    def install(self) -> None:
+        """Wrap ``sys.exit``."""
+        self._asked, self._last = None, getattr(sys, "last_value", None)
+        self._script = _outermost_frame()
+        self._before, self._wrapper = sys.exit, self._exit
+        sys.exit = self._wrapper
+
+    def remove(self) -> None:
+        """Put back what was there, unless another one has wrapped it meanwhile."""
+        if sys.exit is self._wrapper:
+            sys.exit = self._before
+        self._script = self._last = None
+
+    def end(self) -> End:
+        """How the script ended; for an ``atexit`` function."""
+        if hasattr(sys, "ps1") or (self._script is not None and _has_returned(self._script)):
+            return FINISHED  # at a prompt an exception ends a statement, not the run
+        error = getattr(sys, "last_value", None)
+        if error is not None and error is not self._last:
+            return end_after(error)
+        return self._asked or FINISHED
+
+    def _exit(self, status: Any = None, /) -> NoReturn:
+        """Exit the interpreter by raising SystemExit(status); traingauge notes the status."""
+        if threading.current_thread() is threading.main_thread():
+            error = SystemExit(status)
+            error.__context__ = sys.exc_info()[1]
+            self._asked = end_after(error)
+        self._before(status)
+        raise AssertionError
+
+
+def _outermost_frame() -> FrameType | None:
+    """The frame of the main thread that ends with the script."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    while frame is not None and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def _has_returned(frame: FrameType) -> bool:
+    """Whether a frame ended by returning, not by an exception; not known without a last instruction."""
+    return frame.f_lasti >= 0 and opname[frame.f_code.co_code[frame.f_lasti]].startswith("RETURN")
