@@ -14,6 +14,8 @@ from traingauge.core.device_numbers import fetched
 class Tensor:
     """Like a torch tensor on a device; counts the transfers of its device."""
 
+    is_cpu = False
+
     def __init__(self, values, device, dtype="float32"):
         self.values, self.device, self.dtype = values, device, dtype
 
@@ -50,7 +52,6 @@ def device(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(Tensor=Tensor, stack=stack))
 
     class Device:
-        type = "cuda"
         transfers = 0
 
     return Device()

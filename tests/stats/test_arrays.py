@@ -32,3 +32,27 @@ def test_narrow_integers_stay_integers():
 
 def test_a_sparse_matrix_becomes_dense():
     assert as_array(scipy.sparse.coo_array([[0, 2]]), "y_true").tolist() == [[0, 2]]
+
+
+class Tensor:
+    """Like a torch tensor, which gives its values only if it is detached and on the CPU."""
+
+    def __init__(self, requires_grad: bool, is_cpu: bool) -> None:
+        self.requires_grad, self.is_cpu = requires_grad, is_cpu
+
+    def detach(self) -> Tensor:
+        return Tensor(False, self.is_cpu)
+
+    def cpu(self) -> Tensor:
+        return Tensor(self.requires_grad, True)
+
+    def numpy(self) -> np.ndarray:
+        if self.requires_grad or not self.is_cpu:
+            raise RuntimeError("call detach() and cpu() first")
+        return np.array([1.0, 2.0])
+
+
+@pytest.mark.parametrize("requires_grad", [False, True])
+@pytest.mark.parametrize("is_cpu", [False, True])
+def test_a_tensor_is_detached_and_brought_to_the_cpu_where_it_has_to_be(requires_grad, is_cpu):
+    assert as_array(Tensor(requires_grad, is_cpu), "y_pred").tolist() == [1.0, 2.0]

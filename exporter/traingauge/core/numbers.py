@@ -32,17 +32,12 @@ def admitted(
 
 
 def _checked(given: Mapping[str, Any], samples: Any, steps: Any) -> tuple[dict[str, Any], int, int]:
-    counts = validation.number_of("samples", samples), validation.number_of("steps", steps)
-    return _numbers(given), *counts
-
-
-def _numbers(given: Mapping[str, Any]) -> dict[str, Any]:
     numbers = {}
     for name, value in given.items():
         number = value if type(value) is float or value is None else as_scalar(value, name)
         if number is not None:
             numbers[name] = number
-    return numbers
+    return numbers, validation.number_of("samples", samples), validation.number_of("steps", steps)
 
 
 def _sound(
@@ -51,7 +46,8 @@ def _sound(
     """What fits of a step, each part by itself."""
     numbers: dict[str, Any] = {}
     for name, value in given.items():
-        numbers |= guard.attempt({}, _numbers, {name: value})
+        found, _, _ = guard.attempt(({}, 0, 1), _checked, {name: value}, 0, 1)
+        numbers |= found
     return (
         numbers,
         guard.attempt(0, validation.number_of, "samples", samples),

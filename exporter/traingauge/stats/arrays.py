@@ -15,6 +15,9 @@ from traingauge.errors import InvalidTypeError, ShapeError
 #: A numpy array of any dtype.
 Array = NDArray[Any]
 
+#: Smaller ones are those of numpy's dtypes of truth values, integers, float32 and float64.
+_LONGDOUBLE = np.dtype(np.longdouble).num
+
 
 def as_array(values: object, what: str) -> Array:
     """Convert values to a numpy array of numbers or strings. Numbers that are masked become NaN.
@@ -32,6 +35,8 @@ def as_array(values: object, what: str) -> Array:
     >>> as_array([1, 0, 1], "y_true")
     array([1, 0, 1])
     """
+    if type(values) is np.ndarray and values.dtype.num < _LONGDOUBLE:  # those of most steps
+        return values
     if values is None:
         raise InvalidTypeError(f"{what} is None: scores need both y_true and y_pred")
     if isinstance(values, np.ma.MaskedArray):
@@ -63,7 +68,7 @@ def split_mask(values: object, what: str) -> tuple[Array, NDArray[np.bool_] | No
     >>> split_mask(np.ma.array([1, 2], mask=[False, True]), "y_true")[1]
     array([False,  True])
     """
-    if not isinstance(values, np.ma.MaskedArray):
+    if type(values) is np.ndarray or not isinstance(values, np.ma.MaskedArray):
         return as_array(values, what), None
     data, masked = np.asarray(values.data), np.ma.getmaskarray(values)
     if data.dtype.kind == "O":
@@ -77,9 +82,6 @@ def _with_gaps(data: Array, masked: NDArray[np.bool_], what: str) -> Array:
     return np.where(masked, np.nan, data)
 
 
-_LONGDOUBLE = np.dtype(np.longdouble).num
-
-
 def standard(array: Array) -> Array:
     """The array in one of numpy's dtypes of at most 64 bits: longdouble and the dtypes of ml_dtypes become others.
 
@@ -89,7 +91,7 @@ def standard(array: Array) -> Array:
     dtype('float64')
     """
     dtype = array.dtype
-    if dtype.num < _LONGDOUBLE:  # most of numpy's own: this is called for every array of every step
+    if dtype.num < _LONGDOUBLE:
         return array
     if dtype.num == _LONGDOUBLE:
         return array.astype(np.float64)
@@ -100,9 +102,9 @@ def standard(array: Array) -> Array:
 
 def _converted(values: Any, what: str) -> Array:
     try:
-        if hasattr(values, "detach"):
+        if hasattr(values, "detach") and getattr(values, "requires_grad", True):
             values = values.detach()
-        if hasattr(values, "cpu"):
+        if hasattr(values, "cpu") and not getattr(values, "is_cpu", False):
             values = values.cpu()
         if hasattr(values, "toarray") and hasattr(values, "nnz"):  # a sparse matrix of scipy
             return np.asarray(values.toarray())
@@ -143,7 +145,7 @@ def as_scalar(value: Any, what: str) -> Any:
     if hasattr(value, "detach"):  # a torch tensor
         if value.numel() != 1:
             raise ShapeError(f"{what} has shape {tuple(value.shape)}: expected one number")
-        if value.device.type != "cpu":
+        if not value.is_cpu:
             return value.detach().clone()  # without the autograd graph
         number = value.item()
         if isinstance(number, (float, int)):

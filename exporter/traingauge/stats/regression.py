@@ -83,7 +83,8 @@ def _summed(
         return Residuals(0.0, nothing, nothing, nothing, nothing, nothing)
     shifted = true - true[0]  # so that the spread of a constant column is exactly 0
     mean = w @ shifted / total
-    sample = np.stack([error.ravel(), np.repeat(w, error.shape[1])])
+    sample = np.empty((2, *error.shape))
+    sample[0], sample[1] = error, w[:, np.newaxis]
     return Residuals(
         total,
         w @ np.abs(error),
@@ -91,7 +92,7 @@ def _summed(
         w @ error,
         true[0] + mean,
         w @ (shifted - mean) ** 2,
-        _thinned(sample, STEP_SAMPLE),
+        _thinned(sample.reshape(2, -1), STEP_SAMPLE),
     )
 
 

@@ -60,9 +60,14 @@ def align(true: Array, predicted: Array, task: str | None, class_axis: int | Non
     >>> [align(np.zeros((8, 4)), np.zeros(shape), None).predicted for shape in [(8, 4, 3), (8, 3, 4)]]
     [(32, 3), (32, 3)]
     """
+    if (
+        true.ndim == 1
+        and 1 <= predicted.ndim <= 2
+        and len(true) == len(predicted)
+        and predicted.shape[-1] > 1
+    ):
+        return Alignment(true.shape, predicted.shape)  # most steps
     _check_samples(true, predicted)
-    if true.ndim == 1 and predicted.ndim <= 2 and predicted.shape[-1] != 1:
-        return Alignment(true.shape, predicted.shape)
     of_true, of_predicted = true.shape, predicted.shape
     if len(of_predicted) < 3 or of_predicted[:-1] != of_true:
         of_true, of_predicted = _without_unit_axes(of_true), _without_unit_axes(of_predicted)

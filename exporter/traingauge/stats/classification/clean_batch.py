@@ -92,7 +92,7 @@ def known_labels(
 
 
 def _all_finite(values: Array) -> bool:
-    return values.dtype.kind != "f" or bool(np.isfinite(values).all())
+    return values.dtype.kind != "f" or np.count_nonzero(np.isfinite(values)) == values.size
 
 
 def _finite_rows(values: Array) -> NDArray[np.bool_]:

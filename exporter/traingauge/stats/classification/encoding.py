@@ -50,10 +50,6 @@ IGNORED_BY_CUSTOM = -100
 _ONE_LABEL = ("binary", "multiclass")
 
 
-#: The last of numpy's own dtypes of numbers, in their order, that is not longdouble or complex.
-_DOUBLE = np.dtype(np.float64).num
-
-
 class Encoded(NamedTuple):
     """A step reduced to what its scores need.
 
@@ -196,7 +192,7 @@ class Encoder:
             None if both is None else Encoded(len(true), 0, Labels(*both, None), None, self.guesses.revision)
         )
 
-    def clean(self, y_true: Any, y_pred: Any, sample_weight: object = None) -> CleanBatch:
+    def clean(self, y_true: object, y_pred: object, sample_weight: object = None) -> CleanBatch:
         """Convert and align the arrays of a step, and drop ignored and non-finite rows. Infers the task if it is unknown.
 
         The result may share memory with the arguments.
@@ -204,10 +200,7 @@ class Encoder:
         Raises:
             TrainGaugeError: The arguments do not fit; the message says what was given and what was expected.
         """
-        if sample_weight is None and _is_aligned(y_true, y_pred):
-            step, gaps = CleanBatch(y_true, y_pred, None, len(y_true)), None
-        else:
-            step, gaps = self._align(y_true, y_pred, sample_weight)
+        step, gaps = self._align(y_true, y_pred, sample_weight)
         if gaps is not None or self._ignore_index is not None or step.true.ndim == 2:
             step = self._without_gaps(step, gaps)
         if step.true.dtype.kind == "f" or step.predicted.dtype.kind == "f":
@@ -226,7 +219,7 @@ class Encoder:
         if raw_predicted.ndim > 2 and len(how.predicted) == 2:
             self._class_axis = 1 if how.move_predicted else -1
         true, predicted = how.of_true(raw), how.of_predicted(raw_predicted)
-        if "U" in true.dtype.kind + predicted.dtype.kind:
+        if true.dtype.kind == "U" or predicted.dtype.kind == "U":
             self._check_names(true, predicted)
         weight = None
         if sample_weight is not None:
@@ -415,17 +408,17 @@ class Encoder:
         return self._kept(Probabilities(true[:, np.newaxis] == 1, scores[:, np.newaxis], weight))
 
     def _kept(self, probabilities: Probabilities) -> Probabilities | ProbabilitySums | None:
-        scores = probabilities.scores
+        true, scores, weight = probabilities
         if scores.dtype == np.float16:
             scores = scores.astype(np.float32)
-        if scores.shape[1] > PROBABILITY_CLASSES and probabilities.true.ndim == 1:
+        if scores.shape[1] > PROBABILITY_CLASSES and true.ndim == 1:
             # Only ranks are evaluated, which are the same for logits.
-            return reduce_probabilities([probabilities._replace(scores=scores)], logits=False)
+            return reduce_probabilities([Probabilities(true, scores, weight)], logits=False)
         if scores.size > SCORES_KEPT or self._outstanding > SCORES_OUTSTANDING:
-            return self.reduce_probabilities([probabilities._replace(scores=scores)])
+            return self.reduce_probabilities([Probabilities(true, scores, weight)])
         with self._lock:
             self._outstanding += scores.size
-        return probabilities._replace(scores=scores.copy())
+        return Probabilities(true, scores.copy(), weight)
 
     def _reduce_indicators(self, step: CleanBatch) -> Encoded:
         if step.true.ndim != 2 or step.predicted.shape != step.true.shape:
@@ -473,20 +466,6 @@ def _mixtures_with_logits(step: CleanBatch) -> bool:
         return False
     mixed = bool((true.max(axis=1) != 1).any())
     return mixed and bool((np.abs(predicted.sum(axis=1, dtype=np.float64) - 1) > _ROW_SUM_TOLERANCE).any())
-
-
-def _is_aligned(y_true: Any, y_pred: Any) -> bool:
-    """Whether both are arrays of numbers that need neither conversion nor alignment: those of most steps."""
-    return (
-        type(y_true) is np.ndarray
-        and type(y_pred) is np.ndarray
-        and y_true.ndim == 1
-        and 1 <= y_pred.ndim <= 2
-        and len(y_true) == len(y_pred)
-        and y_pred.shape[-1] > 1
-        and y_true.dtype.num <= _DOUBLE
-        and y_pred.dtype.num <= _DOUBLE
-    )
 
 
 def _highest(rows: Array, dtype: np.dtype[Any]) -> Array:
