@@ -24,6 +24,9 @@ class DisabledRecorder(Recorder):
     def __init__(self, setup: Setup, *, digest_every: int = BACKLOG_STEPS) -> None:
         super().__init__(replace(setup, guard=_Silent()), digest_every=digest_every)
 
+    def leave_to_parent(self) -> None:
+        """Do nothing: there is nothing to leave."""
+
     def step(  # noqa: PLR0917 as in the recorder
         self,
         loss: Any,

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.drain import Drain
 from traingauge.core.events import Event, FeaturesSeen, Scored, Steps
+from traingauge.core.forks import hold_during_forks, leave_to_parent_after_fork
 
 #: Steps, and samples in them, from which the training thread drains by itself: memory stays bounded without a scrape.
 BACKLOG_STEPS = 4096
@@ -42,6 +43,20 @@ class EventQueue:
         self.digest_every = digest_every
         self._drain, self._self_metrics = drain, self_metrics
         self._samples = self._inside = 0  # samples, and steps that one event holds many of
+        self._draining = threading.Lock()
+        hold_during_forks(self)
+        leave_to_parent_after_fork(self)
+
+    def hold(self, at_most: float) -> bool:
+        """Keep other threads from draining, unless one does for longer than some seconds."""
+        return self._draining.acquire(timeout=at_most)
+
+    def release(self) -> None:
+        """Let other threads drain again."""
+        self._draining.release()
+
+    def leave_to_parent(self) -> None:
+        """A lock that a thread of the parent holds is not released in its child."""
         self._draining = threading.Lock()
 
     def append(self, event: Event) -> None:

@@ -16,6 +16,7 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
+from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.errors import TrainGaugeError
 
 #: Where an error inside monitoring happened: the values of ``model_monitor_errors_total{reason}``.
@@ -60,6 +61,12 @@ class Guard:
         self._lock = threading.Lock()  # never held while anything else is done
         self.errors = dict.fromkeys(REASONS, 0)
         self._logged: set[str] = set()
+        leave_to_parent_after_fork(self)
+
+    def leave_to_parent(self) -> None:
+        """A forked child counts and logs its own errors."""
+        self._lock = threading.Lock()
+        self.errors, self._logged = dict.fromkeys(REASONS, 0), set()
 
     def run(self, reason: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """What ``work`` returns, ``None`` if it fails; for calls that a user made.

@@ -27,6 +27,7 @@ from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.drain import Drain
 from traingauge.core.event_queue import BACKLOG_STEPS, EventQueue
 from traingauge.core.events import Event, FeaturesSeen, RolledBack, Scored
+from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.numbers import admitted
 from traingauge.core.reader import RunReader
 from traingauge.core.reference_bins import ReferenceBins
@@ -94,6 +95,14 @@ class Recorder:
         self.snapshot = Snapshot(self.collectors, self.queue, self.guard)
         self._before_end: list[weakref.WeakMethod[Callable[[], None]]] = []
         self._numbers_only = False  # whether the last steps gave nothing but numbers
+        leave_to_parent_after_fork(self)
+
+    def leave_to_parent(self) -> None:
+        """Record nothing from now on: a forked child has a copy of the run that nothing reads."""
+        from traingauge.core.inherited import InheritedRecorder  # a kind of recorder itself
+
+        self._numbers_only = False  # the shortcut of steps was handed out and cannot be replaced
+        self.__class__ = InheritedRecorder
 
     def step(  # noqa: PLR0917 by position: this is the hot path
         self,

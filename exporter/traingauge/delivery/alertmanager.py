@@ -24,6 +24,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from traingauge import validation
 from traingauge.core.families import Identity
+from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.guard import Guard
 from traingauge.delivery.alerts import SEVERITIES, Severity
 from traingauge.delivery.base import RunView
@@ -165,6 +166,13 @@ class AlertSender:
         self._changed = threading.Condition()
         self._active: dict[Labels, Alert] = {}
         self._outboxes = [Outbox(client.post, guard, self._changed) for client in clients]
+        leave_to_parent_after_fork(self)
+
+    def leave_to_parent(self) -> None:
+        """A forked child delivers its own alerts, and leaves those that wait to its parent."""
+        self._changed = threading.Condition()
+        for outbox in self._outboxes:
+            outbox.restart(self._changed)
 
     def send(
         self,

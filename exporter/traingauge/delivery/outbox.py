@@ -91,6 +91,15 @@ class Outbox:
                 self._guard.shield("alert", self._start)
             self._changed.notify_all()
 
+    def restart(self, changed: threading.Condition) -> None:
+        """Forget what waits, in a forked child, where the thread does not run; the next alert starts one.
+
+        Args:
+            changed: Replaces the condition, which a thread of the parent may hold.
+        """
+        self._changed, self._runs = changed, False
+        self._pending.clear()
+
     def close(self) -> None:
         """Deliver what waits at once, without waiting out the pause after an outage, and end the thread after it."""
         with self._changed:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import weakref
 from pathlib import Path
 
 from traingauge.archive import not_following
+from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.errors import StateInUseError, StateLockError, UnsupportedPlatformError
 
 try:
@@ -65,23 +65,14 @@ class Lock:
             ) from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
-        _HELD.add(self)
+        leave_to_parent_after_fork(self)
 
     def release(self) -> None:
         """Release the directory; a second call does nothing."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-            _HELD.discard(self)
 
-
-_HELD: weakref.WeakSet[Lock] = weakref.WeakSet()
-
-
-def _release_in_child() -> None:
-    for lock in list(_HELD):
-        lock.release()
-
-
-if _LOCKS:
-    os.register_at_fork(after_in_child=_release_in_child)
+    def leave_to_parent(self) -> None:
+        """The child releases its copy, so that it does not hold the directory longer than its parent."""
+        self.release()

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.guard import Guard
 
 #: Most seconds that the end of a run waits for its last save: a disk may hang, and training must end.
@@ -28,9 +29,17 @@ class Saver:
 
     def __init__(self, save: Callable[[], None], every: float, guard: Guard) -> None:
         self._save, self._every, self._guard = save, every, guard
-        self._asked, self._hurried, self._stopped = threading.Event(), threading.Event(), threading.Event()
+        self._renew()
         self._thread = threading.Thread(target=self._run, name="traingauge-state", daemon=True)
         self._thread.start()
+        leave_to_parent_after_fork(self)
+
+    def _renew(self) -> None:
+        self._asked, self._hurried, self._stopped = threading.Event(), threading.Event(), threading.Event()
+
+    def leave_to_parent(self) -> None:
+        """A forked child has no such thread; what still asks it must not wait for a lock of the parent's."""
+        self._renew()
 
     def ask(self) -> None:
         """Save soon; returns at once."""

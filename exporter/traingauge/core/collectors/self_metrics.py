@@ -11,6 +11,7 @@ from traingauge.catalog import CATALOG, SPLITS
 from traingauge.core.collectors.base import Collector
 from traingauge.core.events import FeaturesSeen, Pass, WeightsChecked
 from traingauge.core.families import Family, keys
+from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.guard import REASONS, Guard
 from traingauge.core.step_batch import StepBatch
 
@@ -43,6 +44,7 @@ class SelfMetrics(Collector):
         self._guard = guard
         self.others: Iterable[Collector] = ()
         self._lock = threading.Lock()  # held only for single updates
+        leave_to_parent_after_fork(self)
         self.seconds = dict.fromkeys(WORK, 0.0)
         self.nonfinite = {(split, signal): 0 for split in SPLITS for signal in SIGNALS}
         self.handlers = {
@@ -73,6 +75,10 @@ class SelfMetrics(Collector):
     def on_weights(self, event: WeightsChecked, unix: float) -> None:
         """Count the non-finite tensors of weights."""
         self.saw_nonfinite("train", "weight", event.nonfinite)
+
+    def leave_to_parent(self) -> None:
+        """A lock that a thread of the parent holds is not released in its child."""
+        self._lock = threading.Lock()
 
     def spent(self, work: str, seconds: float) -> None:
         """Add seconds that monitoring spent on a kind of work."""
