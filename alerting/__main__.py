@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from alerting.links import RUNBOOKS, Links
+from alerting.places import HOME, RULES
 from alerting.render import committed, rules
-from alerting.rulebook import HOME, RULES
 from alerting.unit import test
 
 

@@ -1,4 +1,4 @@
-"""Reads the rendered rules, for the tests, the demo and the docs.
+"""Reads the rules as they are rendered, for the tests, the demo and the docs.
 
 >>> [alert.severity for alert in alerts() if alert.name == "ModelLossNonFinite"]
 ['critical']
@@ -14,18 +14,26 @@ from typing import Any
 
 import yaml
 
-HOME = Path(__file__).parent
+from alerting.links import Links
+from alerting.places import ALERTMANAGER, ALERTS, HEALTHY, HOME, RECORDINGS, RULES, RUNBOOKS, TESTS
+from alerting.sources import linked, sources, thresholds
 
-#: The sources of alerts and recordings, and the rule files rendered from them.
-ALERTS = HOME / "alerts"
-RECORDINGS = HOME / "recordings"
-RULES = HOME / "rules"
-THRESHOLDS = HOME / "thresholds.yml"
-
-TESTS = HOME / "tests"
-HEALTHY = TESTS / "healthy.yml"
-RUNBOOKS = HOME / "runbooks"
-ALERTMANAGER = HOME / "alertmanager"
+__all__ = [
+    "ALERTMANAGER",
+    "ALERTS",
+    "HEALTHY",
+    "HOME",
+    "RECORDINGS",
+    "RULES",
+    "RUNBOOKS",
+    "TESTS",
+    "Alert",
+    "Recording",
+    "alerts",
+    "recordings",
+    "rule_files",
+    "thresholds",
+]
 
 #: Exceptions from the conventions of alerts; a comment above the alert states each, as ``# No hysteresis: <reason>``.
 NOTES = ("No hysteresis", "Fires on NaN", "Fires on absent series")
@@ -40,7 +48,7 @@ class Alert:
         expr: PromQL.
         labels: Labels that the rule adds.
         annotations: Its templates by name.
-        file: The rule file.
+        file: Its source.
         notes: Exceptions that the source of the alert states above it, each with its reason.
     """
 
@@ -70,7 +78,7 @@ class Recording:
         name: Name of the recorded series.
         expr: PromQL.
         labels: Labels that the rule adds.
-        file: The rule file.
+        file: Its source.
     """
 
     name: str
@@ -93,16 +101,6 @@ def alerts() -> list[Alert]:
     ]
 
 
-def thresholds() -> dict[str, dict[str, float]]:
-    """The default thresholds: by metric, then by severity.
-
-    >>> thresholds()["accuracy"]["warning"]
-    0.7
-    """
-    found: dict[str, dict[str, float]] = yaml.safe_load(THRESHOLDS.read_text(encoding="utf-8"))
-    return found
-
-
 def _notes(file: Path) -> dict[str, str]:
     return dict(re.findall(rf"^ +# ({'|'.join(NOTES)}): (.+)$", file.read_text(), re.MULTILINE))
 
@@ -117,7 +115,7 @@ def recordings() -> list[Recording]:
 
 
 def _rules() -> Iterator[tuple[Path, dict[str, Any]]]:
-    for file in rule_files():
-        for group in yaml.safe_load(file.read_text())["groups"]:
+    for file in sources():
+        for group in yaml.safe_load(linked(file, Links()))["groups"]:
             for rule in group["rules"]:
                 yield file, rule

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alerting.links import Links
-from alerting.render import complete, rules, sources
-from alerting.rulebook import HOME, TESTS
+from alerting.places import HOME, TESTS
+from alerting.render import rules
+from alerting.sources import complete, sources
 from traingauge.stack.programs import find_programs
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,15 @@ import yaml
 from alerting import rulebook
 from alerting.identity import identity, in_alertmanager, in_link, in_rules
 from alerting.links import Links
-from alerting.render import committed, rules
+from alerting.render import DOMAINS, committed, rules
 from traingauge.core.thresholds import MINIMA
 
 ROOT = rulebook.HOME.parent
+stem = attrgetter("stem")
 SOURCES = sorted([*rulebook.ALERTS.glob("*.yml"), *rulebook.RECORDINGS.glob("*.yml")])
 
 TOY = {
-    "alerting/alerts/80-toy.yml": """\
+    "alerting/alerts/79-toy.yml": """\
 # A toy.
 groups:
   - name: traingauge-toy
@@ -33,8 +35,8 @@ groups:
           summary: There are too many toys.
           description: Run {{ $labels.run }} of {{ $labels.model }} has {{ $value }} toys.
 """,
-    "alerting/tests/80-toy.yml": """\
-rule_files: [../alerts/80-toy.yml]
+    "alerting/tests/79-toy.yml": """\
+rule_files: [../alerts/79-toy.yml]
 evaluation_interval: 15s
 tests:
   - interval: 15s
@@ -59,15 +61,38 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
-def test_a_rendered_file_is_its_source_with_links_default_thresholds_and_identity(source):
-    rendered = yaml.safe_load((rulebook.RULES / source.name).read_text())
-    for group in rendered["groups"]:
-        for rule in group["rules"]:
-            for link in ("runbook_url", "dashboard_url"):
-                rule.get("annotations", {}).pop(link, None)
-        group["rules"] = [rule for rule in group["rules"] if not is_default(rule)]
-    assert rendered == yaml.safe_load(in_rules(source.read_text(), identity()))
+RENDERED = {path.name: yaml.safe_load(path.read_text())["groups"] for path in rulebook.rule_files()}
+
+
+def written(source):
+    return yaml.safe_load(in_rules(source.read_text(), identity()))["groups"]
+
+
+def without_additions(rules):
+    for rule in rules or ():
+        kept = {key: text for key, text in rule.get("annotations", {}).items() if not key.endswith("_url")}
+        if not is_default(rule):
+            yield rule | ({"annotations": kept} if kept else {})
+
+
+@pytest.mark.parametrize("source", [path for path in SOURCES if path.parent == rulebook.RECORDINGS], ids=stem)
+def test_a_rendered_file_of_recordings_is_its_source_with_default_thresholds_and_identity(source):
+    groups = [{**group, "rules": [*without_additions(group["rules"])]} for group in RENDERED[source.name]]
+    assert groups == [{**group, "rules": group["rules"] or []} for group in written(source)]
+
+
+@pytest.mark.parametrize(("digit", "domain"), DOMAINS.items())
+def test_a_rendered_file_of_alerts_is_one_group_of_all_rules_of_its_domain(digit, domain):
+    mine = [path for path in SOURCES if path.parent == rulebook.ALERTS and path.name.startswith(digit)]
+    (group,) = RENDERED[f"{digit}0-{domain}.yml"]
+    assert group["name"] == f"traingauge-{domain}"
+    assert [*without_additions(group["rules"])] == [
+        rule for path in mine for rule in written(path)[0]["rules"]
+    ]
+
+
+def test_every_alert_has_a_domain():
+    assert {path.name[0] for path in SOURCES if path.parent == rulebook.ALERTS} <= set(DOMAINS)
 
 
 def is_default(rule):
@@ -75,13 +100,13 @@ def is_default(rule):
 
 
 def test_every_default_threshold_is_recorded_once():
-    recorded = [
+    recorded = {
         (rule.labels["metric"], rule.labels["severity"], float(rule.expr.partition(" * ")[0]))
         for rule in rulebook.recordings()
         if rule.name.endswith(":effective") and rule.labels
-    ]
+    }
     table = rulebook.thresholds()
-    assert recorded == [(metric, *level) for metric in table for level in table[metric].items()]
+    assert recorded == {(metric, *level) for metric in table for level in table[metric].items()}
 
 
 def test_a_critical_default_is_further_on_the_worse_side_than_the_warning():
@@ -95,9 +120,7 @@ def test_what_is_committed_is_what_is_rendered():
 
 
 def test_links_lead_to_the_addresses_that_a_user_gives():
-    text = rules(Links("https://wiki.example.org/alerts/", "https://grafana.example.org/"))[
-        "50-feature-drift.yml"
-    ]
+    text = rules(Links("https://wiki.example.org/alerts/", "https://grafana.example.org/"))["50-data.yml"]
     assert "runbook_url: https://wiki.example.org/alerts/ModelFeatureDrift.md\n" in text
     assert "dashboard_url: https://grafana.example.org/d/traingauge-data-and-drift?var-cluster=" in text
     assert "github.com" not in text
@@ -133,25 +156,19 @@ def test_three_files_add_an_alert(tool, tmp_path):
 
     check = python("-m", "alerting", "--check")
     assert check.returncode == 1
-    assert "out of date: alerting/rules/80-toy.yml" in check.stderr
+    assert "out of date: alerting/rules/70-monitoring.yml" in check.stderr
     assert python("-m", "alerting").returncode == 0
     assert python("-m", "alerting", "--check").returncode == 0
 
     changed = {name for name, content in contents(tmp_path).items() if before.get(name) != content}
-    assert changed == {
-        "alerting/rules/80-toy.yml",
-        "alerting/tests/healthy.yml",
-        "deploy/kubernetes/kustomization.yaml",
-    }
-    assert "/runbooks/ModelToy.md" in (tmp_path / "alerting/rules/80-toy.yml").read_text()
-    assert "  - traingauge-toy\n" in (tmp_path / "alerting/tests/healthy.yml").read_text()
-    assert "rules/80-toy.yml\n" in (tmp_path / "deploy/kubernetes/kustomization.yaml").read_text()
+    assert changed == {"alerting/rules/70-monitoring.yml"}
+    assert "/runbooks/ModelToy.md" in (tmp_path / "alerting/rules/70-monitoring.yml").read_text()
     page = python("-c", "from docs.generators.alerts import page; print(page())").stdout
     assert "| [ModelToy](../../alerting/runbooks/ModelToy.md) | info | There are too many toys. |" in page
-    tool("promtool", "check", "rules", tmp_path / "alerting/rules/80-toy.yml")
-    assert python("-m", "alerting", "--test", "80-toy").returncode == 0
+    tool("promtool", "check", "rules", tmp_path / "alerting/rules/70-monitoring.yml")
+    assert python("-m", "alerting", "--test", "79-toy").returncode == 0
 
     for name in TOY:
         (tmp_path / name).unlink()
     assert python("-m", "alerting").returncode == 0
-    assert not (tmp_path / "alerting/rules/80-toy.yml").exists()
+    assert "ModelToy" not in (tmp_path / "alerting/rules/70-monitoring.yml").read_text()

@@ -1,0 +1,64 @@
+"""The rule files that people edit, and what rendering adds to each: default thresholds, labels of identity, links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from alerting.identity import identity, in_rules
+from alerting.links import Links
+from alerting.places import ALERTS, RECORDINGS, THRESHOLDS
+
+_DEFAULTS = "      # <defaults {severity}>\n"
+_DEFAULT = """\
+      - record: model_run:model_threshold:effective
+        expr: >-
+          {value} * model_run:model_run_state:running
+          unless on (model, run) last_over_time(model_threshold{{metric="{metric}", feature=""}}[5m])
+        labels: {{metric: {metric}, severity: {severity}}}
+"""
+
+
+def sources() -> list[Path]:
+    """The sources in triage order."""
+    return sorted([*RECORDINGS.glob("*.yml"), *ALERTS.glob("*.yml")], key=lambda path: path.name)
+
+
+def complete(source: Path) -> str:
+    """The text of a source with the default thresholds and the labels of identity."""
+    text = source.read_text(encoding="utf-8")
+    for severity in ("warning", "critical"):
+        text = text.replace(_DEFAULTS.format(severity=severity), "".join(_defaults(severity)))
+    return in_rules(text, identity())
+
+
+def linked(source: Path, links: Links) -> str:
+    """The complete text, with the two links at the head of the annotations of each alert."""
+    lines, name = [], ""
+    for line in complete(source).splitlines(keepends=True):
+        lines.append(line)
+        if found := re.match(r"\s*- alert: (\w+)", line):
+            name = found[1]
+        elif line.strip() == "annotations:":
+            lines.append(f"          runbook_url: {links.runbook(name)}\n")
+            lines.append(f"          dashboard_url: {links.dashboard(int(source.name[:2]))}\n")
+    return "".join(lines)
+
+
+def thresholds() -> dict[str, dict[str, float]]:
+    """The default thresholds: by metric, then by severity.
+
+    >>> thresholds()["accuracy"]["warning"]
+    0.7
+    """
+    found: dict[str, dict[str, float]] = yaml.safe_load(THRESHOLDS.read_text(encoding="utf-8"))
+    return found
+
+
+def _defaults(severity: str) -> Iterator[str]:
+    for metric, levels in thresholds().items():
+        if severity in levels:
+            yield _DEFAULT.format(metric=metric, severity=severity, value=levels[severity])
