@@ -211,7 +211,8 @@ def _probabilities() -> list[Panel]:
             baseline_line("roc_auc", "average_precision"),
             description="Areas under the ROC curve and the precision-recall curve: how well "
             "probabilities rank the samples, whatever the decision threshold. The second "
-            "is stricter where a class is rare. Also top-k accuracy. Dashed: baselines.",
+            "is stricter where a class is rare. Exact unless `model_score_error_bound` is above 0. "
+            "Also top-k accuracy. Dashed: baselines.",
             unit=units.NUMBER,
             decimals=3,
             maximum=1,

@@ -384,6 +384,12 @@ _METRICS = (
     ),
     Metric("model_score_best", "gauge", "Best value of a score so far.", ("metric", "split")),
     Metric(
+        "model_score_error_bound",
+        "gauge",
+        "Largest possible error of a score that was computed from binned predictions; 0 where it is exact.",
+        ("metric", "split"),
+    ),
+    Metric(
         "model_class_precision",
         "gauge",
         "Precision of one class.",

@@ -10,6 +10,7 @@ from traingauge.catalog import CATALOG
 #: What is in no panel, and why.
 NOT_SHOWN: dict[str, str] = {
     "model_threshold": "what is drawn are the thresholds in force, with the defaults of the rules",
+    "model_score_error_bound": "too small to be seen on the axis of its score",
     "model_baseline": "what is drawn is the recorded series that the alert reads",
 }
 

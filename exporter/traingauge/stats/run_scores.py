@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from traingauge.catalog import better_side
 from traingauge.stats import regression
-from traingauge.stats.classification import histograms, scores
+from traingauge.stats.classification import scores
 from traingauge.stats.classification.counts import Counts
 from traingauge.stats.classification.probabilities import (
     TOP_K,
@@ -22,6 +23,7 @@ from traingauge.stats.classification.probabilities import (
     log_loss,
     top_k_accuracy,
 )
+from traingauge.stats.classification.ranking import Ranking, rank
 from traingauge.stats.classification.scores import Average, averaged
 from traingauge.stats.classification.tasks import Task
 from traingauge.stats.regression import Residuals
@@ -51,11 +53,6 @@ _OF_PROBABILITIES: dict[str, Callable[[ProbabilitySums], float]] = {
     "brier_score": brier_score,
     "calibration_error": calibration_error,
 }
-_OF_RANKING: dict[str, Callable[[NDArray[np.float64]], float]] = {
-    "roc_auc": histograms.roc_auc,
-    "average_precision": histograms.average_precision,
-}
-
 #: The scores that health, thresholds and the reference run use.
 _HEADLINES_OF_REGRESSION = ("mean_absolute_error", "root_mean_squared_error", "r2_score")
 _HEADLINES_OF_CLASSES = ("precision", "recall", "f1")
@@ -75,10 +72,25 @@ class Measured(NamedTuple):
     Attributes:
         content: Counts of a classifier, or residuals of a regression model.
         probabilities: Sums over the predicted probabilities; ``None`` for hard labels and regression.
+        ranking: Areas under the curves, once they were read off the probabilities.
     """
 
     content: Counts | Residuals
     probabilities: ProbabilitySums | None = None
+    ranking: Ranking | None = None
+
+
+def ranked(content: Counts | Residuals, sums: ProbabilitySums | None, average: Average) -> Measured:
+    """Totals whose samples have been ranked: neither their scores nor histograms of them are needed any more.
+
+    Args:
+        content: Counts of a classifier, or residuals of a regression model.
+        sums: Sums over the predicted probabilities, or ``None``.
+        average: How scores of classes are averaged.
+    """
+    if sums is None:
+        return Measured(content)
+    return Measured(content, replace(sums, histogram=None, kept=None), rank(sums, average))
 
 
 def run_scores(measured: Measured, task: Task, average: Average) -> dict[str, float]:
@@ -91,7 +103,7 @@ def run_scores(measured: Measured, task: Task, average: Average) -> dict[str, fl
         task: The task of the model.
         average: How scores of classes are averaged.
     """
-    content, probabilities = measured
+    content, probabilities, ranking = measured
     if isinstance(content, Residuals):
         return {name: score(content) for name, score in _OF_REGRESSION.items()}
     values = {"accuracy": scores.accuracy(content)}
@@ -99,7 +111,9 @@ def run_scores(measured: Measured, task: Task, average: Average) -> dict[str, fl
     if task != "multilabel":
         values |= {name: score(content) for name, score in _OF_ONE_LABEL.items()}
     if probabilities is not None:
-        values |= _probability_scores(probabilities, content, average)
+        values |= _probability_scores(probabilities, content)
+    if ranking is not None:
+        values |= ranking.scores
     return values
 
 
@@ -129,28 +143,10 @@ def remember_best(best: MutableMapping[str, float], values: Mapping[str, float])
             best[name] = better(value, best.get(name, value))
 
 
-def _probability_scores(probabilities: ProbabilitySums, counts: Counts, average: Average) -> dict[str, float]:
+def _probability_scores(probabilities: ProbabilitySums, counts: Counts) -> dict[str, float]:
     values: dict[str, float] = {}
     if counts.classes > TOP_K and not math.isnan(probabilities.top_k):
         values["top_k_accuracy"] = top_k_accuracy(probabilities)
     if probabilities.calibration is not None:
         values |= {name: score(probabilities) for name, score in _OF_PROBABILITIES.items()}
-    if probabilities.histogram is not None:
-        values |= {
-            name: _ranking(score, probabilities.histogram, average) for name, score in _OF_RANKING.items()
-        }
     return values
-
-
-def _ranking(
-    score: Callable[[NDArray[np.float64]], float],
-    histogram: NDArray[np.float64],
-    average: Average,
-) -> float:
-    """Average of a one-versus-rest score over the classes; classes for which it is undefined are left out."""
-    if average == "micro":
-        return score(histogram.sum(axis=0))
-    values = np.array([score(column) for column in histogram])
-    defined = ~np.isnan(values)
-    weight = histogram[:, 1].sum(axis=1) if average == "weighted" else np.ones(len(values))
-    return float(scores.divide(weight[defined] @ values[defined], weight[defined].sum()))

@@ -13,7 +13,7 @@ from traingauge import Scoring
 from traingauge.core.collectors.scores import Scores
 from traingauge.errors import InvalidTypeError
 from traingauge.stats.arrays import as_array, as_scalar
-from traingauge.stats.run_scores import run_scores
+from traingauge.stats.run_scores import Measured, run_scores
 
 TRUE = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 1], [1, 0, 0]])
 SCORES = np.array([[0.9, 0.2, 0.4], [0.1, 0.8, 0.7], [0.7, 0.3, 0.2], [0.6, 0.1, 0.9], [0.8, 0.6, 0.3]])
@@ -70,7 +70,7 @@ def test_the_specificity_of_a_label_counts_the_samples_of_which_it_is_known():
     scores = Scores(Scoring(task="multilabel"))
     content = scores.encode(gappy("nan"), SCORES).content
     assert content.true_negatives.tolist() == [1, 2, 1]
-    assert run_scores((content, None), "multilabel", "micro")["specificity"] == 4 / 5
+    assert run_scores(Measured(content), "multilabel", "micro")["specificity"] == 4 / 5
 
 
 def test_a_gap_in_0_and_1_shows_that_the_task_is_multi_label():

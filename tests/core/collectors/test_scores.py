@@ -13,6 +13,7 @@ from traingauge.core.collectors.scores import Scores
 from traingauge.errors import InvalidArgumentError, ShapeError, TrainGaugeError
 from traingauge.options import Scoring
 from traingauge.stats.classification.counts import count_labels
+from traingauge.stats.classification.probabilities import SCORES_KEPT
 from traingauge.stats.run_scores import Measured
 
 
@@ -34,6 +35,29 @@ def test_nothing_is_published_before_something_was_recorded():
     assert list(part.families()) == []
     assert part.current("train") == {}
     assert part.task is None
+
+
+def test_a_score_says_how_far_it_may_be_off():
+    random = np.random.default_rng(0)
+    part = Scores()
+    for split, rows in (("validation", 1000), ("test", SCORES_KEPT + 1)):
+        positive, scores = random.random(rows) < 0.5, random.random(rows)
+        part.add_pass(split, [part.encode(positive, scores)])
+        area = metrics.roc_auc_score(positive, scores)
+        bound = published(part)["model_score_error_bound", "roc_auc", split]
+        assert abs(published(part)["model_roc_auc", split] - area) <= bound + 1e-12
+        assert (bound == 0) == (split == "validation")
+    part.add_pass("test", [part.encode(np.array([0, 1]), np.array([0, 1]))])
+    assert ("model_score_error_bound", "roc_auc", "test") not in published(part)
+
+
+def test_a_restored_pass_keeps_every_score():
+    random = np.random.default_rng(0)
+    part, restored = Scores(), Scores()
+    part.add_pass("test", [part.encode(random.random(50) < 0.5, random.random(50))])
+    restored.restore(part.save())
+    assert published(restored) == published(part)
+    assert restored.current("test") == part.current("test")
 
 
 def test_every_family_fits_the_catalogue():

@@ -27,13 +27,21 @@ from traingauge.stats.classification.counts import Counts
 from traingauge.stats.classification.encoding import Encoded, Encoder
 from traingauge.stats.classification.labels import Labels, tally
 from traingauge.stats.classification.probabilities import Probabilities, ProbabilitySums
+from traingauge.stats.classification.ranking import Ranking
 from traingauge.stats.classification.scores import Average
 from traingauge.stats.classification.tasks import Task
 from traingauge.stats.regression import Residuals
-from traingauge.stats.run_scores import PUBLISHED_AS, Measured, headline_scores, remember_best, run_scores
+from traingauge.stats.run_scores import (
+    PUBLISHED_AS,
+    Measured,
+    headline_scores,
+    ranked,
+    remember_best,
+    run_scores,
+)
 
 #: Types that a saved state of the scores contains.
-RECORDS = (Encoded, Labels, Counts, Residuals, Measured, Probabilities, ProbabilitySums)
+RECORDS = (Encoded, Labels, Counts, Residuals, Measured, Probabilities, ProbabilitySums, Ranking)
 
 
 class _Split:
@@ -252,12 +260,13 @@ class Scores(Collector):
         return headline_scores(content, self._averaging)
 
     def families(self) -> Iterator[Family]:
-        """Scores, the best of each, and for classifiers the scores by class and the confusion matrix."""
+        """Scores, the best and the error of each, and for classifiers the scores by class and the confusion matrix."""
         self._drop_what_was_guessed_wrong()
         if not self._splits:
             return
         yield from self._run_level()
         yield self._best()
+        yield from self._error_bounds()
         counts = {
             split: measured.content
             for split in self._splits
@@ -315,7 +324,8 @@ class Scores(Collector):
             self._splits = {}
 
     def _encoded_elsewhere(self, measured: Measured) -> Encoded:
-        return Encoded(0, 0, *measured, revision=self._encoder.guesses.revision)
+        revision = self._encoder.guesses.revision
+        return Encoded(0, 0, measured.content, measured.probabilities, revision)
 
     def _split(self, split: str) -> _Split:
         return self._splits.setdefault(split, _Split(self._scoring.window))
@@ -333,7 +343,8 @@ class Scores(Collector):
 
     def _measured(self, steps: Collection[Encoded]) -> Measured:
         scored = [step.probabilities for step in steps if step.probabilities is not None]
-        return Measured(self._content(steps), self._encoder.reduce_probabilities(scored))
+        sums = self._encoder.reduce_probabilities(scored, keep=True)
+        return ranked(self._content(steps), sums, self._averaging)
 
     def _content(self, steps: Collection[Encoded]) -> Counts | Residuals:
         contents = [step.content for step in steps]
@@ -367,6 +378,18 @@ class Scores(Collector):
             CATALOG["model_score_best"], self._key_cache.keys("best", tuple(best)), tuple(best.values())
         )
 
+    def _error_bounds(self) -> Iterator[Family]:
+        """How far the areas under the curves may be off where too many samples had to be ranked."""
+        bounds = {
+            (name, split): bound
+            for split in self._splits
+            if (ranking := self._current(split).ranking) is not None
+            for name, bound in ranking.error_bounds.items()
+        }
+        if bounds:
+            keys = self._key_cache.keys("error bounds", tuple(bounds))
+            yield Family(CATALOG["model_score_error_bound"], keys, tuple(bounds.values()))
+
     def _confusion(self, current: Mapping[str, Counts]) -> Iterator[Family]:
         cells = {split: counts.confusion for split, counts in current.items() if counts.confusion is not None}
         if not cells:
@@ -391,9 +414,9 @@ class Scores(Collector):
         return residuals
 
     def _take_classes(self, measured: Sequence[Measured]) -> None:
-        for content, _ in measured:
-            if isinstance(content, Counts):
-                self._encoder.set_class_count(content.classes)
+        for one in measured:
+            if isinstance(one.content, Counts):
+                self._encoder.set_class_count(one.content.classes)
 
     def _check_average(self) -> None:
         if self._scoring.average == "binary" and self.task not in (None, "binary"):

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from traingauge.integrations.keras.kept_rows import KeptRows
 from traingauge.integrations.keras.scores.classifier import ClassifierSums
 from traingauge.integrations.keras.scores.plan import ScoringPlan
 from traingauge.integrations.keras.scores.residuals import ResidualSums
@@ -167,16 +168,41 @@ class StepRing:
 
 
 class _PassBlock(_Block):
-    """The vector of a pass, and its histogram."""
+    """The vector of a pass, its histogram, and rows of it."""
 
     def __init__(self, plan: ScoringPlan) -> None:
         super().__init__(plan, slots=1)
-        self.histogram = variable(self.statistic.bins, 1) if self.statistic.bins else None
+        statistic = self.statistic
+        self.histogram = variable(statistic.bins, 1) if statistic.bins else None
+        self.kept = (
+            KeptRows(statistic.most_kept, statistic.kept) if statistic.bins and statistic.kept else None
+        )
+
+    def write(self, reduced: Reduced) -> None:
+        """Inside the graph: add a step."""
+        done = [self.rows.assign([self.statistic.merge(self.rows[0], reduced.vector)])]
+        if self.histogram is not None and reduced.place is not None:
+            cells, weight = reduced.place()
+            done.append(self.histogram.scatter_nd_add(cells[:, None], weight[:, None]))
+        if self.kept is not None and reduced.rows is not None:
+            done.append(self.kept.add(reduced.rows()))
+        with tf.control_dependencies(done):
+            self.used.assign([[1.0]])
 
     def decode(self) -> list[Measured]:
         """Outside of the graph: what they hold."""
         histogram = None if self.histogram is None else self.histogram.numpy()[:, 0]
-        return self.statistic.decode(self.rows.numpy(), histogram)
+        return self.statistic.decode(
+            self.rows.numpy(), histogram, None if self.kept is None else self.kept.read()
+        )
+
+    def clear(self) -> None:
+        """Outside of the graph: start over."""
+        for one in (self.rows, self.used, self.histogram):
+            if one is not None:
+                one.assign(tf.zeros_like(one))
+        if self.kept is not None:
+            self.kept.clear()
 
 
 class Sum:
@@ -189,13 +215,7 @@ class Sum:
     def write(self, step: StepRow) -> None:
         """Inside the graph: add a step."""
         if step.plan is not None:
-            block = self._block(step.plan)
-            done = [block.rows.assign([block.statistic.merge(block.rows[0], step.reduced.vector)])]
-            if block.histogram is not None and step.reduced.place is not None:
-                cells, weight = step.reduced.place()
-                done.append(block.histogram.scatter_nd_add(cells[:, None], weight[:, None]))
-            with tf.control_dependencies(done):
-                block.used.assign([[1.0]])
+            self._block(step.plan).write(step.reduced)
         samples = tf.cast(step.samples, tf.float64)
         loss = 0.0 if step.loss is None else tf.cast(step.loss, tf.float64) * samples
         head = [loss, samples, step.reduced.nonfinite, 1.0, float(step.loss is None)]
@@ -217,10 +237,9 @@ class Sum:
 
     def clear(self) -> None:
         """Outside of the graph: start over."""
-        of_blocks = (each for block in self._blocks for each in (block.rows, block.used, block.histogram))
-        for one in (self._head, *of_blocks):
-            if one is not None:
-                one.assign(tf.zeros_like(one))
+        self._head.assign(tf.zeros_like(self._head))
+        for block in self._blocks:
+            block.clear()
 
     def reserve(self, plan: ScoringPlan) -> None:
         """While tracing: make room for the vector of a plan."""

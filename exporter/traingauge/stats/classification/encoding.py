@@ -296,13 +296,18 @@ class Encoder:
                 self._outstanding -= sum(sizes)
 
     def reduce_probabilities(
-        self, probabilities: Sequence[Probabilities | ProbabilitySums]
+        self, probabilities: Sequence[Probabilities | ProbabilitySums], *, keep: bool = False
     ) -> ProbabilitySums | None:
-        """Sums over the probabilities of several steps; ``None`` if there are none."""
+        """Sums over the probabilities of several steps; ``None`` if there are none.
+
+        Args:
+            probabilities: Those of the steps.
+            keep: Whether to keep few scores instead of counting them in histograms.
+        """
         logits = self._decision.guess(
             each.scores for each in probabilities if isinstance(each, Probabilities)
         )
-        return reduce_probabilities(probabilities, logits=logits)
+        return reduce_probabilities(probabilities, logits=logits, keep=keep)
 
     def _check_names(self, true: Array, predicted: Array) -> None:
         """Raise if strings are used for anything but one label per sample."""

@@ -74,7 +74,7 @@ def roc_auc(counts: NDArray[np.float64]) -> float:
     count half (Mann & Whitney, 1947).
 
     Args:
-        counts: Histograms of negatives and positives, shape (2, BINS).
+        counts: Negatives and positives by bin, or by score, in ascending order, shape (2, any).
 
     >>> smaller, upper = np.array([[0.2, 0.4, 0.3]], np.float32), np.array([[False, False, True]])
     >>> histogram = np.zeros((1, 2, BINS))
@@ -103,7 +103,7 @@ def average_precision(counts: NDArray[np.float64]) -> float:
     """Average precision, Σ (R_i - R_{i-1}) P_i from the highest score down; NaN without positive samples.
 
     Args:
-        counts: Histograms of negatives and positives, shape (2, BINS).
+        counts: Negatives and positives by bin, or by score, in ascending order, shape (2, any).
 
     >>> smaller, upper = np.array([[0.2, 0.4, 0.3]], np.float32), np.array([[False, False, False]])
     >>> histogram = np.zeros((1, 2, BINS))
@@ -112,7 +112,7 @@ def average_precision(counts: NDArray[np.float64]) -> float:
     0.583333
     """
     hits, above = _from_the_top(counts)
-    precision = np.cumsum(hits) / np.cumsum(above)
+    precision = divide(np.cumsum(hits), np.cumsum(above))
     return float(divide(hits @ precision, hits.sum()))
 
 

@@ -22,8 +22,9 @@ HISTOGRAM_CLASSES = 20
 #: Maximum number of classes for which probabilities are evaluated; with more, only the rank of the true class is.
 PROBABILITY_CLASSES = 100
 
-#: Maximum number of scores of a step that are kept until scores are read; a larger step is reduced immediately.
-SCORES_KEPT = 65_536
+#: Maximum number of scores, rows times columns, of a window or a pass that are sorted for exact ranking. A larger step is
+#: reduced immediately.
+SCORES_KEPT = 1 << 17
 
 #: k of the top-k accuracy.
 TOP_K = 5
@@ -60,7 +61,9 @@ class ProbabilitySums:
             classes.
         calibration: Σ w, Σ w confidence and Σ w outcome by bin of confidence, shape (3, CALIBRATION_BINS). ``None`` for more
             than :data:`PROBABILITY_CLASSES` classes; then only ``weight`` and ``top_k`` are known, and the rest is NaN.
-        histogram: Histograms of scores, shape (C, 2, BINS); ``None`` for more than :data:`HISTOGRAM_CLASSES` classes.
+        histogram: Histograms of scores, shape (C, 2, BINS); ``None`` for more than :data:`HISTOGRAM_CLASSES` classes, or
+            where the scores are kept instead.
+        kept: The scores themselves, by which each column is ranked: at most :data:`SCORES_KEPT`, or ``None``.
     """
 
     weight: float
@@ -69,30 +72,47 @@ class ProbabilitySums:
     top_k: float
     calibration: NDArray[np.float64] | None
     histogram: NDArray[np.float64] | None
+    kept: Probabilities | None = None
 
 
 def reduce_probabilities(
-    steps: Sequence[Probabilities | ProbabilitySums], *, logits: bool
+    steps: Sequence[Probabilities | ProbabilitySums], *, logits: bool, keep: bool = False
 ) -> ProbabilitySums | None:
     """Sums over all steps; ``None`` if there are none.
 
     Args:
         steps: Steps as scores or as sums, all of the same task and number of classes.
         logits: Whether the scores are logits.
+        keep: Whether to keep the scores instead of counting them in histograms, where there are few enough.
 
     >>> step = Probabilities(np.array([[True], [False]]), np.array([[0.9], [0.2]]), None)
     >>> sums = reduce_probabilities([step, step], logits=False)
     >>> round(log_loss(sums), 4), round(brier_score(sums), 4)
     (0.1643, 0.025)
     """
-    chunks = list(_chunks([step for step in steps if isinstance(step, Probabilities)]))
-    classes = chunks[0].scores.shape[1] if chunks else 0
-    table = np.zeros((classes, 2, BINS)) if 0 < classes <= HISTOGRAM_CLASSES else None
+    raw = [step for step in steps if isinstance(step, Probabilities)]
     parts = [step for step in steps if isinstance(step, ProbabilitySums)]
-    if chunks:
-        sums = [_reduce(chunk, table, logits=logits) for chunk in chunks]
-        parts.append(replace(_added(sums), histogram=table))
+    if raw:
+        classes = raw[0].scores.shape[1]
+        few = classes <= HISTOGRAM_CLASSES
+        keep = keep and few and not parts and sum(step.scores.size for step in raw) <= SCORES_KEPT
+        table = np.zeros((classes, 2, BINS)) if few and not keep else None
+        sums = [_reduce(chunk, table, logits=logits) for chunk in _chunks(raw)]
+        kept = rankable(_joined(raw), logits=logits) if keep else None
+        parts.append(replace(_added(sums), histogram=table, kept=kept))
     return _added(parts) if parts else None
+
+
+def rankable(step: Probabilities, *, logits: bool) -> Probabilities:
+    """The step with scores in whose order each column ranks its samples.
+
+    Of binary and multi-label logits that is their own; a class of several is ranked by its probability.
+    """
+    if step.true.ndim == 2 or not logits:
+        return step
+    scores = step.scores.astype(np.float64)
+    scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return step._replace(scores=scores / scores.sum(axis=1, keepdims=True))
 
 
 def log_loss(sums: ProbabilitySums) -> float:
@@ -333,9 +353,8 @@ def _count_in_rows(where: NDArray[np.bool_]) -> NDArray[np.uint32]:
 
 
 def _added(parts: Sequence[ProbabilitySums]) -> ProbabilitySums:
-    first = parts[0]
     if len(parts) == 1:
-        return first
+        return parts[0]
     calibrations = [part.calibration for part in parts if part.calibration is not None]
     histograms = [part.histogram for part in parts if part.histogram is not None]
     return ProbabilitySums(

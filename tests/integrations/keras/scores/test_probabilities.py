@@ -11,7 +11,7 @@ from sklearn import metrics
 from tests.integrations.keras.watched import KerasSession, dense, evaluate, fit, frozen
 from traingauge.core.collectors.scores import Scores
 from traingauge.options import Scoring
-from traingauge.stats.classification.histograms import roc_auc_error
+from traingauge.stats.classification.probabilities import SCORES_KEPT
 
 pytestmark = pytest.mark.keras
 
@@ -49,7 +49,7 @@ def assert_same(session, split, part, *, without=frozenset()):
     found, expected = scores(session, split), part.current("test")
     assert set(found) == set(expected) - without
     for name, value in found.items():
-        near = 1e-3 if name in RANKS else 2e-6  # rounding may carry a score over the edge of a bin
+        near = 1e-4 if name in RANKS else 2e-6  # rounding may tie or part two scores
         assert value == pytest.approx(expected[name], abs=near, nan_ok=True), (name, split)
 
 
@@ -96,12 +96,10 @@ def test_they_equal_scikit_learns_of_a_model_that_learns(tumours):
     fit(model, x[:400], y[:400], session=session, validation_data=(x[400:], y[400:]), epochs=3)
     true, probability = y[400:], model.predict(x[400:], verbose=0)[:, 0].astype(np.float64)
     found = scores(session, "validation")
-    histogram = session.scores._splits["validation"].measured.probabilities.histogram[0]
-    error = roc_auc_error(histogram)
-    assert error < 0.01
-    assert abs(found["roc_auc"] - metrics.roc_auc_score(true, probability)) <= error + 1e-12
+    assert found["roc_auc"] == pytest.approx(metrics.roc_auc_score(true, probability), abs=1e-12)
     precision = metrics.average_precision_score(true, probability)
-    assert found["average_precision"] == pytest.approx(precision, abs=0.01)
+    assert found["average_precision"] == pytest.approx(precision, abs=1e-12)
+    assert session.published()["score_error_bound", "roc_auc", "validation"] == 0
     assert found["log_loss"] == pytest.approx(metrics.log_loss(true, probability), rel=1e-5)
     assert found["brier_score"] == pytest.approx(metrics.brier_score_loss(true, probability), rel=1e-5)
     assert session.published()["log_loss", "train"] > found["log_loss"]
@@ -195,12 +193,16 @@ def test_a_hinge_loss_has_no_probabilities(tumours):
     assert not scores(session, "test").keys() & (SUMS | RANKS)
 
 
-def test_a_pass_begins_with_empty_histograms(tumours):
+@pytest.mark.parametrize("kept", [SCORES_KEPT, 64])
+def test_a_pass_is_ranked_by_its_own_samples_whether_they_are_kept_or_binned(kept, tumours, monkeypatch):
+    monkeypatch.setattr("traingauge.integrations.keras.scores.probabilities.SCORES_KEPT", kept)
     x, codes = tumours
     model, session = dense(8, 1, inputs=30, last="sigmoid"), KerasSession()
     model.compile(frozen(), "binary_crossentropy")
     for part in (slice(None), slice(100, 300)):
         evaluate(model, x[part], codes[part], session=session)
-    session.reader.families()
-    probabilities = session.scores._splits["test"].measured.probabilities
-    assert probabilities.weight == probabilities.histogram.sum() == 200
+    found, published = scores(session, "test"), session.published()
+    area = metrics.roc_auc_score(codes[100:300], model.predict(x[100:300], verbose=0))
+    bound = published["score_error_bound", "roc_auc", "test"]
+    assert (bound == 0) == (kept == SCORES_KEPT)
+    assert abs(found["roc_auc"] - area) <= bound + 1e-12

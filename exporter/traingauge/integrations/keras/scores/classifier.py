@@ -26,6 +26,8 @@ class ClassifierSums:
     Attributes:
         width: Length of the vector.
         bins: Length of the histogram.
+        kept: Length of what is kept of a row for ranking.
+        most_kept: Number of rows that are kept at most.
     """
 
     def __init__(self, plan: ScoringPlan) -> None:
@@ -33,9 +35,11 @@ class ClassifierSums:
         self._counts = ClassCounts(plan)
         self._probabilities = GraphProbabilities(plan) if plan.probabilities else None
         self.width, self.bins = self._counts.width, 0
+        self.kept = self.most_kept = 0
         if self._probabilities is not None:
             self.width += self._probabilities.width
             self.bins = self._probabilities.bins
+            self.kept, self.most_kept = self._probabilities.kept, self._probabilities.most_kept
 
     def measure(self, y: Any, y_pred: Any, sample_weight: Any) -> Reduced:
         """Inside the graph: reduce a batch."""
@@ -45,19 +49,24 @@ class ClassifierSums:
             return Reduced(counts, batch.nonfinite)
         graded = self._probabilities.grade(batch)
         vector = tf.concat([counts, self._probabilities.measure(batch, graded)], axis=0)
-        place = partial(self._probabilities.place, graded) if graded is not None and self.bins else None
-        return Reduced(vector, batch.nonfinite, place)
+        if graded is None or not self.bins:
+            return Reduced(vector, batch.nonfinite)
+        place, rows = partial(self._probabilities.place, graded), partial(self._probabilities.rows, graded)
+        return Reduced(vector, batch.nonfinite, place, rows)
 
     def merge(self, whole: Any, part: Any) -> Any:
         """Inside the graph: the vector of two parts together."""
         return whole + part
 
     def decode(
-        self, rows: NDArray[np.float64], histogram: NDArray[np.float64] | None = None
+        self,
+        rows: NDArray[np.float64],
+        histogram: NDArray[np.float64] | None = None,
+        kept: NDArray[np.float64] | None = None,
     ) -> list[Measured]:
         """Outside of the graph: what vectors hold."""
         counts = self._counts.decode(rows[:, : self._counts.width])
         if self._probabilities is None:
             return list(map(Measured, counts))
-        probabilities = self._probabilities.decode(rows[:, self._counts.width :], histogram)
+        probabilities = self._probabilities.decode(rows[:, self._counts.width :], histogram, kept)
         return list(map(Measured, counts, probabilities))

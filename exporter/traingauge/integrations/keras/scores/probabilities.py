@@ -1,7 +1,8 @@
 """Probabilities in a TensorFlow graph, reduced as :mod:`traingauge.stats.classification.probabilities` reduces them outside.
 
 A vector of float64 holds, of a batch, Σ w and what log loss, Brier score, top-k accuracy and calibration error are made of.
-The histograms that ranking is read off are too large for every step: 64 KiB a class. They are filled for a pass alone.
+The histograms that ranking is read off are too large for every step: 64 KiB a class. They are filled for a pass alone, which
+also keeps the scores themselves while there are few enough.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from traingauge.stats.classification.probabilities import (
     CALIBRATION_BINS,
     HISTOGRAM_CLASSES,
     PROBABILITY_CLASSES,
+    SCORES_KEPT,
     TOP_K,
+    Probabilities,
     ProbabilitySums,
+    rankable,
 )
 
 
@@ -39,6 +43,8 @@ class GradedBatch(NamedTuple):
         smaller: Shape (n, C): the smaller of p and 1 - p.
         upper: Shape (n, C): whether that is 1 - p.
         happened: Shape (n, C): what came true.
+        scores: Shape (n, C): what was predicted, as probabilities or logits.
+        true: Shape (n, 1) or (n, C): codes of the true classes, or what came true.
     """
 
     weight: Any
@@ -49,6 +55,8 @@ class GradedBatch(NamedTuple):
     smaller: Any
     upper: Any
     happened: Any
+    scores: Any
+    true: Any
 
 
 class GraphProbabilities:
@@ -61,6 +69,8 @@ class GraphProbabilities:
     Attributes:
         width: Length of the vector.
         bins: Length of the histograms; 0 beyond :data:`HISTOGRAM_CLASSES`.
+        kept: Length of what is kept of a row: its weight, its scores and what came true.
+        most_kept: Number of rows that are kept at most.
     """
 
     def __init__(self, plan: ScoringPlan) -> None:
@@ -70,6 +80,8 @@ class GraphProbabilities:
         self._ranked = plan.task == "multiclass" and plan.classes > TOP_K
         self.width = 1 + self._ranked + self._graded * (2 + 3 * CALIBRATION_BINS)
         self.bins = self._columns * 2 * BINS if self._columns <= HISTOGRAM_CLASSES else 0
+        self.kept = 1 + self._columns + (1 if plan.task == "multiclass" else self._columns)
+        self.most_kept = SCORES_KEPT // self._columns
 
     def grade(self, batch: Classified) -> GradedBatch | None:
         """Inside the graph: probabilities of a batch; ``None`` if there are too many classes."""
@@ -104,10 +116,19 @@ class GraphProbabilities:
         cells += np.arange(self._columns, dtype=np.int32) * 2 * BINS
         return tf.reshape(cells, [-1]), tf.repeat(graded.weight, self._columns)
 
+    def rows(self, graded: GradedBatch) -> Any:
+        """Inside the graph: what is kept of each row, shape (n, kept)."""
+        return tf.concat(
+            [_double(each) for each in (graded.weight[:, None], graded.scores, graded.true)], axis=1
+        )
+
     def decode(
-        self, rows: NDArray[np.float64], histogram: NDArray[np.float64] | None = None
+        self,
+        rows: NDArray[np.float64],
+        histogram: NDArray[np.float64] | None = None,
+        kept: NDArray[np.float64] | None = None,
     ) -> list[ProbabilitySums]:
-        """Outside of the graph: the sums that vectors hold, shape (n, width), and of one of them the histograms."""
+        """Outside of the graph: the sums that vectors hold, shape (n, width); of one of them the histograms and rows."""
         loss = squares = top_k = np.full(len(rows), np.nan)
         calibration: Iterable[NDArray[np.float64] | None] = repeat(None, len(rows))
         if self._ranked:
@@ -118,7 +139,14 @@ class GraphProbabilities:
         if histogram is not None:
             histogram = histogram.reshape(self._columns, 2, BINS)
         sums = (column.tolist() for column in (rows[:, 0], loss, squares, top_k))
-        return list(map(ProbabilitySums, *sums, calibration, repeat(histogram)))
+        scores = None if kept is None else self._scores(kept)
+        return list(map(ProbabilitySums, *sums, calibration, repeat(histogram), repeat(scores)))
+
+    def _scores(self, kept: NDArray[np.float64]) -> Probabilities:
+        """Outside of the graph: the scores that rows hold."""
+        weight, scores, true = np.split(kept[kept[:, 0] != 0], [1, 1 + self._columns], axis=1)
+        happened = true[:, 0].astype(np.intp) if self._plan.task == "multiclass" else true != 0
+        return rankable(Probabilities(happened, scores, weight[:, 0]), logits=self._plan.logits)
 
     def _of_classes(self, batch: Classified, scores: Any, weight: Any) -> GradedBatch:
         if self._plan.logits:
@@ -140,6 +168,8 @@ class GraphProbabilities:
             tf.minimum(probability, 1 - probability),
             probability > 0.5,
             batch.true[:, None] == np.arange(self._plan.classes),
+            scores,
+            batch.true[:, None],
         )
 
     def _of_events(self, happened: Any, scores: Any, weight: Any) -> GradedBatch:
@@ -162,6 +192,8 @@ class GraphProbabilities:
             happened,
             smaller,
             upper,
+            happened,
+            scores,
             happened,
         )
 

@@ -37,7 +37,11 @@ class ResidualSums:
     Attributes:
         width: Length of the vector.
         bins: Length of the histogram.
+        kept: 0, as no rows are kept.
+        most_kept: 0.
     """
+
+    kept = most_kept = 0
 
     def __init__(self, plan: ScoringPlan) -> None:
         self._plan = plan
@@ -81,7 +85,10 @@ class ResidualSums:
         return tf.concat([n + m, sums + more, mean + apart * share, spread, sample], axis=0)
 
     def decode(
-        self, rows: NDArray[np.float64], histogram: NDArray[np.float64] | None = None
+        self,
+        rows: NDArray[np.float64],
+        histogram: NDArray[np.float64] | None = None,
+        kept: NDArray[np.float64] | None = None,
     ) -> list[Measured]:
         """Outside of the graph: what vectors hold."""
         sums = rows[:, 1 : self._sums].reshape(len(rows), 5, self._plan.columns)

@@ -1,4 +1,4 @@
-"""What scores are made of inside a TensorFlow graph: a vector a step, and for a pass a histogram as well."""
+"""What scores are made of inside a TensorFlow graph: a vector a step, and for a pass a histogram and rows as well."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ class Reduced(NamedTuple):
         vector: Shape (width,), float64.
         nonfinite: How many of its rows were not finite, a scalar; these are left out.
         place: Gives the cells of the histogram that the batch falls into, and their weights; ``None`` if there is none.
+        rows: Gives what to keep of each row, shape (n, kept); ``None`` if nothing is.
     """
 
     vector: Any
     nonfinite: Any
     place: Callable[[], tuple[Any, Any]] | None = None
+    rows: Callable[[], Any] | None = None
 
 
 class ScoreStatistic(Protocol):
@@ -31,10 +33,14 @@ class ScoreStatistic(Protocol):
     Attributes:
         width: Length of the vector.
         bins: Length of the histogram, which only a pass has; 0 if there is none.
+        kept: Length of what a short pass keeps of each of its rows; 0 if it keeps nothing.
+        most_kept: Number of rows that it keeps at most.
     """
 
     width: int
     bins: int
+    kept: int
+    most_kept: int
 
     def measure(self, y: Any, y_pred: Any, sample_weight: Any) -> Reduced:
         """Inside the graph: reduce a batch.
@@ -49,6 +55,12 @@ class ScoreStatistic(Protocol):
         """Inside the graph: the vector of two parts together."""
 
     def decode(
-        self, rows: NDArray[np.float64], histogram: NDArray[np.float64] | None = None
+        self,
+        rows: NDArray[np.float64],
+        histogram: NDArray[np.float64] | None = None,
+        kept: NDArray[np.float64] | None = None,
     ) -> list[Measured]:
-        """Outside of the graph: what vectors hold, shape (n, width); or what the only one holds, with its histogram."""
+        """Outside of the graph: what vectors hold, shape (n, width).
+
+        Or what the only one holds, with its histogram, and what was kept of its rows if that are all of them.
+        """

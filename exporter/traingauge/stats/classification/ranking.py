@@ -1,0 +1,110 @@
+"""ROC AUC and average precision of a window or a pass.
+
+Where the scores of its samples are kept, they are sorted, and both areas are exact. Otherwise they are read off histograms,
+and each comes with a bound of its error, derived from the histograms themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traingauge.stats.classification.histograms import (
+    average_precision,
+    average_precision_bounds,
+    roc_auc,
+    roc_auc_error,
+)
+from traingauge.stats.classification.probabilities import Probabilities, ProbabilitySums
+from traingauge.stats.classification.scores import Average, divide
+
+
+class Ranking(NamedTuple):
+    """Areas under the curves of one class against the rest, averaged over the classes for which they are defined.
+
+    Attributes:
+        roc_auc: Area under the ROC curve; NaN unless there are both positive and negative samples.
+        average_precision: NaN without positive samples.
+        roc_auc_error: Largest possible difference from the exact area, for weights of at least 0; 0 if it is exact.
+        average_precision_error: The same of the average precision.
+    """
+
+    roc_auc: float
+    average_precision: float
+    roc_auc_error: float
+    average_precision_error: float
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Both areas by name."""
+        return {"roc_auc": self.roc_auc, "average_precision": self.average_precision}
+
+    @property
+    def error_bounds(self) -> dict[str, float]:
+        """Their largest possible errors by name."""
+        return {"roc_auc": self.roc_auc_error, "average_precision": self.average_precision_error}
+
+
+def rank(sums: ProbabilitySums, average: Average) -> Ranking | None:
+    """The areas of a window or a pass; ``None`` if neither its scores nor their histograms were kept.
+
+    Args:
+        sums: Sums over the window or the pass.
+        average: How classes are averaged; ``"micro"`` pools their samples.
+
+    >>> from traingauge.stats.classification.probabilities import reduce_probabilities
+    >>> step = Probabilities(np.array([[True], [False], [True]]), np.array([[0.9], [0.8], [0.7]]), None)
+    >>> rank(reduce_probabilities([step], logits=False, keep=True), "binary")
+    Ranking(roc_auc=0.5, average_precision=0.8333333333333333, roc_auc_error=0.0, average_precision_error=0.0)
+    """
+    if sums.kept is not None:
+        return _averaged((_exact(table) for table in _sorted(sums.kept, average)), average)
+    if sums.histogram is None:
+        return None
+    tables = sums.histogram.sum(axis=0, keepdims=True) if average == "micro" else sums.histogram
+    return _averaged((_binned(table) for table in tables), average)
+
+
+def _sorted(kept: Probabilities, average: Average) -> Iterator[NDArray[np.float64]]:
+    """Of each column its negatives and positives by ascending score, of shape (2, different scores)."""
+    columns = np.ascontiguousarray(kept.scores.T)
+    positive = kept.true.T if kept.true.ndim == 2 else kept.true == np.arange(len(columns))[:, np.newaxis]
+    weight = np.broadcast_to(1.0 if kept.weight is None else kept.weight.T, columns.shape)
+    if average == "micro":
+        columns, positive, weight = (each.reshape(1, -1) for each in (columns, positive, weight))
+    for column in zip(columns, positive, weight, strict=True):
+        yield _by_score(*column)
+
+
+def _by_score(
+    scores: NDArray[np.float64], positive: NDArray[np.bool_], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    order = np.argsort(scores)
+    scores, positive, weight = scores[order], positive[order], weight[order]
+    starts = np.flatnonzero(np.append(True, scores[1:] != scores[:-1]))
+    return np.add.reduceat(np.stack([weight * ~positive, weight * positive]), starts, axis=1)
+
+
+def _exact(table: NDArray[np.float64]) -> tuple[float, Ranking]:
+    area, precision = roc_auc(table), average_precision(table)
+    return float(table[1].sum()), Ranking(area, precision, 0.0 * area, 0.0 * precision)
+
+
+def _binned(table: NDArray[np.float64]) -> tuple[float, Ranking]:
+    precision = average_precision(table)
+    low, high = average_precision_bounds(table)
+    error = max(high - precision, precision - low)
+    return float(table[1].sum()), Ranking(roc_auc(table), precision, roc_auc_error(table), error)
+
+
+def _averaged(columns: Iterable[tuple[float, Ranking]], average: Average) -> Ranking:
+    """Average over the columns for which a value is defined, weighted by their positive samples if that is asked for."""
+    support, rankings = zip(*columns, strict=True)
+    values = np.array(rankings)
+    weight = np.where(
+        np.isnan(values), 0.0, np.array(support)[:, np.newaxis] if average == "weighted" else 1.0
+    )
+    return Ranking(*divide((weight * np.nan_to_num(values)).sum(axis=0), weight.sum(axis=0)).tolist())
