@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from traingauge import validation
 from traingauge.stats.detectors.baseline import WARMUP, Baseline
-from traingauge.stats.detectors.detector import Detector
+from traingauge.stats.detectors.chart import Chart
 
 
-class Cusum(Detector):
+class Cusum(Chart):
     """Two-sided tabular CUSUM: detects lasting shifts of the mean, and those of a known size fastest of all detectors.
 
     ``S⁺ ← max(0, S⁺ + x - k)`` and ``S⁻ ← max(0, S⁻ - x - k)``, where x is the distance from the baseline's mean in standard
@@ -44,24 +42,19 @@ class Cusum(Detector):
         deviation: float | None = None,
         warmup: int = WARMUP,
     ) -> None:
-        super().__init__()
-        self.baseline: Baseline = Baseline(mean, deviation, warmup)
+        super().__init__(Baseline(mean, deviation, warmup))
         self._slack = validation.number("Cusum.slack", slack, least=0)
         self._limit = validation.number("Cusum.limit", limit, above=0)
+
+    def _restart(self) -> None:
         self._high = self._low = 0.0
 
     @property
     def statistic(self) -> float:
         """The larger of both sums; NaN during the warm-up."""
-        return max(self._high, self._low) if math.isfinite(self.baseline.deviation) else math.nan
+        return self._learnt(max(self._high, self._low))
 
-    def _update(self, value: float) -> bool:
-        if self.baseline.learn(value):
-            return False
-        scaled = self.baseline.scaled(value)
+    def _add(self, scaled: float) -> bool:
         self._high = max(0.0, self._high + scaled - self._slack)
         self._low = max(0.0, self._low - scaled - self._slack)
-        alarm = max(self._high, self._low) > self._limit
-        if alarm:
-            self._high = self._low = 0.0
-        return alarm
+        return max(self._high, self._low) > self._limit

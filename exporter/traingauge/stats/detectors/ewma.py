@@ -6,10 +6,10 @@ import math
 
 from traingauge import validation
 from traingauge.stats.detectors.baseline import WARMUP, Baseline
-from traingauge.stats.detectors.detector import Detector
+from traingauge.stats.detectors.chart import Chart
 
 
-class Ewma(Detector):
+class Ewma(Chart):
     """EWMA control chart: detects small, lasting shifts of the mean in either direction.
 
     ``z ← (1 - λ) z + λ x``, where x is the distance from the baseline's mean in standard deviations. It raises an alarm if
@@ -44,24 +44,20 @@ class Ewma(Detector):
         deviation: float | None = None,
         warmup: int = WARMUP,
     ) -> None:
-        super().__init__()
-        self.baseline: Baseline = Baseline(mean, deviation, warmup)
+        super().__init__(Baseline(mean, deviation, warmup))
         self._weight = validation.number("Ewma.weight", weight, above=0, most=1)
         self._limit = validation.number("Ewma.limit", limit, above=0)
+
+    def _restart(self) -> None:
         self._average, self._steps = 0.0, 0
 
     @property
     def statistic(self) -> float:
         """The moving average z, in standard deviations; NaN during the warm-up."""
-        return self._average if math.isfinite(self.baseline.deviation) else math.nan
+        return self._learnt(self._average)
 
-    def _update(self, value: float) -> bool:
-        if self.baseline.learn(value):
-            return False
+    def _add(self, scaled: float) -> bool:
         self._steps += 1
-        self._average += self._weight * (self.baseline.scaled(value) - self._average)
+        self._average += self._weight * (scaled - self._average)
         fading = 1 - (1 - self._weight) ** (2 * self._steps)
-        alarm = abs(self._average) > self._limit * math.sqrt(self._weight / (2 - self._weight) * fading)
-        if alarm:
-            self._average, self._steps = 0.0, 0
-        return alarm
+        return abs(self._average) > self._limit * math.sqrt(self._weight / (2 - self._weight) * fading)

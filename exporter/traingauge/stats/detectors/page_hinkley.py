@@ -6,10 +6,10 @@ import math
 
 from traingauge import validation
 from traingauge.stats.detectors.baseline import WARMUP, Baseline
-from traingauge.stats.detectors.detector import Detector
+from traingauge.stats.detectors.chart import Chart
 
 
-class PageHinkley(Detector):
+class PageHinkley(Chart):
     """Page–Hinkley test: detects a rise of the mean of a stream whose level is unknown.
 
     ``m ← m + x - mean(x) - δ``, with the running mean since the last alarm and values in standard deviations. It raises an
@@ -38,32 +38,23 @@ class PageHinkley(Detector):
     def __init__(
         self, slack: float = 0.5, limit: float = 8.0, *, deviation: float | None = None, warmup: int = WARMUP
     ) -> None:
-        super().__init__()
-        self.baseline: Baseline = Baseline(None if deviation is None else 0.0, deviation, warmup)
+        super().__init__(Baseline(None if deviation is None else 0.0, deviation, warmup))
         self._slack = validation.number("PageHinkley.slack", slack, least=0)
         self._limit = validation.number("PageHinkley.limit", limit, above=0)
-        self._restart()
-
-    @property
-    def statistic(self) -> float:
-        """Distance of the sum m from its minimum; NaN during the warm-up."""
-        return self._sum - self._minimum if math.isfinite(self.baseline.deviation) else math.nan
 
     def _restart(self) -> None:
         self._count, self._mean, self._sum, self._minimum = 0, 0.0, 0.0, 0.0
 
-    def _update(self, value: float) -> bool:
-        if self.baseline.learn(value):
-            return False
-        scaled = self.baseline.scaled(value)
+    @property
+    def statistic(self) -> float:
+        """Distance of the sum m from its minimum; NaN during the warm-up."""
+        return self._learnt(self._sum - self._minimum)
+
+    def _add(self, scaled: float) -> bool:
         if math.isinf(scaled):  # the first change of a stream that was constant during the warm-up
-            self._restart()
             return True
         self._count += 1
         self._mean += (scaled - self._mean) / self._count
         self._sum += scaled - self._mean - self._slack
         self._minimum = min(self._minimum, self._sum)
-        alarm = self.statistic > self._limit
-        if alarm:
-            self._restart()
-        return alarm
+        return self._sum - self._minimum > self._limit
