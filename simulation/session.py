@@ -62,8 +62,8 @@ class Session:
         network = Network(
             self.setup.data.train.x.shape[1], self.setup.data.classes, self.setup.hidden, self.setup.random
         )
-        reference = reference_of(self.setup.data)
         with tempfile.TemporaryDirectory() as state, self._clock.installed():
+            reference = reference_of(self.setup.data)
             while self._train(network, reference, state):
                 self.setup.resumes = False
                 self._pass(120.0, self.recording.gone)
