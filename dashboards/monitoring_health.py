@@ -8,9 +8,15 @@ from dashboards.vocabulary.metrics import JOB, occurrences, per_run, per_second,
 from dashboards.vocabulary.panels import events, lines, number, states
 from dashboards.vocabulary.queries import EXPECTED_LINE, Query
 from dashboards.vocabulary.sdk import Panel, model
+from dashboards.vocabulary.states import RUNNING
 from dashboards.vocabulary.thresholds import NONE_ALLOWED
 
 UID = "traingauge-monitoring-health"
+
+#: Runs that a panel draws at most.
+_RUNS = 10
+
+_OF_MORE = f"Of more than {_RUNS} runs, the largest values."
 
 _NO_ALERTMANAGER = "Prometheus does not scrape Alertmanager, or it has sent nothing yet."
 
@@ -38,8 +44,8 @@ def _scrapes() -> list[Panel]:
     up = per_run("up", job=JOB)
     return [
         number(
-            "Runs that do not answer",
-            Query(f"count({up} == 0) or vector(0)", "runs", instant=True),
+            "Not answering",
+            Query(f"count({up} == 0) or count({up}) * 0", "runs", instant=True),
             description="Runs whose last scrape failed. A run that ended in order removes its target "
             "and does not count.",
             unit=units.COUNT,
@@ -47,11 +53,15 @@ def _scrapes() -> list[Panel]:
             colouring=NONE_ALLOWED,
             filled=True,
             height=6,
+            empty="no run is scraped now.",
         ),
         states(
             "Scrapes of each run",
-            Query(up, "{{run}}"),
-            description="When each run answered.",
+            Query(
+                f"{up} and on (model, run) {_most('bottomk', 'avg_over_time', series('up', job=JOB))}",
+                "{{run}}",
+            ),
+            description=f"When each run answered; of more than {_RUNS} those that answered least.",
             unit=units.NUMBER,
             mappings=[
                 model.ValueMap(
@@ -63,25 +73,39 @@ def _scrapes() -> list[Panel]:
             ],
             width=20,
             height=6,
+            empty="no run was scraped in the time range.",
         ),
         lines(
             "Scrape duration",
-            Query(per_run("scrape_duration_seconds", job=JOB), "{{run}}"),
+            _largest("scrape_duration_seconds", job=JOB),
             description="Time that Prometheus waits for each run. Near the scrape timeout, data is "
-            "about to be lost.",
+            f"about to be lost. {_OF_MORE}",
+            empty="no run was scraped in the time range.",
             unit=units.SECONDS,
             minimum=0,
         ),
         lines(
             "Samples per scrape",
-            Query(per_run("scrape_samples_scraped", job=JOB), "{{run}}"),
+            _largest("scrape_samples_scraped", job=JOB),
             description="Series that each run publishes. The number grows with classes and features "
-            "and then stays.",
+            f"and then stays. {_OF_MORE}",
+            empty="no run was scraped in the time range.",
             unit=units.COUNT,
             decimals=0,
             minimum=0,
         ),
     ]
+
+
+def _largest(name: str, **labels: str) -> Query:
+    """A line a run, of the runs with the largest values in the time range."""
+    largest = _most("topk", "max_over_time", series(name, **labels))
+    return Query(f"{per_run(name, **labels)} and on (model, run) {largest}", "{{run}}")
+
+
+def _most(first: str, over: str, selector: str) -> str:
+    """The runs that are first by their values over the time range, the same ones at each moment."""
+    return f"{first}({_RUNS}, max by (model, run) ({over}({selector}[$__range] @ end())))"
 
 
 def _inside_runs() -> list[Panel]:
@@ -100,25 +124,28 @@ def _inside_runs() -> list[Panel]:
         lines(
             "Monitoring overhead",
             Query(
-                per_second("model_monitor_overhead_seconds_total", "model, run, reason"),
-                "{{reason}}, {{run}}",
+                f"max by (reason) ({per_second('model_monitor_overhead_seconds_total', 'model, run, reason')})",
+                "{{reason}}",
             ),
-            description="Seconds per second that traingauge takes, by activity. Scrapes run in their "
-            "own thread, the rest in the training thread.",
+            description="Seconds per second that traingauge takes, by activity, in the run where it takes most. "
+            "Scrapes run in their own thread, the rest in the training thread.",
             unit=units.SHARE,
-            decimals=2,
             minimum=0,
             width=6,
+            empty="no run was scraped in the time range.",
         ),
         lines(
             "Time since the state was saved",
-            Query(f"time() - {per_run('model_state_saved_timestamp_seconds')}", "{{run}}"),
-            description="What a crash would lose of a run's state. If it keeps growing, the disk is "
-            "full or the directory is gone.",
+            Query(
+                f"topk({_RUNS}, clamp_min(time() - ({per_run('model_state_saved_timestamp_seconds')} and {RUNNING}), 0))",
+                "{{run}}",
+            ),
+            description="What a crash would lose of the state of each run under way. If it keeps growing, the disk is "
+            f"full or the directory is gone. {_OF_MORE}",
             unit=units.SECONDS,
             minimum=0,
             width=6,
-            empty="no run has a state directory.",
+            empty="no run under way has a state directory.",
         ),
         lines(
             "Series left out",
