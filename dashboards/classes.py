@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from dashboards.vocabulary import annotations, units, variables
+from dashboards.vocabulary.heatmap import RED_WHEN_LOW, ROWS, cells
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import CLASSES
 from dashboards.vocabulary.matrix import matrix
 from dashboards.vocabulary.metrics import series
-from dashboards.vocabulary.panels import bars, cells, lines
+from dashboards.vocabulary.panels import bars, lines
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel, model
 from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import baseline_line, threshold_lines
 
+#: Pairs of classes in the table of confusions, and classes that are drawn as lines.
+_MOST_CONFUSED, _WORST = 12, 10
+
+#: Classes that are drawn as bars, and a height with room for as many.
+_LONGEST, _TALL = 20, 16
+
+_PAIR = f"sum by (actual, predicted) ({series('model_confusion', split='$scored')})"
+_SUPPORT = series("model_class_support", split="$scored")
+_ACTUAL = f'sum by (actual) (label_replace({_SUPPORT}, "actual", "$1", "class", "(.*)"))'
+
+_NO_MATRIX = "the run has too many classes for a matrix, or reports no class predictions."
 _NO_CLASSES = "the run reports no class predictions, or has not evaluated this split yet."
 
 
@@ -38,109 +50,90 @@ def dashboard() -> model.Dashboard:
         ],
         annotations=annotations.of_a_run(),
         sections=[
-            Section("Which classes are worst?", _worst()),
-            Section("Since when?", _over_time()),
+            Section("Which classes are worst, and since when?", _worst()),
             Section("What are they mistaken for?", _confusion()),
+            Section("What is mistaken for them?", _over_time()),
             Section("Can the probabilities be trusted?", _probabilities()),
-            Section("Over the whole time range", _whole_range()),
+            Section("The confusion matrix in samples", [_confusion_in_samples()], collapsed=True),
+            Section("Over the whole time range", _whole_range(), collapsed=True),
         ],
     )
 
 
-def _per_class(name: str) -> str:
-    return f"min by (class) ({series(name, split='$scored', class_='$class')})"
+def _of_classes(name: str) -> str:
+    return series(name, split="$scored", class_="$class")
 
 
 def _worst() -> list[Panel]:
+    def per_class(name: str) -> str:
+        return f"min by (class) ({_of_classes(name)})"
+
     return [
         rows(
             "Classes by recall",
             Column("Class", 90, label="class"),
-            Column("Recall", 80, expr=_per_class("model_class_recall"), unit=units.SHARE, decimals=1),
-            Column("Precision", 90, expr=_per_class("model_class_precision"), unit=units.SHARE, decimals=1),
-            Column("F1", 80, expr=_per_class("model_class_f1"), unit=units.SHARE, decimals=1),
+            Column("Recall", 80, expr=per_class("model_class_recall"), unit=units.SHARE, decimals=1),
+            Column("Precision", 90, expr=per_class("model_class_precision"), unit=units.SHARE, decimals=1),
+            Column("F1", 80, expr=per_class("model_class_f1"), unit=units.SHARE, decimals=1),
             Column(
-                "Specificity", 100, expr=_per_class("model_class_specificity"), unit=units.SHARE, decimals=1
+                "Specificity", 100, expr=per_class("model_class_specificity"), unit=units.SHARE, decimals=1
             ),
-            Column("Support", 80, expr=_per_class("model_class_support"), unit=units.COUNT, decimals=0),
-            description="Every class, the worst first; of several runs the worst value. Low recall: "
-            "the class is missed. Low precision: other classes are mistaken for it. "
-            "Ignore both where support is small.",
+            Column("Support", 80, expr=per_class("model_class_support"), unit=units.COUNT, decimals=0),
+            description="Every class, the worst first. Low recall: the class is missed. Low precision: other "
+            "classes are mistaken for it. Support is the number of samples in the window or pass: ignore "
+            "the scores where it is small. A class that disappears from the data loses its support.",
             sort_by="Recall",
-            width=14,
-            height=10,
-            empty=_NO_CLASSES,
-        ),
-        bars(
-            "Support",
-            Query(f"sort_desc({_per_class('model_class_support')})", "{{class}}", instant=True),
-            description="Samples of each class in the window or pass. A class that disappears from "
-            "the data shows here first.",
-            unit=units.COUNT,
-            decimals=0,
             width=10,
-            height=10,
+            height=12,
             empty=_NO_CLASSES,
         ),
-    ]
-
-
-def _over_time() -> list[Panel]:
-    return [
         cells(
             "Recall of each class",
-            Query(_per_class("model_class_recall"), "{{class}}"),
+            _of_classes("model_class_recall"),
+            by="class",
+            combine="min",
+            shade=RED_WHEN_LOW,
             description="One row per class, red where it is missed. One red row is a lost class; all "
-            "rows red at once is the input or the whole model.",
+            f"rows red at once is the input or the whole model. Of more than {ROWS} classes, the worst.",
             unit=units.SHARE,
-            scheme="RdYlGn",
             minimum=0,
             maximum=1,
-            empty=_NO_CLASSES,
-        ),
-        cells(
-            "Precision of each class",
-            Query(_per_class("model_class_precision"), "{{class}}"),
-            description="One row per class, red where other classes are mistaken for it. A gap means "
-            "that the class was never predicted.",
-            unit=units.SHARE,
-            scheme="RdYlGn",
-            minimum=0,
-            maximum=1,
-            empty=_NO_CLASSES,
-        ),
-        lines(
-            "Recall of the chosen classes",
-            Query(series("model_class_recall", split="$scored", class_="$class"), "class {{class}}, {{run}}"),
-            *threshold_lines("class_recall"),
-            description="Dashed: the threshold below which the alert for a collapsed class fires.",
-            unit=units.SHARE,
-            decimals=1,
-            minimum=0,
-            maximum=1,
-            empty=_NO_CLASSES,
-        ),
-        lines(
-            "F1 of the chosen classes",
-            Query(series("model_class_f1", split="$scored", class_="$class"), "class {{class}}, {{run}}"),
-            description="Harmonic mean of precision and recall, per class.",
-            unit=units.SHARE,
-            decimals=1,
-            minimum=0,
-            maximum=1,
+            width=14,
+            height=12,
             empty=_NO_CLASSES,
         ),
     ]
 
 
 def _confusion() -> list[Panel]:
-    cell = f"sum by (actual, predicted) ({series('model_confusion', split='$scored')})"
-    row = f"sum by (actual) ({series('model_confusion', split='$scored')})"
-    too_many = "the run has too many classes for a matrix, or reports no class predictions."
+    share = f"{_PAIR} / on (actual) group_left () {_ACTUAL}"
+    # The diagonal: what is predicted as the class that it is.
+    right = f'label_replace({_ACTUAL}, "predicted", "$1", "actual", "(.*)")'
+    most = f"topk({_MOST_CONFUSED}, (({share}) unless on (actual, predicted) {right}) > 0)"
     return [
+        rows(
+            "Most confused",
+            Column("Actual", 110, label="actual"),
+            Column("Predicted as", 110, label="predicted"),
+            Column("Share", 90, expr=most, unit=units.SHARE, decimals=1),
+            Column(
+                "Samples",
+                90,
+                expr=f"{most} * on (actual) group_left () {_ACTUAL}",
+                unit=units.COUNT,
+                decimals=0,
+            ),
+            description=f"The {_MOST_CONFUSED} largest shares of a class that are predicted as another one. One pair "
+            "on top of the others: two classes look alike, or their labels were swapped.",
+            sort_by="Share",
+            descending=True,
+            width=8,
+            height=14,
+            empty=f"no sample is predicted as another class, or {_NO_MATRIX}",
+        ),
         matrix(
             "Confusion, by share",
-            f"{cell} / on (actual) group_left () {row}",
+            share,
             rows="actual",
             columns="predicted",
             description="Share of each actual class (row) that is predicted as each class (column). "
@@ -149,20 +142,57 @@ def _confusion() -> list[Panel]:
             unit=units.SHARE,
             decimals=0,
             maximum=1,
-            height=11,
-            empty=too_many,
+            width=16,
+            height=14,
+            empty=_NO_MATRIX,
         ),
-        matrix(
-            "Confusion, in samples",
-            cell,
-            rows="actual",
-            columns="predicted",
-            description="The confusion matrix in samples: rows are actual classes, columns predicted "
-            "ones. Several runs are added up.",
-            unit=units.COUNT,
-            decimals=0,
-            height=11,
-            empty=too_many,
+    ]
+
+
+def _confusion_in_samples() -> Panel:
+    return matrix(
+        "Confusion, in samples",
+        _PAIR,
+        rows="actual",
+        columns="predicted",
+        description="The confusion matrix in samples: rows are actual classes, columns predicted ones.",
+        unit=units.COUNT,
+        decimals=0,
+        width=24,
+        height=14,
+        empty=_NO_MATRIX,
+    )
+
+
+def _over_time() -> list[Panel]:
+    recall = _of_classes("model_class_recall")
+    worst = f"bottomk({_WORST}, min by (class) (last_over_time({recall}[$__range] @ end())))"
+    return [
+        cells(
+            "Precision of each class",
+            _of_classes("model_class_precision"),
+            by="class",
+            combine="min",
+            shade=RED_WHEN_LOW,
+            description="One row per class, red where other classes are mistaken for it. A gap means "
+            f"that the class was never predicted. Of more than {ROWS} classes, the worst.",
+            unit=units.SHARE,
+            minimum=0,
+            maximum=1,
+            empty=_NO_CLASSES,
+        ),
+        lines(
+            "Recall of the worst classes",
+            Query(f"{recall} and on (class) {worst}", "class {{class}}"),
+            *threshold_lines("class_recall"),
+            description=f"The {_WORST} chosen classes whose recall is lowest now. Dashed: the threshold below "
+            "which the alert for a collapsed class fires.",
+            unit=units.SHARE,
+            decimals=1,
+            minimum=0,
+            maximum=1,
+            height=10,
+            empty=_NO_CLASSES,
         ),
     ]
 
@@ -174,7 +204,7 @@ def _probabilities() -> list[Panel]:
         return [
             Query(
                 series(f"model_{name}", split="$scored"),
-                f"{name.replace('_', ' ')}, {{{{split}}}}, {{{{run}}}}",
+                f"{name.replace('_', ' ')}",
             )
             for name in names
         ]
@@ -207,7 +237,7 @@ def _probabilities() -> list[Panel]:
         lines(
             "Ranking",
             *of("roc_auc", "average_precision"),
-            Query(series("model_top_k_accuracy", split="$scored"), "top {{k}}, {{split}}, {{run}}"),
+            Query(series("model_top_k_accuracy", split="$scored"), "top {{k}}"),
             baseline_line("roc_auc", "average_precision"),
             description="Areas under the ROC curve and the precision-recall curve: how well "
             "probabilities rank the samples, whatever the decision threshold. The second "
@@ -231,21 +261,28 @@ def _whole_range() -> list[Panel]:
     return [
         bars(
             "Recall over the time range",
-            Query(f"sort({hits} / ({hits} + {missed}))", "{{class}}", instant=True),
-            description="Recall over all samples of the time range, computed from counters. It is "
-            "exact for several runs together, unlike a mean of scores.",
+            Query(_lowest(f"{hits} / ({hits} + {missed})"), "{{class}}", instant=True),
+            description=f"Recall over all samples of the time range, computed from counters. The {_LONGEST} "
+            "worst classes.",
             unit=units.SHARE,
             decimals=1,
             maximum=1,
+            height=_TALL,
             empty=_NO_CLASSES,
         ),
         bars(
             "Precision over the time range",
-            Query(f"sort({hits} / ({hits} + {false}))", "{{class}}", instant=True),
-            description="Precision over all samples of the time range, computed from counters.",
+            Query(_lowest(f"{hits} / ({hits} + {false})"), "{{class}}", instant=True),
+            description=f"Precision over all samples of the time range, computed from counters. The {_LONGEST} "
+            "worst classes.",
             unit=units.SHARE,
             decimals=1,
             maximum=1,
+            height=_TALL,
             empty=_NO_CLASSES,
         ),
     ]
+
+
+def _lowest(expr: str) -> str:
+    return f"sort(bottomk({_LONGEST}, {expr}))"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.data_and_drift import distribution, features, now, quality, targets, together, trust
+from dashboards.data_and_drift import distribution, features, now, quality, together, trust
 from dashboards.vocabulary import annotations, variables
 from dashboards.vocabulary.layout import compose
 from dashboards.vocabulary.links import DATA_AND_DRIFT
@@ -37,8 +37,8 @@ def dashboard() -> model.Dashboard:
             features.section(),
             distribution.section(),
             together.section(),
-            targets.section(),
             quality.section(),
+            quality.further(),
             trust.section(),
         ],
     )

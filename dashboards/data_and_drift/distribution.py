@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dashboards.vocabulary import colours, reasons, units
+from dashboards.vocabulary.heatmap import AMOUNT, cells
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import (
     series,
 )
-from dashboards.vocabulary.panels import cells
-from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.shares import side_by_side
 
@@ -21,9 +20,12 @@ def section() -> Section:
 def _panels() -> list[Panel]:
     few = f"{reasons.NO_REFERENCE[:-1]}, or the feature's distribution is not published."
 
+    def published(source: str) -> str:
+        return series("model_feature_distribution_ratio", feature="$moved", source=source)
+
     def share(source: str) -> str:
-        found = series("model_feature_distribution_ratio", feature="$moved", source=source)
-        return f"avg by (bin) ({found})"
+        # The last one in the time range: the feature that drifted most then need not be among those published now.
+        return f"avg by (bin) (last_over_time({published(source)}[$__range]))"
 
     return [
         side_by_side(
@@ -34,8 +36,8 @@ def _panels() -> list[Panel]:
             },
             by="bin",
             heading="Bin",
-            description="Share of the feature's values in each bin, in the current window and in the "
-            "reference. The bins are those of the drift statistics; of categories the "
+            description="Share of the feature's values in each bin, in the last window that was published "
+            "and in the reference. The bins are those of the drift statistics; of categories the "
             "most common. The exporter publishes the features that drifted most "
             "(`Drift(distributions=)`).",
             width=10,
@@ -44,12 +46,14 @@ def _panels() -> list[Panel]:
         ),
         cells(
             "Distribution over time",
-            Query(share("window"), "{{bin}}"),
+            published("window"),
+            by="bin",
+            combine="avg",
+            shade=AMOUNT,
             description="Share of the window's values in each bin. If the values move up or down, the "
             "feature shifted; if they gather in one row, it became a constant or a "
             "default.",
             unit=units.SHARE,
-            scheme="Blues",
             minimum=0,
             width=14,
             height=12,

@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-from dashboards.vocabulary import colours, reasons, units
+from dashboards.data_and_drift.now import PSI
+from dashboards.vocabulary import reasons, units
+from dashboards.vocabulary.heatmap import RED_WHEN_HIGH, ROWS, cells
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import (
     ALERTED_STATISTIC,
     THRESHOLD,
+    per_run,
     series,
 )
-from dashboards.vocabulary.panels import cells, lines
+from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import threshold_lines
 
-#: Rows of the table of features.
-_TOP = 20
+#: Rows of the table of features, and lines of the features' drift.
+_TOP, _LINES = 20, 10
 
 
 def section() -> Section:
     """The section."""
-    return Section("Which features?", _panels())
+    return Section("Which features, and since when?", _panels())
 
 
 def _panels() -> list[Panel]:
     drift = _of_a_feature("model_feature_drift", statistic=ALERTED_STATISTIC)
     top = f"topk({_TOP}, {drift})"
+    chosen = series("model_feature_drift", feature="$feature", statistic="$statistic")
     pvalue = series("model_feature_drift_pvalue", feature="$feature")
     threshold = f"max by (feature) ({series(THRESHOLD, metric='feature_drift', severity='warning', feature='$feature')})"
     return [
         rows(
             "Features by drift",
             Column("Feature", 150, label="feature"),
-            Column("Drift", 70, expr=top, unit=units.NUMBER, decimals=3, colouring=_drift_colours()),
+            Column("Drift", 70, expr=top, unit=units.NUMBER, decimals=3, colouring=PSI),
             Column(
                 "P-value",
                 75,
@@ -42,7 +46,7 @@ def _panels() -> list[Panel]:
                 decimals=4,
             ),
             Column(
-                "Own threshold", 75, expr=f"{threshold} and on (feature) {top}", unit=units.NUMBER, decimals=3
+                "Threshold", 85, expr=f"{threshold} and on (feature) {top}", unit=units.NUMBER, decimals=3
             ),
             Column(
                 "Missing",
@@ -58,8 +62,8 @@ def _panels() -> list[Panel]:
                 unit=units.SHARE,
                 decimals=1,
             ),
-            description=f"The {_TOP} features that drifted most; of several runs the strongest drift. "
-            f"*Own threshold* is set only for features that have one; the others use the "
+            description=f"The {_TOP} features that drifted most. "
+            f"*Threshold* is set only for features that have one; the others use the "
             f"general threshold. The p-value is the smallest of the statistics that are "
             f"tests: a large one means that chance explains the drift.",
             sort_by="Drift",
@@ -70,12 +74,13 @@ def _panels() -> list[Panel]:
         ),
         cells(
             "Drift of each feature",
-            Query(drift, "{{feature}}"),
-            description="One row per feature; the darkest cells have a population stability index of "
-            "0.5 or more. If many rows darken at once, something upstream changed at that "
-            "moment.",
+            series("model_feature_drift", feature="$feature", statistic=ALERTED_STATISTIC),
+            by="feature",
+            combine="max",
+            shade=RED_WHEN_HIGH,
+            description="One row per feature, red from a population stability index of 0.5 on. If many rows turn red "
+            f"at once, something upstream changed at that moment. Of more than {ROWS} features, those that drifted most.",
             unit=units.NUMBER,
-            scheme="YlOrRd",
             minimum=0,
             maximum=0.5,
             width=14,
@@ -85,16 +90,33 @@ def _panels() -> list[Panel]:
         lines(
             "Drift of the chosen features",
             Query(
-                series("model_feature_drift", feature="$feature", statistic="$statistic"),
-                "{{feature}}, {{statistic}}, {{run}}",
+                f"{chosen} and on (feature) topk({_LINES}, max by (feature) (max_over_time({chosen}[$__range] @ end())))",
+                "{{feature}}",
             ),
             *threshold_lines("feature_drift", feature=""),
-            description="The chosen statistic of the chosen features. Dashed: the general thresholds, "
-            "which apply to the population stability index.",
+            description=f"The chosen statistic of the chosen features; of more than {_LINES} those that drifted most. "
+            "Dashed: the general thresholds, which apply to the population stability index.",
             unit=units.NUMBER,
             decimals=3,
             minimum=0,
-            width=24,
+            linear_to=1,
+            width=12,
+            height=9,
+            empty=reasons.NO_REFERENCE,
+        ),
+        lines(
+            "Share of features drifted",
+            Query(
+                f"{per_run('model_features_drifted')} / on (model, run) {per_run('model_features_monitored')}",
+                "drifted",
+            ),
+            *threshold_lines("features_drifted_ratio"),
+            description="Features above their drift threshold, as a share of those monitored. Dashed: "
+            "the thresholds of the alerts.",
+            unit=units.SHARE,
+            minimum=0,
+            maximum=1,
+            width=12,
             height=9,
             empty=reasons.NO_REFERENCE,
         ),
@@ -103,7 +125,3 @@ def _panels() -> list[Panel]:
 
 def _of_a_feature(name: str, **labels: str) -> str:
     return f"max by (feature) ({series(name, feature='$feature', **labels)})"
-
-
-def _drift_colours() -> tuple[tuple[float | None, str], ...]:
-    return ((None, colours.GOOD), (0.1, colours.WARNING), (0.2, colours.CRITICAL))

@@ -1,22 +1,19 @@
-"""Now: how many features drifted, and how far."""
+"""Now: what has drifted, and how far."""
 
 from __future__ import annotations
 
 from dashboards.vocabulary import colours, reasons, units
 from dashboards.vocabulary.layout import Section
-from dashboards.vocabulary.metrics import (
-    ALERTED_STATISTIC,
-    per_run,
-)
-from dashboards.vocabulary.panels import lines, number
+from dashboards.vocabulary.metrics import ALERTED_STATISTIC, per_run
+from dashboards.vocabulary.panels import number
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel
-from dashboards.vocabulary.thresholds import threshold_lines
+from dashboards.vocabulary.thresholds import Steps
 
-_DRIFTED = per_run("model_features_drifted")
+#: Colours of a population stability index: the default thresholds of the alerts.
+PSI: Steps = ((None, colours.GOOD), (0.2, colours.WARNING), (0.5, colours.CRITICAL))
 
-
-_MONITORED = per_run("model_features_monitored")
+_TOO_FEW = f"{reasons.NO_REFERENCE[:-1]}, or the window does not hold enough samples yet."
 
 
 def section() -> Section:
@@ -28,39 +25,59 @@ def _panels() -> list[Panel]:
     return [
         number(
             "Features drifted",
-            Query(_DRIFTED, "{{run}}"),
+            Query(per_run("model_features_drifted"), "features", instant=True),
             description="Features above their drift threshold. A single one: check how that feature "
             "is computed. All at once: another data source, other preprocessing, or a "
             "wrong reference.",
             unit=units.COUNT,
             decimals=0,
             colouring=((None, colours.GOOD), (1, colours.WARNING)),
-            trend=True,
-            height=8,
             empty=reasons.NO_REFERENCE,
         ),
-        number(
+        _psi(
             "Strongest drift",
-            Query(per_run("model_feature_drift", statistic=ALERTED_STATISTIC), "{{run}}"),
-            description="Population stability index of the feature that drifted most. Below 0.1 is "
-            "normal; from 0.2 it usually matters.",
-            unit=units.NUMBER,
-            decimals=3,
-            colouring=((None, colours.GOOD), (0.1, colours.WARNING), (0.2, colours.CRITICAL)),
-            trend=True,
-            height=8,
-            empty=f"{reasons.NO_REFERENCE[:-1]}, or the window does not hold enough samples yet.",
+            "model_feature_drift",
+            "Population stability index of the feature that drifted most. Below 0.1 is normal; from 0.2 it usually matters.",
+            _TOO_FEW,
         ),
-        lines(
-            "Share of features drifted",
-            Query(f"{_DRIFTED} / on (model, run) {_MONITORED}", "{{run}}"),
-            *threshold_lines("features_drifted_ratio"),
-            description="Features above their drift threshold, as a share of those monitored. Dashed: "
-            "the thresholds of the alerts.",
+        _psi(
+            "Features together",
+            "model_multivariate_drift",
+            "Population stability index of the joint distribution. High although no feature drifted: the features no longer "
+            "go together as in the reference.",
+            _TOO_FEW,
+        ),
+        _psi(
+            "Predictions",
+            "model_prediction_drift",
+            "Population stability index of the predictions. High although no feature drifted: the model itself changed.",
+            "the reference holds no predictions, or the window does not hold enough samples yet.",
+        ),
+        _psi(
+            "Labels",
+            "model_label_drift",
+            "Population stability index of the labels. High although no feature drifted: labelling changed, or a class "
+            "appeared or disappeared.",
+            "the reference holds no labels, or the window does not hold enough samples yet.",
+        ),
+        number(
+            "Missing at most",
+            Query(per_run("model_feature_missing_ratio"), "missing", instant=True),
+            description="The largest share of missing, NaN or infinite values that a feature has in the window.",
             unit=units.SHARE,
-            minimum=0,
-            maximum=1,
-            width=16,
+            colouring=((None, colours.GOOD), (0.01, colours.WARNING), (0.2, colours.CRITICAL)),
             empty=reasons.NO_REFERENCE,
         ),
     ]
+
+
+def _psi(title: str, metric: str, description: str, empty: str) -> Panel:
+    return number(
+        title,
+        Query(per_run(metric, statistic=ALERTED_STATISTIC), "psi", instant=True),
+        description=description,
+        unit=units.NUMBER,
+        decimals=3,
+        colouring=PSI,
+        empty=empty,
+    )

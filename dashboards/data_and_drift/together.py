@@ -1,4 +1,4 @@
-"""Together: the drift of the joint distribution."""
+"""Together: the drift of the joint distribution, of predictions and of labels."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from dashboards.vocabulary.thresholds import threshold_lines
 
 def section() -> Section:
     """The section."""
-    return Section("Did the features change together?", _panels())
+    return Section("Did the features change together, and predictions and labels, too?", _panels())
 
 
 def _panels() -> list[Panel]:
     return [
         lines(
             "Multivariate drift",
-            Query(series("model_multivariate_drift", statistic="$statistic"), "{{statistic}}, {{run}}"),
+            Query(series("model_multivariate_drift", statistic="$statistic"), "{{statistic}}"),
             *threshold_lines("multivariate_drift"),
             description="Distance between the joint distribution of the features and that of the "
             "reference. It rises when correlations change although each feature on its "
@@ -31,8 +31,32 @@ def _panels() -> list[Panel]:
             unit=units.NUMBER,
             decimals=3,
             minimum=0,
-            width=24,
-            height=7,
+            width=8,
+            height=8,
             empty=reasons.NO_REFERENCE,
+        ),
+        lines(
+            "Prediction drift",
+            Query(series("model_prediction_drift", statistic="$statistic"), "{{statistic}}"),
+            *threshold_lines("prediction_drift"),
+            description="Distance between the model's predictions and those on the reference. If "
+            "predictions drift and features do not, the model itself changed.",
+            unit=units.NUMBER,
+            decimals=3,
+            minimum=0,
+            width=8,
+            empty="the reference holds no predictions.",
+        ),
+        lines(
+            "Label drift",
+            Query(series("model_label_drift", statistic="$statistic"), "{{statistic}}"),
+            *threshold_lines("label_drift"),
+            description="Distance between the labels and those of the reference. If labels drift and "
+            "features do not, labelling is at fault, or a class appeared or disappeared.",
+            unit=units.NUMBER,
+            decimals=3,
+            minimum=0,
+            width=8,
+            empty="the reference holds no labels.",
         ),
     ]

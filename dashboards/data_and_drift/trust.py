@@ -14,7 +14,7 @@ from dashboards.vocabulary.sdk import Panel
 
 def section() -> Section:
     """The section."""
-    return Section("Can the scores be trusted?", _panels())
+    return Section("Can the scores be trusted?", _panels(), collapsed=True)
 
 
 def _panels() -> list[Panel]:
@@ -22,8 +22,8 @@ def _panels() -> list[Panel]:
     return [
         lines(
             "Samples in the window",
-            Query(window, "in the window, {{run}}"),
-            Query(needed, "needed, {{run}}", style=EXPECTED_LINE),
+            Query(window, "in the window"),
+            Query(needed, "needed", style=EXPECTED_LINE),
             description="Samples that drift is computed from. With fewer than needed, chance alone "
             "moves the scores, and none is published.",
             unit=units.COUNT,

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dashboards.vocabulary.panels import NO_VALUE, describe
 from dashboards.vocabulary.queries import DATASOURCE, Query
 from dashboards.vocabulary.sdk import model, table
-from dashboards.vocabulary.tables import shaded
+from dashboards.vocabulary.tables import CELL_MODE, shaded
+from dashboards.vocabulary.units import TEXT
+
+#: Width of a column in pixels, at least; Grafana's default of 150 shows four classes.
+_NARROW = 50
 
 
 def matrix(
@@ -49,7 +53,12 @@ def matrix(
         _sorted_by(f"{rows}\\{columns}"),
     ):
         panel.with_transformation(transformation)
-    shaded(panel)
+    shaded(panel).min_width(_NARROW)
+    # Names of rows that are numbers would be taken for values.
+    panel.override_by_name(
+        f"{rows}\\{columns}",
+        [model.DynamicConfigValue("unit", TEXT), model.DynamicConfigValue(CELL_MODE, "auto")],
+    )
     if decimals is not None:
         panel.decimals(decimals)
     return panel if maximum is None else panel.max(maximum)

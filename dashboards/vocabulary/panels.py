@@ -12,8 +12,6 @@ from dashboards.vocabulary.queries import DATASOURCE, Query
 from dashboards.vocabulary.sdk import (
     bargauge,
     common,
-    heatmap,
-    heatmap_model,
     model,
     options,
     stat,
@@ -39,7 +37,7 @@ _WIDE = 16
 
 #: The kinds that draw queries; their builders share what is set here.
 Lines = TypeVar("Lines", timeseries.Panel, trend.Panel)
-Drawn = TypeVar("Drawn", timeseries.Panel, stat.Panel, bargauge.Panel, statetimeline.Panel, heatmap.Panel)
+Drawn = TypeVar("Drawn", timeseries.Panel, stat.Panel, bargauge.Panel, statetimeline.Panel)
 
 
 def describe(description: str, empty: str) -> str:
@@ -152,7 +150,7 @@ def lines(
     if logarithmic:
         panel.scale_distribution(_scale(common.ScaleDistribution.LOG))
     if linear_to is not None:
-        panel.scale_distribution(_scale(common.ScaleDistribution.SYMLOG).linear_threshold(linear_to))
+        panel.scale_distribution(symmetric_log(linear_to))
     if limits is not None:
         panel.thresholds(steps(limits))
         panel.thresholds_style(
@@ -165,6 +163,11 @@ def lines(
     if maximum is not None:
         panel.max(maximum)
     return panel.data_links([link.builder() for link in links])
+
+
+def symmetric_log(linear_to: float) -> options.ScaleDistributionConfig:
+    """An axis that is linear up to a distance from 0, and logarithmic beyond."""
+    return _scale(common.ScaleDistribution.SYMLOG).linear_threshold(linear_to)
 
 
 def _scale(kind: common.ScaleDistribution) -> options.ScaleDistributionConfig:
@@ -348,57 +351,3 @@ def states(
         .display_mode(common.LegendDisplayMode.LIST)
         .placement(common.LegendPlacement.BOTTOM)
     )
-
-
-def cells(
-    title: str,
-    query: Query,
-    *,
-    description: str,
-    unit: str,
-    scheme: str,
-    empty: str = "",
-    minimum: float | None = None,
-    maximum: float | None = None,
-    reverse: bool = False,
-    width: int = 12,
-    height: int = 10,
-) -> heatmap.Panel:
-    """One row a series, one cell a moment, coloured by value.
-
-    Args:
-        title: What is shown.
-        query: What is asked; its legend names the rows.
-        description: What it says about a run, and what to look for.
-        unit: One of :mod:`dashboards.vocabulary.units`.
-        scheme: One of Grafana's colour schemes.
-        empty: Why it may be empty; without one it may not.
-        minimum: The value at the lower end of the scheme.
-        maximum: The value at its upper end.
-        reverse: Whether the scheme is turned round.
-        width: Columns of the grid's 24.
-        height: Rows of the grid.
-    """
-    panel = _fill(
-        heatmap.Panel(), title=title, queries=(query,), description=description, unit=unit, empty=empty
-    )
-    panel.span(width).height(height)
-    colour = (
-        heatmap.HeatmapColorOptions()
-        .mode(heatmap_model.HeatmapColorMode.SCHEME)
-        .scheme(scheme)
-        .reverse(reverse)
-        .exponent(0.5)
-        .fill("dark-orange")
-        .steps(64)
-    )
-    if minimum is not None:
-        colour.min(minimum)
-    if maximum is not None:
-        colour.max(maximum)
-    panel.calculate(False).color(colour).cell_gap(1)
-    # Grafana leaves out cells at or below this; its default, just above 0, would hide a recall of 0.
-    panel.filter_values(heatmap.FilterValueRange().le(-1))
-    panel.cell_values(heatmap.CellValues().unit(unit))
-    panel.rows_frame(heatmap.RowsHeatmapOptions().layout(common.HeatmapCellLayout.AUTO))
-    return panel.y_axis(heatmap.YAxisConfig().axis_placement(common.AxisPlacement.LEFT).reverse(False))

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.servers
 
 #: What is chosen: one run, or all of them.
 EVERYTHING = {
-    **dict.fromkeys(("scored", "class", "feature", "moved"), ".+"),
-    **{"statistic": "psi", "signal": "loss", "grid": "10"},
+    **dict.fromkeys(("class", "feature", "moved"), ".+"),
+    **{"scored": "validation", "statistic": "psi", "signal": "loss", "grid": "10"},
 }
 SELECTIONS = {
     "one run": {"model": "digits", "run": "faulty", **EVERYTHING},
@@ -41,7 +41,7 @@ LEFT_EMPTY: dict[str, set[str]] = {
         "Model parameters",
         "Architecture changes",
     },
-    "traingauge-data-and-drift": {"Prediction drift"},
+    "traingauge-data-and-drift": {"Predictions", "Prediction drift"},
     "traingauge-monitoring-health": {
         "Errors inside traingauge",
         "Series left out",
