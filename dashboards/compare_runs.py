@@ -6,7 +6,7 @@ from dashboards.vocabulary import units, variables
 from dashboards.vocabulary.by_step import curve, curve_table, step_grid
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import to_run
-from dashboards.vocabulary.metrics import SHORTFALL, in_time_range, per_run, per_second, series
+from dashboards.vocabulary.metrics import SHORTFALL, in_time_range, per_second, series
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel, model
@@ -14,6 +14,9 @@ from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import NONE_ALLOWED
 
 UID = "traingauge-compare-runs"
+
+#: From this loss on, axes are logarithmic: one run that diverges must not flatten the others.
+_LINEAR_TO = 0.01
 
 _NO_VALIDATION = "no chosen run evaluates validation data."
 _NO_CLASSES = "no chosen run reports class predictions on validation data."
@@ -68,7 +71,14 @@ def dashboard() -> model.Dashboard:
             Section(
                 "Aligned by training step",
                 [
-                    curve(title, series(metric, split=split), description=says, unit=unit, empty=empty)
+                    curve(
+                        title,
+                        series(metric, split=split),
+                        description=says,
+                        unit=unit,
+                        empty=empty,
+                        linear_to=_LINEAR_TO if metric.startswith("model_loss") else None,
+                    )
                     for title, metric, split, unit, says, empty in _CURVES
                 ],
             ),
@@ -104,25 +114,31 @@ def _standing() -> list[Panel]:
                 unit=units.COUNT,
                 decimals=0,
             ),
-            Column("Training time", 120, expr=f"{last} - on (model, run) {started}", unit=units.DURATION),
-            Column("Learning rate", 105, expr=in_time_range("model_learning_rate"), unit=units.NUMBER),
+            Column("Trained for", 110, expr=f"{last} - on (model, run) {started}", unit=units.DURATION),
             Column(
-                "Best training loss",
-                130,
+                "Learning rate",
+                110,
+                expr=in_time_range("model_learning_rate"),
+                unit=units.SCIENTIFIC,
+                decimals=2,
+            ),
+            Column(
+                "Train loss",
+                90,
                 expr=in_time_range("model_loss_best", split="train"),
                 unit=units.NUMBER,
                 decimals=4,
             ),
             Column(
-                "Best validation loss",
-                140,
+                "Val. loss",
+                90,
                 expr=in_time_range("model_loss_best", split="validation"),
                 unit=units.NUMBER,
                 decimals=4,
             ),
             Column(
-                "Best validation accuracy",
-                165,
+                "Val. accuracy",
+                110,
                 expr=in_time_range("model_score_best", metric="accuracy", split="validation"),
                 unit=units.SHARE,
                 decimals=1,
@@ -135,18 +151,18 @@ def _standing() -> list[Panel]:
                 decimals=1,
             ),
             Column(
-                "Worse than baseline",
-                150,
+                "Below baseline",
+                115,
                 expr=f"sum by (model, run) (last_over_time({series(SHORTFALL)}[$__range]) > bool 0)",
                 unit=units.COUNT,
                 decimals=0,
                 colouring=NONE_ALLOWED,
             ),
-            description="The chosen runs, the best validation loss first. A cell is blank where a run "
-            "does not report the value. The last column counts the validation and test "
-            "scores below the baseline; it is blank without a baseline. Click a name to "
-            "open the run.",
-            sort_by="Best validation loss",
+            description="The chosen runs, the best validation loss first. Losses and validation accuracy are the "
+            "best so far. A cell is blank where a run does not report the value. The last column counts the "
+            "validation and test scores that are worse than the baseline; it is blank without a baseline. "
+            "Click a name to open the run.",
+            sort_by="Val. loss",
             height=8,
         ),
     ]
@@ -156,13 +172,14 @@ def _over_time() -> list[Panel]:
     return [
         lines(
             "Training loss over time",
-            Query(per_run("model_loss_window_mean", split="train"), "{{run}}"),
+            Query(f"max by (run) ({series('model_loss_window_mean', split='train')})", "{{run}}"),
             description="The same loss by the clock: what a faster machine gains.",
             unit=units.NUMBER,
+            linear_to=_LINEAR_TO,
         ),
         lines(
             "Training steps per second",
-            Query(per_second("model_steps_total", "model, run", split="train"), "{{run}}"),
+            Query(per_second("model_steps_total", "run", split="train"), "{{run}}"),
             description="Speed of each run.",
             unit=units.STEPS_PER_SECOND,
             minimum=0,

@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import TypeVar
 
 from dashboards.vocabulary.metrics import series
-from dashboards.vocabulary.panels import NO_VALUE, describe, style_lines
+from dashboards.vocabulary.panels import NO_VALUE, describe, style_lines, symmetric_log
 from dashboards.vocabulary.queries import DATASOURCE, Query
 from dashboards.vocabulary.sdk import dashboard, model, table, trend
 from dashboards.vocabulary.tables import CELL_MODE, shaded
+from dashboards.vocabulary.units import COUNT
 from dashboards.vocabulary.variables import computed
 
 #: The variable that holds the distance between two steps of the grid.
@@ -38,7 +39,7 @@ def step_grid() -> dashboard.QueryVariable:
         "Step grid",
         "Training steps between two points of a curve, by the longest run",
         f"clamp_min(10 ^ ceil(log10({longest} / {_POINTS})), 1)",
-    )
+    ).hide(model.VariableHide.HIDE_VARIABLE)
 
 
 def curve(
@@ -48,6 +49,7 @@ def curve(
     description: str,
     unit: str,
     empty: str = "",
+    linear_to: float | None = None,
     width: int = 12,
     height: int = 9,
 ) -> trend.Panel:
@@ -59,12 +61,15 @@ def curve(
         description: What it says about a run, and what to look for.
         unit: Unit of the values.
         empty: Why it may be empty; without one it may not.
+        linear_to: Up to which distance from 0 the axis is linear; beyond, it is logarithmic. All of it if ``None``.
         width: Columns of the grid's 24.
         height: Rows of the grid.
     """
     panel = _over_steps(trend.Panel(), title, selector, describe(description, empty), unit)
     panel.span(width).height(height).x_field(_STEP)
-    return style_lines(panel)
+    # A run has no value at the steps of the grid that no scrape saw.
+    style_lines(panel).span_nulls(True)
+    return panel if linear_to is None else panel.scale_distribution(symmetric_log(linear_to))
 
 
 def curve_table(
@@ -80,13 +85,9 @@ def curve_table(
     """The same as :func:`curve`, as a table: a row for each step of the grid, a column for each run."""
     panel = _over_steps(table.Panel(), title, selector, describe(description, empty), unit)
     panel.span(width).height(height).filterable(False)
-    return shaded(panel).override_by_name(
-        _STEP,
-        [
-            model.DynamicConfigValue("unit", "none"),
-            model.DynamicConfigValue(CELL_MODE, "auto"),
-        ],
-    )
+    # Shades span the values of all numeric columns: as text, steps do not count.
+    panel.with_transformation(_converted(_STEP, "string"))
+    return shaded(panel).override_by_name(_STEP, [model.DynamicConfigValue(CELL_MODE, "auto")])
 
 
 def _over_steps(panel: Curve, title: str, selector: str, description: str, unit: str) -> Curve:
@@ -96,19 +97,34 @@ def _over_steps(panel: Curve, title: str, selector: str, description: str, unit:
     panel.with_target(Query(f"floor({steps} / ${GRID}) * ${GRID}", table=True).target("A"))
     panel.with_target(Query(f"max by (run) ({selector})", table=True).target("B"))
     matrix = "Value #A\\run"
-    for name, options in (
-        ("merge", {}),
-        (
+    for transformation in (
+        _transformation("merge"),
+        # Columns come in the order in which their runs are first met, and colours in the order of columns.
+        _transformation("sortBy", fields={}, sort=[{"field": "run"}]),
+        _transformation(
             "groupingToMatrix",
-            {"rowField": "Value #A", "columnField": "run", "valueField": "Value #B", "emptyValue": "null"},
+            rowField="Value #A",
+            columnField="run",
+            valueField="Value #B",
+            emptyValue="null",
         ),
         # The column of steps comes out as text.
-        (
-            "convertFieldType",
-            {"conversions": [{"targetField": matrix, "destinationType": "number"}], "fields": {}},
-        ),
-        ("sortBy", {"fields": {}, "sort": [{"field": matrix}]}),
-        ("organize", {"excludeByName": {}, "indexByName": {}, "renameByName": {matrix: _STEP}}),
+        _converted(matrix, "number"),
+        _transformation("sortBy", fields={}, sort=[{"field": matrix}]),
+        _transformation("organize", excludeByName={}, indexByName={}, renameByName={matrix: _STEP}),
     ):
-        panel.with_transformation(model.DataTransformerConfig(name, options=options))
-    return panel
+        panel.with_transformation(transformation)
+    # Unit and scale of the panel are those of the values.
+    own = {"unit": COUNT, "decimals": 0, "custom.scaleDistribution": {"type": "linear"}}
+    return panel.override_by_name(
+        _STEP, [model.DynamicConfigValue(name, value) for name, value in own.items()]
+    )
+
+
+def _converted(field: str, kind: str) -> model.DataTransformerConfig:
+    conversions = [{"targetField": field, "destinationType": kind}]
+    return _transformation("convertFieldType", conversions=conversions, fields={})
+
+
+def _transformation(name: str, **options: object) -> model.DataTransformerConfig:
+    return model.DataTransformerConfig(name, options=options)
