@@ -27,7 +27,7 @@ class Shade:
     Attributes:
         colour: The one colour of the largest values; from green over yellow to red if ``None``.
         falling: Whether red is for low values.
-        exponent: Below 1, small values are told apart; of one colour only.
+        exponent: Below 1, small values stand out from none; of one colour only.
     """
 
     colour: str | None = None
