@@ -488,7 +488,7 @@ def test_a_scraped_run_stays_until_its_end_was_scraped(tmp_path: Path) -> None:
     assert 'state="finished"} 1.0' in scrape_as_prometheus(monitor.url)
     closing.join(timeout=PATIENCE)
     assert not closing.is_alive()
-    assert not list(tmp_path.glob("*"))
+    assert not list(tmp_path.glob("*.json"))
 
 
 def test_the_wait_for_the_last_scrape_is_bounded() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from traingauge.core.families import Identity
 from traingauge.core.recorder import Recorder
@@ -40,7 +41,7 @@ class Ending:
         self.identity = identity
         self._recorder, self._persistence = recorder, persistence
         self._alerts, self._deliveries = alerts, deliveries
-        self._owner, self._concluded = os.getpid(), False
+        self._owner, self._concluded, self._ended = os.getpid(), False, 0.0
         live_runs.add(self)
 
     def end(self, end: End) -> None:
@@ -53,6 +54,7 @@ class Ending:
         if self._concluded or os.getpid() != self._owner:
             return
         self._recorder.end(*end)
+        self._ended = time.monotonic()
         self._persistence.close()
         self._alerts.end(*end, self._recorder.reader.steps_taken())
         self._concluded = True
@@ -64,6 +66,6 @@ class Ending:
         live_runs.discard(self)
         try:
             self._alerts.flush()
-            self._deliveries.finish(at_most)
+            self._deliveries.finish(self._ended, at_most)
         finally:  # Ctrl-C while waiting ends the waiting, not the order of the end
             self._deliveries.close()

@@ -97,6 +97,9 @@ TOKEN_FILE = Variable("TRAINGAUGE_TOKEN_FILE", _text)
 #: Longest wait, in seconds, for the scrape that sees the end of the run.
 LINGER_SECONDS = Variable("TRAINGAUGE_LINGER_SECONDS", _seconds)
 
+#: Whether a run that was never scraped waits for its first scrape.
+WAIT_FOR_SCRAPE = Variable("TRAINGAUGE_WAIT_FOR_SCRAPE", _switch)
+
 #: Directory in which Prometheus looks for runs.
 DISCOVERY_DIR = Variable("TRAINGAUGE_DISCOVERY_DIR", _text)
 
@@ -122,6 +125,7 @@ VARIABLES: tuple[
     WEB_CONFIG_FILE,
     TOKEN_FILE,
     LINGER_SECONDS,
+    WAIT_FOR_SCRAPE,
     DISCOVERY_DIR,
     STATE_DIR,
     ALERTMANAGER_URL,

@@ -34,9 +34,9 @@ class _Writer:
     def __init__(self, path: Path, run: RunView) -> None:
         self._path, self._run, self._renderer = path, run, Renderer(run.identity)
         self.url = path.as_uri()
-        self.finish(0.0)
+        self.finish(0.0, 0.0)
 
-    def finish(self, deadline: float) -> None:
+    def finish(self, ended: float, deadline: float) -> None:
         text = self._renderer.render(self._run.families(lambda: None), "text")
         self._path.write_bytes(text)
 
@@ -75,7 +75,7 @@ class Recording:
         self.calls.append(f"{self.name} start")
         return self
 
-    def finish(self, deadline: float) -> None:
+    def finish(self, ended: float, deadline: float) -> None:
         self.calls.append(f"{self.name} finish, {deadline - time.monotonic() > 50}")
 
     def close(self) -> None:

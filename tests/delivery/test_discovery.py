@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -197,4 +198,36 @@ def test_no_link_of_another_user_is_followed(tmp_path: Path, monkeypatch: pytest
     found.path.with_suffix(f".{(b'x' * 8).hex()}.tmp").symlink_to(victim)
     with pytest.raises(FileExistsError):
         found.write()
+    assert victim.read_text() == "precious"
+
+
+def test_a_file_shows_that_prometheus_has_read_it_also_after_the_run_has_touched_it(tmp_path: Path) -> None:
+    found = announced(tmp_path)
+    assert not found.is_looked_for()
+    found.touch()
+    assert not found.is_looked_for()
+    found.path.read_text()
+    assert found.is_looked_for()
+    found.touch()
+    assert found.is_looked_for()
+
+
+def test_a_run_that_was_scraped_lets_later_runs_of_the_directory_know_for_an_hour(tmp_path: Path) -> None:
+    earlier, later = announced(tmp_path), announced(tmp_path, "127.0.0.1:2")
+    earlier.scraped()
+    earlier.remove()
+    assert later.is_looked_for()
+    long_ago = time.time() - discovery.BELIEVED_SECONDS - 1
+    os.utime(tmp_path / discovery.SCRAPED, (long_ago, long_ago))
+    assert not later.is_looked_for()
+    earlier.scraped()
+    assert later.is_looked_for()
+
+
+def test_what_lets_later_runs_know_follows_no_link_of_another_user(tmp_path: Path) -> None:
+    victim, found = tmp_path / "victim", announced(tmp_path / "targets")
+    victim.write_text("precious")
+    (tmp_path / "targets" / discovery.SCRAPED).symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic link"):
+        found.scraped()
     assert victim.read_text() == "precious"

@@ -6,7 +6,6 @@ belongs to one run and ends with it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
@@ -47,10 +46,11 @@ class StartedDelivery(Protocol):
     def linger(self) -> float:
         """Longest time in seconds that :meth:`finish` may need."""
 
-    def finish(self, deadline: float) -> None:
+    def finish(self, ended: float, deadline: float) -> None:
         """Make the end of the run seen: wait for a last scrape, or push once more.
 
         Args:
+            ended: Reading of ``time.monotonic()`` when the run had ended; what was read later has seen the end.
             deadline: Reading of ``time.monotonic()`` at which to give up.
         """
 
@@ -98,17 +98,18 @@ class Deliveries:
         """Address of the first one; ``None`` if it has none, or there is none."""
         return self._guard.shield("delivery", getattr, self._started[0], "url") if self._started else None
 
-    def finish(self, at_most: float | None = None) -> None:
+    def finish(self, ended: float, at_most: float | None = None) -> None:
         """Make the end of the run seen by all, one after another, until the time that the most patient one may need.
 
         Args:
-            at_most: Longest time in seconds, however patient they are.
+            ended: Reading of ``time.monotonic()`` when the run had ended.
+            at_most: Longest time from then in seconds, however patient they are.
         """
         lingers = [self._shield(one, lambda one: one.linger) or 0.0 for one in self._started]
         longest = max(lingers, default=0.0)
-        deadline = time.monotonic() + (longest if at_most is None else min(longest, at_most))
+        deadline = ended + (longest if at_most is None else min(longest, at_most))
         for one in self._started:
-            self._shield(one, lambda one: one.finish(deadline))
+            self._shield(one, lambda one: one.finish(ended, deadline))
 
     def close(self) -> None:
         """Close them, the last one first."""

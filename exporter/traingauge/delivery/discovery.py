@@ -24,6 +24,9 @@ from traingauge.delivery.http.hosts import is_loopback
 #: Seconds for which the file of a crashed run is kept.
 KEPT_SECONDS = 86_400.0
 
+#: Tells later runs that Prometheus looks here, and for how many seconds they may believe it.
+SCRAPED, BELIEVED_SECONDS = ".scraped", 3600.0
+
 #: How the name of a file ends: machine, process and port.
 _OWNER = re.compile(r"@(?P<host>.+)-\d+-(?P<port>\d+)\.json$")
 
@@ -66,7 +69,7 @@ class DiscoveryFile:
             labels["__scheme__"] = scheme
         self._content = [{"targets": [address], "labels": labels}]
         self._lock = threading.Lock()
-        self._removed = False
+        self._removed = self._was_read = False
 
     def write(self) -> None:
         """Write the file in one piece, so that Prometheus never reads half of it.
@@ -81,6 +84,7 @@ class DiscoveryFile:
                 "x", encoding="utf-8"
             ) as file:  # it follows no link that another user has put there
                 file.write(json.dumps(self._content) + "\n")
+            _as_unread(unfinished)
             unfinished.replace(self.path)
         except OSError:
             unfinished.unlink(missing_ok=True)
@@ -96,7 +100,8 @@ class DiscoveryFile:
             if self._removed:
                 return
             try:
-                os.utime(self.path)
+                self._was_read = self._was_read or _is_read(self.path)
+                _as_unread(self.path)
             except FileNotFoundError:
                 self.write()
 
@@ -106,6 +111,30 @@ class DiscoveryFile:
             if not self._removed:  # by now another run of the name may have written it
                 self._removed = True
                 self.path.unlink(missing_ok=True)
+
+    def is_looked_for(self) -> bool:
+        """Whether a Prometheus is known to look here: the file has been read, or a run of the last hour was scraped.
+
+        Some file systems do not record reads (``noatime``, NFS); there only the second holds.
+        """
+        with contextlib.suppress(OSError):
+            if self._was_read or _is_read(self.path):
+                return True
+            return time.time() - (self.path.parent / SCRAPED).lstat().st_mtime < BELIEVED_SECONDS
+        return False
+
+    def scraped(self) -> None:
+        """Let later runs know that Prometheus looks here.
+
+        Raises:
+            OSError: The directory cannot be written.
+        """
+        flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+        file = os.open(self.path.parent / SCRAPED, flags, 0o644)
+        try:
+            os.write(file, b"\n")
+        finally:
+            os.close(file)
 
     def sweep(self, live: Collection[Path] = ()) -> None:
         """Remove files of dead runs: those not touched for a day, and those that lead to this run's address.
@@ -127,6 +156,18 @@ class DiscoveryFile:
                     same_machine and owner["port"] == port and _targets(path) == [self._address]
                 ):
                     path.unlink()
+
+
+def _as_unread(path: Path) -> None:
+    """Set the times of a file so that the next read shows."""
+    now = time.time()
+    os.utime(path, (now - 1.0, now))
+
+
+def _is_read(path: Path) -> bool:
+    """Whether a file was read since :func:`_as_unread`; the kernel then sets its access time to the present."""
+    times = path.lstat()
+    return times.st_atime > times.st_mtime - 0.5
 
 
 def _is_stale(path: Path) -> bool:

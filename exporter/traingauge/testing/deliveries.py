@@ -84,7 +84,7 @@ class _Reader:
     def __init__(self, published: InMemory) -> None:
         self._published = published
 
-    def finish(self, deadline: float) -> None:
+    def finish(self, ended: float, deadline: float) -> None:
         self._published._finish()
 
     def close(self) -> None:
@@ -123,7 +123,7 @@ class _BrokenDelivery:
     def __init__(self, broken: Broken) -> None:
         self._broken = broken
 
-    def finish(self, deadline: float) -> None:
+    def finish(self, ended: float, deadline: float) -> None:
         if self._broken.at == "finish":
             raise self._broken.error
 

@@ -17,7 +17,8 @@ from traingauge import Endpoint
 from traingauge.core.families import Identity, single
 from traingauge.core.guard import Guard
 from traingauge.delivery.base import RunView
-from traingauge.delivery.http import loop
+from traingauge.delivery.http import Scrapes, loop
+from traingauge.delivery.http.endpoint import RunningEndpoint
 from traingauge.errors import AddressError, InvalidArgumentError, InvalidTypeError
 
 AS_PROMETHEUS = {"X-Prometheus-Scrape-Timeout-Seconds": "5"}
@@ -49,6 +50,7 @@ def view(guard: Guard | None = None) -> RunView:
         ({"advertise": 9109}, InvalidTypeError, "expected a host or host:port"),
         ({"linger": -1}, InvalidArgumentError, "Endpoint.linger is -1.0: expected at least 0 seconds"),
         ({"linger": math.nan}, InvalidArgumentError, "Endpoint.linger is nan"),
+        ({"wait_for_scrape": 1}, InvalidTypeError, "Endpoint.wait_for_scrape is 1"),
         ({"links": ["a"]}, InvalidTypeError, r"Endpoint.links is \['a'\]: expected addresses by title"),
         ({"links": {"Code": 3}}, InvalidTypeError, "Endpoint.links is {'Code': 3}"),
         (
@@ -107,12 +109,86 @@ def test_an_address_of_another_machine_raises_and_announces_nothing(tmp_path: Pa
 def test_the_wait_for_the_last_scrape_ends_at_the_deadline() -> None:
     running = Endpoint(discovery_dir=False, linger=FOREVER).start(view())
     requests.get(f"{running.url}/metrics", headers=AS_PROMETHEUS, timeout=PATIENCE)
-    while not running.scrapes.wait(after=0.0, at_most=math.inf):
-        time.sleep(0.001)
-    deadline = time.monotonic() + 0.05
-    finished(lambda: running.finish(deadline))
-    assert time.monotonic() >= deadline
+    assert finished(lambda: running.scrapes.wait(after=0.0, at_most=FOREVER))
+    ended = time.monotonic()
+    finished(lambda: running.finish(ended, ended + 0.05))
+    assert time.monotonic() >= ended + 0.05
     running.close()
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the ends of runs would have waited for a scrape, in seconds."""
+    seconds: list[float] = []
+
+    def wait(self: Scrapes, *, after: float, at_most: float) -> bool:
+        seconds.append(at_most)
+        return False
+
+    monkeypatch.setattr(Scrapes, "wait", wait)
+    return seconds
+
+
+def end_of(running: RunningEndpoint) -> None:
+    ended = time.monotonic()
+    running.finish(ended, ended + running.linger)
+    running.close()
+
+
+def test_a_run_that_prometheus_has_found_and_not_yet_scraped_waits_for_one_scrape(
+    tmp_path: Path, waited: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    running = Endpoint(discovery_dir=tmp_path).start(view())
+    (found,) = tmp_path.glob("*.json")
+    found.read_text()
+    end_of(running)
+    assert max(waited) > 50
+    assert "run r of m has ended, and waits up to" in caplog.text
+
+
+def test_a_run_waits_for_its_first_scrape_where_an_earlier_one_was_scraped(
+    tmp_path: Path, waited: list[float]
+) -> None:
+    earlier = Endpoint(discovery_dir=tmp_path).start(view())
+    earlier.scrapes.seen(time.monotonic())
+    end_of(earlier)
+    waited.clear()
+    end_of(Endpoint(discovery_dir=tmp_path).start(view()))
+    assert max(waited) > 50
+
+
+def test_a_run_that_no_prometheus_looks_for_ends_at_once_and_the_log_says_so(
+    tmp_path: Path, waited: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "traingauge")
+    end_of(Endpoint(discovery_dir=tmp_path).start(view()))
+    assert max(waited) == 0
+    assert "run r of m was never scraped: Prometheus has no trace of it" in caplog.text
+
+
+def test_a_run_waits_for_its_first_scrape_where_it_is_asked_to(
+    waited: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_of(Endpoint(discovery_dir=False, wait_for_scrape=True).start(view()))
+    assert max(waited) > 50
+    waited.clear()
+    monkeypatch.setenv("TRAINGAUGE_WAIT_FOR_SCRAPE", "yes")
+    end_of(Endpoint(discovery_dir=False, linger=40.0).start(view()))
+    assert 20 < max(waited) <= 40
+    waited.clear()
+    end_of(Endpoint(discovery_dir=False, wait_for_scrape=False).start(view()))
+    assert max(waited) == 0
+
+
+def test_a_run_that_was_scraped_each_minute_waits_more_than_a_minute_for_the_scrape_that_sees_its_end(
+    waited: list[float],
+) -> None:
+    running = Endpoint(discovery_dir=False).start(view())
+    now = time.monotonic()
+    for before in (170.0, 110.0, 50.0):
+        running.scrapes.seen(now - before)
+    end_of(running)
+    assert max(waited) > 60
 
 
 def test_a_file_that_cannot_be_removed_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """The end of a run waits for the scrape that sees it, no longer than it has to."""
 
 import threading
-import time
+
+import pytest
 
 from tests.waiting import FOREVER, finished
 from traingauge.delivery.http import Scrapes
@@ -15,11 +16,32 @@ def scrapes_at(*starts: float) -> Scrapes:
 
 
 def test_a_run_that_was_never_scraped_does_not_wait() -> None:
-    assert not finished(lambda: Scrapes().wait(after=100.0, at_most=FOREVER))
+    assert Scrapes().patience(100.0, FOREVER) == 0
 
 
-def test_a_run_last_scraped_long_ago_does_not_wait() -> None:
-    assert not finished(lambda: scrapes_at(0.0, FOREVER).wait(after=3 * FOREVER, at_most=FOREVER))
+@pytest.mark.parametrize("interval", [5.0, 15.0, 30.0, 45.0, 60.0])
+def test_a_run_waits_for_the_longest_gap_between_scrapes_and_a_quarter(interval: float) -> None:
+    scrapes = scrapes_at(0.0, interval, 2 * interval, 2.9 * interval)
+    assert scrapes.patience(3.8 * interval, 120.0) == 1.25 * interval
+
+
+def test_a_run_waits_for_the_slowest_prometheus_up_to_the_limit() -> None:
+    assert scrapes_at(0.0, 120.0, 240.0).patience(359.0, 120.0) == 120.0
+
+
+def test_one_gap_says_too_little_as_two_prometheus_servers_may_scrape_in_turn() -> None:
+    assert scrapes_at(0.0, 0.001).patience(10.0, 120.0) == 120.0
+
+
+def test_two_prometheus_servers_are_given_the_interval_of_each() -> None:
+    """Every other gap between their scrapes is tiny, and says nothing of when the next one comes."""
+    assert scrapes_at(0.0, 0.001, 60.0, 60.001).patience(100.0, 120.0) == pytest.approx(75.0, abs=0.01)
+
+
+@pytest.mark.parametrize("starts", [(0.0,), (0.0, 15.0, 30.0)])
+def test_a_prometheus_that_is_gone_is_not_waited_for(starts: tuple[float, ...]) -> None:
+    assert scrapes_at(*starts).patience(30.0, 120.0) > 0
+    assert scrapes_at(*starts).patience(1000.0, 120.0) == 0
 
 
 def test_a_scrape_that_began_before_the_end_does_not_count() -> None:
@@ -34,16 +56,3 @@ def test_waiting_ends_with_the_scrape() -> None:
     scrapes = scrapes_at(90.0)
     threading.Timer(0.05, scrapes.seen, [101.0]).start()
     assert finished(lambda: scrapes.wait(after=100.0, at_most=FOREVER))
-
-
-def test_a_prometheus_that_is_gone_is_waited_for_three_intervals() -> None:
-    started = time.monotonic()
-    assert not finished(lambda: scrapes_at(99.9, 100.0).wait(after=100.0, at_most=FOREVER))
-    assert time.monotonic() - started >= 0.29
-
-
-def test_two_prometheus_servers_are_given_the_interval_of_each() -> None:
-    """Every other gap between their scrapes is tiny, and says nothing of when the next one comes."""
-    scrapes = scrapes_at(0.0, 0.001, FOREVER, FOREVER + 0.001)
-    threading.Timer(0.05, scrapes.seen, [FOREVER + 101.0]).start()
-    assert finished(lambda: scrapes.wait(after=FOREVER + 100.0, at_most=FOREVER))

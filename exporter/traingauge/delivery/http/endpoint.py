@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -23,7 +24,13 @@ from traingauge.errors import InvalidTypeError
 from traingauge.options import links
 
 #: Where an endpoint listens, and seconds that it waits for the scrape that sees the end, unless it is set otherwise.
-HOST, PORT, LINGER_SECONDS = "127.0.0.1", 0, 30.0
+HOST, PORT, LINGER_SECONDS = "127.0.0.1", 0, 120.0
+
+#: Longest wait in seconds for a first scrape, unless it is asked for: that of Prometheus' default interval.
+FIRST_SCRAPE_SECONDS = 75.0
+
+#: Seconds of waiting after which the log says what for.
+SILENT_SECONDS = 10.0
 
 _log = logging.getLogger("traingauge")
 
@@ -41,7 +48,11 @@ class Endpoint:
         discovery_dir: Directory in which Prometheus looks for runs; by default ``$TRAINGAUGE_DISCOVERY_DIR``, else
             ``traingauge/targets`` in ``$XDG_STATE_HOME`` or ``~/.local/state``. ``False`` writes no file.
         linger: Longest time in seconds that the end of the run waits for the scrape that sees it; by default
-            ``$TRAINGAUGE_LINGER_SECONDS``, else 30. A run that Prometheus has not scraped does not wait.
+            ``$TRAINGAUGE_LINGER_SECONDS``, else 120. The wait ends with the scrape, and lasts no longer than 1.25 times the
+            longest gap between scrapes.
+        wait_for_scrape: Whether a run that was never scraped waits at its end for one scrape; by default
+            ``$TRAINGAUGE_WAIT_FOR_SCRAPE``, else where a Prometheus is known to look: it has read the discovery file, or
+            scraped another run of the directory within an hour.
         links: Further links of the landing page, address by title.
         advertise: Host, or ``host:port``, that the discovery file gives Prometheus, for a run in a container or behind a
             mapped port; by default ``$TRAINGAUGE_ADVERTISE``, else where the endpoint listens.
@@ -64,6 +75,7 @@ class Endpoint:
     _: KW_ONLY
     discovery_dir: str | os.PathLike[str] | Literal[False] | None = None
     linger: float | None = None
+    wait_for_scrape: bool | None = None
     links: Mapping[str, str] | None = field(default=None, hash=False)
     advertise: str | None = None
     web_config: str | os.PathLike[str] | None = None
@@ -81,6 +93,8 @@ class Endpoint:
                 validation.path(f"Endpoint.{name}", getattr(self, name))
         if self.linger is not None:
             validation.seconds("Endpoint.linger", self.linger, least=0)
+        if self.wait_for_scrape is not None:
+            validation.flag("Endpoint.wait_for_scrape", self.wait_for_scrape)
         if self.advertise is not None:
             environment.ADVERTISE.parse("Endpoint.advertise", self.advertise)
         object.__setattr__(self, "links", links("Endpoint.links", {} if self.links is None else self.links))
@@ -105,7 +119,8 @@ class Endpoint:
         )
         served = ServedRun(run, self.links or {})
         server = SERVERS.serve(served, where, where.listen)
-        running = RunningEndpoint(server, served, linger)
+        waits = environment.WAIT_FOR_SCRAPE.read() if self.wait_for_scrape is None else self.wait_for_scrape
+        running = RunningEndpoint(server, served, linger, waits)
         served.leave = running.close
         try:
             if self.discovery_dir is not False:
@@ -163,14 +178,16 @@ class RunningEndpoint:
         server: Serves it.
         served: The run as it is served.
         linger: Longest time in seconds to wait for the scrape that sees the end.
+        waits: Whether it waits for a first scrape; ``None`` where a Prometheus is known to look.
 
     Attributes:
         server: As given.
         linger: As given.
     """
 
-    def __init__(self, server: Server, served: ServedRun, linger: float) -> None:
+    def __init__(self, server: Server, served: ServedRun, linger: float, waits: bool | None) -> None:
         self.server, self.linger = server, linger
+        self._waits = waits
         self._served, self._guard = served, served.view.guard
 
     def announce(self, directory: Path | None) -> None:
@@ -198,10 +215,44 @@ class RunningEndpoint:
         """Where it serves the run."""
         return f"{self.server.url}/{self._served.path}"
 
-    def finish(self, deadline: float) -> None:
-        """Wait for a scrape that sees the end, if a Prometheus has scraped the run lately."""
-        now = time.monotonic()
-        self.scrapes.wait(after=now, at_most=min(self.linger, max(0.0, deadline - now)))
+    def finish(self, ended: float, deadline: float) -> None:
+        """Wait for a scrape that sees the end, if a Prometheus is known to come."""
+        at_most = min(self.linger, deadline - ended)
+        if self.scrapes:
+            self._remember_scrapes()
+            until = ended + self.scrapes.patience(ended, at_most)
+        else:
+            until = ended + min(at_most, self._patience_at_first())
+        silent_until = min(until, time.monotonic() + SILENT_SECONDS)
+        if not self._is_seen(ended, silent_until) and silent_until < until:
+            _log.warning(
+                "%s has ended, and waits up to %.0f s for a scrape", self._name, until - silent_until
+            )
+            self._is_seen(ended, until)
+        if not self.scrapes:
+            _log.info("%s was never scraped: Prometheus has no trace of it", self._name)
+
+    def _is_seen(self, ended: float, until: float) -> bool:
+        return self.scrapes.wait(after=ended, at_most=max(0.0, until - time.monotonic()))
+
+    def _patience_at_first(self) -> float:
+        """Seconds to wait for a first scrape."""
+        if self._waits is not None:
+            return math.inf if self._waits else 0.0
+        known = self._served.file is not None and self._served.file.is_looked_for()
+        return FIRST_SCRAPE_SECONDS if known else 0.0
+
+    @property
+    def _name(self) -> str:
+        identity = self._served.view.identity
+        return f"run {identity.run} of {identity.model}"
+
+    def _remember_scrapes(self) -> None:
+        if self._served.file is not None:
+            try:
+                self._served.file.scraped()
+            except OSError as error:
+                self._guard.report("discovery", error)
 
     def close(self) -> None:
         """Remove the discovery file, and serve the run no longer."""

@@ -7,10 +7,13 @@ from collections import deque
 from itertools import pairwise
 
 #: Scrapes from which the interval is estimated; with two Prometheus servers, every other gap may be tiny.
-REMEMBERED = 6
+REMEMBERED, ENOUGH = 6, 3
 
-#: Scrape intervals for which the end of a run waits.
-PATIENCE = 3
+#: The end of a run waits for the longest gap between scrapes, times this.
+MARGIN = 1.25
+
+#: Gaps without a scrape after which Prometheus counts as gone.
+MISSED = 3
 
 
 class Scrapes:
@@ -24,26 +27,36 @@ class Scrapes:
         self._changed = threading.Condition()
         self._starts: deque[float] = deque(maxlen=REMEMBERED)
 
+    def __bool__(self) -> bool:
+        """Whether there was one."""
+        return bool(self._starts)
+
     def seen(self, started: float) -> None:
         """Record a scrape that was answered in full; ``started`` is its clock reading (monotonic)."""
         with self._changed:
             self._starts.append(started)
             self._changed.notify_all()
 
-    def wait(self, *, after: float, at_most: float) -> bool:
-        """Wait until a scrape that began after a moment has been answered.
+    def patience(self, after: float, at_most: float) -> float:
+        """How long it is worth waiting for a scrape that begins after a moment, in seconds.
 
-        Waits for at most three scrape intervals, and not at all if no Prometheus has scraped the run lately.
+        That is 1.25 times the longest gap between scrapes. It is 0 if no Prometheus has scraped the run lately, and
+        ``at_most`` before there were three scrapes.
+        """
+        if not self._starts:
+            return 0.0
+        gaps = [later - earlier for earlier, later in pairwise(self._starts)]
+        longest = max(gaps) if len(self._starts) >= ENOUGH else at_most
+        if after - self._starts[-1] > MISSED * longest:
+            return 0.0
+        return min(at_most, MARGIN * longest)
+
+    def wait(self, *, after: float, at_most: float) -> bool:
+        """Wait until a scrape that began after a moment has been answered; returns whether one has.
 
         Args:
             after: Monotonic clock reading, in seconds.
             at_most: Longest wait in seconds.
         """
         with self._changed:
-            if not self._starts or after - self._starts[-1] > at_most:
-                return False
-            return self._changed.wait_for(lambda: self._starts[-1] > after, min(at_most, self._patience()))
-
-    def _patience(self) -> float:
-        gaps = [later - earlier for earlier, later in pairwise(self._starts)]
-        return PATIENCE * max(gaps) if gaps else float("inf")
+            return self._changed.wait_for(lambda: bool(self._starts) and self._starts[-1] > after, at_most)
