@@ -46,6 +46,18 @@ def grouping_labels(tree: promql.Expr) -> set[str]:
     return labels
 
 
+def made_labels(tree: promql.Expr) -> set[str]:
+    """Labels that an expression makes of others.
+
+    >>> sorted(made_labels(promql.parse('label_join(a, "about", " ", "metric", "split")')))
+    ['about']
+    """
+    made = {"label_join", "label_replace"}
+    return {
+        node.args[1].val for node in _nodes(tree) if isinstance(node, promql.Call) and node.func.name in made
+    }
+
+
 def _nodes(tree: promql.Expr) -> list[promql.Expr]:
     found: list[promql.Expr] = []
     promql.walk(tree, found.append)

@@ -35,7 +35,7 @@ def _panels() -> list[Panel]:
         ),
         number(
             "Undecided features",
-            Query(per_run("model_features_undecided"), "{{run}}"),
+            Query(per_run("model_features_undecided"), "undecided"),
             description="Features without a drift score, because the window holds too few samples.",
             unit=units.COUNT,
             decimals=0,
@@ -44,8 +44,8 @@ def _panels() -> list[Panel]:
             empty=reasons.NO_REFERENCE,
         ),
         number(
-            "Samples in the reference",
-            Query(per_run("model_drift_reference_samples"), "{{run}}"),
+            "Reference samples",
+            Query(per_run("model_drift_reference_samples"), "samples"),
             description="Rows of data that the reference was made from.",
             unit=units.COUNT,
             decimals=0,
@@ -55,7 +55,7 @@ def _panels() -> list[Panel]:
         ),
         number(
             "Age of the reference",
-            Query(f"time() - {per_run('model_drift_reference_timestamp_seconds')}", "{{run}}"),
+            Query(f"time() - {per_run('model_drift_reference_timestamp_seconds')}", "age"),
             description="Time since the reference was made. Legitimate changes since then count as "
             "drift, too.",
             unit=units.DURATION,
@@ -65,7 +65,7 @@ def _panels() -> list[Panel]:
         ),
         number(
             "Sampled rows",
-            Query(per_run("model_drift_sampling_ratio"), "{{run}}"),
+            Query(per_run("model_drift_sampling_ratio"), "sampled"),
             description="Share of the rows of each batch that drift is computed from (`Drift(sampling=)`).",
             unit=units.SHARE,
             decimals=0,

@@ -1,16 +1,15 @@
-"""Run overview: one run, everything in the order in which one debugs it, a file a section."""
+"""Run overview: one run, from what matters first to what one debugs with, a file a section."""
 
 from __future__ import annotations
 
 from dashboards.run_overview import (
     about,
     canary,
-    data,
+    causes,
     diagnostics,
     further_scores,
     loss,
     now,
-    optimisation,
     own_past,
     scores,
     throughput,
@@ -38,14 +37,13 @@ def dashboard() -> model.Dashboard:
         annotations=annotations.of_a_run(),
         sections=[
             now.section(),
-            diagnostics.section(),
-            loss.section(),
-            own_past.section(),
-            optimisation.section(),
+            causes.section(),
             scores.section(),
             further_scores.section(),
+            loss.section(),
+            diagnostics.section(),
+            own_past.section(),
             canary.section(),
-            data.section(),
             throughput.section(),
             about.section(),
         ],

@@ -69,7 +69,7 @@ def _panels() -> list[Panel]:
         ),
         number(
             "Model parameters",
-            Query(series("model_parameters"), "trainable: {{trainable}}, {{run}}"),
+            Query(series("model_parameters"), "trainable: {{trainable}}"),
             description="Number of parameters, trainable and frozen.",
             unit=units.COUNT,
             width=12,
@@ -77,7 +77,7 @@ def _panels() -> list[Panel]:
         ),
         number(
             "Architecture changes",
-            Query(series("model_architecture_changes_total"), "{{run}}"),
+            Query(series("model_architecture_changes_total"), "changes"),
             description="Architecture changes within the run. Normally 0: a run resumed with another "
             "model should have another name.",
             unit=units.COUNT,

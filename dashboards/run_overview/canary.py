@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dashboards.vocabulary import units
 from dashboards.vocabulary.layout import Section
-from dashboards.vocabulary.metrics import (
-    series,
-)
+from dashboards.vocabulary.metrics import series
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import EXPECTED_LINE, Query
 from dashboards.vocabulary.sdk import Panel
@@ -18,23 +16,23 @@ def section() -> Section:
 
 
 def _panels() -> list[Panel]:
-    none = "the run asks no canary."
+    none = "the run checks no canary."
     return [
         lines(
             "Distance from the trusted outputs",
-            Query(series("model_canary_distance"), "{{run}}"),
+            Query(series("model_canary_distance"), "distance"),
             description="Root mean square difference between the model's outputs for a fixed batch "
             "and those of a trusted model. A jump between two steps means corrupted "
             "weights or changed preprocessing.",
             unit=units.NUMBER,
             minimum=0,
             width=8,
-            empty="the run checks no canary.",
+            empty=none,
         ),
         lines(
             "Samples with another prediction",
-            Query(series("model_canary_mismatches"), "{{run}}"),
-            Query(series("model_canary_samples"), "samples, {{run}}", style=EXPECTED_LINE),
+            Query(series("model_canary_mismatches"), "other prediction"),
+            Query(series("model_canary_samples"), "samples", style=EXPECTED_LINE),
             description="Canary samples whose prediction differs from the trusted one, out of all of "
             "them (dashed).",
             unit=units.COUNT,
@@ -45,7 +43,7 @@ def _panels() -> list[Panel]:
         ),
         lines(
             "Time since the last canary check",
-            Query(series("model_canary_age_seconds"), "{{run}}"),
+            Query(series("model_canary_age_seconds"), "age"),
             description="Age of the last check. If it keeps growing, the script no longer checks the canary.",
             unit=units.SECONDS,
             minimum=0,

@@ -1,19 +1,18 @@
-"""Loss: its course, its spread, and the gap to validation."""
+"""Loss in detail: its gap to validation, its spread, and the scalars that a script adds."""
 
 from __future__ import annotations
 
-from dashboards.vocabulary import reasons, units
+from dashboards.vocabulary import units
 from dashboards.vocabulary.layout import Section
-from dashboards.vocabulary.metrics import occurrences, per_run, series
-from dashboards.vocabulary.panels import events, lines
-from dashboards.vocabulary.queries import BEST_LINE, EXPECTED_LINE, FAINT, SPLIT, Query
+from dashboards.vocabulary.metrics import per_run, series
+from dashboards.vocabulary.panels import lines
+from dashboards.vocabulary.queries import FAINT, SPLIT, Query
 from dashboards.vocabulary.sdk import Panel
-from dashboards.vocabulary.thresholds import baseline_line, threshold_lines
 
 
 def section() -> Section:
     """The section."""
-    return Section("Loss: does it learn?", _panels())
+    return Section("Loss and scalars in detail", _panels(), collapsed=True)
 
 
 def _panels() -> list[Panel]:
@@ -21,23 +20,12 @@ def _panels() -> list[Panel]:
     held_out = per_run("model_loss", split="validation")
     return [
         lines(
-            "Loss",
-            Query(series("model_loss"), "last step, " + SPLIT, style=FAINT),
-            Query(series("model_loss_window_mean"), "window mean, " + SPLIT),
-            Query(series("model_loss_best"), "best, " + SPLIT, style=BEST_LINE),
-            Query(
-                series("model_expected", metric="loss"),
-                "expected, " + SPLIT,
-                style=EXPECTED_LINE,
-            ),
-            *threshold_lines("loss"),
-            baseline_line("loss"),
-            description="Loss of the last step and its mean over the window (train), or of the last "
-            "whole pass (validation, test). A gap is a NaN. Dashed: thresholds, the "
-            "baseline, and the reference run; dotted: the best so far.",
+            "Generalisation gap",
+            Query(f"{held_out} - on (model, run) {window_mean}", "validation above train"),
+            description="Validation loss minus mean training loss. If it widens while the training loss still falls, "
+            "the model overfits.",
             unit=units.NUMBER,
-            width=16,
-            height=10,
+            empty="the run evaluates no validation data.",
         ),
         lines(
             "Spread of the loss",
@@ -47,24 +35,10 @@ def _panels() -> list[Panel]:
                 "highest to lowest, " + SPLIT,
                 style=FAINT,
             ),
-            description="Variation of the loss over the window. If it grows while the mean does not "
-            "fall, the learning rate is too high or batches differ too much.",
+            description="Variation of the loss over the window. If it grows while the mean does not fall, the learning "
+            "rate is too high or batches differ too much.",
             unit=units.NUMBER,
             minimum=0,
-            width=8,
-            height=10,
-        ),
-        lines(
-            "Generalisation gap",
-            Query(
-                f"{held_out} - on (model, run) {window_mean}",
-                "validation above train, {{run}}",
-            ),
-            description="Validation loss minus mean training loss. If it widens while the training "
-            "loss still falls, the model overfits.",
-            unit=units.NUMBER,
-            width=8,
-            empty="the run evaluates no validation data.",
         ),
         lines(
             "Time since the best loss",
@@ -72,17 +46,13 @@ def _panels() -> list[Panel]:
             description="Grows on a plateau and while the loss diverges; drops to 0 at each new best.",
             unit=units.SECONDS,
             minimum=0,
-            width=8,
+            by_split=True,
         ),
-        events(
-            "NaN and infinite values by source",
-            Query(
-                occurrences("model_nonfinite_total", "model, run, split, signal"),
-                "{{signal}}, {{split}}, {{run}}",
-            ),
-            description="Where non-finite values appeared first: in a feature (bad data), a gradient "
-            "(too large a step), the weights, a prediction, or the loss (last).",
-            width=8,
-            empty=reasons.ALL_FINITE,
+        lines(
+            "Further scalars",
+            Query(series("model_scalar"), "{{name}}, " + SPLIT),
+            description="Every other scalar that the script passes to a step.",
+            unit=units.NUMBER,
+            empty="the script passes no further scalars.",
         ),
     ]

@@ -1,102 +1,119 @@
-"""Now: the state of the run, what fires, and how much is left."""
+"""Now: the first screen. Is the run healthy, what fires, does it learn, and how much is left?"""
 
 from __future__ import annotations
 
-from dashboards.vocabulary import units
-from dashboards.vocabulary.alerts import firing, firing_alerts
+from dashboards.vocabulary import reasons, units
+from dashboards.vocabulary.alerts import count_tile, firing_alerts
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import per_run, series
-from dashboards.vocabulary.panels import number, states
-from dashboards.vocabulary.queries import Query
+from dashboards.vocabulary.panels import lines, number, states
+from dashboards.vocabulary.queries import BEST_LINE, EXPECTED_LINE, FAINT, Query
 from dashboards.vocabulary.sdk import Panel
-from dashboards.vocabulary.states import RUNNING, state_codes, state_words
-from dashboards.vocabulary.thresholds import NONE_ALLOWED
+from dashboards.vocabulary.states import RUNNING, health_codes, health_words, state_codes, state_words
+from dashboards.vocabulary.thresholds import NONE_ALLOWED, baseline_line, threshold_lines
+
+_UNPLANNED = "the number of steps is unknown (`total_steps=`; Keras knows its epochs)."
 
 
 def section() -> Section:
-    """The section."""
-    return Section("Now: is it healthy?", _panels())
+    """The section; it has no title, so that all of it is on the first screen of a laptop."""
+    return Section("", [*_tiles(), _loss(), firing_alerts(one_run=True, width=11, height=8), _strips()])
 
 
-def _panels() -> list[Panel]:
+def _tiles() -> list[Panel]:
     steps = per_run("model_steps_total", split="train")
     planned = per_run("model_steps_planned")
     expected = per_run("model_step_expected_seconds")
-    last_step = per_run("model_last_step_timestamp_seconds")
-    unplanned = "the number of steps is unknown (`total_steps=`; Keras knows its epochs)."
     return [
         number(
+            "Health",
+            Query(health_codes(), "health"),
+            description="Severity of the run's worst signal, measured against its own past and, if there is one, "
+            "against a reference run. *Severity of each signal* shows the cause.",
+            unit=units.NUMBER,
+            mappings=health_words(),
+            filled=True,
+            height=3,
+            empty=reasons.TOO_FEW_STEPS,
+        ),
+        number(
             "State",
-            Query(state_codes(), "{{run}}"),
-            description="State of the run. *not answering* means that its endpoint is gone although "
-            "it never reported its end: a crash, an out-of-memory kill or a lost node. "
-            "Look at the job's log.",
+            Query(state_codes(), "state"),
+            description="State of the run. *not answering* means that its endpoint is gone although it never reported "
+            "its end: a crash, an out-of-memory kill or a lost node. Look at the job's log.",
             unit=units.NUMBER,
             mappings=state_words(),
             filled=True,
+            height=3,
         ),
+        count_tile("critical", width=3, height=3),
+        count_tile("warning", width=3, height=3),
         number(
-            "Firing alerts",
-            Query(
-                f"count({firing()}) or vector(0)",
-                "alerts",
-                instant=True,
-            ),
-            description="Critical and warning alerts of the chosen runs that fire now. 0 is normal; "
-            "the table below lists them.",
+            "Non-finite",
+            Query(f"sum by (model, run) ({series('model_nonfinite_total')})", "values"),
+            description="NaN and infinite losses, gradients, features, predictions and weight tensors since the run "
+            "began, including any that were gone before the next scrape. Normally 0.",
             unit=units.COUNT,
             decimals=0,
             colouring=NONE_ALLOWED,
-            filled=True,
-        ),
-        number(
-            "Last step",
-            Query(f"(time() - {last_step}) and on (model, run) {RUNNING}", "{{run}}", instant=True),
-            description="Time since the last step of any split. If it keeps growing in a running run, "
-            "the run is stuck: look at the data loader and at the other ranks.",
-            unit=units.SECONDS,
-            decimals=1,
-            empty="the run is over, so no step is due.",
+            width=3,
+            height=3,
         ),
         number(
             "Progress",
-            Query(f"{steps} / on (model, run) {planned}", "{{run}}"),
+            Query(f"{steps} / on (model, run) {planned}", "progress"),
             description="Training steps taken, as a share of those planned.",
             unit=units.SHARE,
-            decimals=1,
-            empty=unplanned,
+            decimals=0,
+            width=3,
+            height=3,
+            empty=_UNPLANNED,
         ),
         number(
             "Time left",
             Query(
                 f"clamp_min({planned} - on (model, run) {steps}, 0) * on (model, run) {expected} "
                 f"and on (model, run) {RUNNING}",
-                "{{run}}",
+                "left",
                 instant=True,
             ),
-            description="Remaining steps times the median duration of the recent ones. Evaluation "
-            "between epochs is not included.",
+            description="Remaining steps times the median duration of the recent ones. Evaluation between epochs is "
+            "not included.",
             unit=units.DURATION,
-            empty=f"the run is over, or {unplanned}",
-        ),
-        number(
-            "NaN and infinite values",
-            Query(f"sum by (model, run) ({series('model_nonfinite_total')})", "{{run}}"),
-            description="Non-finite losses, gradients, features, predictions and weight tensors since "
-            "the run began, including any that were gone before the next scrape. Normally "
-            "0. Otherwise look at the gradient norm and the learning rate just before.",
-            unit=units.COUNT,
-            decimals=0,
-            colouring=NONE_ALLOWED,
-        ),
-        firing_alerts(width=16, height=8),
-        states(
-            "State over time",
-            Query(state_codes(), "{{run}}"),
-            description="When the run started, ended, or stopped answering.",
-            unit=units.NUMBER,
-            mappings=state_words(),
-            width=8,
-            height=8,
+            height=3,
+            empty=f"the run is over, or {_UNPLANNED}",
         ),
     ]
+
+
+def _loss() -> Panel:
+    return lines(
+        "Loss",
+        Query(series("model_loss", split="train"), "last step, {{split}}", style=FAINT),
+        Query(series("model_loss_window_mean", split="train"), "{{split}}"),
+        Query(series("model_loss", split="validation|test"), "{{split}}"),
+        Query(series("model_loss_best"), "best, {{split}}", style=BEST_LINE),
+        Query(series("model_expected", metric="loss"), "expected, {{split}}", style=EXPECTED_LINE),
+        *threshold_lines("loss"),
+        baseline_line("loss"),
+        description="Loss of the last step and its mean over the window (train), or of the last whole pass "
+        "(validation, test). A gap is a NaN. Dashed: thresholds, the baseline, and the reference run; dotted: the best "
+        "so far. Red verticals: critical alerts.",
+        unit=units.NUMBER,
+        by_split=True,
+        width=13,
+        height=8,
+    )
+
+
+def _strips() -> Panel:
+    return states(
+        "State and health",
+        Query(state_codes(), "state", style={"mappings": state_words()}),
+        Query(health_codes(), "health", style={"mappings": health_words()}),
+        description="When the run started, ended, or stopped answering, and how its health changed: from 3 standard "
+        "deviations its worst signal is in warning, from 6 degraded, from 12 failing.",
+        unit=units.NUMBER,
+        mappings=(),
+        height=4,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.vocabulary import reasons, units
+from dashboards.vocabulary import colours, reasons, units
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import occurrences, series
 from dashboards.vocabulary.panels import events, lines, number
@@ -12,7 +12,7 @@ from dashboards.vocabulary.sdk import Panel
 
 def section() -> Section:
     """The section."""
-    return Section("Own past: is $signal unusual?", _panels())
+    return Section("Own past: is $signal unusual?", _panels(), collapsed=True)
 
 
 def _panels() -> list[Panel]:
@@ -33,16 +33,18 @@ def _panels() -> list[Panel]:
             unit=units.NUMBER,
             width=12,
             height=9,
-            empty="the run has not taken enough steps, or does not report the signal.",
+            empty=young,
         ),
         lines(
             "Robust z-scores",
             Query(series("model_signal_robust_zscore"), "{{signal}}, " + SPLIT),
             description="Distance of the last value of every signal from the median of the earlier "
-            "ones, in robust standard deviations. Beyond 3 on either side is unusual. A "
-            "single spike is noise; a plateau is a change.",
+            "ones, in robust standard deviations. Beyond 3 on either side is unusual, and the "
+            "axis logarithmic. A single spike is noise; a plateau is a change.",
             unit=units.NUMBER,
             decimals=1,
+            linear_to=3,
+            limits=((None, colours.WARNING), (-3, colours.NONE), (3, colours.WARNING)),
             width=12,
             height=9,
             empty=reasons.TOO_FEW_STEPS,
@@ -50,8 +52,8 @@ def _panels() -> list[Panel]:
         events(
             "Alarms of the detectors",
             Query(
-                occurrences("model_anomalies_total", "model, run, signal, detector"),
-                "{{signal}}, {{detector}}, {{run}}",
+                occurrences("model_anomalies_total", "signal, detector"),
+                "{{signal}}, {{detector}}",
             ),
             description="When a detector found a lasting change for the worse in a signal. A single "
             "outlier raises no alarm.",
@@ -61,7 +63,7 @@ def _panels() -> list[Panel]:
         ),
         number(
             "Step of the last alarm",
-            Query(series("model_anomaly_last_step"), "{{signal}}, {{detector}}, {{run}}"),
+            Query(series("model_anomaly_last_step"), "{{signal}}, {{detector}}"),
             description="Training step at which each detector last raised an alarm. Look at the "
             "learning curves there.",
             unit=units.COUNT,
@@ -79,6 +81,7 @@ def _panels() -> list[Panel]:
             "one.",
             unit=units.NUMBER,
             decimals=1,
+            linear_to=3,
             width=8,
             empty=young,
         ),

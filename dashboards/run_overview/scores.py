@@ -1,42 +1,65 @@
-"""Scores: accuracy, precision, recall and F1."""
+"""Scores: the ones to look at first, of a classification and of a regression."""
 
 from __future__ import annotations
 
 from dashboards.vocabulary import reasons, units
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.links import CLASSES, from_line
-from dashboards.vocabulary.metrics import (
-    series,
-)
+from dashboards.vocabulary.metrics import series
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import BEST_LINE, EXPECTED_LINE, SPLIT, Query
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.thresholds import baseline_line, threshold_lines
 
-#: The scores, and what a low one means.
-_SCORES = {
-    "accuracy": "Share of samples predicted correctly. It hides rare classes: check recall, too.",
-    "precision": "Share of correct ones among the predictions of a class. Low: other classes are mistaken for it.",
-    "recall": "Share of each class that is found. Low: a class is lost; *Classes* shows which.",
-    "f1": "Harmonic mean of precision and recall.",
-}
-
 
 def section() -> Section:
     """The section."""
-    return Section("Scores: are they good enough?", _panels())
+    return Section("Is it good enough?", _panels())
 
 
 def _panels() -> list[Panel]:
-    return [_score(name, description) for name, description in _SCORES.items()]
+    return [
+        score(
+            "accuracy",
+            "Share of samples predicted correctly. It hides rare classes: check recall, too.",
+            width=8,
+        ),
+        score(
+            "recall",
+            "Share of each class that is found. Low: a class is lost; *Classes* shows which.",
+            width=8,
+        ),
+        lines(
+            "Regression error",
+            *(
+                Query(series(f"model_{name}"), f"{name.replace('_', ' ')}, {SPLIT}")
+                for name in ("mean_absolute_error", "root_mean_squared_error")
+            ),
+            baseline_line("mean_absolute_error", "root_mean_squared_error"),
+            description="Mean absolute and root mean squared error, in the unit of the target. If the second is far "
+            "above the first, a few errors are large. Dashed: baselines.",
+            unit=units.NUMBER,
+            minimum=0,
+            width=8,
+            height=7,
+            empty="the run is no regression.",
+        ),
+    ]
 
 
-def _score(name: str, description: str) -> Panel:
+def score(name: str, description: str, *, width: int) -> Panel:
+    """One score of a classification with its best, its thresholds, the baseline and the reference run.
+
+    Args:
+        name: As in the catalogue, without ``model_``.
+        description: What a low one means.
+        width: Columns of the grid's 24.
+    """
     return lines(
         name.capitalize(),
         Query(series(f"model_{name}"), SPLIT),
-        Query(series("model_score_best", metric=name), "best, " + SPLIT, style=BEST_LINE),
-        Query(series("model_expected", metric=name), "expected, " + SPLIT, style=EXPECTED_LINE),
+        Query(series("model_score_best", metric=name), f"best, {SPLIT}", style=BEST_LINE),
+        Query(series("model_expected", metric=name), f"expected, {SPLIT}", style=EXPECTED_LINE),
         *threshold_lines(name),
         baseline_line(name),
         description=f"{description} Over the last steps (train) or the last whole pass (validation, test). "
@@ -44,7 +67,9 @@ def _score(name: str, description: str) -> Panel:
         unit=units.SHARE,
         decimals=1,
         maximum=1,
-        width=12,
+        by_split=True,
+        width=width,
+        height=7,
         empty=reasons.NO_CLASSES,
-        links=[from_line(CLASSES, "Which classes?")],
+        links=[from_line(CLASSES, "Which classes?", scored="split")],
     )

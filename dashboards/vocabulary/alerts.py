@@ -1,18 +1,46 @@
-"""Firing alerts: their number, and the table that several dashboards show."""
+"""Firing alerts: their number, the one of each run to look at first, and the table that several dashboards show."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dashboards.vocabulary import colours, units
 from dashboards.vocabulary.links import to_run, to_runbook
-from dashboards.vocabulary.metrics import series
-from dashboards.vocabulary.sdk import model, table
+from dashboards.vocabulary.metrics import THRESHOLD, series
+from dashboards.vocabulary.panels import number
+from dashboards.vocabulary.queries import Query
+from dashboards.vocabulary.sdk import Panel, model, table
 from dashboards.vocabulary.tables import Column, rows
 
+#: Labels that say what an alert is about, in the order in which they are shown as one.
+_ABOUT = ("metric", "split", "class", "feature")
+
 #: Labels that identify an alert, except its severity.
-_SAME = "alertname, model, run, metric, split, class, feature"
+_SAME = f"alertname, model, run, {', '.join(_ABOUT)}"
 
 #: Severities, the worst first, and their colours.
 _SEVERITIES = {"critical": colours.CRITICAL, "warning": colours.WARNING, "info": colours.NEUTRAL}
+
+#: More than any Unix time: an alert of a worse severity comes before every older one.
+_BEFORE_ALL = 1e11
+
+_NONE_KNOWN = "there is no run in the time range, or Prometheus does not have the rules."
+
+
+def _words(coded: Iterable[tuple[int, str]]) -> list[model.ValueMapping]:
+    return [
+        model.ValueMap(
+            {
+                str(code): model.ValueMappingResult(text=severity, color=_SEVERITIES[severity], index=index)
+                for index, (code, severity) in enumerate(coded)
+            }
+        )
+    ]
+
+
+#: Ranks of the severities that notify a person, and the words for them.
+_RANKS = {"critical": 2, "warning": 1}
+SEVERITY_RANKS = _words((rank, severity) for severity, rank in _RANKS.items())
 
 
 def firing(severity: str = "critical|warning") -> str:
@@ -24,38 +52,80 @@ def firing(severity: str = "critical|warning") -> str:
     return f"max by ({_SAME}) ({series('ALERTS', alertstate='firing', severity=severity)})"
 
 
-def firing_alerts(*, width: int, height: int) -> table.Panel:
-    """The alerts that fire now, with severity, start, and a link to the runbook."""
-    every = series("ALERTS", alertstate="firing")
+def count_tile(severity: str, *, width: int, height: int) -> Panel:
+    """How many alerts of a severity and of none worse fire: 0 only where rules watched a run, otherwise no number at all."""
+    worse = [firing(one) for one in list(_SEVERITIES)[: list(_SEVERITIES).index(severity)]]
+    counted = " unless ".join([firing(severity), *worse])
+    watched = f"count(last_over_time({series(THRESHOLD)}[$__range]))"
+    return number(
+        severity.capitalize(),
+        Query(f"count({counted}) or on () (0 * {watched})", severity, instant=True),
+        description=f"Alerts of severity {severity} that fire now.",
+        unit=units.COUNT,
+        decimals=0,
+        colouring=((None, colours.GOOD), (1, _SEVERITIES[severity])),
+        filled=True,
+        width=width,
+        height=height,
+        empty=_NONE_KNOWN,
+    )
+
+
+def first_alert(by: str) -> str:
+    """Expression for the alert of each run to look at first: of those of the worst severity, the one that began first.
+
+    The label ``reason`` holds its name and what it is about; the value is the rank of its severity, 2 for critical.
+
+    Args:
+        by: Labels of a run.
+    """
+    ranked = " or ".join(
+        f"{rank * _BEFORE_ALL:.0f} * max by ({_SAME}) "
+        f"({series('ALERTS', alertstate='firing', severity=severity)})"
+        for severity, rank in _RANKS.items()
+    )
+    began = f"min by ({_SAME}) ({series('ALERTS_FOR_STATE')})"
+    first = f"topk by ({by}) (1, ({ranked}) - on ({_SAME}) {began})"
+    return f"ceil(max by ({by}, alertname, about) ({_about(first)}) / {_BEFORE_ALL:.0f})"
+
+
+def firing_alerts(*, one_run: bool, width: int, height: int) -> table.Panel:
+    """The alerts that fire now, with severity, start, and a link to the runbook.
+
+    Args:
+        one_run: Whether they are all of one run, so that no column says of which.
+        width: Columns of the grid's 24.
+        height: Rows of the grid.
+    """
+    by = "alertname, about" if one_run else "alertname, about, model, run"
+
+    def one(expr: str) -> str:
+        return f"min by ({by}) ({_about(expr)})"
+
     severities = " or ".join(
         f"{code} * {series('ALERTS', alertstate='firing', severity=severity)}"
         for code, severity in enumerate(_SEVERITIES, start=1)
     )
+    began = f"{series('ALERTS_FOR_STATE')} and ignoring (alertstate) {series('ALERTS', alertstate='firing')}"
+    of_run = [] if one_run else [Column("Run", 150, label="run", link=to_run())]
+    of_model = [] if one_run else [Column("Model", 110, label="model")]
     return rows(
-        "Firing alerts by run",
-        Column("Alert", 240, label="alertname", link=to_runbook("${__value.text}")),
+        "Firing alerts" if one_run else "Firing alerts by run",
+        Column("Alert", 220, label="alertname", link=to_runbook("${__value.text}")),
         Column(
             "Severity",
-            80,
-            expr=f"min by ({_SAME}) ({severities})",
+            95,
+            expr=one(severities),
             unit=units.NUMBER,
-            mappings=_words(),
+            mappings=_words(enumerate(_SEVERITIES, start=1)),
             colouring=(),
         ),
-        Column("Model", 110, label="model"),
-        Column("Run", 150, label="run", link=to_run()),
-        Column("Score", 110, label="metric"),
-        Column("Split", 90, label="split"),
-        Column("Class", 70, label="class"),
-        Column("Feature", 130, label="feature"),
-        Column(
-            "Since",
-            130,
-            expr=f"min by ({_SAME}) ({series('ALERTS_FOR_STATE')} and ignoring (alertstate) {every}) * 1000",
-            unit=units.SINCE,
-        ),
-        description="Alerts that fire now, the most severe first, and since when. Click a name for its "
-        "runbook, a run for its overview.",
+        *of_run,
+        Column("Since", 125, expr=f"{one(began)} * 1000", unit=units.SINCE),
+        Column("About", 190 if one_run else 300, label="about"),
+        *of_model,
+        description="Alerts that fire now, the most severe first, since when, and the score, split, class or feature "
+        "that they are about. Click a name for its runbook" + (".", ", a run for its overview.")[not one_run],
         sort_by="Severity",
         width=width,
         height=height,
@@ -63,12 +133,7 @@ def firing_alerts(*, width: int, height: int) -> table.Panel:
     )
 
 
-def _words() -> list[model.ValueMapping]:
-    return [
-        model.ValueMap(
-            {
-                str(code): model.ValueMappingResult(text=severity, color=colour, index=code - 1)
-                for code, (severity, colour) in enumerate(_SEVERITIES.items(), start=1)
-            }
-        )
-    ]
+def _about(expr: str) -> str:
+    """What an alert is about, in the one label ``about``."""
+    labels = ", ".join(f'"{label}"' for label in _ABOUT)
+    return f'label_join({expr}, "about", " ", {labels})'

@@ -8,6 +8,12 @@ NEUTRAL = "blue"
 MUTED = "text"
 OVER = "purple"
 TO_BEAT = "purple"
+TRAIN = "blue"
+VALIDATION = "yellow"
+TEST = "super-light-purple"
+
+#: Not drawn.
+NONE = "transparent"
 
 #: Of a tile without a value, legible as text and as background in both themes.
 NOTHING = "#8e8e8e"

@@ -148,6 +148,16 @@ def in_time_range(name: str, **labels: str) -> str:
     return f"max by (model, run) (last_over_time({series(name, **labels)}[$__range]))"
 
 
+def or_zero(expr: str) -> str:
+    """The value of an expression without labels, or 0 where it has none although there was a run in the time range.
+
+    >>> or_zero("count(a)").partition("{")[0]
+    'count(a) or on () (0 * count(last_over_time(model_run_start_timestamp_seconds'
+    """
+    any_run = f"count(last_over_time({series('model_run_start_timestamp_seconds')}[$__range]))"
+    return f"{expr} or on () (0 * {any_run})"
+
+
 def occurrences(name: str, by: str, **labels: str) -> str:
     """How often a counter went up, where it did.
 

@@ -40,6 +40,10 @@ Lines = TypeVar("Lines", timeseries.Panel, trend.Panel)
 Drawn = TypeVar("Drawn", timeseries.Panel, stat.Panel, bargauge.Panel, statetimeline.Panel)
 
 
+#: Colours of the splits, the same in every panel; thresholds and baselines have others.
+_SPLIT_COLOURS = {"train": colours.TRAIN, "validation": colours.VALIDATION, "test": colours.TEST}
+
+
 def describe(description: str, empty: str) -> str:
     """Description of a panel, with the reason why it may be empty where there is one."""
     return f"{description}\n\n{MAY_BE_EMPTY}{empty}" if empty else description
@@ -103,7 +107,8 @@ def lines(
     description: str,
     unit: str,
     empty: str = "",
-    nothing: str = NO_VALUE,
+    nothing: str | None = None,
+    by_split: bool = False,
     decimals: int | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
@@ -123,7 +128,8 @@ def lines(
         description: What it says about a run, and what to look for.
         unit: One of :mod:`dashboards.vocabulary.units`.
         empty: Why it may be empty; without one it may not.
-        nothing: What it says when it is empty.
+        nothing: What it says when it is empty; the reason why it may be, if ``None``.
+        by_split: Whether lines whose names end in a split have the colour of the split.
         decimals: Digits after the point; as many as are needed if ``None``.
         minimum: Lower end of the axis.
         maximum: Upper end of the axis.
@@ -135,14 +141,19 @@ def lines(
         height: Rows of the grid.
         links: Where to continue from a value.
     """
+    drawn = timeseries.Panel()
+    for split, colour in _SPLIT_COLOURS.items() if by_split else ():
+        fixed = {"mode": "fixed", "fixedColor": colour}
+        drawn.override_by_regexp(f"/{split}$/", [model.DynamicConfigValue("color", fixed)])
+    # After those of splits, as the style of a query overrides them.
     panel = _fill(
-        timeseries.Panel(),
+        drawn,
         title=title,
         queries=queries,
         description=description,
         unit=unit,
         empty=empty,
-        nothing=nothing,
+        nothing=(f"Empty when {empty}" if empty else NO_VALUE) if nothing is None else nothing,
     )
     panel.span(width).height(height)
     panel.draw_style(common.GraphDrawStyle.BARS if bars else common.GraphDrawStyle.LINE)

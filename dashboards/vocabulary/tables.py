@@ -71,6 +71,7 @@ def rows(
     description: str,
     sort_by: str,
     descending: bool = False,
+    then_by: str = "",
     empty: str = "",
     width: int = 24,
     height: int = 8,
@@ -83,6 +84,7 @@ def rows(
         description: What it says about a run, and what to look for.
         sort_by: Heading of the column that rows are sorted by.
         descending: Whether the largest comes first.
+        then_by: Heading of the column that rows which are equal there are sorted by, the largest first.
         empty: Why it may be empty; without one it may not.
         width: Columns of the grid's 24.
         height: Rows of the grid.
@@ -105,4 +107,7 @@ def rows(
     )
     for column in columns:
         panel.override_by_name(column.title, column.properties())
-    return panel.sort_by([options.TableSortByFieldState().display_name(sort_by).desc(descending)])
+    order_by = [(sort_by, descending), *([(then_by, True)] if then_by else [])]
+    return panel.sort_by(
+        [options.TableSortByFieldState().display_name(name).desc(down) for name, down in order_by]
+    )

@@ -1,9 +1,13 @@
 """What was seen to be unreadable in Grafana's own frontend, held on the files that Grafana gets."""
 
+import json
+import re
 from collections.abc import Iterator
 
 from dashboards.reading import Json, panels
+from dashboards.render import RENDERED
 from dashboards.vocabulary.panels import NOT_APPLICABLE
+from dashboards.vocabulary.states import HEALTH_COLOURS
 
 #: Kinds of panels with an axis of values.
 WITH_AXIS = {"timeseries", "trend", "barchart"}
@@ -99,3 +103,79 @@ def test_a_tile_without_a_value_is_neither_green_nor_a_bar(dashboard: Json):
             special = [one["options"] for one in _defaults(panel)["mappings"] if one["type"] == "special"]
             assert _defaults(panel)["noValue"] == NOT_APPLICABLE, panel["title"]
             assert [(one["match"], one["result"]["text"]) for one in special] == [("null", NOT_APPLICABLE)]
+
+
+def test_a_legend_does_not_name_the_run_where_one_is_shown(dashboard: Json):
+    if "traingauge-one-run" in dashboard["tags"]:
+        for panel in panels(dashboard):
+            for target in panel["targets"]:
+                assert "{{run}}" not in target.get("legendFormat", ""), panel["title"]
+
+
+def test_at_most_twenty_panels_are_open_at_first(dashboard: Json):
+    opened = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+    assert len(opened) <= 20
+
+
+def test_a_logarithmic_axis_has_a_unit_that_can_be_read_at_every_order_of_magnitude(dashboard: Json):
+    """Without one, 0.01 is labelled *0*."""
+    for panel in panels(dashboard):
+        scale = _defaults(panel).get("custom", {}).get("scaleDistribution", {})
+        if scale.get("type") == "log":
+            assert _defaults(panel)["unit"] in {"sci", "locale"}, panel["title"]
+
+
+def test_distances_in_standard_deviations_are_not_flattened_by_one_spike(dashboard: Json):
+    for panel in panels(dashboard):
+        if "standard deviations" in panel["description"] and panel["type"] == "timeseries":
+            names = {target["expr"].partition("{")[0].strip("(") for target in panel["targets"]}
+            distances = {
+                "model_health_strain",
+                "model_deviation",
+                "model_signal_robust_zscore",
+                "model_signal_zscore",
+            }
+            if names & distances:
+                scale = _defaults(panel)["custom"]["scaleDistribution"]
+                assert scale["type"] == "symlog", panel["title"]
+
+
+def test_a_state_has_its_own_colour_wherever_it_is_drawn():
+    """Those of the palette would show healthy in blue and degraded in green."""
+    overview = json.loads((RENDERED / "run-overview.json").read_text())
+    (shares,) = (
+        panel for panel in panels(overview) if panel["title"] == "Share of time in each health state"
+    )
+    colours = {ref: properties["color"] for ref, properties in _overrides(shares)}
+    drawn = {
+        re.search(r'state="(\w+)"', target["expr"])[1]: colours[target["refId"]]["fixedColor"]
+        for target in shares["targets"]
+    }
+    assert drawn == HEALTH_COLOURS
+
+
+def test_the_first_screen_of_a_laptop_shows_health_loss_alerts_and_strips():
+    """Of its 768 pixels, Grafana's own bars and two rows of controls leave room for 15 units of 38 pixels."""
+    overview = json.loads((RENDERED / "run-overview.json").read_text())
+    on_first_screen = [
+        panel["title"] for panel in overview["panels"] if panel["gridPos"]["y"] + panel["gridPos"]["h"] <= 15
+    ]
+    assert on_first_screen == [
+        *("Health", "State", "Critical", "Warning", "Non-finite", "Progress", "Time left"),
+        *("Loss", "Firing alerts", "State and health"),
+    ]
+
+
+def test_the_first_screen_of_the_fleet_gives_each_run_a_reason():
+    fleet = json.loads((RENDERED / "fleet.json").read_text())
+    (runs,) = (panel for panel in fleet["panels"] if panel["title"] == "Runs")
+    assert runs["gridPos"]["y"] + runs["gridPos"]["h"] <= 15
+    columns = [name for name, _ in _overrides(runs)]
+    assert columns[:4] == ["Run", "Severity", "First alert", "About"]
+    assert runs["options"]["sortBy"][0] == {"displayName": "Severity", "desc": True}
+
+
+def test_titles_fit_their_panels_on_a_laptop(dashboard: Json):
+    """A column of the grid is 55 pixels wide there, a letter of a title 8, and icons take 50."""
+    for panel in panels(dashboard):
+        assert 8 * len(panel["title"]) + 50 <= 55 * panel["gridPos"]["w"], panel["title"]

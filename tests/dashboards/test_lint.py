@@ -10,6 +10,7 @@ from dashboards.reading import Json, expressions, panels
 from dashboards.vocabulary import panels as kinds
 from dashboards.vocabulary import units
 from dashboards.vocabulary.metrics import KNOWN
+from traingauge.catalog import SPLITS
 
 #: Kinds of panels that Grafana 9.4 has, and the one it lacks, which has a table in addition to it for that reason.
 KINDS_OF_9_4 = {"timeseries", "stat", "bargauge", "barchart", "table", "state-timeline", "heatmap", "text"}
@@ -34,10 +35,13 @@ FIELD_PROPERTIES = {
     "unit",
 }
 
+#: What an override may match by its name: every column, or the lines of a split.
+REGEXPS = {"/.*/", *(f"/{split}$/" for split in SPLITS)}
+
 #: Panels that show how often something happened in all.
 TOTALS = {
     *(
-        "NaN and infinite values",
+        "Non-finite",
         "Progress",
         "Time left",
         "Steps",
@@ -247,7 +251,7 @@ def test_every_override_matches_a_query_or_a_column(dashboard: Json):
         }
         for override in panel["fieldConfig"]["overrides"]:
             matcher = override["matcher"]
-            wanted = {"byFrameRefID": queries, "byName": columns, "byRegexp": {"/.*/"}}[matcher["id"]]
+            wanted = {"byFrameRefID": queries, "byName": columns, "byRegexp": REGEXPS}[matcher["id"]]
             assert matcher["options"] in wanted, panel["title"]
 
 

@@ -1,0 +1,107 @@
+"""Causes: the signals that explain most faults, each at a glance."""
+
+from __future__ import annotations
+
+from dashboards.vocabulary import colours, reasons, units
+from dashboards.vocabulary.layout import Section
+from dashboards.vocabulary.links import DATA_AND_DRIFT, from_line
+from dashboards.vocabulary.metrics import ALERTED_STATISTIC, occurrences, per_run, per_second, series
+from dashboards.vocabulary.panels import events, lines
+from dashboards.vocabulary.queries import EXPECTED_LINE, FAINT, Query
+from dashboards.vocabulary.sdk import Panel
+from dashboards.vocabulary.states import HEALTH_COLOURS
+from dashboards.vocabulary.thresholds import threshold_lines
+from traingauge.stats.health.states import LEVELS
+
+#: Panels of a line.
+_WIDTH, _HEIGHT = 8, 7
+
+
+def section() -> Section:
+    """The section."""
+    return Section("What is wrong?", [*_signals(), *_steps()])
+
+
+def _signals() -> list[Panel]:
+    return [
+        lines(
+            "Severity of each signal",
+            Query(series("model_health_strain"), "{{signal}}, {{split}}"),
+            description="Distance of each signal on its worse side, in standard deviations: 3 is warning, 6 degraded, "
+            "12 failing. The highest line is the cause. Above 3, the axis is logarithmic.",
+            unit=units.NUMBER,
+            decimals=1,
+            minimum=0,
+            linear_to=LEVELS[0],
+            limits=((None, colours.NONE), *zip(LEVELS, list(HEALTH_COLOURS.values())[1:], strict=True)),
+            width=_WIDTH,
+            height=_HEIGHT,
+            empty=reasons.TOO_FEW_STEPS,
+        ),
+        events(
+            "NaN and infinite values by source",
+            Query(occurrences("model_nonfinite_total", "split, signal"), "{{signal}}, {{split}}"),
+            description="Where non-finite values appeared first: in a feature (bad data), a gradient (too large a "
+            "step), the weights, a prediction, or the loss (last).",
+            width=_WIDTH,
+            height=_HEIGHT,
+            empty=reasons.ALL_FINITE,
+        ),
+        lines(
+            "Strongest feature drift",
+            Query(per_run("model_feature_drift", statistic=ALERTED_STATISTIC), "drift"),
+            *threshold_lines("feature_drift", feature=""),
+            description="Population stability index of the feature furthest from the reference. Below 0.1 is normal. "
+            "*Data and drift* names the feature.",
+            unit=units.NUMBER,
+            decimals=3,
+            minimum=0,
+            width=_WIDTH,
+            height=_HEIGHT,
+            empty="the run has no reference to compare its data with.",
+            links=[from_line(DATA_AND_DRIFT, "Which features?")],
+        ),
+    ]
+
+
+def _steps() -> list[Panel]:
+    durations = per_second("model_step_duration_seconds_bucket", "le", split="train")
+    return [
+        lines(
+            "Gradient norm",
+            Query(series("model_gradient_norm"), "norm"),
+            description="Global L2 norm of the last step's gradients. A rise by orders of magnitude is an explosion; a "
+            "fall towards 0 while the loss stays high is vanishing gradients.",
+            unit=units.SCIENTIFIC,
+            decimals=1,
+            logarithmic=True,
+            width=_WIDTH,
+            height=_HEIGHT,
+            empty="the script does not report a gradient norm.",
+        ),
+        lines(
+            "Learning rate",
+            Query(series("model_learning_rate"), "rate"),
+            description="Learning rate of the last step. A flat line in place of a schedule, or a jump that nothing "
+            "scheduled, explains most loss problems.",
+            unit=units.SCIENTIFIC,
+            decimals=1,
+            logarithmic=True,
+            width=_WIDTH,
+            height=_HEIGHT,
+            empty="the script does not report a learning rate.",
+        ),
+        lines(
+            "Duration of a training step",
+            Query(f"histogram_quantile(0.5, {durations})", "median"),
+            Query(f"histogram_quantile(0.95, {durations})", "95th percentile", style=FAINT),
+            Query(per_run("model_step_expected_seconds"), "expected", style=EXPECTED_LINE),
+            description="Median and 95th percentile. *expected* is the median of the recent steps, which the alert for "
+            "a stuck run uses. A 95th percentile far above the median is a loader or a node that stalls from time to "
+            "time.",
+            unit=units.SECONDS,
+            minimum=0,
+            width=_WIDTH,
+            height=_HEIGHT,
+        ),
+    ]
