@@ -39,6 +39,7 @@ from traingauge.errors import (
     TrainGaugeError,
     UnknownNameError,
 )
+from traingauge.monitor import _new_run_name
 from traingauge.testing import samples
 
 Reading = Callable[..., float | None]
@@ -88,7 +89,11 @@ def test_it_listens_on_the_loopback_only_by_default(monitor: ModelMonitor) -> No
     assert monitor.url.startswith("http://127.0.0.1:")
 
 
-def test_each_run_gets_a_name_of_its_own() -> None:
+def test_runs_that_start_at_one_moment_get_names_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.localtime()
+    monkeypatch.setattr(time, "localtime", lambda *at: now)
+    names = {_new_run_name() for _ in range(10_000)}
+    assert len(names) == 10_000
     with ModelMonitor("m", delivery=[]) as one, ModelMonitor("m", delivery=[]) as two:
         assert one.run != two.run
 

@@ -6,11 +6,12 @@ Alertmanager, the state that outlives the process, and the order in which all of
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -19,7 +20,8 @@ from traingauge.catalog import SPLITS
 from traingauge.core.baseline import parse as parse_baseline
 from traingauge.core.collectors import Setup
 from traingauge.core.collectors.anomalies import parse as parse_detectors
-from traingauge.core.disabled import DisabledRecorder
+from traingauge.core.copies import Unique
+from traingauge.core.disabled import DisabledRecorder, recorder_of_nothing
 from traingauge.core.evaluation import Evaluation
 from traingauge.core.event_queue import BACKLOG_STEPS
 from traingauge.core.events import Checkpointed, EpochEnd
@@ -39,6 +41,7 @@ from traingauge.extras import require
 from traingauge.integrations.base import integration_of
 from traingauge.options import Drift, Scoring, State, drift_of, scoring_of, state_of
 from traingauge.process.end import End, end_after
+from traingauge.process.runs import live_runs
 from traingauge.reference.run import ReferenceRun, validate_reference_run
 from traingauge.state.persistence import Persistence
 from traingauge.stats.streaming.not_given import masked
@@ -60,8 +63,10 @@ if TYPE_CHECKING:
 
 B = TypeVar("B", bound=Iterable[Any])
 
+_log = logging.getLogger("traingauge")
 
-class ModelMonitor:
+
+class ModelMonitor(Unique):
     """Publishes what a training run does, for as long as it runs.
 
     Making a monitor starts the run and its endpoint. Leaving the ``with``, calling :meth:`close` or the end of the
@@ -194,6 +199,12 @@ class ModelMonitor:
             self._persistence.start(self._recorder, identity)
             self._ending = Ending(identity, self._recorder, self._persistence, self._alerts, self._deliveries)
             undo.pop_all()
+
+    # Copies
+
+    def stand_in(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """A copy in this process is this monitor. One in another process records nothing, and says so once."""
+        return _elsewhere, (type(self), self.model, self.run)
 
     # Recording
 
@@ -514,9 +525,9 @@ class ModelMonitor:
         """Learning curves of loss, gradient norm and scores so far: what :meth:`traingauge.ReferenceRun.record` takes."""
         return self._recorder.reader.curves()
 
-    @property
+    @cached_property
     def collector(self) -> RunCollector:
-        """The run as a collector for a prometheus_client registry of your own."""
+        """The run as a collector for a prometheus_client registry of your own; one collector can take several runs."""
         from traingauge.delivery.registry import RunCollector
 
         return RunCollector(Identity(self.model, self.run), self._recorder.reader.families)
@@ -545,7 +556,24 @@ class ModelMonitor:
 
 
 def _new_run_name() -> str:
-    return f"{time.strftime('%Y%m%dT%H%M%S')}-{os.urandom(2).hex()}"
+    """Unique among the jobs of an array that start at one moment, too."""
+    return f"{time.strftime('%Y%m%dT%H%M%S')}-{os.urandom(5).hex()}"
+
+
+def _elsewhere(kind: type[ModelMonitor], model: str, run: str) -> ModelMonitor:
+    """What stands in for the monitor of another process, which this one received a copy of."""
+    monitor = kind.__new__(kind)
+    monitor._wrapped = monitor._integration = None
+    monitor.model, monitor._recorder = model, recorder_of_nothing()
+    monitor._open(run, (), None, None)
+    live_runs.discard(monitor._ending)
+    _log.warning(
+        "a copy of the monitor of run %s of %s has reached process %d: it records nothing here; make a monitor in it",
+        run,
+        model,
+        os.getpid(),
+    )
+    return monitor
 
 
 def _feature_drift(settings: Drift | None, limits: Iterable[Threshold]) -> FeatureDrift | None:

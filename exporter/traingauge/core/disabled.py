@@ -64,6 +64,11 @@ class DisabledRecorder(Recorder):
         """Do nothing."""
 
 
+def recorder_of_nothing() -> DisabledRecorder:
+    """A recorder without any settings."""
+    return DisabledRecorder(Setup())
+
+
 class _Silent(Guard):
     """Counts and logs nothing: no metric would carry it."""
 

@@ -8,6 +8,7 @@ An argument that does not fit raises in the first call that gives one of its kin
 
 from __future__ import annotations
 
+import logging
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ from traingauge.core.collectors.restarts import Restarts
 from traingauge.core.collectors.run import RunInfo
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.collectors.self_metrics import SelfMetrics
+from traingauge.core.copies import Unique
 from traingauge.core.drain import Drain
 from traingauge.core.event_queue import BACKLOG_STEPS, EventQueue
 from traingauge.core.events import Event, FeaturesSeen, RolledBack, Scored
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from traingauge.stats.drift.binning import Binned
 
 
+_log = logging.getLogger("traingauge")
+
 #: Kinds of data that a step gives; see :meth:`traingauge.core.guard.Guard.fitted`.
 NUMBERS, FEATURES = "numbers", "features"
 SCORES = {split: f"scores of {split}" for split in SPLITS}
@@ -58,7 +62,7 @@ _KINDS = {
 _FLOAT = frozenset([float])
 
 
-class Recorder:
+class Recorder(Unique):
     """Takes what training and its framework report.
 
     Args:
@@ -94,8 +98,16 @@ class Recorder:
         self.reader = RunReader(self.collectors, self.queue, self.guard)
         self.snapshot = Snapshot(self.collectors, self.queue, self.guard)
         self._before_end: list[weakref.WeakMethod[Callable[[], None]]] = []
+        self._trained: weakref.ref[object] | None = None  # the last model
+        self._said_another = False
         self._numbers_only = False  # whether the last steps gave nothing but numbers
         leave_to_parent_after_fork(self)
+
+    def stand_in(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """In another process, a recorder that records nothing."""
+        from traingauge.core.disabled import recorder_of_nothing  # a kind of recorder itself
+
+        return recorder_of_nothing, ()
 
     def leave_to_parent(self) -> None:
         """Record nothing from now on: a forked child has a copy of the run that nothing reads."""
@@ -241,6 +253,16 @@ class Recorder:
             self.record(RolledBack(restored))
             position = restored
         self.restarts.agree(counted, position)
+
+    def trains(self, model: object, *, fresh: bool) -> None:
+        """Say once if a model begins from nothing in a run that has trained another one."""
+        before, self._trained = self._trained, weakref.ref(model)
+        if fresh and before is not None and before() is not model and not self._said_another:
+            self._said_another = True
+            _log.warning(
+                "this run has trained another model before: best values, detectors, rows and steps continue across both; "
+                "make a run for each fold, as MonitorCallback('name') and ModelMonitor('name') do"
+            )
 
     def resume_at(self, step: int) -> None:
         """Continue after an earlier step, as the user says."""

@@ -105,6 +105,14 @@ class Session(Protocol):
             at_once: Steps that it counts at once.
         """
 
+    def trains(self, model: object, *, fresh: bool) -> None:
+        """Training of a model begins. A second one that begins from nothing under the same run is said, once.
+
+        Args:
+            model: The model.
+            fresh: Whether it has taken no steps yet.
+        """
+
     def before_end(self, method: Callable[[], None]) -> None:
         """Call a bound method before the run ends; only a weak reference to its object is kept."""
 
@@ -150,6 +158,7 @@ class RunSource:
 
     Attributes:
         model: Name of the model.
+        given: As given.
 
     Raises:
         InvalidTypeError: Neither.
@@ -165,6 +174,7 @@ class RunSource:
             )
         else:
             self.model = monitor.model
+        self.given = monitor
         self._opens = isinstance(monitor, str)
         self._monitor = None if isinstance(monitor, str) else monitor
 

@@ -6,8 +6,9 @@ import logging
 import math
 import os
 import time
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -98,6 +99,11 @@ class Endpoint:
         if self.advertise is not None:
             environment.ADVERTISE.parse("Endpoint.advertise", self.advertise)
         object.__setattr__(self, "links", links("Endpoint.links", {} if self.links is None else self.links))
+
+    def __reduce__(self) -> tuple[Callable[[], Endpoint], tuple[()]]:
+        """Copies and pickles are made from the fields: a mapping that cannot be changed cannot be copied."""
+        values = {one.name: getattr(self, one.name) for one in fields(self) if one.init}
+        return partial(Endpoint, **{**values, "links": dict(values["links"])}), ()
 
     def start(self, run: RunView) -> RunningEndpoint:
         """Listen, and announce the run to Prometheus.

@@ -5,6 +5,7 @@ Nothing here imports Keras until it is used, and a model is described on any bac
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from traingauge.extras import require
@@ -23,8 +24,15 @@ def recognises(model: Any) -> bool:
 
 
 def name_of(model: Any) -> str:
-    """The name that the model has in Keras."""
-    return str(model.name)
+    """The name that the user gave the model; without the number by which Keras tells unnamed models apart.
+
+    That number depends on what else the process has made, and a run that is resumed must find its name again.
+    """
+    name = str(model.name)
+    unnamed, _, number = name.rpartition("_")
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", type(model).__name__)
+    kind = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()  # as Keras names it
+    return kind if number.isdecimal() and unnamed == kind else name
 
 
 def describe(model: Any) -> ModelDescription:

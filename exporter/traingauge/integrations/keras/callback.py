@@ -115,6 +115,16 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._taken = 0
         self._planned = self._described = self._counted = False
 
+    def __reduce__(self) -> tuple[Callable[[], MonitorCallback], tuple[()]]:
+        """A copy, such as tuners make, has the settings and nothing of a fit; a monitor is never doubled."""
+        settings: dict[str, Any] = {
+            "split": self._split,
+            "gradient_norm": self._gradient_norm,
+            "canary": self._canary,
+            "canary_every": self._canary_every,
+        }
+        return functools.partial(type(self), self._runs.given, **settings), ()
+
     def set_model(self, model: Any) -> None:
         """Keras calls it before it traces anything: the moment to tap the model's steps.
 
@@ -270,6 +280,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         counted, at_once = _counted(self.model.optimizer)
         if counted is not None:
             self._active_session.agree_on_step(counted, at_once)
+        self._active_session.trains(self.model, fresh=not counted)
 
     @_guarded
     def _ask(self, after: int) -> None:
