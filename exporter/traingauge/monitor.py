@@ -233,8 +233,10 @@ class ModelMonitor(Unique):
             samples: Samples in the step, if no array shows how many.
             steps: Steps since the last call: 50 in a loop that calls every 50th step. 0 for what belongs to the step of the
                 call before, such as the predictions of a further micro-batch: it is recorded, and no step is counted.
-            **scalars: Further numbers by name. ``learning_rate`` and ``gradient_norm`` have metrics of their own. Names
-                that the history or a metric has, such as ``time`` or ``accuracy``, are refused.
+            **scalars: Further numbers by name. ``learning_rate`` and ``gradient_norm`` have metrics of their own. A number
+                with the name of a score, such as ``accuracy`` or ``f1``, is published as that score of the last step, with
+                its best value, thresholds and alerts, in place of labels and predictions. Names that the history or
+                another metric has, such as ``time``, are refused.
 
         Raises:
             TrainGaugeError: An argument that does not fit, in the first step that gives one of its kind; nothing of the step

@@ -69,7 +69,9 @@ def test_a_count_that_is_no_count_raises_always_if_the_monitor_is_strict(odd):
             monitor.step(loss=0.5, samples=odd)
 
 
-@pytest.mark.parametrize("name", ["step", "time", "attempt", "seconds", "accuracy", "loss_best", "split"])
+@pytest.mark.parametrize(
+    "name", ["step", "time", "attempt", "seconds", "top_k_accuracy", "loss_best", "split"]
+)
 def test_a_reserved_name_of_a_scalar_is_refused(monitor, name):
     with pytest.raises(InvalidArgumentError, match=f"scalar '{name}' .* as my_{name}="):
         monitor.step(loss=0.5, **{name: 7.0})

@@ -26,7 +26,7 @@ from traingauge.core.device_numbers import fetched
 from traingauge.core.epochs import Epochs
 from traingauge.core.events import SINGLE_STEPS, UNORDERED, EpochEnd, Numbers, Pass, RolledBack, Scored, Steps
 from traingauge.core.guard import Guard
-from traingauge.core.scalar_names import RESERVED, refused
+from traingauge.core.scalar_names import RESERVED, SCORES, no_score, range_of, refused
 from traingauge.core.step_batch import StepBatch, columns
 from traingauge.core.step_log import Block, StepLog
 from traingauge.errors import InvalidArgumentError, InvalidTypeError
@@ -127,6 +127,8 @@ class Drain:
         numbers = self._columns(_rows(steps, detailed, self._guard))
         for name in _COUNTS.keys() & numbers.keys():
             self._take_counts(name, numbers.pop(name), counts[name])
+        for name in SCORES & numbers.keys():
+            self._leave_out_of_range(name, numbers)
         self._add(
             at,
             counts["samples"],
@@ -166,6 +168,16 @@ class Drain:
                 "data",
                 InvalidArgumentError(f"{name} is {wrong[0]}: expected a whole number of at least 0"),
             )
+
+    def _leave_out_of_range(self, name: str, numbers: dict[str, Floats]) -> None:
+        """Leave out what cannot be the value of a score; what took the shortcut, or was on a device, was not checked."""
+        lowest, highest = range_of(name)
+        wrong = (numbers[name] < lowest) | (numbers[name] > highest)
+        if wrong.any():
+            self._guard.report("data", no_score(name, numbers[name][wrong][0]))
+            numbers[name] = np.where(wrong, NOT_GIVEN, numbers[name])
+            if not is_given(numbers[name]).any():
+                del numbers[name]
 
     def _add_many(self, steps: Steps) -> None:
         """Add steps that one event holds."""
@@ -216,7 +228,10 @@ class Drain:
             scores = self._scores.headline("train") if ends_interval else {}
             if ends_interval:
                 self._guard.shield("digest", self._read, Reading("train", scores))  # the rows are kept anyway
-            self.step_log.add("train", {name: values[piece] for name, values in rows.items()}, scores)
+            read = {
+                name: value for name, value in scores.items() if name not in rows
+            }  # a given one stands there
+            self.step_log.add("train", {name: values[piece] for name, values in rows.items()}, read)
 
     def _rows(self, batch: StepBatch) -> dict[str, Floats]:
         return {
@@ -248,9 +263,8 @@ class Drain:
 
     def _end_pass(self, done: Pass) -> None:
         split, loss = done.split, None if done.loss is None else float(done.loss)
-        scored = done.measured is not None or bool(
-            done.scored
-        )  # without either the scores are those of the pass before
+        # Without any of these the scores are those of the pass before.
+        scored = done.measured is not None or bool(done.scored) or not SCORES.isdisjoint(done.scalars)
         self._read(Reading(split, self._scores.headline(split) if scored else {}, loss))
         self._remember(split)
         scalars = {name: value for name, value in done.scalars.items() if self._scalars.admits(name, split)}

@@ -33,6 +33,7 @@ class Evaluation:
         self._scored: list[Encoded] = []
         self._steps = 0
         self._samples = 0
+        self._own: frozenset[str] = frozenset()  # scores that the script computed
         self._numbers: list[tuple[dict[str, Any], int]] = []  # of each batch, and its samples
 
     def update(
@@ -55,6 +56,9 @@ class Evaluation:
         if not recorder.enabled:
             return
         scalar_names.check(scalars)
+        if self._scored or y_true is not None or y_pred is not None:
+            scalar_names.check_source({*scalars, *self._own})
+        self._own |= scalar_names.SCORES.intersection(scalars)
         numbers, samples, _ = admitted(recorder.guard, kind, {"loss": loss, **scalars}, samples)
         scored = recorder.encode(y_true, y_pred, sample_weight, self._split)
         if scored is not None:
@@ -96,7 +100,14 @@ class Evaluation:
             for name, value in values.items():
                 columns.setdefault(name, []).append((value, weight))
         means = {name: guard.shield("digest", _weighted_mean, values) for name, values in columns.items()}
-        return {name: mean for name, mean in means.items() if mean is not None}
+        return {name: mean for name, mean in means.items() if mean is not None and self._fits(name, mean)}
+
+    def _fits(self, name: str, mean: float) -> bool:
+        """Whether a number may be the value of its score; one on a device is only read at the end."""
+        if name in scalar_names.SCORES and not scalar_names.is_score(name, mean):
+            self._recorder.guard.report("data", scalar_names.no_score(name, mean))
+            return False
+        return True
 
 
 def _weighted_mean(values: list[tuple[Any, int]]) -> float:

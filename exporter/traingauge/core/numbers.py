@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from traingauge import validation
+from traingauge.core import scalar_names
 from traingauge.core.guard import Guard
 from traingauge.stats.arrays import as_scalar
 
@@ -35,8 +36,11 @@ def _checked(given: Mapping[str, Any], samples: Any, steps: Any) -> tuple[dict[s
     numbers = {}
     for name, value in given.items():
         number = value if type(value) is float or value is None else as_scalar(value, name)
-        if number is not None:
-            numbers[name] = number
+        if number is None:
+            continue
+        if name in scalar_names.SCORES and type(number) is float and not scalar_names.is_score(name, number):
+            raise scalar_names.no_score(name, number)
+        numbers[name] = number
     return numbers, validation.number_of("samples", samples), validation.number_of("steps", steps)
 
 

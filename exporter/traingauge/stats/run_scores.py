@@ -53,9 +53,23 @@ _OF_PROBABILITIES: dict[str, Callable[[ProbabilitySums], float]] = {
     "brier_score": brier_score,
     "calibration_error": calibration_error,
 }
+#: Every score that a task may have.
+SCORES = frozenset(
+    [
+        *_OF_REGRESSION,
+        "accuracy",
+        *_AVERAGED,
+        *_OF_ONE_LABEL,
+        "top_k_accuracy",
+        *_OF_PROBABILITIES,
+        *Ranking._fields[:2],
+    ]
+)
+
 #: The scores that health, thresholds and the reference run use.
 _HEADLINES_OF_REGRESSION = ("mean_absolute_error", "root_mean_squared_error", "r2_score")
 _HEADLINES_OF_CLASSES = ("precision", "recall", "f1")
+HEADLINES = frozenset(["accuracy", *_HEADLINES_OF_CLASSES, *_HEADLINES_OF_REGRESSION])
 
 #: Metric, and labels in addition to the split, of each score whose metric is not ``model_<score>``.
 PUBLISHED_AS = {

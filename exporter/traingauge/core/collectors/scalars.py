@@ -9,13 +9,13 @@ from traingauge.catalog import CATALOG
 from traingauge.core.collectors.base import Collector
 from traingauge.core.events import Pass
 from traingauge.core.families import Family, Key, keys, single
-from traingauge.core.scalar_names import DEDICATED
+from traingauge.core.scalar_names import DEDICATED, SCORES
 from traingauge.core.step_batch import StepBatch
 
 #: Maximum number of series of named scalars; more are dropped and counted, as labels must be bounded.
 NAME_CAP = 50
 
-_UNCAPPED = frozenset(("loss", *DEDICATED))
+_ELSEWHERE = frozenset(("loss", *SCORES))
 
 
 class Scalars(Collector):
@@ -43,12 +43,12 @@ class Scalars(Collector):
 
     def on_batch(self, batch: StepBatch) -> None:
         """Record the last value of each name."""
-        named = (name for name in batch.numbers if name != "loss")
-        self.update("train", {name: batch.last(name) for name in named})
+        self.update("train", {name: batch.last(name) for name in batch.numbers if name not in _ELSEWHERE})
 
     def on_pass(self, done: Pass, unix: float) -> None:
         """Record the scalars of a pass."""
-        self.update(done.split, {name: float(value) for name, value in done.scalars.items()})
+        scalars = {name: float(value) for name, value in done.scalars.items() if name not in _ELSEWHERE}
+        self.update(done.split, scalars)
 
     def update(self, split: str, scalars: Mapping[str, float]) -> None:
         """Replace the values of the given scalars."""
@@ -60,7 +60,12 @@ class Scalars(Collector):
 
     def admits(self, name: str, split: str = "train") -> bool:
         """Whether a scalar of this name is kept; one that is not is counted once, up to :data:`NAME_CAP` of them."""
-        return name in _UNCAPPED or (name, split) in self._named or self._admit(name, split)
+        return (
+            name in _ELSEWHERE
+            or name in DEDICATED
+            or (name, split) in self._named
+            or self._admit(name, split)
+        )
 
     def families(self) -> Iterator[Family]:
         """Metrics of all scalars that have a value."""

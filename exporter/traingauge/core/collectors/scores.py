@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 
 from traingauge.catalog import CATALOG
-from traingauge.core.collectors.base import Collector
+from traingauge.core.collectors.base import Collector, Reading
 from traingauge.core.collectors.class_scores import OTHER, ClassScores
 from traingauge.core.collectors.key_cache import KeyCache
+from traingauge.core.collectors.scored_split import ScoredSplit
 from traingauge.core.events import Pass
 from traingauge.core.families import Family
 from traingauge.core.guard import Guard
+from traingauge.core.scalar_names import SCORES
 from traingauge.core.step_batch import StepBatch, within
 from traingauge.core.task_hints import TaskHints
 from traingauge.errors import InvalidArgumentError, ShapeError, TrainGaugeError
@@ -32,6 +33,7 @@ from traingauge.stats.classification.scores import Average
 from traingauge.stats.classification.tasks import Task
 from traingauge.stats.regression import Residuals
 from traingauge.stats.run_scores import (
+    HEADLINES,
     PUBLISHED_AS,
     Measured,
     headline_scores,
@@ -39,32 +41,10 @@ from traingauge.stats.run_scores import (
     remember_best,
     run_scores,
 )
+from traingauge.stats.streaming.not_given import is_given
 
 #: Types that a saved state of the scores contains.
 RECORDS = (Encoded, Labels, Counts, Residuals, Measured, Probabilities, ProbabilitySums, Ranking)
-
-
-class _Split:
-    """One split: the steps in the window, or the last pass."""
-
-    def __init__(self, window: int) -> None:
-        self.recent: deque[Encoded] = deque(maxlen=window)
-        self.measured: Measured | None = None  # cached totals of ``recent``, or those of the last pass
-        self.scores: dict[str, float] | None = None  # cached scores of ``measured``
-        self.best: dict[str, float] = {}
-
-    def add_steps(self, steps: Sequence[Encoded]) -> None:
-        self.recent.extend(steps)
-        self.measured = self.scores = None
-
-    def replace(self, measured: Measured) -> None:
-        self.recent.clear()
-        self.measured, self.scores = measured, None
-
-    @property
-    def complete(self) -> bool:
-        """Whether the scores may become the best ones: those of a window that is not full are too noisy."""
-        return not self.recent or len(self.recent) == self.recent.maxlen
 
 
 class Scores(Collector):
@@ -110,7 +90,7 @@ class Scores(Collector):
         self._encoding = threading.Lock()  # a refused step is undone, which another's must not see
         self._class_cap, self._revision = class_cap, 0
         self._by_class = ClassScores(class_cap)
-        self._splits: dict[str, _Split] = {}
+        self._splits: dict[str, ScoredSplit] = {}
         self._outputs: int | None = None  # of a regression model
         self._key_cache = KeyCache()
         self.handlers = {Pass: self.on_pass}
@@ -203,6 +183,13 @@ class Scores(Collector):
             self.add_steps("train", within(batch.scored, piece))
         if batch.measured:
             self.add_measured_steps("train", within(batch.measured, piece))
+        if not SCORES.isdisjoint(batch.numbers):
+            self._take_given(batch, piece)
+
+    def on_reading(self, reading: Reading) -> None:
+        """Take note that scores were read."""
+        if reading.split in self._splits:
+            self._splits[reading.split].unread = frozenset()
 
     def on_pass(self, done: Pass, unix: float) -> None:
         """Replace the scores of a split by those of a pass."""
@@ -210,6 +197,10 @@ class Scores(Collector):
             self.add_measured_pass(done.split, done.measured)
         if done.scored:
             self.add_pass(done.split, done.scored)
+        given = {name: float(done.scalars[name]) for name in SCORES & done.scalars.keys()}
+        if given:
+            self._split(done.split).replace(None)
+            self._split(done.split).give(given)
 
     def add_steps(self, split: str, encoded: Sequence[Encoded]) -> None:
         """Add steps to the rolling window, in order."""
@@ -242,22 +233,27 @@ class Scores(Collector):
         self._drop_what_was_guessed_wrong()
         if split not in self._splits:
             return {}
-        assert self.task is not None, "what is recorded has a task"
         state, measured = self._splits[split], self._current(split)
+        if measured is None:
+            return dict(state.given)
+        assert self.task is not None, "what is recorded has a task"
         if state.scores is None:
             state.scores = run_scores(measured, self.task, self._averaging)
             if state.complete:
                 remember_best(state.best, state.scores)
-        return dict(state.scores)
+        return {**state.scores, **state.given}
 
     def headline(self, split: str) -> dict[str, float]:
         """The main scores, which use labels or residuals only and are thus cheap enough for every few steps."""
         self._drop_what_was_guessed_wrong()
         if split not in self._splits:
             return {}
-        recent = self._splits[split].recent
-        content = self._content(recent) if recent else self._current(split).content
-        return headline_scores(content, self._averaging)
+        state = self._splits[split]
+        given = {name: state.given[name] for name in HEADLINES & state.given.keys() & state.unread}
+        if state.empty:
+            return given
+        content = self._content(state.recent) if state.recent else cast("Measured", state.measured).content
+        return {**headline_scores(content, self._averaging), **given}
 
     def families(self) -> Iterator[Family]:
         """Scores, the best and the error of each, and for classifiers the scores by class and the confusion matrix."""
@@ -270,7 +266,7 @@ class Scores(Collector):
         counts = {
             split: measured.content
             for split in self._splits
-            if isinstance((measured := self._current(split)).content, Counts)
+            if (measured := self._current(split)) is not None and isinstance(measured.content, Counts)
         }
         if counts:
             yield from self._by_class.families(counts, self.classes)
@@ -284,7 +280,12 @@ class Scores(Collector):
             "outputs": self._outputs,
             "revision": self._revision,
             "splits": {
-                split: [list(state.recent), None if state.recent else state.measured, dict(state.best)]
+                split: [
+                    list(state.recent),
+                    None if state.recent else state.measured,
+                    dict(state.given),
+                    dict(state.best),
+                ]
                 for split, state in self._splits.items()
             },
         }
@@ -299,10 +300,10 @@ class Scores(Collector):
         self._check_average()
         self._by_class.restore(saved["by_class"])
         self._outputs, self._revision = saved["outputs"], saved["revision"]
-        for split, (recent, measured, best) in saved["splits"].items():
+        for split, (recent, measured, given, best) in saved["splits"].items():
             state = self._split(split)
             state.recent.extend(recent)
-            state.measured = measured
+            state.measured, state.given = measured, dict(given)
             state.best.update(best)
 
     @property
@@ -321,18 +322,36 @@ class Scores(Collector):
         if revision != self._revision:
             self._revision = revision
             self._by_class = ClassScores(self._class_cap)
-            self._splits = {}
+            self._splits = {split: state.only_given() for split, state in self._splits.items() if state.given}
 
     def _encoded_elsewhere(self, measured: Measured) -> Encoded:
         revision = self._encoder.guesses.revision
         return Encoded(0, 0, measured.content, measured.probabilities, revision)
 
-    def _split(self, split: str) -> _Split:
-        return self._splits.setdefault(split, _Split(self._scoring.window))
+    def _split(self, split: str) -> ScoredSplit:
+        return self._splits.setdefault(split, ScoredSplit(self._scoring.window))
 
-    def _current(self, split: str) -> Measured:
-        """Current totals of a split, over all classes known now."""
+    def _take_given(self, batch: StepBatch, piece: slice) -> None:
+        """Take scores that the script computed; labels of a later step count instead of them."""
+        placed = [place for place, _ in (*batch.scored, *batch.measured) if piece.start <= place < piece.stop]
+        first = max(placed, default=piece.start - 1) + 1
+        state, later = self._split("train"), slice(first, piece.stop)
+        for name in SCORES & batch.numbers.keys():
+            column = batch.numbers[name][piece]
+            known = column[~np.isnan(column)]
+            if len(known):
+                remember_best(state.best, {name: float(known.min())})
+                remember_best(state.best, {name: float(known.max())})
+            column = batch.numbers[name][later]
+            there = column[is_given(column)]
+            if len(there):
+                state.give({name: float(there[-1])})
+
+    def _current(self, split: str) -> Measured | None:
+        """Current totals of a split, over all classes known now; ``None`` if nothing was computed from labels."""
         state = self._splits[split]
+        if state.empty:
+            return None
         if state.measured is None:
             state.measured = self._measured(state.recent)
         content = state.measured.content
@@ -383,8 +402,9 @@ class Scores(Collector):
         bounds = {
             (name, split): bound
             for split in self._splits
-            if (ranking := self._current(split).ranking) is not None
-            for name, bound in ranking.error_bounds.items()
+            if (measured := self._current(split)) is not None and measured.ranking is not None
+            for name, bound in measured.ranking.error_bounds.items()
+            if name not in self._splits[split].given
         }
         if bounds:
             keys = self._key_cache.keys("error bounds", tuple(bounds))
