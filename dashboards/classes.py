@@ -10,6 +10,7 @@ from dashboards.vocabulary.matrix import matrix
 from dashboards.vocabulary.metrics import series
 from dashboards.vocabulary.panels import bars, lines
 from dashboards.vocabulary.queries import Query
+from dashboards.vocabulary.ranking import lowest_now
 from dashboards.vocabulary.sdk import Panel, model
 from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import baseline_line, threshold_lines
@@ -83,7 +84,7 @@ def _worst() -> list[Panel]:
             "classes are mistaken for it. Support is the number of samples in the window or pass: ignore "
             "the scores where it is small. A class that disappears from the data loses its support.",
             sort_by="Recall",
-            width=10,
+            width=11,
             height=12,
             empty=_NO_CLASSES,
         ),
@@ -98,7 +99,7 @@ def _worst() -> list[Panel]:
             unit=units.SHARE,
             minimum=0,
             maximum=1,
-            width=14,
+            width=13,
             height=12,
             empty=_NO_CLASSES,
         ),
@@ -166,7 +167,7 @@ def _confusion_in_samples() -> Panel:
 
 def _over_time() -> list[Panel]:
     recall = _of_classes("model_class_recall")
-    worst = f"bottomk({_WORST}, min by (class) (last_over_time({recall}[$__range] @ end())))"
+    worst = lowest_now(recall, "class", _WORST)
     return [
         cells(
             "Precision of each class",
@@ -198,7 +199,7 @@ def _over_time() -> list[Panel]:
 
 
 def _probabilities() -> list[Panel]:
-    no_probabilities = "the run reports predicted classes but no probabilities."
+    no_probabilities = "the run reports no probabilities of classes."
 
     def of(*names: str) -> list[Query]:
         return [

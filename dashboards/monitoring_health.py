@@ -7,6 +7,7 @@ from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.metrics import JOB, occurrences, per_run, per_second, series
 from dashboards.vocabulary.panels import events, lines, number, states
 from dashboards.vocabulary.queries import EXPECTED_LINE, Query
+from dashboards.vocabulary.ranking import highest
 from dashboards.vocabulary.sdk import Panel, model
 from dashboards.vocabulary.states import RUNNING
 from dashboards.vocabulary.thresholds import NONE_ALLOWED
@@ -42,6 +43,7 @@ def dashboard() -> model.Dashboard:
 
 def _scrapes() -> list[Panel]:
     up = per_run("up", job=JOB)
+    answered = f"max by (model, run) (avg_over_time({series('up', job=JOB)}[$__range] @ end()))"
     return [
         number(
             "Not answering",
@@ -58,7 +60,7 @@ def _scrapes() -> list[Panel]:
         states(
             "Scrapes of each run",
             Query(
-                f"{up} and on (model, run) {_most('bottomk', 'avg_over_time', series('up', job=JOB))}",
+                f"{up} and on (model, run) bottomk({_RUNS}, {answered})",
                 "{{run}}",
             ),
             description=f"When each run answered; of more than {_RUNS} those that answered least.",
@@ -99,13 +101,9 @@ def _scrapes() -> list[Panel]:
 
 def _largest(name: str, **labels: str) -> Query:
     """A line a run, of the runs with the largest values in the time range."""
-    largest = _most("topk", "max_over_time", series(name, **labels))
+    selector = series(name, **labels)
+    largest = highest(selector, "model, run", _RUNS)
     return Query(f"{per_run(name, **labels)} and on (model, run) {largest}", "{{run}}")
-
-
-def _most(first: str, over: str, selector: str) -> str:
-    """The runs that are first by their values over the time range, the same ones at each moment."""
-    return f"{first}({_RUNS}, max by (model, run) ({over}({selector}[$__range] @ end())))"
 
 
 def _inside_runs() -> list[Panel]:

@@ -14,7 +14,7 @@ from dashboards.vocabulary.shares import side_by_side
 
 def section() -> Section:
     """The section."""
-    return Section("How did $moved change?", _panels())
+    return Section("One feature in detail: $moved", _panels())
 
 
 def _panels() -> list[Panel]:
@@ -55,6 +55,7 @@ def _panels() -> list[Panel]:
             "default.",
             unit=units.SHARE,
             minimum=0,
+            maximum=1,
             width=14,
             height=12,
             empty=few,

@@ -14,6 +14,7 @@ from dashboards.vocabulary.metrics import (
 )
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import Query
+from dashboards.vocabulary.ranking import highest
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import threshold_lines
@@ -90,7 +91,7 @@ def _panels() -> list[Panel]:
         lines(
             "Drift of the chosen features",
             Query(
-                f"{chosen} and on (feature) topk({_LINES}, max by (feature) (max_over_time({chosen}[$__range] @ end())))",
+                f"{chosen} and on (feature) {highest(chosen, 'feature', _LINES)}",
                 "{{feature}}",
             ),
             *threshold_lines("feature_drift", feature=""),

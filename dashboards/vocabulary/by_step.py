@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from dashboards.vocabulary.metrics import series
-from dashboards.vocabulary.panels import NO_VALUE, describe, style_lines, symmetric_log
+from dashboards.vocabulary.panels import describe, style_lines, symmetric_log, why_empty
 from dashboards.vocabulary.queries import DATASOURCE, Query
 from dashboards.vocabulary.sdk import dashboard, model, table, trend
 from dashboards.vocabulary.tables import CELL_MODE, shaded
@@ -66,7 +66,7 @@ def curve(
         height: Rows of the grid.
     """
     panel = _over_steps(trend.Panel(), title, selector, describe(description, empty), unit)
-    panel.span(width).height(height).x_field(_STEP)
+    panel.span(width).height(height).x_field(_STEP).no_value(why_empty(empty))
     # A run has no value at the steps of the grid that no scrape saw.
     style_lines(panel).span_nulls(True)
     return panel if linear_to is None else panel.scale_distribution(symmetric_log(linear_to))
@@ -84,7 +84,7 @@ def curve_table(
 ) -> table.Panel:
     """The same as :func:`curve`, as a table: a row for each step of the grid, a column for each run."""
     panel = _over_steps(table.Panel(), title, selector, describe(description, empty), unit)
-    panel.span(width).height(height).filterable(False)
+    panel.span(width).height(height).filterable(False).no_value(why_empty(empty))
     # Shades span the values of all numeric columns: as text, steps do not count.
     panel.with_transformation(_converted(_STEP, "string"))
     return shaded(panel).override_by_name(_STEP, [model.DynamicConfigValue(CELL_MODE, "auto")])
@@ -92,7 +92,7 @@ def curve_table(
 
 def _over_steps(panel: Curve, title: str, selector: str, description: str, unit: str) -> Curve:
     steps = f"max by (run) ({series('model_step')})"
-    panel.title(title).description(description).datasource(DATASOURCE).unit(unit).no_value(NO_VALUE)
+    panel.title(title).description(description).datasource(DATASOURCE).unit(unit)
     panel.max_data_points(_POINTS)
     panel.with_target(Query(f"floor({steps} / ${GRID}) * ${GRID}", table=True).target("A"))
     panel.with_target(Query(f"max by (run) ({selector})", table=True).target("B"))

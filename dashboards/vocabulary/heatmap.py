@@ -8,6 +8,7 @@ from typing import Literal
 from dashboards.vocabulary import colours
 from dashboards.vocabulary.panels import NO_VALUE, NOT_APPLICABLE, describe
 from dashboards.vocabulary.queries import DATASOURCE, Query
+from dashboards.vocabulary.ranking import highest, lowest_now
 from dashboards.vocabulary.sdk import Panel, common, heatmap, heatmap_model
 
 #: Rows that a heatmap draws at most; with more, none can be read.
@@ -114,8 +115,7 @@ def _query(selector: str, by: str, combine: str) -> str:
 
 
 def _worst(selector: str, by: str, combine: str) -> str:
-    """Condition for the rows whose last value is the lowest, or whose highest in the time range is the highest."""
     if combine == "avg":
         return ""
-    first, over = ("bottomk", "last_over_time") if combine == "min" else ("topk", "max_over_time")
-    return f" and on ({by}) {first}({ROWS}, {combine} by ({by}) ({over}({selector}[$__range] @ end())))"
+    worst = lowest_now if combine == "min" else highest
+    return f" and on ({by}) {worst(selector, by, ROWS)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.vocabulary.panels import NO_VALUE, describe
+from dashboards.vocabulary.panels import describe, why_empty
 from dashboards.vocabulary.queries import DATASOURCE, Query
 from dashboards.vocabulary.sdk import model, table
 from dashboards.vocabulary.tables import CELL_MODE, shaded
@@ -42,7 +42,7 @@ def matrix(
         height: Rows of the grid.
     """
     panel = table.Panel().title(title).description(describe(description, empty)).datasource(DATASOURCE)
-    panel.span(width).height(height).unit(unit).no_value(NO_VALUE).filterable(False).min(0)
+    panel.span(width).height(height).unit(unit).no_value(why_empty(empty)).filterable(False).min(0)
     panel.with_target(Query(expr, instant=True, table=True).target("A"))
     for transformation in (
         # Columns come in the order in which their labels are first met, so the rows are sorted by them before.

@@ -49,6 +49,11 @@ def describe(description: str, empty: str) -> str:
     return f"{description}\n\n{MAY_BE_EMPTY}{empty}" if empty else description
 
 
+def why_empty(empty: str) -> str:
+    """What a panel says when it is empty: the reason why it may be, where there is one."""
+    return f"Empty when {empty}" if empty else NO_VALUE
+
+
 def _fill(
     panel: Drawn,
     *,
@@ -153,7 +158,7 @@ def lines(
         description=description,
         unit=unit,
         empty=empty,
-        nothing=(f"Empty when {empty}" if empty else NO_VALUE) if nothing is None else nothing,
+        nothing=why_empty(empty) if nothing is None else nothing,
     )
     panel.span(width).height(height)
     panel.draw_style(common.GraphDrawStyle.BARS if bars else common.GraphDrawStyle.LINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from string import ascii_uppercase
 
-from dashboards.vocabulary.panels import NO_VALUE, describe
+from dashboards.vocabulary.panels import describe, why_empty
 from dashboards.vocabulary.queries import DATASOURCE, Query
 from dashboards.vocabulary.sdk import barchart, common, model, options
 from dashboards.vocabulary.units import SHARE
@@ -35,7 +35,7 @@ def side_by_side(
         height: Rows of the grid.
     """
     panel = barchart.Panel().title(title).description(describe(description, empty)).datasource(DATASOURCE)
-    panel.span(width).height(height).unit(SHARE).min(0).no_value(NO_VALUE)
+    panel.span(width).height(height).unit(SHARE).min(0).no_value(why_empty(empty))
     titles = {by: heading}
     for ref, (name, (expr, colour)) in zip(ascii_uppercase, sources.items(), strict=False):
         panel.with_target(Query(expr, instant=True, table=True).target(ref))

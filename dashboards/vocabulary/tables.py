@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from string import ascii_uppercase
 
 from dashboards.vocabulary.links import Link
-from dashboards.vocabulary.panels import NO_VALUE, describe
+from dashboards.vocabulary.panels import NO_VALUE, NOT_APPLICABLE, describe
 from dashboards.vocabulary.queries import DATASOURCE, Query
 from dashboards.vocabulary.sdk import dashboard, model, options, table
 from dashboards.vocabulary.thresholds import Steps, steps
@@ -30,7 +30,7 @@ class Column:
 
     Attributes:
         title: Its heading.
-        width: In pixels. Grafana gives a column without one at least 150, and cuts off the last ones.
+        width: In pixels, at least. Grafana gives a column without one at least 150, and cuts off the last ones.
         label: The label it shows, or
         expr: the expression whose value it shows; its result has the table's labels and no others.
         unit: Unit of the value.
@@ -52,11 +52,12 @@ class Column:
 
     def properties(self) -> list[model.DynamicConfigValue]:
         """What is particular to the column, as Grafana has it."""
-        properties: dict[str, object] = {"unit": self.unit, "custom.width": self.width}
+        # Columns of values share what names leave free.
+        width = "custom.width" if self.label else "custom.minWidth"
+        properties: dict[str, object] = {"unit": self.unit, width: self.width}
         if self.decimals is not None:
             properties["decimals"] = self.decimals
-        if self.mappings:
-            properties["mappings"] = list(self.mappings)
+        properties["mappings"] = [*self.mappings, _undefined()]
         if self.colouring is not None:
             properties["thresholds"] = steps(self.colouring).build()
             properties[CELL_MODE] = "color-text"
@@ -73,6 +74,7 @@ def rows(
     descending: bool = False,
     then_by: str = "",
     empty: str = "",
+    nothing: str = NOT_APPLICABLE,
     width: int = 24,
     height: int = 8,
 ) -> table.Panel:
@@ -86,6 +88,7 @@ def rows(
         descending: Whether the largest comes first.
         then_by: Heading of the column that rows which are equal there are sorted by, the largest first.
         empty: Why it may be empty; without one it may not.
+        nothing: What its only row is called when the first column of values is empty.
         width: Columns of the grid's 24.
         height: Rows of the grid.
     """
@@ -94,7 +97,11 @@ def rows(
     panel.span(width).height(height).no_value(NO_VALUE).unit(TEXT).filterable(False)
     fields = {column.label: column for column in columns if column.label}
     for ref, column in zip(ascii_uppercase, values, strict=False):
-        panel.with_target(Query(column.expr, instant=True, table=True).target(ref))
+        expr = column.expr
+        if empty and column is values[0]:
+            # Without rows, the headings of values are all that Grafana shows.
+            expr += f' or on () label_replace(vector(NaN), "{columns[0].label}", "{nothing}", "", "")'
+        panel.with_target(Query(expr, instant=True, table=True).target(ref))
         fields[f"Value #{ref}" if len(values) > 1 else "Value"] = column
     order = {name: columns.index(column) for name, column in fields.items()}
     titles = {name: column.title for name, column in fields.items()}
@@ -110,4 +117,13 @@ def rows(
     order_by = [(sort_by, descending), *([(then_by, True)] if then_by else [])]
     return panel.sort_by(
         [options.TableSortByFieldState().display_name(name).desc(down) for name, down in order_by]
+    )
+
+
+def _undefined() -> model.ValueMapping:
+    """A NaN in a cell looks as a value that is not there."""
+    return model.SpecialValueMap(
+        model.DashboardSpecialValueMapOptions(
+            match=model.SpecialValueMatch.NA_N, result=model.ValueMappingResult(text=NO_VALUE, index=99)
+        )
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dashboards.reading import Json, panels
 from dashboards.render import RENDERED
-from dashboards.vocabulary.panels import NOT_APPLICABLE
+from dashboards.vocabulary.panels import MAY_BE_EMPTY, NOT_APPLICABLE
 from dashboards.vocabulary.states import HEALTH_COLOURS
 
 #: Kinds of panels with an axis of values.
@@ -24,6 +24,10 @@ def _overrides(panel: Json) -> Iterator[tuple[str, dict[str, object]]]:
     """What each override matches, and its properties."""
     for override in panel["fieldConfig"]["overrides"]:
         yield override["matcher"]["options"], {one["id"]: one["value"] for one in override["properties"]}
+
+
+def _changes(panel: Json) -> list[str]:
+    return [one["id"] for one in panel.get("transformations", [])]
 
 
 def test_events_are_drawn_as_lines_and_not_as_regions(dashboard: Json):
@@ -67,7 +71,11 @@ def test_every_column_of_a_table_has_a_width(dashboard: Json):
         organized = [one["options"] for one in panel.get("transformations", []) if one["id"] == "organize"]
         if panel["type"] == "table" and len(panel["targets"]) > 1:
             columns = {name for options in organized for name in options["renameByName"].values()}
-            wide = {name for name, properties in _overrides(panel) if properties.get("custom.width")}
+            wide = {
+                name
+                for name, properties in _overrides(panel)
+                if {"custom.width", "custom.minWidth"} & set(properties)
+            }
             assert columns <= wide | {"Step"}, panel["title"]
 
 
@@ -179,3 +187,26 @@ def test_titles_fit_their_panels_on_a_laptop(dashboard: Json):
     """A column of the grid is 55 pixels wide there, a letter of a title 8, and icons take 50."""
     for panel in panels(dashboard):
         assert 8 * len(panel["title"]) + 50 <= 55 * panel["gridPos"]["w"], panel["title"]
+
+
+def test_columns_of_values_share_the_room_that_names_leave(dashboard: Json):
+    """Columns whose widths are all fixed leave a third of a wide screen blank."""
+    for panel in panels(dashboard):
+        if panel["type"] == "table":
+            fixed = {name for name, properties in _overrides(panel) if "custom.width" in properties}
+            growing = {name for name, properties in _overrides(panel) if "custom.minWidth" in properties}
+            assert growing or not fixed, panel["title"]
+
+
+def test_a_table_that_may_be_empty_has_a_row_that_says_so(dashboard: Json):
+    """Headings without a row look as if something had failed."""
+    for panel in panels(dashboard):
+        if (
+            panel["type"] == "table"
+            and _changes(panel) == ["merge", "organize"]
+            and MAY_BE_EMPTY in panel["description"]
+        ):
+            first = panel["targets"][0]["expr"]
+            assert re.search(r' or on \(\) label_replace\(vector\(NaN\), "\w+", "[^"]+", "", ""\)$', first), (
+                panel["title"]
+            )

@@ -24,6 +24,7 @@ FIELD_PROPERTIES = {
     "custom.hideFrom",
     "custom.lineStyle",
     "custom.lineWidth",
+    "custom.minWidth",
     "custom.scaleDistribution",
     "custom.width",
     "decimals",
