@@ -11,7 +11,7 @@ from traingauge.delivery.alerts import Alerts
 from traingauge.delivery.base import Deliveries
 from traingauge.process.end import End
 from traingauge.process.runs import live_runs
-from traingauge.state.persistence import Persistence
+from traingauge.state.transient import Transient
 
 
 class Ending:
@@ -34,7 +34,7 @@ class Ending:
         self,
         identity: Identity,
         recorder: Recorder,
-        persistence: Persistence,
+        persistence: Transient,
         alerts: Alerts,
         deliveries: Deliveries,
     ) -> None:

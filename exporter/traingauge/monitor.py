@@ -30,7 +30,6 @@ from traingauge.core.families import Identity
 from traingauge.core.guard import Guard
 from traingauge.core.recorder import Recorder
 from traingauge.core.thresholds import parse as parse_thresholds
-from traingauge.core.watch import watch
 from traingauge.delivery.alerts import Alerts, NoAlerts, Severity, alertmanager_of
 from traingauge.delivery.base import Deliveries, Delivery, RunView
 from traingauge.delivery.base import checked as checked_deliveries
@@ -42,8 +41,7 @@ from traingauge.integrations.base import integration_of
 from traingauge.options import Drift, Scoring, State, drift_of, scoring_of, state_of
 from traingauge.process.end import End, end_after
 from traingauge.process.runs import live_runs
-from traingauge.reference.run import ReferenceRun, validate_reference_run
-from traingauge.state.persistence import Persistence
+from traingauge.state.transient import Transient
 from traingauge.stats.streaming.not_given import masked
 
 if TYPE_CHECKING:
@@ -57,6 +55,8 @@ if TYPE_CHECKING:
     from traingauge.integrations.base import Session
     from traingauge.reference import Reference
     from traingauge.reference.canary import Canary
+    from traingauge.reference.run import ReferenceRun
+    from traingauge.stats.classification.tasks import Task
     from traingauge.stats.curves import LearningCurves
     from traingauge.stats.detectors.detector import Detector
     from traingauge.stats.streaming.not_given import Column
@@ -162,9 +162,7 @@ class ModelMonitor(Unique):
             to_beat=parse_baseline({} if baseline is None else baseline),
             warmup_steps=validation.optional_count("warmup_steps", warmup_steps),
             total_steps=validation.optional_count("total_steps", total_steps),
-            reference_run=None
-            if reference_run is None
-            else validate_reference_run(reference_run, self.model, scoring.task),
+            reference_run=_reference_run(reference_run, self.model, scoring.task),
             detectors=parse_detectors(detectors),
             guard=Guard(strict=validation.flag("strict", strict)),
         )
@@ -182,7 +180,7 @@ class ModelMonitor(Unique):
     ) -> None:
         """Start everything that has to be closed; if one of it cannot start, the others are closed again."""
         with ExitStack() as undo:
-            self._persistence = Persistence(state, self.model, run)
+            self._persistence = _persistence(state, self.model, run)
             undo.callback(self._persistence.close)
             self.run = self._persistence.run or _new_run_name()
             self._persistence.restore(self._recorder)
@@ -321,6 +319,8 @@ class ModelMonitor(Unique):
         2 [1, 2]
         2 [1, 2]
         """
+        from traingauge.core.watch import watch
+
         return watch(self._recorder, batches, features)
 
     def resume_at(self, step: int) -> None:
@@ -578,9 +578,28 @@ def _elsewhere(kind: type[ModelMonitor], model: str, run: str) -> ModelMonitor:
     return monitor
 
 
+# What most runs need not load is imported where it is used.
+
+
 def _feature_drift(settings: Drift | None, limits: Iterable[Threshold]) -> FeatureDrift | None:
     if settings is None:
         return None
-    from traingauge.core.collectors.drift import feature_drift  # loads what most runs need not
+    from traingauge.core.collectors.drift import feature_drift
 
     return feature_drift(settings, limits)
+
+
+def _reference_run(given: ReferenceRun | None, model: str, task: Task | None) -> ReferenceRun | None:
+    if given is None:
+        return None
+    from traingauge.reference.run import validate_reference_run
+
+    return validate_reference_run(given, model, task)
+
+
+def _persistence(state: State | None, model: str, run: str | None) -> Transient:
+    if state is None:
+        return Transient(run)
+    from traingauge.state.persistence import Persistence
+
+    return Persistence(state, model, run)

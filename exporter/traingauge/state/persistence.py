@@ -16,13 +16,14 @@ from traingauge.options import State
 from traingauge.state.log import Extent, Log, read
 from traingauge.state.saver import Saver
 from traingauge.state.store import Store
+from traingauge.state.transient import Transient
 
 
-class Persistence:
+class Persistence(Transient):
     """The saved state of one run.
 
     Args:
-        setting: Where to keep it, and how often; ``None`` keeps nothing.
+        setting: Where to keep it, and how often.
         model: Name of the model.
         run: Name of the run; ``None`` continues the run that the directory holds.
 
@@ -37,18 +38,14 @@ class Persistence:
         OSError: It cannot be created or written.
     """
 
-    def __init__(self, setting: State | None, model: str, run: str | None) -> None:
-        self.run = run
-        self._store: Store | None = None
+    def __init__(self, setting: State, model: str, run: str | None) -> None:
+        super().__init__(run)
         self._guard: Guard | None = None
-        self._every, self._log_bytes = 0.0, 0
+        self._every, self._log_bytes = setting.save_every, setting.log_bytes
         self._saver: Saver | None = None
         self._extent = Extent()
         self._log: Log | None = None
         self._closed = False
-        if setting is None:
-            return
-        self._every, self._log_bytes = setting.save_every, setting.log_bytes
         self._store = Store(Path(setting.directory))
         try:
             self._found = self._store.resume(model, run, RECORDS)
@@ -61,36 +58,34 @@ class Persistence:
 
     def restore(self, recorder: Recorder) -> None:
         """Restore the saved run into a new recorder."""
-        if self._store is not None:
-            self._guard = recorder.guard
-            recorder.restarts.count = 0
-            if self._found is not None:
-                for path in self._found.damaged:
-                    error = RuntimeError(f"{path} cannot be read or is damaged: an older copy was resumed")
-                    recorder.guard.report("state", error)
-                recorder.snapshot.restore(self._found.tree, self._extent, self.read)
-            self._found = None
+        self._guard = recorder.guard
+        recorder.restarts.count = 0
+        if self._found is not None:
+            for path in self._found.damaged:
+                error = RuntimeError(f"{path} cannot be read or is damaged: an older copy was resumed")
+                recorder.guard.report("state", error)
+            recorder.snapshot.restore(self._found.tree, self._extent, self.read)
+        self._found = None
 
     def start(self, recorder: Recorder, identity: Identity) -> None:
         """Save from now on: soon after each scrape, and at least as often as the setting says."""
-        if self._store is None:
-            return
-        store, self._log = self._store, Log(self._store.directory, self._extent, self._log_bytes)
-        self._saver = Saver(partial(_save, recorder, store, self._log, identity), self._every, recorder.guard)
+        self._log = Log(self._store.directory, self._extent, self._log_bytes)
+        save = partial(_save, recorder, self._store, self._log, identity)
+        self._saver = Saver(save, self._every, recorder.guard)
         recorder.snapshot.write_rows_to(Disk(self._saver.hurry, partial(_lost, recorder.guard)))
         recorder.reader.when_read = self._saver.ask
         self._saver.ask()
 
     def read(self, extent: Extent | None, tables: Container[str]) -> Iterator[Block]:
         """The rows of some tables that are on disk. What is missing or damaged there is counted, and left out."""
-        if self._store is not None and self._guard is not None and extent is not None:
+        if self._guard is not None and extent is not None:
             damaged = partial(self._guard.report, "state")
             for _, block in read(self._store.directory, extent, damaged, tables=tables):
                 yield block
 
     def close(self) -> None:
         """Save once more and release the directory, unless a hung disk still writes there; a second call does nothing."""
-        if self._store is None or self._closed:
+        if self._closed:
             return
         self._closed = True
         if self._saver is None or self._saver.close():

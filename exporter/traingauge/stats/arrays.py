@@ -5,7 +5,8 @@ No framework is imported: tensors are recognised by their methods. Results may s
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ def as_array(values: object, what: str) -> Array:
         return values
     if values is None:
         raise InvalidTypeError(f"{what} is None: scores need both y_true and y_pred")
-    if isinstance(values, np.ma.MaskedArray):
+    if is_masked(values):
         data, masked = split_mask(values, what)
         return data if masked is None else _with_gaps(data, masked, what)
     array = standard(values if type(values) is np.ndarray else _converted(values, what))
@@ -68,12 +69,21 @@ def split_mask(values: object, what: str) -> tuple[Array, NDArray[np.bool_] | No
     >>> split_mask(np.ma.array([1, 2], mask=[False, True]), "y_true")[1]
     array([False,  True])
     """
-    if type(values) is np.ndarray or not isinstance(values, np.ma.MaskedArray):
+    if type(values) is np.ndarray or not is_masked(values):
         return as_array(values, what), None
     data, masked = np.asarray(values.data), np.ma.getmaskarray(values)
     if data.dtype.kind == "O":
         data = np.where(masked, "", data)
     return as_array(data, what), masked if masked.any() else None
+
+
+def is_masked(values: object) -> TypeGuard[np.ma.MaskedArray[Any, Any]]:
+    """Whether values are a masked array: there is none before ``numpy.ma`` is loaded, and loading it takes a while.
+
+    >>> is_masked(np.ma.array([1, 2])), is_masked(np.array([1, 2]))
+    (True, False)
+    """
+    return "numpy.ma" in sys.modules and isinstance(values, np.ma.MaskedArray)
 
 
 def _with_gaps(data: Array, masked: NDArray[np.bool_], what: str) -> Array:
@@ -150,7 +160,7 @@ def as_scalar(value: Any, what: str) -> Any:
         number = value.item()
         if isinstance(number, (float, int)):
             return float(number)
-    if isinstance(value, np.ma.MaskedArray) and value.size == 1 and np.ma.getmaskarray(value).all():
+    if is_masked(value) and value.size == 1 and np.ma.getmaskarray(value).all():
         return None
     try:
         array = standard(np.asarray(value))

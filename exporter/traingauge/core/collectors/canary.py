@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from traingauge.core.collectors.base import Collector
 from traingauge.core.events import CanaryChecked
 from traingauge.core.families import Family, single
-from traingauge.reference.canary import CanaryResult
+
+if TYPE_CHECKING:
+    from traingauge.reference.canary import CanaryResult
 
 
 class CanaryMetrics(Collector):
     """Metrics of the last canary check; none before the first.
 
+    >>> from traingauge.reference.canary import CanaryResult
     >>> canary = CanaryMetrics(); canary.update(CanaryResult(0.5, 1, 8), time.time())
     >>> [family.metric.name.removeprefix("model_canary_") for family in canary.families()]
     ['distance', 'mismatches', 'samples', 'age_seconds']

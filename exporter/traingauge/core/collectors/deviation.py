@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from traingauge.catalog import CATALOG
 from traingauge.core.collectors.key_cache import KeyCache
 from traingauge.core.families import Family
-from traingauge.reference.run import Expectation, ReferenceRun
-from traingauge.stats.curves import Position
+
+if TYPE_CHECKING:
+    from traingauge.reference.run import Expectation, ReferenceRun
+    from traingauge.stats.curves import Position
 
 _log = logging.getLogger("traingauge")
 

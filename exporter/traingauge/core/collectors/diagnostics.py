@@ -9,7 +9,7 @@ nothing. Intervals end at fixed steps, independently of scrapes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,10 +22,12 @@ from traingauge.core.events import RolledBack, WeightsChecked
 from traingauge.core.families import Family, single
 from traingauge.core.intervals import Intervals
 from traingauge.core.step_batch import StepBatch
-from traingauge.reference.run import ReferenceRun
 from traingauge.stats.curves import LearningCurves, Position
 from traingauge.stats.detectors.detector import Detector
 from traingauge.stats.streaming.not_given import Floats
+
+if TYPE_CHECKING:
+    from traingauge.reference.run import ReferenceRun
 
 
 class Diagnostics(Collector):

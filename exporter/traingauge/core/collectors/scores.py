@@ -448,4 +448,4 @@ class Scores(Collector):
 
 def _unmasked(values: object, what: str) -> object:
     """An array of numbers or labels; one with masked entries is left to the encoder."""
-    return values if isinstance(values, (np.ndarray, np.ma.MaskedArray)) else as_array(values, what)
+    return values if isinstance(values, np.ndarray) else as_array(values, what)

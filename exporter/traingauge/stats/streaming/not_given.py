@@ -6,13 +6,15 @@ NaN with a payload of its own: copying, concatenating and saving floats keep the
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
 #: A column, shape (n,), with the values that were not given masked.
-Column = np.ma.MaskedArray[tuple[int, ...], np.dtype[np.float64]]
+Column: TypeAlias = "np.ma.MaskedArray[tuple[int, ...], np.dtype[np.float64]]"
 
 _BITS = np.uint64(0x7FF8_0000_0000_07A2)  # a quiet NaN with the payload 1954, as in R
 
