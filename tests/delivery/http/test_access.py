@@ -22,8 +22,8 @@ from tests.waiting import PATIENCE, wait_until
 from traingauge import Endpoint
 from traingauge.catalog import CATALOG
 from traingauge.core.families import Family, keys
-from traingauge.delivery.http.access import read_access
 from traingauge.delivery.http.endpoint import RunningEndpoint
+from traingauge.delivery.http.web_config import read_access
 from traingauge.errors import InvalidArgumentError
 
 HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from traingauge import environment, validation
 from traingauge.delivery import discovery
 from traingauge.delivery.base import RunView
-from traingauge.delivery.http.access import Access, read_access
+from traingauge.delivery.http.access import Access
 from traingauge.delivery.http.hosts import is_loopback
 from traingauge.delivery.http.scrapes import Scrapes
 from traingauge.delivery.http.served import ServedRun
@@ -153,6 +153,8 @@ class _Where(NamedTuple):
     def listen(self) -> Server:
         access = Access()
         if self.web_config is not None or self.token_file is not None:
+            from traingauge.delivery.http.web_config import read_access  # what most endpoints need not load
+
             access = read_access(
                 self.web_config and self.web_config[0], self.token_file and self.token_file[0]
             )
