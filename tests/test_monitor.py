@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import signal
 import socket
 import subprocess
@@ -23,8 +24,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer
 
-from tests.waiting import FOREVER, PATIENCE, Clock, finished
-from traingauge import Drift, Endpoint, ModelMonitor, Reference, Scoring, State
+from tests.waiting import FOREVER, PATIENCE, Clock, finished, wait_until
+from traingauge import Alertmanager, Drift, Endpoint, ModelMonitor, Reference, Scoring, State
 from traingauge.core.collectors import Setup
 from traingauge.core.collectors.loss import Loss
 from traingauge.core.recorder import Recorder
@@ -39,8 +40,9 @@ from traingauge.errors import (
     TrainGaugeError,
     UnknownNameError,
 )
-from traingauge.monitor import _new_run_name
-from traingauge.testing import samples
+from traingauge.process.names import new_name
+from traingauge.process.runs import live_runs
+from traingauge.testing import Broken, samples
 
 Reading = Callable[..., float | None]
 
@@ -92,7 +94,7 @@ def test_it_listens_on_the_loopback_only_by_default(monitor: ModelMonitor) -> No
 def test_runs_that_start_at_one_moment_get_names_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.localtime()
     monkeypatch.setattr(time, "localtime", lambda *at: now)
-    names = {_new_run_name() for _ in range(10_000)}
+    names = {new_name() for _ in range(10_000)}
     assert len(names) == 10_000
     with ModelMonitor("m", delivery=[]) as one, ModelMonitor("m", delivery=[]) as two:
         assert one.run != two.run
@@ -157,6 +159,27 @@ def test_a_monitor_that_cannot_start_leaves_its_state_directory_to_others(tmp_pa
             delivery=[Endpoint(port=taken.getsockname()[1], discovery_dir=False)],
         )
     ModelMonitor("m", state=State(tmp_path), delivery=[]).close()
+
+
+def test_a_monitor_that_cannot_start_leaves_nothing(tmp_path: Path) -> None:
+    def kept() -> tuple[list[str], set[threading.Thread]]:
+        return os.listdir("/proc/self/fd"), set(threading.enumerate())  # noqa: PTH208
+
+    before, runs = kept(), list(live_runs)
+    for _ in range(3):
+        with pytest.raises(InvalidArgumentError, match="broken"):
+            ModelMonitor(
+                "m",
+                state=State(tmp_path / "state"),
+                alerts=Alertmanager("http://127.0.0.1:9"),
+                delivery=[
+                    Endpoint(discovery_dir=tmp_path / "targets"),
+                    Broken("start", InvalidArgumentError("broken")),
+                ],
+            )
+    wait_until(lambda: kept() == before)
+    assert not list((tmp_path / "targets").iterdir())
+    assert list(live_runs) == runs
 
 
 # Steps

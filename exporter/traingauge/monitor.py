@@ -40,7 +40,9 @@ from traingauge.extras import require
 from traingauge.integrations.base import integration_of
 from traingauge.options import Drift, Scoring, State, drift_of, scoring_of, state_of
 from traingauge.process.end import End, end_after
+from traingauge.process.names import NAMES, new_name
 from traingauge.process.runs import live_runs
+from traingauge.state.directories import DIRECTORIES
 from traingauge.state.transient import Transient
 from traingauge.stats.streaming.not_given import masked
 
@@ -147,14 +149,15 @@ class ModelMonitor(Unique):
         self.model = validation.name(
             "model", model if self._integration is None else self._integration.name_of(model)
         )
-        run = environment.RUN.read() if run is None else validation.name("run", run)
+        run = NAMES.free(self.model, environment.RUN.read()) if run is None else validation.name("run", run)
         scoring = scoring_of(scoring)
         limits = parse_thresholds({} if thresholds is None else thresholds)
         deliveries = checked_deliveries([Endpoint()] if delivery is None else delivery)
-        alertmanager, state = alertmanager_of(alerts), state_of(state)
+        alertmanager = alertmanager_of(alerts)
+        keep: Callable[[str, str | None], Transient] = partial(DIRECTORIES.open, state_of(state))
         recorder_class = Recorder
         if environment.DISABLED.resolve(None, False):
-            recorder_class, deliveries, alertmanager, state = DisabledRecorder, (), None, None
+            recorder_class, deliveries, alertmanager, keep = DisabledRecorder, (), None, _keep_nothing
         setup = Setup(
             scoring,
             _feature_drift(drift_of(drift, reference), limits),
@@ -167,7 +170,7 @@ class ModelMonitor(Unique):
             guard=Guard(strict=validation.flag("strict", strict)),
         )
         self._recorder = recorder_class(setup, digest_every=validation.count("digest_every", digest_every))
-        self._open(run, deliveries, alertmanager, state)
+        self._open(run, deliveries, alertmanager, keep)
         if type(self).step is ModelMonitor.step:  # a subclass may have its own
             self.step = self._recorder.shortcut(self.step)  # type: ignore[method-assign]
 
@@ -176,13 +179,13 @@ class ModelMonitor(Unique):
         run: str | None,
         deliveries: Sequence[Delivery],
         alertmanager: Alertmanager | None,
-        state: State | None,
+        keep: Callable[[str, str | None], Transient],
     ) -> None:
         """Start everything that has to be closed; if one of it cannot start, the others are closed again."""
         with ExitStack() as undo:
-            self._persistence = _persistence(state, self.model, run)
+            self._persistence = keep(self.model, run)
             undo.callback(self._persistence.close)
-            self.run = self._persistence.run or _new_run_name()
+            self.run = self._persistence.run or new_name()
             self._persistence.restore(self._recorder)
             identity = Identity(self.model, self.run)
             view = RunView(
@@ -192,11 +195,14 @@ class ModelMonitor(Unique):
                 self._recorder.guard,
             )
             self._alerts: Alerts = NoAlerts(view.guard) if alertmanager is None else alertmanager.start(view)
+            undo.callback(self._alerts.end, "interrupted", "", 0)
             self._deliveries = Deliveries(deliveries, view)
             undo.callback(self._deliveries.close)
             self._persistence.start(self._recorder, identity)
             self._ending = Ending(identity, self._recorder, self._persistence, self._alerts, self._deliveries)
             undo.pop_all()
+        NAMES.keep(*identity)
+        DIRECTORIES.keep(self._persistence, identity)
 
     # Copies
 
@@ -557,17 +563,12 @@ class ModelMonitor(Unique):
         self._ending.end(End(state))
 
 
-def _new_run_name() -> str:
-    """Unique among the jobs of an array that start at one moment, too."""
-    return f"{time.strftime('%Y%m%dT%H%M%S')}-{os.urandom(5).hex()}"
-
-
 def _elsewhere(kind: type[ModelMonitor], model: str, run: str) -> ModelMonitor:
     """What stands in for the monitor of another process, which this one received a copy of."""
     monitor = kind.__new__(kind)
     monitor._wrapped = monitor._integration = None
     monitor.model, monitor._recorder = model, recorder_of_nothing()
-    monitor._open(run, (), None, None)
+    monitor._open(run, (), None, _keep_nothing)
     live_runs.discard(monitor._ending)
     _log.warning(
         "a copy of the monitor of run %s of %s has reached process %d: it records nothing here; make a monitor in it",
@@ -597,9 +598,5 @@ def _reference_run(given: ReferenceRun | None, model: str, task: Task | None) ->
     return validate_reference_run(given, model, task)
 
 
-def _persistence(state: State | None, model: str, run: str | None) -> Transient:
-    if state is None:
-        return Transient(run)
-    from traingauge.state.persistence import Persistence
-
-    return Persistence(state, model, run)
+def _keep_nothing(model: str, run: str | None) -> Transient:
+    return Transient(run)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traingauge import environment, validation
+from traingauge import validation
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, TrainGaugeError
 from traingauge.stats.classification.classes import ClassSet
 from traingauge.stats.classification.scores import AVERAGES, Average
@@ -231,11 +231,8 @@ def drift_of(given: Drift | None, reference: Reference | None) -> Drift | None:
 
 
 def state_of(given: State | None) -> State | None:
-    """The argument ``state`` of a monitor, checked; without one, that of the variable."""
-    if given is not None:
-        return validation.instance("state", given, State, "State('runs/digits')")
-    directory = environment.STATE_DIR.read()
-    return None if directory is None else State(directory)
+    """The argument ``state`` of a monitor, checked."""
+    return None if given is None else validation.instance("state", given, State, "State('runs/digits')")
 
 
 def links(what: str, value: object) -> Mapping[str, str]:

@@ -29,6 +29,7 @@ class Persistence(Transient):
 
     Attributes:
         run: Name of the run that is resumed, or the given one.
+        directory: Where it is kept.
 
     Raises:
         StateInUseError: A live process uses the directory.
@@ -46,7 +47,8 @@ class Persistence(Transient):
         self._extent = Extent()
         self._log: Log | None = None
         self._closed = False
-        self._store = Store(Path(setting.directory))
+        self.directory = Path(setting.directory)
+        self._store = Store(self.directory)
         try:
             self._found = self._store.resume(model, run, RECORDS)
             if self._found is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ class Transient:
 
     Attributes:
         run: Name of the run.
+        directory: ``None``.
     """
+
+    directory: Path | None = None
 
     def __init__(self, run: str | None) -> None:
         self.run = run

@@ -1,0 +1,58 @@
+"""Which directory a run keeps its state in, where a variable says it for all runs of a process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from traingauge import environment
+from traingauge.core.families import Identity
+from traingauge.errors import StateMismatchError
+from traingauge.options import State
+from traingauge.state.transient import Transient
+
+
+class Directories:
+    """The directories that runs of this process have used below ``$TRAINGAUGE_STATE_DIR``.
+
+    The first run uses that directory itself, the others its subdirectories ``2``, ``3`` and so on. A process that starts its
+    runs in the same order, or under the same names, finds each of them again.
+    """
+
+    def __init__(self) -> None:
+        self._runs: dict[Path, Identity] = {}
+
+    def open(self, given: State | None, model: str, run: str | None) -> Transient:
+        """The state of a run: in the directory that the script gives, else in one below the variable's, else nowhere.
+
+        Raises:
+            TrainGaugeError: As :class:`~traingauge.state.persistence.Persistence` does.
+        """
+        root = environment.STATE_DIR.read() if given is None else None
+        if root is None:
+            return _kept(given, model, run)
+        number = 1
+        while True:
+            directory = Path(root) if number == 1 else Path(root, str(number))
+            number += 1
+            if self._runs.get(directory) in {None, (model, run)}:
+                try:
+                    return _kept(State(directory), model, run)
+                except StateMismatchError:  # another run of a process before
+                    continue
+
+    def keep(self, persistence: Transient, identity: Identity) -> None:
+        """No other run of this process uses the directory."""
+        if persistence.directory is not None:
+            self._runs[persistence.directory] = identity
+
+
+def _kept(setting: State | None, model: str, run: str | None) -> Transient:
+    if setting is None:
+        return Transient(run)
+    from traingauge.state.persistence import Persistence  # loads what most runs need not
+
+    return Persistence(setting, model, run)
+
+
+#: Those of this process.
+DIRECTORIES = Directories()
