@@ -63,14 +63,17 @@ def test_the_version_is_that_of_the_distribution() -> None:
     assert version("traingauge") == traingauge.__version__
 
 
-def test_a_plain_run_loads_nothing_of_what_it_does_not_use() -> None:
+def test_a_plain_run_loads_all_that_it_uses_before_it_starts_and_nothing_else() -> None:
     code = (
         "import sys; from traingauge import ModelMonitor\n"
+        "before = set(sys.modules)\n"
         "with ModelMonitor('m') as m: m.step(loss=1.0, y_true=[0, 1], y_pred=[0, 1])\n"
         "unused = {'numpy.ma', 'ssl', 'zipfile', 'hashlib', 'tempfile', 'urllib.request', 'traingauge.archive', "
         "'traingauge.reference.reference', 'traingauge.reference.run', 'traingauge.state.store', "
         "'traingauge.delivery.alertmanager', 'traingauge.delivery.http.web_config'}\n"
-        "assert not unused & set(sys.modules), unused & set(sys.modules)"
+        "assert not unused & set(sys.modules), unused & set(sys.modules)\n"
+        "late = {name for name in set(sys.modules) - before if name.startswith('traingauge')}\n"
+        "assert not late, late"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

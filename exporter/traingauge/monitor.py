@@ -37,7 +37,6 @@ from traingauge.delivery.http import Endpoint
 from traingauge.ending import Ending
 from traingauge.errors import InvalidTypeError
 from traingauge.extras import require
-from traingauge.integrations.base import integration_of
 from traingauge.options import Drift, Scoring, State, drift_of, scoring_of, state_of
 from traingauge.process.end import End, end_after
 from traingauge.process.names import NAMES, new_name
@@ -54,7 +53,7 @@ if TYPE_CHECKING:
     from traingauge.core.thresholds import Threshold
     from traingauge.delivery.alertmanager import Alertmanager
     from traingauge.delivery.registry import RunCollector
-    from traingauge.integrations.base import Session
+    from traingauge.integrations.base import Integration, Session
     from traingauge.reference import Reference
     from traingauge.reference.canary import Canary
     from traingauge.reference.run import ReferenceRun
@@ -145,7 +144,7 @@ class ModelMonitor(Unique):
         strict: bool = False,
     ) -> None:
         self._wrapped = model
-        self._integration = None if isinstance(model, str) else integration_of(model, otherwise="a name or ")
+        self._integration = None if isinstance(model, str) else _integration_of(model, otherwise="a name or ")
         self.model = validation.name(
             "model", model if self._integration is None else self._integration.name_of(model)
         )
@@ -433,7 +432,7 @@ class ModelMonitor(Unique):
         Raises:
             InvalidTypeError: A model of no framework that is known.
         """
-        self._recorder.describe(integration_of(model).describe(model))
+        self._recorder.describe(_integration_of(model).describe(model))
 
     # Frameworks
 
@@ -580,6 +579,12 @@ def _elsewhere(kind: type[ModelMonitor], model: str, run: str) -> ModelMonitor:
 
 
 # What most runs need not load is imported where it is used.
+
+
+def _integration_of(model: object, *, otherwise: str = "") -> Integration:
+    from traingauge.integrations.base import integration_of
+
+    return integration_of(model, otherwise=otherwise)
 
 
 def _feature_drift(settings: Drift | None, limits: Iterable[Threshold]) -> FeatureDrift | None:

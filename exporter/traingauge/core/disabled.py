@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from traingauge.core.collectors import Setup
 from traingauge.core.event_queue import BACKLOG_STEPS
 from traingauge.core.guard import Guard
-from traingauge.core.model_description import ModelDescription
 from traingauge.core.recorder import Recorder
+
+if TYPE_CHECKING:
+    from traingauge.core.model_description import ModelDescription
 
 
 class DisabledRecorder(Recorder):

@@ -32,13 +32,13 @@ from traingauge.core.events import Event, FeaturesSeen, RolledBack, Scored
 from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.numbers import admitted
 from traingauge.core.reader import RunReader
-from traingauge.core.reference_bins import ReferenceBins
 from traingauge.core.snapshot import Snapshot
 from traingauge.core.task_hints import TaskHints
 from traingauge.errors import ClosedError
 
 if TYPE_CHECKING:
     from traingauge.core.model_description import ModelDescription
+    from traingauge.core.reference_bins import ReferenceBins
     from traingauge.stats.classification.encoding import Encoded
     from traingauge.stats.classification.tasks import Task
     from traingauge.stats.curves import Position
@@ -241,7 +241,11 @@ class Recorder(Unique):
     @property
     def bins(self) -> ReferenceBins | None:
         """The reference's bins; ``None`` without a reference."""
-        return None if self.drift is None else ReferenceBins(self.drift)
+        if self.drift is None:
+            return None
+        from traingauge.core.reference_bins import ReferenceBins  # what most runs need not load
+
+        return ReferenceBins(self.drift)
 
     def position(self) -> Position:
         """How far the model has come."""

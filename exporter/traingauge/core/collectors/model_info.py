@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from traingauge.catalog import CATALOG
 from traingauge.core.collectors.base import Collector
 from traingauge.core.families import Family, keys, single
-from traingauge.core.model_description import ModelDescription
+
+if TYPE_CHECKING:
+    from traingauge.core.model_description import ModelDescription
 
 _KEYS = keys(("true",), ("false",))
 
