@@ -7,10 +7,10 @@ Importing it loads no framework, starts no thread, opens no port and reads no en
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from traingauge.version import __version__
 
+TYPE_CHECKING = False  # type checkers take it for true; typing's own would be nine tenths of this import
 if TYPE_CHECKING:
     from traingauge.delivery.alertmanager import Alertmanager
     from traingauge.delivery.http import Endpoint
