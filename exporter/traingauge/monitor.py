@@ -230,7 +230,8 @@ class ModelMonitor(Unique):
             y_true: Labels, shape (n,), (n, K) one-hot or multi-label, or the targets of a regression. Masked entries and NaN
                 are missing: a multi-label row counts for those of its labels that are known.
             y_pred: Predictions: hard labels, probabilities or logits, shape (n,) or (n, K), or values. Each position of
-                images and sequences is a sample; their classes are on the last axis, or the second as in PyTorch.
+                images and sequences is a sample; their classes are on the last axis, or the second as in PyTorch. Without
+                classes, labels of 0 and 1 at each position are binary masks. Of several outputs, those of one.
             features: Inputs of the model, shape (n, F) or a DataFrame, compared with the reference.
             sample_weight: Shape (n,); weights may be negative, as those of Monte Carlo samples are.
             samples: Samples in the step, if no array shows how many.

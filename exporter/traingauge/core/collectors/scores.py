@@ -27,6 +27,7 @@ from traingauge.stats.classification.clean_batch import CleanBatch
 from traingauge.stats.classification.counts import Counts
 from traingauge.stats.classification.encoding import Encoded, Encoder
 from traingauge.stats.classification.labels import Labels, tally
+from traingauge.stats.classification.outputs import check_one_output
 from traingauge.stats.classification.probabilities import Probabilities, ProbabilitySums
 from traingauge.stats.classification.ranking import Ranking
 from traingauge.stats.classification.scores import Average
@@ -139,6 +140,8 @@ class Scores(Collector):
         Raises:
             TrainGaugeError: The arguments do not fit; the message says what was given and what was expected.
         """
+        if type(y_true) is not np.ndarray and type(y_pred) is not np.ndarray:
+            check_one_output(y_true, y_pred)
         y_true, y_pred = _unmasked(y_true, "y_true"), _unmasked(y_pred, "y_pred")
         if sample_weight is None and type(y_true) is np.ndarray and type(y_pred) is np.ndarray:
             plain = self._encoder.encode_codes(y_true, y_pred)

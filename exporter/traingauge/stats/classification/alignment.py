@@ -85,6 +85,30 @@ def align(true: Array, predicted: Array, task: str | None, class_axis: int | Non
     raise ShapeError(_misfit(of_true, of_predicted))
 
 
+def are_masks(true: Array, predicted: Array, known: Array) -> bool:
+    """Whether labels and predictions look like binary masks: of the same shape, with a 0 or a 1 at each position.
+
+    One-hot labels, along the last axis or the second, are none.
+
+    Args:
+        true: Labels.
+        predicted: Predictions.
+        known: Which labels are known, same shape as ``true``.
+
+    >>> masks = np.array([[[0, 1, 1], [0, 0, 0]]])
+    >>> are_masks(masks, masks * 0.9, masks >= 0), are_masks(masks * 2, masks * 0.9, masks >= 0)
+    (True, False)
+    """
+    shape = _without_unit_axes(true.shape)
+    if len(shape) < 3 or shape != _without_unit_axes(predicted.shape) or true.dtype.kind == "U":
+        return False
+    true, known = true.reshape(shape), known.reshape(shape)
+    if not ((true == 0) | (true == 1))[known].all():
+        return False
+    ones = np.where(known, true, 0)
+    return not any((ones.sum(axis=axis) == 1).all() for axis in (1, -1))
+
+
 def spread(weight: Array, samples: int, rows: int, shape: tuple[int, ...]) -> Array:
     """Weights as float64, shape (rows,): the weight of a sample applies to each of its positions.
 
@@ -164,7 +188,7 @@ def _alike(
     true: Array, predicted: Array, shape: Shape, task: str | None, class_axis: int | None
 ) -> Alignment:
     """Labels and predictions have the same shape."""
-    if len(shape) == 1 or _positions(true, predicted, shape, task):
+    if len(shape) == 1 or _positions(true, predicted, shape, task, class_axis):
         return Alignment((true.size,), (true.size,))
     if len(shape) > 2 and class_axis != -1 and (class_axis == 1 or _one_hot_in_front(true.reshape(shape))):
         rows = (true.size // shape[1], shape[1])
@@ -173,8 +197,8 @@ def _alike(
     return Alignment(rows, rows)
 
 
-def _positions(true: Array, predicted: Array, shape: Shape, task: str | None) -> bool:
-    if task == "binary" and (len(shape) > 2 or shape[-1] != 2):
+def _positions(true: Array, predicted: Array, shape: Shape, task: str | None, class_axis: int | None) -> bool:
+    if task == "binary" and class_axis is None and (len(shape) > 2 or shape[-1] != 2):
         return True
     hard = true.dtype.kind in "iuU" and predicted.dtype.kind in "iuU"
     return hard and task != "multilabel" and (true.dtype.kind == "U" or not ((true == 0) | (true == 1)).all())

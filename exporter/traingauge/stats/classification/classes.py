@@ -227,7 +227,10 @@ class ClassSet:
         if self.fixed:
             hint = f"expected one of the {len(self.names)} classes {listed}"
         else:
-            hint = f"expected class codes from 0 to {MAX_DISCOVERED_CLASSES - 1}; for other labels pass classes=[...]"
+            hint = (
+                f"expected class codes from 0 to {MAX_DISCOVERED_CLASSES - 1}; "
+                "pass Scoring(classes=N) for more, or Scoring(classes=[...]) for other labels"
+            )
         return LabelError(f"{what} holds the label {value!r}: {hint}")
 
 

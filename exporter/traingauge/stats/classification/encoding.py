@@ -17,7 +17,7 @@ from traingauge.errors import (
     UnknownNameError,
 )
 from traingauge.stats.arrays import Array, as_array, split_mask
-from traingauge.stats.classification.alignment import align, spread
+from traingauge.stats.classification.alignment import align, are_masks, spread
 from traingauge.stats.classification.classes import ClassSet
 from traingauge.stats.classification.clean_batch import CleanBatch, known_labels
 from traingauge.stats.classification.counts import Counts, count_indicators, count_labels
@@ -201,6 +201,8 @@ class Encoder:
             TrainGaugeError: The arguments do not fit; the message says what was given and what was expected.
         """
         step, gaps = self._align(y_true, y_pred, sample_weight)
+        if self.task is None and self._holds_ignored(step.true) and (step.true >= 0).any():
+            self._ignore_by_custom()
         if gaps is not None or self._ignore_index is not None or step.true.ndim == 2:
             step = self._without_gaps(step, gaps)
         if step.true.dtype.kind == "f" or step.predicted.dtype.kind == "f":
@@ -215,7 +217,10 @@ class Encoder:
         """The arrays of a step row by row, and which of its labels or predictions are masked; ``None`` if none are."""
         raw, masked = split_mask(y_true, "y_true")
         raw_predicted, masked_predicted = split_mask(y_pred, "y_pred")
-        how = align(raw, raw_predicted, self.task, self._class_axis)
+        task = self.task
+        if task is None and raw.ndim > 2 and self._take_for_masks(raw, raw_predicted, masked):
+            task = "binary"
+        how = align(raw, raw_predicted, task, self._class_axis)
         if raw_predicted.ndim > 2 and len(how.predicted) == 2:
             self._class_axis = 1 if how.move_predicted else -1
         true, predicted = how.of_true(raw), how.of_predicted(raw_predicted)
@@ -228,6 +233,27 @@ class Encoder:
         if masked_predicted is not None:
             gaps = _either(gaps, how.of_predicted(masked_predicted))
         return CleanBatch(true, predicted, weight, len(raw)), gaps
+
+    def _take_for_masks(self, true: Array, predicted: Array, masked: NDArray[np.bool_] | None) -> bool:
+        """Whether labels that could also be multi-label are taken for binary masks."""
+        if self._classes_given and len(self.classes) != 2:
+            return False
+        known = ~np.isnan(true) if true.dtype.kind == "f" else np.ones(true.shape, np.bool_)
+        if masked is not None:
+            known &= ~masked
+        for ignored in (self._ignore_index, IGNORED_BY_CUSTOM):
+            if ignored is not None:
+                known &= true != ignored
+        if not are_masks(true, predicted, known):
+            return False
+        if 1 in (true.shape[1], true.shape[-1]):  # a channel: nothing else is possible
+            return True
+        self.guesses.say(
+            "masks",
+            f"y_true and y_pred have shape {true.shape}, and y_true holds 0 and 1: each position is scored as a binary "
+            "sample; pass Scoring(task='binary') to say so, or task='multilabel' if the last axis holds labels",
+        )
+        return True
 
     def reduce(self, step: CleanBatch) -> Encoded:
         """Reduce a step of a classification task; the result shares no memory with the arrays of the step.
@@ -255,13 +281,8 @@ class Encoder:
             Whether a guess was changed. If not, the step does not fit.
         """
         true = step.true
-        if self._ignore_index is None and true.dtype.kind == "i" and (true == IGNORED_BY_CUSTOM).any():
-            self._ignore_index = IGNORED_BY_CUSTOM
-            self.guesses.say(
-                "ignore_index",
-                f"y_true holds {IGNORED_BY_CUSTOM}, which is taken for labels to leave out; "
-                f"pass Scoring(ignore_index={IGNORED_BY_CUSTOM}) to say so",
-            )
+        if self._holds_ignored(true):
+            self._ignore_by_custom()
             return True
         if self._task_fixed or self._classes_given or self.guesses.settled or self.task is None:
             return False
@@ -272,6 +293,21 @@ class Encoder:
             return False
         self._change_task(task, step)
         return True
+
+    def _holds_ignored(self, true: Array) -> bool:
+        """Whether labels hold what is left out by custom, and no other negative number: those are quantities."""
+        if self._ignore_index is not None or true.dtype.kind != "i":
+            return False
+        negative = true[true < 0]
+        return bool(len(negative)) and bool((negative == IGNORED_BY_CUSTOM).all())
+
+    def _ignore_by_custom(self) -> None:
+        self._ignore_index = IGNORED_BY_CUSTOM
+        self.guesses.say(
+            "ignore_index",
+            f"y_true holds {IGNORED_BY_CUSTOM}, which is taken for labels to leave out; "
+            f"pass Scoring(ignore_index={IGNORED_BY_CUSTOM}) to say so",
+        )
 
     def _change_task(self, task: Task, step: CleanBatch) -> None:
         shown = f"y_true such as {_example(step.true)} and y_pred such as {_example(step.predicted)}"
