@@ -99,8 +99,8 @@ def _runs() -> Panel:
             mappings=SEVERITY_RANKS,
             colouring=(),
         ),
-        Column("First alert", 205, label="alertname", link=to_runbook("${__value.text}")),
-        Column("About", 150, label="about"),
+        Column("First alert", 200, label="alertname", link=to_runbook("${__value.text}")),
+        Column("About", 130, label="about"),
         Column(
             "Alerts",
             60,
@@ -111,7 +111,7 @@ def _runs() -> Panel:
         ),
         Column(
             "State",
-            100,
+            110,
             expr=state_codes("[$__range]"),
             unit=units.NUMBER,
             mappings=state_words(),
@@ -119,7 +119,7 @@ def _runs() -> Panel:
         ),
         Column(
             "Health",
-            80,
+            75,
             expr=health_codes("[$__range]"),
             unit=units.NUMBER,
             mappings=health_words(),
@@ -127,7 +127,7 @@ def _runs() -> Panel:
         ),
         Column(
             "Steps late",
-            90,
+            85,
             expr=f"({age_in_steps()}) and on (model, run) {RUNNING}",
             unit=units.COUNT,
             decimals=0,
@@ -141,14 +141,20 @@ def _runs() -> Panel:
             f"and on (model, run) {RUNNING}",
             unit=units.DURATION,
         ),
-        *_scores(),
+        Column(
+            "Loss",
+            75,
+            expr=in_time_range("model_loss_window_mean", split="train"),
+            unit=units.NUMBER,
+            decimals=4,
+        ),
         Column(
             "Started",
-            120,
+            115,
             expr=f"{in_time_range('model_run_start_timestamp_seconds')} * 1000",
             unit=units.SINCE,
         ),
-        Column("Model", 90, label="model"),
+        Column("Model", 80, label="model"),
         description="Every run of the time range, including those that are over; those with the most severe alerts "
         "come first, then the newest. *First alert* is the one that began first among the most severe: click it for "
         "its runbook, a run for its overview. *Steps late* is the time since the last step, in usual step durations: "
@@ -158,18 +164,6 @@ def _runs() -> Panel:
         then_by="Started",
         height=11,
     )
-
-
-def _scores() -> list[Column]:
-    columns = {
-        "Loss": ("model_loss_window_mean", "train", units.NUMBER, 4),
-        "Val. loss": ("model_loss", "validation", units.NUMBER, 4),
-        "Val. acc.": ("model_accuracy", "validation", units.SHARE, 1),
-    }
-    return [
-        Column(title, 75, expr=in_time_range(name, split=split), unit=unit, decimals=decimals)
-        for title, (name, split, unit, decimals) in columns.items()
-    ]
 
 
 def _over_time() -> list[Panel]:
@@ -185,7 +179,7 @@ def _over_time() -> list[Panel]:
         ),
         lines(
             "Training loss of every run",
-            Query(per_run("model_loss_window_mean", split="train"), "{{run}}"),
+            Query(_by_run(per_run("model_loss_window_mean", split="train")), "{{run}}"),
             description="Mean loss over the window. Compare runs of one model only: losses of "
             "different models are not comparable.",
             unit=units.NUMBER,
@@ -193,6 +187,14 @@ def _over_time() -> list[Panel]:
             links=[from_line()],
         ),
     ]
+
+
+def _by_run(expr: str) -> str:
+    """The same in the order of runs and not of models, so that a run has the colour that it has in *Compare runs*.
+
+    Prometheus sorts series by their labels, the first of which by name counts first.
+    """
+    return f'label_replace({expr}, "by", "$1", "run", "(.*)")'
 
 
 def age_in_steps() -> str:

@@ -27,6 +27,8 @@ EVERYTHING = {
     "feature": ".+",
     "statistic": "psi",
     "signal": "loss",
+    "host": ".+",
+    "node": ".+",
     "moved": "block_1_1",
     "grid": "10",
 }

@@ -14,6 +14,7 @@ import requests
 import yaml
 
 from dashboards.example.history import END, NOTIFIED, History, recorded
+from dashboards.example.hosts import add_host
 from dashboards.example.servers import own_metrics
 from dashboards.promql import selectors
 from dashboards.vocabulary.metrics import OF_THE_SERVERS
@@ -49,6 +50,7 @@ class Store:
     def made(cls, directory: Path) -> Store:
         """The history of the example's runs and servers, in a folder that is there."""
         history = recorded()
+        add_host(history)
         for job, (before, after) in own_metrics(directory).items():
             history.hold(before, job, OF_THE_SERVERS, (BEGIN, NOTIFIED))
             history.hold(after, job, OF_THE_SERVERS, (NOTIFIED + SCRAPE_SECONDS, END))

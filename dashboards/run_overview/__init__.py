@@ -8,6 +8,7 @@ from dashboards.run_overview import (
     causes,
     diagnostics,
     further_scores,
+    host,
     loss,
     now,
     own_past,
@@ -33,6 +34,7 @@ def dashboard() -> model.Dashboard:
             variables.label(
                 "signal", "Signal", "Signal whose own past is drawn", "model_signal_mean", single="loss"
             ),
+            *variables.hosts(),
         ],
         annotations=annotations.of_a_run(),
         sections=[
@@ -45,6 +47,7 @@ def dashboard() -> model.Dashboard:
             own_past.section(),
             canary.section(),
             throughput.section(),
+            host.section(),
             about.section(),
         ],
     )

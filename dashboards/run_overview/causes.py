@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from dashboards.vocabulary import colours, reasons, units
+from dashboards.vocabulary import reasons, units
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.links import DATA_AND_DRIFT, from_line
 from dashboards.vocabulary.metrics import ALERTED_STATISTIC, occurrences, per_run, per_second, series
 from dashboards.vocabulary.panels import events, lines
-from dashboards.vocabulary.queries import EXPECTED_LINE, FAINT, Query
+from dashboards.vocabulary.queries import (
+    CAUTION_LINE,
+    CRITICAL_LINE,
+    EXPECTED_LINE,
+    FAINT,
+    WARNING_LINE,
+    Query,
+)
 from dashboards.vocabulary.sdk import Panel
-from dashboards.vocabulary.states import HEALTH_COLOURS
-from dashboards.vocabulary.thresholds import threshold_lines
-from traingauge.stats.health.states import LEVELS
+from dashboards.vocabulary.thresholds import level_lines, threshold_lines
+from traingauge.stats.health.states import LEVELS, STATES
 
-#: Panels of a line.
+#: Where each state of health begins.
+_LEVEL_LINES = tuple(
+    (level, f"{state} threshold", line)
+    for level, state, line in zip(
+        LEVELS, STATES[1:], (CAUTION_LINE, WARNING_LINE, CRITICAL_LINE), strict=True
+    )
+)
+
+#: Size of a panel.
 _WIDTH, _HEIGHT = 8, 7
 
 
@@ -23,17 +37,18 @@ def section() -> Section:
 
 
 def _signals() -> list[Panel]:
+    strain = series("model_health_strain")
     return [
         lines(
             "Severity of each signal",
-            Query(series("model_health_strain"), "{{signal}}, {{split}}"),
+            Query(strain, "{{signal}}, {{split}}"),
+            *level_lines(strain, *_LEVEL_LINES),
             description="Distance of each signal on its worse side, in standard deviations: 3 is warning, 6 degraded, "
             "12 failing. The highest line is the cause. Above 3, the axis is logarithmic.",
             unit=units.NUMBER,
             decimals=1,
             minimum=0,
             linear_to=LEVELS[0],
-            limits=((None, colours.NONE), *zip(LEVELS, list(HEALTH_COLOURS.values())[1:], strict=True)),
             width=_WIDTH,
             height=_HEIGHT,
             empty=reasons.TOO_FEW_STEPS,
@@ -58,6 +73,7 @@ def _signals() -> list[Panel]:
             minimum=0,
             width=_WIDTH,
             height=_HEIGHT,
+            nothing="no reference",
             empty="the run has no reference to compare its data with.",
             links=[from_line(DATA_AND_DRIFT, "Which features?")],
         ),
@@ -77,6 +93,7 @@ def _steps() -> list[Panel]:
             logarithmic=True,
             width=_WIDTH,
             height=_HEIGHT,
+            nothing="not reported",
             empty="the script does not report a gradient norm.",
         ),
         lines(
@@ -89,6 +106,7 @@ def _steps() -> list[Panel]:
             logarithmic=True,
             width=_WIDTH,
             height=_HEIGHT,
+            nothing="not reported",
             empty="the script does not report a learning rate.",
         ),
         lines(

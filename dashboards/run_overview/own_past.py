@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dashboards.vocabulary import colours, reasons, units
+from dashboards.vocabulary import reasons, units
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import occurrences, series
 from dashboards.vocabulary.panels import events, lines, number
 from dashboards.vocabulary.queries import FAINT, LIMIT_LINE, SPLIT, Query
 from dashboards.vocabulary.sdk import Panel
+from dashboards.vocabulary.thresholds import level_lines
 
 
 def section() -> Section:
@@ -17,6 +18,8 @@ def section() -> Section:
 
 def _panels() -> list[Panel]:
     young = "the run has not taken enough steps, or does not report the signal."
+
+    zscores = series("model_signal_robust_zscore")
 
     def of(statistic: str, **labels: str) -> str:
         return series(f"model_signal_{statistic}", signal="$signal", **labels)
@@ -37,14 +40,14 @@ def _panels() -> list[Panel]:
         ),
         lines(
             "Robust z-scores",
-            Query(series("model_signal_robust_zscore"), "{{signal}}, " + SPLIT),
+            Query(zscores, "{{signal}}, " + SPLIT),
+            *level_lines(zscores, (-3, "lower limit", LIMIT_LINE), (3, "upper limit", LIMIT_LINE)),
             description="Distance of the last value of every signal from the median of the earlier "
             "ones, in robust standard deviations. Beyond 3 on either side is unusual, and the "
             "axis logarithmic. A single spike is noise; a plateau is a change.",
             unit=units.NUMBER,
             decimals=1,
             linear_to=3,
-            limits=((None, colours.WARNING), (-3, colours.NONE), (3, colours.WARNING)),
             width=12,
             height=9,
             empty=reasons.TOO_FEW_STEPS,

@@ -42,6 +42,7 @@ def _panels() -> list[Panel]:
             minimum=0,
             width=8,
             height=7,
+            nothing="no regression",
             empty="the run is no regression.",
         ),
     ]
@@ -70,6 +71,7 @@ def score(name: str, description: str, *, width: int) -> Panel:
         by_split=True,
         width=width,
         height=7,
+        nothing="no class predictions",
         empty=reasons.NO_CLASSES,
         links=[from_line(CLASSES, "Which classes?", scored="split")],
     )

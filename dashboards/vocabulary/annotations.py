@@ -68,7 +68,7 @@ def of_a_run() -> list[dashboard.AnnotationQuery]:
     """Critical alerts, starts and restarts, ends; and milestones, which are off at first, since they may be many."""
     return [
         _events(
-            "Critical alerts",
+            "Alerts",
             colours.CRITICAL,
             "{{alertname}} ({{severity}})",
             _critical_alerts(),

@@ -12,8 +12,5 @@ TRAIN = "blue"
 VALIDATION = "yellow"
 TEST = "super-light-purple"
 
-#: Not drawn.
-NONE = "transparent"
-
 #: Of a tile without a value, legible as text and as background in both themes.
 NOTHING = "#8e8e8e"

@@ -41,6 +41,23 @@ OF_A_RUN: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
+#: What node_exporter, dcgm-exporter and kube-state-metrics publish about the host of a run, with the labels a panel may use.
+OF_A_HOST: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "node_uname_info": ("nodename",),
+        "kube_pod_info": ("pod", "node"),
+        "node_cpu_seconds_total": ("mode",),
+        "node_memory_MemAvailable_bytes": (),
+        "node_memory_MemTotal_bytes": (),
+        "node_disk_io_time_seconds_total": ("device",),
+        "node_pressure_io_waiting_seconds_total": (),
+        **dict.fromkeys(
+            ("DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_FB_USED", "DCGM_FI_DEV_FB_FREE", "DCGM_FI_DEV_POWER_USAGE"),
+            ("Hostname", "gpu", "pod", "exported_pod"),
+        ),
+    }
+)
+
 #: What Prometheus and Alertmanager publish about themselves, with the labels a panel may use.
 OF_THE_SERVERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -91,7 +108,8 @@ def _known() -> dict[str, Known]:
             known[metric.name + suffix] = _of_a_run((*metric.labels, *le))
     known |= {name: _of_a_run(labels) for name, labels in (RECORDED | OF_A_RUN).items()}
     known |= {
-        name: Known(("job", "instance", *labels), of_a_run=False) for name, labels in OF_THE_SERVERS.items()
+        name: Known(("job", "instance", *labels), of_a_run=False)
+        for name, labels in (OF_THE_SERVERS | OF_A_HOST).items()
     }
     return known
 

@@ -112,14 +112,13 @@ def lines(
     description: str,
     unit: str,
     empty: str = "",
-    nothing: str | None = None,
+    nothing: str = NOT_APPLICABLE,
     by_split: bool = False,
     decimals: int | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
     logarithmic: bool = False,
     linear_to: float | None = None,
-    limits: Steps | None = None,
     bars: bool = False,
     width: int = 12,
     height: int = 8,
@@ -133,14 +132,13 @@ def lines(
         description: What it says about a run, and what to look for.
         unit: One of :mod:`dashboards.vocabulary.units`.
         empty: Why it may be empty; without one it may not.
-        nothing: What it says when it is empty; the reason why it may be, if ``None``.
+        nothing: What it says when it is empty, and in the legend of a line without a value: short.
         by_split: Whether lines whose names end in a split have the colour of the split.
         decimals: Digits after the point; as many as are needed if ``None``.
         minimum: Lower end of the axis.
         maximum: Upper end of the axis.
         logarithmic: Whether the axis is logarithmic.
         linear_to: Up to which distance from 0 the axis is linear; beyond, it is logarithmic on both sides.
-        limits: Constant limits, each a dashed line with its colour.
         bars: Bars for events that are counted, in place of lines.
         width: Columns of the grid's 24.
         height: Rows of the grid.
@@ -158,7 +156,7 @@ def lines(
         description=description,
         unit=unit,
         empty=empty,
-        nothing=why_empty(empty) if nothing is None else nothing,
+        nothing=nothing,
     )
     panel.span(width).height(height)
     panel.draw_style(common.GraphDrawStyle.BARS if bars else common.GraphDrawStyle.LINE)
@@ -167,11 +165,6 @@ def lines(
         panel.scale_distribution(_scale(common.ScaleDistribution.LOG))
     if linear_to is not None:
         panel.scale_distribution(symmetric_log(linear_to))
-    if limits is not None:
-        panel.thresholds(steps(limits))
-        panel.thresholds_style(
-            options.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
-        )
     if decimals is not None:
         panel.decimals(decimals)
     if minimum is not None:

@@ -33,6 +33,7 @@ def _reference(colour: str, fill: Literal["dash", "dot"], *dash: int) -> Style:
     )
 
 
+CAUTION_LINE = _reference(colours.CAUTION, "dash", 10, 8)
 WARNING_LINE = _reference(colours.WARNING, "dash", 10, 8)
 CRITICAL_LINE = _reference(colours.CRITICAL, "dash", 10, 8)
 BEST_LINE = _reference(colours.GOOD, "dot", 0, 6)

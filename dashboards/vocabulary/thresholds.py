@@ -34,6 +34,20 @@ def threshold_lines(metric: str, **labels: str) -> tuple[Query, Query]:
     return line("warning", WARNING_LINE), line("critical", CRITICAL_LINE)
 
 
+def level_lines(expr: str, *levels: tuple[float, str, Style]) -> list[Query]:
+    """Constant levels, where an expression has a value: without it, a panel is empty and not a few dashed lines.
+
+    They are queries, as Grafana's own thresholds do not widen the axis of a panel so that they can be seen.
+
+    Args:
+        expr: What is compared with them.
+        levels: Each with its value, its name and how it is drawn.
+    """
+    return [
+        Query(f"clamp(max({expr}), {value:g}, {value:g})", name, style=style) for value, name, style in levels
+    ]
+
+
 def baseline_line(*metrics: str) -> Query:
     """What a run has to beat in these scores, as one dashed line each; names are those of thresholds."""
     legend = "to beat" if len(metrics) == 1 else "{{metric}} to beat"

@@ -20,6 +20,8 @@ DURATION = "dtdurations"
 #: A moment, given in milliseconds, as the time since then.
 SINCE = "dateTimeFromNow"
 
+WATTS = "watt"
+
 STEPS_PER_SECOND = "suffix:steps/s"
 
 SAMPLES_PER_SECOND = "suffix:samples/s"

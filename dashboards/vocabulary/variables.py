@@ -17,6 +17,8 @@ def datasource() -> dashboard.DatasourceVariable:
         .label("Data source")
         .description("The Prometheus that scrapes the runs")
         .type("prometheus")
+        # Its name says what it is, and the room is needed.
+        .hide(model.VariableHide.HIDE_LABEL)
         .current(model.VariableOption(text=DATASOURCE_UID, value=DATASOURCE_UID))
     )
 
@@ -88,6 +90,21 @@ def ranked(name: str, title: str, description: str, expr: str, of: str) -> dashb
     """
     variable = _query(name, title, description, f"query_result(sort_desc({expr}))")
     return variable.multi(False).regex(f'/{of}="([^"]+)"/').sort(model.VariableSort.DISABLED)
+
+
+def hosts() -> tuple[dashboard.QueryVariable, dashboard.QueryVariable]:
+    """The hosts of the chosen run, and the targets of node_exporter on them; both follow from the run, and are not shown.
+
+    In Kubernetes the host of a run is its pod, and node_exporter runs on the pod's node.
+    """
+    info = series("model_run_info")
+    host = _query("host", "Host", "Hosts of the run", f"label_values({info}, host)")
+    node_of_pod = f'label_replace({series("kube_pod_info", pod="$host")}, "nodename", "$1", "node", "(.+)")'
+    on_hosts = f"{series('node_uname_info', nodename='$host')} or on (nodename) {node_of_pod}"
+    of_nodes = f"max by (instance) ({series('node_uname_info')} and on (nodename) ({on_hosts}))"
+    node = ranked("node", "Node", "Targets of node_exporter on the hosts", of_nodes, "instance").multi(True)
+    hidden = model.VariableHide.HIDE_VARIABLE
+    return host.include_all(True).hide(hidden), node.include_all(True).hide(hidden)
 
 
 def computed(name: str, title: str, description: str, expr: str) -> dashboard.QueryVariable:

@@ -1,6 +1,8 @@
 """Every expression, executed on a real Prometheus that holds healthy, faulty, crashed and running runs."""
 
 import itertools
+import json
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -10,9 +12,11 @@ import promql_parser as promql
 import pytest
 
 from dashboards.example.history import END
+from dashboards.example.hosts import POD
 from dashboards.example.store import Prometheus, PromQLError, Store
 from dashboards.promql import selectors
 from dashboards.reading import Expression, Json, expressions, panels
+from dashboards.render import RENDERED
 from dashboards.vocabulary.metrics import OF_THE_SERVERS
 from dashboards.vocabulary.panels import MAY_BE_EMPTY
 from simulation.clock import BEGIN
@@ -21,7 +25,7 @@ pytestmark = pytest.mark.servers
 
 #: What is chosen: one run, or all of them.
 EVERYTHING = {
-    **dict.fromkeys(("class", "feature", "moved"), ".+"),
+    **dict.fromkeys(("class", "feature", "moved", "host", "node"), ".+"),
     **{"scored": "validation", "statistic": "psi", "signal": "loss", "grid": "10"},
 }
 SELECTIONS = {
@@ -166,6 +170,22 @@ def test_no_query_reads_many_more_series_than_it_shows(prometheus: Prometheus, d
 def test_an_error_of_prometheus_is_not_taken_for_an_empty_answer(prometheus: Prometheus):
     with pytest.raises(PromQLError, match="parse error"):
         prometheus.at("sum by (")
+
+
+@pytest.mark.parametrize("host", [socket.gethostname(), POD, "another"], ids=["machine", "pod", "another"])
+def test_the_node_and_the_gpus_of_a_run_are_found_by_its_host_be_it_a_machine_or_a_pod(
+    prometheus: Prometheus, host: str
+):
+    dashboard = json.loads((RENDERED / "run-overview.json").read_text())
+    chosen = SELECTIONS["one run"] | {"host": host}
+    found = {
+        expression.where: prometheus.at(expression.filled_in(chosen))
+        for expression in expressions(dashboard)
+        if (expression.kind, expression.where) in {("variable", "node"), ("panel", "GPU utilisation")}
+    }
+    nodes = [one["metric"]["instance"] for one in found["node"]]
+    gpus = [one["metric"]["gpu"] for one in found["GPU utilisation"]]
+    assert (nodes, gpus) == (([], []) if host == "another" else (["gpu-1:9100"], ["0"]))
 
 
 def test_the_series_of_the_servers_are_what_real_servers_publish(prometheus: Prometheus):
