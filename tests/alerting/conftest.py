@@ -15,7 +15,7 @@ from tests.waiting import PATIENCE
 from traingauge.catalog import CATALOG, RUN_LABELS
 
 #: Labels that Prometheus adds to every scraped sample.
-TARGET_LABELS = {"job", "instance", *identity()}
+TARGET_LABELS = {"job", "instance", "pod", *identity()}
 
 #: Series that are not ours, with the labels they may be asked by.
 FOREIGN = {

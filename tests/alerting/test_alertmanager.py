@@ -87,11 +87,12 @@ def muted_by(source: str, severity: str = "", of: str = "", **labels: str) -> se
     }
 
 
-@pytest.mark.parametrize("source", ["ModelRunFailed", "ModelRunVanished"])
+@pytest.mark.parametrize("source", ["ModelRunFailed", "ModelRunVanished", "ModelTargetGone"])
 def test_a_run_that_is_gone_mutes_its_other_alerts(source):
     kept = {
         "ModelRunFailed",
         "ModelRunVanished",
+        "ModelTargetGone",
         "ModelRestartLoop",
         "ModelLossNonFinite",
         "ModelWeightsNonFinite",

@@ -53,7 +53,7 @@ def test_names_of_groups_are_unique():
 def test_mimir_and_grafana_cloud_take_the_groups():
     """By default they take 20 rules a group and 70 groups a tenant."""
     assert max(len(group["rules"]) for group in groups()) <= 20
-    assert len(groups()) <= 15
+    assert len(groups()) <= 20
 
 
 def test_a_setting_of_another_ruler_breaks_no_rule():

@@ -123,8 +123,9 @@ def test_of_a_shipped_file_nothing_but_durations_changes(path: Path) -> None:
 def test_every_duration_of_a_shipped_file_is_divided_by_the_factor(path: Path) -> None:
     shipped = documents.load(path)
     changed = scale_rules(shipped, FACTOR, interval=INTERVAL)
-    for before, after in zip(durations(shipped), durations(changed), strict=True):
-        assert after == pytest.approx(max(before / FACTOR, min(before, SCRAPES_IN_A_RANGE * INTERVAL / 1000)))
+    for (kind, before), (_, after) in zip(durations(shipped), durations(changed), strict=True):
+        floor = {"offset": INTERVAL, "wait": 1}.get(kind, SCRAPES_IN_A_RANGE * INTERVAL) / 1000
+        assert after == pytest.approx(max(before / FACTOR, min(before, floor))), kind
 
 
 @pytest.mark.servers
@@ -163,19 +164,20 @@ def tree_without_durations(rule: dict[str, Any]) -> str:
     return re.sub(r"^(\s*(?:range: )?)[\d.]+(?:ns|µs|ms|s),$", r"\1…", tree, flags=re.MULTILINE)
 
 
-def durations(document: dict[str, Any]) -> list[float]:
-    """All durations of a file, in seconds."""
-    found: list[float] = []
+def durations(document: dict[str, Any]) -> list[tuple[str, float]]:
+    """All durations of a file, each with what it is, in seconds."""
+    found: list[tuple[str, float]] = []
 
     def visit(node: Any) -> None:
-        parts = [getattr(node, name, None) for name in ("range", "step", "offset")]
-        found.extend(part.total_seconds() for part in parts if part is not None)
+        parts = [(name, getattr(node, name, None)) for name in ("range", "step", "offset")]
+        found.extend((name, part.total_seconds()) for name, part in parts if part is not None)
 
     for group in document["groups"]:
         for rule in group["rules"]:
-            found.extend(milliseconds(rule[key]) / 1000 for key in ("for", "keep_firing_for") if key in rule)
+            waits = [rule[key] for key in ("for", "keep_firing_for") if key in rule]
+            found.extend(("wait", milliseconds(wait) / 1000) for wait in waits)
             if rule.get("record", "").endswith("_seconds"):
-                found.append(promql_parser.parse(str(rule["expr"])).args[0].val)
+                found.append(("seconds", promql_parser.parse(str(rule["expr"])).args[0].val))
             else:
                 promql_parser.walk(promql_parser.parse(str(rule["expr"])), visit)
     return found
