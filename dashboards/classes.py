@@ -49,7 +49,7 @@ def dashboard() -> model.Dashboard:
             ),
             variables.label("class", "Class", "Classes to draw", "model_class_recall"),
         ],
-        annotations=annotations.of_a_run(),
+        annotations=annotations.of_a_run(switches=False),
         sections=[
             Section("Which classes are worst, and since when?", _worst()),
             Section("What are they mistaken for?", _confusion()),

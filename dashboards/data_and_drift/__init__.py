@@ -31,7 +31,7 @@ def dashboard() -> model.Dashboard:
             ),
             _moved(),
         ],
-        annotations=annotations.of_a_run(),
+        annotations=annotations.of_a_run(switches=False),
         sections=[
             now.section(),
             features.section(),

@@ -37,7 +37,7 @@ def _panels() -> list[Panel]:
     return [
         rows(
             "Features by drift",
-            Column("Feature", 150, label="feature"),
+            Column("Feature", 140, label="feature"),
             Column("Drift", 70, expr=top, unit=units.NUMBER, decimals=3, colouring=PSI),
             Column(
                 "P-value",
@@ -57,19 +57,19 @@ def _panels() -> list[Panel]:
                 decimals=1,
             ),
             Column(
-                "Out of range",
-                100,
+                "Outside",
+                80,
                 expr=f"{_of_a_feature('model_feature_out_of_range_ratio')} and on (feature) {top}",
                 unit=units.SHARE,
                 decimals=1,
             ),
-            description=f"The {_TOP} features that drifted most. "
-            f"*Threshold* is set only for features that have one; the others use the "
-            f"general threshold. The p-value is the smallest of the statistics that are "
-            f"tests: a large one means that chance explains the drift.",
+            description=f"The {_TOP} features that drifted most. *Threshold* is set only for features that have one; "
+            "the others use the general threshold. The p-value is the smallest of the statistics that are tests: a "
+            "large one means that chance explains the drift. *Outside* is the share of values outside the range of the "
+            "reference.",
             sort_by="Drift",
             descending=True,
-            width=10,
+            width=11,
             height=12,
             empty=reasons.NO_REFERENCE,
         ),
@@ -84,7 +84,7 @@ def _panels() -> list[Panel]:
             unit=units.NUMBER,
             minimum=0,
             maximum=0.5,
-            width=14,
+            width=13,
             height=12,
             empty=reasons.NO_REFERENCE,
         ),

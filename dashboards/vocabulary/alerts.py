@@ -130,6 +130,7 @@ def firing_alerts(*, one_run: bool, width: int, height: int) -> table.Panel:
         width=width,
         height=height,
         empty="nothing fires, as it should be.",
+        nothing="none",
     )
 
 

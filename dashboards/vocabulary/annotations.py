@@ -64,9 +64,13 @@ def _milestones() -> str:
     )
 
 
-def of_a_run() -> list[dashboard.AnnotationQuery]:
-    """Critical alerts, starts and restarts, ends; and milestones, which are off at first, since they may be many."""
-    return [
+def of_a_run(*, switches: bool = True) -> list[dashboard.AnnotationQuery]:
+    """Critical alerts, starts and restarts, ends; and milestones, which are off at first, since they may be many.
+
+    Args:
+        switches: Whether one can turn them on and off; without, there are no milestones.
+    """
+    events = [
         _events(
             "Alerts",
             colours.CRITICAL,
@@ -74,7 +78,7 @@ def of_a_run() -> list[dashboard.AnnotationQuery]:
             _critical_alerts(),
             at_value=True,
             tags="severity,run",
-            choice=True,
+            choice=switches,
         ),
         _events(
             "Starts",
@@ -96,5 +100,9 @@ def of_a_run() -> list[dashboard.AnnotationQuery]:
             "Resumed from saved state",
             _changes("model_restarts_total"),
         ),
-        _events("Milestones", colours.MUTED, "{{event}}", _milestones(), choice=True, shown=False),
     ]
+    if switches:
+        events.append(
+            _events("Milestones", colours.MUTED, "{{event}}", _milestones(), choice=True, shown=False)
+        )
+    return events

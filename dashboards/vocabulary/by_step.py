@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from dashboards.vocabulary.metrics import series
-from dashboards.vocabulary.panels import describe, style_lines, symmetric_log, why_empty
+from dashboards.vocabulary.panels import NO_VALUE, NOT_APPLICABLE, describe, style_lines, symmetric_log
 from dashboards.vocabulary.queries import DATASOURCE, Query
 from dashboards.vocabulary.sdk import dashboard, model, table, trend
 from dashboards.vocabulary.tables import CELL_MODE, shaded
@@ -66,7 +66,7 @@ def curve(
         height: Rows of the grid.
     """
     panel = _over_steps(trend.Panel(), title, selector, describe(description, empty), unit)
-    panel.span(width).height(height).x_field(_STEP).no_value(why_empty(empty))
+    panel.span(width).height(height).x_field(_STEP).no_value(NO_VALUE)
     # A run has no value at the steps of the grid that no scrape saw.
     style_lines(panel).span_nulls(True)
     return panel if linear_to is None else panel.scale_distribution(symmetric_log(linear_to))
@@ -84,7 +84,7 @@ def curve_table(
 ) -> table.Panel:
     """The same as :func:`curve`, as a table: a row for each step of the grid, a column for each run."""
     panel = _over_steps(table.Panel(), title, selector, describe(description, empty), unit)
-    panel.span(width).height(height).filterable(False).no_value(why_empty(empty))
+    panel.span(width).height(height).filterable(False).no_value(NO_VALUE)
     # Shades span the values of all numeric columns: as text, steps do not count.
     panel.with_transformation(_converted(_STEP, "string"))
     return shaded(panel).override_by_name(_STEP, [model.DynamicConfigValue(CELL_MODE, "auto")])
@@ -94,7 +94,12 @@ def _over_steps(panel: Curve, title: str, selector: str, description: str, unit:
     steps = f"max by (run) ({series('model_step')})"
     panel.title(title).description(description).datasource(DATASOURCE).unit(unit)
     panel.max_data_points(_POINTS)
-    panel.with_target(Query(f"floor({steps} / ${GRID}) * ${GRID}", table=True).target("A"))
+    # Without any value there is one run that is not there: Grafana misses the column of steps otherwise. Where others have
+    # values, a run without keeps its place in the colours.
+    drawn = f"group(last_over_time({selector}[$__range] @ end()))"
+    nothing = f'label_replace(vector(0), "run", "{NOT_APPLICABLE}", "", "") unless on () {drawn}'
+    on_grid = f"floor({steps} / ${GRID}) * ${GRID} and on () {drawn} or on () ({nothing})"
+    panel.with_target(Query(on_grid, table=True).target("A"))
     panel.with_target(Query(f"max by (run) ({selector})", table=True).target("B"))
     matrix = "Value #A\\run"
     for transformation in (

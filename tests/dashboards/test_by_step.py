@@ -54,3 +54,14 @@ def test_a_run_without_a_value_at_a_step_of_the_grid_is_drawn_without_a_gap(dash
     for panel in _over_steps(dashboard):
         if panel["type"] == "trend":
             assert panel["fieldConfig"]["defaults"]["custom"]["spanNulls"] is True, panel["title"]
+
+
+def test_without_any_value_there_is_a_run_that_is_not_there(dashboard: Json):
+    """Grafana says that it misses the column of steps otherwise."""
+    for panel in _over_steps(dashboard):
+        steps, values = (target["expr"] for target in panel["targets"])
+        selector = values.removeprefix("max by (run) (").removesuffix(")")
+        absent = f"unless on () group(last_over_time({selector}[$__range] @ end())))"
+        assert steps.endswith(f' or on () (label_replace(vector(0), "run", "n/a", "", "") {absent}'), panel[
+            "title"
+        ]
