@@ -26,6 +26,9 @@ from traingauge.stack.server import Server
 #: The rules that ship.
 RULES = Path(__file__).parents[2] / "alerting" / "rules"
 
+#: Points of a line in a panel.
+_POINTS = 600
+
 #: A rule, as its file has it.
 Rule = Mapping[str, Any]
 
@@ -73,7 +76,9 @@ class Store:
         """Add samples."""
         text = self.directory / "history.om"
         text.write_text(history.text())
-        self._promtool("create-blocks-from", "openmetrics", text, self._blocks)
+        # By default, promtool reads all of it again for every two hours.
+        longest = "--max-block-duration=1000h"
+        self._promtool("create-blocks-from", "openmetrics", longest, text, self._blocks)
         text.unlink()
 
     @contextmanager
@@ -140,13 +145,16 @@ class Prometheus:
         """
         return self._ask("query", {"query": expr, "time": f"{moment:.3f}"})
 
-    def over(self, expr: str, until: float = END) -> list[dict[str, Any]]:
-        """What an expression was from the beginning to a Unix time; each series has ``metric`` and ``values``.
+    def over(self, expr: str, until: float = END, since: float = BEGIN) -> list[dict[str, Any]]:
+        """What an expression was from one Unix time to another; each series has ``metric`` and ``values``.
+
+        It is asked for at each scrape, or for as many points as a panel of Grafana draws if those are fewer.
 
         Raises:
             PromQLError: With the reason.
         """
-        span = {"start": f"{BEGIN}", "end": f"{until}", "step": f"{SCRAPE_SECONDS}"}
+        step = max(SCRAPE_SECONDS, (until - since) / _POINTS)
+        span = {"start": f"{since}", "end": f"{until}", "step": f"{step}"}
         return self._ask("query_range", {"query": expr} | span)
 
     def _ask(self, what: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
