@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -646,7 +645,3 @@ def test_a_lost_endpoint_does_not_stop_training(monitor: ModelMonitor, read: Rea
     monitor._deliveries.close()
     monitor.step(loss=1.0)
     assert read(monitor, "model_loss", split="train") == 1.0
-
-
-def test_signals_are_left_to_the_script(monitor: ModelMonitor) -> None:
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -38,7 +38,7 @@ from traingauge.ending import Ending
 from traingauge.errors import InvalidTypeError
 from traingauge.extras import require
 from traingauge.options import Drift, Scoring, State, drift_of, scoring_of, state_of
-from traingauge.process.end import End, end_after
+from traingauge.process.end import End
 from traingauge.process.names import NAMES, new_name
 from traingauge.process.runs import live_runs
 from traingauge.state.directories import DIRECTORIES
@@ -70,9 +70,10 @@ _log = logging.getLogger("traingauge")
 class ModelMonitor(Unique):
     """Publishes what a training run does, for as long as it runs.
 
-    Making a monitor starts the run and its endpoint. Leaving the ``with``, calling :meth:`close` or the end of the
-    interpreter ends the run: as ``failed`` if an exception leaves the ``with``, ``interrupted`` on Ctrl-C, else
-    ``finished``. If a Prometheus has scraped the run, the endpoint then stays until the end has been scraped too.
+    Making a monitor starts the run and its endpoint. Leaving the ``with``, calling :meth:`close` or the end of the process
+    ends the run. It is ``failed`` after an exception, ``sys.exit`` with a code, or the death of the thread that trained;
+    ``interrupted`` after Ctrl-C, SIGTERM or SIGHUP; else ``finished``. If a Prometheus scrapes the run, the endpoint then
+    stays until the end has been scraped too. SIGKILL and ``os._exit`` leave no time for any of this.
 
     What an operator decides can also be set by ``TRAINGAUGE_*`` variables (:mod:`traingauge.environment`); an argument
     wins. With ``TRAINGAUGE_DISABLED=1`` a monitor does nothing at all.
@@ -552,7 +553,7 @@ class ModelMonitor(Unique):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._ending.end(end_after(error))
+        self._ending.end_after(error)
 
     def close(self, state: str = "finished") -> None:
         """End the run; a second call does nothing.
@@ -560,7 +561,10 @@ class ModelMonitor(Unique):
         Args:
             state: ``finished``, ``failed`` or ``interrupted``.
         """
-        self._ending.end(End(state))
+        if state == "finished":
+            self._ending.end_after(None)
+        else:
+            self._ending.end(End(state))
 
 
 def _elsewhere(kind: type[ModelMonitor], model: str, run: str) -> ModelMonitor:

@@ -212,7 +212,7 @@ def test_a_file_shows_that_prometheus_has_read_it_also_after_the_run_has_touched
     assert found.is_looked_for()
 
 
-def test_a_run_that_was_scraped_lets_later_runs_of_the_directory_know_for_an_hour(tmp_path: Path) -> None:
+def test_a_run_that_was_scraped_lets_later_runs_of_the_directory_know_for_a_day(tmp_path: Path) -> None:
     earlier, later = announced(tmp_path), announced(tmp_path, "127.0.0.1:2")
     earlier.scraped()
     earlier.remove()

@@ -25,7 +25,7 @@ from traingauge.delivery.http.hosts import is_loopback
 KEPT_SECONDS = 86_400.0
 
 #: Tells later runs that Prometheus looks here, and for how many seconds they may believe it.
-SCRAPED, BELIEVED_SECONDS = ".scraped", 3600.0
+SCRAPED, BELIEVED_SECONDS = ".scraped", 86_400.0
 
 #: How the name of a file ends: machine, process and port.
 _OWNER = re.compile(r"@(?P<host>.+)-\d+-(?P<port>\d+)\.json$")
@@ -113,7 +113,7 @@ class DiscoveryFile:
                 self.path.unlink(missing_ok=True)
 
     def is_looked_for(self) -> bool:
-        """Whether a Prometheus is known to look here: the file has been read, or a run of the last hour was scraped.
+        """Whether a Prometheus is known to look here: the file has been read, or a run of the last day was scraped.
 
         Some file systems do not record reads (``noatime``, NFS); there only the second holds.
         """
@@ -135,6 +135,14 @@ class DiscoveryFile:
             os.write(file, b"\n")
         finally:
             os.close(file)
+
+    def never_scraped(self) -> None:
+        """Let later runs know that a scrape was waited for in vain.
+
+        Raises:
+            OSError: The directory cannot be written.
+        """
+        (self.path.parent / SCRAPED).unlink(missing_ok=True)
 
     def sweep(self, live: Collection[Path] = ()) -> None:
         """Remove files of dead runs: those not touched for a day, and those that lead to this run's address.

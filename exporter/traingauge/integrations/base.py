@@ -7,7 +7,6 @@ An integration is a module, or a package, that connects a framework's own hooks 
 from __future__ import annotations
 
 import atexit
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from traingauge import validation
 from traingauge.errors import ClosedError, InvalidTypeError
+from traingauge.process.end import FINISHED
+from traingauge.process.runs import live_runs
 
 if TYPE_CHECKING:
     from traingauge.core.events import Event
@@ -202,9 +203,9 @@ class RunSource:
             monitor.session.guard.shield("integration", monitor.close, state)
 
     def _end_with_interpreter(self) -> None:
-        """End a run whose training was left by an exception: no hook of a framework says so."""
-        interrupted = isinstance(getattr(sys, "last_value", None), KeyboardInterrupt)
-        self.end("interrupted" if interrupted else "failed")
+        """End a run whose training was left by an exception that the script caught: no hook of a framework says so."""
+        if live_runs.end_of_process() == FINISHED:
+            self.end("failed")
 
 
 def integration_of(model: Any, *, otherwise: str = "") -> Integration:

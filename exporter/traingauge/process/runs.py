@@ -6,10 +6,14 @@ import atexit
 import os
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Protocol
 
-from traingauge.process.end import End
+from traingauge.process.end import INTERRUPTED, End
 from traingauge.process.exits import Exits
+from traingauge.process.notebook import Notebook
+from traingauge.process.signals import Signals
+from traingauge.process.threads import Threads
 
 
 class LiveRun(Protocol):
@@ -29,6 +33,9 @@ class LiveRun(Protocol):
             at_most: Longest wait in seconds, besides the deliveries' own limits.
         """
 
+    def thread_died(self, error: BaseException) -> None:
+        """An exception has left the thread that calls this, which may have trained the run."""
+
 
 class LiveRuns:
     """The live runs of this process, oldest first, and the hooks that see it end.
@@ -39,9 +46,14 @@ class LiveRuns:
     def __init__(self) -> None:
         self._runs: list[LiveRun] = []
         self._lock = threading.RLock()
-        self._exits = Exits()
+        self._exits, self._notebook = Exits(), Notebook()
+        self._threads, self._signals = Threads(self._thread_died), Signals(partial(self.end_all, INTERRUPTED))
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forget)
+            os.register_at_fork(
+                before=self._signals.hold,
+                after_in_parent=self._signals.release,
+                after_in_child=self._forget,
+            )
 
     def __iter__(self) -> Iterator[LiveRun]:
         return iter(tuple(self._runs))
@@ -51,6 +63,7 @@ class LiveRuns:
         with self._lock:
             if not self._runs:
                 self._install()
+            self._signals.install()  # the run before may have been started by another thread
             self._runs.append(run)
 
     def discard(self, run: LiveRun) -> None:
@@ -60,6 +73,21 @@ class LiveRuns:
                 self._runs.remove(run)
                 if not self._runs:
                     self._remove()
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds until a signal that has come ends the process; ``None`` if there was none."""
+        return self._signals.left
+
+    def end_of_process(self, end: End | None = None) -> End:
+        """How the process ends, as seen from ``atexit``; or what comes of an end that a run has seen itself."""
+        if self._signals.have_come:
+            return INTERRUPTED
+        return end or self._notebook.end or self._exits.end()
+
+    def wait_if_dying(self) -> None:
+        """Wait for the end of the process, if a signal is ending it: its runs have to be seen before."""
+        self._signals.wait_if_dying()
 
     def end_all(self, end: End, at_most: float | None = None) -> None:
         """End every run: first all of them say how, then their waits overlap."""
@@ -71,18 +99,27 @@ class LiveRuns:
 
     def _install(self) -> None:
         atexit.register(self._end_with_interpreter)
-        self._exits.install()
+        self._signals.forget()
+        for hook in (self._exits, self._notebook, self._threads):
+            hook.install()
 
     def _remove(self) -> None:
         atexit.unregister(self._end_with_interpreter)
-        self._exits.remove()
+        for hook in (self._exits, self._notebook, self._threads, self._signals):
+            hook.remove()
 
     def _end_with_interpreter(self) -> None:
-        self.end_all(self._exits.end())
+        self.wait_if_dying()
+        self.end_all(self.end_of_process(), self.time_left)
+
+    def _thread_died(self, error: BaseException) -> None:
+        for run in self:
+            run.thread_died(error)
 
     def _forget(self) -> None:
         """In a forked child: the runs belong to the parent."""
         self._lock = threading.RLock()
+        self._signals.leave_to_parent()
         if self._runs:
             self._runs.clear()
             self._remove()

@@ -155,6 +155,9 @@ def test_a_run_waits_for_its_first_scrape_where_an_earlier_one_was_scraped(
     waited.clear()
     end_of(Endpoint(discovery_dir=tmp_path).start(view()))
     assert max(waited) > 50
+    waited.clear()
+    end_of(Endpoint(discovery_dir=tmp_path).start(view()))
+    assert max(waited) == 0, "the run before has waited in vain"
 
 
 def test_a_run_that_no_prometheus_looks_for_ends_at_once_and_the_log_says_so(

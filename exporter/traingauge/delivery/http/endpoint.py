@@ -53,7 +53,7 @@ class Endpoint:
             longest gap between scrapes.
         wait_for_scrape: Whether a run that was never scraped waits at its end for one scrape; by default
             ``$TRAINGAUGE_WAIT_FOR_SCRAPE``, else where a Prometheus is known to look: it has read the discovery file, or
-            scraped another run of the directory within an hour.
+            scraped an earlier run of the directory within a day.
         links: Further links of the landing page, address by title.
         advertise: Host, or ``host:port``, that the discovery file gives Prometheus, for a run in a container or behind a
             mapped port; by default ``$TRAINGAUGE_ADVERTISE``, else where the endpoint listens.
@@ -226,11 +226,8 @@ class RunningEndpoint:
     def finish(self, ended: float, deadline: float) -> None:
         """Wait for a scrape that sees the end, if a Prometheus is known to come."""
         at_most = min(self.linger, deadline - ended)
-        if self.scrapes:
-            self._remember_scrapes()
-            until = ended + self.scrapes.patience(ended, at_most)
-        else:
-            until = ended + min(at_most, self._patience_at_first())
+        patience = self.scrapes.patience(ended, at_most) if self.scrapes else self._patience_at_first()
+        until = ended + min(at_most, patience)
         silent_until = min(until, time.monotonic() + SILENT_SECONDS)
         if not self._is_seen(ended, silent_until) and silent_until < until:
             _log.warning(
@@ -239,6 +236,7 @@ class RunningEndpoint:
             self._is_seen(ended, until)
         if not self.scrapes:
             _log.info("%s was never scraped: Prometheus has no trace of it", self._name)
+        self._let_later_runs_know(waited=patience > 0)
 
     def _is_seen(self, ended: float, until: float) -> bool:
         return self.scrapes.wait(after=ended, at_most=max(0.0, until - time.monotonic()))
@@ -255,10 +253,13 @@ class RunningEndpoint:
         identity = self._served.view.identity
         return f"run {identity.run} of {identity.model}"
 
-    def _remember_scrapes(self) -> None:
+    def _let_later_runs_know(self, *, waited: bool) -> None:
         if self._served.file is not None:
             try:
-                self._served.file.scraped()
+                if self.scrapes:
+                    self._served.file.scraped()
+                elif waited:
+                    self._served.file.never_scraped()
             except OSError as error:
                 self._guard.report("discovery", error)
 

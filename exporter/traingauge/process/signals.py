@@ -1,0 +1,189 @@
+"""The signals that end a process from outside: SIGTERM of a scheduler, SIGHUP of a closed terminal.
+
+A handler must not end a run itself: it interrupts the main thread anywhere, perhaps where that holds a lock. Python calls it
+only once the main thread comes back from what it computes, which may be never if a collective operation hangs. So a thread
+that is started with the first run ends the runs. It learns of a signal from the pipe that the interpreter's own handler
+fills at once; the Python handler writes to it too, where that pipe is another's.
+
+Where the script had no handler, the thread ends the runs as ``interrupted`` and lets the signal do its work. Where it had
+one, or has set one since, that decides what happens; only the time of the signal is noted, so that an end after it is
+``interrupted``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+#: Signals that end a process from outside.
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+#: Seconds from a signal until the process is gone: a little less than what SLURM and Kubernetes grant.
+GRACE_SECONDS = 25.0
+
+#: Seconds after which a process that its signal does not end, as the first of a container, exits by itself.
+STUBBORN_SECONDS = 1.0
+
+
+class Signals:
+    """Watches for signals between :meth:`install` and :meth:`remove`.
+
+    Args:
+        end_runs: Ends the runs of the process, within a number of seconds.
+    """
+
+    def __init__(self, end_runs: Callable[[float], None]) -> None:
+        self._end_runs = end_runs
+        self._before: dict[int, Any] = {}
+        self._pipe: tuple[socket.socket, socket.socket] | None = None  # to read, to write
+        self._woken = -1
+        self._held = threading.local()  # signals that were blocked before a fork of this thread
+        self._reading = threading.RLock()
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget signals that came before."""
+        self._arrived: float | None = None
+        self._deadly = 0  # the signal that is ending the process
+        self._handled = False
+
+    @property
+    def have_come(self) -> bool:
+        """Whether there was one."""
+        self._read()
+        return self._arrived is not None
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left of the grace period; ``None`` if no signal has come."""
+        self._read()
+        return None if self._arrived is None else max(0.0, self._arrived + GRACE_SECONDS - time.monotonic())
+
+    def install(self) -> None:
+        """Set handlers, if this is the main thread: Python lets no other do that."""
+        if self._pipe is not None or threading.current_thread() is not threading.main_thread():
+            return
+        self._pipe = receiver, sender = socket.socketpair()
+        receiver.setblocking(False)
+        sender.setblocking(False)
+        threading.Thread(target=self._watch, args=[receiver], name="traingauge-signals", daemon=True).start()
+        self._woken = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+        if self._woken >= 0:  # asyncio's, perhaps
+            signal.set_wakeup_fd(self._woken)
+        for number in SIGNALS:
+            before = signal.getsignal(number)
+            if before not in {signal.SIG_IGN, None}:  # None is a handler that is not Python's
+                self._before[number] = before
+                signal.signal(number, self._handle)
+
+    def remove(self) -> None:
+        """Put back what was there, unless another one has changed it; only the main thread can."""
+        if self._pipe is not None and threading.current_thread() is threading.main_thread():
+            _, sender = self._pipe
+            self._put_back(sender)
+            self._pipe = None
+            sender.close()  # the thread reads the end, and closes the other
+
+    def hold(self) -> None:
+        """Before a fork: let no signal come until both sides are ready, as one to the child would be lost, or go here."""
+        if self._pipe is not None:
+            self._held.before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+    def release(self) -> None:
+        """After the fork, in the parent and in the child."""
+        if (before := getattr(self._held, "before", None)) is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            self._held.before = None
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: as :meth:`remove` without the thread, which only the parent has."""
+        self._reading = threading.RLock()
+        if self._pipe is not None:
+            self._put_back(self._pipe[1])
+            for end in self._pipe:
+                end.close()
+            self._pipe = None
+        self.release()
+
+    def _put_back(self, sender: socket.socket) -> None:
+        for number, before in self._before.items():
+            if signal.getsignal(number) == self._handle:
+                signal.signal(number, before)
+        if self._woken < 0 and (woken := signal.set_wakeup_fd(-1)) != sender.fileno():
+            signal.set_wakeup_fd(woken)
+        self._before = {}
+
+    def wait_if_dying(self) -> None:
+        """Wait for the end of the process, if a signal is ending it: its runs have to be seen before."""
+        self._read()
+        if self._deadly:
+            self._tell(self._deadly)  # the thread may not have read it
+            time.sleep(GRACE_SECONDS)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        before = self._before.get(number, signal.SIG_DFL)
+        if self._deadly and self._handled:  # sent again: no more patience
+            _die(number)
+        self._handled = True
+        self._tell(number)
+        if callable(before):
+            before(number, frame)
+
+    def _tell(self, number: int) -> None:
+        if self._pipe is not None:
+            with contextlib.suppress(OSError):  # full: there is enough to read
+                self._pipe[1].send(bytes([number]))
+
+    def _read(self, receiver: socket.socket | None = None) -> bool:
+        """Take note of the signals that have come.
+
+        Args:
+            receiver: Where to read, if that is still the pipe; by default the pipe.
+
+        Returns:
+            Whether more can come.
+        """
+        with self._reading:
+            if self._pipe is None or (receiver is not None and receiver is not self._pipe[0]):
+                return False
+            with contextlib.suppress(BlockingIOError):
+                for number in self._pipe[0].recv(4096):
+                    self._note(number)
+            return True
+
+    def _note(self, number: int) -> None:
+        if number not in self._before:
+            return
+        if self._arrived is None:
+            self._arrived = time.monotonic()
+        if self._before[number] == signal.SIG_DFL and signal.getsignal(number) == self._handle:
+            self._deadly = number
+
+    def _watch(self, receiver: socket.socket) -> None:
+        with receiver, selectors.DefaultSelector() as selector:
+            selector.register(receiver, selectors.EVENT_READ)
+            while selector.select() and self._read(receiver):
+                if self._deadly:
+                    try:
+                        self._end_runs(GRACE_SECONDS)
+                    finally:
+                        _die(self._deadly)
+
+
+def _die(number: int) -> None:
+    """Let the signal end the process, from any thread; Python's own ``signal.signal`` needs the main one."""
+    with contextlib.suppress(Exception):
+        import ctypes  # numpy has loaded it
+
+        ctypes.CDLL(None).signal(number, 0)
+        os.kill(os.getpid(), number)
+        time.sleep(STUBBORN_SECONDS)
+    os._exit(128 + number)

@@ -1,0 +1,130 @@
+"""The matrix of ends: how each way in which a process can end is reported, with and without ``with``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.waiting import PATIENCE
+
+#: Further interpreters that have numpy and requests, divided as in ``PATH``.
+PYTHONS = [
+    sys.executable,
+    *filter(None, os.environ.get("TRAINGAUGE_TEST_PYTHONS", "").split(os.pathsep)),
+]
+
+SCRIPT = """
+import argparse, ctypes, hashlib, os, signal, sys, threading, time
+from pathlib import Path
+from traingauge import ModelMonitor
+from traingauge.testing import samples
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have made it ignored
+
+class Told:
+    url, linger = None, 0.0
+
+    def start(self, run):
+        self.run = run
+        self.finish(0.0, 0.0)
+        return self
+
+    def finish(self, ended, deadline):
+        found = samples(self.run.families(lambda: None))
+        (info,) = (dict(labels) for name, labels in found if name == "model_run_info")
+        (state,) = (dict(labels)["state"] for (name, labels), value in found.items() if name == "model_run_state" and value)
+        Path({told!r}).write_text(f"{{state}} {{info.get('exception', '')}}".strip())
+
+    def close(self):
+        pass
+
+def send(number):
+    os.kill(os.getpid(), number)
+    while True:
+        signal.pause()
+
+def train():
+    monitor.step(loss=1.0)
+    raise ValueError
+
+def dead_thread(steps_after=0):
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    for _ in range(steps_after):
+        monitor.step(loss=1.0)
+
+def interrupted_by_framework():
+    try:
+        send(signal.SIGINT)
+    except KeyboardInterrupt:
+        sys.exit(1)
+
+def stopped_by_framework(code):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(code))
+    send(signal.SIGTERM)
+
+def caught_exit():
+    try:
+        sys.exit(1)
+    except SystemExit:
+        pass
+
+def hung():
+    threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGTERM]).start()
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # minutes without a look at a signal
+
+monitor = ModelMonitor("m", run="r", delivery=[Told()])
+monitor.step(loss=1.0)
+{body}
+"""
+
+#: The end, the state that it is reported as, and the exit status.
+ENDS = [
+    ("pass", "finished", 0),
+    ("sys.exit()", "finished", 0),
+    ("sys.exit(0)", "finished", 0),
+    ("sys.exit(1)", "failed SystemExit", 1),
+    ("sys.exit('no data')", "failed SystemExit", 1),
+    ("argparse.ArgumentParser().parse_args(['--nonsense'])", "failed SystemExit", 2),
+    ("caught_exit()", "finished", 0),
+    ("raise ValueError", "failed ValueError", 1),
+    ("raise KeyboardInterrupt", "interrupted", -signal.SIGINT),
+    ("send(signal.SIGINT)", "interrupted", -signal.SIGINT),
+    ("interrupted_by_framework()", "interrupted", 1),
+    ("send(signal.SIGTERM)", "interrupted", -signal.SIGTERM),
+    ("send(signal.SIGHUP)", "interrupted", -signal.SIGHUP),
+    ("hung()", "interrupted", -signal.SIGTERM),
+    ("stopped_by_framework(None)", "interrupted", 0),
+    ("stopped_by_framework(143)", "interrupted", 143),
+    ("send(signal.SIGKILL)", "running", -signal.SIGKILL),
+    ("os._exit(0)", "running", 0),
+    ("dead_thread()", "failed ValueError", 0),
+    ("dead_thread(steps_after=1)", "finished", 0),
+]
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("block", ["with", "without"])
+@pytest.mark.parametrize("expected", ENDS, ids=[end for end, _, _ in ENDS])
+def test_each_end_of_a_process_is_reported_as_what_it_is(
+    tmp_path: Path, python: str, block: str, expected: tuple[str, str, int]
+) -> None:
+    end, told, status = expected
+    body = end if block == "without" else f"with monitor:\n{textwrap.indent(end, '    ')}"
+    file = tmp_path / "told"
+    done = subprocess.run(
+        [python, "-c", SCRIPT.format(told=str(file), body=body)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (file.read_text(), done.returncode) == (told, status), done.stderr
+    assert "Exception ignored" not in done.stderr

@@ -1,0 +1,213 @@
+"""Signals end the runs of a process, and leave everything else about signals to the script."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import pytest
+import requests
+
+from tests.waiting import PATIENCE, wait_until
+from traingauge import ModelMonitor
+from traingauge.process.signals import SIGNALS
+
+AS_PROMETHEUS = {"X-Prometheus-Scrape-Timeout-Seconds": "5"}
+
+HEAD = """
+import asyncio, os, signal, sys, threading, time
+from traingauge import Endpoint, ModelMonitor
+
+def train():
+    while True:
+        monitor.step(loss=1.0)
+        time.sleep(0.01)
+
+def say(*what):
+    print(*what, flush=True)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def script(body: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", HEAD + body], stdout=subprocess.PIPE, text=True)
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def rest(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Exit status, and what is left of the output."""
+    said, _ = process.communicate(timeout=PATIENCE)
+    return process.returncode, said.strip()
+
+
+def run(body: str) -> tuple[int, str]:
+    return rest(script(body))
+
+
+def scrape(url: str) -> str:
+    return requests.get(f"{url}/metrics", headers=AS_PROMETHEUS, timeout=PATIENCE).text
+
+
+def test_a_terminated_run_stays_until_its_end_was_scraped_and_trains_no_further(tmp_path: Path) -> None:
+    process = script(
+        f"monitor = ModelMonitor('m', run='r', delivery=[Endpoint(discovery_dir={str(tmp_path)!r})])\n"
+        "say(monitor.url)\ntrain()"
+    )
+    url = line(process)
+    scrape(url)
+    process.send_signal(signal.SIGTERM)
+    wait_until(lambda: 'state="interrupted"} 1.0' in requests.get(f"{url}/metrics", timeout=PATIENCE).text)
+    assert process.poll() is None
+    assert 'state="interrupted"} 1.0' in scrape(url)
+    assert rest(process) == (-signal.SIGTERM, "")
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_a_signal_that_is_sent_again_ends_the_process_at_once(tmp_path: Path) -> None:
+    process = script(
+        "monitor = ModelMonitor('m', delivery=[Endpoint(discovery_dir=False)])\nsay(monitor.url)\ntrain()"
+    )
+    url = line(process)
+    scrape(url)
+    process.send_signal(signal.SIGTERM)
+    wait_until(lambda: 'state="interrupted"} 1.0' in requests.get(f"{url}/metrics", timeout=PATIENCE).text)
+    process.send_signal(signal.SIGTERM)
+    assert rest(process) == (-signal.SIGTERM, "")
+
+
+def test_a_handler_of_the_script_runs_and_decides_what_happens() -> None:
+    status, said = run(
+        "signal.signal(signal.SIGTERM, lambda number, frame: say('saved', number))\n"
+        "with ModelMonitor('m', delivery=[]) as monitor:\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    monitor.step(loss=1.0)\n"
+        "say(monitor.state)"
+    )
+    assert (status, said.split("\n")) == (0, ["saved 15", "interrupted"])
+
+
+def test_a_framework_that_calls_the_handler_before_its_own_still_decides_what_happens() -> None:
+    status, said = run(
+        "monitor = ModelMonitor('m', delivery=[])\n"
+        "before = signal.getsignal(signal.SIGTERM)\n"
+        "signal.signal(signal.SIGTERM, lambda *given: before(*given))\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "monitor.step(loss=1.0)\n"
+        "monitor.close()\n"
+        "say(monitor.state)"
+    )
+    assert (status, said) == (0, "interrupted")
+
+
+def test_a_run_after_one_that_a_signal_interrupted_ends_as_itself() -> None:
+    status, said = run(
+        "signal.signal(signal.SIGTERM, lambda number, frame: None)\n"
+        "for number in (signal.SIGTERM, 0):\n"
+        "    with ModelMonitor('m', delivery=[]) as monitor:\n"
+        "        os.kill(os.getpid(), number)\n"
+        "    say(monitor.state)"
+    )
+    assert (status, said.split("\n")) == (0, ["interrupted", "finished"])
+
+
+def test_a_forked_child_dies_of_the_signal_as_ever_and_its_parents_run_continues() -> None:
+    status, said = run(
+        "with ModelMonitor('m', delivery=[]) as monitor:\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0:\n"
+        "        say(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)\n"
+        "        signal.pause()\n"
+        "    os.kill(pid, signal.SIGTERM)\n"
+        "    say(os.waitpid(pid, 0)[1], monitor.state)\n"
+        "say(monitor.state)"
+    )
+    assert status == 0
+    assert said.replace("True\n", "").split("\n") == ["15 running", "finished"]
+
+
+def test_a_run_in_asyncio_leaves_its_signals_to_it() -> None:
+    status, said = run(
+        "async def main():\n"
+        "    stop = asyncio.Event()\n"
+        "    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)\n"
+        "    with ModelMonitor('m', delivery=[]) as monitor:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        await stop.wait()\n"
+        "        say('stopped')\n"
+        "    say(monitor.state)\n"
+        "asyncio.run(main())"
+    )
+    assert (status, said.split("\n")) == (0, ["stopped", "interrupted"])
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with ModelMonitor("m", delivery=[]):
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
+
+
+def test_everything_is_put_back_when_the_last_run_ends() -> None:
+    def mine(number: int, frame: FrameType | None) -> None:
+        pass
+
+    signal.signal(signal.SIGHUP, mine)
+    before = sys.exit, threading.excepthook
+    one = ModelMonitor("m", delivery=[])
+    ModelMonitor("m", delivery=[]).close()
+    assert signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
+    one.close()
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)) == (signal.SIG_DFL, mine)
+    assert (sys.exit, threading.excepthook) == before
+    assert signal.set_wakeup_fd(-1) == -1
+    wait_until(lambda: not any(one.name == "traingauge-signals" for one in threading.enumerate()))
+
+
+def test_a_handler_that_was_set_during_the_run_stays() -> None:
+    def mine(number: int, frame: FrameType | None) -> None:
+        pass
+
+    with ModelMonitor("m", delivery=[]):
+        signal.signal(signal.SIGTERM, mine)
+    assert signal.getsignal(signal.SIGTERM) == mine
+
+
+def test_a_pipe_of_the_script_stays() -> None:
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
+    with receiver, sender:
+        signal.set_wakeup_fd(sender.fileno())
+        with ModelMonitor("m", delivery=[]):
+            pass
+        assert signal.set_wakeup_fd(-1) == sender.fileno()
+
+
+def test_a_run_of_another_thread_sets_no_handlers() -> None:
+    states: list[object] = []
+
+    def train() -> None:
+        with ModelMonitor("m", delivery=[]) as monitor:
+            states.append(signal.getsignal(signal.SIGTERM))
+        states.append(monitor.state)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join(PATIENCE)
+    assert states == [signal.SIG_DFL, "finished"]
