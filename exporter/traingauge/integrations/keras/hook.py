@@ -16,18 +16,10 @@ import keras
 import tensorflow as tf
 
 from traingauge.core.guard import Guard
+from traingauge.integrations.keras.loss_calls import LossCall, call_of_step
 from traingauge.integrations.keras.unchecked import unchecked
 
 _STEPS = ("compute_loss", "train_step", "test_step")
-
-
-class LossCall(NamedTuple):
-    """Arguments and result of ``compute_loss`` in the step that is being traced."""
-
-    loss: Any
-    y: Any
-    y_pred: Any
-    sample_weight: Any
 
 
 class TracedStep(NamedTuple):
@@ -35,7 +27,7 @@ class TracedStep(NamedTuple):
 
     Attributes:
         data: What the step was given.
-        call: The last call of ``compute_loss``; ``None`` if the step never calls it.
+        call: The calls of ``compute_loss`` as one; ``None`` if there are none that can be read.
         rate: Learning rate, a scalar; ``None`` where there is none.
         gradients: Norm of the gradients given to the optimizer, a scalar; ``None`` if not wanted or not given.
     """
@@ -70,7 +62,7 @@ class StepHook:
     def __init__(self, model: Any) -> None:
         self._model = model
         self._watchers: list[Watcher] = []
-        self._call: LossCall | None = None
+        self._calls: list[LossCall] = []
         self._own = {name: getattr(model, name) for name in _STEPS}
         self._given = {name: model.__dict__[name] for name in _STEPS if name in model.__dict__}
         self._wrappers = {
@@ -127,27 +119,31 @@ class StepHook:
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, **kwargs: Any
     ) -> Any:
         loss = self._own["compute_loss"](x, y, y_pred, sample_weight, **kwargs)
-        self._call = LossCall(loss, y, y_pred, sample_weight)
+        self._calls.append(LossCall(loss, y, y_pred, sample_weight, x))
         return loss
 
     def _train_step(self, data: Any) -> Any:
         rate = self._guarded(self._rate)
         wanted = any(watcher.gradients for watcher in self._watchers)
-        self._call = None
+        self._calls = []
         with _norms(self._model.optimizer if wanted else None, self._guarded) as norms:
             logs = self._own["train_step"](data)
         gradients = self._guarded(functools.partial(tf.identity, norms[-1])) if norms else None
-        self._hand_over(TracedStep(data, self._call, rate, gradients), "trained")
+        self._hand_over(TracedStep(data, self._take_call(), rate, gradients), "trained")
         return logs
 
     def _test_step(self, data: Any) -> Any:
-        self._call = None
+        self._calls = []
         logs = self._own["test_step"](data)
-        self._hand_over(TracedStep(data, self._call), "tested")
+        self._hand_over(TracedStep(data, self._take_call()), "tested")
         return logs
 
+    def _take_call(self) -> LossCall | None:
+        calls, self._calls = self._calls, []
+        call: LossCall | None = self._guarded(functools.partial(call_of_step, calls))
+        return call
+
     def _hand_over(self, step: TracedStep, how: str) -> None:
-        self._call = None
         with unchecked():
             for watcher in self._watchers:
                 getattr(watcher, how)(step)

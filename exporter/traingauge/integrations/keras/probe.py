@@ -22,7 +22,8 @@ from traingauge.core.guard import Guard
 from traingauge.core.task_hints import TaskHints
 from traingauge.integrations.base import Session
 from traingauge.integrations.keras.bins import Bins
-from traingauge.integrations.keras.hook import LossCall, StepHook, TracedStep
+from traingauge.integrations.keras.hook import StepHook, TracedStep
+from traingauge.integrations.keras.loss_calls import LossCall
 from traingauge.integrations.keras.scores.plan import ScoringPlan, UnclearError, comparable, find_plan
 from traingauge.integrations.keras.tables import Rows, StepRing, StepRow, Sum, statistic_of
 from traingauge.integrations.keras.targets import Targets
@@ -165,7 +166,8 @@ class GraphProbe:
         known = StepRow(0.0 if samples is None else samples)
         if step.call is None:
             self._say(
-                "its train_step or test_step never calls compute_loss, so its loss and scores are not recorded"
+                "its train_step or test_step never calls compute_loss, or only inside a loop or function of its own in the "
+                "graph, so its loss and scores are not recorded"
             )
             return known
         known = known._replace(loss=tf.reduce_mean(step.call.loss))
