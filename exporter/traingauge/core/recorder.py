@@ -129,11 +129,12 @@ class Recorder(Unique):
     ) -> None:
         """Record one training step; see :meth:`traingauge.ModelMonitor.step`."""
         at = time.perf_counter()
-        scalar_names.check(scalars)
+        if scalars:
+            scalar_names.check(scalars)
         numbers, samples, steps = admitted(self.guard, NUMBERS, {"loss": loss, **scalars}, samples, steps)
         scored = binned = None
         if y_true is not None or y_pred is not None or features is not None or sample_weight is not None:
-            if y_true is not None or y_pred is not None:
+            if scalars and (y_true is not None or y_pred is not None):
                 scalar_names.check_source(scalars)
             binned = self.bin(features, y_true, y_pred)
             scored = self.encode(y_true, y_pred, sample_weight)  # last, as it learns from what it takes

@@ -140,9 +140,9 @@ class Scores(Collector):
         Raises:
             TrainGaugeError: The arguments do not fit; the message says what was given and what was expected.
         """
-        if type(y_true) is not np.ndarray and type(y_pred) is not np.ndarray:
+        if type(y_true) is not np.ndarray or type(y_pred) is not np.ndarray:
             check_one_output(y_true, y_pred)
-        y_true, y_pred = _unmasked(y_true, "y_true"), _unmasked(y_pred, "y_pred")
+            y_true, y_pred = _unmasked(y_true, "y_true"), _unmasked(y_pred, "y_pred")
         if sample_weight is None and type(y_true) is np.ndarray and type(y_pred) is np.ndarray:
             plain = self._encoder.encode_codes(y_true, y_pred)
             if plain is not None:
