@@ -19,7 +19,11 @@ def test_a_run_that_was_never_scraped_does_not_wait() -> None:
     assert Scrapes().patience(100.0, FOREVER) == 0
 
 
-@pytest.mark.parametrize("interval", [5.0, 15.0, 30.0, 45.0, 60.0])
+def test_a_run_that_is_scraped_each_second_waits_for_one_that_is_late() -> None:
+    assert scrapes_at(0.0, 1.0, 2.0).patience(2.5, 120.0) == 4.0
+
+
+@pytest.mark.parametrize("interval", [15.0, 30.0, 45.0, 60.0])
 def test_a_run_waits_for_the_longest_gap_between_scrapes_and_a_quarter(interval: float) -> None:
     scrapes = scrapes_at(0.0, interval, 2 * interval, 2.9 * interval)
     assert scrapes.patience(3.8 * interval, 120.0) == 1.25 * interval

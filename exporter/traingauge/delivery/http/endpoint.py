@@ -50,7 +50,7 @@ class Endpoint:
             ``traingauge/targets`` in ``$XDG_STATE_HOME`` or ``~/.local/state``. ``False`` writes no file.
         linger: Longest time in seconds that the end of the run waits for the scrape that sees it; by default
             ``$TRAINGAUGE_LINGER_SECONDS``, else 120. The wait ends with the scrape, and lasts no longer than 1.25 times the
-            longest gap between scrapes.
+            longest gap between scrapes, or 3 seconds more than it.
         wait_for_scrape: Whether a run that was never scraped waits at its end for one scrape; by default
             ``$TRAINGAUGE_WAIT_FOR_SCRAPE``, else where a Prometheus is known to look: it has read the discovery file, or
             scraped an earlier run of the directory within a day.

@@ -9,10 +9,11 @@ from itertools import pairwise
 #: Scrapes from which the interval is estimated; with two Prometheus servers, every other gap may be tiny.
 REMEMBERED, ENOUGH = 6, 3
 
-#: The end of a run waits for the longest gap between scrapes, times this.
-MARGIN = 1.25
+#: The end of a run waits for the longest gap between scrapes and a quarter of it, or as many seconds more: a scrape of a
+#: busy machine is late by seconds, not by a share of its interval.
+MARGIN, LEAST_MARGIN_SECONDS = 0.25, 3.0
 
-#: Gaps without a scrape after which Prometheus counts as gone.
+#: Such waits without a scrape after which Prometheus counts as gone.
 MISSED = 3
 
 
@@ -40,16 +41,17 @@ class Scrapes:
     def patience(self, after: float, at_most: float) -> float:
         """How long it is worth waiting for a scrape that begins after a moment, in seconds.
 
-        That is 1.25 times the longest gap between scrapes. It is 0 if no Prometheus has scraped the run lately, and
-        ``at_most`` before there were three scrapes.
+        That is 1.25 times the longest gap between scrapes, at least 3 seconds more than the gap. It is 0 if no Prometheus
+        has scraped the run lately, and ``at_most`` before there were three scrapes.
         """
         if not self._starts:
             return 0.0
         gaps = [later - earlier for earlier, later in pairwise(self._starts)]
         longest = max(gaps) if len(self._starts) >= ENOUGH else at_most
-        if after - self._starts[-1] > MISSED * longest:
+        enough = longest + max(MARGIN * longest, LEAST_MARGIN_SECONDS)
+        if after - self._starts[-1] > MISSED * enough:
             return 0.0
-        return min(at_most, MARGIN * longest)
+        return min(at_most, enough)
 
     def wait(self, *, after: float, at_most: float) -> bool:
         """Wait until a scrape that began after a moment has been answered; returns whether one has.

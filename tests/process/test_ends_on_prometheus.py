@@ -1,0 +1,94 @@
+"""A sample of the matrix of ends, as a real Prometheus has it afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.waiting import PATIENCE
+from traingauge.stack.pace import Pace
+from traingauge.stack.stack import Stack
+
+pytestmark = pytest.mark.servers
+
+SCRIPT = """
+import os, signal, sys
+from traingauge import ModelMonitor
+
+monitor = ModelMonitor("ends", run=sys.argv[1])
+monitor.step(loss=1.0)
+sys.stdin.readline()
+{end}
+"""
+
+#: The end of a script, by its name, and the last state that Prometheus sees.
+ENDS = {
+    "return": ("pass", "finished"),
+    "raise": ("raise ValueError", "failed"),
+    "exit": ("sys.exit(1)", "failed"),
+    "with": ("with monitor: raise ValueError", "failed"),
+    "preempted": ("os.kill(os.getpid(), signal.SIGTERM)\nwhile True: signal.pause()", "interrupted"),
+    "killed": ("os.kill(os.getpid(), signal.SIGKILL)", "running"),
+}
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("targets")
+
+
+@pytest.fixture(scope="module")
+def stack(directory: Path) -> Iterator[Stack]:
+    with Stack(pace=Pace(60.0), discovery_dir=directory) as stack:
+        yield stack
+
+
+def start(directory: Path, run: str, end: str, **variables: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT.format(end=end), run],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TRAINGAUGE_DISCOVERY_DIR": str(directory), **variables},
+    )
+
+
+def let_end(process: subprocess.Popen[str]) -> int:
+    process.communicate("\n", timeout=PATIENCE)
+    return process.returncode
+
+
+def states(stack: Stack, kind: str) -> dict[str, str]:
+    """The last state of each run of a kind that Prometheus has seen."""
+    found = stack.prometheus.query(
+        f'last_over_time(model_run_state{{model="ends",run=~"{kind}-.*"}}[1h]) == 1'
+    )
+    return {one.labels["run"].removeprefix(f"{kind}-"): one.labels["state"] for one in found}
+
+
+def test_prometheus_has_the_end_of_runs_that_it_scraped(stack: Stack, directory: Path) -> None:
+    processes = {name: start(directory, f"long-{name}", end) for name, (end, _) in ENDS.items()}
+    stack.wait_for(lambda: len(states(stack, "long")) == len(ENDS), "every run is scraped", timeout=PATIENCE)
+    statuses = {name: let_end(process) for name, process in processes.items()}
+    assert states(stack, "long") == {name: state for name, (_, state) in ENDS.items()}
+    assert (statuses["preempted"], statuses["killed"]) == (-signal.SIGTERM, -signal.SIGKILL)
+    assert [path.name.partition("-killed-")[1] for path in directory.glob("ends-long*.json")] == ["-killed-"]
+
+
+def test_prometheus_has_the_end_of_runs_that_ended_before_their_first_scrape(
+    stack: Stack, directory: Path
+) -> None:
+    ends = {name: end for name, end in ENDS.items() if name != "killed"}
+    processes = {
+        name: start(directory, f"short-{name}", end, TRAINGAUGE_WAIT_FOR_SCRAPE="1")
+        for name, (end, _) in ends.items()
+    }
+    for process in processes.values():
+        let_end(process)
+    assert states(stack, "short") == {name: state for name, (_, state) in ends.items()}
