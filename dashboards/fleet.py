@@ -162,6 +162,9 @@ def _runs() -> Panel:
         sort_by="Severity",
         descending=True,
         then_by="Started",
+        every_row_has="Started",
+        nothing="no run",
+        empty=_NO_RUN,
         height=11,
     )
 

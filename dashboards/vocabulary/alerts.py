@@ -129,8 +129,8 @@ def firing_alerts(*, one_run: bool, width: int, height: int) -> table.Panel:
         sort_by="Severity",
         width=width,
         height=height,
+        nothing="nothing fires",
         empty="nothing fires, as it should be.",
-        nothing="none",
     )
 
 

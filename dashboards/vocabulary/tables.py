@@ -75,6 +75,7 @@ def rows(
     then_by: str = "",
     empty: str = "",
     nothing: str = NOT_APPLICABLE,
+    every_row_has: str = "",
     width: int = 24,
     height: int = 8,
 ) -> table.Panel:
@@ -88,19 +89,21 @@ def rows(
         descending: Whether the largest comes first.
         then_by: Heading of the column that rows which are equal there are sorted by, the largest first.
         empty: Why it may be empty; without one it may not.
-        nothing: What its only row is called when the first column of values is empty.
+        nothing: What its only row is called when there is none.
+        every_row_has: Heading of the column that has a value in every row; the first column of values if left out.
         width: Columns of the grid's 24.
         height: Rows of the grid.
     """
     values = [column for column in columns if column.expr]
+    full = next((column for column in values if column.title == every_row_has), values[0])
     panel = table.Panel().title(title).description(describe(description, empty)).datasource(DATASOURCE)
     panel.span(width).height(height).no_value(NO_VALUE).unit(TEXT).filterable(False)
     fields = {column.label: column for column in columns if column.label}
     for ref, column in zip(ascii_uppercase, values, strict=False):
         expr = column.expr
-        if empty and column is values[0]:
+        if empty and column is full:
             # Without rows, the headings of values are all that Grafana shows.
-            expr += f' or on () label_replace(vector(NaN), "{columns[0].label}", "{nothing}", "", "")'
+            expr += f' or on () label_replace(vector(NaN), "{_unlinked(columns)}", "{nothing}", "", "")'
         panel.with_target(Query(expr, instant=True, table=True).target(ref))
         fields[f"Value #{ref}" if len(values) > 1 else "Value"] = column
     order = {name: columns.index(column) for name, column in fields.items()}
@@ -118,6 +121,11 @@ def rows(
     return panel.sort_by(
         [options.TableSortByFieldState().display_name(name).desc(down) for name, down in order_by]
     )
+
+
+def _unlinked(columns: Sequence[Column]) -> str:
+    """The first label without a link, which would lead nowhere from a row that stands for no row."""
+    return next((column.label for column in columns if column.label and not column.link), columns[0].label)
 
 
 def _undefined() -> model.ValueMapping:

@@ -206,7 +206,19 @@ def test_a_table_that_may_be_empty_has_a_row_that_says_so(dashboard: Json):
             and _changes(panel) == ["merge", "organize"]
             and MAY_BE_EMPTY in panel["description"]
         ):
-            first = panel["targets"][0]["expr"]
-            assert re.search(r' or on \(\) label_replace\(vector\(NaN\), "\w+", "[^"]+", "", ""\)$', first), (
-                panel["title"]
-            )
+            row = re.compile(r' or on \(\) label_replace\(vector\(NaN\), "\w+", "[^"]+", "", ""\)$')
+            assert sum(bool(row.search(target["expr"])) for target in panel["targets"]) == 1, panel["title"]
+
+
+def test_a_row_that_stands_for_none_leads_nowhere(dashboard: Json):
+    """There is no runbook for the alert *nothing fires*."""
+    for panel in panels(dashboard):
+        titles = {
+            label: title
+            for one in panel.get("transformations", [])
+            for label, title in one["options"].get("renameByName", {}).items()
+        }
+        linked = {name for name, properties in _overrides(panel) if "links" in properties}
+        for target in panel["targets"]:
+            for label in re.findall(r'label_replace\(vector\(NaN\), "(\w+)"', target["expr"]):
+                assert titles.get(label) not in linked, panel["title"]

@@ -153,6 +153,20 @@ def test_a_table_has_a_row_for_each_set_of_the_labels_that_its_columns_share(
             assert set(moments.values()) <= {1}, panel["title"]
 
 
+def test_the_row_that_stands_for_none_is_not_there_with_others(prometheus: Prometheus, dashboard: Json):
+    """A column that is empty for all rows, such as the severity of healthy runs, does not mean that there are none."""
+    calm = BEGIN + 3 * 60
+    for panel in panels(dashboard):
+        asked = [
+            Expression(panel["title"], "panel", target["expr"]).filled_in(SELECTIONS["all runs"])
+            for target in panel["targets"]
+        ]
+        for one in (text for text in asked if "label_replace(vector(NaN)" in text):
+            if [series["value"][1] for series in prometheus.at(one, calm)] == ["NaN"]:
+                others = [text for text in asked if text != one and prometheus.at(text, calm)]
+                assert others == [], panel["title"]
+
+
 def test_no_query_reads_many_more_series_than_it_shows(prometheus: Prometheus, dashboard: Json):
     """Buckets, reasons and severities of a run are added up in a panel; a scan over everything is not."""
     one_run = SELECTIONS["one run"] | {"moved": "block_1_1"}
