@@ -8,6 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+#: Longest text of a value in a message.
+_SHOWN = 200
+
+
+def shown(value: object) -> str:
+    """A value as messages show it: bounded, and even if it cannot be shown, as an array that was donated to JAX.
+
+    >>> shown("high"), len(shown([0.5] * 10_000))
+    ("'high'", 201)
+    """
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 the value is the user's
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
 
 class TrainGaugeError(Exception):
     """Base class of all exceptions of traingauge."""
@@ -39,7 +55,7 @@ class UnknownNameError(TrainGaugeError, LookupError):
     def __init__(self, what: str, given: object, known: Iterable[str]) -> None:
         self.what, self.given, self.known = what, given, tuple(known)
         expected = ", ".join(map(repr, self.known))
-        super().__init__(f"unknown {what} {given!r}: expected one of {expected}")
+        super().__init__(f"unknown {what} {shown(given)}: expected one of {expected}")
 
 
 class ReferenceMismatchError(InvalidArgumentError):

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traingauge import validation
-from traingauge.errors import InvalidArgumentError, InvalidTypeError, ReferenceMismatchError, TrainGaugeError
+from traingauge.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    ReferenceMismatchError,
+    TrainGaugeError,
+    shown,
+)
 from traingauge.stats.classification.classes import ClassSet
 from traingauge.stats.classification.scores import AVERAGES, Average
 from traingauge.stats.classification.tasks import TASKS, Task
@@ -246,7 +252,7 @@ def links(what: str, value: object) -> Mapping[str, str]:
         isinstance(part, str) for entry in value.items() for part in entry
     ):
         raise InvalidTypeError(
-            f"{what} is {value!r}: expected addresses by title, as {{'Code': 'https://…'}}"
+            f"{what} is {shown(value)}: expected addresses by title, as {{'Code': 'https://…'}}"
         )
     for title, to in value.items():
         scheme, colon, _ = to.partition("/")[0].partition(":")
@@ -268,9 +274,9 @@ def _classes(given: int | Sequence[str] | Sequence[int]) -> int | tuple[str, ...
         ClassSet(given)
     except TrainGaugeError as error:
         raise type(error)(f"Scoring.{error}") from None
-    except TypeError:
+    except Exception:  # noqa: BLE001 whatever hinders it from being iterated over
         raise InvalidTypeError(
-            f"Scoring.classes is {given!r}: expected their number or their names"
+            f"Scoring.classes is {shown(given)}: expected their number or their names"
         ) from None
     if isinstance(given, (int, np.integer)):
         return int(given)

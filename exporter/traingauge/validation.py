@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.errors import InvalidArgumentError, InvalidTypeError, ShapeError, UnknownNameError
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, ShapeError, UnknownNameError, shown
 
 T = TypeVar("T")
+N = TypeVar("N", int, float)
 
 #: Largest whole number up to which float64 holds all.
 MOST_COUNTED = 2**53
@@ -32,9 +33,11 @@ def name(what: str, value: object) -> str:
         InvalidArgumentError: Empty, too long, or with characters that cannot be printed.
     """
     if not isinstance(value, str):
-        raise InvalidTypeError(f"{what} is {value!r}: expected a name, as str")
+        raise InvalidTypeError(f"{what} is {shown(value)}: expected a name, as str")
     if not value.strip() or len(value) > NAME_LENGTH or not value.isprintable():
-        raise InvalidArgumentError(f"{what} is {value!r}: expected 1 to {NAME_LENGTH} printable characters")
+        raise InvalidArgumentError(
+            f"{what} is {shown(value)}: expected 1 to {NAME_LENGTH} printable characters"
+        )
     return value
 
 
@@ -50,8 +53,8 @@ def count(what: str, value: object, *, least: int = 1, most: int | None = None) 
     traingauge.errors.InvalidArgumentError: Scoring.window is 0: expected at least 1
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise InvalidTypeError(f"{what} is {value!r}: expected a whole number")
-    found = int(value)
+        raise InvalidTypeError(f"{what} is {shown(value)}: expected a whole number")
+    found = _converted(int, what, value, "a whole number")
     if found < least or (most is not None and found > most):
         fits = f"at least {least}" if most is None else f"{least} to {most}"
         raise InvalidArgumentError(f"{what} is {found}: expected {fits}")
@@ -75,11 +78,19 @@ def number_of(what: str, value: object) -> int:
         return value
     try:
         found = float(value.item() if hasattr(value, "item") else value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidTypeError(f"{what} is {value!r}: expected a whole number of at least 0") from error
+    except Exception as error:
+        raise InvalidTypeError(f"{what} is {shown(value)}: expected a whole number of at least 0") from error
     if isinstance(value, str) or not 0 <= found <= MOST_COUNTED or found != int(found):
-        raise InvalidArgumentError(f"{what} is {value!r}: expected a whole number of at least 0")
+        raise InvalidArgumentError(f"{what} is {shown(value)}: expected a whole number of at least 0")
     return int(found)
+
+
+def _converted(kind: type[N], what: str, value: Any, fits: str) -> N:
+    """A value that says it is a number as one; numpy's durations say so too."""
+    try:
+        return kind(value)
+    except TypeError as error:
+        raise InvalidTypeError(f"{what} is {shown(value)}: expected {fits}") from error
 
 
 def optional_count(what: str, value: object) -> int | None:
@@ -125,9 +136,9 @@ def number(
     traingauge.errors.InvalidArgumentError: Drift.sampling is 2.0: expected above 0 and at most 1
     """
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise InvalidTypeError(f"{what} is {value!r}: expected a number")
+        raise InvalidTypeError(f"{what} is {shown(value)}: expected a number")
     try:
-        found = float(value)
+        found = _converted(float, what, value, "a number")
     except OverflowError:  # a whole number beyond all floats
         found = -math.inf if value < 0 else math.inf
     limits = {
@@ -150,11 +161,17 @@ def path(what: str, value: object) -> Path:
         InvalidArgumentError: An empty string, or one that no file can be named.
     """
     if not isinstance(value, (str, os.PathLike)):
-        raise InvalidTypeError(f"{what} is {value!r}: expected a path")
+        raise InvalidTypeError(f"{what} is {shown(value)}: expected a path")
     if not os.fspath(value):
         raise InvalidArgumentError(f"{what} is empty: expected a path")
-    if "\0" in os.fsdecode(value):
-        raise InvalidArgumentError(f"{what} is {value!r}, which holds a NUL: expected a path")
+    try:
+        encoded = os.fsencode(value)
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError(
+            f"{what} is {shown(value)}, a name that no file can have: {error}"
+        ) from error
+    if b"\0" in encoded:
+        raise InvalidArgumentError(f"{what} is {shown(value)}, which holds a NUL: expected a path")
     return Path(value)
 
 
@@ -191,11 +208,13 @@ def host(what: str, value: object) -> str:
     traingauge.errors.InvalidArgumentError: advertise is 'http://a': expected a host or host:port, as 'trainer-1:9109'
     """
     if not isinstance(value, str):
-        raise InvalidTypeError(f"{what} is {value!r}: expected a host or host:port, as 'trainer-1:9109'")
+        raise InvalidTypeError(f"{what} is {shown(value)}: expected a host or host:port, as 'trainer-1:9109'")
     name = r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]"
     match = re.fullmatch(rf"(?:{name})(?::(\d{{1,5}}))?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", value)
     if not match or not 0 < int(match[1] or 1) <= 65535:
-        raise InvalidArgumentError(f"{what} is {value!r}: expected a host or host:port, as 'trainer-1:9109'")
+        raise InvalidArgumentError(
+            f"{what} is {shown(value)}: expected a host or host:port, as 'trainer-1:9109'"
+        )
     return value
 
 
@@ -219,7 +238,9 @@ def http_url(what: str, value: object) -> str:
     match = re.fullmatch(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[^/:\[\]]+)(?::(\d{1,5}))?(?:/.*)?", value)
     usable = value.isascii() and value.isprintable() and " " not in value
     if not match or not usable or int(match[1] or 0) > 65535:
-        raise InvalidArgumentError(f"{what} is {value!r}: expected an address like 'http://127.0.0.1:9093'")
+        raise InvalidArgumentError(
+            f"{what} is {shown(value)}: expected an address like 'http://127.0.0.1:9093'"
+        )
     return value
 
 
@@ -248,13 +269,12 @@ def names(what: str, value: object) -> tuple[str, ...]:
     traingauge.errors.InvalidTypeError: categorical is 'port': expected names, as ['a', 'b']
     """
     try:
-        if not isinstance(value, (str, bytes)):
-            found: tuple[object, ...] = tuple(value)  # type: ignore[arg-type]
-            if all(isinstance(one, (str, Integral)) for one in found):
-                return tuple(map(str, found))
-    except TypeError:
-        pass
-    raise InvalidTypeError(f"{what} is {value!r}: expected names, as ['a', 'b']")
+        found: tuple[object, ...] = () if isinstance(value, (str, bytes)) else tuple(value)  # type: ignore[arg-type]
+    except Exception as error:
+        raise InvalidTypeError(f"{what} is {shown(value)}: expected names, as ['a', 'b']") from error
+    if isinstance(value, (str, bytes)) or not all(isinstance(name, (str, Integral)) for name in found):
+        raise InvalidTypeError(f"{what} is {shown(value)}: expected names, as ['a', 'b']")
+    return tuple(map(str, found))
 
 
 def function(what: str, value: T) -> T:
@@ -264,7 +284,7 @@ def function(what: str, value: T) -> T:
         InvalidTypeError: Nothing that can be called.
     """
     if not callable(value):
-        raise InvalidTypeError(f"{what} is {value!r}: expected a function")
+        raise InvalidTypeError(f"{what} is {shown(value)}: expected a function")
     return value
 
 
@@ -286,7 +306,7 @@ def flag(what: str, value: object) -> bool:
         InvalidTypeError: Anything else.
     """
     if not isinstance(value, bool):
-        raise InvalidTypeError(f"{what} is {value!r}: expected True or False")
+        raise InvalidTypeError(f"{what} is {shown(value)}: expected True or False")
     return value
 
 

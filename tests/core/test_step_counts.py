@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from traingauge import ModelMonitor
+from traingauge import ModelMonitor, Scoring
 from traingauge.core.collectors.scalars import NAME_CAP
 from traingauge.core.events import Scored
 from traingauge.core.families import Key
@@ -154,3 +154,12 @@ def test_a_name_a_pass_keeps_the_columns_bounded(monitor):
 def test_a_text_is_no_count(monitor):
     with pytest.raises(InvalidTypeError):
         monitor.step(loss=0.5, samples="many")
+
+
+def test_an_interval_of_further_micro_batches_alone_breaks_no_scrape():
+    with ModelMonitor("m", scoring=Scoring(window=1), delivery=[]) as monitor:
+        for _ in range(3):
+            monitor.evaluate("validation", loss=0.5)
+            monitor.step(loss=0.5, steps=0)
+        assert values(monitor, "model_monitor_errors_total")["scrape",] == 0
+        assert values(monitor, "model_monitor_errors_total")["scrape",] == 0

@@ -462,6 +462,8 @@ def test_without_an_alertmanager_an_alert_is_counted_as_lost_and_training_contin
         ({"labels": {"run": "x"}}, InvalidArgumentError, "none of alertname, model, run, severity"),
         ({"labels": {"a-b": "x"}}, InvalidArgumentError, "'a-b'"),
         ({"labels": {"a": 1}}, InvalidTypeError, "expected strings"),
+        ({"labels": np.zeros(2)}, InvalidTypeError, "expected a mapping"),
+        ({"severity": np.zeros(2)}, UnknownNameError, "severity of an alert"),
         ({"resolves_after": 0}, InvalidArgumentError, "above 0"),
         (
             {"resolves_after": math.inf},

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from traingauge.core.events import DataWaits
 from traingauge.core.recorder import Recorder
-from traingauge.errors import InvalidTypeError
+from traingauge.errors import InvalidTypeError, shown
 from traingauge.reference.tables import split_batch
 
 B = TypeVar("B", bound=Iterable[Any])
@@ -25,7 +25,7 @@ def watch(recorder: Recorder, batches: B, features: Callable[[Any], Any] | bool 
             f"batches is a {type(batches).__name__}: expected an iterable, such as a DataLoader"
         )
     if not isinstance(features, bool) and not callable(features):
-        raise InvalidTypeError(f"features is {features!r}: expected True, False or a function")
+        raise InvalidTypeError(f"features is {shown(features)}: expected True, False or a function")
     if not recorder.enabled:
         return batches
     watched = Watched(recorder, batches, features)

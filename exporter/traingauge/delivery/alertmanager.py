@@ -29,7 +29,7 @@ from traingauge.core.guard import Guard
 from traingauge.delivery.alerts import SEVERITIES, Severity
 from traingauge.delivery.base import RunView
 from traingauge.delivery.outbox import MOST_PENDING, Alert, Labels, Outbox, UnavailableError
-from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, shown
 
 #: Seconds for a connection, and for an answer; together less than the end of a run waits.
 TIMEOUT = (1.5, 3.0)
@@ -199,13 +199,14 @@ class AlertSender:
             InvalidTypeError: A text, a label's name or a label's value that is no string, or a time that is no number.
             UnknownNameError: An unknown severity.
         """
-        if severity not in SEVERITIES:
-            raise UnknownNameError("severity of an alert", severity, SEVERITIES)
+        validation.choice("severity of an alert", severity, SEVERITIES)
         for field, text in (("summary", summary), ("description", description)):
             if not isinstance(text, str):
-                raise InvalidTypeError(f"{field} of alert {name!r} is {text!r}: expected a text, as str")
+                raise InvalidTypeError(
+                    f"{field} of alert {shown(name)} is {shown(text)}: expected a text, as str"
+                )
         resolves_after = validation.number("resolves_after", resolves_after, above=0, most=LONGEST_ACTIVE)
-        key = self._labels(name, labels or {}, severity)
+        key = self._labels(name, labels, severity)
         said = (("summary", summary), *((("description", description),) if description else ()))
         now = time.time()
         with self._changed:
@@ -218,7 +219,7 @@ class AlertSender:
 
     def resolve(self, name: str, labels: Mapping[str, str] | None = None) -> None:
         """End an alert now, at every severity it was sent with; one that is not active is left alone."""
-        keys = [self._labels(name, labels or {}, severity) for severity in SEVERITIES]
+        keys = [self._labels(name, labels, severity) for severity in SEVERITIES]
         now = time.time()
         with self._changed:
             for key in keys:
@@ -245,12 +246,20 @@ class AlertSender:
         for outbox in self._outboxes:
             outbox.close()
 
-    def _labels(self, name: str, labels: Mapping[str, str], severity: Severity) -> Labels:
+    def _labels(self, name: str, labels: Mapping[str, str] | None, severity: Severity) -> Labels:
         if not isinstance(name, str) or not _LABEL.fullmatch(name):
-            raise InvalidArgumentError(f"alert name {name!r}: expected letters, digits and underscores")
+            raise InvalidArgumentError(f"alert name {shown(name)}: expected letters, digits and underscores")
+        if labels is None:
+            labels = {}
+        elif not isinstance(labels, Mapping):
+            raise InvalidTypeError(
+                f"labels of alert {name!r} is {shown(labels)}: expected a mapping of strings"
+            )
         for label, value in labels.items():
             if not isinstance(label, str) or not isinstance(value, str):
-                raise InvalidTypeError(f"label {label!r} of alert {name!r} is {value!r}: expected strings")
+                raise InvalidTypeError(
+                    f"label {shown(label)} of alert {name!r} is {shown(value)}: expected strings"
+                )
             if label in _OWN_LABELS or not _LABEL.fullmatch(label):
                 raise InvalidArgumentError(
                     f"label {label!r} of alert {name!r}: expected letters, digits and underscores, and none of "

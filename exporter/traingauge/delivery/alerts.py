@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from traingauge import environment, validation
 from traingauge.core.guard import Guard
+from traingauge.errors import shown
 
 if TYPE_CHECKING:
     from traingauge.delivery.alertmanager import Alertmanager
@@ -76,7 +77,8 @@ class NoAlerts:
 
     def send(self, name: str, summary: str, **rest: object) -> None:
         """Count the alert as not sent."""
-        message = f"alert {name!r} was not sent: pass alerts=Alertmanager(url) or set ${environment.ALERTMANAGER_URL.name}"
+        variable = environment.ALERTMANAGER_URL.name
+        message = f"alert {shown(name)} was not sent: pass alerts=Alertmanager(url) or set ${variable}"
         self._guard.report("alert", RuntimeError(message))
 
     def resolve(self, name: str, labels: Mapping[str, str] | None = None) -> None:

@@ -142,7 +142,8 @@ def learn_schema(features: Any, names: Sequence[str] | None, categorical: Iterab
         categorical: Names of numeric features that are categories. Text, and pandas' ``category``, always is.
 
     Raises:
-        InvalidArgumentError: The names are invalid, or a feature has more than :data:`MAX_CATEGORIES` categories.
+        InvalidArgumentError: There are no features, their names are invalid, or one has more than :data:`MAX_CATEGORIES`
+            categories.
         InvalidTypeError: Values are neither numbers nor text.
         UnknownNameError: A categorical feature does not exist.
 
@@ -151,6 +152,8 @@ def learn_schema(features: Any, names: Sequence[str] | None, categorical: Iterab
     """
     table = as_columns(features, None)
     columns = list(table.T) if isinstance(table, np.ndarray) else table
+    if not columns:
+        raise InvalidArgumentError("a reference needs at least one row and one feature")
     names = table_names(features, names, len(columns))
     chosen = set(categorical)
     for name in chosen:

@@ -81,6 +81,10 @@ def split_batch(batch: Any) -> tuple[Any, Any]:
     in_parts = isinstance(batch, tuple) or (isinstance(batch, list) and batch and hasattr(batch[0], "detach"))
     if not in_parts:
         return batch, None
+    if not batch:
+        raise InvalidArgumentError(
+            "a batch is an empty tuple: expected its features, and labels if there are any"
+        )
     return batch[0], batch[1] if len(batch) > 1 else None
 
 
@@ -160,6 +164,8 @@ def _table_columns(table: Any, names: Sequence[str] | None) -> Array | list[Arra
         _check_unique([*map(str, labels)], names)
     absent = np.full(len(table), np.nan)
     series = [table[by_name[name]] if name in by_name else absent for name in names]
+    if not series:
+        return np.empty((len(table), 0))
     if all(getattr(getattr(one, "dtype", None), "kind", "O") in "iuf" for one in series):
         whole = table.to_numpy() if [*by_name] == [*names] else np.column_stack([*map(np.asarray, series)])
         if whole.dtype.kind in "iuf":

@@ -11,13 +11,16 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.errors import InvalidTypeError, ShapeError
+from traingauge.errors import InvalidTypeError, ShapeError, shown
 
 #: A numpy array of any dtype.
 Array = NDArray[Any]
 
 #: Smaller ones are those of numpy's dtypes of truth values, integers, float32 and float64.
 _LONGDOUBLE = np.dtype(np.longdouble).num
+
+#: What arrays that are no numbers raise, or were deleted, as those donated to JAX.
+_UNREADABLE = (TypeError, ValueError, OverflowError, RuntimeError)
 
 
 def as_array(values: object, what: str) -> Array:
@@ -124,7 +127,7 @@ def _converted(values: Any, what: str) -> Array:
             except TypeError:  # torch's bfloat16 has no counterpart in numpy
                 return np.asarray(values.float().numpy())
         return np.asarray(values)
-    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+    except (*_UNREADABLE, AttributeError) as error:
         raise InvalidTypeError(
             f"{what} is not an array of numbers: {type(values).__name__} ({error})"
         ) from error
@@ -152,24 +155,24 @@ def as_scalar(value: Any, what: str) -> Any:
     """
     if type(value) is float:
         return value
-    if hasattr(value, "detach"):  # a torch tensor
-        if value.numel() != 1:
-            raise ShapeError(f"{what} has shape {tuple(value.shape)}: expected one number")
-        if not value.is_cpu:
-            return value.detach().clone()  # without the autograd graph
-        number = value.item()
-        if isinstance(number, (float, int)):
-            return float(number)
-    if is_masked(value) and value.size == 1 and np.ma.getmaskarray(value).all():
-        return None
     try:
+        if hasattr(value, "detach"):  # a torch tensor
+            if value.numel() != 1:
+                raise ShapeError(f"{what} has shape {tuple(value.shape)}: expected one number")
+            if not value.is_cpu:
+                return value.detach().clone()  # without the autograd graph
+            number = value.item()
+            if isinstance(number, (float, int)):
+                return float(number)
+        if is_masked(value) and value.size == 1 and np.ma.getmaskarray(value).all():
+            return None
         array = standard(np.asarray(value))
         if array.size != 1:
             raise ShapeError(f"{what} has shape {array.shape}: expected one number")
         if array.dtype.kind in "biuf":
             return float(array.item())
-    except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
-        if isinstance(error, ShapeError):
-            raise
+    except ShapeError:
+        raise
+    except _UNREADABLE as error:
         raise InvalidTypeError(f"{what} is a {type(value).__name__}: expected a number ({error})") from error
-    raise InvalidTypeError(f"{what} is {value!r}: expected a number")
+    raise InvalidTypeError(f"{what} is {shown(value)}: expected a number")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from traingauge import validation
 from traingauge.catalog import CATALOG, RUN_LABELS
 from traingauge.core.families import Family, label_names
 from traingauge.errors import UnknownNameError
@@ -38,13 +39,15 @@ def sample(metric: str, labels: dict[str, str]) -> Sample:
     Raises:
         UnknownNameError: No metric of the catalogue, or a label that it does not have. A misspelt name would otherwise look
             like a sample that is absent.
+        InvalidTypeError: The value of a label is no string.
     """
-    for suffix in _SUFFIXES:
+    for suffix in _SUFFIXES if isinstance(metric, str) else ():
         name = metric.removesuffix(suffix)
         if metric == name + suffix and name in CATALOG:
             known = label_names(CATALOG[name], suffix)[len(RUN_LABELS) :]
-            for label in labels:
+            for label, value in labels.items():
                 if label not in known:
                     raise UnknownNameError(f"label of {metric}", label, known)
+                validation.instance(f"label {label!r} of {metric}", value, str, "'train'")
             return metric, frozenset(labels.items())
     raise UnknownNameError("metric", metric, sorted(CATALOG))

@@ -13,7 +13,7 @@ import numpy as np
 from traingauge.catalog import CATALOG, better_side
 from traingauge.core.collectors.key_cache import KeyCache
 from traingauge.core.families import Family
-from traingauge.errors import InvalidArgumentError, InvalidTypeError
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, shown
 from traingauge.stats.detectors.cusum import Cusum
 from traingauge.stats.detectors.detector import Detector
 from traingauge.stats.streaming.residual import WINDOW, Forecaster, Residual
@@ -75,7 +75,7 @@ def parse(detectors: Sequence[Detector] | None) -> tuple[Detector, ...]:
 
 def _check(what: str, detector: object) -> None:
     if not isinstance(detector, Detector):
-        raise InvalidTypeError(f"{what} is {detector!r}: expected a detector, as Cusum()")
+        raise InvalidTypeError(f"{what} is {shown(detector)}: expected a detector, as Cusum()")
     if detector.seen:
         raise InvalidArgumentError(f"{what} has seen {detector.seen} values: expected a new detector")
     if detector.baseline is not None and detector.baseline.given:

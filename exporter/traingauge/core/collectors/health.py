@@ -81,6 +81,7 @@ class Health:
         )
         self._transitions.observe(state_of(worst, self._nonfinite))
         self._nonfinite = False
+        steps = max(1, steps)  # an interval may hold nothing but further micro-batches
         self._spacing = steps if math.isnan(self._spacing) else 0.9 * self._spacing + 0.1 * steps
 
     def severities(self) -> dict[tuple[str, str], float]:

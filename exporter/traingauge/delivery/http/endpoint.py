@@ -21,7 +21,7 @@ from traingauge.delivery.http.scrapes import Scrapes
 from traingauge.delivery.http.served import ServedRun
 from traingauge.delivery.http.server import Server
 from traingauge.delivery.http.sharing import SERVERS
-from traingauge.errors import InvalidTypeError
+from traingauge.errors import InvalidTypeError, shown
 from traingauge.options import links
 
 #: Where an endpoint listens, and seconds that it waits for the scrape that sees the end, unless it is set otherwise.
@@ -84,7 +84,7 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         if self.host is not None and not isinstance(self.host, str):
-            raise InvalidTypeError(f"Endpoint.host is {self.host!r}: expected an address, as '0.0.0.0'")
+            raise InvalidTypeError(f"Endpoint.host is {shown(self.host)}: expected an address, as '0.0.0.0'")
         if self.port is not None:
             validation.count("Endpoint.port", self.port, least=0, most=65535)
         if self.discovery_dir is not None and self.discovery_dir is not False:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from traingauge.errors import InvalidArgumentError, InvalidTypeError, LabelError
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, LabelError, shown
 from traingauge.stats.arrays import Array
 
 #: Maximum number of classes that are discovered from labels; a label beyond is taken for a mistake.
@@ -68,7 +68,7 @@ class ClassSet:
         self._name(map(str, labels))
         if self.fixed and not labels:
             raise InvalidArgumentError(
-                f"classes={classes!r} holds no class: expected their number or their names"
+                f"classes={shown(classes)} holds no class: expected their number or their names"
             )
         if labels != list(range(len(labels))):
             self._by_label = {label: code for code, label in enumerate(labels)}
@@ -231,7 +231,7 @@ class ClassSet:
                 f"expected class codes from 0 to {MAX_DISCOVERED_CLASSES - 1}; "
                 "pass Scoring(classes=N) for more, or Scoring(classes=[...]) for other labels"
             )
-        return LabelError(f"{what} holds the label {value!r}: {hint}")
+        return LabelError(f"{what} holds the label {shown(value)}: {hint}")
 
 
 def _checked(classes: Iterable[Any]) -> list[Any]:
@@ -239,7 +239,7 @@ def _checked(classes: Iterable[Any]) -> list[Any]:
     if not (
         all(isinstance(label, str) for label in labels) or all(isinstance(label, int) for label in labels)
     ):
-        raise InvalidTypeError(f"classes={labels!r}: expected a number, only names, or only integers")
+        raise InvalidTypeError(f"classes={shown(labels)}: expected a number, only names, or only integers")
     if len(set(labels)) < len(labels):
-        raise InvalidArgumentError(f"classes={labels!r} names a class twice")
+        raise InvalidArgumentError(f"classes={shown(labels)} names a class twice")
     return labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from traingauge import validation
-from traingauge.errors import InvalidArgumentError
+from traingauge.errors import InvalidArgumentError, shown
 
 #: Number of values from which a chart learns its baseline by default.
 WARMUP = 100
@@ -37,7 +37,7 @@ class Baseline:
     ) -> None:
         if (mean is None) != (deviation is None):
             raise InvalidArgumentError(
-                f"mean is {mean} and deviation {deviation}: expected both, or neither to learn them"
+                f"mean is {shown(mean)} and deviation {shown(deviation)}: expected both, or neither to learn them"
             )
         if mean is not None:
             mean = validation.number("mean", mean)

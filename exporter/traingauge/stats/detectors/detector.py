@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from copy import deepcopy
 from typing import ClassVar, Literal, Self
 
+from traingauge.stats.arrays import as_scalar
 from traingauge.stats.detectors.baseline import Baseline
 
 #: The input of a detector that watches a signal: its value, the residual (value minus forecast), or the rank of the residual
@@ -46,11 +47,16 @@ class Detector(ABC):
         """Add the next value.
 
         Args:
-            value: Any float; NaN and infinite values are counted and otherwise ignored.
+            value: Any number; NaN and infinite values are counted and otherwise ignored.
 
         Returns:
             Whether the value raises an alarm.
+
+        Raises:
+            TrainGaugeError: No number.
         """
+        if type(value) is not float:
+            value = math.nan if (number := as_scalar(value, "value")) is None else float(number)
         if not math.isfinite(value):
             self.nonfinite += 1
             return False

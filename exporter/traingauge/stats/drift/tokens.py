@@ -27,12 +27,12 @@ def token_features(tokens: NDArray[Any], padding: int = 0, unknown: int = 1) -> 
         Float64, shape (n, 4), in the order of :data:`TOKEN_FEATURE_NAMES`; NaN except for the length if a sequence is empty.
 
     Raises:
-        ShapeError: ``tokens`` is not two-dimensional.
+        ShapeError: ``tokens`` is not two-dimensional, or has no positions.
 
     >>> token_features(np.array([[7, 7, 1, 9, 0, 0]]))
     array([[4.  , 0.25, 0.75, 7.  ]])
     """
-    if tokens.ndim != 2:
+    if tokens.ndim != 2 or not tokens.shape[1]:
         raise ShapeError(f"tokens have shape {tokens.shape}: expected (n, length)")
     real = tokens != padding
     length = real.sum(axis=1)
