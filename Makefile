@@ -91,8 +91,7 @@ dashboards: setup ## Render the dashboards to JSON
 	$(BIN)/python -m dashboards
 
 .PHONY: pictures
-pictures: setup servers ## Draw the dashboards and the diagnostics from real runs
-	$(BIN)/python -m dashboards.pictures
+pictures: setup servers ## Draw the diagnostics from real runs
 	$(BIN)/python -m docs.generators.diagnostics
 
 .PHONY: docs
