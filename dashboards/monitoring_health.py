@@ -146,15 +146,20 @@ def _inside_runs() -> list[Panel]:
             empty="no run under way has a state directory.",
         ),
         lines(
-            "Series left out",
+            "Series and rows left out",
             Query(
                 f"sum by (model, run, reason) ({series('model_monitor_dropped_series_total')}) > 0",
                 "{{reason}}, {{run}}",
             ),
-            empty="every class and feature has its series.",
+            Query(
+                f"sum by (model, run, reason) ({series('model_monitor_dropped_rows_total')}) > 0",
+                "rows, {{reason}}, {{run}}",
+            ),
+            empty="every class and feature has its series, and the history has every row.",
             nothing="none",
             description="Classes or features without a series of their own because there are too "
-            "many. They count in *other* or are not shown.",
+            "many. They count in *other* or are not shown. Rows of the history that the disk did not take in time "
+            "(disk), or that its limit of bytes deleted (limit).",
             unit=units.COUNT,
             decimals=0,
             minimum=0,

@@ -668,6 +668,13 @@ _METRICS = (
         ("reason",),
         across_ranks="sum",
     ),
+    Metric(
+        "model_monitor_dropped_rows_total",
+        "counter",
+        "Rows of the history that are lost: the disk did not take them in time, or its limit deleted them.",
+        ("reason",),
+        across_ranks="sum",
+    ),
 )
 
 #: Every metric by its exposed name, in the order in which a scrape lists them.

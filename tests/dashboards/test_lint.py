@@ -49,7 +49,7 @@ TOTALS = {
         "Milestones",
         "Architecture changes",
     ),
-    *("Series left out", "Runs", "Chosen runs"),
+    *("Series and rows left out", "Runs", "Chosen runs"),
 }
 
 #: Functions whose range has to follow the resolution of the panel.

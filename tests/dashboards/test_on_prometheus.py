@@ -50,7 +50,7 @@ LEFT_EMPTY: dict[str, set[str]] = {
     "traingauge-data-and-drift": {"Predictions", "Prediction drift"},
     "traingauge-monitoring-health": {
         "Errors inside traingauge",
-        "Series left out",
+        "Series and rows left out",
         "Failed and missed evaluations",
     },
 }

@@ -250,18 +250,21 @@ def test_rows_that_the_disk_does_not_take_in_time_are_given_up_counted_and_shown
         assert lost >= 2
         kept = run.rows()["loss"]
         assert kept[-1] == 4 * BLOCK_ROWS - 1
+        assert read(run, "model_monitor_dropped_rows_total", reason="disk") == 4 * BLOCK_ROWS - len(kept)
     main(["state", "show", str(tmp_path)])
     shown = dict(line.split(":", 1) for line in capsys.readouterr().out.splitlines())
     assert int(shown["Rows given up"]) == 4 * BLOCK_ROWS - len(kept) > 0
 
 
-def test_a_log_stays_within_its_bytes_and_the_rows_that_it_loses_are_shown(tmp_path, capsys):
+def test_a_log_stays_within_its_bytes_and_the_rows_that_it_loses_are_shown(tmp_path, read, capsys):
     rng = random.Random(3)
     for _ in range(5):
         with ModelMonitor("m", delivery=[], state=State(tmp_path, log_bytes=1 << 20)) as run:
             for _ in range(BLOCK_ROWS):
                 run.step(loss=rng.random(), one=rng.random(), two=rng.random(), three=rng.random())
         kept = len(run.rows()["step"])
+    with ModelMonitor("m", delivery=[], state=State(tmp_path, log_bytes=1 << 20)) as run:
+        assert read(run, "model_monitor_dropped_rows_total", reason="limit") == 5 * BLOCK_ROWS - kept
     main(["state", "show", str(tmp_path)])
     shown = dict(line.split(":", 1) for line in capsys.readouterr().out.splitlines())
     assert int(shown["Rows given up"]) == 5 * BLOCK_ROWS - kept > 0

@@ -22,6 +22,7 @@ from traingauge.core.collectors.diagnostics import Diagnostics
 from traingauge.core.collectors.loss import Loss
 from traingauge.core.collectors.scalars import Scalars
 from traingauge.core.collectors.scores import Scores
+from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.device_numbers import fetched
 from traingauge.core.epochs import Epochs
 from traingauge.core.events import SINGLE_STEPS, UNORDERED, EpochEnd, Numbers, Pass, RolledBack, Scored, Steps
@@ -59,6 +60,7 @@ class Drain:
 
     def __init__(self, collectors: Collectors, guard: Guard) -> None:
         self.step_log, self.epochs = StepLog(), Epochs()
+        collectors[SelfMetrics].step_log = self.step_log
         self._guard = guard
         self._scores, self._loss = collectors[Scores], collectors[Loss]
         self._diagnostics, self._scalars = collectors[Diagnostics], collectors[Scalars]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,18 @@ class Disk(NamedTuple):
     lost: Callable[[int], None]
 
 
+class Written(Protocol):
+    """What is on disk, as the disk names it."""
+
+    @property
+    def deleted(self) -> int:
+        """Number of rows that are no longer there, as there were too many."""
+
+
+#: Why rows are lost: the disk did not take them in time, or they were more than it may hold.
+LOST = ("disk", "limit")
+
+
 class StepLog:
     """The rows that are not yet on disk.
 
@@ -88,7 +100,7 @@ class StepLog:
 
     def __init__(self) -> None:
         self.disk: Disk | None = None
-        self.written: Any = None
+        self.written: Written | None = None
         self.given_up = 0
         self._open: dict[str, list[Columns]] = {}
         self._open_rows: dict[str, int] = {}
@@ -96,6 +108,11 @@ class StepLog:
         self._waiting_bytes = 0
         self._writing: list[Block] = []
         self._went_back: list[int] = []
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """Number of rows that can no longer be read, by each of :data:`LOST`."""
+        return {"disk": self.given_up, "limit": 0 if self.written is None else self.written.deleted}
 
     # Recording
 
@@ -152,7 +169,7 @@ class StepLog:
         self._writing, self._waiting, self._waiting_bytes = self._waiting, [], 0
         return self._writing
 
-    def wrote(self, written: Any) -> None:
+    def wrote(self, written: Written) -> None:
         """What :meth:`take` gave is on disk.
 
         Args:
@@ -170,7 +187,7 @@ class StepLog:
         """All but the rows, as a tree of plain values."""
         return {"went_back": list(self._went_back), "given_up": self.given_up}
 
-    def restore(self, saved: Mapping[str, Any], written: Any = None) -> None:
+    def restore(self, saved: Mapping[str, Any], written: Written | None = None) -> None:
         """Take what :meth:`save` gave, and what is on disk."""
         self._went_back, self.given_up = list(saved["went_back"]), saved["given_up"]
         self.written = written

@@ -14,6 +14,7 @@ from traingauge.core.families import Family, keys
 from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.guard import REASONS, Guard
 from traingauge.core.step_batch import StepBatch
+from traingauge.core.step_log import LOST, StepLog
 
 #: Kinds of work whose time is counted.
 WORK = ("encode", "digest", "scrape")
@@ -33,6 +34,7 @@ class SelfMetrics(Collector):
 
     Attributes:
         others: Collectors whose dropped series are counted.
+        step_log: The rows, of which the lost ones are counted; ``None`` where there are none.
 
     >>> self_metrics = SelfMetrics(Guard())
     >>> self_metrics.saw_nonfinite("train", "loss", 2)
@@ -43,6 +45,7 @@ class SelfMetrics(Collector):
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self.others: Iterable[Collector] = ()
+        self.step_log: StepLog | None = None
         self._lock = threading.Lock()  # held only for single updates
         leave_to_parent_after_fork(self)
         self.seconds = dict.fromkeys(WORK, 0.0)
@@ -124,9 +127,13 @@ class SelfMetrics(Collector):
         dropped = {cap: count for one in self.others for cap, count in one.dropped.items()}
         counts = tuple(float(dropped.get(cap, 0)) for cap in CAPS)
         yield Family(CATALOG["model_monitor_dropped_series_total"], _CAP_KEYS, counts)
+        lost = {} if self.step_log is None else self.step_log.lost
+        rows = tuple(float(lost.get(reason, 0)) for reason in LOST)
+        yield Family(CATALOG["model_monitor_dropped_rows_total"], _LOST_KEYS, rows)
 
 
 _NONFINITE_KEYS = keys(*((split, signal) for split in SPLITS for signal in SIGNALS))
 _REASON_KEYS = keys(*((reason,) for reason in REASONS))
 _WORK_KEYS = keys(*((work,) for work in WORK))
+_LOST_KEYS = keys(*((reason,) for reason in LOST))
 _CAP_KEYS = keys(*((cap,) for cap in CAPS))
