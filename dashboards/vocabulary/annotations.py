@@ -42,8 +42,16 @@ def _events(
     )
 
 
-def _changes(counter: str, **labels: str) -> str:
-    return f"max by (model, run) (changes({series(counter, **labels)}[$__rate_interval]) > 0)"
+def _grew(counter: str, within: str, **labels: str) -> str:
+    """When a counter grew: one sample each, as Grafana joins those of neighbouring steps to a region.
+
+    Args:
+        counter: The counter; the value of another process of the run counts as one before.
+        within: How far back to look for the value before. Without one, nothing grew.
+        labels: Matchers.
+    """
+    before = f"max by (model, run) (last_over_time({series(counter, **labels)}[{within}] offset $__interval))"
+    return f"{per_run(counter, **labels)} > {before}"
 
 
 def _critical_alerts() -> str:
@@ -56,8 +64,8 @@ def _critical_alerts() -> str:
 def _milestones() -> str:
     """Epochs and checkpoints, with what it was in the label ``event``."""
     counted = {
-        "Epoch completed": _changes("model_epochs_total", split="train"),
-        "Checkpoint saved": _changes("model_checkpoints_total"),
+        "Epoch completed": _grew("model_epochs_total", "$__rate_interval", split="train"),
+        "Checkpoint saved": _grew("model_checkpoints_total", "$__rate_interval"),
     }
     return " or ".join(
         f'label_replace({expr}, "event", "{event}", "", "")' for event, expr in counted.items()
@@ -98,7 +106,7 @@ def of_a_run(*, switches: bool = True) -> list[dashboard.AnnotationQuery]:
             "Restarts",
             colours.WARNING,
             "Resumed from saved state",
-            _changes("model_restarts_total"),
+            _grew("model_restarts_total", "$__range"),
         ),
     ]
     if switches:

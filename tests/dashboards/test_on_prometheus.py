@@ -3,13 +3,16 @@
 import itertools
 import json
 import socket
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import promql_parser as promql
 import pytest
+import yaml
 
 from dashboards.example.history import END
 from dashboards.example.hosts import POD
@@ -19,7 +22,8 @@ from dashboards.reading import Expression, Json, expressions, panels
 from dashboards.render import RENDERED
 from dashboards.vocabulary.metrics import OF_THE_SERVERS
 from dashboards.vocabulary.panels import MAY_BE_EMPTY
-from simulation.clock import BEGIN
+from simulation.clock import BEGIN, SCRAPE_SECONDS
+from traingauge.stack.programs import find_programs
 
 pytestmark = pytest.mark.servers
 
@@ -167,6 +171,16 @@ def test_the_row_that_stands_for_none_is_not_there_with_others(prometheus: Prome
                 assert others == [], panel["title"]
 
 
+def test_an_event_that_is_drawn_where_it_happened_is_one_sample(prometheus: Prometheus, dashboard: Json):
+    """Grafana joins samples of neighbouring steps to a region."""
+    at_value = {one["name"] for one in dashboard["annotations"]["list"] if one["useValueForTime"]}
+    for expression in expressions(dashboard):
+        if expression.kind == "annotation" and expression.where not in at_value:
+            for one in results(prometheus, expression, SELECTIONS["all runs"]):
+                moments = [moment for moment, _ in one["values"]]
+                assert all(b - a > SCRAPE_SECONDS for a, b in itertools.pairwise(moments)), expression.where
+
+
 def test_no_query_reads_many_more_series_than_it_shows(prometheus: Prometheus, dashboard: Json):
     """Buckets, reasons and severities of a run are added up in a panel; a scan over everything is not."""
     one_run = SELECTIONS["one run"] | {"moved": "block_1_1"}
@@ -207,3 +221,31 @@ def test_the_series_of_the_servers_are_what_real_servers_publish(prometheus: Pro
         found = prometheus.at(name)
         assert found, name
         assert set(labels) <= set(found[0]["metric"]), name
+
+
+def test_a_restart_on_another_port_after_an_outage_is_one_event(tmp_path: Path):
+    dashboard = json.loads((RENDERED / "run-overview.json").read_text())
+    (restarts,) = (one for one in expressions(dashboard) if one.where == "Restarts")
+    run = 'model="digits", run="nightly"'
+    events = {"9m45s": 0, "19m45s": 0, "20m": 1, "20m15s": 0, "25m": 0}
+    test = {
+        "interval": "15s",
+        "input_series": [
+            {"series": f'model_restarts_total{{{run}, instance="a:1"}}', "values": "1x40 stale"},
+            {"series": f'model_restarts_total{{{run}, instance="a:2"}}', "values": "_x80 2x40"},
+        ],
+        "promql_expr_test": [
+            {
+                "expr": f"count({restarts.filled_in(SELECTIONS['one run'] | {'run': 'nightly'})}) or vector(0)",
+                "eval_time": at,
+                "exp_samples": [{"labels": "{}", "value": count}],
+            }
+            for at, count in events.items()
+        ],
+    }
+    (tmp_path / "test.yml").write_text(yaml.safe_dump({"rule_files": [], "tests": [test]}))
+    promtool = find_programs().promtool.path
+    done = subprocess.run(
+        [promtool, "test", "rules", tmp_path / "test.yml"], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
