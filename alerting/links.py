@@ -3,7 +3,7 @@
 >>> RUNBOOKS.endswith("/alerting/runbooks"), Links().runbook("ModelStuck").endswith("/ModelStuck.md")
 (True, True)
 >>> Links(dashboards="https://grafana.example.org").dashboard(11)
-'https://grafana.example.org/d/traingauge-run-overview'
+'https://grafana.example.org/d/traingauge-monitoring-health?refresh=30s'
 """
 
 from __future__ import annotations
@@ -33,10 +33,14 @@ class Links:
         return f"{self.runbooks.rstrip('/')}/{name}.md"
 
     def dashboard(self, number: int) -> str:
-        """The dashboard for an alert with this triage number.
+        """The dashboard for an alert with this triage number, with a query that Alertmanager adds the time to.
 
         Args:
-            number: 10 to 19 are the servers themselves, 50 to 59 data and drift.
+            number: 0 to 9 are many runs, 10 to 19 the servers themselves, 50 to 59 data and drift.
         """
-        uid = "traingauge-data-and-drift" if number // 10 == 5 else "traingauge-run-overview"
-        return f"{self.dashboards.rstrip('/')}/d/{uid}{'' if number < 20 else '?' + in_link(identity())}"
+        if number < 20:
+            uid, query = "traingauge-fleet" if number < 10 else "traingauge-monitoring-health", "refresh=30s"
+        else:
+            uid = "traingauge-data-and-drift" if number // 10 == 5 else "traingauge-run-overview"
+            query = in_link(identity())
+        return f"{self.dashboards.rstrip('/')}/d/{uid}?{query}"

@@ -24,6 +24,7 @@ DASHBOARDS = HOME.parent / "dashboards/rendered"
 
 #: The name of each domain of alerts, by the tens digit of their files.
 DOMAINS = {
+    "0": "fleet",
     "1": "stack",
     "2": "run",
     "3": "loss",
@@ -32,6 +33,8 @@ DOMAINS = {
     "6": "speed",
     "7": "monitoring",
 }
+
+_INHIBITIONS = "# One cause, one alert"
 
 _GROUP = re.compile(r"(?P<about>(?:#.*\n)*)groups:\n  - name: .*\n    rules:\n(?P<rules>(?:.*\n)*)")
 
@@ -68,13 +71,23 @@ def committed() -> dict[Path, str]:
     files = rules(Links())
     groups = [group["name"] for text in files.values() for group in yaml.safe_load(text)["groups"]]
     mounted = {"rules": [RULES / name for name in files], "dashboards": sorted(DASHBOARDS.glob("*.json"))}
-    alertmanager = {path: path.read_text(encoding="utf-8") for path in ALERTMANAGER.glob("*.yml")}
+    shipped = in_alertmanager((ALERTMANAGER / "alertmanager.yml").read_text(encoding="utf-8"), identity())
+    example = in_alertmanager(
+        (ALERTMANAGER / "receivers.example.yml").read_text(encoding="utf-8"), identity()
+    )
     return {
         **{RULES / name: text for name, text in files.items()},
-        **{path: in_alertmanager(text, identity()) for path, text in alertmanager.items()},
+        ALERTMANAGER / "alertmanager.yml": shipped,
+        ALERTMANAGER / "receivers.example.yml": _with_inhibitions(example, shipped),
         HEALTHY: _with_list(HEALTHY.read_text(encoding="utf-8"), "group_eval_order:\n", "  - ", groups),
         KUSTOMIZATION: _with_mounted(KUSTOMIZATION.read_text(encoding="utf-8"), mounted),
     }
+
+
+def _with_inhibitions(example: str, shipped: str) -> str:
+    """The example with the inhibitions of the shipped configuration at its end."""
+    own, _, _ = example.partition(_INHIBITIONS)
+    return own + _INHIBITIONS + shipped.partition(_INHIBITIONS)[2]
 
 
 def _with_mounted(text: str, mounted: Mapping[str, list[Path]]) -> str:

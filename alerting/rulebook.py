@@ -65,9 +65,9 @@ class Alert:
         return self.labels["severity"]
 
     @property
-    def of_the_servers(self) -> bool:
-        """Whether it is about Prometheus and Alertmanager, not about a run: the triage numbers 10 to 19."""
-        return self.file.name.startswith("1")
+    def of_no_run(self) -> bool:
+        """Whether it is about many runs, or about Prometheus and Alertmanager: the triage numbers below 20."""
+        return self.file.name < "20"
 
 
 @dataclass(frozen=True, slots=True)

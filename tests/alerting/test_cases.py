@@ -21,7 +21,7 @@ from alerting import rulebook
 from alerting.identity import identity
 from traingauge.catalog import CATALOG
 
-ALERTS = {alert.name: alert for alert in rulebook.alerts() if not alert.of_the_servers}
+ALERTS = {alert.name: alert for alert in rulebook.alerts() if not alert.of_no_run}
 NAMES = sorted(ALERTS)
 
 #: Series that show that a run exists.

@@ -31,6 +31,10 @@ RESOLVED = {
     "startsAt": "2026-03-01T11:00:00Z",
     "endsAt": "2026-03-01T11:30:00Z",
 }
+WARNING = FIRING | {
+    "labels": FIRING["labels"] | {"alertname": "ModelFeatureDrift", "severity": "warning"},
+    "annotations": FIRING["annotations"] | {"summary": "A feature drifted.", "description": "It drifted."},
+}
 #: As a script sends it: no severity, no links.
 BARE = {
     "status": "firing",
@@ -80,14 +84,15 @@ def test_a_text_says_what_since_when_and_where_to_look(render):
         "CRITICAL ModelLossNonFinite, since 12:00:05 UTC, 1 March\n"
         "The train loss of run r<1> of digits-cnn was NaN.\n"
         "Runbook: https://example.org/ModelLossNonFinite.md\n"
-        "Dashboard: http://localhost:3000/d/traingauge-run-overview?var-model=digits-cnn&var-run=r%3C1%3E\n\n"
+        "Dashboard: http://localhost:3000/d/traingauge-run-overview?var-model=digits-cnn&var-run=r%3C1%3E"
+        "&from=1772362805000&to=now\n\n"
     )
 
 
 def test_a_dashboard_with_an_address_of_its_own_is_linked_as_it_is(render):
-    url = "https://grafana.example.org/d/traingauge-run-overview"
+    url = "https://grafana.example.org/d/traingauge-run-overview?var-model=digits-cnn"
     alert = FIRING | {"annotations": FIRING["annotations"] | {"dashboard_url": url}}
-    assert f"Dashboard: {url}\n" in render("text", alert)
+    assert f"Dashboard: {url}&from=" in render("text", alert)
 
 
 def test_a_text_says_from_when_to_when_it_was(render):
@@ -100,17 +105,41 @@ def test_slack_links_runbook_and_dashboard(render):
     text = render("slack.text", FIRING, RESOLVED)
     assert "*ModelLossNonFinite* since 12:00:05 UTC\n" in text
     assert "<https://example.org/ModelLossNonFinite.md|Runbook>" in text
-    assert "var-run=r%3C1%3E|Dashboard>" in text
+    assert "var-run=r%3C1%3E&from=1772362805000&to=now|Dashboard>" in text
     assert "*ModelStuck* resolved at 11:30:00 UTC" in text
 
 
 @pytest.mark.parametrize(
-    ("alert", "colour"),
-    [(FIRING, "danger"), (RESOLVED, "good"), (BARE, "danger")],
-    ids=["firing", "resolved", "bare"],
+    ("alerts", "colour", "severity"),
+    [
+        ([FIRING], "danger", "critical"),
+        ([RESOLVED], "good", "resolved"),
+        ([BARE], "danger", "firing"),
+        ([WARNING], "warning", "warning"),
+        ([WARNING, FIRING], "danger", "critical"),
+        ([FIRING, WARNING], "danger", "critical"),
+        ([WARNING, RESOLVED], "warning", "warning"),
+        ([WARNING, BARE], "danger", "firing"),
+    ],
+    ids=lambda value: (
+        "+".join(alert["labels"]["alertname"] for alert in value) if isinstance(value, list) else value
+    ),
 )
-def test_slack_shows_how_bad_it_is_by_colour(render, alert, colour):
-    assert render("slack.colour", alert) == colour
+def test_the_worst_alert_that_fires_gives_a_notification_its_colour_and_severity(
+    render, alerts, colour, severity
+):
+    assert render("slack.colour", *alerts) == colour
+    assert render("subject", *alerts).startswith(f"[{severity}] ")
+
+
+@pytest.mark.parametrize(
+    ("template", "kind"), [("text", "text"), ("slack.text", "text"), ("email.html", "html")]
+)
+def test_of_many_alerts_ten_are_shown_and_the_others_counted(render, template, kind):
+    features = [WARNING | {"labels": WARNING["labels"] | {"feature": f"f{at}"}} for at in range(59)]
+    said = render(template, *features, kind=kind)
+    assert "and 49 more" in said
+    assert said.count("It drifted.") == 10
 
 
 def test_an_email_escapes_what_comes_from_labels(render):
