@@ -507,15 +507,11 @@ def scrape_and_let_it_be_noted(url: str) -> None:
 def test_a_scraped_run_stays_until_its_end_was_scraped(tmp_path: Path) -> None:
     monitor = ModelMonitor("m", delivery=[Endpoint(discovery_dir=tmp_path, linger=FOREVER)])
     scrape_and_let_it_be_noted(monitor.url)
-    closing = threading.Thread(target=monitor.close, daemon=True)
-    closing.start()
-    while monitor.state == "running":
-        time.sleep(0.01)
+    finished(monitor.close)
+    assert monitor.state == "finished"
     assert list(tmp_path.glob("*.json")), "it is still announced"
     assert 'state="finished"} 1.0' in scrape_as_prometheus(monitor.url)
-    closing.join(timeout=PATIENCE)
-    assert not closing.is_alive()
-    assert not list(tmp_path.glob("*.json"))
+    wait_until(lambda: not list(tmp_path.glob("*.json")), "the end of the run")
 
 
 def test_the_wait_for_the_last_scrape_is_bounded() -> None:

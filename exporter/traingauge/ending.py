@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import threading
 import time
+from pathlib import Path
 
 from traingauge.core.families import Identity
 from traingauge.core.recorder import Recorder
 from traingauge.delivery.alerts import Alerts
 from traingauge.delivery.base import Deliveries
-from traingauge.process.end import FINISHED, End, end_after
+from traingauge.process.end import FINISHED, INTERRUPTED, End, end_after
 from traingauge.process.runs import live_runs
 from traingauge.process.threads import holds
 from traingauge.state.transient import Transient
+
+#: Seconds that the process waits at its exit before it says what for.
+SILENT_SECONDS = 10.0
+
+_log = logging.getLogger("traingauge")
 
 
 class Ending:
@@ -51,10 +59,22 @@ class Ending:
         self._first_to_leave, self._gone = threading.Lock(), threading.Event()
         live_runs.add(self)
 
+    @property
+    def directory(self) -> Path | None:
+        """Where the run keeps its state."""
+        return self._persistence.directory
+
     def end(self, end: End) -> None:
-        """End the run; a second call does nothing."""
+        """End the run; a second call does nothing.
+
+        Where its end has still to be seen, a thread waits for that, and the process does not exit before.
+        """
+        again, left = self._concluded, live_runs.time_left
         self.conclude(end)
-        self.leave(live_runs.time_left)
+        if left is not None:  # a signal ends the process
+            self.leave(left)
+        elif not again and not (self._has_to_wait() and self._leave_later()):
+            self.leave(None)
 
     def end_after(self, error: BaseException | None) -> None:
         """End the run that an exception has left, or nothing."""
@@ -64,6 +84,17 @@ class Ending:
         """Note that a thread died: if it trained the run, that is the run's end, unless another one takes further steps."""
         if self._recorder.guard.shield("step", holds, error.__traceback__, self._recorder):
             self._died = end_after(error), self._recorder.reader.steps_taken()
+
+    def _has_to_wait(self) -> bool:
+        return self._concluded and not (self._alerts.flush(0.0) and self._deliveries.linger == 0)
+
+    def _leave_later(self) -> bool:
+        """Wait in a thread; an interpreter that is shutting down starts none."""
+        try:
+            threading.Thread(target=self.leave, args=(None,), name="traingauge-end", daemon=True).start()
+        except RuntimeError:
+            return False
+        return True
 
     def conclude(self, end: End) -> None:
         """Say how the run ended, save it, report a crash; only the first call has an effect."""
@@ -80,19 +111,45 @@ class Ending:
             self._concluded = True
 
     def leave(self, at_most: float | None) -> None:
-        """Wait until the end was delivered, and release everything.
-
-        Where another thread does that, only the limit is kept; without one, nothing is done.
-        """
+        """Wait until the end was delivered, and release everything; where another thread does that, wait for it."""
         if not self._concluded or os.getpid() != self._owner:
             return
-        if self._first_to_leave.acquire(blocking=False):
-            try:
+        try:
+            if self._first_to_leave.acquire(blocking=False):
                 self._alerts.flush()
                 self._deliveries.finish(self._ended, at_most)
-            finally:  # Ctrl-C while waiting ends the waiting, not the order of the end
-                self._deliveries.close()
-                live_runs.discard(self)
-                self._gone.set()
-        elif at_most is not None and not self._gone.wait(at_most):
-            self._deliveries.close()
+            else:
+                self._wait_for_others(math.inf if at_most is None else at_most)
+        finally:  # Ctrl-C while waiting ends the waiting, not the order of the end
+            self._release()
+
+    def _wait_for_others(self, at_most: float) -> None:
+        """Wait for the thread that waits for a scrape; a person who sees the process hang reads why."""
+        silent = min(SILENT_SECONDS, at_most)
+        if not self._gone.wait(silent) and at_most > silent:
+            _log.warning(
+                "the process waits until the end of run %s of %s was seen",
+                self.identity.run,
+                self.identity.model,
+            )
+            self._gone.wait(None if at_most == math.inf else at_most - silent)
+
+    def replaced(self) -> None:
+        """Give the run up at once, without waiting for anything: a new one has its model and name."""
+        with self._concluding:
+            if os.getpid() != self._owner:
+                return
+            if not self._concluded:
+                _log.warning(
+                    "run %s of %s is replaced by a new one of the same name: its monitor records nothing more",
+                    self.identity.run,
+                    self.identity.model,
+                )
+                self.conclude(INTERRUPTED)
+                self._recorder.retire("a new monitor has replaced this one, and what it records is lost")
+        self._release()
+
+    def _release(self) -> None:
+        self._deliveries.close()
+        live_runs.discard(self)
+        self._gone.set()

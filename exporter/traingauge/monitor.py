@@ -154,7 +154,8 @@ class ModelMonitor(Unique):
         limits = parse_thresholds({} if thresholds is None else thresholds)
         deliveries = checked_deliveries([Endpoint()] if delivery is None else delivery)
         alertmanager = alertmanager_of(alerts)
-        keep: Callable[[str, str | None], Transient] = partial(DIRECTORIES.open, state_of(state))
+        state = state_of(state)
+        keep: Callable[[str, str | None], Transient] = partial(DIRECTORIES.open, state)
         recorder_class = Recorder
         if environment.DISABLED.resolve(None, False):
             recorder_class, deliveries, alertmanager, keep = DisabledRecorder, (), None, _keep_nothing
@@ -170,6 +171,7 @@ class ModelMonitor(Unique):
             guard=Guard(strict=validation.flag("strict", strict)),
         )
         self._recorder = recorder_class(setup, digest_every=validation.count("digest_every", digest_every))
+        live_runs.replace(self.model, run, None if state is None else state.directory)
         self._open(run, deliveries, alertmanager, keep)
         if type(self).step is ModelMonitor.step:  # a subclass may have its own
             self.step = self._recorder.shortcut(self.step)  # type: ignore[method-assign]

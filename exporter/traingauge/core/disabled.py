@@ -26,8 +26,8 @@ class DisabledRecorder(Recorder):
     def __init__(self, setup: Setup, *, digest_every: int = BACKLOG_STEPS) -> None:
         super().__init__(replace(setup, guard=_Silent()), digest_every=digest_every)
 
-    def leave_to_parent(self) -> None:
-        """Do nothing: there is nothing to leave."""
+    def retire(self, why: str) -> None:
+        """Do nothing: nothing is lost."""
 
     def step(  # noqa: PLR0917 as in the recorder
         self,

@@ -111,10 +111,21 @@ class Recorder(Unique):
 
     def leave_to_parent(self) -> None:
         """Record nothing from now on: a forked child has a copy of the run that nothing reads."""
-        from traingauge.core.inherited import InheritedRecorder  # a kind of recorder itself
+        self.retire(
+            "this process is a fork of the one that made the monitor, and what it records is lost: make a monitor in it"
+        )
+
+    def retire(self, why: str) -> None:
+        """Record nothing from now on, and count what the script still reports.
+
+        Args:
+            why: What is lost, and what to do.
+        """
+        from traingauge.core.retired import RetiredRecorder  # a kind of recorder itself
 
         self._numbers_only = False  # the shortcut of steps was handed out and cannot be replaced
-        self.__class__ = InheritedRecorder
+        self.__class__ = RetiredRecorder
+        self.why = why
 
     def step(  # noqa: PLR0917 by position: this is the hot path
         self,

@@ -61,8 +61,8 @@ class Alerts(Protocol):
             steps: Training steps taken.
         """
 
-    def flush(self) -> bool:
-        """Wait a little until everything is delivered; returns whether it is."""
+    def flush(self, at_most: float | None = None) -> bool:
+        """Wait a little, or up to ``at_most`` seconds, until everything is delivered; returns whether it is."""
 
 
 class NoAlerts:
@@ -87,6 +87,6 @@ class NoAlerts:
     def end(self, state: str, exception: str, steps: int) -> None:
         """Do nothing."""
 
-    def flush(self) -> bool:
+    def flush(self, at_most: float | None = None) -> bool:
         """Nothing waits."""
         return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, TypeVar, runtime_checkable
 
 from traingauge.core.families import Family, Identity
@@ -44,7 +45,7 @@ class StartedDelivery(Protocol):
 
     @property
     def linger(self) -> float:
-        """Longest time in seconds that :meth:`finish` may need."""
+        """Longest time in seconds that :meth:`finish` may need; asked when the run has ended."""
 
     def finish(self, ended: float, deadline: float) -> None:
         """Make the end of the run seen: wait for a last scrape, or push once more.
@@ -98,6 +99,11 @@ class Deliveries:
         """Address of the first one; ``None`` if it has none, or there is none."""
         return self._guard.shield("delivery", getattr, self._started[0], "url") if self._started else None
 
+    @cached_property
+    def linger(self) -> float:
+        """Longest time in seconds that :meth:`finish` may need; they are asked once, when the run has ended."""
+        return max((self._shield(one, lambda one: one.linger) or 0.0 for one in self._started), default=0.0)
+
     def finish(self, ended: float, at_most: float | None = None) -> None:
         """Make the end of the run seen by all, one after another, until the time that the most patient one may need.
 
@@ -105,8 +111,7 @@ class Deliveries:
             ended: Reading of ``time.monotonic()`` when the run had ended.
             at_most: Longest time from then in seconds, however patient they are.
         """
-        lingers = [self._shield(one, lambda one: one.linger) or 0.0 for one in self._started]
-        longest = max(lingers, default=0.0)
+        longest = self.linger
         deadline = ended + (longest if at_most is None else min(longest, at_most))
         for one in self._started:
             self._shield(one, lambda one: one.finish(ended, deadline))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from traingauge.process.end import INTERRUPTED, End
 from traingauge.process.exits import Exits
@@ -22,6 +24,13 @@ class LiveRun(Protocol):
     @property
     def identity(self) -> tuple[str, str]:
         """Its model and run."""
+
+    @property
+    def directory(self) -> Path | None:
+        """Where it keeps its state; ``None`` if it keeps none."""
+
+    def replaced(self) -> None:
+        """Give it up at once: a new run of the same model and name begins."""
 
     def conclude(self, end: End) -> None:
         """End the run, save it and report a crash; a second call does nothing. It waits for no scrape."""
@@ -48,6 +57,7 @@ class LiveRuns:
         self._lock = threading.RLock()
         self._exits, self._notebook = Exits(), Notebook()
         self._threads, self._signals = Threads(self._thread_died), Signals(partial(self.end_all, INTERRUPTED))
+        self._finalizer: Any = None  # where the process is a worker of multiprocessing
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=self._signals.hold,
@@ -89,6 +99,21 @@ class LiveRuns:
         """Wait for the end of the process, if a signal is ending it: its runs have to be seen before."""
         self._signals.wait_if_dying()
 
+    def replace(self, model: str, run: str | None, directory: str | os.PathLike[str] | None) -> None:
+        """A run begins: the live one of the same model and name gives way, such as that of a cell that is run again.
+
+        Args:
+            model: Its model.
+            run: Its name, ``None`` if it continues the one that the directory holds.
+            directory: Where it will keep its state.
+        """
+        place = None if run is not None or directory is None else Path(directory)
+        for one in self:
+            if one.identity == (model, run) or (
+                place is not None and (one.identity[0], one.directory) == (model, place)
+            ):
+                one.replaced()
+
     def end_all(self, end: End, at_most: float | None = None) -> None:
         """End every run: first all of them say how, then their waits overlap."""
         runs = list(self)
@@ -102,11 +127,14 @@ class LiveRuns:
         self._signals.forget()
         for hook in (self._exits, self._notebook, self._threads):
             hook.install()
+        self._finalizer = _before_exit_of_worker(self._end_with_interpreter)
 
     def _remove(self) -> None:
         atexit.unregister(self._end_with_interpreter)
         for hook in (self._exits, self._notebook, self._threads, self._signals):
             hook.remove()
+        if self._finalizer is not None:
+            self._finalizer.cancel()
 
     def _end_with_interpreter(self) -> None:
         self.wait_if_dying()
@@ -123,6 +151,14 @@ class LiveRuns:
         if self._runs:
             self._runs.clear()
             self._remove()
+
+
+def _before_exit_of_worker(work: Callable[[], None]) -> Any:
+    """Call a function before a worker of multiprocessing exits, which calls no ``atexit`` functions; ``None`` elsewhere."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is None or sys.modules["multiprocessing.process"].parent_process() is None:
+        return None
+    return util.Finalize(None, work, exitpriority=0)
 
 
 #: Those of this process.

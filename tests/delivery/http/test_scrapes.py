@@ -56,6 +56,12 @@ def test_a_scrape_that_began_after_the_end_has_seen_it() -> None:
     assert finished(lambda: scrapes_at(90.0, 101.0).wait(after=100.0, at_most=FOREVER))
 
 
+def test_waiting_ends_where_nothing_is_served_any_more() -> None:
+    scrapes = scrapes_at(90.0)
+    threading.Timer(0.05, scrapes.close).start()
+    assert not finished(lambda: scrapes.wait(after=100.0, at_most=FOREVER))
+
+
 def test_waiting_ends_with_the_scrape() -> None:
     scrapes = scrapes_at(90.0)
     threading.Timer(0.05, scrapes.seen, [101.0]).start()

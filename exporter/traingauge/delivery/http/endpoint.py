@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
@@ -190,12 +191,11 @@ class RunningEndpoint:
 
     Attributes:
         server: As given.
-        linger: As given.
     """
 
     def __init__(self, server: Server, served: ServedRun, linger: float, waits: bool | None) -> None:
-        self.server, self.linger = server, linger
-        self._waits = waits
+        self.server = server
+        self._longest, self._waits = linger, waits
         self._served, self._guard = served, served.view.guard
 
     def announce(self, directory: Path | None) -> None:
@@ -223,15 +223,24 @@ class RunningEndpoint:
         """Where it serves the run."""
         return f"{self.server.url}/{self._served.path}"
 
+    @property
+    def linger(self) -> float:
+        """Longest time in seconds that it would wait now: none where no Prometheus is known to come."""
+        if self.scrapes:
+            return self.scrapes.patience(time.monotonic(), self._longest)
+        return min(self._longest, self._patience_at_first())
+
     def finish(self, ended: float, deadline: float) -> None:
         """Wait for a scrape that sees the end, if a Prometheus is known to come."""
-        at_most = min(self.linger, deadline - ended)
+        at_most = min(self._longest, deadline - ended)
         patience = self.scrapes.patience(ended, at_most) if self.scrapes else self._patience_at_first()
         until = ended + min(at_most, patience)
         silent_until = min(until, time.monotonic() + SILENT_SECONDS)
         if not self._is_seen(ended, silent_until) and silent_until < until:
-            _log.warning(
-                "%s has ended, and waits up to %.0f s for a scrape", self._name, until - silent_until
+            # In another thread than the main one it holds up nothing.
+            level = logging.WARNING if threading.current_thread() is threading.main_thread() else logging.INFO
+            _log.log(
+                level, "%s has ended, and waits up to %.0f s for a scrape", self._name, until - silent_until
             )
             self._is_seen(ended, until)
         if not self.scrapes:
@@ -271,3 +280,4 @@ class RunningEndpoint:
             except OSError as error:
                 self._guard.report("discovery", error)
         SERVERS.leave(self._served, self.server)
+        self.scrapes.close()

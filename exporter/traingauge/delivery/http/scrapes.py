@@ -27,6 +27,7 @@ class Scrapes:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._starts: deque[float] = deque(maxlen=REMEMBERED)
+        self._closed = False
 
     def __bool__(self) -> bool:
         """Whether there was one."""
@@ -61,4 +62,14 @@ class Scrapes:
             at_most: Longest wait in seconds.
         """
         with self._changed:
-            return self._changed.wait_for(lambda: bool(self._starts) and self._starts[-1] > after, at_most)
+            self._changed.wait_for(lambda: self._closed or self._is_after(after), at_most)
+            return self._is_after(after)
+
+    def close(self) -> None:
+        """End every wait: nothing is served any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _is_after(self, moment: float) -> bool:
+        return bool(self._starts) and self._starts[-1] > moment

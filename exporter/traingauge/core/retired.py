@@ -1,4 +1,4 @@
-"""A recorder in a forked child of the process that made it."""
+"""A recorder whose run continues elsewhere, or has been given up, while the script still reports to it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from typing import Any
 from traingauge.core.disabled import DisabledRecorder
 
 
-class InheritedRecorder(DisabledRecorder):
-    """Records nothing, because nothing would carry it to the parent; that is counted in the child, and logged once.
+class RetiredRecorder(DisabledRecorder):
+    """Records nothing more, which is counted, and logged once; what was recorded before can still be read.
 
-    What was recorded before the fork can still be read.
+    Recorders become one (:meth:`~traingauge.core.recorder.Recorder.retire`), as many things hold on to them.
+
+    Attributes:
+        why: What is lost, and what to do.
     """
+
+    why: str
 
     def step(  # noqa: PLR0917 as in the recorder
         self,
@@ -37,7 +42,4 @@ class InheritedRecorder(DisabledRecorder):
         self._count()
 
     def _count(self) -> None:
-        error = RuntimeError(
-            "this process is a fork of the one that made the monitor, and what it records is lost: make a monitor in it"
-        )
-        self.guard.report("step", error)
+        self.guard.report("step", RuntimeError(self.why))
