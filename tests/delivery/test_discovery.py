@@ -59,7 +59,7 @@ def test_runs_at_one_address_have_files_and_paths_of_their_own_however_alike_the
 
 def test_a_new_run_leaves_the_files_of_live_runs_at_its_own_address(tmp_path: Path) -> None:
     live, dead = left(tmp_path, run="live", age=YOUNG), left(tmp_path, run="dead", age=YOUNG)
-    announced(tmp_path, "127.0.0.1:9109").sweep(live={live})
+    announced(tmp_path, "127.0.0.1:9109").sweep(live=lambda: {live})
     assert live.exists()
     assert not dead.exists()
 

@@ -43,7 +43,9 @@ def _handlers() -> Iterator[None]:
 
 
 def script(body: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", HEAD + body], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", HEAD + body], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def line(process: subprocess.Popen[str]) -> str:
@@ -65,13 +67,18 @@ def scrape(url: str) -> str:
     return requests.get(f"{url}/metrics", headers=AS_PROMETHEUS, timeout=PATIENCE).text
 
 
+def scrape_and_let_it_be_noted(url: str) -> None:
+    scrape(url)
+    requests.get(f"{url}/healthz", timeout=PATIENCE)  # one thread answers: it notes the scrape first
+
+
 def test_a_terminated_run_stays_until_its_end_was_scraped_and_trains_no_further(tmp_path: Path) -> None:
     process = script(
         f"monitor = ModelMonitor('m', run='r', delivery=[Endpoint(discovery_dir={str(tmp_path)!r})])\n"
         "say(monitor.url)\ntrain()"
     )
     url = line(process)
-    scrape(url)
+    scrape_and_let_it_be_noted(url)
     process.send_signal(signal.SIGTERM)
     wait_until(lambda: 'state="interrupted"} 1.0' in requests.get(f"{url}/metrics", timeout=PATIENCE).text)
     assert process.poll() is None
@@ -85,7 +92,7 @@ def test_a_signal_that_is_sent_again_ends_the_process_at_once(tmp_path: Path) ->
         "monitor = ModelMonitor('m', delivery=[Endpoint(discovery_dir=False)])\nsay(monitor.url)\ntrain()"
     )
     url = line(process)
-    scrape(url)
+    scrape_and_let_it_be_noted(url)
     process.send_signal(signal.SIGTERM)
     wait_until(lambda: 'state="interrupted"} 1.0' in requests.get(f"{url}/metrics", timeout=PATIENCE).text)
     process.send_signal(signal.SIGTERM)

@@ -35,6 +35,7 @@ from traingauge.core.reader import RunReader
 from traingauge.core.snapshot import Snapshot
 from traingauge.core.task_hints import TaskHints
 from traingauge.errors import ClosedError
+from traingauge.process.runs import live_runs
 
 if TYPE_CHECKING:
     from traingauge.core.model_description import ModelDescription
@@ -188,6 +189,7 @@ class Recorder(Unique):
             ClosedError: The run has ended.
         """
         if self.run.ended is not None:
+            live_runs.wait_if_dying()
             raise ClosedError(
                 f"the run is {self.run.state}: it takes no further steps; make a new ModelMonitor"
             )

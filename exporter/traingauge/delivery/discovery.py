@@ -14,7 +14,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from traingauge import environment
@@ -120,6 +120,7 @@ class DiscoveryFile:
         with contextlib.suppress(OSError):
             if self._was_read or _is_read(self.path):
                 return True
+        with contextlib.suppress(OSError):
             return time.time() - (self.path.parent / SCRAPED).lstat().st_mtime < BELIEVED_SECONDS
         return False
 
@@ -144,19 +145,21 @@ class DiscoveryFile:
         """
         (self.path.parent / SCRAPED).unlink(missing_ok=True)
 
-    def sweep(self, live: Collection[Path] = ()) -> None:
+    def sweep(self, live: Callable[[], Collection[Path]] = tuple) -> None:
         """Remove files of dead runs: those not touched for a day, and those that lead to this run's address.
 
         An address of the loopback is another one on each machine.
 
         Args:
-            live: Files of other runs at this address.
+            live: Files of other runs at this address, asked for when those of the directory are known.
         """
         host, _, port = self._address.rpartition(":")
         is_local = is_loopback(host.strip("[]"))
-        for path in self.path.parent.glob("*.json"):
+        found = list(self.path.parent.glob("*.json"))
+        kept = {self.path, *live()}
+        for path in found:
             owner = _OWNER.search(path.name)
-            if owner is None or path == self.path or path in live:
+            if owner is None or path in kept:
                 continue
             with contextlib.suppress(OSError, ValueError):  # another run may sweep at the same time
                 same_machine = not is_local or owner["host"] == socket.gethostname()

@@ -16,6 +16,7 @@ from tests.waiting import FOREVER, PATIENCE, finished, wait_until
 from traingauge import Endpoint
 from traingauge.core.families import Identity, single
 from traingauge.core.guard import Guard
+from traingauge.delivery import discovery
 from traingauge.delivery.base import RunView
 from traingauge.delivery.http import Scrapes, loop
 from traingauge.delivery.http.endpoint import RunningEndpoint
@@ -24,9 +25,9 @@ from traingauge.errors import AddressError, InvalidArgumentError, InvalidTypeErr
 AS_PROMETHEUS = {"X-Prometheus-Scrape-Timeout-Seconds": "5"}
 
 
-def view(guard: Guard | None = None) -> RunView:
+def view(guard: Guard | None = None, run: str = "r") -> RunView:
     return RunView(
-        Identity("m", "r"), lambda maybe_yield: [single("model_learning_rate", 0.1)], dict, guard or Guard()
+        Identity("m", run), lambda maybe_yield: [single("model_learning_rate", 0.1)], dict, guard or Guard()
     )
 
 
@@ -114,6 +115,24 @@ def test_the_wait_for_the_last_scrape_ends_at_the_deadline() -> None:
     finished(lambda: running.finish(ended, ended + 0.05))
     assert time.monotonic() >= ended + 0.05
     running.close()
+
+
+def test_runs_that_start_at_the_same_time_do_not_sweep_each_others_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting, write, started = Endpoint(discovery_dir=tmp_path), discovery.DiscoveryFile.write, []
+
+    def write_while_another_starts(self: discovery.DiscoveryFile) -> None:
+        write(self)
+        if not started:
+            started.append(self)
+            started.append(setting.start(view(run="other")))
+
+    monkeypatch.setattr(discovery.DiscoveryFile, "write", write_while_another_starts)
+    started.append(setting.start(view()))
+    assert len(list(tmp_path.glob("*.json"))) == 2
+    for running in started[1:]:
+        running.close()
 
 
 @pytest.fixture

@@ -207,10 +207,11 @@ class RunningEndpoint:
                 self.server.address,
                 self.server.scheme,
             )
+            self._served.file = file  # before it exists, so that no other run of this process sweeps it
             file.write()
-            self._served.file = file
-            file.sweep(live={run.file.path for run in self.server.runs if run.file is not None})
+            file.sweep(live=lambda: {run.file.path for run in self.server.runs if run.file is not None})
         except (OSError, RuntimeError, ValueError) as error:  # a full disk, a missing home
+            self._served.file = None
             self._guard.report("discovery", error)
 
     @property
