@@ -48,9 +48,9 @@ class Forecaster:
 
     The signals of a training run have trends, so values are compared with a forecast and not with each other: a level and a
     trend, each smoothed exponentially (Holt 1957). A residual of rank r among the last n has the score
-    ``Φ⁻¹((r + 1/2) / (n + 1))``. Ranks of independent residuals are uniform for any noise distribution, so scores are
-    standard normal (McDonald 1990, for charts of sequential ranks), and a chart's average run length, stated for normal
-    values, holds for any noise. Level and trend follow the score times the spread of the residuals, not the residual
+    ``Φ⁻¹((r + 1/2) / (n + 1))``. Ranks of independent residuals are uniform for any noise distribution, so their
+    scores are about standard normal (McDonald 1990, for charts of sequential ranks), for which a chart's average run length
+    is stated. Level and trend follow the score times the spread of the residuals, not the residual
     itself, so that a spike does not become the level.
 
     Where residuals are autocorrelated, each is freed of the part that its predecessor explains, ``e_t - ρ e_(t-1)`` (Alwan &
