@@ -49,21 +49,31 @@ def replay(series: Mapping[str, str], seconds: float, cache: Path | None = None)
     Raises:
         ReplayError: promtool could not do it.
     """
-    files = rulebook.rule_files()
-    test = json.dumps(_test(series, seconds, files))
+    evaluations = range(round(seconds / EVALUATION_SECONDS) + 1)
+    firing = [
+        f'ALERTS{{alertstate="firing", alertname!="ModelWatchdog"}} * {number}' for number in evaluations
+    ]
+    test = json.dumps(unit_test(series, firing))
     if cache is None:
-        return _firing(_promtool(test))
-    digest = hashlib.sha256(b"".join([test.encode(), *(file.read_bytes() for file in files)]))
+        return _firing(promtool(test))
+    digest = hashlib.sha256(b"".join([test.encode(), *(file.read_bytes() for file in rulebook.rule_files())]))
     path = cache / f"replay-{digest.hexdigest()[:16]}.txt"
     if path.exists():
         return _firing(path.read_text(encoding="utf-8"))
-    output = _promtool(test)
+    output = promtool(test)
     firing = _firing(output)
     path.write_text(output, encoding="utf-8")
     return firing
 
 
-def _test(series: Mapping[str, str], seconds: float, files: Sequence[Path]) -> Mapping[str, Any]:
+def unit_test(series: Mapping[str, str], expressions: Sequence[str]) -> Mapping[str, Any]:
+    """A test of promtool that expects nothing of each expression.
+
+    Args:
+        series: Each series with its values in promtool's notation.
+        expressions: One for each evaluation of the rules, from the beginning on.
+    """
+    files = rulebook.rule_files()
     return {
         "rule_files": [str(file.resolve()) for file in files],
         # Without an order promtool takes one by chance. A server runs each group at a moment of its own within the interval.
@@ -76,18 +86,16 @@ def _test(series: Mapping[str, str], seconds: float, files: Sequence[Path]) -> M
                 "interval": f"{SCRAPE_SECONDS:g}s",
                 "input_series": [{"series": name, "values": values} for name, values in series.items()],
                 "promql_expr_test": [
-                    {
-                        "expr": f'ALERTS{{alertstate="firing", alertname!="ModelWatchdog"}} * {number}',
-                        "eval_time": f"{number * EVALUATION_SECONDS:g}s",
-                    }
-                    for number in range(1, round(seconds / EVALUATION_SECONDS) + 1)
+                    {"expr": expr, "eval_time": f"{number * EVALUATION_SECONDS:g}s"}
+                    for number, expr in enumerate(expressions)
                 ],
             }
         ],
     }
 
 
-def _promtool(test: str) -> str:
+def promtool(test: str) -> str:
+    """What promtool prints about a test."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "replay.yml"
         path.write_text(test, encoding="utf-8")  # JSON is YAML
