@@ -21,6 +21,14 @@ _DEFAULT = """\
         labels: {{metric: {metric}, severity: {severity}}}
 """
 
+_ALERT = re.compile(
+    r"(?P<head>      - alert: (?P<name>\w+)\n        expr: )(?:>-\n(?P<block>(?:          .*\n)+)|(?P<line>.*)\n)"
+)
+_UNLESS_MUTED = """\
+          unless on (model, run)
+          last_over_time(model_run_muted{{alertname="{name}"}}[30m])
+"""
+
 
 def sources() -> list[Path]:
     """The sources in triage order."""
@@ -28,8 +36,10 @@ def sources() -> list[Path]:
 
 
 def complete(source: Path) -> str:
-    """The text of a source with the default thresholds and the labels of identity."""
+    """The text of a source with the default thresholds and the labels of identity; a run can mute its alerts."""
     text = source.read_text(encoding="utf-8")
+    if source.parent == ALERTS and source.name >= "20":
+        text = _ALERT.sub(_unless_muted, text)
     for severity in ("warning", "critical"):
         text = text.replace(_DEFAULTS.format(severity=severity), "".join(_defaults(severity)))
     return in_rules(text, identity())
@@ -56,6 +66,15 @@ def thresholds() -> dict[str, dict[str, float]]:
     """
     found: dict[str, dict[str, float]] = yaml.safe_load(THRESHOLDS.read_text(encoding="utf-8"))
     return found
+
+
+def _unless_muted(rule: re.Match[str]) -> str:
+    expression = "".join(
+        f"  {line}\n" for line in (rule["block"] or f"          {rule['line']}\n").splitlines()
+    )
+    return (
+        f"{rule['head']}>-\n          (\n{expression}          )\n{_UNLESS_MUTED.format(name=rule['name'])}"
+    )
 
 
 def _defaults(severity: str) -> Iterator[str]:

@@ -645,6 +645,9 @@ _METRICS = (
         ("metric", "severity", "feature"),
     ),
     Metric("model_baseline", "gauge", "Score that the run has to beat, as set in code.", ("metric",)),
+    Metric(
+        "model_run_muted", "gauge", "1 for each alert that the run mutes, as set in code.", ("alertname",)
+    ),
     # The monitor watching itself
     Metric(
         "model_monitor_errors_total",

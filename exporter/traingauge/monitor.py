@@ -20,6 +20,7 @@ from traingauge.catalog import SPLITS
 from traingauge.core.baseline import parse as parse_baseline
 from traingauge.core.collectors import Setup
 from traingauge.core.collectors.anomalies import parse as parse_detectors
+from traingauge.core.collectors.muted import parse as parse_mute
 from traingauge.core.copies import Unique
 from traingauge.core.disabled import DisabledRecorder, recorder_of_nothing
 from traingauge.core.evaluation import Evaluation
@@ -87,6 +88,8 @@ class ModelMonitor(Unique):
         reference: Short for ``drift=Drift(reference)``.
         thresholds: For each metric a number (its warning), or a mapping with ``warning`` and ``critical``.
         baseline: Scores to beat on validation and test data, such as those of the model in production.
+        mute: Names of alerts that this run does not raise, as what they report is meant: ``["ModelLossDiverging"]`` for a
+            GAN.
         warmup_steps: Training steps after which a score that never reached its threshold is reported.
         reference_run: A good run of the model. This run is compared with it at the same number of samples.
         detectors: Detectors that watch loss, scores, gradient norm and step time for changes; ``[Cusum()]`` by default,
@@ -134,6 +137,7 @@ class ModelMonitor(Unique):
         reference: Reference | None = None,
         thresholds: Mapping[str, float | Mapping[str, float]] | None = None,
         baseline: Mapping[str, float] | None = None,
+        mute: Sequence[str] | None = None,
         warmup_steps: int | None = None,
         reference_run: ReferenceRun | None = None,
         detectors: Sequence[Detector] | None = None,
@@ -164,6 +168,7 @@ class ModelMonitor(Unique):
             _feature_drift(drift_of(drift, reference), limits),
             limits,
             to_beat=parse_baseline({} if baseline is None else baseline),
+            mute=parse_mute(() if mute is None else mute),
             warmup_steps=validation.optional_count("warmup_steps", warmup_steps),
             total_steps=validation.optional_count("total_steps", total_steps),
             reference_run=_reference_run(reference_run, self.model, scoring.task),

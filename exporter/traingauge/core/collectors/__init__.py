@@ -16,6 +16,7 @@ from traingauge.core.collectors.diagnostics import Diagnostics
 from traingauge.core.collectors.limits import Limits
 from traingauge.core.collectors.loss import Loss
 from traingauge.core.collectors.model_info import ModelInfo
+from traingauge.core.collectors.muted import Muted
 from traingauge.core.collectors.progress import Progress
 from traingauge.core.collectors.restarts import Restarts
 from traingauge.core.collectors.run import RunInfo
@@ -43,6 +44,7 @@ class Setup:
         drift: Drift of the features; ``None`` without a reference.
         limits: Thresholds set in code.
         to_beat: Scores that the run has to beat, by name.
+        mute: Names of the alerts that the run mutes.
         warmup_steps: Training steps from which thresholds count for scores that were never reached.
         total_steps: Training steps that the run means to take.
         reference_run: A good run to compare with; ``None`` to expect nothing.
@@ -54,6 +56,7 @@ class Setup:
     drift: FeatureDrift | None = None
     limits: Iterable[Threshold] = ()
     to_beat: Mapping[str, float] = field(default_factory=dict)
+    mute: Sequence[str] = ()
     warmup_steps: int | None = None
     total_steps: int | None = None
     reference_run: ReferenceRun | None = None
@@ -75,6 +78,7 @@ COLLECTORS: Mapping[str, Callable[[Setup], Collector | None]] = MappingProxyType
         "diagnostics": lambda setup: Diagnostics(setup.scoring.window, setup.reference_run, setup.detectors),
         "canary": lambda setup: CanaryMetrics(),
         "restarts": lambda setup: Restarts(),
+        "muted": lambda setup: Muted(setup.mute),
         "limits": lambda setup: Limits(setup.limits, setup.to_beat, setup.drift),
         "self_metrics": lambda setup: SelfMetrics(setup.guard),
     }

@@ -1,0 +1,35 @@
+"""A run names the alerts that it does not raise."""
+
+import pytest
+
+from traingauge import ModelMonitor
+from traingauge.errors import InvalidArgumentError, InvalidTypeError
+from traingauge.testing import InMemory
+
+
+def muted(mute) -> list[str]:
+    with ModelMonitor("m", mute=mute, delivery=[published := InMemory()]) as monitor:
+        monitor.step(loss=1.0)
+    return sorted(
+        dict(labels)["alertname"] for name, labels in published.samples() if name == "model_run_muted"
+    )
+
+
+def test_each_name_is_published_once():
+    assert muted(["ModelStuck", "ModelLossDiverging", "ModelStuck"]) == ["ModelLossDiverging", "ModelStuck"]
+
+
+def test_a_run_that_mutes_nothing_publishes_nothing():
+    assert muted(None) == []
+
+
+@pytest.mark.parametrize("mute", ["ModelStuck", 3, [None]])
+def test_what_is_no_list_of_names_raises(mute):
+    with pytest.raises(InvalidTypeError, match=r"mute is .*: expected names"):
+        ModelMonitor("m", mute=mute, delivery=[])
+
+
+@pytest.mark.parametrize("name", ["", "stuck", "LossDiverging", "Model*"])
+def test_what_cannot_be_an_alert_about_a_run_raises(name):
+    with pytest.raises(InvalidArgumentError, match=r"mute has .*: expected names of alerts"):
+        ModelMonitor("m", mute=[name], delivery=[])
