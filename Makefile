@@ -47,6 +47,10 @@ stack: servers ## Run Prometheus and Alertmanager for your own training scripts,
 test: setup servers ## Install everything and run the tests
 	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
+.PHONY: fuzz
+fuzz: setup ## Call everything public with hostile values for ten minutes (SECONDS=60 for one; SEED=7 repeats a round)
+	$(BIN)/python -m tests.fuzz $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
 .PHONY: lint
 lint: setup ## Check style and the layering of the package
 	$(BIN)/ruff check
