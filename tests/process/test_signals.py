@@ -139,14 +139,23 @@ def test_a_forked_child_dies_of_the_signal_as_ever_and_its_parents_run_continues
         "with ModelMonitor('m', delivery=[]) as monitor:\n"
         "    pid = os.fork()\n"
         "    if pid == 0:\n"
-        "        say(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)\n"
         "        signal.pause()\n"
         "    os.kill(pid, signal.SIGTERM)\n"
         "    say(os.waitpid(pid, 0)[1], monitor.state)\n"
         "say(monitor.state)"
     )
-    assert status == 0
-    assert said.replace("True\n", "").split("\n") == ["15 running", "finished"]
+    assert (status, said.split("\n")) == (0, ["15 running", "finished"])
+
+
+def test_a_forked_child_has_the_handlers_of_the_script() -> None:
+    status, said = run(
+        "with ModelMonitor('m', delivery=[]):\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0:\n"
+        "        os._exit(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)\n"
+        "    say(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"
+    )
+    assert (status, said) == (0, "1")
 
 
 def test_a_run_in_asyncio_leaves_its_signals_to_it() -> None:

@@ -254,10 +254,9 @@ def test_a_live_run_touches_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not list(tmp_path.glob("*"))
 
 
-@pytest.mark.parametrize("directory", ["/dev/null/x", "\ud800"])
-def test_a_directory_that_cannot_be_is_counted_and_the_run_is_served(directory: str) -> None:
+def test_a_directory_that_cannot_be_is_counted_and_the_run_is_served() -> None:
     guard = Guard()
-    running = Endpoint(discovery_dir=directory).start(view(guard))
+    running = Endpoint(discovery_dir="/dev/null/x").start(view(guard))
     assert guard.errors["discovery"] == 1
     assert requests.get(running.url, timeout=PATIENCE).ok
     running.close()
