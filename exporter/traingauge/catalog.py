@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["gauge", "counter", "histogram", "info"]
 Side = Literal["higher", "lower"]
@@ -34,8 +33,7 @@ _CORRELATION = (-1.0, 1.0)
 _NOT_NEGATIVE = (0.0, math.inf)
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(NamedTuple):
     """One metric: its exposed name, kind, help text, own labels and base unit, and what its values mean.
 
     Attributes:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from traingauge import validation
 from traingauge.errors import InvalidArgumentError
@@ -17,8 +16,7 @@ from traingauge.errors import InvalidArgumentError
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Variable(Generic[T]):
+class Variable(NamedTuple, Generic[T]):
     """One variable.
 
     Attributes:

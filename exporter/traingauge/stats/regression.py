@@ -7,7 +7,7 @@ accumulate.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,8 +21,7 @@ STEP_SAMPLE = 1024
 SAMPLE = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Residuals:
+class Residuals(NamedTuple):
     """Sums over samples of the residual e = predicted - true, for each of D outputs.
 
     Attributes:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 #: What ends the head of a request.
 END_OF_HEAD = b"\r\n\r\n"
@@ -42,8 +43,7 @@ class RequestError(Exception):
         super().__init__(what)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """The head of a request.
 
     Attributes:
@@ -59,8 +59,7 @@ class Request:
     keeps: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """A response, whole.
 
     Attributes:
@@ -74,7 +73,7 @@ class Response:
     body: bytes
     content_type: str = "text/plain; charset=utf-8"
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     sent: Callable[[], None] | None = None
 
 
