@@ -72,19 +72,24 @@ def _sorted(kept: Probabilities, average: Average) -> Iterator[NDArray[np.float6
     """Of each column its negatives and positives by ascending score, of shape (2, different scores)."""
     columns = np.ascontiguousarray(kept.scores.T)
     positive = kept.true.T if kept.true.ndim == 2 else kept.true == np.arange(len(columns))[:, np.newaxis]
-    weight = np.broadcast_to(1.0 if kept.weight is None else kept.weight.T, columns.shape)
+    weight = None if kept.weight is None else np.broadcast_to(kept.weight.T, columns.shape)
     if average == "micro":
-        columns, positive, weight = (each.reshape(1, -1) for each in (columns, positive, weight))
-    for column in zip(columns, positive, weight, strict=True):
-        yield _by_score(*column)
+        columns, positive = columns.reshape(1, -1), positive.reshape(1, -1)
+        weight = None if weight is None else weight.reshape(1, -1)
+    for at, (scores, hits) in enumerate(zip(columns, positive, strict=True)):
+        yield _by_score(scores, hits, None if weight is None else weight[at])
 
 
 def _by_score(
-    scores: NDArray[np.float64], positive: NDArray[np.bool_], weight: NDArray[np.float64]
+    scores: NDArray[np.float64], positive: NDArray[np.bool_], weight: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
     order = np.argsort(scores)
-    scores, positive, weight = scores[order], positive[order], weight[order]
-    starts = np.flatnonzero(np.append(True, scores[1:] != scores[:-1]))
+    scores, positive = scores[order], positive[order]
+    ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))  # of each score its last place
+    if weight is None:
+        hits = np.diff(np.cumsum(positive)[ends], prepend=0)
+        return np.stack([np.diff(ends, prepend=-1) - hits, hits]).astype(np.float64)
+    weight, starts = weight[order], np.append(0, ends[:-1] + 1)
     return np.add.reduceat(np.stack([weight * ~positive, weight * positive]), starts, axis=1)
 
 
