@@ -18,6 +18,9 @@ from traingauge.catalog import RUN_STATES
 #: Expected durations of a step after which the next one is late, and after which the run is probably stuck.
 _LATE, _STUCK = 10, 20
 
+#: Runs that are drawn over time.
+_DRAWN = 20
+
 _NO_RUN = "there is no run in the time range."
 
 
@@ -172,24 +175,31 @@ def _runs() -> Panel:
 def _over_time() -> list[Panel]:
     return [
         states(
-            "State of every run",
-            Query(state_codes(), "{{run}}"),
-            description="When each run started, ended, or stopped answering.",
+            "State of the newest runs",
+            Query(_newest(state_codes()), "{{run}}"),
+            description=f"When each of the {_DRAWN} newest runs started, ended, or stopped answering.",
             unit=units.NUMBER,
             mappings=state_words(),
             width=12,
-            height=9,
+            height=10,
         ),
         lines(
-            "Training loss of every run",
-            Query(_by_run(per_run("model_loss_window_mean", split="train")), "{{run}}"),
-            description="Mean loss over the window. Compare runs of one model only: losses of "
-            "different models are not comparable.",
+            "Training loss of the newest runs",
+            Query(_by_run(_newest(per_run("model_loss_window_mean", split="train"))), "{{run}}"),
+            description="Mean loss over the window. Compare runs of one model only: losses of different models are not "
+            "comparable.",
             unit=units.NUMBER,
-            height=9,
+            height=10,
             links=[from_line()],
         ),
     ]
+
+
+def _newest(expr: str) -> str:
+    """The same for the runs that started last: of more, the colours repeat."""
+    started = series("model_run_start_timestamp_seconds")
+    newest = f"topk({_DRAWN}, max by (model, run) (last_over_time({started}[$__range] @ end())))"
+    return f"{expr} and on (model, run) {newest}"
 
 
 def _by_run(expr: str) -> str:

@@ -22,30 +22,29 @@ def _panels() -> list[Panel]:
     labels = CATALOG["model_run_info"].labels
     return [
         rows(
-            "Runs",
-            Column("Model", 120, label="model"),
+            "Software and host",
             Column("Run", 120, label="run"),
-            *(Column(name.replace("_", " ").capitalize(), 130, label=name) for name in labels),
+            *(Column(name.replace("_", " ").capitalize(), 150, label=name) for name in labels),
             Column(
                 "Started",
                 130,
-                expr=f"max by (model, run, {', '.join(labels)}) ({series('model_run_info')} "
+                expr=f"max by (run, {', '.join(labels)}) ({series('model_run_info')} "
                 f"* on (model, run) group_left () {series('model_run_start_timestamp_seconds')}) * 1000",
                 unit=units.SINCE,
             ),
-            description="Software, host and task of each run while its endpoint answers.",
+            description="Software, host and task of the run while its endpoint answers.",
             sort_by="Run",
-            height=6,
+            empty="the endpoint of the run does not answer.",
+            height=4,
         ),
         rows(
             "Milestones",
-            Column("Model", 120, label="model"),
             Column("Run", 120, label="run"),
             *(
                 Column(
                     title,
                     130,
-                    expr=in_time_range(name, **labels),
+                    expr=_of_the_run(name, **labels),
                     unit=units.COUNT,
                     decimals=0,
                 )
@@ -59,13 +58,13 @@ def _panels() -> list[Panel]:
             Column(
                 "Ended",
                 130,
-                expr=f"{in_time_range('model_run_end_timestamp_seconds')} * 1000",
+                expr=f"{_of_the_run('model_run_end_timestamp_seconds')} * 1000",
                 unit=units.SINCE,
             ),
-            description="Epochs, checkpoints and restarts of each run, including those that are over. "
+            description="Epochs, checkpoints and restarts of the run, also when it is over. "
             "Checkpoints count only if the script reports them.",
             sort_by="Run",
-            height=5,
+            height=4,
         ),
         number(
             "Model parameters",
@@ -87,3 +86,7 @@ def _panels() -> list[Panel]:
             empty="the script does not describe the model (`monitor.describe`; Keras does it automatically).",
         ),
     ]
+
+
+def _of_the_run(name: str, **labels: str) -> str:
+    return f"max by (run) ({in_time_range(name, **labels)})"
