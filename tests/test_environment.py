@@ -73,7 +73,7 @@ def test_the_wait_for_the_last_scrape_comes_from_its_variable(monkeypatch: pytes
         return running
 
     monkeypatch.setattr(Endpoint, "start", start)
-    for endpoint in (Endpoint(), Endpoint(linger=0)):
+    for endpoint in (Endpoint(wait_for_scrape=True), Endpoint(wait_for_scrape=True, linger=0)):
         ModelMonitor("m", delivery=[endpoint]).close()
     assert lingers == [2.5, 0]
 

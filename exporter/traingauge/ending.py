@@ -57,7 +57,8 @@ class Ending:
         )
         self._concluding, self._concluded = threading.RLock(), False
         self._first_to_leave, self._gone = threading.Lock(), threading.Event()
-        live_runs.add(self)
+        if recorder.enabled:
+            live_runs.add(self)
 
     @property
     def directory(self) -> Path | None:

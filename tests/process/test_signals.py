@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -16,7 +17,7 @@ import requests
 
 from tests.waiting import PATIENCE, wait_until
 from traingauge import ModelMonitor
-from traingauge.process.signals import SIGNALS
+from traingauge.process.signals import SIGNALS, Signals
 
 AS_PROMETHEUS = {"X-Prometheus-Scrape-Timeout-Seconds": "5"}
 
@@ -171,6 +172,24 @@ def test_a_run_in_asyncio_leaves_its_signals_to_it() -> None:
         "asyncio.run(main())"
     )
     assert (status, said.split("\n")) == (0, ["stopped", "interrupted"])
+
+
+@pytest.mark.parametrize(("since", "left"), [(0.0, 25.0), (20.0, 5.0), (27.0, 0.0), (60.0, None)])
+def test_a_process_that_outlives_the_usual_grace_period_has_been_granted_more(
+    since: float, left: float | None
+) -> None:
+    signals = Signals(lambda at_most: None)
+    assert signals.left is None
+    signals._arrived = time.monotonic() - since
+    assert signals.left == (None if left is None else pytest.approx(left, abs=PATIENCE / 1000))
+
+
+def test_monitoring_that_is_switched_off_leaves_the_process_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAINGAUGE_DISABLED", "1")
+    before = sys.exit, threading.excepthook
+    with ModelMonitor("m"):
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+        assert (sys.exit, threading.excepthook) == before
 
 
 def test_an_ignored_signal_stays_ignored() -> None:

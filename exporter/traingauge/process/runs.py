@@ -86,7 +86,7 @@ class LiveRuns:
 
     @property
     def time_left(self) -> float | None:
-        """Seconds until a signal that has come ends the process; ``None`` if there was none."""
+        """Seconds until a signal that has come ends the process; ``None`` if none will."""
         return self._signals.left
 
     def end_of_process(self, end: End | None = None) -> End:

@@ -26,8 +26,8 @@ from typing import Any
 #: Signals that end a process from outside.
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
-#: Seconds from a signal until the process is gone: a little less than what SLURM and Kubernetes grant.
-GRACE_SECONDS = 25.0
+#: Seconds that SLURM and Kubernetes grant after a signal, and those after which the process is gone by itself.
+GRANTED_SECONDS, GRACE_SECONDS = 30.0, 25.0
 
 #: Seconds after which a process that its signal does not end, as the first of a container, exits by itself.
 STUBBORN_SECONDS = 1.0
@@ -63,9 +63,11 @@ class Signals:
 
     @property
     def left(self) -> float | None:
-        """Seconds that are left of the grace period; ``None`` if no signal has come."""
+        """Seconds that are left of the grace period; ``None`` if no signal has come, or the process has outlived it."""
         self._read()
-        return None if self._arrived is None else max(0.0, self._arrived + GRACE_SECONDS - time.monotonic())
+        if self._arrived is None or (since := time.monotonic() - self._arrived) > GRANTED_SECONDS:
+            return None
+        return max(0.0, GRACE_SECONDS - since)
 
     def install(self) -> None:
         """Set handlers, if this is the main thread: Python lets no other do that."""
