@@ -144,3 +144,10 @@ def test_two_rows_of_one_step_are_both_kept():
     for value in (0.1, 0.2):
         log.add("validation", {"step": np.array([5.0])}, {"loss": value})
     assert rows(log, "validation")["loss"].tolist() == [0.1, 0.2]
+
+
+def test_a_name_that_utf_8_cannot_encode_is_escaped_where_rows_are_read():
+    with ModelMonitor("m", delivery=[]) as monitor:
+        monitor.step(**{"caf\udce9": 0.5})
+        assert monitor.rows()["caf\\udce9"].tolist() == [0.5]
+        assert list(monitor.frame()["caf\\udce9"]) == [0.5]

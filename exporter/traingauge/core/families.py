@@ -81,13 +81,16 @@ def keys(*labels: tuple[str | None, ...]) -> tuple[Key, ...]:
     >>> keys(("train",), ("test",))
     (Key(suffix='', labels=('train',)), Key(suffix='', labels=('test',)))
     """
-    return tuple(Key("", tuple(map(_encodable, values))) for values in labels)
+    return tuple(Key("", tuple(label and encodable(label) for label in values)) for values in labels)
 
 
-def _encodable(label: str | None) -> str | None:
-    if label is None or label.isascii():
-        return label
-    return label.encode("utf-8", "backslashreplace").decode("utf-8")
+def encodable(name: str) -> str:
+    r"""A name in which what UTF-8 cannot encode, a lone surrogate, is escaped.
+
+    >>> print(encodable("caf\udce9"))
+    caf\udce9
+    """
+    return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def single(name: str, value: float) -> Family:

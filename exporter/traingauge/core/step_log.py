@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from traingauge.core.families import encodable
 from traingauge.stats.streaming.not_given import not_given
 
 Floats = NDArray[np.float64]
@@ -157,7 +158,7 @@ class StepLog:
         for block in blocks:
             if block.table == name:
                 kept = block.columns["step"] <= least_later[block.attempt]
-                pieces.append({column: values[kept] for column, values in block.columns.items()})
+                pieces.append({encodable(column): values[kept] for column, values in block.columns.items()})
         return _joined(pieces)
 
     # Writing to disk
