@@ -25,7 +25,7 @@ FORMS = {
 NAMES = np.array(["ant", "bee", "cat"])
 _SCORE_DTYPES = ("f8", "f4", "f2", "g", ">f4", ml_dtypes.bfloat16)
 _LABEL_DTYPES = ("i8", "i4", "u1", "u8", "f4", "f8", ">i4")
-_CONTAINERS = ("array", "array", "list", "fortran", "strided", "reversed", "read-only", "tensor", "rows")
+_CONTAINERS = ("array", "array", "list", "fortran", "strided", "reversed", "read-only", "tensor")
 
 
 @dataclass(frozen=True)
@@ -129,10 +129,10 @@ def batches(draw: st.DrawFn, setup: Setup, *, first: bool = False) -> Batch:
 
 def _given(draw: st.DrawFn, rng: np.random.Generator, values: Any, setup: Setup) -> Any:
     container = draw(st.sampled_from((*_CONTAINERS, *(["pandas", "polars"] if values.ndim < 3 else []))))
-    if values.dtype.num > 20 and container in ("list", "rows", "pandas", "polars"):
+    if values.dtype.num > 20 and container in ("list", "pandas", "polars"):
         container = "array"  # scalars of ml_dtypes are no numbers to other libraries
     if values.dtype.kind in "US" or values.dtype.byteorder == ">" or values.dtype.char == "g":
-        container = "array" if container in ("polars", "pandas", "rows") else container
+        container = "array" if container in ("polars", "pandas") else container
     return contained(rng, values.copy(), container)
 
 
