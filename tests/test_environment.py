@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import wait_until
 from traingauge import (
     Alertmanager,
     Canary,
@@ -63,7 +64,7 @@ def test_the_endpoint_listens_where_the_variables_say(
 
 
 def test_the_wait_for_the_last_scrape_comes_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TRAINGAUGE_LINGER_SECONDS", "2.5")
+    monkeypatch.setenv("TRAINGAUGE_LINGER_SECONDS", "0.25")
     lingers: list[float] = []
     started = Endpoint.start
 
@@ -75,7 +76,8 @@ def test_the_wait_for_the_last_scrape_comes_from_its_variable(monkeypatch: pytes
     monkeypatch.setattr(Endpoint, "start", start)
     for endpoint in (Endpoint(wait_for_scrape=True), Endpoint(wait_for_scrape=True, linger=0)):
         ModelMonitor("m", delivery=[endpoint]).close()
-    assert lingers == [2.5, 0]
+    assert lingers == [0.25, 0]
+    wait_until(lambda: not any(thread.name == "traingauge-end" for thread in threading.enumerate()))
 
 
 def test_state_is_kept_where_the_variable_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -215,6 +215,27 @@ def test_everything_is_put_back_when_the_last_run_ends() -> None:
     wait_until(lambda: not any(one.name == "traingauge-signals" for one in threading.enumerate()))
 
 
+ENDED_BY_A_THREAD = (
+    "monitor = ModelMonitor('m', delivery=[])\n"
+    "thread = threading.Thread(target=monitor.close)\n"
+    "thread.start()\n"
+    "thread.join()\n"
+)
+
+
+def test_after_a_run_that_another_thread_ended_a_signal_ends_the_process_as_ever() -> None:
+    status, said = run(ENDED_BY_A_THREAD + "os.kill(os.getpid(), signal.SIGTERM)\nsignal.pause()")
+    assert (status, said) == (-signal.SIGTERM, "")
+
+
+def test_the_next_run_that_the_main_thread_ends_puts_everything_back() -> None:
+    status, said = run(
+        ENDED_BY_A_THREAD
+        + "ModelMonitor('m', delivery=[]).close()\nsay(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)"
+    )
+    assert (status, said) == (0, "True")
+
+
 def test_a_handler_that_was_set_during_the_run_stays() -> None:
     def mine(number: int, frame: FrameType | None) -> None:
         pass

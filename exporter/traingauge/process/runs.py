@@ -49,7 +49,8 @@ class LiveRun(Protocol):
 class LiveRuns:
     """The live runs of this process, oldest first, and the hooks that see it end.
 
-    The hooks are there from the first run to the last.
+    The hooks are there from the first run to the last. Handlers of signals stay longer where another thread ends the last
+    run, because only the main one can put back what was there. Without a run they let a signal do its work.
     """
 
     def __init__(self) -> None:
