@@ -60,7 +60,7 @@ def _tiles() -> list[Panel]:
         ),
         _in_state("Training", 1, "Runs in progress whose endpoint answers.", PLAIN),
         number(
-            "Samples per second",
+            "Samples/s",
             Query(
                 or_zero(f"sum(rate({series('model_samples_total', split='train')}[$__rate_interval]))"),
                 "all runs",
@@ -93,20 +93,20 @@ def _runs() -> Panel:
     left = f"clamp_min({planned} - on (model, run) {steps}, 0)"
     return rows(
         "Runs",
-        Column("Run", 120, label="run", link=to_run()),
+        Column("Run", 110, label="run", link=to_run()),
         Column(
             "Severity",
-            95,
+            88,
             expr=first_alert("model, run"),
             unit=units.NUMBER,
             mappings=SEVERITY_RANKS,
             colouring=(),
         ),
-        Column("First alert", 200, label="alertname", link=to_runbook("${__value.text}")),
-        Column("About", 130, label="about"),
+        Column("First alert", 185, label="alertname", link=to_runbook("${__value.text}")),
+        Column("About", 110, label="about"),
         Column(
             "Alerts",
-            60,
+            58,
             expr=f"count by (model, run) ({firing()})",
             unit=units.COUNT,
             decimals=0,
@@ -114,7 +114,7 @@ def _runs() -> Panel:
         ),
         Column(
             "State",
-            110,
+            106,
             expr=state_codes("[$__range]"),
             unit=units.NUMBER,
             mappings=state_words(),
@@ -122,7 +122,7 @@ def _runs() -> Panel:
         ),
         Column(
             "Health",
-            75,
+            70,
             expr=health_codes("[$__range]"),
             unit=units.NUMBER,
             mappings=health_words(),
@@ -130,34 +130,34 @@ def _runs() -> Panel:
         ),
         Column(
             "Steps late",
-            85,
+            82,
             expr=f"({age_in_steps()}) and on (model, run) {RUNNING}",
             unit=units.COUNT,
             decimals=0,
             colouring=((None, colours.GOOD), (_LATE, colours.WARNING), (_STUCK, colours.CRITICAL)),
         ),
-        Column("Progress", 75, expr=f"{steps} / on (model, run) {planned}", unit=units.SHARE, decimals=0),
+        Column("Progress", 72, expr=f"{steps} / on (model, run) {planned}", unit=units.SHARE, decimals=0),
         Column(
             "Time left",
-            95,
+            90,
             expr=f"{left} * on (model, run) {in_time_range('model_step_expected_seconds')} "
             f"and on (model, run) {RUNNING}",
             unit=units.DURATION,
         ),
         Column(
             "Loss",
-            75,
+            65,
             expr=in_time_range("model_loss_window_mean", split="train"),
             unit=units.NUMBER,
             decimals=4,
         ),
         Column(
             "Started",
-            115,
+            112,
             expr=f"{in_time_range('model_run_start_timestamp_seconds')} * 1000",
             unit=units.SINCE,
         ),
-        Column("Model", 80, label="model"),
+        Column("Model", 75, label="model"),
         description="Every run of the time range, including those that are over; those with the most severe alerts "
         "come first, then the newest. *First alert* is the one that began first among the most severe: click it for "
         "its runbook, a run for its overview. *Steps late* is the time since the last step, in usual step durations: "

@@ -12,6 +12,9 @@ from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import NONE_ALLOWED
 from traingauge.catalog import CATALOG
 
+#: Headings of labels whose own names do not fit a column.
+_HEADINGS = {"framework_version": "Version", "traingauge_version": "traingauge", "python_version": "Python"}
+
 
 def section() -> Section:
     """The section."""
@@ -23,11 +26,14 @@ def _panels() -> list[Panel]:
     return [
         rows(
             "Software and host",
-            Column("Run", 120, label="run"),
-            *(Column(name.replace("_", " ").capitalize(), 150, label=name) for name in labels),
+            Column("Run", 110, label="run"),
+            *(
+                Column(_HEADINGS.get(name, name.replace("_", " ").capitalize()), 98, label=name)
+                for name in labels
+            ),
             Column(
                 "Started",
-                130,
+                112,
                 expr=f"max by (run, {', '.join(labels)}) ({series('model_run_info')} "
                 f"* on (model, run) group_left () {series('model_run_start_timestamp_seconds')}) * 1000",
                 unit=units.SINCE,

@@ -111,18 +111,18 @@ def firing_alerts(*, one_run: bool, width: int, height: int) -> table.Panel:
     of_model = [] if one_run else [Column("Model", 110, label="model")]
     return rows(
         "Firing alerts" if one_run else "Firing alerts by run",
-        Column("Alert", 220, label="alertname", link=to_runbook("${__value.text}")),
+        Column("Alert", 205, label="alertname", link=to_runbook("${__value.text}")),
         Column(
             "Severity",
-            95,
+            92,
             expr=one(severities),
             unit=units.NUMBER,
             mappings=_words(enumerate(_SEVERITIES, start=1)),
             colouring=(),
         ),
         *of_run,
-        Column("Since", 125, expr=f"{one(began)} * 1000", unit=units.SINCE),
-        Column("About", 190 if one_run else 300, label="about"),
+        Column("Since", 112, expr=f"{one(began)} * 1000", unit=units.SINCE),
+        Column("About", 130 if one_run else 300, label="about"),
         *of_model,
         description="Alerts that fire now, the most severe first, since when, and the score, split, class or feature "
         "that they are about. Click a name for its runbook" + (".", ", a run for its overview.")[not one_run],

@@ -222,3 +222,14 @@ def test_a_row_that_stands_for_none_leads_nowhere(dashboard: Json):
         for target in panel["targets"]:
             for label in re.findall(r'label_replace\(vector\(NaN\), "(\w+)"', target["expr"]):
                 assert titles.get(label) not in linked, panel["title"]
+
+
+def test_the_columns_of_a_table_fit_its_panel_on_a_laptop(dashboard: Json):
+    """A column of the grid is 55 pixels wide there. What does not fit is cut off, and few people scroll a panel."""
+    for panel in panels(dashboard):
+        if panel["type"] == "table":
+            widths = [
+                properties.get("custom.width", properties.get("custom.minWidth", 0))
+                for _, properties in _overrides(panel)
+            ]
+            assert sum(widths) <= 55 * panel["gridPos"]["w"], panel["title"]
