@@ -74,7 +74,11 @@ class Ending:
         self.conclude(end)
         if left is not None:  # a signal ends the process
             self.leave(left)
-        elif not again and not (self._has_to_wait() and self._leave_later()):
+        elif not again:
+            self._leave_or_wait()
+
+    def _leave_or_wait(self) -> None:
+        if not (self._has_to_wait() and self._leave_later()):
             self.leave(None)
 
     def end_after(self, error: BaseException | None) -> None:
@@ -134,6 +138,21 @@ class Ending:
                 self.identity.model,
             )
             self._gone.wait(None if at_most == math.inf else at_most - silent)
+
+    def lost(self) -> None:
+        """End the run soon, as nothing refers to its monitor any more; the garbage collector calls it."""
+        live_runs.later(self._end_lost)
+
+    def _end_lost(self) -> None:
+        with self._concluding:
+            if self._concluded:
+                return
+            self.conclude(FINISHED)
+            self._recorder.retire(
+                "the monitor of the run is gone, and what is recorded is lost: keep a reference to it"
+            )
+        _log.info("run %s of %s has ended: its monitor is gone", self.identity.run, self.identity.model)
+        self._leave_or_wait()
 
     def replaced(self) -> None:
         """Give the run up at once, without waiting for anything: a new one has its model and name."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
@@ -75,6 +76,10 @@ class ModelMonitor(Unique):
     ends the run. It is ``failed`` after an exception, ``sys.exit`` with a code, or the death of the thread that trained;
     ``interrupted`` after Ctrl-C, SIGTERM or SIGHUP; else ``finished``. If a Prometheus scrapes the run, the endpoint then
     stays until the end has been scraped too. SIGKILL and ``os._exit`` leave no time for any of this.
+
+    A process may have any number of runs. A new monitor of the same model and run replaces the old one, and a run ends when
+    nothing refers to its monitor any more, so a notebook may run a cell again. Copies of a monitor are the monitor itself. A
+    forked child, or a process that receives a copy, records nothing, and logs that once.
 
     What an operator decides can also be set by ``TRAINGAUGE_*`` variables (:mod:`traingauge.environment`); an argument
     wins. With ``TRAINGAUGE_DISABLED=1`` a monitor does nothing at all.
@@ -178,6 +183,7 @@ class ModelMonitor(Unique):
         self._recorder = recorder_class(setup, digest_every=validation.count("digest_every", digest_every))
         live_runs.replace(self.model, run, None if state is None else state.directory)
         self._open(run, deliveries, alertmanager, keep)
+        weakref.finalize(self, self._ending.lost).atexit = False
         if type(self).step is ModelMonitor.step:  # a subclass may have its own
             self.step = self._recorder.shortcut(self.step)  # type: ignore[method-assign]
 
@@ -303,7 +309,7 @@ class ModelMonitor(Unique):
         [0.5]
         """
         validation.choice("split of an evaluation", split, SPLITS[1:])
-        return Evaluation(self._recorder, split)
+        return Evaluation(self._recorder, split, keeps=self)
 
     def end_epoch(self) -> None:
         """Record that one pass over the training data is complete. Integrations call it themselves."""
@@ -335,7 +341,7 @@ class ModelMonitor(Unique):
         """
         from traingauge.core.watch import watch
 
-        return watch(self._recorder, batches, features)
+        return watch(self._recorder, batches, features, keeps=self)
 
     def resume_at(self, step: int) -> None:
         """Continue from an earlier training step: that of the checkpoint from which the model was restored.
@@ -382,7 +388,9 @@ class ModelMonitor(Unique):
 
         interval = validation.optional_count("every", every) if self._recorder.enabled else None
         validation.function("predict", predict)
-        probe = CanaryProbe(self._recorder, validate_canary(canary, self.model), predict, interval)
+        probe = CanaryProbe(
+            self._recorder, validate_canary(canary, self.model), predict, interval, keeps=self
+        )
         if self._recorder.enabled:
             probe.check()
         return probe

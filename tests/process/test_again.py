@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 import requests
 
 from tests.waiting import FOREVER, PATIENCE, finished, wait_until
-from traingauge import Endpoint, ModelMonitor, State
+from traingauge import Canary, Endpoint, ModelMonitor, State
 from traingauge.process.runs import live_runs
 
 Reading = Callable[..., float | None]
@@ -105,6 +107,57 @@ def test_a_run_that_has_ended_and_waits_gives_way_at_once(
         assert 'state="running"} 1.0' in scrape(new.url)
         assert len(list(tmp_path.glob("*.json"))) == 1
     assert REPLACED not in caplog.text
+
+
+# A monitor that nothing refers to any more
+
+
+def served(directory: Path) -> list[str]:
+    return [json.loads(file.read_text())[0]["labels"]["run"] for file in directory.glob("*.json")]
+
+
+def test_a_cell_without_a_name_for_its_run_leaves_no_run_behind(tmp_path: Path) -> None:
+    for _ in range(3):
+        monitor = ModelMonitor("m", delivery=[Endpoint(discovery_dir=tmp_path, linger=0)])
+        monitor.step(loss=1.0)
+    gc.collect()
+    wait_until(lambda: served(tmp_path) == [monitor.run], "the end of the others")
+    assert monitor.state == "running"
+    monitor.close()
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        lambda monitor: monitor.step,
+        lambda monitor: monitor.watch([1, 2]),
+        lambda monitor: monitor.watch(iter([1, 2])),
+        lambda monitor: monitor.evaluation("validation"),
+        lambda monitor: monitor.canary(Canary.record("m", lambda x: x, [1.0]), lambda x: x),
+    ],
+)
+def test_what_a_monitor_has_given_keeps_its_run(tmp_path: Path, kept: Callable[[ModelMonitor], Any]) -> None:
+    run = f"kept-{tmp_path.name}"
+    handle = kept(ModelMonitor("m", run=run, delivery=[Endpoint(discovery_dir=tmp_path, linger=0)]))
+    gc.collect()
+    looked = threading.Event()
+    live_runs.later(looked.set)
+    assert looked.wait(PATIENCE)
+    assert served(tmp_path) == [run]
+    del handle
+    gc.collect()
+    wait_until(lambda: not served(tmp_path), "the end of the run")
+
+
+def test_what_still_reports_to_a_run_whose_monitor_is_gone_is_counted_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    recorder = ModelMonitor("m", delivery=[])._recorder
+    gc.collect()
+    wait_until(lambda: recorder.state == "finished")
+    wait_until(lambda: not recorder.enabled)
+    recorder.step(1.0, None, None, None, None, 0, {})
+    assert "keep a reference to it" in caplog.text
 
 
 # One run after another

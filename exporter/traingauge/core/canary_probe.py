@@ -31,10 +31,14 @@ class CanaryProbe:
         canary: Inputs and expected outputs.
         predict: Function from inputs to outputs.
         every: Number of calls of :meth:`step` between checks; ``None`` to check on demand only.
+        keeps: What must not be lost as long as it is used.
     """
 
-    def __init__(self, run: Run, canary: Canary, predict: Predict, every: int | None) -> None:
+    def __init__(
+        self, run: Run, canary: Canary, predict: Predict, every: int | None, *, keeps: object = None
+    ) -> None:
         self._run, self._canary, self._predict, self._every = run, canary, predict, every
+        self._keeps = keeps
         self._steps = 0
 
     def step(self) -> None:

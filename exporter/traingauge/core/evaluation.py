@@ -26,10 +26,11 @@ class Evaluation:
     Args:
         recorder: The run.
         split: ``validation`` or ``test``.
+        keeps: What must not be lost as long as it is used.
     """
 
-    def __init__(self, recorder: Recorder, split: str) -> None:
-        self._recorder, self._split = recorder, split
+    def __init__(self, recorder: Recorder, split: str, *, keeps: object = None) -> None:
+        self._recorder, self._split, self._keeps = recorder, split, keeps
         self._scored: list[Encoded] = []
         self._steps = 0
         self._samples = 0

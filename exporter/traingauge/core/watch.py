@@ -14,7 +14,13 @@ from traingauge.reference.tables import split_batch
 B = TypeVar("B", bound=Iterable[Any])
 
 
-def watch(recorder: Recorder, batches: B, features: Callable[[Any], Any] | bool = False) -> B:
+def watch(
+    recorder: Recorder,
+    batches: B,
+    features: Callable[[Any], Any] | bool = False,
+    *,
+    keeps: object = None,
+) -> B:
     """The same batches; see :meth:`traingauge.ModelMonitor.watch`.
 
     Raises:
@@ -28,7 +34,7 @@ def watch(recorder: Recorder, batches: B, features: Callable[[Any], Any] | bool 
         raise InvalidTypeError(f"features is {shown(features)}: expected True, False or a function")
     if not recorder.enabled:
         return batches
-    watched = Watched(recorder, batches, features)
+    watched = Watched(recorder, batches, features, keeps)
     return cast("B", iter(watched) if isinstance(batches, Iterator) else watched)
 
 
@@ -39,12 +45,17 @@ class Watched:
         recorder: The run.
         batches: The loader.
         features: As in :meth:`traingauge.ModelMonitor.watch`.
+        keeps: What must not be lost as long as it is used.
     """
 
     def __init__(
-        self, recorder: Recorder, batches: Iterable[Any], features: Callable[[Any], Any] | bool
+        self,
+        recorder: Recorder,
+        batches: Iterable[Any],
+        features: Callable[[Any], Any] | bool,
+        keeps: object = None,
     ) -> None:
-        self._recorder, self._batches, self._features = recorder, batches, features
+        self._recorder, self._batches, self._features, self._keeps = recorder, batches, features, keeps
 
     def __iter__(self) -> Iterator[Any]:
         """The batches from the first on."""

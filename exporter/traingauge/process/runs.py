@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from traingauge.process.end import INTERRUPTED, End
 from traingauge.process.exits import Exits
+from traingauge.process.later import Later
 from traingauge.process.notebook import Notebook
 from traingauge.process.signals import Signals
 from traingauge.process.threads import Threads
@@ -58,6 +59,7 @@ class LiveRuns:
         self._lock = threading.RLock()
         self._exits, self._notebook = Exits(), Notebook()
         self._threads, self._signals = Threads(self._thread_died), Signals(partial(self.end_all, INTERRUPTED))
+        self._later = Later()
         self._finalizer: Any = None  # where the process is a worker of multiprocessing
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
@@ -115,6 +117,10 @@ class LiveRuns:
             ):
                 one.replaced()
 
+    def later(self, work: Callable[[], None]) -> None:
+        """Do something soon in a thread of the runs; the garbage collector may call it."""
+        self._later.do(work)
+
     def end_all(self, end: End, at_most: float | None = None) -> None:
         """End every run: first all of them say how, then their waits overlap."""
         runs = list(self)
@@ -128,12 +134,14 @@ class LiveRuns:
         self._signals.forget()
         for hook in (self._exits, self._notebook, self._threads):
             hook.install()
+        self._later.start()
         self._finalizer = _before_exit_of_worker(self._end_with_interpreter)
 
     def _remove(self) -> None:
         atexit.unregister(self._end_with_interpreter)
         for hook in (self._exits, self._notebook, self._threads, self._signals):
             hook.remove()
+        self._later.stop()
         if self._finalizer is not None:
             self._finalizer.cancel()
 
@@ -149,6 +157,7 @@ class LiveRuns:
         """In a forked child: the runs belong to the parent."""
         self._lock = threading.RLock()
         self._signals.leave_to_parent()
+        self._later.leave_to_parent()
         if self._runs:
             self._runs.clear()
             self._remove()
