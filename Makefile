@@ -51,6 +51,10 @@ test: setup servers ## Install everything and run the tests
 fuzz: setup ## Call everything public with hostile values for ten minutes (SECONDS=60 for one; SEED=7 repeats a round)
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
+.PHONY: kills
+kills: setup ## Kill a resuming training 200 times, and check that its state loses and doubles nothing
+	$(BIN)/python -m tests.state.kills
+
 .PHONY: lint
 lint: setup ## Check style and the layering of the package
 	$(BIN)/ruff check
