@@ -101,9 +101,10 @@ def _runs() -> Panel:
             unit=units.NUMBER,
             mappings=SEVERITY_RANKS,
             colouring=(),
+            fixed=True,
         ),
-        Column("First alert", 185, label="alertname", link=to_runbook("${__value.text}")),
-        Column("About", 110, label="about"),
+        Column("First alert", 192, label="alertname", link=to_runbook("${__value.text}")),
+        Column("About", 105, label="about"),
         Column(
             "Alerts",
             58,
@@ -119,6 +120,7 @@ def _runs() -> Panel:
             unit=units.NUMBER,
             mappings=state_words(),
             colouring=(),
+            fixed=True,
         ),
         Column(
             "Health",
@@ -127,6 +129,7 @@ def _runs() -> Panel:
             unit=units.NUMBER,
             mappings=health_words(),
             colouring=(),
+            fixed=True,
         ),
         Column(
             "Steps late",
@@ -156,6 +159,7 @@ def _runs() -> Panel:
             112,
             expr=f"{in_time_range('model_run_start_timestamp_seconds')} * 1000",
             unit=units.SINCE,
+            fixed=True,
         ),
         Column("Model", 75, label="model"),
         description="Every run of the time range, including those that are over; those with the most severe alerts "

@@ -121,7 +121,7 @@ def firing_alerts(*, one_run: bool, width: int, height: int) -> table.Panel:
             colouring=(),
         ),
         *of_run,
-        Column("Since", 112, expr=f"{one(began)} * 1000", unit=units.SINCE),
+        Column("Since", 128, expr=f"{one(began)} * 1000", unit=units.SINCE),
         Column("About", 130 if one_run else 300, label="about"),
         *of_model,
         description="Alerts that fire now, the most severe first, since when, and the score, split, class or feature "

@@ -38,6 +38,7 @@ class Column:
         mappings: Words for values.
         colouring: Colours by value; none if ``None``.
         link: Where a cell leads.
+        fixed: Whether a column of values keeps its width. The others share equally what names and fixed ones leave free.
     """
 
     title: str
@@ -49,11 +50,11 @@ class Column:
     mappings: Sequence[model.ValueMapping] = ()
     colouring: Steps | None = None
     link: Link | None = None
+    fixed: bool = False
 
     def properties(self) -> list[model.DynamicConfigValue]:
         """What is particular to the column, as Grafana has it."""
-        # Columns of values share what names leave free.
-        width = "custom.width" if self.label else "custom.minWidth"
+        width = "custom.width" if self.label or self.fixed else "custom.minWidth"
         properties: dict[str, object] = {"unit": self.unit, width: self.width}
         if self.decimals is not None:
             properties["decimals"] = self.decimals
