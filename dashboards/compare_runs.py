@@ -164,6 +164,7 @@ def _standing() -> list[Panel]:
             "Click a name to open the run.",
             sort_by="Val. loss",
             height=8,
+            empty="there is no run in the time range.",
         ),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dashboards.vocabulary import colours, units, variables
+from dashboards.vocabulary.absent import or_absent
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.metrics import JOB, occurrences, per_run, per_second, series
 from dashboards.vocabulary.panels import events, lines, number, states
@@ -60,7 +61,9 @@ def _scrapes() -> list[Panel]:
         states(
             "Scrapes of each run",
             Query(
-                f"{up} and on (model, run) bottomk({_RUNS}, {answered})",
+                or_absent(
+                    f"{up} and on (model, run) bottomk({_RUNS}, {answered})", series("up", job=JOB), "run"
+                ),
                 "{{run}}",
             ),
             description=f"When each run answered; of more than {_RUNS} those that answered least.",

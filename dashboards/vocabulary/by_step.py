@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from dashboards.vocabulary.absent import or_absent, present
 from dashboards.vocabulary.metrics import series
-from dashboards.vocabulary.panels import NO_VALUE, NOT_APPLICABLE, describe, style_lines, symmetric_log
+from dashboards.vocabulary.panels import NO_VALUE, describe, style_lines, symmetric_log
 from dashboards.vocabulary.queries import DATASOURCE, Query
 from dashboards.vocabulary.sdk import dashboard, model, table, trend
 from dashboards.vocabulary.tables import CELL_MODE, shaded
@@ -38,7 +39,8 @@ def step_grid() -> dashboard.QueryVariable:
         GRID,
         "Step grid",
         "Training steps between two points of a curve, by the longest run",
-        f"clamp_min(10 ^ ceil(log10({longest} / {_POINTS})), 1)",
+        # Without a run, a query would have no number in its place.
+        f"clamp_min(10 ^ ceil(log10({longest} / {_POINTS})), 1) or vector(1)",
     ).hide(model.VariableHide.HIDE_VARIABLE)
 
 
@@ -96,10 +98,8 @@ def _over_steps(panel: Curve, title: str, selector: str, description: str, unit:
     panel.max_data_points(_POINTS)
     # Without any value there is one run that is not there: Grafana misses the column of steps otherwise. Where others have
     # values, a run without keeps its place in the colours.
-    drawn = f"group(last_over_time({selector}[$__range] @ end()))"
-    nothing = f'label_replace(vector(0), "run", "{NOT_APPLICABLE}", "", "") unless on () {drawn}'
-    on_grid = f"floor({steps} / ${GRID}) * ${GRID} and on () {drawn} or on () ({nothing})"
-    panel.with_target(Query(on_grid, table=True).target("A"))
+    on_grid = f"floor({steps} / ${GRID}) * ${GRID} and on () {present(selector)}"
+    panel.with_target(Query(or_absent(on_grid, selector, "run", 0), table=True).target("A"))
     panel.with_target(Query(f"max by (run) ({selector})", table=True).target("B"))
     matrix = "Value #A\\run"
     for transformation in (

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dashboards.vocabulary import colours
-from dashboards.vocabulary.panels import NO_VALUE, NOT_APPLICABLE, describe
+from dashboards.vocabulary.absent import or_absent
+from dashboards.vocabulary.panels import NO_VALUE, describe
 from dashboards.vocabulary.queries import DATASOURCE, Query
 from dashboards.vocabulary.ranking import highest, lowest_now
 from dashboards.vocabulary.sdk import Panel, common, heatmap, heatmap_model
@@ -109,9 +110,8 @@ def cells(
 def _query(selector: str, by: str, combine: str) -> str:
     values = f"{combine} by ({by}) ({selector})"
     shown = f"{values}{_worst(selector, by, combine)}"
-    # Without any series, the panel would show an exception of Grafana (grafana#89793) in place of an empty row.
-    nothing = f'label_replace(vector(NaN), "{by}", "{NOT_APPLICABLE}", "", "")'
-    return f"{shown} or on () ({nothing} unless on () group(last_over_time({selector}[$__range] @ end())))"
+    # Without any series, the panel would show an exception of Grafana (grafana#89793).
+    return or_absent(shown, selector, by)
 
 
 def _worst(selector: str, by: str, combine: str) -> str:

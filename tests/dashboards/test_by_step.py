@@ -65,3 +65,10 @@ def test_without_any_value_there_is_a_run_that_is_not_there(dashboard: Json):
         assert steps.endswith(f' or on () (label_replace(vector(0), "run", "n/a", "", "") {absent}'), panel[
             "title"
         ]
+
+
+def test_the_grid_of_steps_is_a_number_even_without_a_run(dashboard: Json):
+    """Prometheus refuses a query without one."""
+    for variable in dashboard["templating"]["list"]:
+        if variable["name"] == "grid":
+            assert variable["query"].endswith(" or vector(1))")
