@@ -115,3 +115,18 @@ def test_a_number_whose_device_is_lost_takes_no_other_of_its_pass_with_it(device
             evaluation.update(loss=0.5, entropy=Lost([1.0], device))
         assert monitor.history["val_loss"] == [0.5]
         assert "entropy" not in monitor.rows("validation")
+
+
+def test_a_score_on_a_device_is_checked_where_it_is_read(device):
+    with ModelMonitor("m", delivery=[]) as monitor:
+        for value in (0.5, 95.0, 0.75):
+            monitor.step(accuracy=Tensor([value], device))
+        monitor.evaluate("validation", loss=1.0, accuracy=Tensor([95.0], device))
+        assert monitor.rows()["accuracy"].tolist() == [0.5, None, 0.75]
+        assert "accuracy" not in monitor.rows("validation")
+        (errors,) = (
+            dict(zip((key.labels for key in family.keys), family.values, strict=True))
+            for family in monitor.collector.families()
+            if family.metric.name == "model_monitor_errors_total"
+        )
+        assert errors["data",] == 2
