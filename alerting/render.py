@@ -22,16 +22,17 @@ from alerting.sources import linked, sources
 KUSTOMIZATION = HOME.parent / "deploy/kubernetes/kustomization.yaml"
 DASHBOARDS = HOME.parent / "dashboards/rendered"
 
-#: The name of each domain of alerts, by the tens digit of their files.
+#: The name of each domain of alerts, by the tens digit of their files, and how often its rules are evaluated: where not in
+#: seconds, a person need not know within seconds, or there are many series.
 DOMAINS = {
-    "0": "fleet",
-    "1": "stack",
-    "2": "run",
-    "3": "loss",
-    "4": "scores",
-    "5": "data",
-    "6": "speed",
-    "7": "monitoring",
+    "0": ("fleet", ""),
+    "1": ("stack", ""),
+    "2": ("run", ""),
+    "3": ("loss", ""),
+    "4": ("scores", "15s"),
+    "5": ("data", "30s"),
+    "6": ("speed", "30s"),
+    "7": ("monitoring", "30s"),
 }
 
 _INHIBITIONS = "# One cause, one alert"
@@ -46,10 +47,11 @@ def rules(links: Links) -> dict[str, str]:
         for path in sources()
         if path.parent != ALERTS
     }
-    for digit, domain in DOMAINS.items():
+    for digit, (domain, interval) in DOMAINS.items():
         alerts = [path for path in sources() if path.parent == ALERTS and path.name.startswith(digit)]
         group = "\n".join(_indented(linked(path, links)) for path in alerts)
-        head = f"groups:\n  - name: traingauge-{domain}\n    rules:\n"
+        every = f"    interval: {interval}\n" if interval else ""
+        head = f"groups:\n  - name: traingauge-{domain}\n{every}    rules:\n"
         files[f"{digit}0-{domain}.yml"] = _generated(f"alerts/{digit}*.yml") + head + group
     return files
 

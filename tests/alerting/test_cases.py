@@ -225,3 +225,40 @@ def test_it_does_not_fire_for_nan_nor_for_series_that_are_absent_nor_for_a_resta
         json.dumps({**scenario.file, "tests": [*variants, scenario.on_two_clusters()]})
     )  # JSON is YAML
     tool("promtool", "test", "rules", path)
+
+
+#: Alerts that compare with what a rule recorded at the evaluation before.
+REMEMBERING = [
+    "ModelCanaryStale",
+    "ModelClassRecallCollapsed",
+    "ModelLossDiverging",
+    "ModelPredictionsCollapsed",
+    "ModelStuck",
+]
+
+
+@pytest.mark.parametrize("name", REMEMBERING)
+def test_it_fires_for_the_same_runs_when_rules_and_groups_are_evaluated_in_the_reverse_order(
+    tool: Callable[..., str], staged: Path, name: str
+) -> None:
+    """A server may evaluate rules at the same time, and takes groups in no order."""
+    scenario = SCENARIOS[name]
+    files = sorted({file for pattern in scenario.file["rule_files"] for file in staged.glob(pattern)})
+    groups = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
+    rules = staged / f"reversed-{name}.rules"
+    rules.write_text(json.dumps({"groups": [group | {"rules": group["rules"][::-1]} for group in groups]}))
+    fired = {
+        "expr": f'group by (run) (count_over_time(ALERTS{{alertname="{name}", alertstate="firing"}}[1w]))',
+        "eval_time": max((when for when, _ in scenario.checks), key=seconds),
+        "exp_samples": [{"labels": f'{{run="{run}"}}', "value": 1} for run in sorted(scenario.faulty)],
+    }
+    case = {key: scenario.case[key] for key in ("name", "interval", "input_series")}
+    test = {
+        "rule_files": [rules.name],
+        "group_eval_order": [group["name"] for group in groups[::-1]],
+        "evaluation_interval": scenario.file["evaluation_interval"],
+        "tests": [case | {"promql_expr_test": [fired]}],
+    }
+    path = staged / f"reversed-{name}.yml"
+    path.write_text(json.dumps(test))
+    tool("promtool", "test", "rules", path)
