@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import http.client
 import json
 import math
 import os
@@ -259,4 +260,20 @@ def test_a_directory_that_cannot_be_is_counted_and_the_run_is_served() -> None:
     running = Endpoint(discovery_dir="/dev/null/x").start(view(guard))
     assert guard.errors["discovery"] == 1
     assert requests.get(running.url, timeout=PATIENCE).ok
+    running.close()
+
+
+def scrape_from(address: str, url: str) -> None:
+    host, _, path = url.removeprefix("http://").partition("/")
+    connection = http.client.HTTPConnection(host, timeout=PATIENCE, source_address=(address, 0))
+    connection.request("GET", f"/{path}/metrics", headers=AS_PROMETHEUS)
+    assert connection.getresponse().read()
+    connection.close()
+
+
+def test_replicas_of_prometheus_differ_by_their_addresses() -> None:
+    running = Endpoint(discovery_dir=False).start(view())
+    for address in ("127.0.0.1", "127.0.0.2"):
+        scrape_from(address, running.url)
+    wait_until(lambda: set(running.scrapes._starts) == {"127.0.0.1", "127.0.0.2"})
     running.close()

@@ -48,6 +48,46 @@ def test_a_prometheus_that_is_gone_is_not_waited_for(starts: tuple[float, ...]) 
     assert scrapes_at(*starts).patience(1000.0, 120.0) == 0
 
 
+def replicas(*clients: str) -> Scrapes:
+    scrapes = Scrapes()
+    for start in (0.0, 15.0, 30.0):
+        for at, client in enumerate(clients):
+            scrapes.seen(start + at, client)
+    return scrapes
+
+
+def test_each_of_two_replicas_is_given_time_to_see_the_end() -> None:
+    scrapes = replicas("a", "b")
+    scrapes.seen(41.0, "a")
+    assert not scrapes.wait(after=40.0, at_most=0.01)
+    threading.Timer(0.05, scrapes.seen, [42.0, "b"]).start()
+    assert finished(lambda: scrapes.wait(after=40.0, at_most=FOREVER))
+
+
+def test_a_replica_that_is_gone_is_not_waited_for() -> None:
+    scrapes = replicas("a", "b")
+    for start in range(45, 196, 15):
+        scrapes.seen(start + 1.0, "b")
+    assert scrapes.patience(190.0, 120.0) < 20.0
+    assert finished(lambda: scrapes.wait(after=190.0, at_most=FOREVER))
+
+
+def test_a_client_that_scraped_once_is_not_waited_for_where_another_scrapes_regularly() -> None:
+    scrapes = replicas("a")
+    scrapes.seen(31.0, "curl")
+    assert scrapes.patience(32.0, 120.0) == 1.25 * 15.0
+    scrapes.seen(45.0, "a")
+    assert finished(lambda: scrapes.wait(after=40.0, at_most=FOREVER))
+
+
+def test_few_addresses_are_remembered_however_many_a_proxy_has() -> None:
+    scrapes = Scrapes()
+    for number in range(1000):
+        scrapes.seen(float(number), str(number))
+    assert len(scrapes._starts) <= 16
+    assert finished(lambda: scrapes.wait(after=998.0, at_most=FOREVER))
+
+
 def test_a_scrape_that_began_before_the_end_does_not_count() -> None:
     assert not scrapes_at(99.9, 100.0).wait(after=100.05, at_most=0.01)
 

@@ -72,6 +72,7 @@ class _Connection:
         sent: Called when the whole response has been sent.
         keeps: Whether another request may follow.
         draining: Whether the server's end is closed; further bytes are discarded.
+        client: Its address, without the port.
     """
 
     socket: Stream
@@ -82,6 +83,7 @@ class _Connection:
     sent: Callable[[], None] | None = None
     keeps: bool = True
     draining: bool = False
+    client: str = ""
 
 
 class Loop:
@@ -169,7 +171,7 @@ class Loop:
 
     def _accept(self) -> None:
         try:
-            client, _ = self._listener.accept()
+            client, address = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionError):
             return
         except OSError as error:  # out of file descriptors: release one, or this would repeat for ever
@@ -187,7 +189,7 @@ class Loop:
         except (OSError, ValueError):  # the client has already left
             client.close()
             return
-        connection = _Connection(stream, now + HEAD_SECONDS, now)
+        connection = _Connection(stream, now + HEAD_SECONDS, now, client=str(address[0]))
         self._connections.add(connection)
         self._selector.register(stream, selectors.EVENT_READ, connection)
         self._serve(connection, self._receive)  # its request has usually arrived with it
@@ -212,7 +214,7 @@ class Loop:
             if head is None:
                 connection.deadline = min(connection.deadline, time.monotonic() + HEAD_SECONDS)
                 return
-            request = parse(head)
+            request = parse(head)._replace(client=connection.client)
         except RequestError as error:
             connection.keeps = False
             refusal = Response(f"{error.status}: {error}\n".encode(), status=error.status)

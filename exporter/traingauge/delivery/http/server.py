@@ -206,13 +206,13 @@ def _metrics(runs: Sequence[ServedRun], request: Request) -> Response:
     else:
         body = b"".join(rendered)
     by_prometheus = request.method == "GET" and "x-prometheus-scrape-timeout-seconds" in request.headers
-    sent = partial(_seen, runs, started) if by_prometheus else None
+    sent = partial(_seen, runs, started, request.client) if by_prometheus else None
     return Response(body, CONTENT_TYPES[form], headers=headers, sent=sent)
 
 
-def _seen(runs: Sequence[ServedRun], started: float) -> None:
+def _seen(runs: Sequence[ServedRun], started: float, client: str) -> None:
     for run in runs:
-        run.scrapes.seen(started)
+        run.scrapes.seen(started, client)
 
 
 def _gzip(pieces: Sequence[bytes]) -> bytes:

@@ -51,12 +51,14 @@ class Request(NamedTuple):
         path: Without the query.
         headers: By name in lower case; repeated ones are joined with commas.
         keeps: Whether another request may follow on the connection; not after one with a body, which is never read.
+        client: Address of the client, without its port.
     """
 
     method: str
     path: str
     headers: Mapping[str, str]
     keeps: bool
+    client: str = ""
 
 
 class Response(NamedTuple):
