@@ -88,17 +88,27 @@ def _killed(directory: Path, rng: random.Random) -> bool:
             os._exit(1)
     os.close(writer)
     with os.fdopen(reader, "rb") as file:
-        if rng.random() < 0.8:
-            opened = file.read(1) == b"."
-            time.sleep(rng.random() * 0.5)
-        else:
-            time.sleep(rng.random() * 0.05)
-            opened = False
+        opened = rng.random() < 0.8 and file.read(1) == b"."
+        if opened and rng.random() < 0.5:
+            for _ in range(2):  # the first comes at once
+                _wait_for_a_save(directory)
+        time.sleep(rng.random() * (0.3 if opened else 0.05))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
     if os.WIFEXITED(status):
         raise RuntimeError("the training ended by itself")
     return opened
+
+
+def _wait_for_a_save(directory: Path) -> None:
+    """Wait until there is a newer copy of the state, however busy the machine is."""
+    before = _newest(directory)
+    while _newest(directory) == before:
+        time.sleep(0.01)
+
+
+def _newest(directory: Path) -> str:
+    return max((path.name for path in directory.glob("state-*.zip")), default="")
 
 
 def _train(directory: Path, opened: int, at_once: int) -> None:
