@@ -96,7 +96,7 @@ def _runs() -> Panel:
         Column("Run", 110, label="run", link=to_run()),
         Column(
             "Severity",
-            88,
+            96,
             expr=first_alert("model, run"),
             unit=units.NUMBER,
             mappings=SEVERITY_RANKS,
