@@ -21,18 +21,20 @@ def _panels() -> list[Panel]:
     return [
         lines(
             "Steps per second",
-            Query(f"rate({series('model_steps_total')}[$__rate_interval])", SPLIT),
+            Query(_of_splits_seen("model_steps_total"), SPLIT),
             description="Steps of each split per second. 0 means that the run hangs, or that another "
             "split is being evaluated.",
             unit=units.STEPS_PER_SECOND,
+            by_split=True,
             minimum=0,
             width=12,
         ),
         lines(
             "Samples per second",
-            Query(f"rate({series('model_samples_total')}[$__rate_interval])", SPLIT),
+            Query(_of_splits_seen("model_samples_total"), SPLIT),
             description="Throughput that is comparable between batch sizes.",
             unit=units.SAMPLES_PER_SECOND,
+            by_split=True,
             minimum=0,
             width=12,
         ),
@@ -63,3 +65,8 @@ def _panels() -> list[Panel]:
             empty="the script does not report the wait for data.",
         ),
     ]
+
+
+def _of_splits_seen(counter: str) -> str:
+    """Rate of a counter for the splits that had a step: before any test, *test* is no line at 0."""
+    return f"rate({series(counter)}[$__rate_interval]) and {series(counter)} > 0"
