@@ -22,3 +22,11 @@ def test_every_file_that_the_page_names_exists() -> None:
     package = ROOT / "exporter" / "traingauge"
     for path in re.findall(r"`([\w/]+\.py)`", PAGE):
         assert any((folder / path).exists() for folder in (ROOT, package, package / "core")), path
+
+
+def test_in_the_core_the_guard_alone_catches_every_error() -> None:
+    core = ROOT / "exporter" / "traingauge" / "core"
+    broad = re.compile(r"BLE001|suppress\(Exception\)")
+    assert [path.name for path in core.rglob("*.py") if broad.search(path.read_text(encoding="utf-8"))] == [
+        "guard.py"
+    ]
