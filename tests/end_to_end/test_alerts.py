@@ -142,7 +142,7 @@ class World:
     def wait(self, condition: Callable[[], Any], what: str) -> None:
         """Wait for a condition; if it never holds, the test of that fact fails later, with what was recorded."""
         with suppress(WaitTimeoutError):
-            self.stack.wait_for(condition, what, timeout=1800 / self.stack.pace.factor)
+            self.stack.wait_for(condition, what, timeout=3600 / self.stack.pace.factor)
         self.stack.check_pace()
 
     def wait_until_scraped(self) -> None:
