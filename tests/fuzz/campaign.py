@@ -21,7 +21,7 @@ from tests.fuzz.runs import Run
 HANGS_AFTER = 60
 
 #: Examples of each function, and runs, of a round.
-EXAMPLES, RUNS = 40, 40
+EXAMPLES, RUNS = 150, 20
 
 RUNS_NAME = "whole runs"
 

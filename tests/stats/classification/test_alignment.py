@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from traingauge.errors import InvalidArgumentError, ShapeError
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, ShapeError
 from traingauge.stats.classification.alignment import align, spread
 
 
@@ -110,3 +110,9 @@ def test_probabilities_or_earlier_steps_show_which_of_two_axes_holds_the_classes
     true = np.zeros((8, 10))
     assert align(true, probabilities, None).move_predicted == (axis == 1)
     assert align(true, scores, None, axis).move_predicted == (axis == 1)
+
+
+@pytest.mark.parametrize("wrong", [["heavy", "light"], ["1.0", "2.0"]])
+def test_weights_that_are_text_are_refused(wrong):
+    with pytest.raises(InvalidTypeError, match="sample_weight holds text such as"):
+        spread(np.array(wrong), 2, 2, (2,))

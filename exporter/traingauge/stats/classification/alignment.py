@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from traingauge.errors import InvalidArgumentError, ShapeError
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, ShapeError, shown
 from traingauge.stats.arrays import Array
 
 _SUM_TOLERANCE = 1e-2
@@ -120,8 +120,13 @@ def spread(weight: Array, samples: int, rows: int, shape: tuple[int, ...]) -> Ar
 
     Raises:
         ShapeError: The weights match neither samples nor positions.
+        InvalidTypeError: The weights are text.
         InvalidArgumentError: A weight is not finite.
     """
+    if weight.dtype.kind == "U":
+        raise InvalidTypeError(
+            f"sample_weight holds text such as {shown(weight.flat[:1].tolist())}: expected numbers"
+        )
     if weight.size == rows and weight.ndim and len(weight) in (samples, rows):
         flat = weight.reshape(-1).astype(np.float64)
     elif weight.size == samples and samples and rows % samples == 0:
