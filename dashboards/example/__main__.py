@@ -61,14 +61,20 @@ def multiplied(history: History, runs: int, finished: int = 0) -> History:
     before = finished // len(RUNS)
     for header, lines in history.lines.items():
         for number in range(runs // len(RUNS)):
-            copies.lines[header] += [line.replace('run="', f'run="{number:03}-', 1) for line in lines]
+            copies.lines[header] += [_renamed(line, f"{number:03}") for line in lines]
         thinned = [line.rsplit(" ", 1) for line in lines[::_KEPT]]
         for number in range(before):
-            earlier, named = DAYS * _DAY * (before - number) / before, f'run="past-{number:03}-'
+            earlier = DAYS * _DAY * (before - number) / before
             copies.lines[header] += [
-                sample.replace('run="', named, 1) + f" {float(at) - earlier:.3f}" for sample, at in thinned
+                _renamed(sample, f"past-{number:03}") + f" {float(at) - earlier:.3f}"
+                for sample, at in thinned
             ]
     return copies
+
+
+def _renamed(sample: str, prefix: str) -> str:
+    """A sample of another run, which has a target of its own."""
+    return sample.replace('run="', f'run="{prefix}-', 1).replace('instance="', f'instance="{prefix}-', 1)
 
 
 def slowest(prometheus: Prometheus, dashboard: Json, since: float) -> tuple[float, str, int]:

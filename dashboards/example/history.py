@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from dashboards.example.runs import MINUTES, RUNS, ExampleSession, Run
+from dashboards.example.runs import MINUTES, RUNS, ExampleSession, Run, instance
 from simulation.clock import BEGIN, MINUTE, SCRAPE_SECONDS
 from simulation.recording import Recording
 from traingauge.core.families import Identity
@@ -40,7 +40,7 @@ class History:
             "model": recording.identity.model,
             "run": recording.identity.run,
             "job": "traingauge",
-            "instance": "127.0.0.1:9001",
+            "instance": instance(recording.identity.run),
         }
         # A failed scrape has no sample but ``up``.
         counts = [(began + scrape * SCRAPE_SECONDS, count) for scrape, count in scraped.items() if count > 1]

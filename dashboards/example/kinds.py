@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dashboards.example.history import History
+from dashboards.example.runs import instance
 from simulation.clock import BEGIN, SCRAPE_SECONDS, Clock
 from simulation.recording import Recording
 from traingauge import ModelMonitor, Reference
@@ -41,7 +42,7 @@ class Kind:
         recording, clock = Recording(Identity(MODEL, name), every=True), Clock(BEGIN)
 
         def scrape(monitor: ModelMonitor) -> None:
-            recording.scrape(monitor.collector.families(), "127.0.0.1:9001")
+            recording.scrape(monitor.collector.families(), instance(name))
 
         with clock.installed():
             with ModelMonitor(MODEL, run=name, delivery=[], **self.settings) as monitor:

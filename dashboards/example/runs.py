@@ -80,6 +80,15 @@ class Run:
         )
 
 
+def instance(run: str) -> str:
+    """Address of a run's target. Each has its own: rules tell processes apart by it.
+
+    >>> instance("healthy")
+    'healthy:9001'
+    """
+    return f"{run}:9001"
+
+
 class ExampleSession(Session):
     """A session that asks a canary, saves a checkpoint after each epoch, and reports the norm of its weights."""
 
@@ -100,6 +109,10 @@ class ExampleSession(Session):
     def end(self) -> None:
         """The scrape that sees the end. None fails after it: a history cannot say that a target left discovery."""
         self._scrape(self.monitor)
+
+    @property
+    def _instance(self) -> str:
+        return instance(self.run)
 
     def scalars(self, network: Network) -> Mapping[str, float]:
         """The norm of the weights."""
