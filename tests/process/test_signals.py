@@ -236,6 +236,30 @@ def test_the_next_run_that_the_main_thread_ends_puts_everything_back() -> None:
     assert (status, said) == (0, "True")
 
 
+def test_a_library_that_wraps_what_a_run_has_set_keeps_working_through_the_next_run() -> None:
+    status, said = run(
+        "def before(number, frame): say('script')\n"
+        "signal.signal(signal.SIGTERM, before)\n"
+        "one = ModelMonitor('m', delivery=[])\n"
+        "exit, died, handler = sys.exit, threading.excepthook, signal.getsignal(signal.SIGTERM)\n"
+        "def leave(status=None): say('library exit'); exit(status)\n"
+        "def hook(args): say('library hook'); died(args)\n"
+        "def handle(*given): say('library'); handler(*given)\n"
+        "sys.exit, threading.excepthook = leave, hook\n"
+        "signal.signal(signal.SIGTERM, handle)\n"
+        "one.close()\n"
+        "two = ModelMonitor('m', delivery=[])\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "thread = threading.Thread(target=lambda: 1 / 0)\n"
+        "thread.start()\n"
+        "thread.join()\n"
+        "sys.exit(3)"
+    )
+    assert status == 3
+    assert said.count("script") == said.count("library hook") == said.count("library exit") == 1
+    assert said.count("ZeroDivisionError") == 1
+
+
 def test_a_handler_that_was_set_during_the_run_stays() -> None:
     def mine(number: int, frame: FrameType | None) -> None:
         pass

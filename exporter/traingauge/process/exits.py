@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from functools import wraps
 from opcode import opname
 from types import FrameType
 from typing import Any, NoReturn
@@ -21,22 +22,23 @@ class Exits:
 
     def __init__(self) -> None:
         self._asked: End | None = None
-        self._before: Any = None  # sys.exit, and the exception that ended an earlier statement
-        self._last: BaseException | None = None
+        self._before: Any = None  # sys.exit as it was
+        self._wrapper: Any = None
+        self._last: BaseException | None = None  # that ended an earlier statement
         self._script: FrameType | None = None
 
     def install(self) -> None:
         """Wrap ``sys.exit``."""
         self._asked, self._last = None, getattr(sys, "last_value", None)
         self._script = _outermost_frame()
-        self._before, self._wrapper = sys.exit, self._exit
-        sys.exit = self._wrapper
+        self._before = sys.exit
+        sys.exit = self._wrapper = self._wrapped(self._before)
 
     def remove(self) -> None:
         """Put back what was there, unless another one has wrapped it meanwhile."""
         if sys.exit is self._wrapper:
             sys.exit = self._before
-        self._script = self._last = None
+        self._script = self._last = self._wrapper = None
 
     def end(self) -> End:
         """How the script ended; for an ``atexit`` function."""
@@ -47,14 +49,19 @@ class Exits:
             return end_after(error)
         return self._asked or FINISHED
 
-    def _exit(self, status: Any = None, /) -> NoReturn:
-        """Exit the interpreter by raising SystemExit(status); traingauge notes the status."""
-        if threading.current_thread() is threading.main_thread():
-            error = SystemExit(status)
-            error.__context__ = sys.exc_info()[1]
-            self._asked = end_after(error)
-        self._before(status)
-        raise AssertionError
+    def _wrapped(self, before: Any) -> Any:
+        """A new wrapper each time: another library may still call the one that it found at an earlier time."""
+
+        @wraps(before)
+        def wrapper(status: Any = None, /) -> NoReturn:
+            if self._wrapper is wrapper and threading.current_thread() is threading.main_thread():
+                error = SystemExit(status)
+                error.__context__ = sys.exc_info()[1]
+                self._asked = end_after(error)
+            before(status)
+            raise AssertionError
+
+        return wrapper
 
 
 def _outermost_frame() -> FrameType | None:

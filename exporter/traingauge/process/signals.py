@@ -42,7 +42,8 @@ class Signals:
 
     def __init__(self, end_runs: Callable[[float], None]) -> None:
         self._end_runs = end_runs
-        self._before: dict[int, Any] = {}
+        self._before: dict[int, Any] = {}  # handlers as they were
+        self._ours: dict[int, Any] = {}
         self._pipe: tuple[socket.socket, socket.socket] | None = None  # to read, to write
         self._woken = -1
         self._held = threading.local()  # signals that were blocked before a fork of this thread
@@ -83,8 +84,8 @@ class Signals:
         for number in SIGNALS:
             before = signal.getsignal(number)
             if before not in {signal.SIG_IGN, None}:  # None is a handler that is not Python's
-                self._before[number] = before
-                signal.signal(number, self._handle)
+                self._before[number], self._ours[number] = before, self._over(before)
+                signal.signal(number, self._ours[number])
 
     def remove(self) -> None:
         """Put back what was there, unless another one has changed it; only the main thread can."""
@@ -117,11 +118,11 @@ class Signals:
 
     def _put_back(self, sender: socket.socket) -> None:
         for number, before in self._before.items():
-            if signal.getsignal(number) == self._handle:
+            if signal.getsignal(number) is self._ours[number]:
                 signal.signal(number, before)
         if self._woken < 0 and (woken := signal.set_wakeup_fd(-1)) != sender.fileno():
             signal.set_wakeup_fd(woken)
-        self._before = {}
+        self._before, self._ours = {}, {}
 
     def wait_if_dying(self) -> None:
         """Wait for the end of the process, if a signal is ending it: its runs have to be seen before."""
@@ -130,14 +131,19 @@ class Signals:
             self._tell(self._deadly)  # the thread may not have read it
             time.sleep(GRACE_SECONDS)
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        before = self._before.get(number, signal.SIG_DFL)
-        if self._deadly and self._handled:  # sent again: no more patience
-            _die(number)
-        self._handled = True
-        self._tell(number)
-        if callable(before):
-            before(number, frame)
+    def _over(self, before: Any) -> Callable[[int, FrameType | None], None]:
+        """A new handler each time: another one may still call the one that it found at an earlier time."""
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            if self._ours.get(number) is handle:
+                if self._deadly and self._handled:  # sent again: no more patience
+                    _die(number)
+                self._handled = True
+                self._tell(number)
+            if callable(before):
+                before(number, frame)
+
+        return handle
 
     def _tell(self, number: int) -> None:
         if self._pipe is not None:
@@ -166,7 +172,7 @@ class Signals:
             return
         if self._arrived is None:
             self._arrived = time.monotonic()
-        if self._before[number] == signal.SIG_DFL and signal.getsignal(number) == self._handle:
+        if self._before[number] == signal.SIG_DFL and signal.getsignal(number) is self._ours[number]:
             self._deadly = number
 
     def _watch(self, receiver: socket.socket) -> None:

@@ -30,21 +30,28 @@ class Threads:
     def __init__(self, died: Callable[[BaseException], None]) -> None:
         self._died = died
         self._before: Any = None
-        self._wrapper = self._see
+        self._wrapper: Any = None
 
     def install(self) -> None:
         """Wrap ``threading.excepthook``."""
-        self._before, threading.excepthook = threading.excepthook, self._wrapper
+        self._before = threading.excepthook
+        threading.excepthook = self._wrapper = self._wrapped(self._before)
 
     def remove(self) -> None:
         """Put back what was there, unless another one has wrapped it meanwhile."""
         if threading.excepthook is self._wrapper:
             threading.excepthook = self._before
+        self._wrapper = None
 
-    def _see(self, args: Any, /) -> Any:
-        if args.exc_value is not None:
-            self._died(args.exc_value)
-        return self._before(args)
+    def _wrapped(self, before: Any) -> Any:
+        """A new wrapper each time: another library may still call the one that it found at an earlier time."""
+
+        def wrapper(args: Any, /) -> Any:
+            if self._wrapper is wrapper and args.exc_value is not None:
+                self._died(args.exc_value)
+            return before(args)
+
+        return wrapper
 
 
 def holds(frames: TracebackType | None, wanted: object) -> bool:
