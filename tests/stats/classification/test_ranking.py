@@ -110,6 +110,12 @@ def test_an_area_is_undefined_where_only_one_class_occurred():
     assert np.isnan(of_negatives).all()
 
 
+@pytest.mark.parametrize("weight", [None, np.ones(0)])
+def test_areas_are_undefined_where_every_sample_was_left_out(weight):
+    found = ranked([Probabilities(np.zeros((0, 1), np.bool_), np.zeros((0, 1)), weight)])
+    assert np.isnan(found).all()
+
+
 def test_classes_that_never_occurred_are_left_out_of_an_average():
     scores = np.array([[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.6, 0.3, 0.1]])
     found = ranked([Probabilities(np.array([0, 1, 1], np.uint8), scores, None)], "macro")

@@ -83,6 +83,8 @@ def _sorted(kept: Probabilities, average: Average) -> Iterator[NDArray[np.float6
 def _by_score(
     scores: NDArray[np.float64], positive: NDArray[np.bool_], weight: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
+    if not len(scores):  # every sample was left out
+        return np.zeros((2, 0))
     order = np.argsort(scores)
     scores, positive = scores[order], positive[order]
     ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))  # of each score its last place
