@@ -171,7 +171,7 @@ class World:
             run.broken.clear()
 
     def remove_target(self, run: str) -> None:
-        for file in self.stack.discovery_dir.glob(f"digits-linear-{run}@*.json"):
+        for file in self.stack.discovery_dir.glob(f"digits-linear-{run}-*@*.json"):
             file.unlink()
 
     def end(self) -> None:

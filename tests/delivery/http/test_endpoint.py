@@ -7,6 +7,7 @@ import http.client
 import json
 import math
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -277,3 +278,14 @@ def test_replicas_of_prometheus_differ_by_their_addresses() -> None:
         scrape_from(address, running.url)
     wait_until(lambda: set(running.scrapes._starts) == {"127.0.0.1", "127.0.0.2"})
     running.close()
+
+
+def test_the_end_of_a_run_whose_directory_is_gone_is_no_error(tmp_path: Path) -> None:
+    guard = Guard()
+    running = Endpoint(discovery_dir=tmp_path / "targets", linger=0).start(view(guard))
+    requests.get(f"{running.url}/metrics", headers=AS_PROMETHEUS, timeout=PATIENCE)
+    wait_until(lambda: bool(running.scrapes))
+    shutil.rmtree(tmp_path / "targets")
+    running.finish(time.monotonic(), time.monotonic())
+    running.close()
+    assert guard.errors["discovery"] == 0

@@ -270,6 +270,8 @@ class RunningEndpoint:
                     self._served.file.scraped()
                 elif waited:
                     self._served.file.never_scraped()
+            except FileNotFoundError:
+                pass  # no later run will look into a directory that is gone
             except OSError as error:
                 self._guard.report("discovery", error)
 
