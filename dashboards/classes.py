@@ -7,7 +7,7 @@ from dashboards.vocabulary.heatmap import RED_WHEN_LOW, ROWS, cells
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import CLASSES
 from dashboards.vocabulary.matrix import matrix
-from dashboards.vocabulary.metrics import series
+from dashboards.vocabulary.metrics import latest, series
 from dashboards.vocabulary.panels import bars, lines
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.ranking import lowest_now
@@ -21,8 +21,8 @@ _MOST_CONFUSED, _WORST = 12, 10
 #: Classes that are drawn as bars, and a height with room for as many.
 _LONGEST, _TALL = 20, 16
 
-_PAIR = f"sum by (actual, predicted) ({series('model_confusion', split='$scored')})"
-_SUPPORT = series("model_class_support", split="$scored")
+_PAIR = f"sum by (actual, predicted) (last_over_time({series('model_confusion', split='$scored')}[$__range]))"
+_SUPPORT = f"last_over_time({series('model_class_support', split='$scored')}[$__range])"
 _ACTUAL = f'sum by (actual) (label_replace({_SUPPORT}, "actual", "$1", "class", "(.*)"))'
 
 _NO_MATRIX = "the run has too many classes for a matrix, or reports no class predictions."
@@ -67,7 +67,7 @@ def _of_classes(name: str) -> str:
 
 def _worst() -> list[Panel]:
     def per_class(name: str) -> str:
-        return f"min by (class) ({_of_classes(name)})"
+        return f"min by (class) ({latest(_of_classes(name))})"
 
     return [
         rows(

@@ -9,6 +9,7 @@ from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import (
     ALERTED_STATISTIC,
     THRESHOLD,
+    latest,
     per_run,
     series,
 )
@@ -42,7 +43,7 @@ def _panels() -> list[Panel]:
             Column(
                 "P-value",
                 75,
-                expr=f"min by (feature) ({pvalue}) and on (feature) {top}",
+                expr=f"min by (feature) ({latest(pvalue)}) and on (feature) {top}",
                 unit=units.NUMBER,
                 decimals=4,
             ),
@@ -125,4 +126,4 @@ def _panels() -> list[Panel]:
 
 
 def _of_a_feature(name: str, **labels: str) -> str:
-    return f"max by (feature) ({series(name, feature='$feature', **labels)})"
+    return f"max by (feature) ({latest(series(name, feature='$feature', **labels))})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.vocabulary import colours, reasons, units
 from dashboards.vocabulary.layout import Section
-from dashboards.vocabulary.metrics import ALERTED_STATISTIC, per_run
+from dashboards.vocabulary.metrics import ALERTED_STATISTIC, in_time_range
 from dashboards.vocabulary.panels import number
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel
@@ -25,7 +25,7 @@ def _panels() -> list[Panel]:
     return [
         number(
             "Features drifted",
-            Query(per_run("model_features_drifted"), "features", instant=True),
+            Query(in_time_range("model_features_drifted"), "features", instant=True),
             description="Features above their drift threshold. A single one: check how that feature "
             "is computed. All at once: another data source, other preprocessing, or a "
             "wrong reference.",
@@ -62,7 +62,7 @@ def _panels() -> list[Panel]:
         ),
         number(
             "Missing at most",
-            Query(per_run("model_feature_missing_ratio"), "missing", instant=True),
+            Query(in_time_range("model_feature_missing_ratio"), "missing", instant=True),
             description="The largest share of missing, NaN or infinite values that a feature has in the window.",
             unit=units.SHARE,
             colouring=((None, colours.GOOD), (0.01, colours.WARNING), (0.2, colours.CRITICAL)),
@@ -74,7 +74,7 @@ def _panels() -> list[Panel]:
 def _psi(title: str, metric: str, description: str, empty: str) -> Panel:
     return number(
         title,
-        Query(per_run(metric, statistic=ALERTED_STATISTIC), "psi", instant=True),
+        Query(in_time_range(metric, statistic=ALERTED_STATISTIC), "psi", instant=True),
         description=description,
         unit=units.NUMBER,
         decimals=3,

@@ -176,6 +176,15 @@ def or_zero(expr: str) -> str:
     return f"{expr} or on () (0 * {any_run})"
 
 
+def latest(selector: str) -> str:
+    """The series as they are now, or as they were last in the time range if the run is over.
+
+    >>> latest("recall")
+    '(recall or on () last_over_time(recall[$__range]))'
+    """
+    return f"({selector} or on () last_over_time({selector}[$__range]))"
+
+
 def occurrences(name: str, by: str, **labels: str) -> str:
     """How often a counter went up, where it did.
 

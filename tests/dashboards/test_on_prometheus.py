@@ -249,3 +249,30 @@ def test_a_restart_on_another_port_after_an_outage_is_one_event(tmp_path: Path):
         [promtool, "test", "rules", tmp_path / "test.yml"], check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("uid", "run", "titles"),
+    [
+        ("classes", {"model": "digits", "run": "healthy"}, ("Classes by recall", "Confusion, by share")),
+        (
+            "data-and-drift",
+            {"model": "diabetes", "run": "regression"},
+            ("Features by drift", "Strongest drift"),
+        ),
+    ],
+)
+def test_what_a_run_ended_with_is_shown_when_it_has_been_over_for_a_while(
+    prometheus: Prometheus, dashboard: Json, uid: str, run: dict[str, str], titles: tuple[str, ...]
+):
+    if dashboard["uid"] == f"traingauge-{uid}":
+        shown = {
+            expression.where
+            for expression in expressions(dashboard)
+            if expression.where in titles
+            and any(
+                float(one["value"][1]) >= 0
+                for one in prometheus.at(expression.filled_in(EVERYTHING | run), END)
+            )
+        }
+        assert shown == set(titles)
