@@ -116,12 +116,6 @@ def test_areas_are_undefined_where_every_sample_was_left_out(weight):
     assert np.isnan(found).all()
 
 
-@pytest.mark.parametrize("weight", [None, np.empty((0, 1))])
-def test_an_area_is_undefined_where_no_sample_was_scored(weight):
-    none = ranked([Probabilities(np.empty((0, 1), bool), np.empty((0, 1)), weight)])
-    assert np.isnan([none.roc_auc, none.average_precision]).all()
-
-
 def test_classes_that_never_occurred_are_left_out_of_an_average():
     scores = np.array([[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.6, 0.3, 0.1]])
     found = ranked([Probabilities(np.array([0, 1, 1], np.uint8), scores, None)], "macro")

@@ -85,8 +85,6 @@ def _by_score(
 ) -> NDArray[np.float64]:
     if not len(scores):  # every sample was left out
         return np.zeros((2, 0))
-    if not len(scores):
-        return np.zeros((2, 0))
     order = np.argsort(scores)
     scores, positive = scores[order], positive[order]
     ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))  # of each score its last place
