@@ -66,6 +66,23 @@ def interrupted_by_framework():
     except KeyboardInterrupt:
         sys.exit(1)
 
+def interrupted_by_lightning():
+    try:
+        send(signal.SIGINT)
+    except KeyboardInterrupt:
+        exit(1)
+
+def interrupted_by_a_handler():
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(1))
+    send(signal.SIGINT)
+
+def noted_and_left():
+    try:
+        send(signal.SIGINT)
+    except KeyboardInterrupt:
+        status = 1
+    sys.exit(status)
+
 def stopped_by_framework(code):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(code))
     send(signal.SIGTERM)
@@ -92,12 +109,17 @@ ENDS = [
     ("sys.exit(0)", "finished", 0),
     ("sys.exit(1)", "failed SystemExit", 1),
     ("sys.exit('no data')", "failed SystemExit", 1),
+    ("exit(1)", "failed SystemExit", 1),
+    ("quit()", "finished", 0),
     ("argparse.ArgumentParser().parse_args(['--nonsense'])", "failed SystemExit", 2),
     ("caught_exit()", "finished", 0),
     ("raise ValueError", "failed ValueError", 1),
     ("raise KeyboardInterrupt", "interrupted", -signal.SIGINT),
     ("send(signal.SIGINT)", "interrupted", -signal.SIGINT),
     ("interrupted_by_framework()", "interrupted", 1),
+    ("interrupted_by_lightning()", "interrupted", 1),
+    ("interrupted_by_a_handler()", "interrupted", 1),
+    ("noted_and_left()", "interrupted", 1),
     ("send(signal.SIGTERM)", "interrupted", -signal.SIGTERM),
     ("send(signal.SIGHUP)", "interrupted", -signal.SIGHUP),
     ("hung()", "interrupted", -signal.SIGTERM),
@@ -128,3 +150,62 @@ def test_each_end_of_a_process_is_reported_as_what_it_is(
     )
     assert (file.read_text(), done.returncode) == (told, status), done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+WORKER = """
+import multiprocessing, os, sys
+from traingauge import ModelMonitor
+
+class Told:
+    url, linger = None, 0.0
+
+    def start(self, run):
+        self.facts = run.facts
+        return self
+
+    def finish(self, ended, deadline):
+        pass
+
+    def close(self):
+        os.write(1, self.facts()["State"].encode())
+
+def caught_exit():
+    try:
+        sys.exit(1)
+    except SystemExit:
+        pass
+
+def fail():
+    raise ValueError
+
+def work(end):
+    monitor = ModelMonitor("m", run="r", delivery=[Told()])
+    monitor.step(loss=1.0)
+    eval(end)
+
+if __name__ == "__main__":
+    worker = multiprocessing.get_context({method!r}).Process(target=work, args=({end!r},))
+    worker.start()
+    worker.join()
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "end", "state"),
+    [
+        ("fork", "None", "finished"),
+        ("fork", "caught_exit()", "finished"),
+        ("fork", "sys.exit(1)", "failed"),
+        ("fork", "fail()", "failed"),
+        ("spawn", "fail()", "failed"),
+    ],
+)
+def test_each_end_of_a_worker_of_multiprocessing_is_reported_as_what_it_is(
+    tmp_path: Path, method: str, end: str, state: str
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(WORKER.format(method=method, end=end))
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.stdout == state, done.stderr

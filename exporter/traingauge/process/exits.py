@@ -1,14 +1,16 @@
 """How the interpreter comes to its end, as seen from ``atexit``.
 
-``sys.exit`` leaves no trace that an ``atexit`` function could read, so it is wrapped while runs are live. An exit that was
-caught did not end the process: whether the script returned or was left by an exception shows in its outermost frame. The
-code of a ``SystemExit`` that is raised without ``sys.exit`` cannot be read outside of ``with``, and counts as 0.
+``sys.exit`` leaves no trace that an ``atexit`` function could read, so it is wrapped while runs are live, and so are the
+``exit`` and ``quit`` that ``site`` adds to the built-in names. An exit that was caught did not end the process: whether the
+script returned or was left by an exception shows in its outermost frame. The code of a ``SystemExit`` that is raised without
+these functions cannot be read outside of ``with``, and counts as 0.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from functools import wraps
 from opcode import opname
 from types import FrameType
@@ -18,27 +20,31 @@ from traingauge.process.end import FINISHED, End, end_after
 
 
 class Exits:
-    """Notes calls of ``sys.exit`` by the main thread between :meth:`install` and :meth:`remove`."""
+    """Notes exits that the main thread asks for between :meth:`install` and :meth:`remove`."""
 
     def __init__(self) -> None:
         self._asked: End | None = None
-        self._before: Any = None  # sys.exit as it was
-        self._wrapper: Any = None
+        self._wrappers: dict[
+            Any, tuple[Any, str, Any]
+        ] = {}  # for each its owner and name, and what was there
         self._last: BaseException | None = None  # that ended an earlier statement
         self._script: FrameType | None = None
 
     def install(self) -> None:
-        """Wrap ``sys.exit``."""
+        """Wrap the functions that exit."""
         self._asked, self._last = None, getattr(sys, "last_value", None)
         self._script = _outermost_frame()
-        self._before = sys.exit
-        sys.exit = self._wrapper = self._wrapped(self._before)
+        self._wrap(sys, "exit", lambda status=None: status)
+        if (site := sys.modules.get("_sitebuiltins")) is not None:
+            self._wrap(site.Quitter, "__call__", lambda quitter, code=None: code)
 
     def remove(self) -> None:
         """Put back what was there, unless another one has wrapped it meanwhile."""
-        if sys.exit is self._wrapper:
-            sys.exit = self._before
-        self._script = self._last = self._wrapper = None
+        for wrapper, (owner, name, before) in self._wrappers.items():
+            if getattr(owner, name) is wrapper:
+                setattr(owner, name, before)
+        self._wrappers = {}
+        self._script = self._last = None
 
     def end(self) -> End:
         """How the script ended; for an ``atexit`` function."""
@@ -49,19 +55,21 @@ class Exits:
             return end_after(error)
         return self._asked or FINISHED
 
-    def _wrapped(self, before: Any) -> Any:
-        """A new wrapper each time: another library may still call the one that it found at an earlier time."""
+    def _wrap(self, owner: Any, name: str, status_of: Callable[..., Any]) -> None:
+        """Set a new wrapper each time: another library may still call the one that it found at an earlier time."""
+        before = getattr(owner, name)
 
         @wraps(before)
-        def wrapper(status: Any = None, /) -> NoReturn:
-            if self._wrapper is wrapper and threading.current_thread() is threading.main_thread():
-                error = SystemExit(status)
+        def wrapper(*given: Any, **named: Any) -> NoReturn:
+            if wrapper in self._wrappers and threading.current_thread() is threading.main_thread():
+                error = SystemExit(status_of(*given, **named))
                 error.__context__ = sys.exc_info()[1]
                 self._asked = end_after(error)
-            before(status)
+            before(*given, **named)
             raise AssertionError
 
-        return wrapper
+        self._wrappers[wrapper] = owner, name, before
+        setattr(owner, name, wrapper)
 
 
 def _outermost_frame() -> FrameType | None:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from traingauge.process.end import INTERRUPTED, End
+from traingauge.process.end import INTERRUPTED, End, end_after
 from traingauge.process.exits import Exits
 from traingauge.process.later import Later
 from traingauge.process.notebook import Notebook
@@ -93,10 +93,14 @@ class LiveRuns:
         return self._signals.left
 
     def end_of_process(self, end: End | None = None) -> End:
-        """How the process ends, as seen from ``atexit``; or what comes of an end that a run has seen itself."""
+        """How the process ends, as seen from ``atexit``; or what comes of an end that a run has seen itself.
+
+        An exit with a code after Ctrl-C is how a script or a framework handles that.
+        """
         if self._signals.have_come:
             return INTERRUPTED
-        return end or self._notebook.end or self._exits.end()
+        found = end or self._notebook.end or self._exits.end()
+        return INTERRUPTED if found.exception == SystemExit.__name__ and self._signals.by_keyboard else found
 
     def wait_if_dying(self) -> None:
         """Wait for the end of the process, if a signal is ending it: its runs have to be seen before."""
@@ -135,7 +139,7 @@ class LiveRuns:
         for hook in (self._exits, self._notebook, self._threads):
             hook.install()
         self._later.start()
-        self._finalizer = _before_exit_of_worker(self._end_with_interpreter)
+        self._finalizer = _before_exit_of_worker(self._end_with_worker)
 
     def _remove(self) -> None:
         atexit.unregister(self._end_with_interpreter)
@@ -148,6 +152,11 @@ class LiveRuns:
     def _end_with_interpreter(self) -> None:
         self.wait_if_dying()
         self.end_all(self.end_of_process(), self.time_left)
+
+    def _end_with_worker(self) -> None:
+        """A worker of multiprocessing exits while the exception that ends it, if one does, is on its way."""
+        self.wait_if_dying()
+        self.end_all(self.end_of_process(end_after(sys.exc_info()[1])), self.time_left)
 
     def _thread_died(self, error: BaseException) -> None:
         for run in self:

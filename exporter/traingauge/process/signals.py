@@ -7,7 +7,7 @@ fills at once; the Python handler writes to it too, where that pipe is another's
 
 Where the script had no handler, the thread ends the runs as ``interrupted`` and lets the signal do its work. Where it had
 one, or has set one since, that decides what happens; only the time of the signal is noted, so that an end after it is
-``interrupted``.
+``interrupted``. Ctrl-C is not handled at all. That it came shows in the pipe.
 """
 
 from __future__ import annotations
@@ -55,12 +55,19 @@ class Signals:
         self._arrived: float | None = None
         self._deadly = 0  # the signal that is ending the process
         self._handled = False
+        self._by_keyboard = False
 
     @property
     def have_come(self) -> bool:
         """Whether there was one."""
         self._read()
         return self._arrived is not None
+
+    @property
+    def by_keyboard(self) -> bool:
+        """Whether there was a Ctrl-C, which the script may have handled in any way."""
+        self._read()
+        return self._by_keyboard
 
     @property
     def left(self) -> float | None:
@@ -168,6 +175,7 @@ class Signals:
             return True
 
     def _note(self, number: int) -> None:
+        self._by_keyboard = self._by_keyboard or number == signal.SIGINT
         if number not in self._before:
             return
         if self._arrived is None:
