@@ -7,6 +7,7 @@ import math
 import os
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 from traingauge.core.families import Identity
@@ -56,7 +57,8 @@ class Ending:
             None  # a training thread: what that means, and the steps taken until then
         )
         self._concluding, self._concluded = threading.RLock(), False
-        self._first_to_leave, self._gone = threading.Lock(), threading.Event()
+        # A signal handler may end the run while the thread that it interrupts does that: it goes first, and waits for none.
+        self._first_to_leave, self._gone = threading.RLock(), threading.Event()
         if recorder.enabled:
             live_runs.add(self)
 
@@ -68,8 +70,12 @@ class Ending:
     def end(self, end: End) -> None:
         """End the run; a second call does nothing.
 
-        Where its end has still to be seen, a thread waits for that, and the process does not exit before.
+        Where its end has still to be seen, a thread waits for that, and the process does not exit before. A signal handler
+        that interrupts a reading of the run cannot end it: a thread does, once the handler has returned.
         """
+        if self._recorder.queue.is_held_here():
+            live_runs.later(partial(self.end, end))
+            return
         again, left = self._concluded, live_runs.time_left
         self.conclude(end)
         if left is not None:  # a signal ends the process

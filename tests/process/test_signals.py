@@ -291,3 +291,37 @@ def test_a_run_of_another_thread_sets_no_handlers() -> None:
     thread.start()
     thread.join(PATIENCE)
     assert states == [signal.SIG_DFL, "finished"]
+
+
+def test_a_handler_may_close_a_run_that_its_thread_is_reading(tmp_path: Path) -> None:
+    status, said = run(
+        "from traingauge import State\n"
+        f"monitor = ModelMonitor('m', delivery=[], state=State({str(tmp_path)!r}))\n"
+        "monitor.step(loss=1.0)\n"
+        "def close(*_):\n"
+        "    monitor.step(loss=2.0)\n"
+        "    say(len(monitor.rows()['loss']))\n"
+        "    monitor.close()\n"
+        "signal.signal(signal.SIGUSR1, close)\n"
+        "with monitor._recorder.queue.drained():\n"
+        "    os.kill(os.getpid(), signal.SIGUSR1)\n"
+        "while monitor.state == 'running':\n"
+        "    time.sleep(0.01)\n"
+        "say(monitor.state, len(monitor.rows()['loss']))"
+    )
+    assert (status, said.split("\n")) == (0, ["1", "finished 2"])
+
+
+def test_a_handler_that_closes_a_run_does_not_wait_for_the_thread_that_it_interrupts() -> None:
+    process = script(
+        "endpoint = Endpoint(discovery_dir=False, wait_for_scrape=True)\n"
+        "monitor = ModelMonitor('m', run='r', delivery=[endpoint])\n"
+        "say(monitor.url)\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (say('closing'), monitor.close(), say('closed')))"
+    )
+    url = line(process)
+    wait_until(lambda: 'state="finished"} 1.0' in requests.get(f"{url}/metrics", timeout=PATIENCE).text)
+    process.send_signal(signal.SIGTERM)
+    assert line(process) == "closing"
+    scrape(url)
+    assert rest(process) == (0, "closed")

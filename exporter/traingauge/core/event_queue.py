@@ -43,7 +43,7 @@ class EventQueue:
         self.digest_every = digest_every
         self._drain, self._self_metrics = drain, self_metrics
         self._samples = self._inside = 0  # samples, and steps that one event holds many of
-        self._draining = threading.Lock()
+        self._draining, self._depth = threading.RLock(), 0
         hold_during_forks(self)
         leave_to_parent_after_fork(self)
 
@@ -57,7 +57,8 @@ class EventQueue:
 
     def leave_to_parent(self) -> None:
         """A lock that a thread of the parent holds is not released in its child."""
-        self._draining = threading.Lock()
+        if not self.is_held_here():
+            self._draining, self._depth = threading.RLock(), 0
 
     def append(self, event: Event) -> None:
         """Append an event, and drain if many steps are pending, or many samples are kept."""
@@ -75,26 +76,43 @@ class EventQueue:
         """Drain, unless another thread does already: training never waits."""
         if self._draining.acquire(blocking=False):
             try:
-                self._drain_pending()
+                with self.drained():
+                    pass
             finally:
                 self._draining.release()
+
+    def is_held_here(self) -> bool:
+        """Whether this thread is draining or reading: then a signal handler asks, which has interrupted it."""
+        if not self._draining.acquire(blocking=False):
+            return False
+        try:
+            return self._depth > 0
+        finally:
+            self._draining.release()
 
     @contextmanager
     def drained(self, maybe_yield: Callable[[], None] | None = None) -> Iterator[Drain]:
         """Drain what is pending, and keep other threads from draining inside the ``with``.
 
+        In a signal handler that has interrupted a draining by this thread, what is pending stays, so that order does.
+
         Args:
             maybe_yield: Called now and then, so that a caller that is not training may pause.
         """
-        with self._draining:
-            self._drain_pending(maybe_yield)
-            yield self._drain
+        with self.held() as drain:
+            if self._depth == 1:
+                self._drain_pending(maybe_yield)
+            yield drain
 
     @contextmanager
     def held(self) -> Iterator[Drain]:
         """Keep other threads from draining inside the ``with``; what is pending stays."""
         with self._draining:
-            yield self._drain
+            self._depth += 1
+            try:
+                yield self._drain
+            finally:
+                self._depth -= 1
 
     def _drain_pending(self, maybe_yield: Callable[[], None] | None = None) -> None:
         """What is appended meanwhile is left to the next."""

@@ -68,7 +68,7 @@ class DiscoveryFile:
         if scheme != "http":
             labels["__scheme__"] = scheme
         self._content = [{"targets": [address], "labels": labels}]
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may remove the file while its thread does
         self._removed = self._was_read = False
 
     def write(self) -> None:
