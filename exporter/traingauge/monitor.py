@@ -199,6 +199,8 @@ class ModelMonitor(Unique):
             self._persistence = keep(self.model, run)
             undo.callback(self._persistence.close)
             self.run = self._persistence.run or new_name()
+            if run is None:  # the directory has said whose state it holds
+                live_runs.replace(self.model, self.run, None)
             self._persistence.restore(self._recorder)
             identity = Identity(self.model, self.run)
             view = RunView(

@@ -55,6 +55,18 @@ def test_the_new_monitor_of_a_run_replaces_the_old_one(
     new.close()
 
 
+def test_a_run_whose_name_the_state_directory_gives_replaces_the_live_one_of_that_name(
+    tmp_path: Path,
+) -> None:
+    cell(tmp_path / "targets", state=State(tmp_path / "state")).close()
+    old = cell(tmp_path / "targets")
+    new = ModelMonitor(
+        "m", state=State(tmp_path / "state"), delivery=[Endpoint(discovery_dir=tmp_path / "targets")]
+    )
+    assert (new.run, old.state, new.state) == ("r", "interrupted", "running")
+    new.close()
+
+
 def test_the_old_monitor_takes_everything_and_records_nothing(tmp_path: Path, read: Reading) -> None:
     old = cell(tmp_path)
     old.step(loss=1.0)

@@ -75,6 +75,14 @@ def test_runs_that_are_set_alike_share_one_socket_and_one_thread(serve: Serve) -
     assert threading.active_count() == threads
 
 
+def test_a_run_may_have_endpoints_at_several_addresses(serve: Serve) -> None:
+    shown = view("a")
+    inside, outside = serve(shown), serve(shown, host="127.0.0.2")
+    assert get(f"{inside.url}/metrics").text == get(f"{outside.url}/metrics").text
+    again = serve(shown)
+    assert again.server.runs == (again._served,)
+
+
 def test_each_run_is_read_at_its_own_address(serve: Serve) -> None:
     one, two = serve("a"), serve("bb")
     assert get(f"{one.url}/metrics").text.splitlines()[-1] == 'model_learning_rate{model="m",run="a"} 1.0'

@@ -19,11 +19,14 @@ class SharedServers:
 
     def __init__(self) -> None:
         self._servers: dict[Hashable, Server] = {}
-        self._lock = threading.Lock()
+        # A signal handler may close a run while its thread closes another.
+        self._lock = threading.RLock()
         leave_to_parent_after_fork(self)
 
     def serve(self, run: ServedRun, settings: Hashable, start: Callable[[], Server]) -> Server:
-        """Serve a run; one of the same model and name that is still served leaves first.
+        """Serve a run; another one of the same model and name that is still served leaves first.
+
+        One run may have several endpoints, each at a server of its own.
 
         Args:
             run: The run.
@@ -36,9 +39,9 @@ class SharedServers:
         Raises:
             TrainGaugeError: The server cannot start.
         """
-        for server in list(self._servers.values()):
+        for there, server in list(self._servers.items()):
             for one in server.runs:
-                if one.view.identity == run.view.identity:
+                if one.view.identity == run.view.identity and (one.view is not run.view or there == settings):
                     one.leave()
         with self._lock:
             if settings not in self._servers:
@@ -58,7 +61,7 @@ class SharedServers:
     def leave_to_parent(self) -> None:
         """A child starts servers of its own."""
         self._servers.clear()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
 
 #: Those of this process.
