@@ -44,5 +44,19 @@ def own_metrics(directory: Path) -> dict[str, tuple[str, str]]:
             before = published()
             session.post(f"{stack.alertmanager_url}/api/v2/alerts", json=[_ALERT]).raise_for_status()
             webhook.wait_for("LabelAuditFailed", timeout=30)
+            # Alertmanager measures a delivery once the receiver has answered.
+            stack.wait_for(
+                lambda: _deliveries(published()["alertmanager"]) > _deliveries(before["alertmanager"]),
+                "Alertmanager has measured the delivery",
+            )
             after = published()
     return {job: (before[job], after[job]) for job in urls}
+
+
+def _deliveries(exposition: str) -> float:
+    """How many notifications the webhook's histogram holds."""
+    return sum(
+        float(line.rpartition(" ")[2])
+        for line in exposition.splitlines()
+        if line.startswith("alertmanager_notification_latency_seconds_count{") and '"webhook"' in line
+    )
