@@ -67,3 +67,9 @@ def test_a_batch_without_parts_and_features_without_columns_are_refused():
         Reference.from_data([]) + Reference.from_data([])
     with pytest.raises(TrainGaugeError, match="expected"):
         Reference.from_data(np.zeros((3, 0)), of="tokens")
+
+
+@pytest.mark.parametrize("of", ["tokens", "images"])
+def test_text_is_neither_tokens_nor_images(of):
+    with pytest.raises(InvalidTypeError, match=f"{of} hold text such as"):
+        Reference.from_data([[["a", "b", "c"]] * 3], of=of)

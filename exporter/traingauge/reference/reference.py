@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from traingauge import validation
 from traingauge.archive import Archive
-from traingauge.errors import InvalidArgumentError, InvalidTypeError, ShapeError
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, ShapeError, shown
 from traingauge.reference.calibration import Calibration, calibrate
 from traingauge.reference.joint import JointDistance, fit_joint_distance
 from traingauge.reference.profile import BINS, Profile, build_profile
@@ -232,6 +232,7 @@ class Reference:
 
         Raises:
             ShapeError: The shape is not that of images or tokens.
+            InvalidTypeError: They hold text.
         """
         return as_array(_reduced(samples, self.of, self.names)[0], "samples")
 
@@ -322,6 +323,8 @@ def _reduced(features: Any, of: str, names: Sequence[str] | None) -> tuple[Any, 
     if of == "table":
         return features, names
     samples = as_array(features, "features")
+    if samples.dtype.kind == "U":
+        raise InvalidTypeError(f"{of} hold text such as {shown(samples.flat[:1].tolist())}: expected numbers")
     if not samples.ndim:
         raise ShapeError(f"{of} are a single number: expected shape (n, …)")
     return EXTRACTORS[of].extract(samples), EXTRACTORS[of].names(samples.shape) if names is None else names
