@@ -25,7 +25,12 @@ def test_the_file_is_what_file_sd_reads(tmp_path: Path) -> None:
     assert json.loads(found.path.read_text()) == [
         {
             "targets": [ADDRESS],
-            "labels": {"model": "churn", "run": "r1", "__metrics_path__": "/churn-r1-ccccce10/metrics"},
+            "labels": {
+                "model": "churn",
+                "run": "r1",
+                "instance": f"{ADDRESS}/churn-r1-ccccce10",
+                "__metrics_path__": "/churn-r1-ccccce10/metrics",
+            },
         }
     ]
     assert [path.suffix for path in found.path.parent.iterdir()] == [".json"], "nothing unfinished is left"
@@ -38,6 +43,7 @@ def test_any_name_makes_a_file_inside_of_the_directory(tmp_path: Path, name: str
     assert found.path.parent == tmp_path
     labels = json.loads(found.path.read_text())[0]["labels"]
     assert re.fullmatch(r"/[A-Za-z0-9._-]+/metrics", labels.pop("__metrics_path__"))
+    assert labels.pop("instance").startswith(f"{ADDRESS}/")
     assert labels == {"model": name, "run": name}
 
 

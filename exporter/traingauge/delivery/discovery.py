@@ -53,8 +53,9 @@ class DiscoveryFile:
 
     >>> import tempfile
     >>> found = DiscoveryFile(Path(tempfile.mkdtemp()), Identity("churn", "r1"), "127.0.0.1:9"); found.write()
-    >>> json.loads(found.path.read_text())[0]["labels"]
-    {'model': 'churn', 'run': 'r1', '__metrics_path__': '/churn-r1-ccccce10/metrics'}
+    >>> labels = json.loads(found.path.read_text())[0]["labels"]
+    >>> labels["run"], labels["instance"], labels["__metrics_path__"]
+    ('r1', '127.0.0.1:9/churn-r1-ccccce10', '/churn-r1-ccccce10/metrics')
     >>> found.remove()
     """
 
@@ -64,7 +65,11 @@ class DiscoveryFile:
             directory / f"{name}@{socket.gethostname()}-{os.getpid()}-{address.rpartition(':')[2]}.json"
         )
         self._address = address
-        labels = {**identity._asdict(), "__metrics_path__": f"/{name}/metrics"}
+        labels = {
+            **identity._asdict(),
+            "instance": f"{address}/{name}",  # rules match the start of a run with `up` by instance
+            "__metrics_path__": f"/{name}/metrics",
+        }
         if scheme != "http":
             labels["__scheme__"] = scheme
         self._content = [{"targets": [address], "labels": labels}]

@@ -87,6 +87,7 @@ def test_it_announces_the_run_until_it_is_closed(tmp_path: Path) -> None:
     (target,) = json.loads(file.read_text())
     (address,), labels = target["targets"], target["labels"]
     assert f"http://{address}{labels.pop('__metrics_path__')}" == f"{running.url}/metrics"
+    assert f"http://{labels.pop('instance')}" == running.url
     assert labels == {"model": "m", "run": "r"}
     running.close()
     running.close()

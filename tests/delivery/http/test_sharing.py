@@ -226,6 +226,7 @@ def test_a_real_prometheus_sees_each_run_of_a_process_as_a_target_with_its_own_s
         try:
             every = {"a": 1.0, "bb": 1.0, "ccc": 1.0}
             wait_until(lambda: values('up{model="m"}') == every, "three targets that are up")
+            assert values("count by (run) (up * on (instance) group_right () up)") == every, "instances"
             assert values("model_learning_rate") == {"a": 1.0, "bb": 2.0, "ccc": 3.0}
             assert values("count by (run) (model_learning_rate)") == every, "no sample of another run"
             running[0].close()
