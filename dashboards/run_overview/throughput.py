@@ -37,6 +37,7 @@ def _panels() -> list[Panel]:
             by_split=True,
             minimum=0,
             width=12,
+            empty="the run does not report how many samples a step has.",
         ),
         lines(
             "Steps",
