@@ -209,3 +209,24 @@ def test_each_end_of_a_worker_of_multiprocessing_is_reported_as_what_it_is(
         [sys.executable, str(script)], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.stdout == state, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("end", "state"), [("pass", "finished"), ("fail()", "failed"), ("sys.exit(1)", "failed")]
+)
+def test_each_end_of_a_script_that_ipython_runs_is_reported_as_what_it_is(
+    tmp_path: Path, end: str, state: str
+) -> None:
+    definitions, _, _ = WORKER.partition("def work")
+    script = tmp_path / "script.py"
+    script.write_text(f"{definitions}\nmonitor = ModelMonitor('m', run='r', delivery=[Told()])\n{end}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", str(script)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")},
+    )
+    assert done.stdout.endswith(state), done.stdout + done.stderr

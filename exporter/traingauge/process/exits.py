@@ -48,7 +48,7 @@ class Exits:
 
     def end(self) -> End:
         """How the script ended; for an ``atexit`` function."""
-        if hasattr(sys, "ps1") or (self._script is not None and _has_returned(self._script)):
+        if _is_at_prompt() or (self._script is not None and _has_returned(self._script)):
             return FINISHED  # at a prompt an exception ends a statement, not the run
         error = getattr(sys, "last_value", None)
         if error is not None and error is not self._last:
@@ -70,6 +70,13 @@ class Exits:
 
         self._wrappers[wrapper] = owner, name, before
         setattr(owner, name, wrapper)
+
+
+def _is_at_prompt() -> bool:
+    """Whether a person types statements; IPython has a prompt even where it is given a script and shows none."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return hasattr(sys, "ps1") and bool(getattr(getattr(shell, "parent", None), "interact", True))
 
 
 def _outermost_frame() -> FrameType | None:
