@@ -143,11 +143,24 @@ def test_what_no_checkpoint_can_have_is_refused(tmp_path):
             run.resume_at(1.5)
 
 
+ANOTHER_PROCESS = """
+import sys
+from traingauge import ModelMonitor, State
+ModelMonitor("m", delivery=[], state=State(sys.argv[1]))
+"""
+
+
 def test_a_directory_in_use_or_of_another_run_is_refused_and_left_alone(tmp_path):
     with start(tmp_path, run="r") as run:
         train(run, 3)
-        with pytest.raises(StateInUseError, match=str(os.getpid())):
-            start(tmp_path)
+        done = subprocess.run(
+            [sys.executable, "-c", ANOTHER_PROCESS, str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "StateInUseError" in done.stderr
+        assert str(os.getpid()) in done.stderr
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(StateMismatchError, match="'r'"):
         start(tmp_path, run="other")
