@@ -73,7 +73,7 @@ class Ending:
         Where its end has still to be seen, a thread waits for that, and the process does not exit before. A signal handler
         that interrupts a reading of the run cannot end it: a thread does, once the handler has returned.
         """
-        if self._recorder.queue.is_held_here():
+        if self._recorder.enabled and self._recorder.queue.is_held_here():
             live_runs.later(partial(self.end, end))
             return
         again, left = self._concluded, live_runs.time_left

@@ -312,6 +312,14 @@ def test_a_handler_may_close_a_run_that_its_thread_is_reading(tmp_path: Path) ->
     assert (status, said.split("\n")) == (0, ["1", "finished 2"])
 
 
+def test_a_handler_may_close_a_run_that_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAINGAUGE_DISABLED", "1")
+    monitor = ModelMonitor("m")
+    with monitor._recorder.queue.drained():
+        monitor.close()
+    assert monitor.state == "finished"
+
+
 def test_a_handler_that_closes_a_run_does_not_wait_for_the_thread_that_it_interrupts() -> None:
     process = script(
         "endpoint = Endpoint(discovery_dir=False, wait_for_scrape=True)\n"
