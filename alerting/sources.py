@@ -24,9 +24,10 @@ _DEFAULT = """\
 _ALERT = re.compile(
     r"(?P<head>      - alert: (?P<name>\w+)\n        expr: )(?:>-\n(?P<block>(?:          .*\n)+)|(?P<line>.*)\n)"
 )
+#: Longer than the half hour for which the state of an ended run is recorded, so that no alert outlives its mute.
 _UNLESS_MUTED = """\
           unless on (model, run)
-          last_over_time(model_run_muted{{alertname="{name}"}}[30m])
+          last_over_time(model_run_muted{{alertname="{name}"}}[35m])
 """
 
 
