@@ -55,6 +55,23 @@ def test_an_error_is_logged_once_for_each_reason_and_counted_every_time(
     assert set(guard.errors.values()) == {3}
 
 
+@pytest.mark.parametrize(
+    ("error", "has_traceback"),
+    [
+        (InvalidArgumentError("loss is 'low'"), False),
+        (ConnectionRefusedError("nothing listens there"), False),
+        (OSError(28, "No space left on device"), False),
+        (ZeroDivisionError(), True),
+    ],
+)
+def test_only_an_error_that_nothing_explains_is_logged_with_its_traceback(
+    caplog: pytest.LogCaptureFixture, error: Exception, has_traceback: bool
+) -> None:
+    with caplog.at_level(logging.WARNING, "traingauge"):
+        Guard().report("alert", error)
+    assert [bool(record.exc_info) for record in caplog.records] == [has_traceback]
+
+
 def test_data_that_do_not_fit_raise_until_data_of_their_kind_were_taken() -> None:
     guard = Guard()
     with pytest.raises(InvalidArgumentError):

@@ -143,7 +143,11 @@ class Guard:
             self.report("data", error)
 
     def report(self, reason: str, error: BaseException) -> None:
-        """Count an error inside monitoring, and log the first one of each reason in this process."""
+        """Count an error inside monitoring, and log the first one of each reason in this process.
+
+        Data that do not fit, a server that refuses connections and a full disk are explained by their message; any other
+        error may be a defect of monitoring, and is logged with its traceback.
+        """
         with self._lock:
             self.errors[reason] += 1
             first = reason not in self._logged
@@ -156,7 +160,7 @@ class Guard:
                 reason,
                 error,
                 reason,
-                exc_info=error,
+                exc_info=None if isinstance(error, (TrainGaugeError, OSError)) else error,
             )
 
     def guessed(self, says: str, *, changed: bool) -> None:

@@ -127,7 +127,9 @@ class _Client:
                     stream=True,
                 ) as answer:
                     status = answer.status_code
-        except (requests.RequestException, OSError) as error:
+        except requests.RequestException as error:
+            raise UnavailableError(f"{self._endpoint} does not answer: {_innermost(error)}") from error
+        except OSError as error:
             raise UnavailableError(str(error)) from error
         if status in REFUSALS:
             raise InvalidArgumentError(f"{self._endpoint} answered {status} and refuses the alert")
@@ -290,3 +292,10 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The one that the libraries in between have wrapped."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error

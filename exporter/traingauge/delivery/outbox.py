@@ -51,7 +51,7 @@ class Alert:
         }
 
 
-class UnavailableError(Exception):
+class UnavailableError(ConnectionError):
     """Nothing was delivered, and a later attempt may succeed."""
 
 
