@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from traingauge.errors import InvalidTypeError
 from traingauge.stats.arrays import as_array, as_scalar
 
 FLOATS = [ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2, np.longdouble]
@@ -22,6 +23,13 @@ def test_floats_of_every_width_become_numbers_that_numpy_computes_with(kind):
 @pytest.mark.parametrize("kind", FLOATS)
 def test_a_scalar_of_every_width_is_a_float(kind):
     assert as_scalar(kind(0.5), "loss") == 0.5
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("convert", [as_array, as_scalar])
+def test_a_warning_that_python_raises_is_reported_as_a_wrong_value(convert):
+    with pytest.raises(InvalidTypeError, match=r"loss is .*masked"):
+        convert([np.ma.masked], "loss")
 
 
 def test_narrow_integers_stay_integers():

@@ -19,8 +19,9 @@ Array = NDArray[Any]
 #: Smaller ones are those of numpy's dtypes of truth values, integers, float32 and float64.
 _LONGDOUBLE = np.dtype(np.longdouble).num
 
-#: What arrays that are no numbers raise, or were deleted, as those donated to JAX.
-_UNREADABLE = (TypeError, ValueError, OverflowError, RuntimeError)
+#: What values raise that are no numbers, or arrays that were deleted, as those donated to JAX; and numpy's warnings, where
+#: a script has Python raise them.
+_UNREADABLE = (TypeError, ValueError, OverflowError, RuntimeError, Warning)
 
 
 def as_array(values: object, what: str) -> Array:
