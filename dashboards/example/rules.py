@@ -17,6 +17,8 @@ from traingauge.delivery.exposition import number
 #: What a dashboard reads of it.
 _READ = (*RECORDED, "ALERTS", "ALERTS_FOR_STATE")
 
+#: The names that a selector reads by a pattern.
+_NAMES = re.compile(r'\b__name__=~"([^"]*)"')
 _MOMENT = re.compile(r"\bmoment_(\d+)\b")
 _SAMPLE = re.compile(r'\{(?P<labels>(?:\w+="(?:[^"\\]|\\.)*"(?:, )?)+)\} (?P<value>[^\s,]+)')
 _LABEL = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*")')
@@ -54,9 +56,10 @@ def _series(history: History) -> Iterator[tuple[str, str]]:
     """Each series that a rule reads, with its values in promtool's notation."""
     texts = [rule.expr for rule in (*rulebook.alerts(), *rulebook.recordings())]
     read = {name for text in texts for name in re.findall(r"[a-zA-Z_]\w*", text)}
+    patterns = re.compile("|".join(sorted({pattern for text in texts for pattern in _NAMES.findall(text)})))
     for header, lines in history.lines.items():
         name = header.split()[2]
-        if name not in read:
+        if name not in read and not patterns.fullmatch(name):
             continue
         origin = BEGIN if name.endswith("_timestamp_seconds") else 0.0
         found: dict[str, dict[int, str]] = defaultdict(dict)

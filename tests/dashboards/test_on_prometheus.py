@@ -94,6 +94,13 @@ def test_runs_that_are_worse_than_their_baseline_raise_an_alert(prometheus: Prom
     )
 
 
+def test_every_score_that_has_a_baseline_is_compared_with_it(prometheus: Prometheus):
+    compared = "count by (model, run, metric) (last_over_time(model_run_split:model_baseline:shortfall[2h]))"
+    assert (
+        prometheus.at(f"last_over_time(model_baseline[2h]) unless on (model, run, metric) {compared}") == []
+    )
+
+
 @pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)
 def test_every_expression_is_answered_without_an_error(
     prometheus: Prometheus, dashboard: Json, selection: dict[str, str]
