@@ -124,8 +124,8 @@ def _confusion() -> list[Panel]:
                 unit=units.COUNT,
                 decimals=0,
             ),
-            description=f"The {_MOST_CONFUSED} largest shares of a class that are predicted as another one. One pair "
-            "on top of the others: two classes look alike, or their labels were swapped.",
+            description=f"The {_MOST_CONFUSED} largest shares of a class that are predicted as another one. If one "
+            "pair stands out, the two classes look alike, or their labels were swapped.",
             sort_by="Share",
             descending=True,
             width=8,

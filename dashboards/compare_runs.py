@@ -123,22 +123,22 @@ def _standing() -> list[Panel]:
                 decimals=2,
             ),
             Column(
-                "Train loss",
-                90,
+                "Best train loss",
+                120,
                 expr=in_time_range("model_loss_best", split="train"),
                 unit=units.NUMBER,
                 decimals=4,
             ),
             Column(
-                "Val. loss",
-                90,
+                "Best val. loss",
+                125,
                 expr=in_time_range("model_loss_best", split="validation"),
                 unit=units.NUMBER,
                 decimals=4,
             ),
             Column(
-                "Val. accuracy",
-                110,
+                "Best val. acc.",
+                120,
                 expr=in_time_range("model_score_best", metric="accuracy", split="validation"),
                 unit=units.SHARE,
                 decimals=1,
@@ -158,11 +158,11 @@ def _standing() -> list[Panel]:
                 decimals=0,
                 colouring=NONE_ALLOWED,
             ),
-            description="The chosen runs, the best validation loss first. Losses and validation accuracy are the "
-            "best so far. A cell is blank where a run does not report the value. The last column counts the "
-            "validation and test scores that are worse than the baseline; it is blank without a baseline. "
-            "Click a name to open the run.",
-            sort_by="Val. loss",
+            description="The chosen runs, the best validation loss first. A run with a good best score may still have "
+            "failed later: look at the curves. *Below baseline* counts the validation and test scores, losses "
+            "included, whose last value is worse than the baseline. A dash: the run does not report the value, or "
+            "has no baseline. Click a name to open the run.",
+            sort_by="Best val. loss",
             height=8,
             empty="there is no run in the time range.",
         ),

@@ -165,7 +165,7 @@ def _runs() -> Panel:
         description="Every run of the time range, including those that are over; those with the most severe alerts "
         "come first, then the newest. *First alert* is the one that began first among the most severe: click it for "
         "its runbook, a run for its overview. *Steps late* is the time since the last step, in usual step durations: "
-        "a stuck run stands out there before an alert fires. A cell is blank where a run does not report the value.",
+        "a stuck run stands out there before an alert fires. A dash: the run does not report the value.",
         sort_by="Severity",
         descending=True,
         then_by="Started",

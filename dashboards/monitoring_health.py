@@ -49,7 +49,7 @@ def _scrapes() -> list[Panel]:
         number(
             "Not answering",
             Query(f"count({up} == 0) or count({up}) * 0", "runs", instant=True),
-            description="Runs whose last scrape failed. A run that ended in order removes its target "
+            description="Runs whose last scrape failed. A run that reported its end removes its target "
             "and does not count.",
             unit=units.COUNT,
             decimals=0,
@@ -161,8 +161,8 @@ def _inside_runs() -> list[Panel]:
             empty="every class and feature has its series, and the history has every row.",
             nothing="none",
             description="Classes or features without a series of their own because there are too "
-            "many. They count in *other* or are not shown. Rows of the history that the disk did not take in time "
-            "(disk), or that its limit of bytes deleted (limit).",
+            "many: they count in *other* or are not shown. And rows of the history that the disk was too slow for "
+            "(disk), or that were deleted to stay within its size limit (limit).",
             unit=units.COUNT,
             decimals=0,
             minimum=0,

@@ -61,7 +61,7 @@ def _panels() -> list[Panel]:
             "the reference holds no labels, or the window does not hold enough samples yet.",
         ),
         number(
-            "Missing at most",
+            "Most missing",
             Query(in_time_range("model_feature_missing_ratio"), "missing", instant=True),
             description="The largest share of missing, NaN or infinite values that a feature has in the window.",
             unit=units.SHARE,

@@ -15,7 +15,7 @@ from dashboards.vocabulary.thresholds import threshold_lines
 
 def section() -> Section:
     """The section."""
-    return Section("Did the features change together, and predictions and labels, too?", _panels())
+    return Section("Did joint distribution, predictions or labels drift?", _panels())
 
 
 def _panels() -> list[Panel]:

@@ -98,7 +98,7 @@ def _loss() -> Panel:
         baseline_line("loss"),
         description="Loss of the last step and its mean over the window (train), or of the last whole pass "
         "(validation, test). A gap is a NaN. Dashed: thresholds, the baseline, and the reference run; dotted: the best "
-        "so far. Red verticals: critical alerts.",
+        "so far. Red vertical lines: critical alerts.",
         unit=units.NUMBER,
         by_split=True,
         width=13,

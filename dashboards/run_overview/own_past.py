@@ -13,7 +13,7 @@ from dashboards.vocabulary.thresholds import level_lines
 
 def section() -> Section:
     """The section."""
-    return Section("Own past: is $signal unusual?", _panels(), collapsed=True)
+    return Section("Is $signal unusual for this run?", _panels(), collapsed=True)
 
 
 def _panels() -> list[Panel]:

@@ -26,7 +26,7 @@ def datasource() -> dashboard.DatasourceVariable:
 def one_run() -> tuple[dashboard.QueryVariable, dashboard.QueryVariable]:
     """Which model and which of its runs: one of each, to begin with the newest."""
     return (
-        ranked("model", "Model", "Model, the one trained last first", _started("model"), "model"),
+        ranked("model", "Model", "Models, the most recently trained first", _started("model"), "model"),
         ranked(
             "run",
             "Run",
