@@ -72,7 +72,10 @@ def committed() -> dict[Path, str]:
     """Every file of the repository that is rendered, wholly or in a list, and what it should hold."""
     files = rules(Links())
     groups = [group["name"] for text in files.values() for group in yaml.safe_load(text)["groups"]]
-    mounted = {"rules": [RULES / name for name in files], "dashboards": sorted(DASHBOARDS.glob("*.json"))}
+    mounted = {
+        "rules": [RULES / name for name in sorted(files)],
+        "dashboards": sorted(DASHBOARDS.glob("*.json")),
+    }
     shipped = in_alertmanager((ALERTMANAGER / "alertmanager.yml").read_text(encoding="utf-8"), identity())
     example = in_alertmanager(
         (ALERTMANAGER / "receivers.example.yml").read_text(encoding="utf-8"), identity()

@@ -206,7 +206,8 @@ class Session:
 
     @property
     def _instance(self) -> str:
-        return f"127.0.0.1:{9000 + self._processes}"
+        """Address of the process. Runs that are replayed together share none: rules tell processes apart by it."""
+        return f"{self.recording.identity.run}:{9000 + self._processes}"
 
 
 def reference_of(data: Data) -> Reference:

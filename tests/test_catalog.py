@@ -72,6 +72,7 @@ def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
             warmup_steps=1,
             thresholds={"accuracy": 0.9, "feature_drift": 0.3},
             baseline={"accuracy": 0.8, "loss": 0.6},
+            mute=["ModelLossPlateau"],
             reference_run=ReferenceRun.record(good) if task == "multiclass" else None,
             delivery=[Endpoint(discovery_dir=False)],
             state=State(tmp_path_factory.mktemp("state")),
