@@ -148,6 +148,6 @@ def test_two_rows_of_one_step_are_both_kept():
 
 def test_a_name_that_utf_8_cannot_encode_is_escaped_where_rows_are_read():
     with ModelMonitor("m", delivery=[]) as monitor:
-        monitor.step(**{"caf\udce9": 0.5})
-        assert monitor.rows()["caf\\udce9"].tolist() == [0.5]
-        assert list(monitor.frame()["caf\\udce9"]) == [0.5]
+        monitor.step(**{"m\udce9tier": 0.5})
+        assert monitor.rows()["m\\udce9tier"].tolist() == [0.5]
+        assert list(monitor.frame()["m\\udce9tier"]) == [0.5]

@@ -87,8 +87,8 @@ def keys(*labels: tuple[str | None, ...]) -> tuple[Key, ...]:
 def encodable(name: str) -> str:
     r"""A name in which what UTF-8 cannot encode, a lone surrogate, is escaped.
 
-    >>> print(encodable("caf\udce9"))
-    caf\udce9
+    >>> print(encodable("m\udce9tier"))
+    m\udce9tier
     """
     return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode("utf-8")
 
