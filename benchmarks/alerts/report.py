@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import statistics
 import time
@@ -18,6 +19,7 @@ from benchmarks.alerts.runs import HEALTHY_SECONDS, Case, by_keras
 from benchmarks.alerts.verdict import Alarm, Verdict
 from simulation.clock import SCRAPE_SECONDS
 from simulation.replay import EVALUATION_SECONDS
+from traingauge.stack import bundle
 
 #: Targets: share of seeds in which a fault is detected, false alarms per healthy run, alerts per cause.
 DETECTED, FALSE_ALARMS, ALERTS = 0.95, 0.01, 2
@@ -29,6 +31,14 @@ TUNING = 1000
 ENOUGH_SEEDS, ENOUGH_HEALTHY = 20, 100
 
 
+def fingerprint() -> str:
+    """What tells the rules and the routes of the present from earlier ones."""
+    found = hashlib.sha256()
+    for file in (*sorted(bundle.RULES.glob("*.yml")), bundle.ALERTMANAGER_CONFIG):
+        found.update(file.read_bytes())
+    return found.hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """All verdicts, and how they were measured.
@@ -38,12 +48,14 @@ class Report:
         promtool: Version of it.
         when: Day on which it was measured.
         machine: On which.
+        rules: :func:`fingerprint` of what was measured; empty where it is not known.
     """
 
     verdicts: Sequence[Verdict]
     promtool: str
     when: str = field(default_factory=lambda: time.strftime("%Y-%m-%d"))
     machine: str = field(default_factory=lambda: f"{platform.system()} {platform.machine()}")
+    rules: str = field(default_factory=fingerprint)
 
     @classmethod
     def read(cls, numbers: Mapping[str, Any]) -> Report:
@@ -52,7 +64,9 @@ class Report:
             Verdict(Case(run["kind"], run["seed"]), tuple(_alarm(alarm) for alarm in run["alarms"]))
             for run in numbers["runs"]
         ]
-        return cls(verdicts, numbers["promtool"], numbers["when"], numbers["machine"])
+        return cls(
+            verdicts, numbers["promtool"], numbers["when"], numbers["machine"], numbers.get("rules", "")
+        )
 
     def of(self, kind: str) -> list[Verdict]:
         """Of all runs of one kind."""
@@ -102,6 +116,7 @@ class Report:
             "when": self.when,
             "machine": self.machine,
             "promtool": self.promtool,
+            "rules": self.rules,
             "scrape_seconds": SCRAPE_SECONDS,
             "runs": runs,
         }
@@ -111,6 +126,10 @@ class Report:
         seeds = [run.case.seed for run in self.verdicts]
         unseen = "which no rule was tuned on" if max(seeds) < TUNING else "which rules are tuned on"
         return f"seeds {min(seeds)} to {max(seeds)}, {unseen}"
+
+    def _age(self) -> list[str]:
+        changed = "**Rules or routes have changed since**: their detection and false alarms may differ."
+        return [] if self.rules == fingerprint() else [changed]
 
     @property
     def _most_false_alarms(self) -> float:
@@ -142,6 +161,7 @@ class Report:
             "",
             f"Measured on {self.when}, {self.machine}, promtool {self.promtool}, a scrape every {SCRAPE_SECONDS:g} s "
             f"and an evaluation every {EVALUATION_SECONDS:g} s; {len(self.verdicts)} runs, {self._seeds}.",
+            *self._age(),
             "",
             "| target | measured | met |",
             "| --- | --- | --- |",

@@ -10,7 +10,7 @@ from alerting import rulebook
 from benchmarks.alerts.assess import assessed
 from benchmarks.alerts.faults import FAULTS
 from benchmarks.alerts.inhibition import Matchers, Policy
-from benchmarks.alerts.report import TUNING, Report
+from benchmarks.alerts.report import TUNING, Report, fingerprint
 from benchmarks.alerts.runs import Case
 from benchmarks.alerts.verdict import Alarm, Verdict, verdicts
 
@@ -145,3 +145,8 @@ class TestVerdict:
     def test_a_target_that_is_missed_is_said_to_be(self) -> None:
         report = Report([self.verdict("nan"), self.verdict("plain", ("ModelStuck", 9.0))], promtool="2.42")
         assert (report.missed, report.false_alarms, report.met) == (["nan"], 1.0, False)
+
+    @pytest.mark.parametrize(("rules", "told"), [(fingerprint(), False), ("those of before", True)])
+    def test_the_page_says_whether_the_rules_have_changed_since(self, rules: str, told: bool) -> None:
+        report = Report([self.verdict("nan")], promtool="2.42", rules=rules)
+        assert ("have changed since" in report.page()) == told
