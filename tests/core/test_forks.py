@@ -17,6 +17,8 @@ from traingauge import Endpoint, ModelMonitor, State
 from traingauge.core import forks
 from traingauge.core.guard import Guard
 from traingauge.delivery.outbox import Alert, Outbox
+from traingauge.errors import StateInUseError
+from traingauge.state.lock import Lock
 
 Reading = Callable[..., float | None]
 
@@ -161,6 +163,22 @@ def test_the_state_directory_is_free_once_the_parent_is_done_though_a_child_live
         os.close(sender)
         os.close(receiver)
         os.waitpid(pid, 0)
+
+
+def test_the_state_directory_is_free_even_if_a_child_has_not_closed_its_copy_yet(tmp_path: Path) -> None:
+    lock = Lock(tmp_path / "traingauge.lock")
+    copy = os.dup(lock._descriptor)  # shares the lock, as the copy of a child does
+    lock.release()
+    Lock(tmp_path / "traingauge.lock").release()
+    os.close(copy)
+
+
+def test_the_state_directory_stays_in_use_when_a_child_closes_its_copy(tmp_path: Path) -> None:
+    lock = Lock(tmp_path / "traingauge.lock")
+    in_child(lambda: None)
+    with pytest.raises(StateInUseError):
+        Lock(tmp_path / "traingauge.lock")
+    lock.release()
 
 
 def test_an_alert_of_the_child_is_delivered_by_it_and_those_that_wait_by_the_parent() -> None:

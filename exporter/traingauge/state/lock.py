@@ -35,7 +35,7 @@ class Lock:
     """Holds a directory until it is released or the process ends, in whatever way.
 
     It is the kernel's lock on an open file: ``kill -9`` releases it too, and a file that was left behind does not lock. A
-    forked child, such as a data loader's worker, releases its copy at once, so that it does not outlive the parent's.
+    forked child, such as a data loader's worker, closes its copy at once, so that it does not outlive the parent's.
 
     Args:
         path: The file to lock; created if it does not exist, and never removed.
@@ -70,9 +70,16 @@ class Lock:
     def release(self) -> None:
         """Release the directory; a second call does nothing."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+            fcntl.flock(
+                self._descriptor, fcntl.LOCK_UN
+            )  # a child that was just forked may still have its copy open
+            self._close()
 
     def leave_to_parent(self) -> None:
-        """The child releases its copy, so that it does not hold the directory longer than its parent."""
-        self.release()
+        """The child closes its copy, so that it does not hold the directory longer than its parent."""
+        if self._descriptor >= 0:
+            self._close()
+
+    def _close(self) -> None:
+        os.close(self._descriptor)
+        self._descriptor = -1

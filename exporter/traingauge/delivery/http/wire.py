@@ -85,8 +85,9 @@ def parse(head: bytes) -> Request:
     Raises:
         RequestError: No HTTP/1 request.
 
-    >>> parse(b"GET /metrics?a=1 HTTP/1.1\r\nHost: here")
-    Request(method='GET', path='/metrics', headers={'host': 'here'}, keeps=True)
+    >>> request = parse(b"GET /metrics?a=1 HTTP/1.1\r\nHost: here")
+    >>> request.method, request.path, request.headers, request.keeps
+    ('GET', '/metrics', {'host': 'here'}, True)
     """
     line, *fields = head.decode("latin-1").split("\r\n")
     method, target, version = _request_line(line)
