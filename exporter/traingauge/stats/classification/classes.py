@@ -15,7 +15,7 @@ from traingauge.stats.arrays import Array
 MAX_DISCOVERED_CLASSES = 10_000
 
 #: Up to this many labels, encoding true and predicted ones together saves time: the overhead of numpy calls dominates.
-SMALL_BATCH = 1024
+SMALL_BATCH = 4096
 
 # Upper bound of labels given as floats, or as integers of unusual byte order.
 _LARGEST = 2**53
