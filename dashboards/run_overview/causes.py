@@ -80,34 +80,38 @@ def _signals() -> list[Panel]:
     ]
 
 
+def _if_reported(title: str, metric: str, legend: str, description: str) -> Panel:
+    """A number of each step that spans orders of magnitude, and that not every script reports."""
+    return lines(
+        title,
+        Query(series(metric), legend),
+        description=description,
+        unit=units.SCIENTIFIC,
+        decimals=1,
+        logarithmic=True,
+        width=_WIDTH,
+        height=_HEIGHT,
+        nothing="not reported",
+        empty=f"the script does not report a {title.lower()}.",
+    )
+
+
 def _steps() -> list[Panel]:
     durations = per_second("model_step_duration_seconds_bucket", "le", split="train")
     return [
-        lines(
+        _if_reported(
             "Gradient norm",
-            Query(series("model_gradient_norm"), "norm"),
-            description="Global L2 norm of the last step's gradients. A rise by orders of magnitude is an explosion; a "
+            "model_gradient_norm",
+            "norm",
+            "Global L2 norm of the last step's gradients. A rise by orders of magnitude is an explosion; a "
             "fall towards 0 while the loss stays high is vanishing gradients.",
-            unit=units.SCIENTIFIC,
-            decimals=1,
-            logarithmic=True,
-            width=_WIDTH,
-            height=_HEIGHT,
-            nothing="not reported",
-            empty="the script does not report a gradient norm.",
         ),
-        lines(
+        _if_reported(
             "Learning rate",
-            Query(series("model_learning_rate"), "rate"),
-            description="Learning rate of the last step. A flat line in place of a schedule, or a jump that nothing "
+            "model_learning_rate",
+            "rate",
+            "Learning rate of the last step. A flat line in place of a schedule, or a jump that nothing "
             "scheduled, explains most loss problems.",
-            unit=units.SCIENTIFIC,
-            decimals=1,
-            logarithmic=True,
-            width=_WIDTH,
-            height=_HEIGHT,
-            nothing="not reported",
-            empty="the script does not report a learning rate.",
         ),
         lines(
             "Duration of a training step",
