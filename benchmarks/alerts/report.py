@@ -13,6 +13,7 @@ from typing import Any
 
 from scipy import stats
 
+from alerting import rulebook
 from benchmarks.alerts.faults import FAULTS
 from benchmarks.alerts.healthy import HEALTHY
 from benchmarks.alerts.runs import HEALTHY_SECONDS, Case, by_keras
@@ -34,7 +35,7 @@ ENOUGH_SEEDS, ENOUGH_HEALTHY = 20, 100
 def fingerprint() -> str:
     """What tells the rules and the routes of the present from earlier ones."""
     found = hashlib.sha256()
-    for file in (*sorted(bundle.RULES.glob("*.yml")), bundle.ALERTMANAGER_CONFIG):
+    for file in (*rulebook.rule_files(), bundle.ALERTMANAGER_CONFIG):
         found.update(file.read_bytes())
     return found.hexdigest()
 
