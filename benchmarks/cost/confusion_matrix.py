@@ -172,9 +172,7 @@ def _row(rows: int, classes: int, seconds: float) -> Row:
         missing=missing(PEERS),
         note=f"Ready codes are counted {PENDING} steps at a time, which is all that this line does. Validated labels and "
         f"probabilities are passed to a step: checked, kept, and every {PENDING} steps counted into window and counters; "
-        "probabilities are reduced further on a read. In three runs at loads of 17 to 24 the ratio of validated "
-        "labels was 2.64, 2.67 and 3.10 for 256 samples of 2 classes, and 2.92, 2.94 and 3.03 for 4096: other programs in "
-        "the cache move it.",
+        "probabilities are reduced further on a read.",
     )
 
 

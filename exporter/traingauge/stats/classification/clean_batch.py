@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from traingauge.stats.arrays import Array
 
+#: Number of values up to which BLAS does not start threads.
+_SMALL = 8192
+
 
 class CleanBatch(NamedTuple):
     """Labels, predictions and weights of a step, row by row.
@@ -92,7 +95,13 @@ def known_labels(
 
 
 def _all_finite(values: Array) -> bool:
-    return values.dtype.kind != "f" or np.count_nonzero(np.isfinite(values)) == values.size
+    dtype = values.dtype
+    if dtype.kind != "f":
+        return True
+    # A finite sum of squares shows it in one pass of BLAS, without a warning; a sum that overflows shows nothing.
+    if dtype.char in "fd" and values.size <= _SMALL and math.isfinite(np.vdot(values, values)):
+        return True
+    return bool(np.count_nonzero(np.isfinite(values)) == values.size)
 
 
 def _finite_rows(values: Array) -> NDArray[np.bool_]:
