@@ -1,0 +1,1 @@
+"""Prometheus remote write: a run sends every step itself, to whatever speaks the protocol."""
