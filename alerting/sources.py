@@ -11,6 +11,7 @@ import yaml
 from alerting.identity import identity, in_rules
 from alerting.links import Links
 from alerting.places import ALERTS, RECORDINGS, THRESHOLDS
+from traingauge.version import __version__
 
 _DEFAULTS = "      # <defaults {severity}>\n"
 _DEFAULT = """\
@@ -37,13 +38,32 @@ def sources() -> list[Path]:
 
 
 def complete(source: Path) -> str:
-    """The text of a source with the default thresholds and the labels of identity; a run can mute its alerts."""
+    """The text of a source with default thresholds, labels of identity and the version; a run can mute its alerts."""
     text = source.read_text(encoding="utf-8")
     if source.parent == ALERTS and source.name >= "20":
         text = _ALERT.sub(_unless_muted, text)
     for severity in ("warning", "critical"):
         text = text.replace(_DEFAULTS.format(severity=severity), "".join(_defaults(severity)))
-    return in_rules(text, identity())
+    return versioned(in_rules(text, identity()))
+
+
+def versioned(text: str) -> str:
+    """The text with the version of the rules, and a pattern of the versions of the exporter that they fit.
+
+    >>> versioned("<version>") == __version__
+    True
+    """
+    return text.replace("<version>", __version__).replace("<fitting versions>", fitting(__version__))
+
+
+def fitting(version: str) -> str:
+    """A regular expression of the versions that rules of this version fit: those that promise not to break.
+
+    >>> fitting("0.3.1"), fitting("2.0.1")
+    ('0[.]3[.].*', '2[.].*')
+    """
+    major, minor, *_ = version.split(".")
+    return f"0[.]{minor}[.].*" if major == "0" else f"{major}[.].*"
 
 
 def linked(source: Path, links: Links) -> str:

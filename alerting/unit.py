@@ -13,7 +13,7 @@ from pathlib import Path
 from alerting.links import Links
 from alerting.places import HOME, TESTS
 from alerting.render import rules
-from alerting.sources import complete, sources
+from alerting.sources import complete, sources, versioned
 from traingauge.stack.programs import find_programs
 
 
@@ -25,7 +25,9 @@ def stage(folder: Path) -> Path:
     """
     texts = {path.relative_to(HOME): complete(path) for path in sources()}
     texts |= {Path("rules", name): text for name, text in rules(Links()).items()}
-    texts |= {path.relative_to(HOME): path.read_text(encoding="utf-8") for path in TESTS.glob("*.yml")}
+    texts |= {
+        path.relative_to(HOME): versioned(path.read_text(encoding="utf-8")) for path in TESTS.glob("*.yml")
+    }
     for path, text in texts.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")

@@ -20,7 +20,7 @@ from benchmarks.alerts.runs import HEALTHY_SECONDS, Case, by_keras
 from benchmarks.alerts.verdict import Alarm, Verdict
 from simulation.clock import SCRAPE_SECONDS
 from simulation.replay import EVALUATION_SECONDS
-from traingauge.stack import bundle
+from traingauge.bundle import places
 
 #: Targets: share of seeds in which a fault is detected, false alarms per healthy run, alerts per cause.
 DETECTED, FALSE_ALARMS, ALERTS = 0.95, 0.01, 2
@@ -35,7 +35,7 @@ ENOUGH_SEEDS, ENOUGH_HEALTHY = 20, 100
 def fingerprint() -> str:
     """What tells the rules and the routes of the present from earlier ones."""
     found = hashlib.sha256()
-    for file in (*rulebook.rule_files(), bundle.ALERTMANAGER_CONFIG):
+    for file in (*rulebook.rule_files(), places.ALERTMANAGER_CONFIG):
         found.update(file.read_bytes())
     return found.hexdigest()
 

@@ -15,6 +15,7 @@ from alerting import rulebook
 from alerting.identity import identity, in_alertmanager, in_link, in_rules
 from alerting.links import Links
 from alerting.render import DOMAINS, committed, rules
+from alerting.sources import versioned
 from traingauge.core.thresholds import MINIMA
 
 ROOT = rulebook.HOME.parent
@@ -74,7 +75,7 @@ def one_line(expression):
 
 
 def written(source):
-    groups = yaml.safe_load(in_rules(source.read_text(), identity()))["groups"]
+    groups = yaml.safe_load(versioned(in_rules(source.read_text(), identity())))["groups"]
     for rule in (rule for group in groups for rule in group["rules"] or ()):
         rule["expr"] = one_line(rule["expr"])
     return groups

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from traingauge.stack import bundle, config, documents
+from traingauge.bundle import places
+from traingauge.stack import config, documents
 from traingauge.stack.grafana import grafana_environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,11 +36,11 @@ def test_it_is_a_valid_compose_file() -> None:
 
 def test_it_mounts_the_files_that_the_native_stack_reads() -> None:
     prometheus, alertmanager, grafana = (mounts(name) for name in ("prometheus", "alertmanager", "grafana"))
-    assert prometheus["/etc/prometheus/prometheus.yml"] == str(bundle.PROMETHEUS_CONFIG)
-    assert prometheus["/etc/prometheus/rules"] == str(bundle.RULES)
-    assert alertmanager["/etc/alertmanager"] == str(bundle.ALERTMANAGER_CONFIG.parent)
-    assert grafana["/etc/grafana/provisioning"] == str(bundle.GRAFANA_PROVISIONING)
-    assert grafana[SERVICES["grafana"]["environment"]["DASHBOARDS"]] == str(bundle.DASHBOARDS)
+    assert prometheus["/etc/prometheus/prometheus.yml"] == str(places.PROMETHEUS_CONFIG)
+    assert prometheus["/etc/prometheus/rules"] == str(places.RULES)
+    assert alertmanager["/etc/alertmanager"] == str(places.ALERTMANAGER_CONFIG.parent)
+    assert grafana["/etc/grafana/provisioning"] == str(places.GRAFANA_PROVISIONING)
+    assert grafana[SERVICES["grafana"]["environment"]["DASHBOARDS"]] == str(places.DASHBOARDS)
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -80,7 +81,7 @@ def test_prometheus_reaches_alertmanager_by_the_name_in_its_configuration() -> N
 
 
 def test_grafana_gets_every_variable_that_its_provisioning_uses() -> None:
-    files = bundle.GRAFANA_PROVISIONING.rglob("*.yml")
+    files = places.GRAFANA_PROVISIONING.rglob("*.yml")
     asked = {name for file in files for name in re.findall(r"\$\{(\w+)\}", file.read_text())}
     assert asked == set(grafana_environment("http://127.0.0.1:9090"))
     assert asked <= set(SERVICES["grafana"]["environment"])

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from traingauge.stack import bundle, documents
+from traingauge.bundle import places
+from traingauge.stack import documents
 from traingauge.stack.errors import ConfigError
 from traingauge.stack.grafana import grafana_command, grafana_environment
 
@@ -43,7 +44,7 @@ def test_it_listens_on_the_loopback_with_the_shipped_provisioning_and_without_a_
         "cfg:server.http_addr=127.0.0.1",
         "cfg:server.http_port=3001",
         f"cfg:paths.data={tmp_path / 'data'}",
-        f"cfg:paths.provisioning={bundle.GRAFANA_PROVISIONING}",
+        f"cfg:paths.provisioning={places.GRAFANA_PROVISIONING}",
         "cfg:auth.anonymous.enabled=true",
         "cfg:auth.anonymous.org_role=Viewer",
     }
@@ -69,7 +70,7 @@ def test_no_password_works_wherever_it_is_deployed(tmp_path: Path) -> None:
 
 
 def test_the_provisioning_and_the_dashboards_are_there() -> None:
-    assert list(bundle.GRAFANA_PROVISIONING.glob("*/*.yml"))
+    assert list(places.GRAFANA_PROVISIONING.glob("*/*.yml"))
     assert list(Path(grafana_environment("http://127.0.0.1:9090")["DASHBOARDS"]).glob("*.json"))
 
 

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from tests.waiting import PATIENCE
-from traingauge.stack import bundle, config, documents
+from traingauge.bundle import places
+from traingauge.stack import config, documents
 from traingauge.stack.grafana import grafana_environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,11 +53,11 @@ def containers(spec: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("name", "folder", "pattern"),
     [
-        ("rules", bundle.RULES, "*.yml"),
-        ("alertmanager-templates", bundle.ALERTMANAGER_CONFIG.parent / "templates", "*.tmpl"),
-        ("dashboards", bundle.DASHBOARDS, "*.json"),
-        ("grafana-datasources", bundle.GRAFANA_PROVISIONING / "datasources", "*.yml"),
-        ("grafana-providers", bundle.GRAFANA_PROVISIONING / "dashboards", "*.yml"),
+        ("rules", places.RULES, "*.yml"),
+        ("alertmanager-templates", places.ALERTMANAGER_CONFIG.parent / "templates", "*.tmpl"),
+        ("dashboards", places.DASHBOARDS, "*.json"),
+        ("grafana-datasources", places.GRAFANA_PROVISIONING / "datasources", "*.yml"),
+        ("grafana-providers", places.GRAFANA_PROVISIONING / "dashboards", "*.yml"),
     ],
 )
 def test_a_config_map_holds_every_file_of_its_folder(name: str, folder: Path, pattern: str) -> None:
@@ -69,8 +70,8 @@ def test_a_config_map_holds_every_file_of_its_folder(name: str, folder: Path, pa
 
 
 def test_the_servers_read_the_files_that_the_native_stack_reads() -> None:
-    assert CONFIG_MAPS["prometheus"] == [bundle.PROMETHEUS_CONFIG, PODS_CONFIG]
-    assert CONFIG_MAPS["alertmanager"] == [bundle.ALERTMANAGER_CONFIG]
+    assert CONFIG_MAPS["prometheus"] == [places.PROMETHEUS_CONFIG, PODS_CONFIG]
+    assert CONFIG_MAPS["alertmanager"] == [places.ALERTMANAGER_CONFIG]
 
 
 @pytest.mark.parametrize("name", CONFIG_MAPS)
@@ -130,11 +131,11 @@ def test_the_images_are_those_of_the_compose_file() -> None:
 
 def appended() -> str:
     """What the init container writes."""
-    return bundle.PROMETHEUS_CONFIG.read_text() + PODS_CONFIG.read_text()
+    return places.PROMETHEUS_CONFIG.read_text() + PODS_CONFIG.read_text()
 
 
 def test_the_discovery_of_pods_adds_one_job_and_changes_nothing_else() -> None:
-    shipped, effective = yaml.safe_load(bundle.PROMETHEUS_CONFIG.read_text()), yaml.safe_load(appended())
+    shipped, effective = yaml.safe_load(places.PROMETHEUS_CONFIG.read_text()), yaml.safe_load(appended())
     assert effective["scrape_configs"].pop()["job_name"] == "traingauge-pods"
     assert effective == shipped
 
@@ -152,7 +153,7 @@ def test_prometheus_accepts_the_configuration_with_the_discovery_of_pods(tmp_pat
     effective = yaml.safe_load(appended())
     discovery = effective["scrape_configs"][-1].pop("kubernetes_sd_configs")
     assert discovery == [{"role": "pod", "namespaces": {"own_namespace": True}}]
-    (tmp_path / "rules").symlink_to(bundle.RULES)
+    (tmp_path / "rules").symlink_to(places.RULES)
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(effective))
     command = ["promtool", "check", "config", tmp_path / "prometheus.yml"]
     subprocess.run(command, check=True, capture_output=True)

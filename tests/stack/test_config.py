@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from traingauge.stack import bundle, config, documents
+from traingauge.bundle import places
+from traingauge.stack import config, documents
 from traingauge.stack.errors import ConfigError
 from traingauge.stack.pace import Pace
 
-SHIPPED = documents.load(bundle.PROMETHEUS_CONFIG)
+SHIPPED = documents.load(places.PROMETHEUS_CONFIG)
 
 
 def prometheus(**changes: Any) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def alertmanager(shipped: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def test_only_paths_differ_where_nothing_else_is_asked_for() -> None:
-    expected = documents.load(bundle.PROMETHEUS_CONFIG)
+    expected = documents.load(places.PROMETHEUS_CONFIG)
     expected["rule_files"] = ["/r/*.yml"]
     expected["scrape_configs"][-1]["file_sd_configs"][0]["files"] = ["/t/*.json"]
     assert prometheus() == expected

@@ -8,12 +8,13 @@ from typing import Any
 import promql_parser
 import pytest
 
-from traingauge.stack import bundle, documents
+from traingauge.bundle import places
+from traingauge.stack import documents
 from traingauge.stack.durations import milliseconds
 from traingauge.stack.errors import ConfigError
 from traingauge.stack.scaling import SCRAPES_IN_A_RANGE, scale_expression, scale_rule_files, scale_rules
 
-RULE_FILES = sorted(bundle.RULES.glob("*.yml"))
+RULE_FILES = sorted(places.RULES.glob("*.yml"))
 FACTOR = 10.0
 INTERVAL = 500
 
@@ -102,7 +103,7 @@ def test_a_folder_without_rule_files_is_an_error(tmp_path: Path) -> None:
 
 def test_rule_files_left_from_before_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "gone.yml").write_text("groups: []")
-    scale_rule_files(bundle.RULES, tmp_path, factor=1, interval=1)
+    scale_rule_files(places.RULES, tmp_path, factor=1, interval=1)
     assert [path.name for path in sorted(tmp_path.glob("*"))] == [path.name for path in RULE_FILES]
 
 
@@ -131,7 +132,7 @@ def test_every_duration_of_a_shipped_file_is_divided_by_the_factor(path: Path) -
 @pytest.mark.servers
 @pytest.mark.parametrize("factor", [1.0, 7.0, 1000.0])
 def test_prometheus_accepts_the_scaled_files(tmp_path: Path, factor: float) -> None:
-    scale_rule_files(bundle.RULES, tmp_path, factor=factor, interval=INTERVAL)
+    scale_rule_files(places.RULES, tmp_path, factor=factor, interval=INTERVAL)
     subprocess.run(["promtool", "check", "rules", *tmp_path.glob("*.yml")], check=True, capture_output=True)
 
 

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from tests.stack.conftest import RUN, FakeRun
-from traingauge.stack import bundle, documents, server
+from traingauge.bundle import places
+from traingauge.stack import documents, server
 from traingauge.stack.errors import (
     NotRunningError,
     PaceLostError,
@@ -76,7 +77,7 @@ def test_prometheus_knows_its_alertmanager(stack: Stack) -> None:
 def test_every_shipped_rule_is_loaded_and_evaluates_without_an_error(stack: Stack) -> None:
     shipped = [
         rule
-        for path in bundle.RULES.glob("*.yml")
+        for path in places.RULES.glob("*.yml")
         for group in documents.load(path)["groups"]
         for rule in group["rules"]
     ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from traingauge.extras import require
+import yaml
 
 from .errors import ConfigError
 
@@ -16,9 +16,7 @@ def load(path: Path) -> dict[str, Any]:
 
     Raises:
         ConfigError: The file cannot be read, is not YAML, or holds something other than a mapping.
-        ImportError: PyYAML is not installed.
     """
-    yaml = require("yaml", "stack")
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
@@ -30,6 +28,5 @@ def load(path: Path) -> dict[str, Any]:
 
 def dump(document: Mapping[str, Any], path: Path) -> None:
     """Write a YAML file, keys in the order of the document."""
-    yaml = require("yaml", "stack")
     text = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=1000)
     path.write_text(text, encoding="utf-8")

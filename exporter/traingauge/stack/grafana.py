@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import bundle
+from traingauge.bundle import places
+
 from .errors import ConfigError
 
 #: Where packages put Grafana's own files; release archives have them next to the program.
@@ -29,7 +30,7 @@ def grafana_command(program: Path, port: int, directory: Path) -> list[str | Pat
         "paths.data": directory,
         "paths.logs": directory / "log",
         "paths.plugins": directory / "plugins",
-        "paths.provisioning": bundle.GRAFANA_PROVISIONING,
+        "paths.provisioning": places.GRAFANA_PROVISIONING,
         "log.mode": "console",
         "auth.anonymous.enabled": "true",
         "auth.anonymous.org_role": "Viewer",
@@ -50,7 +51,7 @@ def grafana_command(program: Path, port: int, directory: Path) -> list[str | Pat
 
 def grafana_environment(prometheus_url: str) -> dict[str, str]:
     """The environment variables that the provisioning files use."""
-    return {"PROMETHEUS_URL": prometheus_url, "DASHBOARDS": str(bundle.DASHBOARDS)}
+    return {"PROMETHEUS_URL": prometheus_url, "DASHBOARDS": str(places.DASHBOARDS)}
 
 
 def home(program: Path) -> Path:

@@ -11,7 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from . import bundle, config, documents
+from traingauge.bundle import places
+
+from . import config, documents
 from .errors import NotRunningError, PaceLostError, WaitTimeoutError
 from .grafana import grafana_command, grafana_environment
 from .pace import AS_SHIPPED, Pace
@@ -56,8 +58,8 @@ class Stack:
         discovery_dir: Path | None = None,
         webhook_url: str | None = None,
         pace: Pace = AS_SHIPPED,
-        rules: Path = bundle.RULES,
-        alertmanager_config: Path = bundle.ALERTMANAGER_CONFIG,
+        rules: Path = places.RULES,
+        alertmanager_config: Path = places.ALERTMANAGER_CONFIG,
         programs: Programs | None = None,
         with_grafana: bool = False,
         ports: Mapping[str, int] | None = None,
@@ -233,7 +235,7 @@ class Stack:
 
     def _prometheus(self, reaper: Reaper) -> Server:
         file = self.directory / "prometheus.yml"
-        shipped = documents.load(bundle.PROMETHEUS_CONFIG)
+        shipped = documents.load(places.PROMETHEUS_CONFIG)
 
         def command(port: int) -> list[str | Path]:
             settings = config.prometheus_config(

@@ -1,4 +1,4 @@
-"""What a user gets who installs the wheel and has no checkout."""
+"""What a user gets who installs the package and has no checkout."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tomllib
 import venv
 from pathlib import Path
@@ -14,31 +15,35 @@ from typing import Any
 
 import pytest
 
-from traingauge.stack import bundle
+from traingauge.bundle import places
 
 ROOT = Path(__file__).resolve().parents[2]
 
 #: Prints every shipped path by its name, as the installed package finds them.
 REPORT = """
 import json
-from traingauge.stack import bundle
-print(json.dumps({place: str(bundle.shipped(place)) for place in bundle.PLACES}))
+from traingauge.bundle import places
+print(json.dumps({place: str(places.shipped(place)) for place in places.PLACES}))
 """
 
 
 class Installed:
-    """A fresh environment with the wheel, outside the checkout, that sees the dependencies of this one."""
+    """A fresh environment with the wheel, outside the checkout, that sees the dependencies of this one.
+
+    The wheel is built from the source distribution, as installers without a fitting wheel do.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        wheels = folder / "wheels"
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         self._environment = environment
-        build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", wheels]
-        subprocess.run(build, cwd=ROOT, env=environment, check=True, capture_output=True)
+        self.archive = self._built("sdist", ROOT, "*.tar.gz")
+        with tarfile.open(self.archive) as archive:
+            archive.extractall(folder / "source", filter="data")
+        (source,) = (folder / "source").iterdir()
+        wheel = self._built("wheel", source, "*.whl")
         venv.create(folder / "venv", with_pip=False)
         self.python = folder / "venv/bin/python"
-        (wheel,) = wheels.glob("*.whl")
         install = ["install", "--quiet", "--no-deps", "--no-index", wheel]
         subprocess.run(
             [sys.executable, "-m", "pip", "--python", self.python, *install], env=environment, check=True
@@ -47,6 +52,13 @@ class Installed:
         # A path in a .pth file is searched after the environment's own packages, and its own .pth files are not read: the
         # dependencies are found, the checkout is not.
         (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+
+    def _built(self, target: str, source: Path, pattern: str) -> Path:
+        folder = self.folder / target
+        build = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", folder]
+        subprocess.run(build, cwd=source, env=self._environment, check=True, capture_output=True)
+        (built,) = folder.glob(pattern)
+        return built
 
     def run(self, *arguments: str) -> str:
         command = [self.python, *arguments]
@@ -62,16 +74,20 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 def files(path: Path) -> dict[str, bytes]:
     """Content by relative path; a file alone has the path ``.``."""
-    found = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
+    found = (
+        [path]
+        if path.is_file()
+        else [one for one in path.rglob("*") if one.is_file() and one.parent.name != "__pycache__"]
+    )
     return {str(one.relative_to(path)): one.read_bytes() for one in found}
 
 
 def test_an_installed_wheel_holds_every_shipped_file_as_it_is_in_the_checkout(installed: Installed) -> None:
     found: dict[str, Any] = json.loads(installed.run("-c", REPORT))
-    assert found.keys() == bundle.PLACES.keys()
+    assert found.keys() == places.PLACES.keys()
     for place, path in found.items():
         assert Path(path).is_relative_to(installed.folder / "venv"), place
-        assert files(Path(path)) == files(ROOT / bundle.PLACES[place]) != {}, place
+        assert files(Path(path)) == files(ROOT / places.PLACES[place]) != {}, place
 
 
 def test_an_installed_wheel_can_install_servers(installed: Installed) -> None:
@@ -85,11 +101,11 @@ def test_an_installed_wheel_can_install_servers(installed: Installed) -> None:
 def test_the_wheel_is_built_from_the_places_that_the_package_looks_in() -> None:
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert wheel["force-include"] == {
-        source: f"traingauge/bundle/{place}" for place, source in bundle.PLACES.items()
+        source: f"traingauge/bundle/files/{place}" for place, source in places.PLACES.items()
     }
 
 
-@pytest.mark.parametrize("place", bundle.PLACES)
+@pytest.mark.parametrize("place", places.PLACES)
 def test_in_a_checkout_every_shipped_file_is_read_where_it_is_edited(place: str) -> None:
-    assert bundle.shipped(place) == ROOT / bundle.PLACES[place]
-    assert bundle.shipped(place).exists()
+    assert places.shipped(place) == ROOT / places.PLACES[place]
+    assert places.shipped(place).exists()

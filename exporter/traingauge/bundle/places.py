@@ -1,16 +1,13 @@
-"""The shipped files: alert rules, runbooks, dashboards, and the configuration of the servers.
-
-An installed package carries them in its folder ``bundle``. In a checkout each is read from where it is edited.
-"""
+"""Where each shipped file is: in an installed package in its folder ``bundle/files``, in a checkout where it is edited."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parents[1]
+_HERE = Path(__file__).resolve().parent
 
 #: What an installed package carries, and the root of a checkout.
-_INSTALLED, _CHECKOUT = _PACKAGE / "bundle", _PACKAGE.parents[1]
+_INSTALLED, _CHECKOUT = _HERE / "files", _HERE.parents[2]
 
 #: Where each file or folder lies in the bundle, and in a checkout. The wheel is built from the same list in pyproject.toml.
 PLACES = {
@@ -19,6 +16,8 @@ PLACES = {
     "alertmanager": "alerting/alertmanager",
     "grafana/provisioning": "deploy/grafana/provisioning",
     "grafana/dashboards": "dashboards/rendered",
+    "compose": "deploy/compose",
+    "kubernetes": "deploy/kubernetes",
     "runbooks": "alerting/runbooks",
 }
 
@@ -41,4 +40,6 @@ RULES = shipped("prometheus/rules")
 ALERTMANAGER_CONFIG = shipped("alertmanager") / "alertmanager.yml"
 GRAFANA_PROVISIONING = shipped("grafana/provisioning")
 DASHBOARDS = shipped("grafana/dashboards")
+COMPOSE = shipped("compose")
+KUBERNETES = shipped("kubernetes")
 RUNBOOKS = shipped("runbooks")
