@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.deploy import discovered
 from tests.waiting import PATIENCE
 from traingauge.bundle import places
 from traingauge.stack import config, documents
@@ -159,30 +159,11 @@ def test_prometheus_accepts_the_configuration_with_the_discovery_of_pods(tmp_pat
     subprocess.run(command, check=True, capture_output=True)
 
 
-def relabelled(folder: Path, **meta: str) -> dict[str, str] | None:
-    """The labels of a target that discovery found with these, after relabelling by the real promtool; None if dropped."""
-    found = {f"__meta_kubernetes_pod_{name}": value for name, value in meta.items()}
-    (folder / "pods.json").write_text(json.dumps([{"targets": ["10.0.0.7:9464"], "labels": found}]))
+def relabelled(folder: Path, **pod: str) -> dict[str, str] | None:
+    """The labels of the target of a pod, after relabelling by the real promtool; None if dropped."""
     (job,) = yaml.safe_load(PODS_CONFIG.read_text())
     del job["kubernetes_sd_configs"]
-    job["file_sd_configs"] = [{"files": ["pods.json"]}]
-    (folder / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [job]}))
-    # promtool always waits for all of its timeout, and answers with what it found until then.
-    for timeout in ("200ms", "2s", "20s", "200s"):
-        command = [
-            "promtool",
-            "check",
-            "service-discovery",
-            f"--timeout={timeout}",
-            "prometheus.yml",
-            job["job_name"],
-        ]
-        answer = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-        if found_targets := json.loads(answer.stdout):
-            break
-    (result,) = found_targets
-    labels: dict[str, str] | None = result.get("labels") or None
-    return labels
+    return discovered.labels(folder, job, **{f"pod_{name}": value for name, value in pod.items()})
 
 
 TRAINING_POD = {
