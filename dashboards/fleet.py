@@ -164,8 +164,8 @@ def _runs() -> Panel:
         Column("Model", 75, label="model"),
         description="Every run of the time range, including those that are over; those with the most severe alerts "
         "come first, then the newest. *First alert* is the one that began first among the most severe: click it for "
-        "its runbook, a run for its overview. *Steps late* is the time since the last step, in usual step durations: "
-        "a stuck run stands out there before an alert fires. A dash: the run does not report the value.",
+        "its runbook, a run for its overview. *Steps late* is the time since the last sign of life, in usual step "
+        "durations: a stuck run stands out there before an alert fires. A dash: the run does not report the value.",
         sort_by="Severity",
         descending=True,
         then_by="Started",
@@ -215,8 +215,8 @@ def _by_run(expr: str) -> str:
 
 
 def age_in_steps() -> str:
-    """Time since the last step of each run, in expected durations of a step."""
+    """Time since the last sign of life of each run, in expected durations of a step."""
     return (
-        f"(time() - {per_run('model_last_step_timestamp_seconds')}) "
+        f"(time() - {per_run('model_last_activity_timestamp_seconds')}) "
         f"/ on (model, run) {per_run('model_step_expected_seconds')}"
     )

@@ -31,9 +31,7 @@ PATIENT_EPOCHS = 200
 CALM = 180.0
 
 #: Whether a healthy run paused almost long enough for the rules to consider it stuck.
-NEARLY_STUCK = (
-    "max(model_run_start:model_last_step:longest_pause) > scalar(max(global:model_stuck_floor_seconds)) / 2"
-)
+NEARLY_STUCK = "max(model_run_start:model_last_activity:longest_pause) > scalar(max(global:model_stuck_floor_seconds)) / 2"
 
 #: Seconds between two lines of progress.
 PROGRESS_EVERY = 2.0

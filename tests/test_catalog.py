@@ -86,16 +86,17 @@ def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
                 monitor.step(0.5 if step < 40 else 5.0)
             monitor.session.describe(ModelDescription("f00", 3, 1, "Adam", "mse", {}))
             monitor.canary(Canary.record(f"full-{task}", np.sqrt, [1.0, 4.0]), np.sqrt)
-            monitor.session.run.end("finished")
-            monitor.session.snapshot.saved(1.0)
-            accept = {"Accept": "application/openmetrics-text;version=1.0.0"}
-            url = f"{monitor.url}/metrics"
-            found.append(
-                (
-                    requests.get(url, timeout=PATIENCE).text,
-                    requests.get(url, headers=accept, timeout=PATIENCE).text,
+            with monitor.busy("upload", at_most=60):
+                monitor.session.run.end("finished")
+                monitor.session.snapshot.saved(1.0)
+                accept = {"Accept": "application/openmetrics-text;version=1.0.0"}
+                url = f"{monitor.url}/metrics"
+                found.append(
+                    (
+                        requests.get(url, timeout=PATIENCE).text,
+                        requests.get(url, headers=accept, timeout=PATIENCE).text,
+                    )
                 )
-            )
     return found
 
 

@@ -109,6 +109,22 @@ _METRICS = (
         unit="seconds",
         across_ranks="max",
     ),
+    Metric(
+        "model_last_activity_timestamp_seconds",
+        "gauge",
+        "Time of the last sign of life: a step, a batch of an evaluation or of a watched loader, a checkpoint; "
+        "now while the run is busy, until its deadline.",
+        unit="seconds",
+        across_ranks="max",
+    ),
+    Metric(
+        "model_busy_deadline_timestamp_seconds",
+        "gauge",
+        "Time until which the run is busy at most, by what it is busy with; absent while it is not.",
+        ("what",),
+        unit="seconds",
+        across_ranks="max",
+    ),
     Metric("model_parameters", "gauge", "Parameters of the model.", ("trainable",)),
     Metric("model_architecture_changes_total", "counter", "Architecture changes within the run."),
     Metric("model_restarts_total", "counter", "Restarts of the run from its saved state."),

@@ -11,7 +11,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -320,6 +320,31 @@ class ModelMonitor(Unique):
     def checkpointed(self) -> None:
         """Record that a checkpoint of the model was saved: it is counted, and the dashboards mark it."""
         self._recorder.record(Checkpointed(time.perf_counter()))
+
+    def busy(self, what: str, *, at_most: float) -> AbstractContextManager[None]:
+        """Say inside a ``with`` that the run is busy and takes no step: an upload, a compilation, tokenising.
+
+        The run counts as alive until the ``with`` is left, or ``at_most`` has passed: from then on ``ModelStuck`` has its
+        usual patience. The time is no part of the next step. Any number may be open at once, in any threads; the last
+        deadline counts. Batches of :meth:`watch` and :meth:`evaluation`, and :meth:`checkpointed`, are signs of life
+        themselves.
+
+        Args:
+            what: What the run does, for people: one of a few names, without numbers that change. After 20 names further
+                ones are published as ``other``.
+            at_most: Longest time in seconds that it may take, at least 1. A hang inside is reported after it.
+
+        Raises:
+            TrainGaugeError: An argument that does not fit.
+            ClosedError: The run has ended.
+
+        >>> with ModelMonitor("doc", delivery=[]) as monitor:
+        ...     with monitor.busy("upload", at_most=3600):
+        ...         pass  # what takes long
+        """
+        return self._recorder.busy(
+            validation.name("what", what), validation.seconds("at_most", at_most, least=1)
+        )
 
     def watch(self, batches: B, *, features: Callable[[Any], Any] | bool = False) -> B:
         """The same batches; records how long training waits for each, and compares their features if asked to.

@@ -33,6 +33,12 @@ def test_both_severities_can_be_set() -> None:
         ({"feature_drift": -0.1}, InvalidArgumentError, "-0.1: expected at least 0"),
         ({"failing_probability": 20}, InvalidArgumentError, "20.0: expected 0 to 1"),
         ({"features_drifted_ratio": 30}, InvalidArgumentError, "30.0: expected 0 to 1"),
+        ({"stuck_seconds": 0}, InvalidArgumentError, "0.0: expected at least 1"),
+        (
+            {"stuck_seconds": {"warning": 60, "critical": 30}},
+            InvalidArgumentError,
+            "has to lie above warning",
+        ),
         ({"accuracy": {"warning": 0.8, "critical": 0.9}}, InvalidArgumentError, "has to lie below warning"),
         ({"loss": {"warning": 2, "critical": 1}}, InvalidArgumentError, "has to lie above warning"),
         ([("accuracy", 0.9)], InvalidTypeError, "expected a mapping"),
@@ -45,7 +51,7 @@ def test_what_does_not_fit_says_what_was_given_and_what_fits(given: object, erro
 
 
 def test_every_metric_may_have_a_threshold() -> None:
-    parsed = parse(dict.fromkeys(METRICS, 0.5))
+    parsed = parse(dict.fromkeys(METRICS, 1.0))
     assert [one.metric for one in parsed] == list(METRICS)
 
 

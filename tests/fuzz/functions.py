@@ -123,6 +123,11 @@ def _recorded(run: Any) -> Any:
     return ReferenceRun.record(run)
 
 
+def _busy(what: Any, at_most: Any) -> None:
+    with monitor().busy(what, at_most=at_most):
+        pass
+
+
 def _watched(batch: Any, features: Any) -> None:
     for _ in monitor().watch([batch], features=features):
         pass
@@ -214,6 +219,7 @@ FUNCTIONS: dict[str, Callable[[], Call]] = {
     "canary, its outputs": lambda: (_predicted, {"outputs": [2.0, 4.0]}),
     "describe": lambda: (monitor().describe, {"model": "x"}),
     "fit": lambda: (monitor().fit, {"x": 1}),
+    "busy": lambda: (_busy, {"what": "upload", "at_most": 60.0}),
     "send_alert": lambda: (
         _sender().send,
         {

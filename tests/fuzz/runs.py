@@ -40,6 +40,7 @@ _OF_PROCESS = frozenset(
             "model_run_end_timestamp_seconds",
             "model_monitor_errors_total",
             "model_last_step_timestamp_seconds",
+            "model_last_activity_timestamp_seconds",
         ),
     }
 )

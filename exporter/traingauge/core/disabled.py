@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,14 @@ class DisabledRecorder(Recorder):
 
     def record(self, event: object) -> None:
         """Do nothing."""
+
+    def alive(self) -> None:
+        """Do nothing."""
+
+    @contextmanager
+    def busy(self, what: str, at_most: float) -> Iterator[None]:
+        """Do nothing."""
+        yield
 
     def encode(self, y_true: Any, y_pred: Any, sample_weight: Any, split: str = "train") -> None:
         """Do nothing."""

@@ -25,7 +25,17 @@ from traingauge.core.collectors.scores import Scores
 from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.device_numbers import fetched
 from traingauge.core.epochs import Epochs
-from traingauge.core.events import SINGLE_STEPS, UNORDERED, EpochEnd, Numbers, Pass, RolledBack, Scored, Steps
+from traingauge.core.events import (
+    SINGLE_STEPS,
+    UNORDERED,
+    EpochEnd,
+    Numbers,
+    Pass,
+    RolledBack,
+    Scored,
+    Steps,
+    WasBusy,
+)
 from traingauge.core.guard import Guard
 from traingauge.core.scalar_names import RESERVED, SCORES, no_score, range_of, refused
 from traingauge.core.step_batch import StepBatch, columns
@@ -257,6 +267,8 @@ class Drain:
         self._handle(event)
         if type(event) in self._afterwards:
             self._afterwards[type(event)](event)
+        if type(event) is WasBusy and self._previous > event.began:
+            return  # another thread was: training took steps meanwhile
         self._previous = getattr(event, "at", self._previous)
 
     def _handle(self, event: Any) -> None:

@@ -70,6 +70,7 @@ class Evaluation:
         self._steps += 1
         self._samples += samples
         self._numbers.append((numbers, samples or 1))
+        recorder.alive()
 
     def __enter__(self) -> Self:
         return self

@@ -115,6 +115,13 @@ class Checkpointed(NamedTuple):
     at: float
 
 
+class WasBusy(NamedTuple):
+    """The script did something else for long, between these clock readings; the next step starts at the second."""
+
+    began: float
+    at: float
+
+
 class Resumed(NamedTuple):
     """Training begins or continues; the next step starts at this clock reading.
 
@@ -154,6 +161,6 @@ SINGLE_STEPS = frozenset([tuple, Scored])
 UNORDERED = frozenset([DataWaits, FeaturesSeen])
 
 Event: TypeAlias = (
-    "Numbers | Scored | Steps | Pass | DataWaits | FeaturesSeen | EpochEnd | Checkpointed | Resumed | RolledBack "
-    "| CanaryChecked | WeightsChecked"
+    "Numbers | Scored | Steps | Pass | DataWaits | FeaturesSeen | EpochEnd | Checkpointed | WasBusy | Resumed | "
+    "RolledBack | CanaryChecked | WeightsChecked"
 )

@@ -11,11 +11,29 @@ from traingauge.core.families import Key, keys
 DRIFT_SECONDS = 0.1
 
 
-class Heartbeats:
-    """Keeps readings of the monotonic clock, and turns them into Unix time when they are read.
+class UnixClock:
+    """Turns readings of the monotonic clock into Unix time when they are read.
 
     A wall clock that was a day ahead for a moment would otherwise leave a heartbeat in the future, and a run that hangs
     would look alive for that day.
+
+    >>> abs(UnixClock().ahead() + time.perf_counter() - time.time()) < 60
+    True
+    """
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def ahead(self) -> float:
+        """What added to a clock reading gives Unix time, in seconds."""
+        ahead = time.time() - time.perf_counter()
+        if abs(ahead - self._ahead) > DRIFT_SECONDS:
+            self._ahead = ahead
+        return self._ahead
+
+
+class Heartbeats:
+    """Keeps the clock reading of each split's last step.
 
     Attributes:
         keys: The splits that have a heartbeat.
@@ -28,7 +46,7 @@ class Heartbeats:
     def __init__(self) -> None:
         self.keys: tuple[Key, ...] = ()
         self._last: dict[str, float] = {}
-        self._unix = 0.0  # what added to a clock reading gives Unix time
+        self._clock = UnixClock()
 
     def beat(self, split: str, at: float) -> None:
         """A split took a step at a clock reading; an earlier one than before changes nothing."""
@@ -38,7 +56,5 @@ class Heartbeats:
 
     def values(self) -> tuple[float, ...]:
         """Unix time of each split's last step, in seconds."""
-        unix = time.time() - time.perf_counter()
-        if abs(unix - self._unix) > DRIFT_SECONDS:
-            self._unix = unix
-        return tuple(at + self._unix for at in self._last.values())
+        ahead = self._clock.ahead()
+        return tuple(at + ahead for at in self._last.values())

@@ -11,13 +11,15 @@ from __future__ import annotations
 import logging
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from traingauge.catalog import SPLITS
 from traingauge.core import scalar_names
 from traingauge.core.collectors import Collectors, Setup
+from traingauge.core.collectors.activity import Activity
 from traingauge.core.collectors.diagnostics import Diagnostics
 from traingauge.core.collectors.model_info import ModelInfo
 from traingauge.core.collectors.progress import Progress
@@ -28,7 +30,7 @@ from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.copies import Unique
 from traingauge.core.drain import Drain
 from traingauge.core.event_queue import BACKLOG_STEPS, EventQueue
-from traingauge.core.events import Event, FeaturesSeen, RolledBack, Scored
+from traingauge.core.events import Event, FeaturesSeen, RolledBack, Scored, WasBusy
 from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.numbers import admitted
 from traingauge.core.reader import RunReader
@@ -73,6 +75,7 @@ class Recorder(Unique):
     Attributes:
         run: Info and state.
         progress: Counters and heartbeats.
+        activity: Signs of life.
         scores: Scores.
         drift: Drift, or ``None``.
         guard: Keeps errors inside monitoring away from training.
@@ -94,7 +97,7 @@ class Recorder(Unique):
         self.run, self.scores = self.collectors[RunInfo], self.collectors[Scores]
         self.progress, self.diagnostics = self.collectors[Progress], self.collectors[Diagnostics]
         self.restarts, self.model_info = self.collectors[Restarts], self.collectors[ModelInfo]
-        self.self_metrics = self.collectors[SelfMetrics]
+        self.self_metrics, self.activity = self.collectors[SelfMetrics], self.collectors[Activity]
         self.queue = EventQueue(Drain(self.collectors, self.guard), self.self_metrics, digest_every)
         self.reader = RunReader(self.collectors, self.queue, self.guard)
         self.snapshot = Snapshot(self.collectors, self.queue, self.guard)
@@ -188,12 +191,36 @@ class Recorder(Unique):
         Raises:
             ClosedError: The run has ended.
         """
+        self._refuse_if_ended()
+        self.queue.append(event)
+
+    def alive(self) -> None:
+        """Note a sign of life that is no event, such as a batch of an evaluation; it costs as much as reading the clock."""
+        self.activity.alive = time.perf_counter()
+
+    @contextmanager
+    def busy(self, what: str, at_most: float) -> Iterator[None]:
+        """Count the run as alive inside the ``with``; see :meth:`traingauge.ModelMonitor.busy`.
+
+        Raises:
+            ClosedError: The run has ended before.
+        """
+        self._refuse_if_ended()
+        began = time.perf_counter()
+        try:
+            with self.activity.busy(what, at_most):
+                yield
+        finally:
+            if not self.ended:
+                self.alive()
+                self.record(WasBusy(began, time.perf_counter()))
+
+    def _refuse_if_ended(self) -> None:
         if self.run.ended is not None:
             live_runs.wait_if_dying()
             raise ClosedError(
                 f"the run is {self.run.state}: it takes no further steps; make a new ModelMonitor"
             )
-        self.queue.append(event)
 
     def encode(self, y_true: Any, y_pred: Any, sample_weight: Any, split: str = "train") -> Encoded | None:
         """Labels and predictions reduced to what scores are made of; ``None`` where there is nothing to score.

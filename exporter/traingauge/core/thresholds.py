@@ -24,6 +24,7 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 _HAS_NO_METRIC = {
     "features_drifted_ratio": SHARE,
     "failing_probability": CATALOG["model_health_failing_probability"].range,
+    "stuck_seconds": (1.0, math.inf),
 }
 
 #: Every metric that may have a threshold, by the catalogue's name without ``model_`` where it has one there, and its range.
@@ -44,6 +45,7 @@ METRICS: Mapping[str, tuple[float, float]] = MappingProxyType(
             "multivariate_drift",
             "deviation",
             "failing_probability",
+            "stuck_seconds",
         )
     }
 )

@@ -67,6 +67,7 @@ class Watched:
             except StopIteration:
                 return
             self._recorder.record(DataWaits((time.perf_counter() - started,)))
+            self._recorder.alive()
             if self._features is not False:
                 first, _ = split_batch(batch)
                 self._recorder.see(first if self._features is True else self._features(first))

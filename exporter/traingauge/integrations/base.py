@@ -72,6 +72,9 @@ class Session(Protocol):
     def record(self, event: Event) -> None:
         """Record what happened: steps, a pass, the end of an epoch and so on; see :mod:`traingauge.core.events`."""
 
+    def alive(self) -> None:
+        """Note that training is alive where it takes no step for long, such as at a batch of a pass."""
+
     def describe(self, description: ModelDescription) -> None:
         """Publish what is being trained."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
+from traingauge.core.collectors.activity import Activity
 from traingauge.core.collectors.base import Collector
 from traingauge.core.collectors.canary import CanaryMetrics
 from traingauge.core.collectors.diagnostics import Diagnostics
@@ -71,6 +72,7 @@ COLLECTORS: Mapping[str, Callable[[Setup], Collector | None]] = MappingProxyType
         "run": lambda setup: RunInfo(),
         "model_info": lambda setup: ModelInfo(),
         "progress": lambda setup: Progress(setup.warmup_steps, setup.total_steps),
+        "activity": lambda setup: Activity(),
         "loss": lambda setup: Loss(setup.scoring.window),
         "scalars": lambda setup: Scalars(),
         "scores": lambda setup: Scores(setup.scoring, setup.guard),

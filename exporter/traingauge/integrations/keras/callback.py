@@ -253,6 +253,13 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._read()
         self._active.begin_pass()
 
+    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Note that the pass goes ahead. A hook at the batch's end would keep Keras from dispatching the next meanwhile."""
+        if self._session is not None:
+            self._session.alive()
+
+    on_predict_batch_begin = on_test_batch_begin
+
     def on_test_end(self, logs: Logs = None) -> None:
         """Publish the pass, all at once."""
         self._end_pass()
