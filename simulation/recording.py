@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cache
 
 from alerting import rulebook
@@ -16,21 +17,32 @@ from traingauge.core.families import Family, Identity, Key, label_names
 from traingauge.delivery.exposition import number
 
 
+class Missing(Enum):
+    """Why a series has no value."""
+
+    STALE = "it ended: Prometheus marks it"
+    UNSEEN = "Prometheus was away, and marks nothing"
+
+
 @dataclass(slots=True)
 class Recording:
-    """The series of one run.
+    """The series of one target.
 
     Attributes:
         identity: The run.
         scrapes: How many there were.
-        series: For each series its values by the number of the scrape, where they change; ``None`` where it ends.
+        series: For each series its values by the number of the scrape, where they change.
         every: Whether series that no rule reads are recorded, too.
+        labels: Those of the target, but its instance and its run.
+        named: Whether the target has the labels of its run, as by a discovery file; those of a pod may lack them.
     """
 
     identity: Identity
     scrapes: int = 0
-    series: dict[str, list[tuple[int, float | None]]] = field(default_factory=dict)
+    series: dict[str, list[tuple[int, float | Missing]]] = field(default_factory=dict)
     every: bool = False
+    labels: Mapping[str, str] = field(default_factory=lambda: {"job": "traingauge"})
+    named: bool = True
     _last: dict[str, float] = field(default_factory=dict)
     _named: dict[str, tuple[tuple[Key, ...], str, list[str]]] = field(default_factory=dict)
 
@@ -41,7 +53,7 @@ class Recording:
             families: What the run publishes.
             instance: The label of the process that serves it.
         """
-        seen = {f"up{{{self._target(instance)}}}": 1.0}
+        seen = {self._up(instance): 1.0}
         for family in families:
             names = self._names(family, instance)
             seen.update((name, value) for name, value in zip(names, family.values, strict=True) if name)
@@ -49,23 +61,25 @@ class Recording:
 
     def down(self, instance: str) -> None:
         """A scrape that failed, of a target that is still in discovery."""
-        self._take({f"up{{{self._target(instance)}}}": 0.0})
+        self._take({self._up(instance): 0.0})
 
     def gone(self) -> None:
         """The target is no longer in discovery."""
         self._take({})
 
+    def unseen(self) -> None:
+        """Prometheus was away when a scrape was due."""
+        for name in self._last:
+            self.series[name].append((self.scrapes, Missing.UNSEEN))
+        self._last = {}
+        self.scrapes += 1
+
     def values(self) -> Iterator[tuple[str, str]]:
         """Each series with its values in promtool's notation."""
         for name, changes in self.series.items():
             blank = f"_x{changes[0][0]}" if changes[0][0] else ""
-            runs = (
-                f"stale _x{end - start - 1}".removesuffix(" _x0")  # one marker is enough
-                if value is None
-                else _repeated(_spelt(name, value), end - start)
-                for start, end, value in self._spans(changes)
-            )
-            yield name, " ".join(filter(None, (blank, *runs)))
+            spans = (_spelt_for(name, value, end - start) for start, end, value in self._spans(changes))
+            yield name, " ".join(filter(None, (blank, *spans)))
 
     def samples(self) -> Iterator[tuple[str, list[tuple[int, float]]]]:
         """Each series with its values by the number of the scrape."""
@@ -75,21 +89,27 @@ class Recording:
                 [
                     (scrape, value)
                     for start, end, value in self._spans(changes)
-                    if value is not None
+                    if not isinstance(value, Missing)
                     for scrape in range(start, end)
                 ],
             )
 
-    def _spans(self, changes: Sequence[tuple[int, float | None]]) -> Iterator[tuple[int, int, float | None]]:
+    def _spans(
+        self, changes: Sequence[tuple[int, float | Missing]]
+    ) -> Iterator[tuple[int, int, float | Missing]]:
         ends = [start for start, _ in changes[1:]] + [self.scrapes]
         for (start, value), end in zip(changes, ends, strict=True):
             yield start, end, value
 
     def _target(self, instance: str) -> str:
-        """The labels of the target."""
-        return (
-            f'model="{self.identity.model}",run="{self.identity.run}",job="traingauge",instance="{instance}"'
-        )
+        """The labels of the target's samples."""
+        return f'model="{self.identity.model}",run="{self.identity.run}",{self._place(instance)}'
+
+    def _up(self, instance: str) -> str:
+        return f"up{{{self._target(instance) if self.named else self._place(instance)}}}"
+
+    def _place(self, instance: str) -> str:
+        return ",".join(f'{name}="{value}"' for name, value in {**self.labels, "instance": instance}.items())
 
     def _names(self, family: Family, instance: str) -> list[str]:
         """The series of a family, rebuilt only when its keys change; "" for one that is left out."""
@@ -111,9 +131,18 @@ class Recording:
             if last is None or (value != last and not (math.isnan(value) and math.isnan(last))):
                 self.series.setdefault(name, []).append((self.scrapes, value))
         for name in self._last.keys() - seen.keys():
-            self.series[name].append((self.scrapes, None))
+            self.series[name].append((self.scrapes, Missing.STALE))
         self._last = dict(seen)
         self.scrapes += 1
+
+
+def _spelt_for(series: str, value: float | Missing, times: int) -> str:
+    """A value that lasts for some scrapes."""
+    if value is Missing.STALE:
+        return f"stale _x{times - 1}".removesuffix(" _x0")  # one marker is enough
+    if value is Missing.UNSEEN:
+        return f"_x{times}"
+    return _repeated(_spelt(series, value), times)
 
 
 def _repeated(value: str, times: int) -> str:

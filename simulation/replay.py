@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,27 @@ class ReplayError(RuntimeError):
     """promtool did not evaluate the rules; says why."""
 
 
-def replay(series: Mapping[str, str], seconds: float, cache: Path | None = None) -> Firing:
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """How a Prometheus is set.
+
+    Attributes:
+        scrape_seconds: Between two scrapes.
+        evaluation_seconds: Between two evaluations of the rules.
+        rule_files: Those that ship, by default.
+    """
+
+    scrape_seconds: float = SCRAPE_SECONDS
+    evaluation_seconds: float = EVALUATION_SECONDS
+    rule_files: tuple[Path, ...] = field(default_factory=lambda: tuple(rulebook.rule_files()))
+
+
+def replay(
+    series: Mapping[str, str],
+    seconds: float,
+    cache: Path | None = None,
+    prometheus: Prometheus | None = None,
+) -> Firing:
     """What fires by the rules that ship, evaluation by evaluation.
 
     promtool prints the value of an expression only where the test expected another one: the test here expects that
@@ -45,18 +66,20 @@ def replay(series: Mapping[str, str], seconds: float, cache: Path | None = None)
         series: Each series with its values in promtool's notation.
         seconds: For which it is looked at.
         cache: A folder of what was replayed before: the same series by the same rules are not replayed again.
+        prometheus: How it is set, if in another way than by default.
 
     Raises:
         ReplayError: promtool could not do it.
     """
-    evaluations = range(round(seconds / EVALUATION_SECONDS) + 1)
+    prometheus = prometheus or Prometheus()
+    evaluations = range(round(seconds / prometheus.evaluation_seconds) + 1)
     firing = [
         f'ALERTS{{alertstate="firing", alertname!="ModelWatchdog"}} * {number}' for number in evaluations
     ]
-    test = json.dumps(unit_test(series, firing))
+    test = json.dumps(unit_test(series, firing, prometheus))
     if cache is None:
         return _firing(promtool(test))
-    digest = hashlib.sha256(b"".join([test.encode(), *(file.read_bytes() for file in rulebook.rule_files())]))
+    digest = hashlib.sha256(b"".join([test.encode(), *(file.read_bytes() for file in prometheus.rule_files)]))
     path = cache / f"replay-{digest.hexdigest()[:16]}.txt"
     if path.exists():
         return _firing(path.read_text(encoding="utf-8"))
@@ -66,27 +89,31 @@ def replay(series: Mapping[str, str], seconds: float, cache: Path | None = None)
     return firing
 
 
-def unit_test(series: Mapping[str, str], expressions: Sequence[str]) -> Mapping[str, Any]:
+def unit_test(
+    series: Mapping[str, str], expressions: Sequence[str], prometheus: Prometheus | None = None
+) -> Mapping[str, Any]:
     """A test of promtool that expects nothing of each expression.
 
     Args:
         series: Each series with its values in promtool's notation.
         expressions: One for each evaluation of the rules, from the beginning on.
+        prometheus: How it is set, if in another way than by default.
     """
-    files = rulebook.rule_files()
+    prometheus = prometheus or Prometheus()
+    files = prometheus.rule_files
     return {
         "rule_files": [str(file.resolve()) for file in files],
         # Without an order promtool takes one by chance. A server runs each group at a moment of its own within the interval.
         "group_eval_order": [
             group["name"] for file in files for group in yaml.safe_load(file.read_text())["groups"]
         ],
-        "evaluation_interval": f"{EVALUATION_SECONDS:g}s",
+        "evaluation_interval": f"{prometheus.evaluation_seconds:g}s",
         "tests": [
             {
-                "interval": f"{SCRAPE_SECONDS:g}s",
+                "interval": f"{prometheus.scrape_seconds:g}s",
                 "input_series": [{"series": name, "values": values} for name, values in series.items()],
                 "promql_expr_test": [
-                    {"expr": expr, "eval_time": f"{number * EVALUATION_SECONDS:g}s"}
+                    {"expr": expr, "eval_time": f"{number * prometheus.evaluation_seconds:g}s"}
                     for number, expr in enumerate(expressions)
                 ],
             }
