@@ -90,6 +90,10 @@ agreement: setup ## Compare drift and detectors with evidently, alibi-detect and
 bench-alerts: setup servers ## Replay real runs with injected faults through the shipped alert rules
 	$(BIN)/python -m benchmarks.alerts
 
+.PHONY: bench-life
+bench-life: setup servers ## Replay ordinary life, in which nobody has to do anything, and deaths through the shipped alert rules
+	$(BIN)/python -m benchmarks.life
+
 .PHONY: rules
 rules: setup ## Render the alert rules, and what lists them
 	$(BIN)/python -m alerting
