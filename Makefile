@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INTEGRATIONS := .venv-integrations
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -46,6 +47,17 @@ stack: servers ## Run Prometheus and Alertmanager for your own training scripts,
 .PHONY: test
 test: setup servers ## Install everything and run the tests
 	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+
+# Frameworks have an environment of their own: together with TensorFlow it would be twice as large.
+$(INTEGRATIONS)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(INTEGRATIONS)
+	$(INTEGRATIONS)/bin/pip install --quiet --editable '.[integrations]'
+	@touch $@
+
+.PHONY: test-integrations
+test-integrations: $(INTEGRATIONS)/.installed ## Install PyTorch, and run the tests that need it
+	$(INTEGRATIONS)/bin/python -m pytest tests/integrations/torch
+	$(INTEGRATIONS)/bin/python -m pytest tests/test_docs.py -k pytorch
 
 .PHONY: fuzz
 fuzz: setup ## Call everything public with hostile values for ten minutes (SECONDS=60 for one; SEED=7 repeats a round)
@@ -126,4 +138,4 @@ check: lint typecheck generated prose ## All checks but the tests
 
 .PHONY: clean
 clean: ## Remove everything that was built and installed here
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(INTEGRATIONS) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

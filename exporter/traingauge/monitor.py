@@ -242,7 +242,8 @@ class ModelMonitor(Unique):
         """Record one training step, an update of the weights; any subset of the arguments will do.
 
         Args:
-            loss: Loss of this step, one number. A tensor on a device is copied there, and read at the next scrape.
+            loss: Loss of this step, one number. A tensor on a device is copied there, and read at the next scrape; so are
+                labels and predictions, of which more than 20 classes are reduced to decisions there.
             y_true: Labels, shape (n,), (n, K) one-hot or multi-label, or the targets of a regression. Masked entries and NaN
                 are missing: a multi-label row counts for those of its labels that are known.
             y_pred: Predictions: hard labels, probabilities or logits, shape (n,) or (n, K), or values. Each position of

@@ -15,6 +15,7 @@ class Tensor:
     """Like a torch tensor on a device; counts the transfers of its device."""
 
     is_cpu = False
+    ndim = 1
 
     def __init__(self, values, device, dtype="float32"):
         self.values, self.device, self.dtype = values, device, dtype

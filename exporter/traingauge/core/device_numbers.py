@@ -26,7 +26,11 @@ def fetched(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             if type(value) is not float and isinstance(value, torch.Tensor):
                 groups.setdefault((value.device, value.dtype), []).append((row, name))
     for places in groups.values():
-        together = torch.stack([row[name].reshape(()) for row, name in places])
+        together = torch.stack([_plain(row[name]) for row, name in places])
         for (row, name), number in zip(places, together.cpu().tolist(), strict=True):
             row[name] = float(number)
     return found
+
+
+def _plain(tensor: Any) -> Any:
+    return tensor.reshape(()) if tensor.ndim else tensor

@@ -24,6 +24,7 @@ from traingauge.core.collectors.scalars import Scalars
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.device_numbers import fetched
+from traingauge.core.device_scores import encoded
 from traingauge.core.epochs import Epochs
 from traingauge.core.events import (
     SINGLE_STEPS,
@@ -41,6 +42,7 @@ from traingauge.core.scalar_names import RESERVED, SCORES, no_score, range_of, r
 from traingauge.core.step_batch import StepBatch, columns
 from traingauge.core.step_log import Block, StepLog
 from traingauge.errors import InvalidArgumentError, InvalidTypeError
+from traingauge.stats.classification.encoding import Encoded
 from traingauge.stats.streaming.not_given import NOT_GIVEN, Floats, is_given
 from traingauge.validation import MOST_COUNTED
 
@@ -146,9 +148,17 @@ class Drain:
             counts["samples"],
             numbers,
             steps=None if (counts["steps"] == 1).all() else counts["steps"],
-            scored=[(place, step.scored) for place, step in detailed if step.scored is not None],
+            scored=self._encoded(detailed),
             binned=[step.binned for _, step in detailed if step.binned is not None],
         )
+
+    def _encoded(self, detailed: Sequence[tuple[int, Scored]]) -> list[tuple[int, Encoded]]:
+        """The scores of the steps that have some, each with its place."""
+        placed = [(place, step.scored) for place, step in detailed if step.scored is not None]
+        found = encoded([scored for _, scored in placed], self._scores, self._guard)
+        return [
+            (place, scored) for (place, _), scored in zip(placed, found, strict=True) if scored is not None
+        ]
 
     def _columns(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Floats]:
         found = self._guard.shield("digest", columns, rows, self._admits)
@@ -264,6 +274,8 @@ class Drain:
 
     def _between(self, event: Any) -> None:
         """Take an event between steps: the time up to its end is no part of the next step."""
+        if isinstance(event, Pass):
+            event = self._brought_over(event)
         self._handle(event)
         if type(event) in self._afterwards:
             self._afterwards[type(event)](event)
@@ -271,12 +283,19 @@ class Drain:
             return  # another thread was: training took steps meanwhile
         self._previous = getattr(event, "at", self._previous)
 
+    def _brought_over(self, done: Pass) -> Pass:
+        """A pass with nothing left on a device."""
+        scored = [one for one in encoded(done.scored, self._scores, self._guard) if one is not None]
+        numbers = {"loss": done.loss} if done.loss is not None else {}
+        (read,) = self._guard.shield("digest", fetched, [numbers]) or [{}]
+        return done._replace(scored=scored, loss=_readable(read, self._guard).get("loss"))
+
     def _handle(self, event: Any) -> None:
         for handler in self._handlers.get(type(event), ()):
             self._guard.shield("digest", handler, event, self._unix)
 
     def _end_pass(self, done: Pass) -> None:
-        split, loss = done.split, None if done.loss is None else float(done.loss)
+        split, loss = done.split, done.loss
         # Without any of these the scores are those of the pass before.
         scored = done.measured is not None or bool(done.scored) or not SCORES.isdisjoint(done.scalars)
         self._read(Reading(split, self._scores.headline(split) if scored else {}, loss))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from traingauge.core import scalar_names
 from traingauge.core.device_numbers import fetched
+from traingauge.core.device_scores import OnDevice
+from traingauge.core.event_queue import BACKLOG_SAMPLES
 from traingauge.core.events import Pass
 from traingauge.core.numbers import admitted
 from traingauge.core.recorder import SCORES, Recorder
@@ -31,7 +33,8 @@ class Evaluation:
 
     def __init__(self, recorder: Recorder, split: str, *, keeps: object = None) -> None:
         self._recorder, self._split, self._keeps = recorder, split, keeps
-        self._scored: list[Encoded] = []
+        self._scored: list[Encoded | OnDevice] = []
+        self._held = 0  # on a device
         self._steps = 0
         self._samples = 0
         self._own: frozenset[str] = frozenset()  # scores that the script computed
@@ -63,7 +66,7 @@ class Evaluation:
         numbers, samples, _ = admitted(recorder.guard, kind, {"loss": loss, **scalars}, samples)
         scored = recorder.encode(y_true, y_pred, sample_weight, self._split)
         if scored is not None:
-            self._scored.append(scored)
+            self._keep(scored)
             samples = samples or scored.samples
             recorder.guard.fitted([SCORES[self._split]])
         recorder.guard.fitted([kind])
@@ -71,6 +74,13 @@ class Evaluation:
         self._samples += samples
         self._numbers.append((numbers, samples or 1))
         recorder.alive()
+
+    def _keep(self, scored: Encoded | OnDevice) -> None:
+        """Keep the scores of a batch; now and then those on a device are brought over, as they take its memory."""
+        self._scored.append(scored)
+        self._held += scored.held if isinstance(scored, OnDevice) else 0
+        if self._held >= BACKLOG_SAMPLES:
+            self._scored, self._held = self._recorder.bring_over(self._scored), 0
 
     def __enter__(self) -> Self:
         return self

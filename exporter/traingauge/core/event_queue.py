@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from traingauge.core.collectors.self_metrics import SelfMetrics
+from traingauge.core.device_scores import OnDevice
 from traingauge.core.drain import Drain
 from traingauge.core.events import Event, FeaturesSeen, Scored, Steps
 from traingauge.core.forks import hold_during_forks, leave_to_parent_after_fork
@@ -64,7 +65,7 @@ class EventQueue:
         """Append an event, and drain if many steps are pending, or many samples are kept."""
         self.pending.append(event)
         if isinstance(event, Scored):
-            self._samples += 0 if event.scored is None and event.binned is None else event.samples
+            self._samples += _held(event)
         elif isinstance(event, FeaturesSeen):
             self._samples += event.binned.samples
         elif isinstance(event, Steps):
@@ -129,3 +130,10 @@ class EventQueue:
             if maybe_yield is not None:
                 maybe_yield()
         self._self_metrics.spent("digest", time.perf_counter() - started)
+
+
+def _held(step: Scored) -> int:
+    """Samples that a step keeps in memory, or as many as take as much."""
+    if isinstance(step.scored, OnDevice):
+        return step.scored.held
+    return 0 if step.scored is None and step.binned is None else step.samples

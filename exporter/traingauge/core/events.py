@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from traingauge.core.device_scores import OnDevice
     from traingauge.reference.canary import CanaryResult
     from traingauge.stats.classification.encoding import Encoded
     from traingauge.stats.drift.binning import Binned
@@ -29,7 +30,7 @@ class Scored(NamedTuple):
     Attributes:
         at: Clock reading.
         numbers: Numbers by name, including the loss.
-        scored: Encoded labels and predictions; ``None`` without them.
+        scored: Encoded labels and predictions, or those on a device; ``None`` without them.
         binned: Binned features; ``None`` without them.
         samples: Number of samples in the step.
         steps: Number of steps that it stands for; 0 if it belongs to the step before.
@@ -37,7 +38,7 @@ class Scored(NamedTuple):
 
     at: float
     numbers: Mapping[str, Any]
-    scored: Encoded | None
+    scored: Encoded | OnDevice | None
     binned: Binned | None
     samples: int
     steps: int = 1
@@ -71,10 +72,10 @@ class Pass(NamedTuple):
     Attributes:
         split: Split that was evaluated.
         at: Clock reading of the end of the pass.
-        loss: Mean loss per sample; ``None`` if unknown.
+        loss: Mean loss per sample, a number or a tensor; ``None`` if unknown.
         steps: Number of batches.
         samples: Number of samples.
-        scored: Encoded labels and predictions of the batches.
+        scored: Encoded labels and predictions of the batches, or those on a device until the pass is drained.
         measured: Totals that were computed elsewhere, instead of ``scored``.
         nonfinite: Number of predictions that were NaN or infinite, in addition to those in ``scored``.
         scalars: Further scalars by name.
@@ -82,10 +83,10 @@ class Pass(NamedTuple):
 
     split: str
     at: float
-    loss: float | None
+    loss: Any
     steps: int
     samples: int
-    scored: Sequence[Encoded] = ()
+    scored: Sequence[Any] = ()
     measured: Measured | None = None
     nonfinite: int = 0
     scalars: Mapping[str, Any] = {}

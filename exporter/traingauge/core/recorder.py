@@ -28,6 +28,7 @@ from traingauge.core.collectors.run import RunInfo
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.copies import Unique
+from traingauge.core.device_scores import OnDevice, encoded, kept
 from traingauge.core.drain import Drain
 from traingauge.core.event_queue import BACKLOG_STEPS, EventQueue
 from traingauge.core.events import Event, FeaturesSeen, RolledBack, Scored, WasBusy
@@ -222,15 +223,26 @@ class Recorder(Unique):
                 f"the run is {self.run.state}: it takes no further steps; make a new ModelMonitor"
             )
 
-    def encode(self, y_true: Any, y_pred: Any, sample_weight: Any, split: str = "train") -> Encoded | None:
+    def encode(
+        self, y_true: Any, y_pred: Any, sample_weight: Any, split: str = "train"
+    ) -> Encoded | OnDevice | None:
         """Labels and predictions reduced to what scores are made of; ``None`` where there is nothing to score.
+
+        Those on a device are reduced there, and checked when they are read.
 
         Raises:
             TrainGaugeError: Arguments that do not fit, while a person is looking.
         """
         if y_true is None and y_pred is None and sample_weight is None:
             return None
+        on_device = self.guard.admit(SCORES[split], kept, y_true, y_pred, sample_weight)
+        if on_device is not None:
+            return on_device
         return self.guard.admit(SCORES[split], self.scores.encode, y_true, y_pred, sample_weight)
+
+    def bring_over(self, steps: Sequence[Encoded | OnDevice]) -> list[Encoded | OnDevice]:
+        """Steps with nothing left on a device, which is waited for; those that do not fit are left out and counted."""
+        return [step for step in encoded(steps, self.scores, self.guard) if step is not None]
 
     def see(self, features: Any) -> None:
         """Compare the features of a batch, apart from its step; without a reference nothing is done.
@@ -271,13 +283,20 @@ class Recorder(Unique):
         """What the user said about the model's task."""
         return self.scores.hints
 
-    def found_task(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
+    def found_task(
+        self,
+        task: Task,
+        classes: int | Sequence[str] | None = None,
+        *,
+        from_logits: bool | None = None,
+        ignore_index: int | None = None,
+    ) -> None:
         """Take what an integration found out about the task; what the user said stays.
 
         Raises:
             LabelError: Another number of classes than is known.
         """
-        self.scores.found_task(task, classes)
+        self.scores.found_task(task, classes, from_logits=from_logits, ignore_index=ignore_index)
 
     @property
     def bins(self) -> ReferenceBins | None:
@@ -344,6 +363,6 @@ class Recorder(Unique):
         self.run.end(state, exception=exception)
 
 
-def _samples(scored: Encoded | None, binned: Binned | None) -> int:
+def _samples(scored: Encoded | OnDevice | None, binned: Binned | None) -> int:
     samples = 0 if scored is None else scored.samples
     return samples if binned is None else max(samples, binned.samples)

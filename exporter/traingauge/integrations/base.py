@@ -18,6 +18,7 @@ from traingauge.process.end import FINISHED
 from traingauge.process.runs import live_runs
 
 if TYPE_CHECKING:
+    from traingauge.core.device_scores import OnDevice
     from traingauge.core.events import Event
     from traingauge.core.guard import Guard
     from traingauge.core.model_description import ModelDescription
@@ -66,8 +67,13 @@ class Session(Protocol):
     ) -> None:
         """Record one training step from arrays; see :meth:`traingauge.ModelMonitor.step`."""
 
-    def encode(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Encoded | None:
-        """Labels and predictions reduced to what scores are made of, for :class:`~traingauge.core.events.Pass`."""
+    def encode(
+        self, y_true: Any, y_pred: Any, sample_weight: Any, split: str = "train"
+    ) -> Encoded | OnDevice | None:
+        """Labels and predictions reduced to what scores are made of, for an event."""
+
+    def bring_over(self, steps: Sequence[Encoded | OnDevice]) -> list[Encoded | OnDevice]:
+        """Steps with nothing left on a device, which is waited for."""
 
     def record(self, event: Event) -> None:
         """Record what happened: steps, a pass, the end of an epoch and so on; see :mod:`traingauge.core.events`."""
@@ -85,8 +91,21 @@ class Session(Protocol):
     def hints(self) -> TaskHints:
         """What the user said about the model's task."""
 
-    def found_task(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
+    def found_task(
+        self,
+        task: Task,
+        classes: int | Sequence[str] | None = None,
+        *,
+        from_logits: bool | None = None,
+        ignore_index: int | None = None,
+    ) -> None:
         """Take what the integration found out about the task; what the user said stays.
+
+        Args:
+            task: The task.
+            classes: Number of classes, or their names.
+            from_logits: Whether predictions are logits.
+            ignore_index: Label that is left out.
 
         Raises:
             LabelError: Another number of classes than is known.

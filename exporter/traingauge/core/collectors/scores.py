@@ -117,8 +117,15 @@ class Scores(Collector):
         """Number of classes left out because of the cap."""
         return {"class": self._by_class.dropped}
 
-    def found_task(self, task: Task, classes: int | Sequence[str] | None = None) -> None:
-        """Set the task and the classes, unless they are known.
+    def found_task(
+        self,
+        task: Task,
+        classes: int | Sequence[str] | None = None,
+        *,
+        from_logits: bool | None = None,
+        ignore_index: int | None = None,
+    ) -> None:
+        """Set the task and the classes, unless they are known, and what the user left open of the rest.
 
         Raises:
             LabelError: The number of classes differs from the known one.
@@ -126,6 +133,7 @@ class Scores(Collector):
         if self.task is None:
             self._encoder.set_task(task, classes)
             self._check_average()
+        self._encoder.found(from_logits, ignore_index)
         if isinstance(classes, int):
             self._encoder.classes.fix_count(classes)
 

@@ -62,6 +62,11 @@ class Decision:
         """Start again, with what the user said."""
         self.undo((self._given, False, False))
 
+    def found(self, logits: bool) -> None:
+        """Take what a framework knows, unless the user or earlier scores have said it."""
+        if self.logits is None:
+            self.logits = self._given = logits
+
     def above(self, scores: Array) -> NDArray[np.bool_]:
         """Whether each score is above the threshold, same shape.
 

@@ -136,6 +136,13 @@ class Encoder:
                     )
             self.task, self._task_fixed = task, True
 
+    def found(self, from_logits: bool | None, ignore_index: int | None) -> None:
+        """Take what a framework knows of the predictions, where the user said nothing; ``None`` is not known."""
+        if from_logits is not None:
+            self._decision.found(from_logits)
+        if self._ignore_index is None:
+            self._ignore_index = ignore_index
+
     def mark(self) -> tuple[Any, ...]:
         """What :meth:`undo` goes back to."""
         inferred = self.task, self._ignore_index, self._class_axis, self._by_predictions

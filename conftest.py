@@ -1,0 +1,19 @@
+"""What is left out where a framework is not installed; the summary of the tests says so."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+#: Tests and doctests that need a framework, by their folder.
+NEEDING = {"tests/integrations/torch": "torch", "exporter/traingauge/integrations/torch": "torch"}
+
+collect_ignore = [folder for folder, framework in NEEDING.items() if find_spec(framework) is None]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say which folders were left out."""
+    for folder in collect_ignore:
+        terminalreporter.write_line(
+            f"SKIPPED {folder}: {NEEDING[folder]} is not installed; make test-integrations installs it"
+        )

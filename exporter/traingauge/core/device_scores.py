@@ -1,0 +1,127 @@
+"""Labels and predictions that are still on a device when their step is drained.
+
+To read them in the training thread would wait for the device. What scores need of them is copied there instead, and brought
+over for many steps at once. Scores of up to :data:`~traingauge.stats.classification.probabilities.HISTOGRAM_CLASSES` classes
+are kept whole; of more classes, the decision of each sample is, as the scores themselves would fill the device.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from traingauge.core.collectors.scores import Scores
+from traingauge.core.guard import Guard
+from traingauge.errors import TrainGaugeError
+from traingauge.stats.arrays import as_array
+from traingauge.stats.classification.encoding import Encoded
+from traingauge.stats.classification.probabilities import HISTOGRAM_CLASSES
+
+#: Memory that a sample of a step takes on the host, roughly.
+BYTES_A_SAMPLE = 64
+
+
+class OnDevice(NamedTuple):
+    """A step's labels and predictions, at least one of them on a device.
+
+    Attributes:
+        samples: Number of samples in the step.
+        arrays: Labels, predictions, and weights or ``None``; copies.
+        held: The samples whose data on the host take as much memory; what is kept is bounded by these.
+    """
+
+    samples: int
+    arrays: tuple[Any, Any, Any]
+    held: int
+
+
+def kept(y_true: Any, y_pred: Any, sample_weight: Any) -> OnDevice | None:
+    """What scores need of labels and predictions; ``None`` if neither is a tensor of PyTorch on a device."""
+    if not (_is_on_device(y_true) or _is_on_device(y_pred)) or y_true is None or y_pred is None:
+        return None
+    copies = (
+        _copy(y_true),
+        _decided(y_true, y_pred),
+        None if sample_weight is None else _copy(sample_weight),
+    )
+    samples = len(y_true)
+    return OnDevice(samples, copies, max(samples, sum(map(_bytes, copies)) // BYTES_A_SAMPLE))
+
+
+def encoded(steps: Sequence[Encoded | OnDevice], scores: Scores, guard: Guard) -> list[Encoded | None]:
+    """The steps with what was on a device encoded, too: all of one device, dtype and width are brought over in one transfer.
+
+    Args:
+        steps: Any of both.
+        scores: Encodes them.
+        guard: Counts those that do not fit, or whose device is lost; ``None`` stands for them.
+    """
+    waiting = [step for step in steps if isinstance(step, OnDevice)]
+    if not waiting:
+        return list(steps)  # type: ignore[arg-type] # as the line above says
+    brought = guard.shield("digest", _brought_over, waiting)
+    arrays = iter([None] * len(waiting) if brought is None else brought)
+    return [step if isinstance(step, Encoded) else _encode(next(arrays), scores, guard) for step in steps]
+
+
+def _encode(arrays: Any, scores: Scores, guard: Guard) -> Encoded | None:
+    if arrays is None:
+        return None
+    try:
+        return guard.run("digest", scores.encode, *arrays)
+    except TrainGaugeError as error:
+        guard.report("data", error)
+        return None
+
+
+def _is_on_device(values: Any) -> bool:
+    """Whether it is a tensor that has to be waited for; one on ``meta`` has no values."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(values, torch.Tensor) and not (values.is_cpu or values.is_meta)
+
+
+def _copy(values: Any) -> Any:
+    """A copy where the values are: the script may write into its own before they are read."""
+    return values.detach().clone() if hasattr(values, "detach") else np.array(as_array(values, "values"))
+
+
+def _bytes(values: Any) -> int:
+    return 0 if values is None else int(values.nbytes)
+
+
+def _decided(y_true: Any, y_pred: Any) -> Any:
+    """The predictions, or of many classes their decisions."""
+    axis = _class_axis(tuple(np.shape(y_true)), tuple(y_pred.shape)) if _is_on_device(y_pred) else None
+    if axis is None or not y_pred.is_floating_point() or y_pred.shape[axis] <= HISTOGRAM_CLASSES:
+        return _copy(y_pred)
+    return y_pred.detach().argmax(axis).int()
+
+
+def _class_axis(true: tuple[int, ...], predicted: tuple[int, ...]) -> int | None:
+    """Axis of the classes, where the shapes leave no doubt.
+
+    >>> _class_axis((32,), (32, 1000)), _class_axis((32, 128), (32, 128, 50000)), _class_axis((32, 8), (32, 8, 8))
+    (1, 2, None)
+    """
+    places = {axis for axis in (1, len(predicted) - 1) if true == predicted[:axis] + predicted[axis + 1 :]}
+    return places.pop() if len(places) == 1 and len(predicted) == len(true) + 1 else None
+
+
+def _brought_over(steps: Sequence[OnDevice]) -> list[tuple[Any, Any, Any]]:
+    """Labels, predictions and weights of each step on the host."""
+    torch = sys.modules["torch"]
+    groups: dict[Any, list[tuple[int, int]]] = {}
+    found: list[list[Any]] = [list(step.arrays) for step in steps]
+    for row, arrays in enumerate(found):
+        for column, tensor in enumerate(arrays):
+            if _is_on_device(tensor):
+                groups.setdefault((tensor.device, tensor.dtype, tensor.shape[1:]), []).append((row, column))
+    for places in groups.values():
+        tensors = [found[row][column] for row, column in places]
+        pieces = torch.cat(tensors).cpu().split([len(tensor) for tensor in tensors])
+        for (row, column), piece in zip(places, pieces, strict=True):
+            found[row][column] = piece
+    return [tuple(arrays) for arrays in found]
