@@ -46,9 +46,11 @@ def test_help_lists_every_command_with_its_summary(capsys):
 
 
 def test_every_file_of_the_package_that_is_a_command_is_listed():
-    folder = Path(cli.__file__).parent
-    others = {"__init__", "main", "command"}
-    assert {path.stem for path in folder.glob("*.py")} - others == set(COMMANDS)
+    names = [path.stem for path in Path(cli.__file__).parent.glob("*.py")]
+    modules = {
+        name: importlib.import_module(f"traingauge.cli.{name}") for name in names if name != "__init__"
+    }
+    assert {name for name, module in modules.items() if hasattr(module, "SUMMARY")} == set(COMMANDS)
 
 
 def test_a_new_command_is_one_entry_of_the_mapping(monkeypatch, capsys):

@@ -11,13 +11,13 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from traingauge.cli import state
+from traingauge.cli import runs, state
 from traingauge.cli.command import Command
 from traingauge.errors import TrainGaugeError
 from traingauge.version import __version__
 
 #: Every command by its name.
-COMMANDS: Mapping[str, Command] = {"state": state}
+COMMANDS: Mapping[str, Command] = {"runs": runs, "state": state}
 
 FAILED, INTERRUPTED, NO_READER = 1, 130, 141
 

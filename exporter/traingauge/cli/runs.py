@@ -1,0 +1,178 @@
+"""``traingauge runs``: the runs that this machine's discovery directory announces, and how each is doing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from traingauge.cli.run_status import Reader, Status
+from traingauge.delivery.discovery import default_directory
+from traingauge.delivery.targets import announced
+from traingauge.errors import TrainGaugeError
+
+SUMMARY = "List the runs that are announced, with state, step and loss."
+
+#: Seconds between two looks of ``--watch``, unless they are set.
+EVERY = 2.0
+
+_SPLITS = ("train", "validation", "test")
+
+
+class IntervalError(TrainGaugeError, ValueError):
+    """``--every`` is no number of seconds above 0."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        help="discovery directory (default: $TRAINGAUGE_DISCOVERY_DIR, or ~/.local/state/traingauge/targets)",
+    )
+    parser.add_argument("--json", action="store_true", help="write a JSON list instead of a table")
+    parser.add_argument("--watch", action="store_true", help="show a live view until Ctrl-C")
+    parser.add_argument(
+        "--every",
+        type=float,
+        default=EVERY,
+        metavar="SECONDS",
+        help="of the live view (default: %(default)g)",
+    )
+    parser.add_argument("--token-file", type=Path, help="bearer token of endpoints that ask for one")
+    parser.add_argument("--ca-file", type=Path, help="certificates to verify endpoints with TLS by")
+
+
+def run(options: argparse.Namespace) -> None:
+    """List the runs once, or watch them.
+
+    Raises:
+        IntervalError: ``--every`` is not above 0.
+        OSError: The token file cannot be read.
+        ImportError: ``--watch`` needs rich, which is not installed.
+    """
+    if not 0 < options.every < math.inf:
+        raise IntervalError(f"--every={options.every:g}: expected seconds above 0")
+    directory = options.directory or default_directory()
+    reader = Reader(options.token_file, options.ca_file)
+    if options.watch:
+        from traingauge.cli.runs_view import watch  # rich is an extra
+
+        watch(lambda: reader.read(announced(directory)), options.every)
+        return
+    found = reader.read(announced(directory))
+    if options.json:
+        sys.stdout.write(json.dumps([as_json(each) for each in found], indent=1) + "\n")
+    elif found:
+        sys.stdout.write(table(found))
+    else:
+        sys.stdout.write(f"no runs in {directory}\n")
+
+
+def as_json(status: Status) -> dict[str, object]:
+    """The facts of a run as plain values; unknown numbers are ``None``.
+
+    A loss that is not finite is text, ``"nan"`` or ``"inf"``, for JSON has no such number.
+    """
+    target = status.target
+    return {
+        "model": target.model,
+        "run": target.run,
+        "url": target.url,
+        "state": status.state,
+        "health": status.health or None,
+        "step": _known(status.step),
+        "steps_planned": _known(status.planned),
+        "loss": {split: loss if math.isfinite(loss) else str(loss) for split, loss in status.loss.items()},
+        "age_seconds": _known(status.age),
+        "idle_seconds": _known(status.idle),
+        "problem": status.problem or None,
+    }
+
+
+def table(found: Sequence[Status]) -> str:
+    """A line for each run, in columns.
+
+    >>> from traingauge.delivery.targets import Target
+    >>> run = Status(Target("digits", "r1", "http://127.0.0.1:9109", 5.0), "running", "healthy", 1200, 4800,
+    ...              {"train": 0.25}, 90.0, 1.0)
+    >>> print(table([run]), end="")
+    MODEL   RUN  STATE    HEALTH   STEP         LOSS  AGE     LAST STEP  URL
+    digits  r1   running  healthy  1,200 (25%)  0.25  1m 30s  1s ago     http://127.0.0.1:9109
+    """
+    lines = [tuple(cells(found[0])), *(tuple(cells(each).values()) for each in found)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+        for line in lines
+    )
+
+
+def cells(status: Status) -> dict[str, str]:
+    """What a table shows of a run, by heading."""
+    target = status.target
+    return {
+        "MODEL": printable(target.model),
+        "RUN": printable(target.run),
+        "STATE": status.state,
+        "HEALTH": status.health or "-",
+        "STEP": _step(status),
+        "LOSS": _loss(status.loss),
+        "AGE": duration(status.age),
+        "LAST STEP": f"{duration(status.idle)} ago" if math.isfinite(status.idle) else "-",
+        "URL": printable(target.url + (f" ({status.problem})" if status.problem else "")),
+    }
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them, in at most two units.
+
+    >>> duration(5.2), duration(90), duration(7260), duration(200_000), duration(math.nan)
+    ('5s', '1m 30s', '2h 1m', '2d 7h', '-')
+    """
+    if not math.isfinite(seconds):
+        return "-"
+    left = max(0, int(seconds))
+    parts: list[str] = []
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
+        if left >= size or (unit == "s" and not parts):
+            parts.append(f"{left // size}{unit}")
+            left %= size
+        elif parts:
+            break
+    return " ".join(parts[:2])
+
+
+def printable(text: str) -> str:
+    r"""Text without characters that would steer the terminal: any process can announce a run.
+
+    >>> printable("a\x1b[2Jb")
+    'a?[2Jb'
+    """
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
+def now() -> str:
+    """The time of day."""
+    return time.strftime("%H:%M:%S")
+
+
+def _step(status: Status) -> str:
+    if not math.isfinite(status.step):
+        return "-"
+    done = f" ({status.done:.0%})" if math.isfinite(status.done) else ""
+    return f"{status.step:,.0f}{done}"
+
+
+def _loss(loss: Mapping[str, float]) -> str:
+    """The losses of the first two splits, training first."""
+    known = [f"{loss[split]:.4g}" for split in _SPLITS if split in loss]
+    return " / ".join(known[:2]) or "-"
+
+
+def _known(number: float) -> float | None:
+    return number if math.isfinite(number) else None
