@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alerting.identity import identity, in_link
+from alerting.identity import identity
+from traingauge.bundle.identity import in_link
 
 #: Where the runbooks are published, one page an alert.
 RUNBOOKS = "https://github.com/traingauge/traingauge/blob/main/alerting/runbooks"

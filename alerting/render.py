@@ -14,10 +14,11 @@ from pathlib import Path
 
 import yaml
 
-from alerting.identity import identity, in_alertmanager
+from alerting.identity import identity
 from alerting.links import Links
 from alerting.places import ALERTMANAGER, ALERTS, HEALTHY, HOME, RULES
 from alerting.sources import linked, sources
+from traingauge.bundle.identity import in_alertmanager
 
 KUSTOMIZATION = HOME.parent / "deploy/kubernetes/kustomization.yaml"
 DASHBOARDS = HOME.parent / "dashboards/rendered"

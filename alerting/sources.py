@@ -8,9 +8,10 @@ from pathlib import Path
 
 import yaml
 
-from alerting.identity import identity, in_rules
+from alerting.identity import identity
 from alerting.links import Links
 from alerting.places import ALERTS, RECORDINGS, THRESHOLDS
+from traingauge.bundle.identity import in_rules
 from traingauge.version import __version__
 
 _DEFAULTS = "      # <defaults {severity}>\n"

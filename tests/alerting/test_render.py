@@ -12,10 +12,11 @@ import pytest
 import yaml
 
 from alerting import rulebook
-from alerting.identity import identity, in_alertmanager, in_link, in_rules
+from alerting.identity import identity
 from alerting.links import Links
 from alerting.render import DOMAINS, committed, rules
 from alerting.sources import versioned
+from traingauge.bundle.identity import in_alertmanager, in_link, in_rules
 from traingauge.core.thresholds import MINIMA
 
 ROOT = rulebook.HOME.parent

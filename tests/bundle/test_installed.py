@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from traingauge.bundle import places
+from traingauge.bundle import places, platforms
+from traingauge.bundle.options import Options
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,6 +97,14 @@ def test_an_installed_wheel_can_install_servers(installed: Installed) -> None:
         "import os; from traingauge.stack.programs import APT_INSTALL; print(os.access(APT_INSTALL, os.X_OK))",
     )
     assert answer == "True\n"
+
+
+def test_the_installed_command_exports_what_the_checkout_exports(installed: Installed) -> None:
+    installed.run("-m", "traingauge", "bundle", "export", "exported", "--for", "kubernetes")
+    exported = files(installed.folder / "exported")
+    exported.pop(".traingauge-bundle.json")
+    expected = platforms.files("kubernetes", Options())
+    assert exported == {path: text.encode() for path, text in expected.items()}
 
 
 def test_the_wheel_is_built_from_the_places_that_the_package_looks_in() -> None:

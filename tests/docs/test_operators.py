@@ -238,13 +238,17 @@ def test_pods_may_say_of_themselves_what_the_runs_of_other_machines_may() -> Non
 
 def test_the_shell_block_makes_a_rule_object_of_every_rule_file(tmp_path: Path) -> None:
     (script,) = (text for kind, text in blocks(page("kube-prometheus")) if kind == "sh")
-    run_with(script, tmp_path, kubectl="exit 0", python=f'exec {sys.executable} "$@"')
+    run_with(script, tmp_path, kubectl="exit 0", traingauge=COMMAND)
     objects = [one for one in yaml.safe_load_all((tmp_path / "traingauge-rules.yaml").read_text()) if one]
     files = sorted(rulebook.RULES.glob("*.yml"))
     assert [one["metadata"]["name"] for one in objects] == [f"traingauge-{file.stem}" for file in files]
     for one, file in zip(objects, files, strict=True):
         operator_objects.validate(one)
         assert one["spec"] == yaml.safe_load(file.read_text())
+
+
+#: The command line, of this checkout.
+COMMAND = f'exec {sys.executable} -m traingauge "$@"'
 
 
 def run_with(script: str, folder: Path, environment: dict[str, str] | None = None, **programs: str) -> None:
@@ -335,7 +339,7 @@ def test_a_run_has_as_many_series_as_the_page_says(row: int, classes: int, featu
 @pytest.mark.servers
 def test_the_rules_for_vmalert_are_the_shipped_ones_without_hysteresis(tmp_path: Path) -> None:
     script, _ = (text for kind, text in blocks(page("victoriametrics")) if kind == "sh")
-    run_with(script, tmp_path, python=f'exec {sys.executable} "$@"')
+    run_with(script, tmp_path, traingauge=COMMAND)
     for file in rulebook.RULES.glob("*.yml"):
         shipped = yaml.safe_load(file.read_text())
         for rule in (rule for group in shipped["groups"] for rule in group["rules"]):

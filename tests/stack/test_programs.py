@@ -78,7 +78,7 @@ def test_a_missing_server_is_named_with_what_to_do(tmp_path: Path, monkeypatch: 
     assert raised.value.missing == ("alertmanager",)
     assert "apt-install prometheus prometheus-alertmanager" in str(raised.value)
     assert SERVERS_VARIABLE in str(raised.value)
-    assert "compose.yaml up" in str(raised.value)
+    assert "--for compose" in str(raised.value)
 
 
 def test_servers_that_an_installation_brings_are_used(

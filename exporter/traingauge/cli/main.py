@@ -11,13 +11,13 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from traingauge.cli import runs, state
+from traingauge.cli import bundle, runs, state
 from traingauge.cli.command import Command
 from traingauge.errors import TrainGaugeError
 from traingauge.version import __version__
 
 #: Every command by its name.
-COMMANDS: Mapping[str, Command] = {"runs": runs, "state": state}
+COMMANDS: Mapping[str, Command] = {"bundle": bundle, "runs": runs, "state": state}
 
 FAILED, INTERRUPTED, NO_READER = 1, 130, 141
 
@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="traingauge", description="Work with training runs that traingauge recorded."
+        prog="traingauge",
+        description="Work with recorded training runs, and with the bundle around the exporter.",
     )
     parser.add_argument("--version", action="version", version=f"traingauge {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -36,7 +36,7 @@ _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 #: How to get Grafana, which is optional.
 GRAFANA_ADVICE = (
     "not found: install Grafana's package, or unpack its release archive (on PATH or in the folder that "
-    f"{SERVERS_VARIABLE} names), or use `docker compose -f deploy/compose/compose.yaml up`"
+    f"{SERVERS_VARIABLE} names), or run all of it in containers: `traingauge bundle export DIR --for compose`"
 )
 
 
@@ -77,7 +77,7 @@ def find_programs(*, install: bool = True) -> Programs:
         advice = (
             f"Install them with `{APT_INSTALL} {' '.join(_PACKAGES)}` (Debian, Ubuntu), or unpack the "
             "release archives of Prometheus and Alertmanager into one folder and set "
-            f"{SERVERS_VARIABLE} to its path, or use `docker compose -f deploy/compose/compose.yaml up`."
+            f"{SERVERS_VARIABLE} to its path, or run all of it in containers: `traingauge bundle export DIR --for compose`."
         )
         raise MissingProgramsError(missing, _search_path(), advice)
     grafana = _which(_GRAFANA)
