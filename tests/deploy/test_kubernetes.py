@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +120,12 @@ def test_the_services_have_the_names_that_prometheus_and_grafana_use() -> None:
     told = {variable["name"]: variable["value"] for variable in pod("grafana")["containers"][0]["env"]}
     assert set(grafana_environment("")) <= set(told)
     assert told["PROMETHEUS_URL"] == "http://prometheus:9090"
+
+
+def test_prometheus_deletes_old_blocks_before_its_volume_is_full() -> None:
+    (kept,) = re.findall(r"--storage\.tsdb\.retention\.size=(\d+)GB", str(pod("prometheus")["containers"]))
+    claim = objects("PersistentVolumeClaim")["prometheus"]["spec"]["resources"]["requests"]["storage"]
+    assert int(kept) <= 0.9 * int(claim.removesuffix("Gi"))
 
 
 def test_the_images_are_those_of_the_compose_file() -> None:
