@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 
-def labels(folder: Path, job: dict[str, Any], **meta: str) -> dict[str, str] | None:
+def of_pod(folder: Path, job: dict[str, Any], **meta: str) -> dict[str, str] | None:
     """The labels of a pod's target after relabelling; ``None`` if the job drops it.
 
     Args:
@@ -18,9 +18,13 @@ def labels(folder: Path, job: dict[str, Any], **meta: str) -> dict[str, str] | N
         job: A scrape job without a discovery.
         meta: What Kubernetes says of the pod: the ends of ``__meta_kubernetes_…``.
     """
-    found = {f"__meta_kubernetes_{name}": value for name, value in meta.items()}
-    (folder / "pods.json").write_text(json.dumps([{"targets": ["10.0.0.7:9464"], "labels": found}]))
-    job = job | {"file_sd_configs": [{"files": ["pods.json"]}]}
+    return labels(folder, job, **{f"__meta_kubernetes_{name}": value for name, value in meta.items()})
+
+
+def labels(folder: Path, job: dict[str, Any], **found: str) -> dict[str, str] | None:
+    """The labels of a target that was found with these, after relabelling; ``None`` if the job drops it."""
+    (folder / "targets.json").write_text(json.dumps([{"targets": ["10.0.0.7:9464"], "labels": found}]))
+    job = job | {"file_sd_configs": [{"files": ["targets.json"]}]}
     (folder / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [job]}))
     # promtool always waits for all of its timeout, and answers with what it found until then.
     for timeout in ("200ms", "2s", "20s", "200s"):

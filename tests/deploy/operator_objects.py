@@ -1,4 +1,4 @@
-"""The custom resources of the Prometheus operator: what its schemas accept, and the scrape job it makes of a PodMonitor.
+"""The custom resources of the Prometheus operator: what its schemas accept, and what it configures.
 
 The schemas in ``schemas`` are those of the operator's release 0.93.0 (Apache-2.0), without descriptions. Of the receivers of
 an AlertmanagerConfig they hold Slack, PagerDuty and webhooks.
@@ -73,6 +73,19 @@ def scrape_job(monitor: dict[str, Any], endpoint: int = 0) -> dict[str, Any]:
         "honor_timestamps": found.get("honorTimestamps", True),
         "relabel_configs": [*relabelings, *map(snake_case, found.get("relabelings", ()))],
         "metric_relabel_configs": [*map(snake_case, found.get("metricRelabelings", ()))],
+    }
+
+
+def route(config: dict[str, Any]) -> dict[str, Any]:
+    """The route that the operator puts in front of the others for an AlertmanagerConfig."""
+    found = config["spec"]["route"]
+    matchers = [f'{one["name"]}{one.get("matchType", "=")}"{one["value"]}"' for one in found["matchers"]]
+    namespace = config["metadata"]["namespace"]
+    return {
+        "receiver": found["receiver"],
+        "group_by": found["groupBy"],
+        "matchers": [*matchers, f'namespace="{namespace}"'],
+        "continue": True,
     }
 
 

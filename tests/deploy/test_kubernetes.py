@@ -170,7 +170,7 @@ def relabelled(folder: Path, **pod: str) -> dict[str, str] | None:
     """The labels of the target of a pod, after relabelling by the real promtool; None if dropped."""
     (job,) = yaml.safe_load(PODS_CONFIG.read_text())
     del job["kubernetes_sd_configs"]
-    return discovered.labels(folder, job, **{f"pod_{name}": value for name, value in pod.items()})
+    return discovered.of_pod(folder, job, **{f"pod_{name}": value for name, value in pod.items()})
 
 
 TRAINING_POD = {

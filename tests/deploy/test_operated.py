@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import re
+import shlex
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -217,3 +219,19 @@ def all_of(server: Server, count: int) -> list[dict[str, Any]] | None:
     """The alerts that an Alertmanager has, once there are this many."""
     found: list[dict[str, Any]] = requests.get(f"{server.url}/api/v2/alerts", timeout=PATIENCE).json()
     return found if len(found) == count else None
+
+
+def test_a_silence_of_the_page_quiets_the_alerts_of_a_cluster(
+    started: Callable[..., Server], people: WebhookReceiver
+) -> None:
+    server = started("alertmanager", "alertmanager", routed_to(people), "--cluster.listen-address=")
+    (console,) = (text for kind, text in blocks(PAGES / "quieting.md") if kind == "console")
+    words = shlex.split(console.removeprefix("$ "))
+    subprocess.run(
+        [*words, f"--alertmanager.url={server.url}"], check=True, timeout=PATIENCE, capture_output=True
+    )
+    send(server, alertname="ModelStuck", cluster="hpc-1")
+    send(server, alertname="NodeDown", cluster="hpc-1")
+    found = wait_until(lambda: all_of(server, 2), "the alerts")
+    states = {alert["labels"]["alertname"]: alert["status"]["state"] for alert in found}
+    assert states == {"ModelStuck": "suppressed", "NodeDown": "active"}

@@ -176,6 +176,23 @@ def test_every_shipped_inhibition_leaves_alerts_of_others_alone() -> None:
             assert own, rule
 
 
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("model", "labels"),
+    [
+        ("ranker", {"cluster": "hpc-1", "tier": "production"}),
+        ("resnet50", {"cluster": "hpc-1", "team": "vision"}),
+    ],
+)
+def test_the_job_gives_a_run_the_team_and_tier_of_its_model(
+    model: str, labels: dict[str, str], tmp_path: Path
+) -> None:
+    (job,) = next(one for one in documents(page("alertmanager")) if "scrape_configs" in one)["scrape_configs"]
+    found = discovered.labels(tmp_path, job, model=model, run="r")
+    assert found is not None
+    assert {name: found[name] for name in ("cluster", "team", "tier") if name in found} == labels
+
+
 # kube-prometheus
 
 
@@ -219,7 +236,7 @@ POD = {
 def test_the_pod_monitor_makes_the_target_that_the_page_describes(
     pod: dict[str, str], expected: dict[str, str] | None, tmp_path: Path
 ) -> None:
-    labels = discovered.labels(tmp_path, operator_objects.scrape_job(monitor()), **POD | pod)
+    labels = discovered.of_pod(tmp_path, operator_objects.scrape_job(monitor()), **POD | pod)
     assert labels is None if expected is None else labels is not None and labels.items() >= expected.items()
 
 
@@ -228,7 +245,7 @@ def test_without_the_filter_switched_off_a_failed_pod_is_lost(tmp_path: Path) ->
     changed = monitor()
     del changed["spec"]["podMetricsEndpoints"][0]["filterRunning"]
     job = operator_objects.scrape_job(changed)
-    assert discovered.labels(tmp_path, job, **POD | {"pod_phase": "Failed"}) is None
+    assert discovered.of_pod(tmp_path, job, **POD | {"pod_phase": "Failed"}) is None
 
 
 def test_pods_may_say_of_themselves_what_the_runs_of_other_machines_may() -> None:
@@ -249,6 +266,26 @@ def test_the_shell_block_makes_a_rule_object_of_every_rule_file(tmp_path: Path) 
 
 #: The command line, of this checkout.
 COMMAND = f'exec {sys.executable} -m traingauge "$@"'
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("namespace", "severity", "receivers"),
+    [
+        ("training", "critical", "training,Critical"),
+        ("training", "info", "Default"),
+        ("web", "critical", "Critical"),
+    ],
+)
+def test_an_alert_takes_the_route_of_its_namespace_and_then_those_of_kube_prometheus(
+    namespace: str, severity: str, receivers: str, tmp_path: Path
+) -> None:
+    (team,) = (one for one in documents(page("kube-prometheus")) if one.get("kind") == "AlertmanagerConfig")
+    routes = [operator_objects.route(team), {"matchers": ["severity = critical"], "receiver": "Critical"}]
+    file = alertmanager({"route": {"receiver": "Default", "routes": routes}}, tmp_path)
+    options = [f"--config.file={file}", f"--verify.receivers={receivers}"]
+    given = [f"namespace={namespace}", f"severity={severity}", "alertname=ModelStuck"]
+    checked("amtool", "config", "routes", "test", *options, *given)
 
 
 def run_with(script: str, folder: Path, environment: dict[str, str] | None = None, **programs: str) -> None:
@@ -369,9 +406,12 @@ from traingauge.environment import DISCOVERY_DIR
 
 with ModelMonitor("resnet") as monitor:
     monitor.step(loss=1.0)
-    (file,) = Path(DISCOVERY_DIR.read()).glob("*.json")
-    print(file.read_text(), file=Path("seen").open("a"))
+    for file in Path(DISCOVERY_DIR.read()).glob("*.json"):
+        print(file.read_text(), file=Path("seen").open("a"))
 """
+
+#: Runs two tasks.
+SRUN = 'SLURM_PROCID=0 "$@" & SLURM_PROCID=1 "$@" && wait $!'
 
 
 def test_a_requeued_job_of_the_batch_script_continues_its_run(tmp_path: Path) -> None:
@@ -386,8 +426,9 @@ def test_a_requeued_job_of_the_batch_script_continues_its_run(tmp_path: Path) ->
         "TRAINGAUGE_LINGER_SECONDS": "0",
     }
     for _ in range(2):
-        run_with(script, tmp_path, job, srun='exec "$@"', python=f'exec {sys.executable} "$@"')
+        run_with(script, tmp_path, job, srun=SRUN, python=f'exec {sys.executable} "$@"')
     targets = [json.loads(line)[0] for line in (tmp_path / "seen").read_text().split("\n") if line]
+    assert len(targets) == 2, "the first task of each job"
     assert {target["labels"]["run"] for target in targets} == {"resnet-4711-2"}
     assert not any(target["targets"][0].startswith("127.") for target in targets)
     answer = checked(sys.executable, "-m", "traingauge", "state", "show", tmp_path / "shared/state/4711-2")
