@@ -16,7 +16,7 @@ def test_what_is_published_can_be_read_while_the_run_lasts() -> None:
             monitor.step(loss=loss)
             assert published.value("model_loss", split="train") == loss
         assert not published.ended
-        assert published.identity == ("m", "r")
+        assert published.identity.name == ("m", "r")
 
 
 def test_the_last_reading_is_kept_after_the_end() -> None:

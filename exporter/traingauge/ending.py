@@ -63,6 +63,11 @@ class Ending:
             live_runs.add(self)
 
     @property
+    def name(self) -> tuple[str, str]:
+        """Its model and run."""
+        return self.identity.name
+
+    @property
     def directory(self) -> Path | None:
         """Where the run keeps its state."""
         return self._persistence.directory

@@ -7,7 +7,7 @@ made, never on import.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from traingauge import validation
@@ -70,6 +70,13 @@ def _urls(variable: str, text: str) -> tuple[str, ...]:
     return tuple(validation.http_url(variable, one.strip()) for one in text.split(","))
 
 
+def _labels(variable: str, text: str) -> Mapping[str, str]:
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if not all(between for _, between, _ in pairs):
+        raise InvalidArgumentError(f"{variable} is {text!r}: expected labels, as team=vision,tier=production")
+    return validation.labels(variable, {name.strip(): value.strip() for name, _, value in pairs})
+
+
 _SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -81,6 +88,9 @@ def _switch(variable: str, text: str) -> bool:
 
 #: Name of the run.
 RUN = Variable("TRAINGAUGE_RUN", validation.name)
+
+#: Labels of every series and alert of the run.
+LABELS = Variable("TRAINGAUGE_LABELS", _labels)
 
 #: Address and port to listen on.
 HOST, PORT = Variable("TRAINGAUGE_HOST", _text), Variable("TRAINGAUGE_PORT", _port)
@@ -114,9 +124,16 @@ DISABLED = Variable("TRAINGAUGE_DISABLED", _switch)
 
 #: All of them.
 VARIABLES: tuple[
-    Variable[str] | Variable[int] | Variable[float] | Variable[bool] | Variable[tuple[str, ...]], ...
+    Variable[str]
+    | Variable[int]
+    | Variable[float]
+    | Variable[bool]
+    | Variable[tuple[str, ...]]
+    | Variable[Mapping[str, str]],
+    ...,
 ] = (
     RUN,
+    LABELS,
     HOST,
     PORT,
     ADVERTISE,

@@ -82,7 +82,7 @@ def write_openmetrics(identity: Identity, tables: Mapping[str, Table], file: Tex
             if exported is not None:
                 metric, labels = exported
                 families.setdefault(metric.name, []).extend(
-                    _lines(metric, {**identity._asdict(), **labels}, table["time"], values)
+                    _lines(metric, {**identity.as_labels(), **labels}, table["time"], values)
                 )
     for name in CATALOG:
         if name in families:

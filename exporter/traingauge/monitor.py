@@ -88,6 +88,8 @@ class ModelMonitor(Unique):
         model: Name of the model; or a model of a framework that has an integration, such as Keras, which :meth:`fit` then
             trains.
         run: Name of this run of the model; by default ``$TRAINGAUGE_RUN``, else the time and a few random digits.
+        labels: Labels of every series and alert of the run, such as ``{"team": "vision", "tier": "production"}``: up to
+            eight, in addition to those of ``$TRAINGAUGE_LABELS``.
         scoring: How predictions are scored; found out from the data by default.
         drift: What features, labels and predictions are compared with, and how.
         reference: Short for ``drift=Drift(reference)``.
@@ -137,6 +139,7 @@ class ModelMonitor(Unique):
         model: str | Any,
         *,
         run: str | None = None,
+        labels: Mapping[str, str] | None = None,
         scoring: Scoring | None = None,
         drift: Drift | None = None,
         reference: Reference | None = None,
@@ -159,6 +162,8 @@ class ModelMonitor(Unique):
             "model", model if self._integration is None else self._integration.name_of(model)
         )
         run = NAMES.free(self.model, environment.RUN.read()) if run is None else validation.name("run", run)
+        own = validation.labels("labels", {} if labels is None else labels)
+        self._labels = validation.labels("labels", {**(environment.LABELS.read() or {}), **own})
         scoring = scoring_of(scoring)
         limits = parse_thresholds({} if thresholds is None else thresholds)
         deliveries = checked_deliveries([Endpoint()] if delivery is None else delivery)
@@ -202,7 +207,7 @@ class ModelMonitor(Unique):
             if run is None:  # the directory has said whose state it holds
                 live_runs.replace(self.model, self.run, None)
             self._persistence.restore(self._recorder)
-            identity = Identity(self.model, self.run)
+            self._identity = identity = Identity(self.model, self.run, tuple(sorted(self._labels.items())))
             view = RunView(
                 identity,
                 self._recorder.reader.families,
@@ -216,7 +221,7 @@ class ModelMonitor(Unique):
             self._persistence.start(self._recorder, identity)
             self._ending = Ending(identity, self._recorder, self._persistence, self._alerts, self._deliveries)
             undo.pop_all()
-        NAMES.keep(*identity)
+        NAMES.keep(*identity.name)
         DIRECTORIES.keep(self._persistence, identity)
 
     # Copies
@@ -582,7 +587,7 @@ class ModelMonitor(Unique):
         """The run as a collector for a prometheus_client registry of your own; one collector can take several runs."""
         from traingauge.delivery.registry import RunCollector
 
-        return RunCollector(Identity(self.model, self.run), self._recorder.reader.families)
+        return RunCollector(self._identity, self._recorder.reader.families)
 
     def __repr__(self) -> str:
         url = "" if self.url is None else f", {self.url}"
@@ -614,7 +619,7 @@ def _elsewhere(kind: type[ModelMonitor], model: str, run: str) -> ModelMonitor:
     """What stands in for the monitor of another process, which this one received a copy of."""
     monitor = kind.__new__(kind)
     monitor._wrapped = monitor._integration = None
-    monitor.model, monitor._recorder = model, recorder_of_nothing()
+    monitor.model, monitor._labels, monitor._recorder = model, {}, recorder_of_nothing()
     monitor._open(run, (), None, _keep_nothing)
     live_runs.discard(monitor._ending)
     _log.warning(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from traingauge.catalog import CATALOG, RUN_LABELS
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, ShapeError, UnknownNameError, shown
 
 T = TypeVar("T")
@@ -23,6 +24,22 @@ MOST_COUNTED = 2**53
 
 #: Longest name of a model or a run.
 NAME_LENGTH = 200
+
+#: Most labels of a run, as the scrape configuration bounds those of a sample; and the longest name of one.
+MOST_LABELS, LABEL_LENGTH = 8, 50
+
+#: Names that labels of a run cannot have: those of metrics, those by which Prometheus and its rules find a target, and those
+#: of alerts and of recorded series.
+LABELS_IN_USE = frozenset(
+    {
+        *RUN_LABELS,
+        *(label for metric in CATALOG.values() for label in metric.labels),
+        *("cluster", "namespace", "job", "instance", "pod", "container"),
+        *("alertname", "alertstate", "severity", "start", "of", "le", "quantile"),
+    }
+)
+
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def name(what: str, value: object) -> str:
@@ -275,6 +292,36 @@ def names(what: str, value: object) -> tuple[str, ...]:
     if isinstance(value, (str, bytes)) or not all(isinstance(name, (str, Integral)) for name in found):
         raise InvalidTypeError(f"{what} is {shown(value)}: expected names, as ['a', 'b']")
     return tuple(map(str, found))
+
+
+def labels(what: str, value: object) -> dict[str, str]:
+    """Labels of a run: up to :data:`MOST_LABELS` names that neither the catalogue, Prometheus nor its rules use.
+
+    Raises:
+        InvalidTypeError: No mapping of strings to strings.
+        InvalidArgumentError: Too many, a name that Prometheus does not take or that is in use, or a value that is empty, too
+            long, or with characters that cannot be printed.
+
+    >>> labels("labels", {"team": "vision", "run": "r"})
+    Traceback (most recent call last):
+    traingauge.errors.InvalidArgumentError: labels has 'run': expected another name, as this one is in use
+    """
+    if not isinstance(value, Mapping) or not all(
+        isinstance(part, str) for pair in value.items() for part in pair
+    ):
+        raise InvalidTypeError(f"{what} is {shown(value)}: expected strings by name, as {{'team': 'vision'}}")
+    if len(value) > MOST_LABELS:
+        raise InvalidArgumentError(f"{what} has {len(value)} labels: expected at most {MOST_LABELS}")
+    for label, text in value.items():
+        if not _LABEL.fullmatch(label) or label.startswith(("__", "exported_")) or len(label) > LABEL_LENGTH:
+            raise InvalidArgumentError(
+                f"{what} has {shown(label)}: expected up to {LABEL_LENGTH} letters, digits and underscores, "
+                "without __ or exported_ in front"
+            )
+        if label in LABELS_IN_USE:
+            raise InvalidArgumentError(f"{what} has {label!r}: expected another name, as this one is in use")
+        name(f"{what}[{label!r}]", text)
+    return dict(value)
 
 
 def function(what: str, value: T) -> T:

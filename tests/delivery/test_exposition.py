@@ -46,7 +46,12 @@ def rendered_by_client(identity: Identity, read: list[Family]) -> tuple[bytes, b
     return generate_latest(registry), generate_openmetrics(registry)
 
 
-@given(st.builds(Identity, TEXT, TEXT), families())
+LABELS = st.dictionaries(st.sampled_from(["Zone", "team", "tier"]), TEXT).map(
+    lambda given: tuple(given.items())
+)
+
+
+@given(st.builds(Identity, TEXT, TEXT, LABELS), families())
 def test_both_formats_are_those_of_prometheus_client(identity: Identity, read: list[Family]) -> None:
     renderer = Renderer(identity)
     assert (renderer.render(read, "text"), renderer.render(read, "openmetrics")) == rendered_by_client(
@@ -133,7 +138,7 @@ def test_escaped_labels_are_read_back_by_the_clients_parser() -> None:
     identity = Identity('a "quoted" \\ name', "two\nlines")
     text = Renderer(identity).render([single("model_learning_rate", 0.1)], "text").decode()
     (family,) = text_string_to_metric_families(text)
-    assert family.samples[0].labels == identity._asdict()
+    assert family.samples[0].labels == identity.as_labels()
 
 
 def test_a_lone_surrogate_does_not_stop_the_scrape() -> None:

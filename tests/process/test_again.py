@@ -51,7 +51,7 @@ def test_the_new_monitor_of_a_run_replaces_the_old_one(
     assert caplog.text.count(REPLACED) == 1
     assert len(list(tmp_path.glob("*.json"))) == 1
     assert 'model_loss{model="m",run="r",split="train"} 2.0' in scrape(new.url)
-    assert [run.identity for run in live_runs].count(("m", "r")) == 1
+    assert [run.name for run in live_runs].count(("m", "r")) == 1
     new.close()
 
 
@@ -190,7 +190,7 @@ def test_the_end_of_a_run_does_not_hold_up_the_next_one_and_is_still_seen(tmp_pa
     for url in urls:
         assert 'state="finished"} 1.0' in scrape(url)
     wait_until(lambda: not list(tmp_path.glob("*.json")), "the end of all")
-    assert not [run for run in live_runs if run.identity[1].startswith("r")]
+    assert not [run for run in live_runs if run.name[1].startswith("r")]
 
 
 UNCLOSED = """

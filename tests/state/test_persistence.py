@@ -35,6 +35,7 @@ from traingauge.state.store import newest
 OWN = (
     "model_run_info",
     "model_last_step",
+    "model_last_activity",
     "model_run_state",
     "model_run_end",
     "model_restarts",

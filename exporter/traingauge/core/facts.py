@@ -18,6 +18,9 @@ def facts(identity: Identity, recorder: Recorder) -> dict[str, str]:
         "Began": time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(run.started)),
         "Training steps": f"{steps} of {planned}" if planned else str(steps),
         "Last loss": f"{recorder.reader.last_loss():.6g}",
-        **{name.replace("_", " ").capitalize(): value for name, value in run.info.items()},
+        **{
+            name.replace("_", " ").capitalize(): value
+            for name, value in (*identity.labels, *run.info.items())
+        },
         **recorder.model_info.facts,
     }

@@ -49,10 +49,30 @@ class Family:
 
 
 class Identity(NamedTuple):
-    """The values of the labels that every sample of a run carries."""
+    """The labels that every sample of a run carries.
+
+    Attributes:
+        model: Name of the model.
+        run: Name of the run.
+        labels: Name and value of each label that the user gave the run.
+    """
 
     model: str
     run: str
+    labels: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """What tells the run from others: model and run."""
+        return self.model, self.run
+
+    def as_labels(self) -> dict[str, str]:
+        """All of it, by name.
+
+        >>> Identity("churn", "r1", (("team", "vision"),)).as_labels()
+        {'model': 'churn', 'run': 'r1', 'team': 'vision'}
+        """
+        return {"model": self.model, "run": self.run, **dict(self.labels)}
 
     def path_name(self) -> str:
         """A name that files and addresses can have; that of another run differs.
@@ -61,16 +81,26 @@ class Identity(NamedTuple):
         'my_model-1_2-279d9ad2'
         """
         readable = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{self.model}-{self.run}")[:100]
-        return f"{readable}-{zlib.crc32(chr(0).join(self).encode()):08x}"
+        return f"{readable}-{zlib.crc32(chr(0).join(self.name).encode()):08x}"
 
 
 def label_names(metric: Metric, suffix: str) -> tuple[str, ...]:
-    """Names of all labels of a sample, in the order ``Identity`` + ``Key.labels`` gives their values.
+    """Names of the labels of a sample but those of the user: of the values of ``Identity.name`` and ``Key.labels``.
 
     >>> label_names(CATALOG["model_step_duration_seconds"], "_bucket")
     ('model', 'run', 'split', 'le')
     """
     return (*RUN_LABELS, *metric.labels, *(("le",) if suffix == "_bucket" else ()))
+
+
+def labels_of(metric: Metric, key: Key, identity: Identity) -> dict[str, str]:
+    """All labels of a sample by name, without those that are left out.
+
+    >>> labels_of(CATALOG["model_loss"], Key("", ("train",)), Identity("churn", "r1", (("team", "vision"),)))
+    {'model': 'churn', 'run': 'r1', 'split': 'train', 'team': 'vision'}
+    """
+    named = zip(label_names(metric, key.suffix), (*identity.name, *key.labels), strict=True)
+    return {**{name: value for name, value in named if value is not None}, **dict(identity.labels)}
 
 
 def keys(*labels: tuple[str | None, ...]) -> tuple[Key, ...]:

@@ -267,8 +267,13 @@ class AlertSender:
                     f"label {label!r} of alert {name!r}: expected letters, digits and underscores, and none of "
                     + ", ".join(_OWN_LABELS)
                 )
-        own = {"alertname": name, "severity": severity, **self._identity._asdict()}
-        return tuple(sorted({**labels, **own}.items()))
+        own = {
+            "alertname": name,
+            "severity": severity,
+            "model": self._identity.model,
+            "run": self._identity.run,
+        }
+        return tuple(sorted({**dict(self._identity.labels), **labels, **own}.items()))
 
     def _queue(self, alert: Alert) -> None:
         now = time.time()

@@ -66,7 +66,7 @@ class DiscoveryFile:
         )
         self._address = address
         labels = {
-            **identity._asdict(),
+            **identity.as_labels(),
             "instance": f"{address}/{name}",  # rules match the start of a run with `up` by instance
             "__metrics_path__": f"/{name}/metrics",
         }

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.catalog import Metric
-from traingauge.core.families import Family, Identity, Key, label_names
+from traingauge.core.families import Family, Identity, Key, labels_of
 
 Format = Literal["text", "openmetrics"]
 
@@ -202,8 +202,8 @@ def number(value: float) -> str:
 
 
 def _prefix(metric: Metric, key: Key, identity: Identity) -> bytes:
-    named = zip(label_names(metric, key.suffix), (*identity, *key.labels), strict=True)
-    labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(named) if value is not None)
+    named = sorted(labels_of(metric, key, identity).items())
+    labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in named)
     return f"{metric.name}{key.suffix}{{{labels}}} ".encode("utf-8", "replace")
 
 

@@ -16,7 +16,7 @@ from prometheus_client import Metric as ClientMetric
 from prometheus_client.registry import Collector
 
 from traingauge.catalog import CATALOG, Metric
-from traingauge.core.families import Family, Identity, label_names
+from traingauge.core.families import Family, Identity, labels_of
 
 
 class RunCollector(Collector):
@@ -77,6 +77,4 @@ def _add_samples(client: ClientMetric, family: Family, identity: Identity) -> No
     metric = family.metric
     suffix = {"counter": "_total", "info": "_info"}.get(metric.kind, "")
     for key, value in zip(family.keys, family.values, strict=True):
-        named = zip(label_names(metric, key.suffix), (*identity, *key.labels), strict=True)
-        labels = {name: label for name, label in named if label is not None}
-        client.add_sample(metric.family + (key.suffix or suffix), labels, value)
+        client.add_sample(metric.family + (key.suffix or suffix), labels_of(metric, key, identity), value)

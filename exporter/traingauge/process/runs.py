@@ -23,7 +23,7 @@ class LiveRun(Protocol):
     """A run that has started and not ended."""
 
     @property
-    def identity(self) -> tuple[str, str]:
+    def name(self) -> tuple[str, str]:
         """Its model and run."""
 
     @property
@@ -116,8 +116,8 @@ class LiveRuns:
         """
         place = None if run is not None or directory is None else Path(directory)
         for one in self:
-            if one.identity == (model, run) or (
-                place is not None and (one.identity[0], one.directory) == (model, place)
+            if one.name == (model, run) or (
+                place is not None and (one.name[0], one.directory) == (model, place)
             ):
                 one.replaced()
 

@@ -19,7 +19,7 @@ class Directories:
     """
 
     def __init__(self) -> None:
-        self._runs: dict[Path, Identity] = {}
+        self._runs: dict[Path, tuple[str, str]] = {}
 
     def open(self, given: State | None, model: str, run: str | None) -> Transient:
         """The state of a run: in the directory that the script gives, else in one below the variable's, else nowhere.
@@ -43,7 +43,7 @@ class Directories:
     def keep(self, persistence: Transient, identity: Identity) -> None:
         """No other run of this process uses the directory."""
         if persistence.directory is not None:
-            self._runs[persistence.directory] = identity
+            self._runs[persistence.directory] = identity.name
 
 
 def _kept(setting: State | None, model: str, run: str | None) -> Transient:

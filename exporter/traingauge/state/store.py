@@ -107,7 +107,7 @@ class Store:
             OSError: It cannot be written; earlier copies are unchanged.
         """
         plain, data = flatten(tree)
-        header = {"model": identity.model, "run": identity.run, "saved": now, "tree": plain}
+        header = {**identity._asdict(), "saved": now, "tree": plain}
         _STATE.write(self.directory / f"state-{self._next:08d}.zip", header, {"data": data})
         self._next += 1
         for _, path in _copies(self.directory)[:-COPIES]:
@@ -131,9 +131,9 @@ def newest(directory: Path, records: Sequence[type]) -> Saved | None:
         try:
             header, arrays = _STATE.read(path, follow=False)
             tree = unflatten(header["tree"], arrays["data"], records)
-            return Saved(
-                path, Identity(header["model"], header["run"]), header["saved"], tree, tuple(damaged)
-            )
+            labels = tuple((str(name), str(value)) for name, value in header["labels"])
+            identity = Identity(header["model"], header["run"], labels)
+            return Saved(path, identity, header["saved"], tree, tuple(damaged))
         except NewerFileError:
             raise
         except (OSError, DamagedFileError, LookupError, TypeError, ValueError) as error:

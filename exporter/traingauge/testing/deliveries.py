@@ -36,7 +36,7 @@ class InMemory:
 
     @property
     def identity(self) -> Identity:
-        """Model and run, which are labels of every sample.
+        """Model, run and the labels of the run: the labels of every sample.
 
         Raises:
             RuntimeError: No run has started.

@@ -41,7 +41,9 @@ class SharedServers:
         """
         for there, server in list(self._servers.items()):
             for one in server.runs:
-                if one.view.identity == run.view.identity and (one.view is not run.view or there == settings):
+                if one.view.identity.name == run.view.identity.name and (
+                    one.view is not run.view or there == settings
+                ):
                     one.leave()
         with self._lock:
             if settings not in self._servers:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traingauge.catalog import Metric
-from traingauge.core.families import Identity, label_names
+from traingauge.core.families import Identity, Key, labels_of
 
 Times = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -52,13 +52,13 @@ def series_of(metric: Metric, labels: tuple[str | None, ...], identity: Identity
     Args:
         metric: The catalogue's entry.
         labels: Values of the metric's own labels; ``None`` leaves one out.
-        identity: Values of the labels that every sample of the run has.
+        identity: The labels that every sample of the run has.
         suffix: Suffix of a histogram's sample.
 
     >>> from traingauge.catalog import CATALOG
     >>> series_of(CATALOG["model_loss"], ("train",), Identity("digits", "r")).labels
     (('__name__', 'model_loss'), ('model', 'digits'), ('run', 'r'), ('split', 'train'))
     """
-    named = zip(label_names(metric, suffix), (*identity, *labels), strict=True)
+    named = labels_of(metric, Key(suffix, labels), identity).items()
     found = (("__name__", metric.name + suffix), *((name, value) for name, value in named if value))
     return Series(tuple(sorted(found)), metric)
