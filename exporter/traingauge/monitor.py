@@ -103,6 +103,8 @@ class ModelMonitor(Unique):
             ``[]`` for none.
         total_steps: Training steps the run will take; Keras reports them itself.
         delivery: How the run leaves the process; ``[Endpoint()]`` by default, ``[]`` for not at all.
+        progress: Whether a line on standard error shows step, loss and health
+            (:class:`~traingauge.delivery.progress_line.ProgressLine`).
         alerts: Where :meth:`send_alert` sends, and where a crash is reported; by default
             ``Alertmanager($TRAINGAUGE_ALERTMANAGER_URL)``, if that is set.
         state: Where the run keeps its state, so that a new process continues it; by default
@@ -151,6 +153,7 @@ class ModelMonitor(Unique):
         detectors: Sequence[Detector] | None = None,
         total_steps: int | None = None,
         delivery: Sequence[Delivery] | None = None,
+        progress: bool = False,
         alerts: Alertmanager | None = None,
         state: State | None = None,
         digest_every: int = BACKLOG_STEPS,
@@ -167,6 +170,10 @@ class ModelMonitor(Unique):
         scoring = scoring_of(scoring)
         limits = parse_thresholds({} if thresholds is None else thresholds)
         deliveries = checked_deliveries([Endpoint()] if delivery is None else delivery)
+        if validation.flag("progress", progress):
+            from traingauge.delivery.progress_line import ProgressLine  # most runs do without
+
+            deliveries = (*deliveries, ProgressLine())
         alertmanager = alertmanager_of(alerts)
         state = state_of(state)
         keep: Callable[[str, str | None], Transient] = partial(DIRECTORIES.open, state)

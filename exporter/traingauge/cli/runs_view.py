@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from traingauge.cli.run_status import GONE, UNREADABLE, Status
-from traingauge.cli.runs import cells, now, printable
+from traingauge.cli.runs import cells, now
+from traingauge.delivery.plain_text import printable
 
 #: Losses of which a sparkline is drawn.
 DRAWN = 24
