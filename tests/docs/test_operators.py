@@ -421,6 +421,7 @@ def test_a_requeued_job_of_the_batch_script_continues_its_run(tmp_path: Path) ->
     job = {
         "SLURM_JOB_ID": "4713",
         "SLURM_JOB_NAME": "resnet",
+        "SLURM_JOB_ACCOUNT": "vision",
         "SLURM_ARRAY_JOB_ID": "4711",
         "SLURM_ARRAY_TASK_ID": "2",
         "TRAINGAUGE_LINGER_SECONDS": "0",
@@ -430,6 +431,7 @@ def test_a_requeued_job_of_the_batch_script_continues_its_run(tmp_path: Path) ->
     targets = [json.loads(line)[0] for line in (tmp_path / "seen").read_text().split("\n") if line]
     assert len(targets) == 2, "the first task of each job"
     assert {target["labels"]["run"] for target in targets} == {"resnet-4711-2"}
+    assert {target["labels"]["team"] for target in targets} == {"vision"}
     assert not any(target["targets"][0].startswith("127.") for target in targets)
     answer = checked(sys.executable, "-m", "traingauge", "state", "show", tmp_path / "shared/state/4711-2")
     assert re.search(r"^Restarts: +1$", answer, re.MULTILINE), answer
@@ -438,7 +440,7 @@ def test_a_requeued_job_of_the_batch_script_continues_its_run(tmp_path: Path) ->
 
 def test_a_job_without_an_array_is_named_by_its_id(tmp_path: Path) -> None:
     (script,) = (text for kind, text in blocks(page("slurm")) if kind == "bash")
-    job = {"SLURM_JOB_ID": "4713", "SLURM_JOB_NAME": "resnet"}
+    job = {"SLURM_JOB_ID": "4713", "SLURM_JOB_NAME": "resnet", "SLURM_JOB_ACCOUNT": "vision"}
     run_with(script, tmp_path, job, srun="echo $TRAINGAUGE_RUN >name")
     assert (tmp_path / "name").read_text() == "resnet-4713\n"
 
