@@ -42,7 +42,7 @@ demo-diagnostics: $(VENV)/.demo ## See what no threshold finds: deviation from g
 
 .PHONY: stack
 stack: servers ## Run Prometheus and Alertmanager for your own training scripts, until Ctrl-C
-	$(BIN)/python -m traingauge.stack
+	$(BIN)/python -m traingauge up
 
 .PHONY: test
 test: setup servers ## Install everything and run the tests

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.blocks import answered, blocks, run, shown
+from traingauge.cli.main import _parser
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -25,11 +26,17 @@ def test_every_python_block_runs_and_curl_shows_what_the_console_block_says(tmp_
     assert not list(tmp_path.rglob("*.json")), "every run removed its discovery file at its end"
 
 
-def test_every_shell_block_is_a_make_target_or_the_installation() -> None:
+def test_every_line_of_a_shell_block_is_a_make_target_a_command_or_the_installation() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for block in of_kind("sh"):
         for line in block.splitlines():
-            assert line == "pip install traingauge" or line.removeprefix("make ").split()[0] in targets, line
+            program, *words = line.split()
+            if program == "traingauge":
+                _parser().parse_args(words)
+            else:
+                assert line == "pip install traingauge" or (program, words[0] in targets) == ("make", True), (
+                    line
+                )
 
 
 def test_every_block_is_of_a_kind_that_is_tested() -> None:

@@ -56,7 +56,7 @@ def test_a_diff_is_printed_and_fails_only_if_something_differs(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("treshold: {}", "unknown key of"),
+        ("limits: {}", "unknown key of"),
         ("- 1", "expected a mapping"),
         ("a: [", "cannot be read"),
     ],

@@ -101,7 +101,13 @@ def test_a_launcher_that_is_killed_outright_leaves_no_server(launch: Any) -> Non
 def test_in_the_foreground_it_says_where_everything_is_and_ctrl_c_ends_it_quietly(
     launch: Any, tmp_path: Path
 ) -> None:
-    launcher = launch("-m", "traingauge.stack", TRAINGAUGE_DISCOVERY_DIR=str(tmp_path / "runs"))
+    launcher = launch(
+        "-m",
+        "traingauge",
+        "up",
+        TRAINGAUGE_DISCOVERY_DIR=str(tmp_path / "runs"),
+        XDG_STATE_HOME=str(tmp_path),
+    )
     said = ""
     while "Ctrl-C" not in said:
         line = read_line(launcher)
@@ -121,7 +127,14 @@ def test_in_the_foreground_a_notification_is_printed_for_a_person(
 ) -> None:
     run.set("model_loss", float("nan"), split="train")
     run.announce(tmp_path)
-    launcher = launch("-m", "traingauge.stack", "--factor", "60", "--discovery-dir", str(tmp_path))
+    launcher = launch(
+        "-m",
+        "traingauge",
+        "up",
+        "--factor=60",
+        f"--discovery-dir={tmp_path}",
+        XDG_STATE_HOME=str(tmp_path / "state"),
+    )
     said = ""
     while "The loss is NaN or infinite" not in said:
         line = read_line(launcher)
@@ -131,8 +144,8 @@ def test_in_the_foreground_a_notification_is_printed_for_a_person(
     assert "model=digits, run=r1, split=train" in said
 
 
-def test_an_error_is_one_message_and_no_traceback(launch: Any) -> None:
-    launcher = launch("-m", "traingauge.stack", "--factor", "0.1")
+def test_an_error_is_one_message_and_no_traceback(launch: Any, tmp_path: Path) -> None:
+    launcher = launch("-m", "traingauge", "up", "--factor", "0.1", XDG_STATE_HOME=str(tmp_path))
     said, _ = launcher.communicate(timeout=PATIENCE)
     assert launcher.returncode == 1
-    assert said == "error: factor 0.1: expected 1 (nothing changes) or more\n"
+    assert said == "traingauge: factor 0.1: expected 1 (nothing changes) or more\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from traingauge.stack.errors import MissingProgramsError
-from traingauge.stack.programs import APT_INSTALL, SERVERS_VARIABLE, find_programs, main
+from traingauge.stack.programs import APT_INSTALL, SERVERS_VARIABLE, advice, find_programs, main
 
 
 def program(folder: Path, name: str, answer: str) -> None:
@@ -76,7 +76,7 @@ def test_a_missing_server_is_named_with_what_to_do(tmp_path: Path, monkeypatch: 
     with pytest.raises(MissingProgramsError) as raised:
         find_programs(install=False)
     assert raised.value.missing == ("alertmanager",)
-    assert "apt-install prometheus prometheus-alertmanager" in str(raised.value)
+    assert "release archives" in str(raised.value)
     assert SERVERS_VARIABLE in str(raised.value)
     assert "--for compose" in str(raised.value)
 
@@ -117,3 +117,35 @@ def test_as_a_command_it_fails_with_the_reason(
 
 def test_the_installer_is_executable() -> None:
     assert APT_INSTALL.stat().st_mode & 0o111 == 0o111
+
+
+@pytest.mark.parametrize(
+    ("release", "way"),
+    [
+        ({"ID": "debian"}, "apt-install prometheus prometheus-alertmanager"),
+        ({"ID": "linuxmint", "ID_LIKE": "ubuntu debian"}, "apt-install prometheus prometheus-alertmanager"),
+        ({"ID": "fedora"}, "dnf install golang-github-prometheus golang-github-prometheus-alertmanager"),
+        ({"ID": "arch"}, f"set {SERVERS_VARIABLE} to its path"),
+    ],
+)
+def test_what_to_install_is_named_as_the_distribution_calls_it(
+    monkeypatch: pytest.MonkeyPatch, release: dict[str, str], way: str
+) -> None:
+    monkeypatch.setattr("platform.freedesktop_os_release", lambda: release)
+    assert way in advice()
+    assert ("dnf" in advice()) == (release["ID"] == "fedora")
+
+
+def test_on_macos_homebrew_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise OSError
+
+    monkeypatch.setattr("platform.freedesktop_os_release", missing)
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert "brew install prometheus alertmanager" in advice()
+    assert "apt" not in advice()
+
+
+def test_in_a_conda_environment_its_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONDA_PREFIX", "/opt/conda")
+    assert "$CONDA_PREFIX/bin" in advice()

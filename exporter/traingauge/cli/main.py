@@ -11,13 +11,20 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from traingauge.cli import bundle, runs, state
+from traingauge.cli import bundle, down, runs, state, status, up
 from traingauge.cli.command import Command
 from traingauge.errors import TrainGaugeError
 from traingauge.version import __version__
 
 #: Every command by its name.
-COMMANDS: Mapping[str, Command] = {"bundle": bundle, "runs": runs, "state": state}
+COMMANDS: Mapping[str, Command] = {
+    "up": up,
+    "down": down,
+    "status": status,
+    "bundle": bundle,
+    "runs": runs,
+    "state": state,
+}
 
 FAILED, INTERRUPTED, NO_READER = 1, 130, 141
 

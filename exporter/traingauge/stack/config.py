@@ -51,7 +51,12 @@ def scrape_interval(prometheus: Mapping[str, Any]) -> int:
 
 
 def alertmanager_config(
-    shipped: Mapping[str, Any], *, folder: Path, webhook_url: str | None, pace: Pace
+    shipped: Mapping[str, Any],
+    *,
+    folder: Path,
+    webhook_url: str | None,
+    pace: Pace,
+    slack: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Alertmanager's configuration for this machine.
 
@@ -60,6 +65,7 @@ def alertmanager_config(
         folder: Its folder; the paths in it are relative to that.
         webhook_url: Replaces the URL of each webhook; ``None`` keeps the shipped ones.
         pace: Shortens the waiting times of the routes.
+        slack: A receiver for Slack, which gets what webhooks get.
     """
 
     def change(key: str, value: Any) -> Any:
@@ -73,7 +79,11 @@ def alertmanager_config(
             return [hook | {"url": webhook_url} for hook in value]
         return value
 
-    return _changed(shipped, change)
+    changed = _changed(shipped, change)
+    for receiver in changed["receivers"] if slack is not None else ():
+        if "webhook_configs" in receiver:
+            receiver["slack_configs"] = [dict(slack or {})]
+    return changed
 
 
 def _changed(document: Mapping[str, Any], change: Callable[[str, Any], Any]) -> dict[str, Any]:

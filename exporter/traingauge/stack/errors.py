@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from traingauge.errors import TrainGaugeError
 
 
-class StackError(Exception):
+class StackError(TrainGaugeError):
     """Base of every error of the native stack."""
 
 
@@ -34,6 +37,34 @@ class NotRunningError(StackError, RuntimeError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} is not running: a stack runs within its `with` block")
+
+
+class AlreadyRunningError(StackError, RuntimeError):
+    """Another process runs the stack of this directory."""
+
+    def __init__(self, directory: Path, urls: Mapping[str, str]) -> None:
+        where = (
+            ", ".join(f"{name.capitalize()} at {url}" for name, url in urls.items())
+            or "its servers are starting"
+        )
+        super().__init__(f"the stack of {directory} is already running: {where}; `traingauge down` stops it")
+
+
+class BackgroundError(StackError, RuntimeError):
+    """The stack did not start in the background; the message is what it printed."""
+
+    def __init__(self, printed: str) -> None:
+        super().__init__(
+            printed.removeprefix("traingauge: ") or "the stack did not start, and printed nothing"
+        )
+
+
+class NotUpError(StackError, RuntimeError):
+    """No stack runs in this directory."""
+
+    def __init__(self, ended: str) -> None:
+        last = f" (the last one: {ended})" if ended else ""
+        super().__init__(f"nothing is running{last}; `traingauge up` starts it")
 
 
 class QueryError(StackError, ValueError):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +37,7 @@ _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 #: How to get Grafana, which is optional.
 GRAFANA_ADVICE = (
-    "not found: install Grafana's package, or unpack its release archive (on PATH or in the folder that "
-    f"{SERVERS_VARIABLE} names), or run all of it in containers: `traingauge bundle export DIR --for compose`"
+    f"not found: install its package, or unpack its release archive and set {SERVERS_VARIABLE} to its folder"
 )
 
 
@@ -74,15 +75,40 @@ def find_programs(*, install: bool = True) -> Programs:
         found = _required()
         missing = [name for name, path in found.items() if path is None]
     if missing:
-        advice = (
-            f"Install them with `{APT_INSTALL} {' '.join(_PACKAGES)}` (Debian, Ubuntu), or unpack the "
-            "release archives of Prometheus and Alertmanager into one folder and set "
-            f"{SERVERS_VARIABLE} to its path, or run all of it in containers: `traingauge bundle export DIR --for compose`."
-        )
-        raise MissingProgramsError(missing, _search_path(), advice)
+        raise MissingProgramsError(missing, _search_path(), advice())
     grafana = _which(_GRAFANA)
     required = {name: Program(path, version(path)) for name, path in found.items() if path is not None}
     return Programs(**required, grafana=None if grafana is None else Program(grafana, version(grafana)))
+
+
+def advice() -> str:
+    """How to get Prometheus and Alertmanager on this system, one way a line."""
+    return "\n".join(f"  {where:21} {how}" for where, how in _ways())
+
+
+def _ways() -> Iterator[tuple[str, str]]:
+    system = _system()
+    if system & {"debian", "ubuntu"}:
+        yield "on Debian and Ubuntu:", f"{APT_INSTALL} {' '.join(_PACKAGES)}  (or `traingauge up --install`)"
+    if "fedora" in system:
+        yield "on Fedora:", "sudo dnf install golang-github-prometheus golang-github-prometheus-alertmanager"
+    if "darwin" in system:
+        yield "on macOS:", "brew install prometheus alertmanager"
+    archives = "unpack the release archives of https://prometheus.io/download/"
+    if "conda" in system:
+        yield "with conda:", f"{archives} and put the programs into $CONDA_PREFIX/bin"
+    yield "anywhere:", f"{archives} into one folder and set {SERVERS_VARIABLE} to its path"
+    yield "in containers:", "traingauge bundle export DIR --for compose"
+
+
+def _system() -> set[str]:
+    """What this machine and environment are, by the names of the distribution and of those that it is like."""
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {}
+    names = {sys.platform, release.get("ID", ""), *release.get("ID_LIKE", "").split()}
+    return names | ({"conda"} if os.environ.get("CONDA_PREFIX") else set())
 
 
 def version(program: Path) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from traingauge.bundle import places
 
@@ -26,6 +26,9 @@ from .signals import signals_as_exceptions
 
 T = TypeVar("T")
 
+#: Seconds between two looks at whether the servers live.
+CHECK = 0.5
+
 
 class Stack:
     """Prometheus and Alertmanager on free ports of 127.0.0.1, while the ``with`` block runs.
@@ -38,6 +41,7 @@ class Stack:
         directory: For configuration, logs and data; kept. The default is a temporary one, which is removed.
         discovery_dir: Directory with the discovery files of runs; created if missing. The default is in ``directory``.
         webhook_url: Replaces the URL of each webhook in Alertmanager's configuration; ``None`` keeps the shipped ones.
+        slack_webhook_file: A file with the address of an incoming webhook of Slack, which is notified, too.
         pace: Shortens every waiting time and interval; the default changes nothing.
         rules: The folder with rule files.
         alertmanager_config: Alertmanager's configuration.
@@ -57,6 +61,7 @@ class Stack:
         directory: Path | None = None,
         discovery_dir: Path | None = None,
         webhook_url: str | None = None,
+        slack_webhook_file: Path | None = None,
         pace: Pace = AS_SHIPPED,
         rules: Path = places.RULES,
         alertmanager_config: Path = places.ALERTMANAGER_CONFIG,
@@ -68,6 +73,7 @@ class Stack:
         self._given_directory = directory
         self._given_discovery_dir = discovery_dir
         self._webhook_url = webhook_url
+        self._slack_webhook_file = slack_webhook_file
         self._rules = rules
         self._alertmanager_config = alertmanager_config
         self._programs = programs
@@ -149,6 +155,17 @@ class Stack:
             time.sleep(POLL)
         return result
 
+    def wait(self) -> None:
+        """Wait for the end.
+
+        Raises:
+            ServerDiedError: A server ended.
+        """
+        while True:
+            for server in self._servers.values():
+                server.check()
+            time.sleep(CHECK)
+
     def evaluated_for(self, seconds: float) -> Callable[[], bool]:
         """A condition: from now on, the rules were evaluated as often as an idle machine does it in ``seconds``.
 
@@ -204,6 +221,15 @@ class Stack:
         stop_all(list(self._servers.values()))
         self._servers = {}
 
+    def _slack(self) -> dict[str, Any] | None:
+        """A receiver for Slack with the texts of the example, for the address in the file."""
+        if self._slack_webhook_file is None:
+            return None
+        example = documents.load(places.ALERTMANAGER_CONFIG.with_name("receivers.example.yml"))
+        (slack,) = (one["slack_configs"][0] for one in example["receivers"] if one["name"] == "slack")
+        texts = {key: text for key, text in slack.items() if key != "channel"}  # the webhook has its own
+        return {"api_url_file": str(self._slack_webhook_file), **texts}
+
     def _alertmanager(self, reaper: Reaper) -> Server:
         file = self.directory / "alertmanager.yml"
         shipped = self._alertmanager_config
@@ -212,6 +238,7 @@ class Stack:
                 documents.load(shipped),
                 folder=shipped.parent,
                 webhook_url=self._webhook_url,
+                slack=self._slack(),
                 pace=self.pace,
             ),
             file,
