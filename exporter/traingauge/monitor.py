@@ -221,6 +221,7 @@ class ModelMonitor(Unique):
                 partial(facts, identity, self._recorder),
                 self._recorder.guard,
             )
+            self._view = view
             self._alerts: Alerts = NoAlerts(view.guard) if alertmanager is None else alertmanager.start(view)
             undo.callback(self._alerts.end, "interrupted", "", 0)
             self._deliveries = Deliveries(deliveries, view)
@@ -601,6 +602,12 @@ class ModelMonitor(Unique):
         return f"<ModelMonitor {self.model!r} run {self.run!r}: {self.state}{url}>"
 
     # The end
+
+    def _ipython_display_(self) -> None:
+        """A notebook shows a card, which keeps up with the run, where the monitor is the last expression of a cell."""
+        from traingauge.delivery.notebook_card import NotebookCard  # most runs do without
+
+        NotebookCard(self._view).show()
 
     def __enter__(self) -> Self:
         return self
