@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.life.target import Target
+from benchmarks.life.target import SAVING_SECONDS, Target
 from simulation.data import Batch, Data, load
 from simulation.network import Network, norm
 from simulation.recording import Recording
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 POD: Mapping[str, str] = {"job": "ml/training", "namespace": "ml"}
 
 FILE: Mapping[str, str] = {"job": "traingauge"}
-
-#: Seconds that a clock which is moved by hand leaves to the thread that saves.
-SAVING_SECONDS = 0.3
 
 
 class OutOfMemoryError(RuntimeError):
@@ -109,7 +106,7 @@ class Run:
             settings.setdefault("reference", _reference(known))
         network = Network(known.train.x.shape[1], known.classes, setup.hidden, setup.random)
         state = world.folder() if saves else None
-        target = _target(world, name, place, kept)
+        target = _target(world, name, place, kept, saves)
         run = cls(world, target, name, setup, place, settings, network, state, validates=validates)
         if listens:
             run.listen()
@@ -136,7 +133,7 @@ class Run:
     def resume(self, **place: str) -> None:
         """Another process continues from the state. It takes its predecessor's file out of discovery."""
         self.target.leaves()
-        self.target = _target(self.world, self.name, {**self.place, **place}, self.target.kept)
+        self.target = _target(self.world, self.name, {**self.place, **place}, self.target.kept, saves=True)
         self.listen()
 
     # What a script does. Each yields the seconds that pass.
@@ -240,7 +237,7 @@ class Run:
         """SIGKILL: no code of the process runs any more, and what it had saved stays."""
         self.target.dies()
         if self.state is not None:
-            time.sleep(SAVING_SECONDS)
+            time.sleep(10 * SAVING_SECONDS)
             saved = self.world.folder() / "state"
             shutil.copytree(self.state, saved)
             self.state = saved
@@ -277,7 +274,7 @@ def together(world: World, scripts: Sequence[Iterator[float]]) -> Iterator[float
         yield 1.0
 
 
-def _target(world: World, name: str, place: Mapping[str, str], kept: bool) -> Target:
+def _target(world: World, name: str, place: Mapping[str, str], kept: bool, saves: bool) -> Target:
     """A target of its own address, which Prometheus finds from the next scrape on."""
     number = len(world.targets)
     labels = dict(place)
@@ -286,7 +283,7 @@ def _target(world: World, name: str, place: Mapping[str, str], kept: bool) -> Ta
     recording = Recording(
         Identity(world.model, name), world.scrapes, labels=labels, named="namespace" not in labels
     )
-    target = Target(world, recording, f"{name}:{9000 + number}", kept)
+    target = Target(world, recording, f"{name}:{9000 + number}", kept, saves)
     world.targets.append(target)
     return target
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ from traingauge.delivery.http.scrapes import Scrapes
 
 if TYPE_CHECKING:
     from benchmarks.life.world import World
+
+#: Seconds at each scrape that a clock which is moved by hand leaves to the thread that saves.
+SAVING_SECONDS = 0.05
 
 
 class Stands(Enum):
@@ -35,6 +39,7 @@ class Target:
         recording: What scrapes have seen.
         instance: Its address.
         kept: Whether it stays in discovery when it has ended, as a pod that its Job keeps.
+        saves: Whether its run keeps a state.
         monitor: What answers; ``None`` until it listens.
         stands: How it stands.
     """
@@ -43,6 +48,7 @@ class Target:
     recording: Recording
     instance: str
     kept: bool = False
+    saves: bool = False
     monitor: ModelMonitor | None = None
     stands: Stands = Stands.DOWN
     _scrapes: Scrapes = field(default_factory=Scrapes)
@@ -72,8 +78,7 @@ class Target:
 
     def scrape(self) -> None:
         """Prometheus scrapes it, if it knows it."""
-        if self.stands is Stands.ENDS and self.world.now > self._closes:
-            self._closed()
+        self._expire()
         if self.stands is Stands.GONE:
             self.recording.gone()
         elif self.stands in {Stands.ANSWERS, Stands.ENDS}:
@@ -84,14 +89,24 @@ class Target:
                 self.stands = Stands.GONE
 
     def unseen(self) -> None:
-        """Prometheus is away when a scrape is due."""
+        """Prometheus is away when a scrape is due; when it is back it reads the list of targets first."""
+        self._expire()
+        if self.stands is Stands.LEAVES:
+            self.stands = Stands.GONE
         self.recording.unseen()
 
     def _answer(self) -> None:
         assert self.monitor is not None
         self.recording.scrape(self.monitor.collector.families(), self.instance)
         self._scrapes.seen(self.world.now)
+        if self.saves:
+            time.sleep(SAVING_SECONDS)
         if self.stands is Stands.ENDS:
+            self._closed()
+
+    def _expire(self) -> None:
+        """A process whose wait is over exits."""
+        if self.stands is Stands.ENDS and self.world.now > self._closes:
             self._closed()
 
     def _closed(self) -> None:

@@ -70,6 +70,15 @@ class TestWorld:
 
         assert seen(script(), world, afterwards=0.0) == ["_x2 1.0x1"]
 
+    def test_a_prometheus_that_is_back_reads_the_list_of_targets_first(self, world: World) -> None:
+        def script() -> Script:
+            run = world.run()
+            yield from run.train(130.0)
+            world.prometheus_leaves(400.0)
+            run.end()
+
+        assert seen(script(), world, afterwards=600.0) == ["_x1 1.0x1 _x9"]
+
     def test_scripts_live_at_the_same_time(self, world: World) -> None:
         def wait(seconds: float) -> Script:
             world.run()

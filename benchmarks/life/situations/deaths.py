@@ -226,3 +226,26 @@ def hang_before_the_first_step(world: World) -> Script:
     world.died(knowable_after=SILENT)
     yield 45 * MINUTE
     run.end()
+
+
+@death("Stuck", "half an hour after the time that the run gave itself")
+def hang_in_an_upload(world: World) -> Script:
+    """A run is busy with an upload for at most 10 minutes, and hangs in it."""
+    run = world.run()
+    yield from run.train(15 * MINUTE)
+    with run.monitor.busy("upload", at_most=600):
+        world.died(knowable_after=600 + SILENT)
+        yield 50 * MINUTE
+    run.end()
+
+
+@death("RunVanished")
+def killed_in_an_upload(world: World) -> Script:
+    """The kernel kills a run that is busy with an upload."""
+    run = world.run()
+    yield from run.train(15 * MINUTE)
+    upload = run.monitor.busy("upload", at_most=3600)
+    upload.__enter__()
+    yield 5 * MINUTE
+    run.kill()
+    world.died()

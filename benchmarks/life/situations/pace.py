@@ -60,6 +60,16 @@ def first_step_after_25_minutes(world: World) -> Script:
 
 @ordinary
 def first_step_after_40_minutes(world: World) -> Script:
+    """The first step comes after 40 minutes of tokenising, which the run says it is busy with."""
+    run = world.run()
+    with run.monitor.busy("tokenising", at_most=3600):
+        yield 40 * MINUTE
+    yield from run.train(20 * MINUTE)
+    run.end()
+
+
+@ordinary
+def first_step_after_40_silent_minutes(world: World) -> Script:
     """The first step comes after 40 minutes, of which the script says nothing."""
     run = world.run()
     yield 40 * MINUTE
@@ -84,6 +94,27 @@ def upload_of_20_minutes(world: World) -> Script:
     run = world.run()
     yield from run.train(30 * MINUTE)
     yield 20 * MINUTE
+    run.end()
+
+
+@ordinary
+def upload_of_an_hour(world: World) -> Script:
+    """After the last step the model is uploaded for an hour, which the run says it is busy with."""
+    run = world.run()
+    yield from run.train(30 * MINUTE)
+    with run.monitor.busy("upload", at_most=2 * 3600):
+        yield 60 * MINUTE
+    run.end()
+
+
+@ordinary
+def patient_run(world: World) -> Script:
+    """A simulation between two steps takes 50 minutes, and the run has set a patience of an hour."""
+    run = world.run(thresholds={"stuck_seconds": 3600})
+    for _ in range(2):
+        yield from run.train(10 * MINUTE)
+        yield 50 * MINUTE
+    yield from run.train(10 * MINUTE)
     run.end()
 
 
