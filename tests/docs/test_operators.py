@@ -32,6 +32,7 @@ PAGES = sorted((ROOT / "docs/how-to/operators").glob("*.md"))
 #: What makes a fragment of a configuration one of Prometheus, or one of Alertmanager.
 PROMETHEUS = {"global", "rule_files", "scrape_configs", "alerting", "remote_write", "storage"}
 ALERTMANAGER = {"route", "receivers", "inhibit_rules"}
+GRAFANA = {"apiVersion", "providers"}
 
 
 def documents(page: Path) -> list[dict[str, Any]]:
@@ -69,9 +70,8 @@ def test_a_page_begins_with_what_to_paste_or_do(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_yaml_block_is_read_by_a_server_or_the_cluster(page: Path) -> None:
     for document in documents(page):
-        assert "apiVersion" in document or set(document) <= PROMETHEUS or set(document) <= ALERTMANAGER, (
-            document
-        )
+        servers = (PROMETHEUS, ALERTMANAGER, GRAFANA)
+        assert "kind" in document or any(set(document) <= keys for keys in servers), document
 
 
 @pytest.mark.servers
@@ -104,8 +104,8 @@ def alertmanager(document: dict[str, Any], folder: Path) -> Path:
 
 @pytest.mark.parametrize(
     "document",
-    [document for _, document in DOCUMENTS if "apiVersion" in document],
-    ids=[f"{page.stem}-{document['kind']}" for page, document in DOCUMENTS if "apiVersion" in document],
+    [document for _, document in DOCUMENTS if "kind" in document],
+    ids=[f"{page.stem}-{document['kind']}" for page, document in DOCUMENTS if "kind" in document],
 )
 def test_the_cluster_accepts_an_object(document: dict[str, Any]) -> None:
     if document["apiVersion"].startswith("monitoring.coreos.com/"):
@@ -305,6 +305,20 @@ def run_with(script: str, folder: Path, environment: dict[str, str] | None = Non
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+# Grafana
+
+
+def test_the_provider_to_paste_is_the_shipped_one_at_the_place_of_the_page(tmp_path: Path) -> None:
+    (pasted,) = documents(page("grafana"))
+    shipped = yaml.safe_load((ROOT / "deploy/grafana/provisioning/dashboards/traingauge.yml").read_text())
+    folder = pasted["providers"][0]["options"]["path"]
+    assert yaml.safe_load(yaml.safe_dump(shipped).replace("${DASHBOARDS}", folder)) == pasted
+    script = next(text for kind, text in blocks(page("grafana")) if kind == "sh")
+    run_with(script.replace(folder, str(tmp_path / "there")), tmp_path, traingauge=COMMAND, sudo='exec "$@"')
+    rendered = {file.name for file in (ROOT / "dashboards/rendered").glob("*.json")}
+    assert {file.name for file in (tmp_path / "there").iterdir()} == rendered
 
 
 # Mimir
