@@ -172,9 +172,14 @@ class Session:
         """Let time pass, with the scrapes that are due in it."""
         end = self._now + seconds
         while (due := self.recording.scrapes * SCRAPE_SECONDS) <= min(end, self.until):
-            self._clock.move(max(0.0, due - self._now))
+            self._move(due - self._now)
             look()
-        self._clock.move(max(0.0, end - self._now))
+        self._move(end - self._now)
+
+    def _move(self, seconds: float) -> None:
+        """Let time pass while the monitor rests: a thread of it would take the jump for time that it worked."""
+        with self.monitor._recorder.queue.held():
+            self._clock.move(max(0.0, seconds))
 
     def _look(self, monitor: ModelMonitor) -> None:
         if self.setup.answers:
