@@ -6,10 +6,12 @@ from dashboards.vocabulary import units, variables
 from dashboards.vocabulary.by_step import curve, curve_table, step_grid
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import to_run
-from dashboards.vocabulary.metrics import SHORTFALL, in_time_range, per_second, series
+from dashboards.vocabulary.metrics import SHORTFALL, in_time_range, per_run, per_second, series
+from dashboards.vocabulary.names import NAME, WHERE, named, where
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel, model
+from dashboards.vocabulary.states import state_codes, state_words
 from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import NONE_ALLOWED
 
@@ -105,16 +107,25 @@ def _standing() -> list[Panel]:
     return [
         rows(
             "Chosen runs",
-            Column("Run", 180, label="run", link=to_run()),
-            Column("Model", 110, label="model"),
+            Column("Run", 110, label="run", link=to_run()),
+            Column("Model", 80, label="model"),
+            Column(
+                "State",
+                106,
+                expr=state_codes("[$__range]"),
+                unit=units.NUMBER,
+                mappings=state_words(),
+                colouring=(),
+                fixed=True,
+            ),
             Column(
                 "Steps",
                 80,
-                expr=in_time_range("model_steps_total", split="train"),
+                expr=where(in_time_range("model_steps_total", split="train")),
                 unit=units.COUNT,
                 decimals=0,
             ),
-            Column("Trained for", 110, expr=f"{last} - on (model, run) {started}", unit=units.DURATION),
+            Column("Trained for", 105, expr=f"{last} - on (model, run) {started}", unit=units.DURATION),
             Column(
                 "Learning rate",
                 110,
@@ -122,23 +133,17 @@ def _standing() -> list[Panel]:
                 unit=units.SCIENTIFIC,
                 decimals=2,
             ),
-            Column(
-                "Best train loss",
-                120,
-                expr=in_time_range("model_loss_best", split="train"),
-                unit=units.NUMBER,
-                decimals=4,
-            ),
+            Column("Last loss", 105, expr=_last_loss(), unit=units.NUMBER, decimals=4),
             Column(
                 "Best val. loss",
-                125,
+                112,
                 expr=in_time_range("model_loss_best", split="validation"),
                 unit=units.NUMBER,
                 decimals=4,
             ),
             Column(
                 "Best val. acc.",
-                120,
+                112,
                 expr=in_time_range("model_score_best", metric="accuracy", split="validation"),
                 unit=units.SHARE,
                 decimals=1,
@@ -152,35 +157,48 @@ def _standing() -> list[Panel]:
             ),
             Column(
                 "Below baseline",
-                115,
+                118,
                 expr=f"sum by (model, run) (last_over_time({series(SHORTFALL)}[$__range]) > bool 0)",
                 unit=units.COUNT,
                 decimals=0,
                 colouring=NONE_ALLOWED,
             ),
-            description="The chosen runs, the best validation loss first. A run with a good best score may still have "
-            "failed later: look at the curves. *Below baseline* counts the validation and test scores, losses "
+            Column("Where", 80, label=WHERE),
+            description="The chosen runs, the lowest last loss first. *Last loss* is the larger of the last training "
+            "and validation loss, and infinite if one of them is NaN: a run that fell apart after a good start comes "
+            "last. *Below baseline* counts the validation and test scores, losses "
             "included, whose last value is worse than the baseline. A dash: the run does not report the value, or "
             "has no baseline. Click a name to open the run.",
-            sort_by="Best val. loss",
+            sort_by="Last loss",
             height=8,
             empty="there is no run in the time range.",
         ),
     ]
 
 
+def _last_loss() -> str:
+    """The larger one of the last training and validation loss; a NaN counts as infinite."""
+    losses = [
+        f"last_over_time({series('model_loss_window_mean', split='train')}[$__range])",
+        f"last_over_time({series('model_loss', split='validation')}[$__range])",
+    ]
+    last = " or ".join(f"max by (model, run, split) ({loss})" for loss in losses)
+    infinite = f"group by (model, run, split) ({last}) * Inf"
+    return f"max by (model, run) (({last}) > -Inf or on (model, run, split) {infinite})"
+
+
 def _over_time() -> list[Panel]:
     return [
         lines(
             "Training loss over time",
-            Query(f"max by (run) ({series('model_loss_window_mean', split='train')})", "{{run}}"),
+            Query(named(per_run("model_loss_window_mean", split="train")), NAME),
             description="The same loss by the clock: what a faster machine gains.",
             unit=units.NUMBER,
             linear_to=_LINEAR_TO,
         ),
         lines(
             "Training steps per second",
-            Query(per_second("model_steps_total", "run", split="train"), "{{run}}"),
+            Query(named(per_second("model_steps_total", "model, run", split="train")), NAME),
             description="Speed of each run.",
             unit=units.STEPS_PER_SECOND,
             minimum=0,

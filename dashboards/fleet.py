@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dashboards.vocabulary import colours, units, variables
-from dashboards.vocabulary.alerts import SEVERITY_RANKS, count_tile, firing, firing_alerts, first_alert
+from dashboards.vocabulary.absent import or_absent
+from dashboards.vocabulary.alerts import count_tile, firing, firing_alerts, first_alert, severity_ranges
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import FLEET, from_line, to_run, to_runbook
 from dashboards.vocabulary.metrics import in_time_range, or_zero, per_run, series
-from dashboards.vocabulary.panels import lines, number, states
+from dashboards.vocabulary.names import CALLED, NAME, WHERE, named, where
+from dashboards.vocabulary.panels import ABSENT, lines, number, states
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel, model
 from dashboards.vocabulary.states import RUNNING, SILENT, health_codes, health_words, state_codes, state_words
@@ -20,6 +22,12 @@ _LATE, _STUCK = 10, 20
 
 #: Runs that are drawn over time.
 _DRAWN = 20
+
+#: The rank of a run's most severe alert is worth this much; twice the number of its critical alerts and 1 for a bad end are
+#: worth less, and order runs of one rank.
+_RANK = 1000
+
+_URGENCIES = severity_ranges(_RANK)
 
 _NO_RUN = "there is no run in the time range."
 
@@ -93,18 +101,18 @@ def _runs() -> Panel:
     left = f"clamp_min({planned} - on (model, run) {steps}, 0)"
     return rows(
         "Runs",
-        Column("Run", 110, label="run", link=to_run()),
+        Column("Run", 100, label="run", link=to_run()),
         Column(
             "Severity",
             96,
-            expr=first_alert("model, run"),
+            expr=_urgency(),
             unit=units.NUMBER,
-            mappings=SEVERITY_RANKS,
+            mappings=_URGENCIES,
             colouring=(),
             fixed=True,
         ),
         Column("First alert", 192, label="alertname", link=to_runbook("${__value.text}")),
-        Column("About", 105, label="about"),
+        Column("About", 80, label="about"),
         Column(
             "Alerts",
             58,
@@ -142,7 +150,7 @@ def _runs() -> Panel:
         Column("Progress", 72, expr=f"{steps} / on (model, run) {planned}", unit=units.SHARE, decimals=0),
         Column(
             "Time left",
-            90,
+            82,
             expr=f"{left} * on (model, run) {in_time_range('model_step_expected_seconds')} "
             f"and on (model, run) {RUNNING}",
             unit=units.DURATION,
@@ -157,15 +165,17 @@ def _runs() -> Panel:
         Column(
             "Started",
             112,
-            expr=f"{in_time_range('model_run_start_timestamp_seconds')} * 1000",
+            expr=where(f"{in_time_range('model_run_start_timestamp_seconds')} * 1000"),
             unit=units.SINCE,
             fixed=True,
         ),
-        Column("Model", 75, label="model"),
+        Column("Model", 70, label="model"),
+        Column("Where", 70, label=WHERE, fixed=False),
         description="Every run of the time range, including those that are over; those with the most severe alerts "
-        "come first, then the newest. *First alert* is the one that began first among the most severe: click it for "
-        "its runbook, a run for its overview. *Steps late* is the time since the last sign of life, in usual step "
-        "durations: a stuck run stands out there before an alert fires. A dash: the run does not report the value.",
+        "come first, of these the ones with the most critical alerts, then those that ended badly, then the newest. "
+        "*First alert* is the one that began first among the most severe: click it for its runbook, a run for its "
+        "overview. *Steps late* is the time since the last sign of life, in usual step durations: "
+        "a stuck run stands out there before an alert fires. A dash: the run does not report the value.",
         sort_by="Severity",
         descending=True,
         then_by="Started",
@@ -176,11 +186,21 @@ def _runs() -> Panel:
     )
 
 
+def _urgency() -> str:
+    """How much each run needs a person, with the name of its first alert: see :data:`_URGENCIES`."""
+    every = f"0 * {in_time_range('model_run_start_timestamp_seconds')}"
+    critical = f"clamp_max(count by (model, run) ({firing('critical')}), {_RANK / 4:.0f})"
+    ended_badly = f"({state_codes('[$__range]')} > bool {RUN_STATES.index('finished') + 1})"
+    further = f"(2 * {critical} or on (model, run) {every}) + on (model, run) ({ended_badly} or on (model, run) {every})"
+    ranked = f"{_RANK} * {first_alert('model, run')} + on (model, run) group_left () ({further})"
+    return f"{ranked} or on (model, run) ({further})"
+
+
 def _over_time() -> list[Panel]:
     return [
         states(
             "State of the newest runs",
-            Query(_newest(state_codes()), "{{run}}"),
+            Query(or_absent(_newest(named(state_codes())), series("model_run_state"), CALLED, ABSENT), NAME),
             description=f"When each of the {_DRAWN} newest runs started, ended, or stopped answering.",
             unit=units.NUMBER,
             mappings=state_words(),
@@ -189,7 +209,7 @@ def _over_time() -> list[Panel]:
         ),
         lines(
             "Training loss of the newest runs",
-            Query(_by_run(_newest(per_run("model_loss_window_mean", split="train"))), "{{run}}"),
+            Query(_newest(named(per_run("model_loss_window_mean", split="train"))), NAME),
             description="Mean loss over the window. Compare runs of one model only: losses of different models are not "
             "comparable.",
             unit=units.NUMBER,
@@ -204,14 +224,6 @@ def _newest(expr: str) -> str:
     started = series("model_run_start_timestamp_seconds")
     newest = f"topk({_DRAWN}, max by (model, run) (last_over_time({started}[$__range] @ end())))"
     return f"{expr} and on (model, run) {newest}"
-
-
-def _by_run(expr: str) -> str:
-    """The same in the order of runs and not of models, so that a run has the colour that it has in *Compare runs*.
-
-    Prometheus sorts series by their labels, the first of which by name counts first.
-    """
-    return f'label_replace({expr}, "by", "$1", "run", "(.*)")'
 
 
 def age_in_steps() -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dashboards.vocabulary import colours, units, variables
 from dashboards.vocabulary.absent import or_absent
 from dashboards.vocabulary.layout import Section, compose
-from dashboards.vocabulary.metrics import JOB, occurrences, per_run, per_second, series
-from dashboards.vocabulary.panels import events, lines, number, states
+from dashboards.vocabulary.metrics import occurrences, per_run, per_second, series
+from dashboards.vocabulary.names import CALLED, NAME, named
+from dashboards.vocabulary.panels import ABSENT, events, lines, number, states
 from dashboards.vocabulary.queries import EXPECTED_LINE, Query
 from dashboards.vocabulary.ranking import highest
 from dashboards.vocabulary.sdk import Panel, model
@@ -43,8 +44,8 @@ def dashboard() -> model.Dashboard:
 
 
 def _scrapes() -> list[Panel]:
-    up = per_run("up", job=JOB)
-    answered = f"max by (model, run) (avg_over_time({series('up', job=JOB)}[$__range] @ end()))"
+    up = per_run("up")
+    answered = f"max by (model, run) (avg_over_time({series('up')}[$__range] @ end()))"
     return [
         number(
             "Not answering",
@@ -62,9 +63,12 @@ def _scrapes() -> list[Panel]:
             "Scrapes of each run",
             Query(
                 or_absent(
-                    f"{up} and on (model, run) bottomk({_RUNS}, {answered})", series("up", job=JOB), "run"
+                    f"{named(up, known_by='up')} and on (model, run) bottomk({_RUNS}, {answered})",
+                    series("up"),
+                    CALLED,
+                    ABSENT,
                 ),
-                "{{run}}",
+                NAME,
             ),
             description=f"When each run answered; of more than {_RUNS} those that answered least.",
             unit=units.NUMBER,
@@ -82,7 +86,7 @@ def _scrapes() -> list[Panel]:
         ),
         lines(
             "Scrape duration",
-            _largest("scrape_duration_seconds", job=JOB),
+            _largest("scrape_duration_seconds"),
             description="Time that Prometheus waits for each run. Near the scrape timeout, data is "
             f"about to be lost. {_OF_MORE}",
             empty="no run was scraped in the time range.",
@@ -91,7 +95,7 @@ def _scrapes() -> list[Panel]:
         ),
         lines(
             "Samples per scrape",
-            _largest("scrape_samples_scraped", job=JOB),
+            _largest("scrape_samples_scraped"),
             description="Series that each run publishes. The number grows with classes and features "
             f"and then stays. {_OF_MORE}",
             empty="no run was scraped in the time range.",
@@ -106,7 +110,7 @@ def _largest(name: str, **labels: str) -> Query:
     """A line a run, of the runs with the largest values in the time range."""
     selector = series(name, **labels)
     largest = highest(selector, "model, run", _RUNS)
-    return Query(f"{per_run(name, **labels)} and on (model, run) {largest}", "{{run}}")
+    return Query(f"{named(per_run(name, **labels), known_by='up')} and on (model, run) {largest}", NAME)
 
 
 def _inside_runs() -> list[Panel]:
@@ -114,8 +118,8 @@ def _inside_runs() -> list[Panel]:
         events(
             "Errors inside traingauge",
             Query(
-                occurrences("model_monitor_errors_total", "model, run, reason"),
-                "{{reason}}, {{run}}",
+                named(occurrences("model_monitor_errors_total", "model, run, reason")),
+                f"{{{{reason}}}}, {NAME}",
             ),
             description="Failures of traingauge itself; training continued. The run's log has the "
             "first of each kind with its traceback.",
@@ -138,12 +142,15 @@ def _inside_runs() -> list[Panel]:
         lines(
             "Time since the state was saved",
             Query(
-                f"topk({_RUNS}, clamp_min(time() - ({per_run('model_state_saved_timestamp_seconds')} and {RUNNING}), 0))",
-                "{{run}}",
+                named(
+                    f"topk({_RUNS}, clamp_min(time() - "
+                    f"({per_run('model_state_saved_timestamp_seconds')} and {RUNNING}), 0)) / 60"
+                ),
+                NAME,
             ),
             description="What a crash would lose of the state of each run under way. If it keeps growing, the disk is "
             f"full or the directory is gone. {_OF_MORE}",
-            unit=units.SECONDS,
+            unit=units.MINUTES,
             minimum=0,
             width=6,
             empty="no run under way has a state directory.",
@@ -151,12 +158,12 @@ def _inside_runs() -> list[Panel]:
         lines(
             "Series and rows left out",
             Query(
-                f"sum by (model, run, reason) ({series('model_monitor_dropped_series_total')}) > 0",
-                "{{reason}}, {{run}}",
+                named(f"sum by (model, run, reason) ({series('model_monitor_dropped_series_total')}) > 0"),
+                f"{{{{reason}}}}, {NAME}",
             ),
             Query(
-                f"sum by (model, run, reason) ({series('model_monitor_dropped_rows_total')}) > 0",
-                "rows, {{reason}}, {{run}}",
+                named(f"sum by (model, run, reason) ({series('model_monitor_dropped_rows_total')}) > 0"),
+                f"rows, {{{{reason}}}}, {NAME}",
             ),
             empty="every class and feature has its series, and the history has every row.",
             nothing="none",

@@ -12,7 +12,7 @@ from benchmarks.alerts.__main__ import RESULTS
 from benchmarks.alerts.report import Report
 from benchmarks.drift.power.bench import KEPT, TRIALS, Bench
 from benchmarks.drift.power.report import page as drift_power
-from docs.generators import alerts, api, errors, metrics
+from docs.generators import alerts, api, dashboards, errors, metrics
 
 HOME = Path(__file__).parent
 
@@ -22,6 +22,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/api.md": api.page,
     "reference/errors.md": errors.page,
     "reference/alerts.md": alerts.page,
+    "reference/dashboards.md": dashboards.page,
     "explanation/alert-benchmark.md": lambda: Report.read(
         json.loads(RESULTS.read_text(encoding="utf-8"))
     ).page(),

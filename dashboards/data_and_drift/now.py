@@ -41,7 +41,7 @@ def _panels() -> list[Panel]:
             _TOO_FEW,
         ),
         _psi(
-            "Features together",
+            "Multivariate drift",
             "model_multivariate_drift",
             "Population stability index of the joint distribution. High although no feature drifted: the features no longer "
             "go together as in the reference.",

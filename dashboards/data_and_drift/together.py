@@ -21,7 +21,7 @@ def section() -> Section:
 def _panels() -> list[Panel]:
     return [
         lines(
-            "Multivariate drift",
+            "Multivariate drift over time",
             Query(series("model_multivariate_drift", statistic="$statistic"), "{{statistic}}"),
             *threshold_lines("multivariate_drift"),
             description="Distance between the joint distribution of the features and that of the "

@@ -64,9 +64,12 @@ class History:
                     labels = sample.labels | {"job": job, "instance": f"{job}:9090"}
                     self.add(sample.name, labels, ((at, sample.value) for at in grid(*span)))
 
-    def text(self) -> str:
-        """All of it, one metric family after another, as OpenMetrics requires."""
-        return "".join(header + "\n".join(lines) + "\n" for header, lines in self.lines.items()) + "# EOF\n"
+    def text(self) -> Iterator[str]:
+        """All of it in parts, one metric family after another, as OpenMetrics requires."""
+        for header, lines in self.lines.items():
+            yield header
+            yield from (f"{line}\n" for line in lines)
+        yield "# EOF\n"
 
 
 def simulate(history: History, run: Run, good: ReferenceRun | None = None) -> ReferenceRun:

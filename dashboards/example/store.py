@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,14 +55,15 @@ class Store:
     def of(cls, history: History, directory: Path) -> Store:
         """A history, with the recorded series and the alerts of the shipped rules."""
         store = cls(directory, find_programs())
-        store.add(history)
-        store.add(evaluated(history))
+        store.add(history.text())
+        store.add(evaluated(history).text())
         return store
 
-    def add(self, history: History) -> None:
-        """Add samples."""
+    def add(self, parts: Iterable[str]) -> None:
+        """Add samples, given as the parts of an OpenMetrics text."""
         text = self.directory / "history.om"
-        text.write_text(history.text())
+        with text.open("w", encoding="utf-8") as file:
+            file.writelines(parts)
         # By default, promtool reads all of it again for every two hours.
         longest = "--max-block-duration=1000h"
         self._promtool("create-blocks-from", "openmetrics", longest, text, self._blocks)

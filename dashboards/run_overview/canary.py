@@ -43,9 +43,9 @@ def _panels() -> list[Panel]:
         ),
         lines(
             "Time since the last canary check",
-            Query(series("model_canary_age_seconds"), "age"),
+            Query(f"{series('model_canary_age_seconds')} / 60", "age"),
             description="Age of the last check. If it keeps growing, the script no longer checks the canary.",
-            unit=units.SECONDS,
+            unit=units.MINUTES,
             minimum=0,
             width=8,
             empty=none,

@@ -15,6 +15,7 @@ from dashboards.vocabulary.queries import (
     WARNING_LINE,
     Query,
 )
+from dashboards.vocabulary.ranking import highest
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.thresholds import level_lines, threshold_lines
 from traingauge.stats.health.states import LEVELS, STATES
@@ -26,6 +27,9 @@ _LEVEL_LINES = tuple(
         LEVELS, STATES[1:], (CAUTION_LINE, WARNING_LINE, CRITICAL_LINE), strict=True
     )
 )
+
+#: Signals that are drawn.
+_TOP = 4
 
 #: Size of a panel.
 _WIDTH, _HEIGHT = 8, 7
@@ -41,10 +45,14 @@ def _signals() -> list[Panel]:
     return [
         lines(
             "Severity of each signal",
-            Query(strain, "{{signal}}, {{split}}"),
+            Query(
+                f"{strain} and on (signal, split) {highest(strain, 'signal, split', _TOP)}",
+                "{{signal}}, {{split}}",
+            ),
             *level_lines(strain, *_LEVEL_LINES),
             description="Distance of each signal on its worse side, in standard deviations: 3 is warning, 6 degraded, "
-            "12 failing. The highest line is the cause. Above 3, the axis is logarithmic.",
+            f"12 failing. The highest line is the cause. Drawn are the {_TOP} signals that were worst in the time range. "
+            "Above 3, the axis is logarithmic.",
             unit=units.NUMBER,
             decimals=1,
             minimum=0,

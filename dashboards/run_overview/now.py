@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dashboards.vocabulary import reasons, units
+from dashboards.vocabulary.absent import or_absent
 from dashboards.vocabulary.alerts import count_tile, firing_alerts
+from dashboards.vocabulary.identity import IDENTITY
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import per_run, series
-from dashboards.vocabulary.panels import lines, number, states
-from dashboards.vocabulary.queries import BEST_LINE, EXPECTED_LINE, FAINT, Query
+from dashboards.vocabulary.panels import ABSENT, lines, nothing_drawn, number, states
+from dashboards.vocabulary.queries import BEST_LINE, EXPECTED_LINE, RAW_LINE, Query
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.states import RUNNING, health_codes, health_words, state_codes, state_words
 from dashboards.vocabulary.thresholds import NONE_ALLOWED, baseline_line, threshold_lines
@@ -89,7 +91,7 @@ def _tiles() -> list[Panel]:
 def _loss() -> Panel:
     return lines(
         "Loss",
-        Query(series("model_loss", split="train"), "last step, {{split}}", style=FAINT),
+        Query(series("model_loss", split="train"), "last step, {{split}}", style=RAW_LINE),
         Query(series("model_loss_window_mean", split="train"), "{{split}}"),
         Query(series("model_loss", split="validation|test"), "{{split}}"),
         Query(series("model_loss_best"), "best, {{split}}", style=BEST_LINE),
@@ -108,8 +110,13 @@ def _loss() -> Panel:
 
 def _strips() -> Panel:
     return states(
-        "State and health",
-        Query(state_codes(), "state", style={"mappings": state_words()}),
+        # A title is trimmed where the run has no such labels.
+        f"State and health {' '.join(f'${label}' for label in IDENTITY)}",
+        Query(
+            or_absent(state_codes(), series("model_run_state"), "run", ABSENT),
+            "state",
+            style={"mappings": [*state_words(), nothing_drawn()]},
+        ),
         Query(health_codes(), "health", style={"mappings": health_words()}),
         description="When the run started, ended, or stopped answering, and how its health changed: from 3 standard "
         "deviations its worst signal is in warning, from 6 degraded, from 12 failing.",

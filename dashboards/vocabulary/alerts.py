@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dashboards.vocabulary import colours, units
 from dashboards.vocabulary.links import to_run, to_runbook
 from dashboards.vocabulary.metrics import THRESHOLD, series
-from dashboards.vocabulary.panels import number
+from dashboards.vocabulary.names import WHERE, where
+from dashboards.vocabulary.panels import NO_VALUE, number
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel, model, table
 from dashboards.vocabulary.tables import Column, rows
@@ -40,7 +41,20 @@ def _words(coded: Iterable[tuple[int, str]]) -> list[model.ValueMapping]:
 
 #: Ranks of the severities that notify a person, and the words for them.
 _RANKS = {"critical": 2, "warning": 1}
-SEVERITY_RANKS = _words((rank, severity) for severity, rank in _RANKS.items())
+
+
+def severity_ranges(each: int) -> list[model.ValueMapping]:
+    """Words for ranks that are multiplied by a number, with less than that number added; a dash for rank 0."""
+
+    def between(rank: int, text: str, colour: str) -> model.ValueMapping:
+        result = model.ValueMappingResult(text=text, color=colour, index=rank)
+        options = model.DashboardRangeMapOptions(
+            from_val=rank * each, to=(rank + 1) * each - 1, result=result
+        )
+        return model.RangeMap(options=options)
+
+    words = [(rank, severity, _SEVERITIES[severity]) for severity, rank in _RANKS.items()]
+    return [between(*word) for word in (*words, (0, NO_VALUE, colours.MUTED))]
 
 
 def firing(severity: str = "critical|warning") -> str:
@@ -108,7 +122,8 @@ def firing_alerts(*, one_run: bool, width: int, height: int) -> table.Panel:
     )
     began = f"{series('ALERTS_FOR_STATE')} and ignoring (alertstate) {series('ALERTS', alertstate='firing')}"
     of_run = [] if one_run else [Column("Run", 150, label="run", link=to_run())]
-    of_model = [] if one_run else [Column("Model", 110, label="model")]
+    of_model = [] if one_run else [Column("Model", 110, label="model"), Column("Where", 110, label=WHERE)]
+    since = f"{one(began)} * 1000"
     return rows(
         "Firing alerts" if one_run else "Firing alerts by run",
         Column("Alert", 205, label="alertname", link=to_runbook("${__value.text}")),
@@ -121,7 +136,7 @@ def firing_alerts(*, one_run: bool, width: int, height: int) -> table.Panel:
             colouring=(),
         ),
         *of_run,
-        Column("Since", 128, expr=f"{one(began)} * 1000", unit=units.SINCE),
+        Column("Since", 128, expr=since if one_run else where(since), unit=units.SINCE),
         Column("About", 130 if one_run else 300, label="about"),
         *of_model,
         description="Alerts that fire now, the most severe first, since when, and the score, split, class or feature "

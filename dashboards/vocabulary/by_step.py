@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from dashboards.vocabulary.absent import or_absent, present
 from dashboards.vocabulary.metrics import series
+from dashboards.vocabulary.names import CALLED, named
 from dashboards.vocabulary.panels import NO_VALUE, describe, style_lines, symmetric_log
 from dashboards.vocabulary.queries import DATASOURCE, Query
 from dashboards.vocabulary.sdk import dashboard, model, table, trend
@@ -93,23 +94,23 @@ def curve_table(
 
 
 def _over_steps(panel: Curve, title: str, selector: str, description: str, unit: str) -> Curve:
-    steps = f"max by (run) ({series('model_step')})"
+    steps = _by_name(series("model_step"))
     panel.title(title).description(description).datasource(DATASOURCE).unit(unit)
     panel.max_data_points(_POINTS)
     # Without any value there is one run that is not there: Grafana misses the column of steps otherwise. Where others have
     # values, a run without keeps its place in the colours.
     on_grid = f"floor({steps} / ${GRID}) * ${GRID} and on () {present(selector)}"
-    panel.with_target(Query(or_absent(on_grid, selector, "run", 0), table=True).target("A"))
-    panel.with_target(Query(f"max by (run) ({selector})", table=True).target("B"))
-    matrix = "Value #A\\run"
+    panel.with_target(Query(or_absent(on_grid, selector, CALLED, 0), table=True).target("A"))
+    panel.with_target(Query(_by_name(selector), table=True).target("B"))
+    matrix = f"Value #A\\{CALLED}"
     for transformation in (
         _transformation("merge"),
         # Columns come in the order in which their runs are first met, and colours in the order of columns.
-        _transformation("sortBy", fields={}, sort=[{"field": "run"}]),
+        _transformation("sortBy", fields={}, sort=[{"field": CALLED}]),
         _transformation(
             "groupingToMatrix",
             rowField="Value #A",
-            columnField="run",
+            columnField=CALLED,
             valueField="Value #B",
             emptyValue="null",
         ),
@@ -124,6 +125,11 @@ def _over_steps(panel: Curve, title: str, selector: str, description: str, unit:
     return panel.override_by_name(
         _STEP, [model.DynamicConfigValue(name, value) for name, value in own.items()]
     )
+
+
+def _by_name(selector: str) -> str:
+    """One series a run, with its name and no other label."""
+    return f"max by ({CALLED}) ({named(f'max by (model, run) ({selector})')})"
 
 
 def _converted(field: str, kind: str) -> model.DataTransformerConfig:

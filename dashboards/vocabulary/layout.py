@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dashboards.vocabulary.identity import identify
 from dashboards.vocabulary.links import MANY_RUNS, ONE_RUN, TAG, between_dashboards
 from dashboards.vocabulary.sdk import Builder, Panel, dashboard, model
 
@@ -73,6 +74,7 @@ def compose(
     built = builder.build()
     built.schema_version = SCHEMA_VERSION
     built.panels = _on_grid(sections)
+    identify(built, one_run=one_run)
     return built
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from alerting.links import RUNBOOKS
+from dashboards.vocabulary.identity import IDENTITY
 from dashboards.vocabulary.sdk import dashboard, model
+from traingauge.catalog import RUN_LABELS
 
 #: Tag of every dashboard here, and of those that show one run, and many; the links between them select by it.
 TAG = "traingauge"
@@ -39,38 +42,34 @@ class Link:
         return {"title": self.title, "url": self.url, "targetBlank": False}
 
 
-def to_dashboard(title: str, uid: str, *, model_name: str, run: str, **variables: str) -> Link:
-    """Link to another dashboard that keeps data source and time range and selects a run.
+def to_dashboard(title: str, uid: str, variables: Mapping[str, str]) -> Link:
+    """Link to another dashboard that keeps data source and time range.
 
     Args:
         title: What opens.
         uid: The dashboard's.
-        model_name: What Grafana fills in for the model, as ``${__field.labels.model}``.
-        run: The same for the run.
-        variables: The same for further variables of the other dashboard.
+        variables: For variables of the other dashboard, what Grafana fills in, as ``__field.labels.model``.
     """
-    values = {"datasource": "${datasource}", "model": model_name, "run": run, **variables}
-    query = "&".join(f"var-{name}={value}" for name, value in values.items())
-    return Link(title, f"/d/{uid}?{query}&${{__url_time_range}}")
+    filled = "".join(f"&var-{name}=${{{value}:percentencode}}" for name, value in variables.items())
+    return Link(title, f"/d/{uid}?var-datasource=${{datasource}}{filled}&${{__url_time_range}}")
 
 
 def to_run(uid: str = RUN_OVERVIEW, title: str = "Open the run") -> Link:
-    """Link from a row of a table with the columns *Model* and *Run*."""
-    return to_dashboard(title, uid, model_name="${__data.fields.Model}", run="${__data.fields.Run}")
+    """Link from a row of a table of runs."""
+    columns = {"model": "Model", "run": "Run", **{label: label for label in IDENTITY}}
+    return to_dashboard(title, uid, {label: f"__data.fields.{name}" for label, name in columns.items()})
 
 
 def from_line(uid: str = RUN_OVERVIEW, title: str = "Open the run", **variables: str) -> Link:
-    """Link from a line that has the labels ``model`` and ``run``.
+    """Link from a line that has the labels of its run.
 
     Args:
         uid: UID of the dashboard that opens.
         title: What opens.
         variables: Further variables of that dashboard, each with the label whose value it takes.
     """
-    filled = {name: f"${{__field.labels.{label}}}" for name, label in variables.items()}
-    return to_dashboard(
-        title, uid, model_name="${__field.labels.model}", run="${__field.labels.run}", **filled
-    )
+    labels = {**{label: label for label in (*RUN_LABELS, *IDENTITY)}, **variables}
+    return to_dashboard(title, uid, {name: f"__field.labels.{label}" for name, label in labels.items()})
 
 
 def to_runbook(alert: str) -> Link:

@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from dashboards.vocabulary.identity import IDENTITY, SELECTED
 from traingauge.catalog import CATALOG, RUN_LABELS, Side
 from traingauge.errors import UnknownNameError
-
-#: The job under which runs are scraped.
-JOB = "traingauge"
 
 #: The thresholds in force: set in code, else the defaults. The alerts compare with the same series.
 THRESHOLD = "model_run:model_threshold:effective"
@@ -94,7 +92,7 @@ class Known:
 
 
 def _of_a_run(labels: tuple[str, ...]) -> Known:
-    return Known((*RUN_LABELS, *labels))
+    return Known((*IDENTITY, *RUN_LABELS, *labels))
 
 
 def _known() -> dict[str, Known]:
@@ -119,7 +117,7 @@ KNOWN: Mapping[str, Known] = MappingProxyType(_known())
 
 
 def series(name: str, **labels: str) -> str:
-    """Selector of a metric, narrowed to the model and run that the dashboard shows.
+    """Selector of a metric, narrowed to the model and run that the dashboard shows; composing it adds where the run is.
 
     A value that holds a dashboard variable or alternatives (``a|b``) is matched as an expression (``=~``), any
     other value as it is. ``class_`` stands for the label ``class``.
@@ -135,13 +133,13 @@ def series(name: str, **labels: str) -> str:
     known = KNOWN.get(name)
     if known is None:
         raise UnknownNameError("metric", name, KNOWN)
-    matchers = {"model": "$model", "run": "$run"} if known.of_a_run else {}
+    matchers = [SELECTED] if known.of_a_run else []
     for argument, value in labels.items():
         label = argument.removesuffix("_")
         if label not in known.labels:
             raise UnknownNameError(f"label of {name}", label, known.labels)
-        matchers[label] = value
-    return f"{name}{{{', '.join(_matcher(label, value) for label, value in matchers.items())}}}"
+        matchers.append(_matcher(label, value))
+    return f"{name}{{{', '.join(matchers)}}}"
 
 
 def _matcher(label: str, value: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from string import ascii_uppercase
 from typing import TypeVar
 
@@ -31,6 +32,9 @@ NO_VALUE = "-"
 
 #: What a tile without a value shows: text is scaled to the tile, and a dash becomes a bar.
 NOT_APPLICABLE = "n/a"
+
+#: Code of a strip of states for which there is nothing: without any strip, Grafana misses "a time field".
+ABSENT = -1
 
 #: Columns from which there is room for the legend at the right of the lines.
 _WIDE = 16
@@ -145,6 +149,7 @@ def lines(
         links: Where to continue from a value.
     """
     drawn = timeseries.Panel()
+    queries = _coloured(queries)
     for split, colour in _SPLIT_COLOURS.items() if by_split else ():
         fixed = {"mode": "fixed", "fixedColor": colour}
         drawn.override_by_regexp(f"/{split}$/", [model.DynamicConfigValue("color", fixed)])
@@ -172,6 +177,22 @@ def lines(
     if maximum is not None:
         panel.max(maximum)
     return panel.data_links([link.builder() for link in links])
+
+
+def _coloured(queries: Sequence[Query]) -> list[Query]:
+    """A colour for each query that gives one line: Grafana's palette has the colours of thresholds in it.
+
+    Lines of one query, such as a line a run, have the palette's: Grafana has no other that goes by the series.
+    """
+    free = iter(colours.MEASURED)
+    return [
+        query
+        if "{{" in query.legend or "color" in (query.style or {})
+        else replace(
+            query, style={"color": {"mode": "fixed", "fixedColor": next(free)}, **(query.style or {})}
+        )
+        for query in queries
+    ]
 
 
 def symmetric_log(linear_to: float) -> options.ScaleDistributionConfig:
@@ -326,6 +347,12 @@ def bars(
     return panel
 
 
+def nothing_drawn() -> model.ValueMapping:
+    """The word for :data:`ABSENT`."""
+    nothing = model.ValueMappingResult(text="none in the time range", color=colours.NOTHING, index=99)
+    return model.ValueMap({str(ABSENT): nothing})
+
+
 def states(
     title: str,
     *queries: Query,
@@ -352,7 +379,9 @@ def states(
         statetimeline.Panel(), title=title, queries=queries, description=description, unit=unit, empty=empty
     )
     panel.span(width).height(height)
-    panel.mappings(list(mappings)).color_scheme(_colour(model.FieldColorModeId.FIXED, colours.NEUTRAL))
+    panel.mappings([*mappings, nothing_drawn()]).color_scheme(
+        _colour(model.FieldColorModeId.FIXED, colours.NEUTRAL)
+    )
     panel.merge_values(True).row_height(0.8).show_value(common.VisibilityMode.AUTO).disable_pagination()
     return panel.legend(
         options.VizLegendOptions()

@@ -51,6 +51,9 @@ FAINT: Style = MappingProxyType(
     {"custom.lineWidth": 1, "custom.fillOpacity": 0, "custom.lineStyle": {"fill": "solid"}}
 )
 
+#: The same where the smoothed one has the colour of its split.
+RAW_LINE: Style = MappingProxyType({**FAINT, "color": {"mode": "fixed", "fixedColor": colours.RAW}})
+
 
 @dataclass(frozen=True, slots=True)
 class Query:

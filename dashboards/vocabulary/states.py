@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dashboards.vocabulary import colours
-from dashboards.vocabulary.metrics import JOB, per_run, series
+from dashboards.vocabulary.metrics import per_run, series
 from dashboards.vocabulary.sdk import model
 from traingauge.catalog import RUN_STATES
 from traingauge.stats.health.states import STATES as HEALTH_STATES
@@ -43,7 +43,7 @@ def state_codes(window: str = "") -> str:
         f"{code} * {series('model_run_state', state=state).join(over)}"
         for code, state in enumerate(RUN_STATES, start=1)
     ]
-    terms.append(f"{SILENT} * ({series('up', job=JOB)} == bool 0)")
+    terms.append(f"{SILENT} * ({series('up')} == bool 0)")
     return f"max by (model, run) ({' or '.join(terms)})"
 
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 
+from dashboards.vocabulary.identity import IDENTITY
 from dashboards.vocabulary.links import Link
+from dashboards.vocabulary.names import WHERE
 from dashboards.vocabulary.panels import NO_VALUE, NOT_APPLICABLE, describe
 from dashboards.vocabulary.queries import DATASOURCE, Query
 from dashboards.vocabulary.sdk import dashboard, model, options, table
@@ -38,7 +40,8 @@ class Column:
         mappings: Words for values.
         colouring: Colours by value; none if ``None``.
         link: Where a cell leads.
-        fixed: Whether a column of values keeps its width. The others share equally what names and fixed ones leave free.
+        fixed: Whether the column keeps its width, as columns of labels do if ``None``. The others share equally what those
+            leave free.
     """
 
     title: str
@@ -50,12 +53,15 @@ class Column:
     mappings: Sequence[model.ValueMapping] = ()
     colouring: Steps | None = None
     link: Link | None = None
-    fixed: bool = False
+    fixed: bool | None = None
 
     def properties(self) -> list[model.DynamicConfigValue]:
         """What is particular to the column, as Grafana has it."""
-        width = "custom.width" if self.label or self.fixed else "custom.minWidth"
-        properties: dict[str, object] = {"unit": self.unit, width: self.width}
+        fixed = bool(self.label) if self.fixed is None else self.fixed
+        properties: dict[str, object] = {
+            "unit": self.unit,
+            "custom.width" if fixed else "custom.minWidth": self.width,
+        }
         if self.decimals is not None:
             properties["decimals"] = self.decimals
         properties["mappings"] = [*self.mappings, _undefined()]
@@ -103,8 +109,7 @@ def rows(
     for ref, column in zip(ascii_uppercase, values, strict=False):
         expr = column.expr
         if empty and column is full:
-            # Without rows, the headings of values are all that Grafana shows.
-            expr += f' or on () label_replace(vector(NaN), "{_unlinked(columns)}", "{nothing}", "", "")'
+            expr += f" or on () {_no_row(columns, nothing)}"
         panel.with_target(Query(expr, instant=True, table=True).target(ref))
         fields[f"Value #{ref}" if len(values) > 1 else "Value"] = column
     order = {name: columns.index(column) for name, column in fields.items()}
@@ -118,15 +123,31 @@ def rows(
     )
     for column in columns:
         panel.override_by_name(column.title, column.properties())
+    if "model" in fields:
+        # Links need the labels of identity, empty where a run has none; *Where* shows them in one column.
+        hidden = {"custom.hidden": True, "noValue": ""}
+        for label in IDENTITY:
+            panel.override_by_name(
+                label, [model.DynamicConfigValue(name, value) for name, value in hidden.items()]
+            )
     order_by = [(sort_by, descending), *([(then_by, True)] if then_by else [])]
     return panel.sort_by(
         [options.TableSortByFieldState().display_name(name).desc(down) for name, down in order_by]
     )
 
 
-def _unlinked(columns: Sequence[Column]) -> str:
-    """The first label without a link, which would lead nowhere from a row that stands for no row."""
-    return next((column.label for column in columns if column.label and not column.link), columns[0].label)
+def _no_row(columns: Sequence[Column], nothing: str) -> str:
+    """A row that says that there is none. Without it, the headings of values are all that Grafana shows.
+
+    The first label without a link says so; the others are blank, so that their headings stay and no link leads nowhere.
+    """
+    labels = [column.label for column in columns if column.label and column.label != WHERE]
+    says = next((column.label for column in columns if column.label and not column.link), labels[0])
+    expr = f'label_replace(vector(NaN), "{says}", "{nothing}", "", "")'
+    for label in labels:
+        if label != says:
+            expr = f'label_replace({expr}, "{label}", " ", "", "")'
+    return expr
 
 
 def _undefined() -> model.ValueMapping:

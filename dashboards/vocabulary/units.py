@@ -14,6 +14,9 @@ SHARE = "percentunit"
 
 SECONDS = "s"
 
+#: A duration that is usually minutes long, given in minutes: an axis has round numbers of what it is given.
+MINUTES = "m"
+
 #: A duration that may be days long (1 d 4 h).
 DURATION = "dtdurations"
 

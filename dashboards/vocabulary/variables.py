@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dashboards.vocabulary.metrics import KNOWN, series
+from dashboards.vocabulary.identity import IDENTITY
+from dashboards.vocabulary.metrics import series
 from dashboards.vocabulary.queries import DATASOURCE, DATASOURCE_UID
 from dashboards.vocabulary.sdk import dashboard, model
+from traingauge.catalog import RUN_LABELS
 
-#: What "All" stands for: anything, in place of a list of every value.
-ANYTHING = ".+"
+#: The labels of identity that have a control on dashboards of many runs; a control for each would take a third row.
+_SHOWN = 2
+
+#: What "All" stands for, in place of a list of every value.
+ANYTHING, ANYTHING_OR_NOTHING = ".+", ".*"
 
 
 def datasource() -> dashboard.DatasourceVariable:
@@ -23,33 +28,56 @@ def datasource() -> dashboard.DatasourceVariable:
     )
 
 
-def one_run() -> tuple[dashboard.QueryVariable, dashboard.QueryVariable]:
-    """Which model and which of its runs: one of each, to begin with the newest."""
-    return (
-        ranked("model", "Model", "Models, the most recently trained first", _started("model"), "model"),
-        ranked(
-            "run",
-            "Run",
-            "Run of the model in the time range, the newest first",
-            _started("run", model="$model"),
-            "run",
-        ),
-    )
+def one_run() -> list[dashboard.QueryVariable]:
+    """Which model and which of its runs, one of each, to begin with the newest; and where that run is.
+
+    The latter is not shown. It follows from the run, and a link says which one, where a model has runs of one name in
+    several places.
+    """
+    says = {
+        "model": "Models, the most recently trained first",
+        "run": "Run of the model in the time range, the newest first",
+    }
+    chosen: list[str] = []
+    variables = []
+    for name in (*RUN_LABELS, *IDENTITY):
+        title = name.capitalize()
+        description = says.get(name, f"{title} of the run, of the newest first")
+        variables.append(ranked(name, title, description, _started(name, *chosen, equals="="), name))
+        chosen.append(name)
+    for variable, name in zip(variables[len(RUN_LABELS) :], IDENTITY, strict=True):
+        # A run that lacks the label has the empty value.
+        variable.regex(f'/^(?:.*{name}=")?([^"{{]*)/').hide(model.VariableHide.HIDE_VARIABLE)
+    return variables
 
 
-def many_runs() -> tuple[dashboard.QueryVariable, dashboard.QueryVariable]:
-    """Which models and runs: all of them to begin with."""
-    query = f"label_values({_unselected('model_run_start_timestamp_seconds')}, model)"
-    models = _query("model", "Model", "Models that were trained in the time range", query)
+def many_runs() -> list[dashboard.QueryVariable]:
+    """Where runs are and whose they are, which models, and which runs: all of them to begin with."""
+    chosen: list[str] = []
+    variables = []
+    for name in (*IDENTITY, "model"):
+        query = f"label_values({_start(*chosen, equals='=~')}, {name})"
+        says = f"{name.capitalize()}s with runs in the time range"
+        variables.append(_query(name, name.capitalize(), says, query).include_all(True))
+        # A run may lack a label of identity.
+        variables[-1].all_value(ANYTHING if name in RUN_LABELS else ANYTHING_OR_NOTHING)
+        chosen.append(name)
+    for variable in variables[_SHOWN : len(IDENTITY)]:
+        variable.hide(model.VariableHide.HIDE_VARIABLE)
     says = "Runs of the chosen models in the time range, the newest first"
-    runs = ranked("run", "Run", says, _started("run", model="$model"), "run").multi(True)
-    return models.include_all(True).all_value(ANYTHING), runs.include_all(True).all_value(ANYTHING)
+    runs = ranked("run", "Run", says, _started("run", *chosen, equals="=~"), "run").multi(True)
+    return [*variables, runs.include_all(True).all_value(ANYTHING)]
 
 
-def _started(by: str, **labels: str) -> str:
-    """When the last run of each model, or each run, began."""
-    start = _unselected("model_run_start_timestamp_seconds", **labels)
-    return f"max by ({by}) (last_over_time({start}[$__range]))"
+def _started(by: str, *chosen: str, equals: str) -> str:
+    """When the last run with each value of a label began, of those that the variables before it choose."""
+    return f"max by ({by}) (last_over_time({_start(*chosen, equals=equals)}[$__range]))"
+
+
+def _start(*chosen: str, equals: str) -> str:
+    """Selector that variables may use: it names those before them alone."""
+    matchers = ", ".join(f'{label}{equals}"${label}"' for label in chosen)
+    return f"model_run_start_timestamp_seconds{{{matchers}}}"
 
 
 def label(
@@ -132,10 +160,3 @@ def _query(name: str, title: str, description: str, query: str) -> dashboard.Que
         .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(model.VariableSort.ALPHABETICAL_ASC)
     )
-
-
-def _unselected(name: str, **labels: str) -> str:
-    """Selector that the variables which come before run may use: it does not name the run itself."""
-    assert name in KNOWN
-    inner = ", ".join(f'{key}=~"{value}"' for key, value in labels.items())
-    return f"{name}{{{inner}}}" if inner else name

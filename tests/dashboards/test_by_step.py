@@ -1,5 +1,7 @@
 """Curves over training steps: steps are counted in full on an axis of their own, and a run has one colour."""
 
+import re
+
 from dashboards.reading import Json, panels
 
 
@@ -35,11 +37,11 @@ def test_columns_of_runs_come_in_the_order_of_their_names_as_lines_over_time_do(
     for panel in _over_steps(dashboard):
         steps = [one["id"] for one in panel["transformations"]]
         before = panel["transformations"][steps.index("groupingToMatrix") - 1]
-        assert before["options"]["sort"] == [{"field": "run"}], panel["title"]
+        assert before["options"]["sort"] == [{"field": "called"}], panel["title"]
     for panel in panels(dashboard):
         if dashboard["uid"] == "traingauge-compare-runs" and panel["type"] == "timeseries":
             (target,) = panel["targets"]
-            assert " by (run) (" in target["expr"], panel["title"]
+            assert " group_left (called) (" in target["expr"], panel["title"]
 
 
 def test_steps_in_a_table_do_not_count_for_the_shades_of_its_values(dashboard: Json):
@@ -60,11 +62,11 @@ def test_without_any_value_there_is_a_run_that_is_not_there(dashboard: Json):
     """Grafana says that it misses the column of steps otherwise."""
     for panel in _over_steps(dashboard):
         steps, values = (target["expr"] for target in panel["targets"])
-        selector = values.removeprefix("max by (run) (").removesuffix(")")
+        (selector,) = re.findall(r"^max by \(called\) \(\(max by \([\w, ]+\) \(([^()]*)\)\) \* on", values)
         absent = f"unless on () group(last_over_time({selector}[$__range] @ end())))"
-        assert steps.endswith(f' or on () (label_replace(vector(0), "run", "n/a", "", "") {absent}'), panel[
-            "title"
-        ]
+        assert steps.endswith(f' or on () (label_replace(vector(0), "called", "n/a", "", "") {absent}'), (
+            panel["title"]
+        )
 
 
 def test_the_grid_of_steps_is_a_number_even_without_a_run(dashboard: Json):

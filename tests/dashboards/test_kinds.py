@@ -7,6 +7,7 @@ import pytest
 from dashboards.example import kinds
 from dashboards.example.store import Prometheus, Store
 from dashboards.reading import Expression, Json, expressions, panels
+from dashboards.vocabulary.identity import IDENTITY
 from dashboards.vocabulary.panels import MAY_BE_EMPTY
 from simulation.clock import BEGIN
 
@@ -25,6 +26,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
 def _answered(prometheus: Prometheus, expression: Expression, run: str) -> bool:
     """Whether an expression gives anything for a run."""
     chosen = {"model": kinds.MODEL, "run": run, "scored": "validation", "statistic": "psi", "signal": "loss"}
+    chosen |= dict.fromkeys(IDENTITY, "")
     chosen |= dict.fromkeys(("class", "feature", "moved"), ".+") | {"grid": "10"}
     chosen |= dict.fromkeys(expression.variables - set(chosen), ".+")
     text, moment = expression.filled_in(chosen), MOMENTS[run]

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 
 from dashboards.reading import Json, panels
 from dashboards.render import RENDERED
+from dashboards.vocabulary.identity import IDENTITY
 from dashboards.vocabulary.panels import MAY_BE_EMPTY, NOT_APPLICABLE
 from dashboards.vocabulary.states import HEALTH_COLOURS
 
 #: Kinds of panels with an axis of values.
 WITH_AXIS = {"timeseries", "trend", "barchart"}
+
+#: The row of a table that says that there is none.
+NO_ROW = re.compile(r' or on \(\) (?:label_replace\()+vector\(NaN\)(?:, "\w+", "[^"]+", "", ""\))+$')
 
 #: Lines that are compared with, and not measured.
 REFERENCES = ("threshold", "to beat", "best", "worst", "expected", "limit", "warm-up", "needed", "monitored")
@@ -170,7 +174,7 @@ def test_the_first_screen_of_a_laptop_shows_health_loss_alerts_and_strips():
     ]
     assert on_first_screen == [
         *("Health", "State", "Critical", "Warning", "Non-finite", "Progress", "Time left"),
-        *("Loss", "Firing alerts", "State and health"),
+        *("Loss", "Firing alerts", "State and health $cluster $namespace $team $tier"),
     ]
 
 
@@ -206,8 +210,22 @@ def test_a_table_that_may_be_empty_has_a_row_that_says_so(dashboard: Json):
             and _changes(panel) == ["merge", "organize"]
             and MAY_BE_EMPTY in panel["description"]
         ):
-            row = re.compile(r' or on \(\) label_replace\(vector\(NaN\), "\w+", "[^"]+", "", ""\)$')
-            assert sum(bool(row.search(target["expr"])) for target in panel["targets"]) == 1, panel["title"]
+            assert sum(bool(NO_ROW.search(target["expr"])) for target in panel["targets"]) == 1, panel[
+                "title"
+            ]
+
+
+def test_the_row_that_stands_for_none_keeps_the_heading_of_every_label(dashboard: Json):
+    """Grafana knows the headings of labels from rows alone."""
+    for panel in panels(dashboard):
+        for target in panel["targets"]:
+            if NO_ROW.search(target["expr"]):
+                (organized,) = (one for one in panel["transformations"] if one["id"] == "organize")
+                labels = {
+                    name for name in organized["options"]["renameByName"] if not name.startswith("Value")
+                }
+                kept = re.findall(r'"(\w+)", "[^"]+", "", ""\)', NO_ROW.search(target["expr"])[0])
+                assert labels - {"where"} == set(kept), panel["title"]
 
 
 def test_a_row_that_stands_for_none_leads_nowhere(dashboard: Json):
@@ -220,8 +238,8 @@ def test_a_row_that_stands_for_none_leads_nowhere(dashboard: Json):
         }
         linked = {name for name, properties in _overrides(panel) if "links" in properties}
         for target in panel["targets"]:
-            for label in re.findall(r'label_replace\(vector\(NaN\), "(\w+)"', target["expr"]):
-                assert titles.get(label) not in linked, panel["title"]
+            for label, text in re.findall(r'"(\w+)", "([^"]+)", "", ""\)', target["expr"]):
+                assert titles.get(label) not in linked or not text.strip(), panel["title"]
 
 
 def test_the_columns_of_a_table_fit_its_panel_on_a_laptop(dashboard: Json):
@@ -234,3 +252,42 @@ def test_the_columns_of_a_table_fit_its_panel_on_a_laptop(dashboard: Json):
             room = 55 * panel["gridPos"]["w"]
             share = (room - fixed) / max(len(growing), 1)
             assert fixed + sum(max(share, least) for least in growing) <= room + 1, panel["title"]
+
+
+def test_what_is_measured_does_not_have_the_colour_of_a_threshold(dashboard: Json):
+    """Where a query gives one line; Grafana chooses the colours of several by itself."""
+    for panel in panels(dashboard):
+        if panel["type"] != "timeseries":
+            continue
+        styles = dict(_overrides(panel))
+        for target in panel["targets"]:
+            style = styles.get(target["refId"], {})
+            if "{{" not in target["legendFormat"] and "custom.hideFrom" not in style:
+                colour = style["color"]["fixedColor"]
+                assert colour not in {"red", "orange", "yellow"}, (
+                    f"{panel['title']}: {target['legendFormat']}"
+                )
+
+
+def test_a_raw_value_has_another_colour_than_the_smoothed_one():
+    overview = json.loads((RENDERED / "run-overview.json").read_text())
+    (loss,) = (panel for panel in panels(overview) if panel["title"] == "Loss")
+    (raw,) = (target["refId"] for target in loss["targets"] if target["legendFormat"].startswith("last step"))
+    assert dict(_overrides(loss))[raw]["color"]["fixedColor"] == "#8e8e8e"
+
+
+def test_a_label_that_only_a_link_needs_is_hidden_and_empty_where_a_run_lacks_it(dashboard: Json):
+    """A dash would be handed over as the name of a cluster."""
+    for panel in panels(dashboard):
+        for name, properties in _overrides(panel):
+            if name in IDENTITY:
+                assert (properties["custom.hidden"], properties["noValue"]) == (True, ""), panel["title"]
+
+
+def test_strips_of_states_say_so_where_there_are_none(dashboard: Json):
+    """Grafana says that the data misses a time field otherwise."""
+    for panel in panels(dashboard):
+        if panel["type"] == "state-timeline":
+            words = [one["options"] for one in _defaults(panel)["mappings"] if one["type"] == "value"]
+            assert any("-1" in one for one in words), panel["title"]
+            assert 'or on () (label_replace(vector(-1), "' in panel["targets"][0]["expr"], panel["title"]

@@ -5,9 +5,12 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
+from alerting.links import Links
 from dashboards.every import DASHBOARDS
 from dashboards.reading import Json
 from dashboards.render import RENDERED
+from dashboards.vocabulary.identity import IDENTITY
+from traingauge.catalog import RUN_LABELS
 
 #: Every dashboard as Grafana gets it, by its UID.
 BY_UID: dict[str, Json] = {
@@ -85,7 +88,11 @@ def test_a_link_to_a_dashboard_leads_to_one_that_exists_and_has_the_choices_it_f
 def test_a_link_of_a_value_names_the_run_that_it_belongs_to(dashboard: Json):
     in_panels = [panel for panel in dashboard["panels"] if panel]
     for url in _urls(in_panels):
-        assert re.search(r"var-run=\$\{__(?:data\.fields\.Run|field\.labels\.run)\}", url), url
+        assert re.search(r"var-run=\$\{__(?:data\.fields\.Run|field\.labels\.run):percentencode\}", url), url
+        for label in IDENTITY:
+            assert re.search(
+                rf"var-{label}=\$\{{__(?:data\.fields|field\.labels)\.{label}:percentencode\}}", url
+            ), url
 
 
 def test_dashboards_of_one_run_choose_one_model_and_one_run():
@@ -96,3 +103,12 @@ def test_dashboards_of_one_run_choose_one_model_and_one_run():
             variable = _variables(dashboard)[name]
             chosen = {"multi": variable["multi"], "includeAll": variable.get("includeAll", False)}
             assert chosen == dict.fromkeys(chosen, not one_run), dashboard["title"]
+
+
+def test_the_link_of_an_alert_chooses_the_run_of_the_alert():
+    for number in range(20, 100):
+        parts = urlsplit(Links().dashboard(number))
+        chosen = {name for name, _ in parse_qsl(parts.query)}
+        target = BY_UID[parts.path.removeprefix("/d/")]
+        assert chosen == {f"var-{name}" for name in (*IDENTITY, *RUN_LABELS)}
+        assert chosen <= {f"var-{name}" for name in _variables(target)}, number

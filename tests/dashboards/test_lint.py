@@ -4,13 +4,16 @@ import itertools
 import re
 from collections import Counter
 
+import promql_parser as promql
+
 from dashboards.every import DASHBOARDS
 from dashboards.promql import parse, selectors
 from dashboards.reading import Json, expressions, panels
 from dashboards.vocabulary import panels as kinds
 from dashboards.vocabulary import units
+from dashboards.vocabulary.identity import IDENTITY
 from dashboards.vocabulary.metrics import KNOWN
-from traingauge.catalog import SPLITS
+from traingauge.catalog import RUN_LABELS, SPLITS
 
 #: Kinds of panels that Grafana 9.4 has, and the one it lacks, which has a table in addition to it for that reason.
 KINDS_OF_9_4 = {"timeseries", "stat", "bargauge", "barchart", "table", "state-timeline", "heatmap", "text"}
@@ -21,6 +24,7 @@ FIELD_PROPERTIES = {
     "color",
     "custom.displayMode",
     "custom.fillOpacity",
+    "custom.hidden",
     "custom.hideFrom",
     "custom.lineStyle",
     "custom.lineWidth",
@@ -32,6 +36,7 @@ FIELD_PROPERTIES = {
     "mappings",
     "max",
     "min",
+    "noValue",
     "thresholds",
     "unit",
 }
@@ -91,15 +96,36 @@ def test_everything_asks_the_chosen_data_source(dashboard: Json):
     assert all(one["datasource"] == chosen for one in asking if one.get("type") != "text")
 
 
-def test_every_series_of_a_run_is_narrowed_to_the_chosen_model_and_run(dashboard: Json):
+def test_every_series_of_a_run_is_narrowed_to_the_chosen_model_and_run_where_it_is(dashboard: Json):
+    """One run is matched as it is: its name may hold what a regular expression gives a meaning to."""
+    equals = promql.MatchOp.Equal if "traingauge-one-run" in dashboard["tags"] else promql.MatchOp.Re
     for expression in expressions(dashboard):
         if expression.kind == "variable":
             continue
         for selector in selectors(parse(expression)):
             if KNOWN[selector.name].of_a_run:
-                assert "model=~" in expression.text, expression.where
-                matchers = {matcher.name: matcher.value for matcher in selector.matchers.matchers}
-                assert matchers.get("model") == matchers.get("run") == ".+", f"{expression.where}: {selector}"
+                matchers = {
+                    matcher.name: (matcher.op, matcher.value) for matcher in selector.matchers.matchers
+                }
+                for label in (*IDENTITY, *RUN_LABELS):
+                    assert matchers.get(label) == (equals, ".+"), f"{expression.where}: {selector}"
+
+
+def test_runs_of_one_name_on_two_clusters_are_neither_added_up_nor_joined(dashboard: Json):
+    for expression in expressions(dashboard):
+        for labels in re.findall(r"\b(?:by|on) \(([^()]*)\)", expression.text):
+            named = set(labels.split(", "))
+            if {"model", "run"} <= named:
+                assert set(IDENTITY) <= named, f"{expression.where}: {labels}"
+            elif "traingauge-many-runs" in dashboard["tags"] and expression.kind == "panel":
+                # Only to count the places in which a name is used.
+                assert "run" not in named or f"on ({labels}) count by ({labels})" in expression.text
+
+
+def test_no_query_of_runs_names_a_job(dashboard: Json):
+    """An operator or a scrape configuration of your own names it as it likes."""
+    for expression in expressions(dashboard):
+        assert "job=" not in expression.text, expression.where
 
 
 def test_variables_only_narrow_by_those_before_them(dashboard: Json):
@@ -253,7 +279,7 @@ def test_every_override_matches_a_query_or_a_column(dashboard: Json):
         for override in panel["fieldConfig"]["overrides"]:
             matcher = override["matcher"]
             wanted = {"byFrameRefID": queries, "byName": columns, "byRegexp": REGEXPS}[matcher["id"]]
-            assert matcher["options"] in wanted, panel["title"]
+            assert matcher["options"] in {*wanted, *IDENTITY}, panel["title"]
 
 
 def test_a_link_to_a_dashboard_leads_to_one_that_exists(dashboard: Json):
