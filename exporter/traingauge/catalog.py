@@ -649,6 +649,13 @@ _METRICS = (
         better="lower",
         range=_NOT_NEGATIVE,
     ),
+    Metric(
+        "model_canary_mismatches_best",
+        "gauge",
+        "Fewest mismatches at a check of the canary so far.",
+        better="lower",
+        range=_NOT_NEGATIVE,
+    ),
     Metric("model_canary_samples", "gauge", "Samples in the canary."),
     Metric("model_canary_age_seconds", "gauge", "Time since the canary was last checked.", unit="seconds"),
     # Thresholds
