@@ -56,7 +56,7 @@ $(INTEGRATIONS)/.installed: pyproject.toml
 
 .PHONY: test-integrations
 test-integrations: $(INTEGRATIONS)/.installed ## Install PyTorch, and run the tests that need it
-	$(INTEGRATIONS)/bin/python -m pytest tests/integrations/torch
+	$(INTEGRATIONS)/bin/python -m pytest tests/integrations/torch exporter/traingauge/integrations/torch
 	$(INTEGRATIONS)/bin/python -m pytest tests/test_docs.py -k pytorch
 
 .PHONY: fuzz

@@ -40,6 +40,7 @@ def run(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
         "TRAINGAUGE_DISCOVERY_DIR": str(folder / "targets"),
         "TRAINGAUGE_LINGER_SECONDS": "0",
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        "OMP_NUM_THREADS": "1",  # threads of PyTorch wait for each other where the machine is busy
     }
     return subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-c", script],

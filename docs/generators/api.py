@@ -29,12 +29,16 @@ SECTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Settings": ("traingauge", ("Scoring", "Drift", "Endpoint", "State", "Alertmanager")),
     "References": ("traingauge", ("Reference", "ReferenceRun", "Canary")),
     "Detectors": ("traingauge", ("Cusum", "Ewma", "PageHinkley", "Adwin", "RobustZ")),
+    "PyTorch": ("traingauge.integrations.torch", ("watch", "Watch")),
     "Keras": ("traingauge.integrations.keras", ("MonitorCallback",)),
     "Testing": ("traingauge.testing", ("InMemory", "Broken", "RecordingSession")),
 }
 
 #: Modules that hold what cannot be imported without a framework.
-HOMES = {"MonitorCallback": "traingauge.integrations.keras.callback"}
+HOMES = {
+    "MonitorCallback": "traingauge.integrations.keras.callback",
+    **dict.fromkeys(("watch", "Watch"), "traingauge.integrations.torch.loop"),
+}
 
 #: Classes whose methods are the hooks of a framework: called by it, not by a user.
 HOOKED = {"MonitorCallback"}
@@ -48,13 +52,15 @@ def page() -> str:
     parts = [_HEAD]
     for title, (module, names) in SECTIONS.items():
         parts.append(f"## {title}\n")
-        parts += [_class(module, name) for name in names]
+        parts += [_section(module, name) for name in names]
     return "\n".join(parts)
 
 
-def _class(module: str, name: str) -> str:
+def _section(module: str, name: str) -> str:
     tree = _tree(HOMES.get(name) or getattr(import_module(module), name).__module__)
-    found = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+    found = next(
+        node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node.name == name
+    )
     doc = ast.get_docstring(found) or ""
     lines = [
         f"### `{module}.{name}`",
@@ -97,7 +103,7 @@ def _value(tree: ast.Module, constant: str) -> str:
     return constant
 
 
-def _members(found: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
+def _members(found: ast.ClassDef | ast.FunctionDef) -> Iterator[tuple[str, str, str]]:
     """Public methods and properties: how they are called, their summary, and their whole docstring."""
     for node in found.body:
         doc = ast.get_docstring(node) if isinstance(node, ast.FunctionDef) else None
@@ -110,8 +116,10 @@ def _members(found: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
             yield f"`{_signature(node.name, _arguments(node.args), types=False)}`", summary(doc), doc
 
 
-def _parameters(found: ast.ClassDef) -> list[Parameter]:
-    """Of the constructor: name, annotation, default; a dataclass has them as fields."""
+def _parameters(found: ast.ClassDef | ast.FunctionDef) -> list[Parameter]:
+    """Name, annotation and default, of a class those of its constructor; a dataclass has them as fields."""
+    if isinstance(found, ast.FunctionDef):
+        return _arguments(found.args)
     for node in found.body:
         if isinstance(node, ast.FunctionDef) and node.name == "__init__":
             return _arguments(node.args)

@@ -485,7 +485,8 @@ class ModelMonitor(Unique):
         within a run, or from the process before, is counted and logged.
 
         Args:
-            model: A Keras model; shapes and parameters are known once it is built, optimizer and loss once it is compiled.
+            model: A module of PyTorch, or a Keras model. Shapes and parameters of the latter are known once it is built,
+                optimizer and loss once it is compiled.
 
         Raises:
             InvalidTypeError: A model of no framework that is known.
@@ -512,11 +513,16 @@ class ModelMonitor(Unique):
             The history, as :attr:`history` has it.
 
         Raises:
-            InvalidTypeError: The monitor was made with a name, not with a model.
+            InvalidTypeError: The monitor was made with a name, or with a model that has no ``fit``, such as PyTorch's.
         """
         if self._integration is None:
             raise InvalidTypeError(
                 f"this monitor has the name {self.model!r} and no model: ModelMonitor(model) can fit"
+            )
+        if not hasattr(self._integration, "fit"):
+            raise InvalidTypeError(
+                f"a {type(self._wrapped).__name__} has no fit: "
+                "traingauge.integrations.torch.watch records the loop that trains it"
             )
         self._integration.fit(self._wrapped, self, *args, **kwargs)
         return self.history

@@ -154,7 +154,12 @@ class Drain:
 
     def _encoded(self, detailed: Sequence[tuple[int, Scored]]) -> list[tuple[int, Encoded]]:
         """The scores of the steps that have some, each with its place."""
-        placed = [(place, step.scored) for place, step in detailed if step.scored is not None]
+        placed = [
+            (place, one)
+            for place, step in detailed
+            if step.scored is not None
+            for one in (step.scored, *step.more)
+        ]
         found = encoded([scored for _, scored in placed], self._scores, self._guard)
         return [
             (place, scored) for (place, _), scored in zip(placed, found, strict=True) if scored is not None

@@ -135,5 +135,5 @@ class EventQueue:
 def _held(step: Scored) -> int:
     """Samples that a step keeps in memory, or as many as take as much."""
     if isinstance(step.scored, OnDevice):
-        return step.scored.held
+        return sum(one.held for one in (step.scored, *step.more) if isinstance(one, OnDevice))
     return 0 if step.scored is None and step.binned is None else step.samples

@@ -34,6 +34,7 @@ class Scored(NamedTuple):
         binned: Binned features; ``None`` without them.
         samples: Number of samples in the step.
         steps: Number of steps that it stands for; 0 if it belongs to the step before.
+        more: Encoded labels and predictions of further micro-batches.
     """
 
     at: float
@@ -42,6 +43,7 @@ class Scored(NamedTuple):
     binned: Binned | None
     samples: int
     steps: int = 1
+    more: Sequence[Encoded | OnDevice] = ()
 
 
 class Steps(NamedTuple):

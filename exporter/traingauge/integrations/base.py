@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from traingauge import validation
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from traingauge.stats.curves import Position
 
 #: Which integration knows the models of a framework, by the package that their class, or one above it, comes from.
-INTEGRATIONS: Mapping[str, str] = MappingProxyType({"keras": "traingauge.integrations.keras"})
+INTEGRATIONS: Mapping[str, str] = MappingProxyType(
+    {"keras": "traingauge.integrations.keras", "torch": "traingauge.integrations.torch"}
+)
 
 
 class Session(Protocol):
@@ -172,6 +174,11 @@ class Monitor(Protocol):
     def close(self, state: str = "finished") -> None:
         """End the run."""
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End the run that an exception has left, or nothing."""
+
 
 class RunSource:
     """Where an integration gets its run: from a monitor, whose run stays open, or for a name a new one each time.
@@ -219,10 +226,24 @@ class RunSource:
 
     def end(self, state: str = "finished") -> None:
         """End the run that was opened for a name; that of a monitor stays open."""
-        if self._opens and self._monitor is not None:
-            monitor, self._monitor = self._monitor, None
-            atexit.unregister(self._end_with_interpreter)
+        monitor = self._left()
+        if monitor is not None:
             monitor.session.guard.shield("integration", monitor.close, state)
+
+    def end_after(self, error: BaseException | None) -> None:
+        """The same where the exception that ended training is known; ``None`` if none did."""
+        monitor = self._left()
+        if monitor is not None:
+            kind = None if error is None else type(error)
+            monitor.session.guard.shield("integration", monitor.__exit__, kind, error, None)
+
+    def _left(self) -> Monitor | None:
+        """The run that was opened for a name, which is now left."""
+        if not self._opens or self._monitor is None:
+            return None
+        monitor, self._monitor = self._monitor, None
+        atexit.unregister(self._end_with_interpreter)
+        return monitor
 
     def _end_with_interpreter(self) -> None:
         """End a run whose training was left by an exception that the script caught: no hook of a framework says so."""

@@ -1,0 +1,296 @@
+"""Records a training loop that is left as it is.
+
+Hooks of the framework's own objects see all that a loop does: an optimizer's, each update; a criterion's, each loss with its
+labels and predictions; that of a loss, how much the gradient weighs it. They are removed when the ``with`` is left.
+
+No hook reads a value from a device, or takes part in a collective operation: numbers, labels and predictions stay there
+until the run is read. An error in a hook is counted and logged, and never reaches the loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import torch
+
+from traingauge import validation
+from traingauge.catalog import SPLITS
+from traingauge.core import scalar_names
+from traingauge.core.events import DataWaits, Resumed
+from traingauge.core.watch import Watched
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, shown
+from traingauge.integrations.base import RunSource
+from traingauge.integrations.torch import loaders, scaling, structure
+from traingauge.integrations.torch.optimizers import Updates, counted_steps
+from traingauge.integrations.torch.recording import Recording
+
+if TYPE_CHECKING:
+    from traingauge.integrations.base import Monitor, Session
+
+L = TypeVar("L")
+
+
+def watch(
+    monitor: Monitor | str,
+    model: Any,
+    optimizer: Any,
+    criterion: Any = None,
+    loader: Any = None,
+    *,
+    scaler: Any = None,
+    split: str = "validation",
+    gradient_norm: bool = False,
+) -> Watch:
+    """Record the training loop inside the ``with``, which stays as it is.
+
+    Each update of the optimizer is a step, with the learning rate that it used. The loss of a step is that of its calls of
+    the criterion, weighted as the gradient weights them: under accumulation the mean of the micro-batches, of several losses
+    in one backward pass their sum, relative to the first. Labels and predictions are scored where the criterion is one of
+    PyTorch's and says what they are, or :class:`~traingauge.Scoring` does. A criterion that is called without gradients, or
+    for a model in evaluation mode, evaluates; a pass ends when training continues.
+
+    Args:
+        monitor: A :class:`~traingauge.ModelMonitor`, whose run stays open; or the name of a model, for which a run is opened
+            with the ``with``, and ended with it.
+        model: The module, or a sequence of modules that are trained together.
+        optimizer: The optimizer. Of a sequence, all train on one loss, and an update of the last completes a step. Of a
+            mapping, each has a loss of its own, published as the scalar ``loss_NAME``; the last completes a step and gives
+            ``model_loss``. Labels and predictions are then not scored.
+        criterion: The module that computes the loss, or a sequence of several. A loss that a function computes is passed
+            to :meth:`Watch.loss`.
+        loader: The loader of the training batches, if waits for data and ends of epochs are to be recorded.
+        scaler: The ``torch.amp.GradScaler``, if there is one: updates that it skips are then not counted as steps, but in
+            the scalar ``skipped_steps``.
+        split: Where evaluations belong: ``validation`` or ``test``.
+        gradient_norm: Also compute the global norm of the gradients that the optimizer gets, one more pass over them. A norm
+            by which ``clip_grad_norm_`` clips all of them is recorded in any case, as it was before clipping.
+
+    Raises:
+        InvalidTypeError: A model, an optimizer, a criterion or a loader that cannot be watched.
+        TrainGaugeError: Any other argument that does not fit.
+
+    >>> from traingauge import ModelMonitor
+    >>> model, criterion = torch.nn.Linear(2, 1), torch.nn.MSELoss()
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> with ModelMonitor("doc", delivery=[]) as monitor, watch(monitor, model, optimizer, criterion):
+    ...     for _ in range(3):
+    ...         optimizer.zero_grad()
+    ...         criterion(model(torch.ones(8, 2)), torch.ones(8, 1)).backward()
+    ...         optimizer.step()
+    >>> rows = monitor.rows()
+    >>> rows["step"].tolist(), rows["samples"].tolist(), rows["learning_rate"].tolist()
+    ([1.0, 2.0, 3.0], [8.0, 8.0, 8.0], [0.1, 0.1, 0.1])
+    """
+    return Watch(
+        RunSource(monitor),
+        _modules("model", model),
+        *_optimizers(optimizer),
+        () if criterion is None else _modules("criterion", criterion),
+        None if loader is None else loaders.validate_loader(loader),
+        _scaler(scaler),
+        validation.choice("split of an evaluation", split, SPLITS[1:]),
+        gradient_norm=validation.flag("gradient_norm", gradient_norm),
+    )
+
+
+class Watch:
+    """A training loop that is recorded inside its ``with``. Made by :func:`watch`."""
+
+    def __init__(  # noqa: PLR0917 made in one place
+        self,
+        runs: RunSource,
+        models: Sequence[Any],
+        optimizers: Sequence[Any],
+        names: Sequence[str] | None,
+        criteria: Sequence[Any],
+        loader: Any,
+        scaler: Any,
+        split: str,
+        *,
+        gradient_norm: bool,
+    ) -> None:
+        self._runs, self._models, self._optimizers, self._names = runs, models, optimizers, names
+        self._criteria, self._loader, self._scaler, self._split = criteria, loader, scaler, split
+        self._gradient_norm = gradient_norm
+        self._session: Session | None = None
+        self._recording: Recording | None = None
+        self._updates: list[Updates] = []
+        self._undo = ExitStack()
+
+    def loss(self, loss: L, y_true: Any = None, y_pred: Any = None) -> L:
+        """The same loss, recorded: for one that no criterion computes, such as that of ``torch.nn.functional``.
+
+        Args:
+            loss: A tensor, before the loop divides it by the number of micro-batches and calls ``backward``.
+            y_true: Labels, as in :meth:`traingauge.ModelMonitor.step`.
+            y_pred: Predictions.
+
+        >>> import torch.nn.functional as F
+        >>> from traingauge import ModelMonitor
+        >>> model = torch.nn.Linear(2, 1)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> with ModelMonitor("doc", delivery=[]) as monitor, watch(monitor, model, optimizer) as watched:
+        ...     watched.loss(F.mse_loss(model(torch.ones(8, 2)), torch.ones(8, 1))).backward()
+        ...     optimizer.step()
+        >>> len(monitor.rows()["loss"])
+        1
+        """
+        self._take(loss, y_true, y_pred)
+        return loss
+
+    def evaluation(self, split: str) -> AbstractContextManager[None]:
+        """A pass over ``validation`` or ``test`` inside the ``with``, whatever the mode of the model is.
+
+        Raises:
+            UnknownNameError: Another split.
+        """
+        validation.choice("split of an evaluation", split, SPLITS[1:])
+        return nullcontext() if self._recording is None else self._recording.evaluation(split)
+
+    def __enter__(self) -> Self:
+        session = self._session = self._runs.begin()
+        if session.enabled:
+            last = len(self._optimizers) - 1
+            self._recording = Recording(session, self._models, self._names, self._split, last=last)
+            self._shield(self._describe)
+            self._install()
+            self._shield(session.record, Resumed(time.perf_counter()))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        recording, self._recording = self._recording, None
+        if recording is not None and error is None:
+            self._shield(recording.end_pass)
+        if self._session is not None:
+            self._session.guard.shield("integration", self._undo.close)
+        self._runs.end_after(error)
+
+    def _describe(self) -> None:
+        session, first = self._session, self._optimizers[-1]
+        assert session is not None
+        session.describe_framework("torch", torch.__version__)
+        criterion = self._criteria[0] if self._criteria else None
+        session.describe(structure.describe(self._models, self._optimizers, criterion))
+        counted = counted_steps(first)
+        if counted is not None:
+            session.agree_on_step(counted)
+        session.trains(self._models[0], fresh=not first.state)
+
+    def _install(self) -> None:
+        """Put the hooks in place; one that cannot be leaves the others."""
+        session, recording = self._session, self._recording
+        assert session is not None
+        assert recording is not None
+        self._updates = [
+            Updates(
+                optimizer,
+                self._optimizers if self._names is None else [optimizer],
+                place,
+                session,
+                recording,
+                gradient_norm=self._gradient_norm,
+            )
+            for place, optimizer in enumerate(self._optimizers)
+        ]
+        for updates in self._updates:
+            self._enter(updates.watched)
+        for criterion in self._criteria:
+            self._shield(self._hook, criterion)
+        if self._scaler is not None:
+            self._enter(scaling.watched, self._scaler, self._count, self._skipped)
+        if self._loader is not None:
+            twice = isinstance(self._loader, Watched)  # by the monitor, too
+            waited = _nothing if twice else self._waited
+            self._enter(loaders.watched, self._loader, waited, self._ended)
+
+    def _enter(self, watched: Callable[..., AbstractContextManager[None]], *args: Any) -> None:
+        self._shield(lambda: self._undo.enter_context(watched(*args)))
+
+    def _hook(self, criterion: Any) -> None:
+        self._undo.callback(criterion.register_forward_hook(self._computed, with_kwargs=True).remove)
+
+    def _shield(self, work: Callable[..., Any], *args: Any) -> None:
+        session = self._session
+        if session is not None and session.enabled and not session.ended:
+            session.guard.shield("integration", work, *args)
+
+    # Hooks
+
+    def _computed(
+        self, criterion: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
+    ) -> None:
+        """A criterion has computed a loss from predictions and labels."""
+        if torch.compiler.is_compiling():  # what is compiled runs without Python
+            return
+        predictions, targets = (*args, *kwargs.values(), None, None)[:2]
+        self._take(output, targets, predictions, structure.unwrapped(criterion))
+
+    def _take(self, loss: Any, y_true: Any, y_pred: Any, criterion: Any = None) -> None:
+        recording = self._recording
+        if recording is not None:
+            if not recording.in_closure and any(updates.end_failed() for updates in self._updates):
+                recording.forget()
+            self._shield(recording.take, loss, y_true, y_pred, criterion)
+
+    def _waited(self, seconds: float) -> None:
+        if self._session is not None:
+            self._shield(self._session.record, DataWaits((seconds,)))
+
+    def _ended(self) -> None:
+        if self._recording is not None:
+            self._shield(self._recording.end_epoch)
+
+    def _count(self, optimizer: Any) -> int:
+        return sum(updates.count for updates in self._of(optimizer))
+
+    def _skipped(self, optimizer: Any) -> None:
+        if self._recording is not None:
+            for updates in self._of(optimizer):
+                self._shield(self._recording.skipped, updates.place)
+
+    def _of(self, optimizer: Any) -> list[Updates]:
+        return [one for one in self._updates if one.optimizer is optimizer]
+
+
+def _nothing(seconds: float) -> None:
+    """Waits that the monitor records itself."""
+
+
+def _modules(what: str, given: Any) -> Sequence[Any]:
+    modules = list(given) if isinstance(given, (list, tuple)) else [given]
+    for module in modules:
+        if not isinstance(module, torch.nn.Module):
+            also = "; pass the loss of a function to watched.loss(…)" if what == "criterion" else ""
+            raise InvalidTypeError(f"{what} is {shown(module)}: expected a torch.nn.Module{also}")
+    if not modules:
+        raise InvalidArgumentError(f"{what} is empty: expected a torch.nn.Module")
+    return modules
+
+
+def _optimizers(given: Any) -> tuple[Sequence[Any], Sequence[str] | None]:
+    """The optimizers, and their names where each has a loss of its own."""
+    names = [str(name) for name in given] if isinstance(given, Mapping) else None
+    found = list(given.values() if isinstance(given, Mapping) else given if _is_several(given) else [given])
+    for one in found:
+        if not isinstance(one, torch.optim.Optimizer):
+            raise InvalidTypeError(f"optimizer is {shown(one)}: expected a torch.optim.Optimizer")
+    if not found:
+        raise InvalidArgumentError("optimizer is empty: expected a torch.optim.Optimizer")
+    scalar_names.check(f"loss_{name}" for name in names or ())
+    return found, names
+
+
+def _is_several(given: Any) -> bool:
+    return isinstance(given, (list, tuple))
+
+
+def _scaler(given: Any) -> Any:
+    if given is not None and not (hasattr(given, "step") and hasattr(given, "unscale_")):
+        raise InvalidTypeError(f"scaler is {shown(given)}: expected a torch.amp.GradScaler")
+    return given

@@ -1,0 +1,140 @@
+"""Hooks of an optimizer: each update is a step, with the learning rate and the norm of the gradients that it used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from traingauge.integrations.torch import gradients
+from traingauge.integrations.torch.values import number
+
+if TYPE_CHECKING:
+    from traingauge.integrations.base import Session
+    from traingauge.integrations.torch.recording import Recording
+
+
+class Updates:
+    """Sees the updates of one optimizer.
+
+    An optimizer whose ``step`` calls that of its base class runs the hooks for both: the outer call counts.
+
+    Args:
+        optimizer: The optimizer.
+        together: Those with which it shares a loss, itself included: their gradients are clipped together.
+        place: Its place among all.
+        session: The run.
+        recording: Takes the updates.
+        gradient_norm: Whether to compute the norm where the loop does not.
+
+    Attributes:
+        optimizer: As given.
+        place: As given.
+        count: Updates so far.
+    """
+
+    def __init__(
+        self,
+        optimizer: Any,
+        together: Sequence[Any],
+        place: int,
+        session: Session,
+        recording: Recording,
+        *,
+        gradient_norm: bool,
+    ) -> None:
+        self.optimizer, self.place, self._together = optimizer, place, together
+        self._session, self._recording, self._computes_norm = session, recording, gradient_norm
+        self._depth = self.count = 0
+        self._rate: Any = None
+        self._norm: Any = None
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """See the updates inside the ``with``."""
+        before = self.optimizer.register_step_pre_hook(self._before)
+        after = self.optimizer.register_step_post_hook(self._after)
+        try:
+            with gradients.watched(self._see_norm):
+                yield
+        finally:
+            before.remove()
+            after.remove()
+
+    def end_failed(self) -> bool:
+        """End an update that an exception has left, and which so has no end; whether there was one."""
+        depth, self._depth = self._depth, 0
+        return depth > 0
+
+    def _before(self, optimizer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        if self._session.ended or torch.compiler.is_compiling():
+            return None
+        self._depth += 1
+        return (
+            self._session.guard.shield("integration", self._begin, args, kwargs) if self._depth == 1 else None
+        )
+
+    def _after(self, optimizer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        if self._session.ended or torch.compiler.is_compiling():
+            return
+        self._depth = max(0, self._depth - 1)
+        if self._depth == 0:
+            self.count += 1
+            self._session.guard.shield("integration", self._end)
+
+    def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        rate = self.optimizer.param_groups[0].get("lr")
+        self._rate = number(rate) if isinstance(rate, torch.Tensor) else rate
+        closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
+        if callable(closure):
+            counted = self._recording.only_first(closure, self._compute_norm)
+            if "closure" in kwargs:
+                return args, {**kwargs, "closure": counted}
+            return (args[0], counted, *args[2:]), kwargs
+        self._compute_norm()
+        return None
+
+    def _end(self) -> None:
+        numbers = {"learning_rate": self._rate, "gradient_norm": self._norm}
+        self._norm = None
+        self._recording.stepped(self.place, numbers)
+
+    def _compute_norm(self) -> None:
+        """Compute the norm, if that is wanted and clipping has not shown it."""
+        if not self._computes_norm or self._norm is not None:
+            return
+        found = gradients.norm(self._gradients())
+        if found is not None:
+            scale = getattr(
+                self.optimizer, "grad_scale", None
+            )  # of a scaler that leaves it to a fused optimizer
+            self._norm = number(found if scale is None else found / scale)
+
+    def _see_norm(self, clipped: Sequence[torch.Tensor], order: float, found: torch.Tensor) -> None:
+        if self._session.ended or order != 2 or hasattr(found, "to_local"):
+            return
+        if {id(one) for one in clipped} == {id(one) for one in self._gradients()}:
+            self._norm = number(found)
+
+    def _gradients(self) -> list[torch.Tensor]:
+        groups = [group for optimizer in self._together for group in optimizer.param_groups]
+        return [one.grad for group in groups for one in group["params"] if one.grad is not None]
+
+
+def counted_steps(optimizer: Any) -> int | None:
+    """Updates that an optimizer has counted itself; ``None`` if it does not, or keeps the count on a device.
+
+    >>> counted_steps(torch.optim.Adam([torch.nn.Parameter(torch.ones(1))]))
+    0
+    """
+    if not optimizer.state:
+        return 0
+    for state in optimizer.state.values():
+        steps = state.get("step") if isinstance(state, dict) else None
+        if isinstance(steps, torch.Tensor):
+            steps = steps.item() if steps.is_cpu and steps.numel() == 1 else None
+        if steps is not None:
+            return int(steps)
+    return None

@@ -1,0 +1,228 @@
+"""What a loop did, put together to steps and passes.
+
+A loss that has a gradient, of a model in training mode, is part of the next step. Any other one belongs to a pass over
+evaluation data, which ends when training continues. A model that is trained in evaluation mode shows by its first step.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from traingauge.core.events import EpochEnd, Scored
+from traingauge.errors import TrainGaugeError
+from traingauge.integrations.torch import targets as criteria
+from traingauge.integrations.torch.parts import MOST_PARTS, Part, backward_pass, loss_of
+from traingauge.integrations.torch.passes import OpenPass
+from traingauge.integrations.torch.values import local
+
+if TYPE_CHECKING:
+    from traingauge.integrations.base import Session
+    from traingauge.integrations.torch.targets import Found
+
+
+class Recording:
+    """Collects the losses of a loop, and records its steps and passes.
+
+    Args:
+        session: The run.
+        modules: The models.
+        names: Names of the optimizers, each with a loss of its own; ``None`` where all train on the same.
+        split: Where evaluations belong.
+        last: Place of the optimizer that completes a step.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        modules: Sequence[Any],
+        names: Sequence[str] | None,
+        split: str,
+        *,
+        last: int = 0,
+    ) -> None:
+        self._session, self._modules, self._names, self._split = session, modules, names, split
+        self._last = last
+        self._parts: deque[Part] = deque(maxlen=MOST_PARTS)
+        self._pass: OpenPass | None = None
+        self._explicit = self._trains_in_evaluation_mode = False
+        self._inside = self._repeats = 0  # calls of closures, and those after the first, that are under way
+        self._skipped = 0
+        self._told: Found | None = None
+
+    # What the loop computes
+
+    def take(self, loss: Any, y_true: Any, y_pred: Any, criterion: Any = None) -> None:
+        """Take a loss with its labels and predictions.
+
+        Args:
+            loss: A tensor; anything else is left out.
+            y_true: Labels; ``None`` without them.
+            y_pred: Predictions; ``None`` without them.
+            criterion: The module that computed it, which says what the labels are; ``None`` if the user says so.
+        """
+        again = self._repeats or backward_pass() != -1  # the latter recomputes activations
+        if again or not isinstance(loss, torch.Tensor):
+            return
+        training = self._is_training(loss)
+        if training:
+            self.end_pass()
+        split = "train" if training else self._open().split
+        samples = len(y_pred) if isinstance(y_pred, torch.Tensor) and y_pred.ndim else 1
+        part = Part(loss, samples, self._scored(y_true, y_pred, criterion, split))
+        if loss.requires_grad:
+            loss.register_hook(self._shielded(part))
+        if training:
+            self._parts.append(part)
+        else:
+            labels = y_true if isinstance(y_true, torch.Tensor) else None
+            self._open().add(part, criteria.mass(criterion, labels, samples))
+
+    def _shielded(self, part: Part) -> Callable[[torch.Tensor], None]:
+        def on_gradient(gradient: torch.Tensor) -> None:
+            self._session.guard.shield("integration", part.on_gradient, gradient)
+
+        return on_gradient
+
+    def _is_training(self, loss: torch.Tensor) -> bool:
+        if self._explicit or not loss.requires_grad:
+            return False
+        return self._trains_in_evaluation_mode or any(module.training for module in self._modules)
+
+    def _scored(self, y_true: Any, y_pred: Any, criterion: Any, split: str) -> Any:
+        if self._names is not None or not isinstance(y_pred, torch.Tensor) or y_true is None:
+            return None
+        y_true, y_pred = (local(one) if isinstance(one, torch.Tensor) else one for one in (y_true, y_pred))
+        try:
+            if criterion is not None and not self._knows_task(criterion, y_true, y_pred):
+                return None
+            return self._session.encode(y_true, y_pred, None, split)
+        except TrainGaugeError as error:
+            self._session.guard.report("data", error)
+            return None
+
+    def _knows_task(self, criterion: Any, y_true: Any, y_pred: torch.Tensor) -> bool:
+        """Whether it is known what labels and predictions are: by the criterion, or by the user."""
+        found = criteria.find(criterion, y_pred, y_true) if isinstance(y_true, torch.Tensor) else None
+        if found is not None and found != self._told:
+            criteria.tell(self._session, found)
+            self._told = found
+        return found is not None or self._session.hints.task is not None
+
+    # Passes
+
+    @contextmanager
+    def evaluation(self, split: str) -> Iterator[None]:
+        """Everything that is computed inside the ``with`` is one pass."""
+        self.end_pass()
+        self._pass, self._explicit = OpenPass(self._session, split), True
+        try:
+            yield
+        except BaseException:
+            self._pass = None
+            raise
+        finally:
+            self._explicit = False
+        self.end_pass()
+
+    def end_pass(self) -> None:
+        """Record the pass that is under way, if one is."""
+        done, self._pass = self._pass, None
+        if done is not None and done.parts:
+            done.finish()
+
+    def _open(self) -> OpenPass:
+        if self._pass is None:
+            self._pass = OpenPass(self._session, self._split)
+        return self._pass
+
+    def end_epoch(self) -> None:
+        """The loader has given all its batches."""
+        self._session.record(EpochEnd(time.perf_counter()))
+
+    # Steps
+
+    @property
+    def in_closure(self) -> bool:
+        """Whether an optimizer is asking for a loss."""
+        return self._inside > 0
+
+    def only_first(self, closure: Callable[[], Any], after: Callable[[], None]) -> Callable[[], Any]:
+        """The closure of a step, of which the first call counts: the others are trials of the optimizer.
+
+        Args:
+            closure: Computes the loss and its gradients.
+            after: Called after the first call.
+        """
+        calls = 0
+
+        def counted() -> Any:
+            nonlocal calls
+            calls += 1
+            again = calls > 1
+            self._inside, self._repeats = self._inside + 1, self._repeats + again
+            try:
+                result = closure()
+            finally:
+                self._inside, self._repeats = self._inside - 1, self._repeats - again
+            if not again:
+                self._session.guard.shield("integration", after)
+            return result
+
+        return counted
+
+    def stepped(self, place: int, numbers: Mapping[str, Any]) -> None:
+        """An optimizer has updated its parameters.
+
+        Args:
+            place: Which of the optimizers; the last one completes a step.
+            numbers: What is known of the update.
+        """
+        if self._is_last(place):
+            parts = self._trained()
+            self._record({**self._losses(parts, place), **numbers}, parts)
+        elif self._names is not None:
+            named = {f"{number}_{self._names[place]}": value for number, value in numbers.items()}
+            self._record({**self._losses(self._trained(), place), **named}, (), steps=0)
+
+    def forget(self) -> None:
+        """Forget losses whose update has failed: their gradients are lost with it."""
+        self._trained()
+
+    def skipped(self, place: int) -> None:
+        """A scaler has skipped an update, because gradients were not finite. No step is counted."""
+        self._skipped += 1
+        parts = self._trained() if self._names is not None or self._is_last(place) else []
+        self._record({**self._losses(parts, place), "skipped_steps": float(self._skipped)}, (), steps=0)
+
+    def _is_last(self, place: int) -> bool:
+        return place == self._last
+
+    def _losses(self, parts: Sequence[Part], place: int) -> dict[str, Any]:
+        loss = loss_of(parts)
+        named = {} if self._names is None else {f"loss_{self._names[place]}": loss}
+        return {"loss": loss, **named} if self._is_last(place) else named
+
+    def _trained(self) -> list[Part]:
+        """The parts that a backward pass has reached since the last step."""
+        parts = [part for part in self._parts if part.weight is not None]
+        if not parts and self._pass is not None and not self._explicit:
+            parts = [part for part in self._pass.parts if part.weight is not None]
+            if parts:
+                self._trains_in_evaluation_mode, self._pass = True, None
+        waiting = [part for part in self._parts if part.weight is None and self._names is not None]
+        self._parts.clear()
+        self._parts.extend(waiting)
+        return parts
+
+    def _record(self, numbers: Mapping[str, Any], parts: Sequence[Part], *, steps: int = 1) -> None:
+        at, given = time.perf_counter(), {name: value for name, value in numbers.items() if value is not None}
+        samples = sum(part.samples for part in parts)
+        scored = [part.scored for part in parts if part.scored is not None]
+        first = scored[0] if scored else None
+        self._session.record(Scored(at, given, first, None, samples, steps, scored[1:]))

@@ -1,0 +1,32 @@
+"""Values of tensors that nothing waits for: a float on the CPU, else a copy on the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+
+def number(tensor: torch.Tensor) -> Any:
+    """The value of a tensor with one element as it is now.
+
+    Args:
+        tensor: Shape () or (1, …).
+
+    Returns:
+        A float, or a tensor of shape () on the device, which later writes to ``tensor`` do not change.
+
+    >>> number(torch.tensor([0.5], requires_grad=True))
+    0.5
+    """
+    tensor = local(tensor.detach())
+    if tensor.is_cpu:
+        return float(tensor.item())
+    kind = torch.float64 if tensor.dtype is torch.float64 else torch.float32
+    copy = tensor.to(kind, copy=True)
+    return copy.reshape(()) if copy.ndim else copy
+
+
+def local(tensor: torch.Tensor) -> torch.Tensor:
+    """The part of a distributed tensor that this rank has: to gather the others takes all ranks."""
+    return tensor.to_local() if hasattr(tensor, "to_local") else tensor

@@ -1,0 +1,281 @@
+"""A step is an update of the weights, with what the optimizer used."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from tests.integrations.torch.loops import batches, errors, given, model, quiet
+from traingauge.integrations.torch import watch
+
+
+def test_the_learning_rate_is_the_one_that_the_optimizer_used_and_not_the_next():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=1.0)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(3):
+                criterion(net(x), y).backward()
+                optimizer.step()
+                schedule.step()
+        assert given(monitor, "learning_rate") == [1.0, 0.5, 0.25]
+
+
+def test_a_learning_rate_that_is_a_tensor_counts_as_it_was():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=torch.tensor(0.5))
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(2):
+                criterion(net(x), y).backward()
+                optimizer.step()
+                optimizer.param_groups[0]["lr"].mul_(0.5)
+        assert given(monitor, "learning_rate") == [0.5, 0.25]
+
+
+@pytest.mark.parametrize("gradient_norm", [False, True])
+def test_the_norm_of_the_gradients_is_that_before_clipping(gradient_norm):
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    norms = []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion, gradient_norm=gradient_norm):
+            for x, y in batches(3):
+                optimizer.zero_grad()
+                criterion(net(x), y).backward()
+                norms.append(nn.utils.clip_grad_norm_(net.parameters(), 1e-3).item())
+                optimizer.step()
+        assert given(monitor, "gradient_norm") == norms
+
+
+def test_clipping_a_part_of_the_gradients_gives_no_norm_of_all():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            ((x, y),) = batches(1)
+            criterion(net(x), y).backward()
+            nn.utils.clip_grad_norm_(net[0].parameters(), 1.0)
+            optimizer.step()
+        assert "gradient_norm" not in monitor.rows()
+
+
+def test_without_clipping_the_norm_is_computed_if_asked_for():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion, gradient_norm=True):
+            ((x, y),) = batches(1)
+            criterion(net(x), y).backward()
+            expected = math.sqrt(sum(float((one.grad**2).sum()) for one in net.parameters()))
+            optimizer.step()
+        assert given(monitor, "gradient_norm") == pytest.approx([expected], rel=1e-6)
+
+
+def test_an_update_that_a_scaler_skips_is_no_step_and_is_counted_apart():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion, scaler=scaler):
+            for at, (x, y) in enumerate(batches(4), start=1):
+                optimizer.zero_grad()
+                loss = criterion(net(x * (math.nan if at == 2 else 1)), y)
+                scaler.scale(loss).backward()
+                scaler.step(optimizer)
+                scaler.update()
+        assert given(monitor, "skipped_steps") == [1.0]
+        assert monitor.rows()["step"].tolist()[-1] == 3
+        assert [math.isnan(loss) for loss in given(monitor, "loss")] == [False, True, False, False]
+        assert errors(monitor) == {}
+
+
+@pytest.mark.parametrize("window", [1, 4])
+def test_the_scale_of_a_loss_is_no_part_of_it(window):
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler("cpu")
+    expected, micro = [], []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion, scaler=scaler):
+            for at, (x, y) in enumerate(batches(8), start=1):
+                loss = criterion(net(x), y)
+                micro.append(loss.item())
+                scaler.scale(loss / window).backward()
+                if at % window == 0:
+                    scaler.step(optimizer)
+                    scaler.update()
+                    optimizer.zero_grad()
+                    expected.append(sum(micro) / window)
+                    micro.clear()
+        assert given(monitor, "loss") == pytest.approx(expected, rel=1e-6)
+
+
+def test_of_a_closure_the_first_loss_counts_however_often_the_optimizer_asks():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.LBFGS(net.parameters(), max_iter=5)
+    returned, asked = [], 0
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion, gradient_norm=True):
+            for x, y in batches(3):
+
+                def closure(x=x, y=y):
+                    nonlocal asked
+                    asked += 1
+                    optimizer.zero_grad()
+                    loss = criterion(net(x), y)
+                    loss.backward()
+                    return loss
+
+                returned.append(optimizer.step(closure).item())
+        assert asked > 3
+        assert given(monitor, "loss") == returned
+        assert len(given(monitor, "gradient_norm")) == 3
+        assert monitor.rows()["samples"].tolist() == [8, 8, 8]
+
+
+def test_optimizers_that_share_a_loss_take_one_step_together():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizers = [torch.optim.SGD(net[0].parameters(), lr=0.1), torch.optim.SGD(net[2].parameters(), lr=0.2)]
+    losses, norms = [], []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizers, criterion):
+            for x, y in batches(3):
+                loss = criterion(net(x), y)
+                losses.append(loss.item())
+                loss.backward()
+                norms.append(nn.utils.clip_grad_norm_(net.parameters(), 1.0).item())
+                for optimizer in optimizers:
+                    optimizer.step()
+                    optimizer.zero_grad(set_to_none=False)
+        assert given(monitor, "loss") == losses
+        assert given(monitor, "gradient_norm") == norms
+        assert monitor.rows()["step"].tolist() == [1, 2, 3]
+
+
+def test_each_player_of_a_game_has_a_loss_of_its_own():
+    generator, discriminator, criterion = nn.Linear(2, 4), nn.Linear(4, 1), nn.BCEWithLogitsLoss()
+    players = {
+        "discriminator": torch.optim.SGD(discriminator.parameters(), lr=0.1),
+        "generator": torch.optim.SGD(generator.parameters(), lr=0.2),
+    }
+    expected = {"discriminator": [], "generator": []}
+    with quiet() as monitor:
+        with watch(monitor, [discriminator, generator], players, criterion):
+            for x, _ in batches(3):
+                discriminator.zero_grad()
+                real = criterion(discriminator(x), torch.ones(8, 1))
+                real.backward()
+                made = generator(torch.randn(8, 2))
+                fake = criterion(discriminator(made.detach()), torch.zeros(8, 1))
+                fake.backward()
+                players["discriminator"].step()
+                expected["discriminator"].append((real.item() + fake.item()) / 2)
+                generator.zero_grad()
+                loss = criterion(discriminator(made), torch.ones(8, 1))
+                loss.backward()
+                players["generator"].step()
+                expected["generator"].append(loss.item())
+        for name, losses in expected.items():
+            assert given(monitor, f"loss_{name}") == pytest.approx(losses, rel=1e-6)
+        assert given(monitor, "loss") == expected["generator"]
+        assert given(monitor, "learning_rate") == [0.2] * 3
+        assert monitor.rows()["step"].tolist()[-1] == 3
+        assert errors(monitor) == {}
+
+
+def test_an_optimizer_whose_step_calls_that_of_its_base_takes_one_step():
+    class Mine(torch.optim.SGD):
+        def step(self, closure=None):
+            return super().step(closure)
+
+    net, criterion = model(), nn.CrossEntropyLoss()
+    torch.optim.SGD(net.parameters(), lr=0.1)  # its step has hooks, too
+    optimizer = Mine(net.parameters(), lr=0.1)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(3):
+                criterion(net(x), y).backward()
+                optimizer.step()
+        assert monitor.rows()["step"].tolist() == [1, 2, 3]
+
+
+def test_an_update_that_fails_is_no_step_and_the_next_one_is():
+    class Failing(torch.optim.SGD):
+        fails = True
+
+        def step(self, closure=None):
+            if self.fails:
+                raise MemoryError("the device is full")
+            return super().step(closure)
+
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = Failing(net.parameters(), lr=0.1)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(3):
+                criterion(net(x), y).backward()
+                try:
+                    optimizer.step()
+                except MemoryError:
+                    Failing.fails = False
+                optimizer.zero_grad()
+        assert monitor.rows()["step"].tolist() == [1, 2]
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # of dynamo
+@pytest.mark.parametrize("part", ["model", "criterion"])
+def test_a_compiled_module_is_recorded_as_any_other(part):
+    def losses(compiled):
+        torch._dynamo.reset()
+        net, criterion = model(), nn.CrossEntropyLoss()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        made = {"model": net, "criterion": criterion}
+        if compiled:
+            made[part] = torch.compile(made[part], backend="eager", fullgraph=True)
+        with quiet() as monitor:
+            with watch(monitor, made["model"], optimizer, made["criterion"]):
+                for x, y in batches(3):
+                    made["criterion"](made["model"](x), y).backward()
+                    optimizer.step()
+            monitor.end_epoch()
+            assert "accuracy" in monitor.history
+            assert errors(monitor) == {}
+            return given(monitor, "loss")
+
+    assert losses(True) == pytest.approx(losses(False), rel=1e-6)
+
+
+def test_a_criterion_inside_a_compiled_function_does_not_break_it():
+    torch._dynamo.reset()
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            compiled = torch.compile(lambda x, y: criterion(net(x), y), backend="eager", fullgraph=True)
+            for x, y in batches(3):
+                compiled(x, y).backward()
+                optimizer.step()
+        assert monitor.rows()["step"].tolist() == [1, 2, 3]
+        assert errors(monitor) == {}
+
+
+def test_under_autocast_the_loss_is_that_of_the_loop():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    losses = []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(4):
+                with torch.autocast("cpu", dtype=torch.bfloat16):
+                    loss = criterion(net(x), y)
+                losses.append(loss.item())
+                loss.backward()
+                optimizer.step()
+        assert given(monitor, "loss") == losses
+        monitor.end_epoch()
+        assert "accuracy" in monitor.history
