@@ -11,6 +11,7 @@ ALERTS = HOME / "alerts"
 RECORDINGS = HOME / "recordings"
 RULES = HOME / "rules"
 THRESHOLDS = HOME / "thresholds.yml"
+INLINED = HOME / "inlined.yml"
 
 TESTS = HOME / "tests"
 HEALTHY = TESTS / "healthy.yml"

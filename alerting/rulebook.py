@@ -14,9 +14,10 @@ from typing import Any
 
 import yaml
 
+from alerting.inlined import thresholds
 from alerting.links import Links
 from alerting.places import ALERTMANAGER, ALERTS, HEALTHY, HOME, RECORDINGS, RULES, RUNBOOKS, TESTS
-from alerting.sources import linked, sources, thresholds
+from alerting.sources import linked, sources
 
 __all__ = [
     "ALERTMANAGER",

@@ -6,20 +6,17 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
 from alerting.identity import identity
+from alerting.inlined import thresholds, written_out
 from alerting.links import Links
-from alerting.places import ALERTS, RECORDINGS, THRESHOLDS
+from alerting.places import ALERTS, RECORDINGS
 from traingauge.bundle.identity import in_rules
 from traingauge.version import __version__
 
 _DEFAULTS = "      # <defaults {severity}>\n"
 _DEFAULT = """\
-      - record: model_run:model_threshold:effective
-        expr: >-
-          {value} * model_run:model_run_state:running
-          unless on (model, run) last_over_time(model_threshold{{metric="{metric}", feature=""}}[5m])
+      - record: global:model_threshold:default
+        expr: vector({value})
         labels: {{metric: {metric}, severity: {severity}}}
 """
 
@@ -39,13 +36,13 @@ def sources() -> list[Path]:
 
 
 def complete(source: Path) -> str:
-    """The text of a source with default thresholds, labels of identity and the version; a run can mute its alerts."""
+    """The text of a source with all that rendering adds, other than links; a run can mute its alerts."""
     text = source.read_text(encoding="utf-8")
     if source.parent == ALERTS and source.name >= "20":
         text = _ALERT.sub(_unless_muted, text)
     for severity in ("warning", "critical"):
         text = text.replace(_DEFAULTS.format(severity=severity), "".join(_defaults(severity)))
-    return versioned(in_rules(text, identity()))
+    return versioned(in_rules(written_out(text), identity()))
 
 
 def versioned(text: str) -> str:
@@ -78,16 +75,6 @@ def linked(source: Path, links: Links) -> str:
             lines.append(f"          runbook_url: {links.runbook(name)}\n")
             lines.append(f"          dashboard_url: {links.dashboard(int(source.name[:2]))}\n")
     return "".join(lines)
-
-
-def thresholds() -> dict[str, dict[str, float]]:
-    """The default thresholds: by metric, then by severity.
-
-    >>> thresholds()["accuracy"]["warning"]
-    0.7
-    """
-    found: dict[str, dict[str, float]] = yaml.safe_load(THRESHOLDS.read_text(encoding="utf-8"))
-    return found
 
 
 def _unless_muted(rule: re.Match[str]) -> str:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from alerting.inlined import written_out
 from alerting.links import Links
 from alerting.places import HOME, TESTS
 from alerting.render import rules
@@ -26,7 +27,8 @@ def stage(folder: Path) -> Path:
     texts = {path.relative_to(HOME): complete(path) for path in sources()}
     texts |= {Path("rules", name): text for name, text in rules(Links()).items()}
     texts |= {
-        path.relative_to(HOME): versioned(path.read_text(encoding="utf-8")) for path in TESTS.glob("*.yml")
+        path.relative_to(HOME): versioned(written_out(path.read_text(encoding="utf-8")))
+        for path in TESTS.glob("*.yml")
     }
     for path, text in texts.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from alerting.inlined import SET
 from dashboards.data_and_drift.now import PSI
 from dashboards.vocabulary import reasons, units
 from dashboards.vocabulary.heatmap import RED_WHEN_HIGH, ROWS, cells
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import (
     ALERTED_STATISTIC,
-    THRESHOLD,
     latest,
     per_run,
     series,
@@ -34,7 +34,9 @@ def _panels() -> list[Panel]:
     top = f"topk({_TOP}, {drift})"
     chosen = series("model_feature_drift", feature="$feature", statistic="$statistic")
     pvalue = series("model_feature_drift_pvalue", feature="$feature")
-    threshold = f"max by (feature) ({series(THRESHOLD, metric='feature_drift', severity='warning', feature='$feature')})"
+    threshold = (
+        f"max by (feature) ({series(SET, metric='feature_drift', severity='warning', feature='$feature')})"
+    )
     return [
         rows(
             "Features by drift",

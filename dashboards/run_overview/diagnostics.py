@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dashboards.vocabulary import reasons, units
 from dashboards.vocabulary.layout import Section
-from dashboards.vocabulary.metrics import THRESHOLD, better, per_run, series
+from dashboards.vocabulary.metrics import better, series
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import EXPECTED_LINE, LIMIT_LINE, SPLIT, Query
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.states import HEALTH_COLOURS
-from dashboards.vocabulary.thresholds import threshold_lines
+from dashboards.vocabulary.thresholds import threshold, threshold_lines
 
 _NO_EXPECTATION = "the run has no reference run."
 
@@ -69,9 +69,9 @@ def _forecast() -> list[Panel]:
 
 def _against_reference_run() -> list[Panel]:
     expected = series("model_expected", metric="loss")
-    threshold = per_run(THRESHOLD, metric="deviation", severity="warning")
+    limit = f"max by (model, run) ({threshold('deviation', 'warning')})"
     stddev = series("model_expected_stddev", metric="loss")
-    allowed = f"{stddev} * on (model, run) group_left () {threshold}"
+    allowed = f"{stddev} * on (model, run) group_left () {limit}"
     return [
         lines(
             "Worse than the reference run by",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from dashboards.vocabulary import colours, units
 from dashboards.vocabulary.links import to_run, to_runbook
-from dashboards.vocabulary.metrics import THRESHOLD, series
+from dashboards.vocabulary.metrics import RUNNING, series
 from dashboards.vocabulary.names import WHERE, where
 from dashboards.vocabulary.panels import NO_VALUE, number
 from dashboards.vocabulary.queries import Query
@@ -70,7 +70,7 @@ def count_tile(severity: str, *, width: int, height: int) -> Panel:
     """How many alerts of a severity and of none worse fire: 0 only where rules watched a run, otherwise no number at all."""
     worse = [firing(one) for one in list(_SEVERITIES)[: list(_SEVERITIES).index(severity)]]
     counted = " unless ".join([firing(severity), *worse])
-    watched = f"count(last_over_time({series(THRESHOLD)}[$__range]))"
+    watched = f"count(last_over_time({series(RUNNING)}[$__range]))"
     return number(
         severity.capitalize(),
         Query(f"count({counted}) or on () (0 * {watched})", severity, instant=True),

@@ -10,19 +10,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from alerting.inlined import DEFAULT, SET
 from dashboards.vocabulary.identity import IDENTITY, SELECTED
 from traingauge.catalog import CATALOG, RUN_LABELS, Side
 from traingauge.errors import UnknownNameError
 
-#: The thresholds in force: set in code, else the defaults. The alerts compare with the same series.
-THRESHOLD = "model_run:model_threshold:effective"
+#: 1 for every run that is running.
+RUNNING = "model_run:model_run_state:running"
 
 #: The scores that a run has to beat, and how much worse than that it is; read by the alert as well.
 BASELINE, SHORTFALL = "model_run:model_baseline:last", "model_run_split:model_baseline:shortfall"
 
 #: Series that the rules in ``alerting/rules`` record, with their labels in addition to model and run.
 RECORDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {THRESHOLD: ("metric", "severity", "feature"), BASELINE: ("metric",), SHORTFALL: ("metric", "split")}
+    {
+        SET: ("metric", "severity", "feature"),
+        BASELINE: ("metric",),
+        SHORTFALL: ("metric", "split"),
+        RUNNING: (),
+    }
 )
 
 #: What tells apart the alerts of one run.
@@ -109,6 +115,7 @@ def _known() -> dict[str, Known]:
         name: Known(("job", "instance", *labels), of_a_run=False)
         for name, labels in (OF_THE_SERVERS | OF_A_HOST).items()
     }
+    known[DEFAULT] = Known(("metric", "severity"), of_a_run=False)
     return known
 
 

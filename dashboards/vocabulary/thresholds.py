@@ -1,9 +1,10 @@
-"""Thresholds, drawn from the series that the alerts compare with: a dashed line and an alert never disagree."""
+"""Thresholds, drawn by the expression that the alerts compare with: a dashed line and an alert never disagree."""
 
 from __future__ import annotations
 
+from alerting.inlined import SET, effective
 from dashboards.vocabulary import colours
-from dashboards.vocabulary.metrics import BASELINE, THRESHOLD, series
+from dashboards.vocabulary.metrics import BASELINE, RUNNING, series
 from dashboards.vocabulary.queries import BASELINE_LINE, CRITICAL_LINE, WARNING_LINE, Query, Style
 from dashboards.vocabulary.sdk import dashboard, model
 
@@ -14,6 +15,18 @@ _APPLIES_TO = {
     "failing_probability": "model_health_failing_probability",
     "features_drifted_ratio": "model_features_drifted",
 }
+
+
+def threshold(metric: str, severity: str, **labels: str) -> str:
+    """The threshold in force of each run: set in code, else the default.
+
+    Args:
+        metric: Name as thresholds have it: the catalogue's without ``model_``.
+        severity: Its severity.
+        labels: Further matchers, as ``feature=""``.
+    """
+    chosen = series(SET, metric=metric, severity=severity, **labels)
+    return effective(metric, severity, chosen, series(RUNNING), series(SET, metric=metric, feature=""))
 
 
 def threshold_lines(metric: str, **labels: str) -> tuple[Query, Query]:
@@ -28,8 +41,8 @@ def threshold_lines(metric: str, **labels: str) -> tuple[Query, Query]:
     scored = series(_APPLIES_TO.get(metric, f"model_{metric}"))
 
     def line(severity: str, style: Style) -> Query:
-        threshold = series(THRESHOLD, metric=metric, severity=severity, **labels)
-        return Query(f"{threshold} and on (model, run) {scored}", f"{severity} threshold", style=style)
+        expr = f"{threshold(metric, severity, **labels)} and on (model, run) {scored}"
+        return Query(expr, f"{severity} threshold", style=style)
 
     return line("warning", WARNING_LINE), line("critical", CRITICAL_LINE)
 

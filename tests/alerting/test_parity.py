@@ -67,17 +67,11 @@ def test_an_alert_links_its_own_runbook():
 
 
 def test_a_default_is_of_a_metric_that_code_can_set_a_threshold_for():
-    effective = [rule.labels for rule in rulebook.recordings() if rule.name.endswith(":effective")]
-    assert {labels["metric"] for labels in effective if labels} <= set(METRICS)
+    assert set(rulebook.thresholds()) <= set(METRICS)
 
 
 def test_the_exporter_counts_drifted_features_by_the_default_threshold_of_the_rules():
-    (default,) = (
-        rule.expr
-        for rule in rulebook.recordings()
-        if rule.labels == {"metric": "feature_drift", "severity": "warning"}
-    )
-    assert default.startswith(f"{THRESHOLD} * model_run:model_run_state:running unless")
+    assert rulebook.thresholds()["feature_drift"]["warning"] == THRESHOLD
 
 
 def test_every_metric_that_code_can_set_a_threshold_for_is_read_by_an_alert():

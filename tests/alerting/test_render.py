@@ -13,6 +13,7 @@ import yaml
 
 from alerting import rulebook
 from alerting.identity import identity
+from alerting.inlined import written_out
 from alerting.links import Links
 from alerting.render import DOMAINS, committed, rules
 from alerting.sources import versioned
@@ -76,7 +77,8 @@ def one_line(expression):
 
 
 def written(source):
-    groups = yaml.safe_load(versioned(in_rules(source.read_text(), identity())))["groups"]
+    text = versioned(in_rules(written_out(source.read_text()), identity()))
+    groups = yaml.safe_load(text)["groups"]
     for rule in (rule for group in groups for rule in group["rules"] or ()):
         rule["expr"] = one_line(rule["expr"])
     return groups
@@ -91,7 +93,7 @@ def without_additions(rules):
 
 
 @pytest.mark.parametrize("source", [path for path in SOURCES if path.parent == rulebook.RECORDINGS], ids=stem)
-def test_a_rendered_file_of_recordings_is_its_source_with_default_thresholds_and_identity(source):
+def test_a_rendered_file_of_recordings_is_its_source_with_defaults_identity_and_what_is_inlined(source):
     groups = [{**group, "rules": [*without_additions(group["rules"])]} for group in RENDERED[source.name]]
     assert groups == [{**group, "rules": group["rules"] or []} for group in written(source)]
 
@@ -117,14 +119,18 @@ def test_every_alert_has_a_domain():
 
 
 def is_default(rule):
-    return rule.get("record") == "model_run:model_threshold:effective" and "labels" in rule
+    return rule.get("record") == "global:model_threshold:default"
 
 
 def test_every_default_threshold_is_recorded_once():
     recorded = {
-        (rule.labels["metric"], rule.labels["severity"], float(rule.expr.partition(" * ")[0]))
+        (
+            rule.labels["metric"],
+            rule.labels["severity"],
+            float(rule.expr.removeprefix("vector(").removesuffix(")")),
+        )
         for rule in rulebook.recordings()
-        if rule.name.endswith(":effective") and rule.labels
+        if is_default({"record": rule.name})
     }
     table = rulebook.thresholds()
     assert recorded == {(metric, *level) for metric in table for level in table[metric].items()}

@@ -12,6 +12,7 @@ import yaml
 import alerting.links
 import alerting.sources
 from alerting import rulebook
+from alerting.identity import identity
 from alerting.links import Links
 from alerting.render import rules as rendered
 from traingauge.bundle.options import Options
@@ -30,9 +31,11 @@ def parsed(options: Options) -> list[dict[str, Any]]:
 
 def defaults(options: Options) -> dict[tuple[str, str], float]:
     return {
-        (rule["labels"]["metric"], rule["labels"]["severity"]): float(rule["expr"].partition(" * ")[0])
+        (rule["labels"]["metric"], rule["labels"]["severity"]): float(
+            rule["expr"].removeprefix("vector(").removesuffix(")")
+        )
         for rule in parsed(options)
-        if rule.get("record", "").endswith(":effective") and "labels" in rule
+        if rule.get("record") == "global:model_threshold:default"
     }
 
 
@@ -64,12 +67,12 @@ def test_a_threshold_is_changed_taken_away_or_added() -> None:
 
 
 def test_an_added_threshold_is_replaced_by_that_of_a_run_for_its_own_metric() -> None:
-    (added,) = (
-        rule
-        for rule in parsed(Options(thresholds={"loss": {"warning": 3}}))
-        if rule.get("labels") == {"metric": "loss", "severity": "warning"} and "record" in rule
-    )
-    assert 'model_threshold{metric="loss", feature=""}' in added["expr"]
+    added = Options(thresholds={"loss": {"warning": 3}})
+    (alert, _) = (rule["expr"] for rule in parsed(added) if rule.get("alert") == "ModelLossAboveThreshold")
+    labels = ", ".join([*identity(), "model", "run"])
+    default = 'scalar(max(global:model_threshold:default{metric="loss", severity="warning"}))'
+    replaced = f'unless on ({labels}) model_run:model_threshold:set{{metric="loss", feature=""}}'
+    assert f"{default} * model_run:model_run_state:running > -Inf {replaced}" in alert
 
 
 def test_a_severity_is_changed_for_the_rules_that_have_it() -> None:

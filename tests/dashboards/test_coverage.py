@@ -37,5 +37,5 @@ def test_every_metric_is_shown_unless_there_is_a_reason():
 
 def test_every_recorded_series_that_stands_for_a_metric_is_shown():
     texts = "".join(path.read_text() for path in RENDERED.glob("*.json"))
-    assert "model_run:model_threshold:effective{" in texts
+    assert "model_run:model_threshold:set{" in texts
     assert "model_run:model_baseline:last{" in texts

@@ -7,9 +7,11 @@ import promql_parser as promql
 import pytest
 import yaml
 
+from alerting.inlined import DEFAULT, SET
 from dashboards.promql import grouping_labels, made_labels, parse, selectors
 from dashboards.reading import Json, expressions
 from dashboards.vocabulary.metrics import KNOWN, RECORDED, per_second, series
+from dashboards.vocabulary.thresholds import threshold
 from traingauge.errors import UnknownNameError
 
 RULES = Path(__file__).parents[2] / "alerting" / "rules"
@@ -53,8 +55,7 @@ def test_every_recorded_series_is_recorded_by_a_rule():
 
 def test_an_alert_rule_compares_with_the_thresholds_that_are_drawn():
     """A dashed line and the alert that goes by it never disagree."""
-    drawn = "model_run:model_threshold:effective"
-    assert drawn in RECORDED
+    drawn = {SET, DEFAULT}
     compared = {
         selector.name
         for rule in _rules()
@@ -62,7 +63,9 @@ def test_an_alert_rule_compares_with_the_thresholds_that_are_drawn():
         for selector in selectors(promql.parse(str(rule["expr"])))
         if "threshold" in str(selector.name)
     }
-    assert compared - {"model_threshold"} == {drawn}
+    assert compared - {"model_threshold"} == drawn
+    line = promql.parse(threshold("deviation", "warning"))
+    assert drawn < {selector.name for selector in selectors(line)}
 
 
 def test_an_unknown_metric_is_refused_when_the_dashboard_is_made():

@@ -15,8 +15,8 @@ from traingauge.errors import InvalidArgumentError, UnknownNameError
 
 #: A default threshold, as rules are rendered.
 _DEFAULT = re.compile(
-    r"(?P<head>      - record: model_run:model_threshold:effective\n        expr: >-\n          )"
-    r"(?P<value>\S+)(?P<tail> \* .*\n.*\n        labels: \{metric: (?P<metric>\w+), severity: (?P<severity>\w+)\}\n)"
+    r"(?P<head>      - record: global:model_threshold:default\n        expr: vector\()"
+    r"(?P<value>\S+)(?P<tail>\)\n        labels: \{metric: (?P<metric>\w+), severity: (?P<severity>\w+)\}\n)"
 )
 
 #: One rule of an alert, with the comment above it.
