@@ -17,6 +17,8 @@ from traingauge.cli import bundle as command
 from traingauge.errors import UnknownNameError
 from traingauge.stack.programs import find_programs
 
+ROOT = Path(__file__).resolve().parents[2]
+
 #: Everything that an option may change.
 CHANGED = Options(
     runbooks="https://wiki.example.org/runbooks",
@@ -120,7 +122,9 @@ def test_dashboards_and_data_source_have_the_uid_that_was_asked_for(platform: st
     assert yaml.safe_load(source)["datasources"][0]["uid"] == "mine"
 
 
-@pytest.mark.parametrize("platform", [name for name in PLATFORMS if name not in ("grafana", "mimir")])
+@pytest.mark.parametrize(
+    "platform", [name for name in PLATFORMS if name not in ("grafana", "mimir", "prometheus-operator")]
+)
 def test_alertmanager_groups_and_mutes_by_the_labels_that_tell_runs_apart(platform: str) -> None:
     text = next(
         text

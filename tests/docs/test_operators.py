@@ -253,10 +253,11 @@ def test_pods_may_say_of_themselves_what_the_runs_of_other_machines_may() -> Non
     assert operator_objects.scrape_job(monitor())["metric_relabel_configs"] == pods["metric_relabel_configs"]
 
 
-def test_the_shell_block_makes_a_rule_object_of_every_rule_file(tmp_path: Path) -> None:
+def test_the_shell_block_applies_a_rule_object_of_every_rule_file(tmp_path: Path) -> None:
     (script,) = (text for kind, text in blocks(page("kube-prometheus")) if kind == "sh")
-    run_with(script, tmp_path, kubectl="exit 0", traingauge=COMMAND)
-    objects = [one for one in yaml.safe_load_all((tmp_path / "traingauge-rules.yaml").read_text()) if one]
+    run_with(script, tmp_path, kubectl='cat "$4"/*.yaml > applied.yaml', traingauge=COMMAND)
+    texts = re.split(r"(?=^apiVersion: )", (tmp_path / "applied.yaml").read_text(), flags=re.MULTILINE)[1:]
+    objects = list(map(yaml.safe_load, texts))
     files = sorted(rulebook.RULES.glob("*.yml"))
     assert [one["metadata"]["name"] for one in objects] == [f"traingauge-{file.stem}" for file in files]
     for one, file in zip(objects, files, strict=True):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from os.path import relpath
 from pathlib import Path
 
-from traingauge.bundle import places
+from traingauge.bundle import operator, places
 from traingauge.bundle.identity import in_alertmanager
 from traingauge.bundle.options import Options
 from traingauge.bundle.rules import rule_files
@@ -17,6 +17,12 @@ from traingauge.errors import UnknownNameError
 DATASOURCE_UID = "traingauge-prometheus"
 
 Files = dict[str, str]
+
+_KUSTOMIZATION = """\
+# Apply with `kubectl apply --server-side --kustomize .`: dashboards are too large for an annotation.
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+"""
 
 
 def files(platform: str, options: Options) -> Files:
@@ -132,6 +138,27 @@ def _kubernetes(options: Options) -> Files:
     return {**own, **mounted, **_runbooks()}
 
 
+def _prometheus_operator(options: Options) -> Files:
+    """Objects to be applied as one kustomization, and separately those that need the Grafana operator."""
+    boards = {Path(path).stem: text for path, text in dashboards(options, below="dashboards").items()}
+    objects = {
+        "podmonitor.yaml": operator.pod_monitor(options),
+        **{f"rules/{Path(name).stem}.yaml": text for name, text in operator.rules(options).items()},
+        "alertmanagerconfig.yaml": operator.alertmanager_config(options),
+        **{
+            f"dashboards/{name}.yaml": operator.dashboard_config_map(name, text, options)
+            for name, text in boards.items()
+        },
+    }
+    listed = "".join(f"  - {path}\n" for path in objects)
+    return {
+        "kustomization.yaml": f"{_KUSTOMIZATION}resources:\n{listed}",
+        **objects,
+        **{f"grafana-operator/{name}.yaml": operator.grafana_dashboard(name, options) for name in boards},
+        **_runbooks(),
+    }
+
+
 def _moved(text: str, place: str, prefix: str) -> str:
     """The text of a file of this place, with the paths of other places as they are in the export."""
     others = {other: source for other, source in places.PLACES.items() if other != place}
@@ -153,6 +180,7 @@ def _without_absent(kustomization: str, there: Mapping[str, str]) -> Iterator[st
 #: The platforms, and what makes their files.
 PLATFORMS: Mapping[str, Callable[[Options], Files]] = {
     "prometheus": _prometheus,
+    "prometheus-operator": _prometheus_operator,
     "mimir": _mimir,
     "grafana": _grafana,
     "compose": _compose,
