@@ -182,6 +182,13 @@ _METRICS = (
         ("split",),
         better="lower",
     ),
+    Metric(
+        "model_loss_nonfinite",
+        "gauge",
+        "1 while the last loss is NaN or infinite, 0 otherwise.",
+        ("split",),
+        range=SHARE,
+    ),
     Metric("model_loss_window_mean", "gauge", "Mean loss of the steps in the window.", ("split",)),
     Metric(
         "model_loss_window_stddev",

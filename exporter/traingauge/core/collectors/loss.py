@@ -32,7 +32,8 @@ class Loss(Collector):
     """Loss of every split that has recorded one.
 
     ``train`` has one value per step, ``validation`` and ``test`` have one per pass; the window holds the last values. A NaN
-    or infinite value is published as the last loss, but is left out of the statistics of the window and of the best loss.
+    or infinite value is published as the last loss, and as a gauge for stores that hold no NaN. It is left out of the
+    statistics of the window and of the best loss.
 
     Attributes:
         window: Number of values in the window.
@@ -90,6 +91,8 @@ class Loss(Collector):
             return
         splits = self._splits.values()
         yield self._family("model_loss", tuple(split.last for split in splits))
+        broken = tuple(float(not math.isfinite(split.last)) for split in splits)
+        yield self._family("model_loss_nonfinite", broken)
         windows = [_window_statistics(split.window.values()) for split in splits]
         for at, statistic in enumerate(("mean", "stddev", "min", "max")):
             yield self._family(f"model_loss_window_{statistic}", tuple(window[at] for window in windows))
