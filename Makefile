@@ -136,6 +136,13 @@ prose: setup ## Check spelling, and phrases that read translated
 .PHONY: check
 check: lint typecheck generated prose ## All checks but the tests
 
+.PHONY: dist
+dist: setup ## Build the source distribution and from it the wheel, as for a release, and check their page; upload nothing
+	$(BIN)/pip install --quiet --editable '.[release]'
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
 .PHONY: clean
 clean: ## Remove everything that was built and installed here
 	rm -rf $(VENV) $(INTEGRATIONS) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

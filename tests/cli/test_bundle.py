@@ -25,7 +25,7 @@ def test_it_exports_with_options_and_a_values_file(
     ]
     assert main(["bundle", "export", str(folder), *arguments]) == 0
     assert capsys.readouterr().out.endswith(f"files for prometheus in {folder}\n")
-    assert "0.9 * model_run:model_run_state:running" in (folder / "rules/01-thresholds.yml").read_text()
+    assert "vector(0.9)" in (folder / "rules/01-thresholds.yml").read_text()
     assert "https://g.example.org/d/" in (folder / "rules/20-run.yml").read_text()
 
 
