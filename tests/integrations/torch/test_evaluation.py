@@ -135,6 +135,15 @@ def test_labels_that_are_left_out_are_left_out_of_the_mean_of_a_pass():
         assert errors(monitor) == {}
 
 
+def test_a_pass_of_a_criterion_that_sums_is_the_mean_of_its_samples():
+    net, criterion = model(), nn.CrossEntropyLoss(reduction="sum")
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion), torch.no_grad():
+            summed = sum(criterion(net(x), y).item() for size in (8, 3) for x, y in batches(1, size))
+        assert given(monitor, "loss", "validation") == pytest.approx([summed / 11], rel=1e-6)
+
+
 CRITERIA = {
     "two classes": (nn.CrossEntropyLoss(), 2, lambda: torch.randint(2, (8,)), "roc_auc"),
     "log-probabilities": (nn.NLLLoss(), 3, lambda: torch.randint(3, (8,)), "log_loss"),

@@ -138,6 +138,27 @@ def test_of_a_closure_the_first_loss_counts_however_often_the_optimizer_asks():
         assert monitor.rows()["samples"].tolist() == [8, 8, 8]
 
 
+def test_a_closure_that_repeats_the_loss_of_the_loop_adds_nothing():
+    class SharpnessAware(torch.optim.SGD):
+        def step(self, closure):
+            with torch.enable_grad():
+                closure()
+            return super().step()
+
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = SharpnessAware(net.parameters(), lr=0.1)
+    losses = []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(3):
+                loss = criterion(net(x), y)
+                losses.append(loss.item())
+                loss.backward()
+                optimizer.step(lambda x=x, y=y: (2 * criterion(net(x), y)).backward())
+                optimizer.zero_grad()
+        assert given(monitor, "loss") == losses
+
+
 def test_optimizers_that_share_a_loss_take_one_step_together():
     net, criterion = model(), nn.CrossEntropyLoss()
     optimizers = [torch.optim.SGD(net[0].parameters(), lr=0.1), torch.optim.SGD(net[2].parameters(), lr=0.2)]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
+import pickle
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -73,7 +76,7 @@ def test_nothing_is_left_of_the_hooks():
     assert not criterion._forward_hooks
     assert not optimizer._optimizer_step_pre_hooks
     assert not optimizer._optimizer_step_post_hooks
-    assert "step" not in vars(scaler)
+    assert type(scaler) is torch.amp.GradScaler
     assert type(loader) is DataLoader
     assert clip_grad._get_total_norm is nn.utils.get_total_norm
 
@@ -210,6 +213,35 @@ def test_of_a_distributed_tensor_a_rank_takes_its_own_part(tmp_path, monkeypatch
             assert monitor.rows()["step"].tolist() == [1]
     finally:
         torch.distributed.destroy_process_group()
+
+
+def test_what_is_watched_can_be_copied_and_pickled(tmp_path):
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(net.parameters())
+    scaler = torch.amp.GradScaler("cpu")
+    loader = DataLoader(TensorDataset(torch.randn(16, 4)), batch_size=8)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion, loader, scaler=scaler):
+            copies = [copy.deepcopy(one) for one in (net, criterion, optimizer, scaler, loader)]
+            copies += [pickle.loads(pickle.dumps(one)) for one in (net, criterion, optimizer, scaler, loader)]
+            torch.save(criterion, tmp_path / "criterion.pt")
+        assert [type(one) for one in copies] == 2 * [*map(type, (net, criterion, optimizer, scaler, loader))]
+        assert errors(monitor) == {}
+    code = "import sys, torch; print(torch.load(sys.argv[1], weights_only=False)(torch.ones(2, 3), torch.tensor([0, 1])))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "criterion.pt"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("tensor(1.09"), done.stderr
+
+
+def test_an_optimizer_that_takes_no_step_is_reported(caplog):
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer, other = (torch.optim.SGD(net.parameters(), lr=0.1) for _ in range(2))
+    with quiet() as monitor, watch(monitor, net, other, criterion):
+        for x, y in batches(2):
+            criterion(net(x), y).backward()
+            optimizer.step()
+    assert "the optimizer that is watched took no step" in caplog.text
 
 
 def test_data_waits_and_epochs_come_from_the_loader(readings):

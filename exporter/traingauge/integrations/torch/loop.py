@@ -20,6 +20,7 @@ import torch
 from traingauge import validation
 from traingauge.catalog import SPLITS
 from traingauge.core import scalar_names
+from traingauge.core.copies import Unique
 from traingauge.core.events import DataWaits, Resumed
 from traingauge.core.watch import Watched
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, shown
@@ -27,6 +28,7 @@ from traingauge.integrations.base import RunSource
 from traingauge.integrations.torch import loaders, scaling, structure
 from traingauge.integrations.torch.optimizers import Updates, counted_steps
 from traingauge.integrations.torch.recording import Recording
+from traingauge.integrations.torch.values import runs_without_python
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Monitor, Session
@@ -91,14 +93,19 @@ def watch(
         *_optimizers(optimizer),
         () if criterion is None else _modules("criterion", criterion),
         None if loader is None else loaders.validate_loader(loader),
-        _scaler(scaler),
+        None if scaler is None else scaling.validate_scaler(scaler),
         validation.choice("split of an evaluation", split, SPLITS[1:]),
         gradient_norm=validation.flag("gradient_norm", gradient_norm),
     )
 
 
-class Watch:
-    """A training loop that is recorded inside its ``with``. Made by :func:`watch`."""
+class Watch(Unique):
+    """A training loop that is recorded inside its ``with``. Made by :func:`watch`.
+
+    A module that is watched refers to it, so a copy of the module does: in this process it is recorded as the module is.
+    """
+
+    _recording: Recording | None = None
 
     def __init__(  # noqa: PLR0917 made in one place
         self,
@@ -117,9 +124,12 @@ class Watch:
         self._criteria, self._loader, self._scaler, self._split = criteria, loader, scaler, split
         self._gradient_norm = gradient_norm
         self._session: Session | None = None
-        self._recording: Recording | None = None
         self._updates: list[Updates] = []
         self._undo = ExitStack()
+
+    def stand_in(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """A copy of the module in another process is recorded by nothing."""
+        return Watch.__new__, (Watch,)
 
     def loss(self, loss: L, y_true: Any = None, y_pred: Any = None) -> L:
         """The same loss, recorded: for one that no criterion computes, such as that of ``torch.nn.functional``.
@@ -167,6 +177,8 @@ class Watch:
         recording, self._recording = self._recording, None
         if recording is not None and error is None:
             self._shield(recording.end_pass)
+            if not any(updates.count for updates in self._updates):
+                self._shield(recording.warn_of_no_step)
         if self._session is not None:
             self._session.guard.shield("integration", self._undo.close)
         self._runs.end_after(error)
@@ -226,7 +238,7 @@ class Watch:
         self, criterion: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
     ) -> None:
         """A criterion has computed a loss from predictions and labels."""
-        if torch.compiler.is_compiling():  # what is compiled runs without Python
+        if runs_without_python():
             return
         predictions, targets = (*args, *kwargs.values(), None, None)[:2]
         self._take(output, targets, predictions, structure.unwrapped(criterion))
@@ -288,9 +300,3 @@ def _optimizers(given: Any) -> tuple[Sequence[Any], Sequence[str] | None]:
 
 def _is_several(given: Any) -> bool:
     return isinstance(given, (list, tuple))
-
-
-def _scaler(given: Any) -> Any:
-    if given is not None and not (hasattr(given, "step") and hasattr(given, "unscale_")):
-        raise InvalidTypeError(f"scaler is {shown(given)}: expected a torch.amp.GradScaler")
-    return given

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from traingauge.integrations.torch import gradients
-from traingauge.integrations.torch.values import number
+from traingauge.integrations.torch.values import number, runs_without_python
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Session
@@ -69,7 +69,7 @@ class Updates:
         return depth > 0
 
     def _before(self, optimizer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        if self._session.ended or torch.compiler.is_compiling():
+        if self._session.ended or runs_without_python():
             return None
         self._depth += 1
         return (
@@ -77,7 +77,7 @@ class Updates:
         )
 
     def _after(self, optimizer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        if self._session.ended or torch.compiler.is_compiling():
+        if self._session.ended or runs_without_python():
             return
         self._depth = max(0, self._depth - 1)
         if self._depth == 0:

@@ -6,6 +6,7 @@ evaluation data, which ends when training continues. A model that is trained in 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ from traingauge.integrations.torch import targets as criteria
 from traingauge.integrations.torch.parts import MOST_PARTS, Part, backward_pass, loss_of
 from traingauge.integrations.torch.passes import OpenPass
 from traingauge.integrations.torch.values import local
+
+_log = logging.getLogger("traingauge")
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Session
@@ -73,7 +76,7 @@ class Recording:
         if training:
             self.end_pass()
         split = "train" if training else self._open().split
-        samples = len(y_pred) if isinstance(y_pred, torch.Tensor) and y_pred.ndim else 1
+        samples = next((len(one) for one in (y_pred, y_true) if getattr(one, "ndim", 0)), 1)
         part = Part(loss, samples, self._scored(y_true, y_pred, criterion, split))
         if loss.requires_grad:
             loss.register_hook(self._shielded(part))
@@ -81,6 +84,8 @@ class Recording:
             self._parts.append(part)
         else:
             labels = y_true if isinstance(y_true, torch.Tensor) else None
+            if criteria.adds_up(criterion):
+                part.value = part.value / samples
             self._open().add(part, criteria.mass(criterion, labels, samples))
 
     def _shielded(self, part: Part) -> Callable[[torch.Tensor], None]:
@@ -155,11 +160,13 @@ class Recording:
     def only_first(self, closure: Callable[[], Any], after: Callable[[], None]) -> Callable[[], Any]:
         """The closure of a step, of which the first call counts: the others are trials of the optimizer.
 
+        Where the loop has computed a loss before the step, that counts, as with sharpness-aware minimisation.
+
         Args:
             closure: Computes the loss and its gradients.
             after: Called after the first call.
         """
-        calls = 0
+        calls = int(any(part.weight is not None for part in self._parts))  # the loop's own loss came first
 
         def counted() -> Any:
             nonlocal calls
@@ -193,6 +200,14 @@ class Recording:
     def forget(self) -> None:
         """Forget losses whose update has failed: their gradients are lost with it."""
         self._trained()
+
+    def warn_of_no_step(self) -> None:
+        """Say that losses had gradients, and no optimizer used them: it is another one that trains."""
+        if any(part.weight is not None for part in self._parts):
+            _log.warning(
+                "the loop computed gradients, but the optimizer that is watched took no step, so none was recorded: "
+                "pass the optimizer whose step() the loop calls"
+            )
 
     def skipped(self, place: int) -> None:
         """A scaler has skipped an update, because gradients were not finite. No step is counted."""

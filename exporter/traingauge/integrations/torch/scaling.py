@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
+from traingauge.errors import InvalidTypeError, shown
+from traingauge.integrations.torch import in_place
 
-@contextmanager
-def watched(scaler: Any, updates: Callable[[Any], int], skipped: Callable[[Any], None]) -> Iterator[None]:
+
+def validate_scaler(scaler: Any) -> Any:
+    """The scaler.
+
+    Raises:
+        InvalidTypeError: It is none.
+    """
+    if not (hasattr(scaler, "step") and hasattr(scaler, "unscale_") and in_place.can_change(scaler)):
+        raise InvalidTypeError(f"scaler is {shown(scaler)}: expected a torch.amp.GradScaler")
+    return scaler
+
+
+def watched(
+    scaler: Any, updates: Callable[[Any], int], skipped: Callable[[Any], None]
+) -> AbstractContextManager[None]:
     """See the updates that a scaler skips inside the ``with``.
 
     Args:
@@ -17,18 +31,13 @@ def watched(scaler: Any, updates: Callable[[Any], int], skipped: Callable[[Any],
         updates: Gives the number of updates of an optimizer so far.
         skipped: Called with the optimizer.
     """
-    step = scaler.step
+    kind = type(scaler)
 
-    @functools.wraps(step)
-    def watching(optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+    def step(self: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         before = updates(optimizer)
-        result = step(optimizer, *args, **kwargs)
+        result = kind.step(self, optimizer, *args, **kwargs)
         if updates(optimizer) == before:
             skipped(optimizer)
         return result
 
-    scaler.step = watching
-    try:
-        yield
-    finally:
-        del scaler.step
+    return in_place.replaced(scaler, step=step)

@@ -62,12 +62,19 @@ def tell(session: Session, found: Found) -> None:
     )
 
 
+def adds_up(criterion: Any) -> bool:
+    """Whether a criterion gives the sum over its samples: a pass divides that by them."""
+    return getattr(criterion, "reduction", "") == "sum"
+
+
 def mass(criterion: Any, targets: torch.Tensor | None, samples: int) -> Any:
     """What the mean of a criterion divides by: samples, or those with a label; of a device, a tensor on it.
 
     >>> mass(nn.CrossEntropyLoss(), torch.tensor([1, -100, 2]), 3)
     2.0
     """
+    if adds_up(criterion):
+        return samples
     averages = isinstance(criterion, (nn.CrossEntropyLoss, nn.NLLLoss)) and criterion.reduction == "mean"
     if not averages or targets is None or targets.is_floating_point():
         return samples if targets is None or targets.ndim < 2 else targets.numel()

@@ -27,6 +27,12 @@ def number(tensor: torch.Tensor) -> Any:
     return copy.reshape(()) if copy.ndim else copy
 
 
+def runs_without_python() -> bool:
+    """Whether what runs now is compiled or captured, to run again later without Python, and so without hooks."""
+    capturing = torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
+    return bool(capturing) or torch.compiler.is_compiling()
+
+
 def local(tensor: torch.Tensor) -> torch.Tensor:
     """The part of a distributed tensor that this rank has: to gather the others takes all ranks."""
     return tensor.to_local() if hasattr(tensor, "to_local") else tensor
