@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from traingauge.bundle import places
 from traingauge.bundle.options import Options
 from traingauge.bundle.platforms import PLATFORMS, files
 from traingauge.bundle.rules import rule_files
@@ -67,6 +68,29 @@ def test_mimir_gets_all_groups_in_one_namespace_and_templates_by_name(tmp_path: 
     check(programs.amtool.path, "check-config", folder / "alertmanager.yml")
     for template in yaml.safe_load((folder / "alertmanager.yml").read_text())["templates"]:
         assert (folder / template).is_file()
+
+
+def test_victoriametrics_gets_the_job_of_the_runs_in_its_own_terms() -> None:
+    document = yaml.safe_load(files("victoriametrics", Options())["scrape.yml"])
+    shipped = yaml.safe_load(places.PROMETHEUS_CONFIG.read_text())
+    (job,), (of_prometheus,) = document["scrape_configs"], shipped["scrape_configs"][-1:]
+    assert document["global"] == {"scrape_interval": shipped["global"]["scrape_interval"]}
+    assert {"source_labels": ["exported_run", "run"], "action": "keep_if_equal"} in job[
+        "metric_relabel_configs"
+    ]
+    assert len(job["metric_relabel_configs"]) == len(of_prometheus["metric_relabel_configs"])
+    assert "keepequal" not in str(job)
+    for key in ("job_name", "sample_limit", "honor_timestamps"):
+        assert job[key] == of_prometheus[key]
+
+
+def test_vmalert_gets_the_rules_without_what_it_refuses() -> None:
+    exported = files("victoriametrics", CHANGED)
+    for name, text in rule_files(CHANGED).items():
+        document = yaml.safe_load(text)
+        for rule in (rule for group in document["groups"] for rule in group["rules"]):
+            rule.pop("keep_firing_for", None)
+        assert yaml.safe_load(exported[f"rules/{name}"]) == document
 
 
 def test_every_file_that_the_compose_file_mounts_is_in_its_export(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from os.path import relpath
 from pathlib import Path
 
-from traingauge.bundle import operator, places
+from traingauge.bundle import operator, places, victoriametrics
 from traingauge.bundle.identity import in_alertmanager
 from traingauge.bundle.options import Options
 from traingauge.bundle.rules import rule_files
@@ -110,6 +110,15 @@ def _mimir(options: Options) -> Files:
     }
 
 
+def _victoriametrics(options: Options) -> Files:
+    return {
+        "scrape.yml": victoriametrics.scrape_config(),
+        **{f"rules/{name}": text for name, text in victoriametrics.rules(options).items()},
+        **_alertmanager(options),
+        **_runbooks(),
+    }
+
+
 def _below_one_folder(options: Options) -> Files:
     """The files that compose and Kubernetes mount, at their places in the bundle."""
     return {
@@ -182,6 +191,7 @@ PLATFORMS: Mapping[str, Callable[[Options], Files]] = {
     "prometheus": _prometheus,
     "prometheus-operator": _prometheus_operator,
     "mimir": _mimir,
+    "victoriametrics": _victoriametrics,
     "grafana": _grafana,
     "compose": _compose,
     "kubernetes": _kubernetes,

@@ -14,7 +14,15 @@ SUMMARY = (
 )
 
 #: As in :mod:`traingauge.bundle.platforms`, which is not loaded until it is needed.
-PLATFORMS = ("prometheus", "prometheus-operator", "mimir", "grafana", "compose", "kubernetes")
+PLATFORMS = (
+    "prometheus",
+    "prometheus-operator",
+    "mimir",
+    "victoriametrics",
+    "grafana",
+    "compose",
+    "kubernetes",
+)
 
 
 if TYPE_CHECKING:
