@@ -268,11 +268,30 @@ def http_urls(what: str, value: object) -> tuple[str, ...]:
         InvalidTypeError: No list of strings.
         InvalidArgumentError: None, or one that does not fit.
     """
-    if not isinstance(value, (list, tuple)):
-        raise InvalidTypeError(f"{what} is a {type(value).__name__}: expected an address, or a list of them")
-    if not value:
+    urls = listed(what, value, "an address, or a list of them")
+    if not urls:
         raise InvalidArgumentError(f"{what} is empty: expected at least one address")
-    return tuple(http_url(f"{what}[{at}]", one) for at, one in enumerate(value))
+    return tuple(http_url(f"{what}[{at}]", one) for at, one in enumerate(urls))
+
+
+def listed(what: str, value: object, expected: str) -> tuple[object, ...]:
+    """The items of a list or a tuple; nothing else is iterated, as a view of memory that has two dimensions cannot be.
+
+    Args:
+        what: Name of the argument, for the error.
+        value: What was given.
+        expected: What fits, for the error.
+
+    Raises:
+        InvalidTypeError: No list and no tuple.
+
+    >>> listed("delivery", "pushgateway", "a list of deliveries, as [Endpoint()]")
+    Traceback (most recent call last):
+    traingauge.errors.InvalidTypeError: delivery is a str: expected a list of deliveries, as [Endpoint()]
+    """
+    if not isinstance(value, (list, tuple)):
+        raise InvalidTypeError(f"{what} is a {type(value).__name__}: expected {expected}")
+    return tuple(value)
 
 
 def names(what: str, value: object) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, cast, runtime_checkable
 
+from traingauge import validation
 from traingauge.core.families import Family, Identity
 from traingauge.core.guard import Guard
 from traingauge.errors import InvalidTypeError
@@ -136,11 +137,9 @@ def checked(deliveries: object) -> tuple[Delivery, ...]:
     Traceback (most recent call last):
     traingauge.errors.InvalidTypeError: delivery is a str: expected a list of deliveries, as [Endpoint()]
     """
-    if isinstance(deliveries, str) or not isinstance(deliveries, Sequence):
-        kind = type(deliveries).__name__
-        raise InvalidTypeError(f"delivery is a {kind}: expected a list of deliveries, as [Endpoint()]")
-    for at, one in enumerate(deliveries):
+    found = validation.listed("delivery", deliveries, "a list of deliveries, as [Endpoint()]")
+    for at, one in enumerate(found):
         if isinstance(one, type) or not isinstance(one, Delivery):
             kind = one.__name__ if isinstance(one, type) else type(one).__name__
             raise InvalidTypeError(f"delivery[{at}] is {kind}: expected a delivery, as Endpoint()")
-    return tuple(deliveries)
+    return cast("tuple[Delivery, ...]", found)

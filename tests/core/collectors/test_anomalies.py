@@ -156,6 +156,11 @@ def used(detector):
     ("detectors", "error", "match"),
     [
         ("cusum", InvalidTypeError, r"detectors is a str: expected a list of detectors, as \[Cusum"),
+        (
+            memoryview(b"1234").cast("B", (2, 2)),
+            InvalidTypeError,
+            "detectors is a memoryview: expected a list",
+        ),
         ({"cusum": {}}, InvalidTypeError, "detectors is a dict: expected a list"),
         (["cusum"], InvalidTypeError, r"detectors\[0\] is 'cusum': expected a detector, as Cusum\(\)"),
         ([Cusum], InvalidTypeError, r"detectors\[0\] is <class .*expected a detector"),

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from traingauge import validation
 from traingauge.catalog import CATALOG, better_side
 from traingauge.core.collectors.key_cache import KeyCache
 from traingauge.core.families import Family
@@ -61,19 +62,16 @@ def parse(detectors: Sequence[Detector] | None) -> tuple[Detector, ...]:
     """
     if detectors is None:
         return (Cusum(),)
-    if isinstance(detectors, str) or not isinstance(detectors, Sequence):
-        kind = type(detectors).__name__
-        raise InvalidTypeError(f"detectors is a {kind}: expected a list of detectors, as [Cusum(limit=7.0)]")
-    for at, one in enumerate(detectors):
-        _check(f"detectors[{at}]", one)
-    names = [one.name for one in detectors]
+    found = validation.listed("detectors", detectors, "a list of detectors, as [Cusum(limit=7.0)]")
+    used = tuple(_checked(f"detectors[{at}]", one) for at, one in enumerate(found))
+    names = [one.name for one in used]
     for name in names:
         if names.count(name) > 1:
             raise InvalidArgumentError(f"detectors has {name!r} twice: expected each detector once")
-    return tuple(detectors)
+    return used
 
 
-def _check(what: str, detector: object) -> None:
+def _checked(what: str, detector: object) -> Detector:
     if not isinstance(detector, Detector):
         raise InvalidTypeError(f"{what} is {shown(detector)}: expected a detector, as Cusum()")
     if detector.seen:
@@ -82,6 +80,7 @@ def _check(what: str, detector: object) -> None:
         raise InvalidArgumentError(
             f"{what} has a given baseline: expected none, because signals are standardized before it sees them"
         )
+    return detector
 
 
 class Anomalies:
