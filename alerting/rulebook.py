@@ -17,7 +17,7 @@ import yaml
 from alerting.inlined import thresholds
 from alerting.links import Links
 from alerting.places import ALERTMANAGER, ALERTS, HEALTHY, HOME, RECORDINGS, RULES, RUNBOOKS, TESTS
-from alerting.sources import linked, sources
+from alerting.sources import WHICH, linked, sources
 
 __all__ = [
     "ALERTMANAGER",
@@ -64,6 +64,11 @@ class Alert:
     def severity(self) -> str:
         """``critical``, ``warning`` or ``info``."""
         return self.labels["severity"]
+
+    @property
+    def summary(self) -> str:
+        """What is wrong, without the run."""
+        return self.annotations["summary"].removeprefix(WHICH)
 
     @property
     def of_no_run(self) -> bool:

@@ -23,11 +23,15 @@ _DEFAULT = """\
 _ALERT = re.compile(
     r"(?P<head>      - alert: (?P<name>\w+)\n        expr: )(?:>-\n(?P<block>(?:          .*\n)+)|(?P<line>.*)\n)"
 )
-#: Longer than the half hour for which the state of an ended run is recorded, so that no alert outlives its mute.
 _UNLESS_MUTED = """\
           unless on (model, run)
-          last_over_time(model_run_muted{{alertname="{name}"}}[35m])
+          last_over_time(model_run_muted{{alertname="{name}"}}[{minutes}m])
 """
+_RANGE = re.compile(r"\[(\d+)([mhd])")
+_MINUTES = {"m": 1, "h": 60, "d": 1440}
+
+#: Which run it is, in front of the summary of its alerts.
+WHICH = "{{ $labels.model }} / {{ $labels.run }}: "
 
 
 def sources() -> list[Path]:
@@ -65,7 +69,7 @@ def fitting(version: str) -> str:
 
 
 def linked(source: Path, links: Links) -> str:
-    """The complete text, with the two links at the head of the annotations of each alert."""
+    """The complete text, with the two links at the head of the annotations of each alert, and the run in its summary."""
     lines, name = [], ""
     for line in complete(source).splitlines(keepends=True):
         lines.append(line)
@@ -74,6 +78,8 @@ def linked(source: Path, links: Links) -> str:
         elif line.strip() == "annotations:":
             lines.append(f"          runbook_url: {links.runbook(name)}\n")
             lines.append(f"          dashboard_url: {links.dashboard(int(source.name[:2]))}\n")
+        elif source.name >= "20" and (summary := re.fullmatch(r" +summary: (.+)\n", line)):
+            lines[-1] = f'          summary: "{WHICH}{summary[1]}"\n'
     return "".join(lines)
 
 
@@ -81,9 +87,16 @@ def _unless_muted(rule: re.Match[str]) -> str:
     expression = "".join(
         f"  {line}\n" for line in (rule["block"] or f"          {rule['line']}\n").splitlines()
     )
-    return (
-        f"{rule['head']}>-\n          (\n{expression}          )\n{_UNLESS_MUTED.format(name=rule['name'])}"
-    )
+    muted = _UNLESS_MUTED.format(name=rule["name"], minutes=_look_back(expression) + 5)
+    return f"{rule['head']}>-\n          (\n{expression}          )\n{muted}"
+
+
+def _look_back(expression: str) -> int:
+    """Minutes for which an expression looks back, and at least those for which the state of an ended run is recorded.
+
+    A mute is looked up for longer, so that no alert outlives it.
+    """
+    return max(30, *(int(number) * _MINUTES[unit] for number, unit in _RANGE.findall(expression)), 0)
 
 
 def _defaults(severity: str) -> Iterator[str]:

@@ -133,9 +133,9 @@ QUOTING = [
 
 @pytest.mark.parametrize("page", QUOTING, ids=named)
 def test_a_quoted_notification_says_what_the_alert_says(page: Path) -> None:
-    summaries = {(alert.name, alert.severity): alert.annotations["summary"] for alert in alerts()}
+    summaries = {(alert.name, alert.severity): alert.summary for alert in alerts()}
     quoted = re.findall(
-        r"^\[FIRING\] (\w+): (\w+).*\n +(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE
+        r"^\[FIRING\] (\w+): (\w+).*\n +\S+ / \S+: (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE
     )
     assert quoted
     for severity, name, summary in quoted:

@@ -37,7 +37,7 @@ def _alerts() -> list[str]:
     summaries: dict[str, str] = {}
     for alert in rulebook.alerts():
         severities.setdefault(alert.name, []).append(alert.severity)
-        summaries.setdefault(alert.name, alert.annotations["summary"])
+        summaries.setdefault(alert.name, alert.summary)
     return [
         f"| [{name}](../../alerting/runbooks/{name}.md) | {', '.join(dict.fromkeys(levels))} | {summaries[name]} |\n"
         for name, levels in severities.items()

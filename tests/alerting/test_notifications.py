@@ -30,7 +30,7 @@ pytestmark = pytest.mark.servers
 
 LABELS = {"alertname": "ModelLossNonFinite", "model": "churn-eu", "run": "r<1>", "split": "train"}
 ANNOTATIONS = {
-    "summary": "The loss is NaN or infinite.",
+    "summary": "churn-eu / r<1>: The loss is NaN or infinite.",
     "description": "The train loss of run r<1> of churn-eu was NaN.",
     "runbook_url": "https://example.org/ModelLossNonFinite.md",
     "dashboard_url": "/d/traingauge-run-overview?var-run=r%3C1%3E",

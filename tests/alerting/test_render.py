@@ -16,7 +16,7 @@ from alerting.identity import identity
 from alerting.inlined import written_out
 from alerting.links import Links
 from alerting.render import DOMAINS, committed, rules
-from alerting.sources import versioned
+from alerting.sources import WHICH, versioned
 from traingauge.bundle.identity import in_alertmanager, in_link, in_rules
 from traingauge.core.thresholds import MINIMA
 
@@ -86,7 +86,11 @@ def written(source):
 
 def without_additions(rules):
     for rule in rules or ():
-        kept = {key: text for key, text in rule.get("annotations", {}).items() if not key.endswith("_url")}
+        kept = {
+            key: text.removeprefix(WHICH)
+            for key, text in rule.get("annotations", {}).items()
+            if not key.endswith("_url")
+        }
         expr = MUTED.sub(r"\1", one_line(rule["expr"]))
         if not is_default(rule):
             yield rule | {"expr": expr} | ({"annotations": kept} if kept else {})

@@ -104,10 +104,24 @@ def test_an_alert_does_not_flap():
     assert without == {alert.name for alert in rulebook.alerts() if "No hysteresis" in alert.notes}
 
 
-def test_a_summary_is_one_static_sentence():
+def test_a_summary_is_the_run_and_one_static_sentence():
+    """It is the title of a page: two runs that fail in one night differ in it."""
     for alert in rulebook.alerts():
-        assert "{{" not in alert.annotations["summary"], alert.name
-        assert alert.annotations["summary"].endswith("."), alert.name
+        run = "" if alert.of_no_run else "{{ $labels.model }} / {{ $labels.run }}: "
+        assert alert.annotations["summary"] == run + alert.summary
+        assert "{{" not in alert.summary, alert.name
+        assert alert.summary.endswith("."), alert.name
+
+
+def test_a_mute_is_looked_up_for_longer_than_its_alert_looks_back():
+    """Otherwise the alert begins when the run that muted it is over."""
+    for alert in rulebook.alerts():
+        nodes = []
+        promql.walk(promql.parse(alert.expr), nodes.append)
+        mutes, others = [], [timedelta(minutes=30)]
+        for node in (node for node in nodes if hasattr(node, "range")):
+            (mutes if "model_run_muted" in str(node) else others).append(node.range)
+        assert alert.of_no_run or min(mutes) > max(others), alert.name
 
 
 def test_an_alert_says_which_run_it_is_about():

@@ -16,7 +16,7 @@ FIRING = {
         "split": "train",
     },
     "annotations": {
-        "summary": "The loss is NaN or infinite.",
+        "summary": "digits-cnn / r<1>: The loss is NaN or infinite.",
         "description": "The train loss of run r<1> of digits-cnn was NaN.",
         "runbook_url": "https://example.org/ModelLossNonFinite.md",
         "dashboard_url": "/d/traingauge-run-overview?var-model=digits-cnn&var-run=r%3C1%3E",
