@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from traingauge.stack.errors import MissingProgramsError
+from traingauge.stack.errors import MissingProgramsError, OldProgramError
 from traingauge.stack.programs import APT_INSTALL, SERVERS_VARIABLE, advice, find_programs, main
 
 
@@ -149,3 +149,23 @@ def test_on_macos_homebrew_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_in_a_conda_environment_its_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONDA_PREFIX", "/opt/conda")
     assert "$CONDA_PREFIX/bin" in advice()
+
+
+def test_a_server_that_is_too_old_for_the_rules_is_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers(tmp_path, version="2.31.2+ds1")
+    monkeypatch.setenv(SERVERS_VARIABLE, str(tmp_path))
+    with pytest.raises(
+        OldProgramError, match=r"prometheus is of version 2\.31\.2\+ds1: expected 2\.42 or newer"
+    ) as raised:
+        find_programs(install=False)
+    assert SERVERS_VARIABLE in str(raised.value)
+
+
+def test_a_server_that_does_not_say_its_version_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers(tmp_path, version="unknown")
+    monkeypatch.setenv(SERVERS_VARIABLE, str(tmp_path))
+    assert find_programs(install=False).prometheus.version == "unknown"

@@ -20,6 +20,13 @@ class MissingProgramsError(StackError, FileNotFoundError):
         super().__init__(f"not found: {', '.join(self.missing)} (searched {looked_in})\n{advice}")
 
 
+class OldProgramError(StackError, RuntimeError):
+    """An installed server is too old for the shipped files."""
+
+    def __init__(self, program: str, found: str, oldest: str, advice: str) -> None:
+        super().__init__(f"{program} is of version {found}: expected {oldest} or newer\n{advice}")
+
+
 class ConfigError(StackError, ValueError):
     """A configuration that the stack cannot use."""
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import MissingProgramsError
+from .errors import MissingProgramsError, OldProgramError
 
 #: Names a folder that is searched before PATH: an unpacked release archive or an unpacked package.
 SERVERS_VARIABLE = "TRAINGAUGE_SERVERS"
@@ -29,6 +29,9 @@ _REQUIRED = {
 }
 #: ... and the optional one.
 _GRAFANA = ("grafana", "grafana-server")
+
+#: The oldest versions that load the shipped files: Ubuntu 22.04 and conda-forge have older ones.
+_OLDEST = {"prometheus": (2, 42), "alertmanager": (0, 25)}
 
 _PACKAGES = ("prometheus", "prometheus-alertmanager")
 
@@ -68,6 +71,7 @@ def find_programs(*, install: bool = True) -> Programs:
 
     Raises:
         MissingProgramsError: Programs are missing; says which, where they were searched for, and what to do.
+        OldProgramError: A server is too old for the shipped files.
     """
     found = _required()
     missing = [name for name, path in found.items() if path is None]
@@ -78,7 +82,15 @@ def find_programs(*, install: bool = True) -> Programs:
         raise MissingProgramsError(missing, _search_path(), advice())
     grafana = _which(_GRAFANA)
     required = {name: Program(path, version(path)) for name, path in found.items() if path is not None}
+    for name, oldest in _OLDEST.items():
+        _check_age(required[name], oldest)
     return Programs(**required, grafana=None if grafana is None else Program(grafana, version(grafana)))
+
+
+def _check_age(program: Program, oldest: tuple[int, int]) -> None:
+    """Refuse a server that says that it is older; its own message would be about a field that it does not know."""
+    if (numbers := re.match(r"(\d+)\.(\d+)", program.version)) and tuple(map(int, numbers.groups())) < oldest:
+        raise OldProgramError(str(program.path), program.version, ".".join(map(str, oldest)), advice())
 
 
 def advice() -> str:
