@@ -82,8 +82,8 @@ def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
             for split in ("validation", "test"):
                 monitor.evaluate(split, loss=0.4, y_true=true, y_pred=predicted)
             monitor.end_epoch()
-            for step in range(60):  # a jump that a detector finds
-                monitor.step(0.5 if step < 40 else 5.0)
+            for step in range(60):  # a jump that a detector finds, in steps of another size
+                monitor.step(0.5 if step < 40 else 5.0, samples=8 if step < 40 else 32)
             monitor.session.describe(ModelDescription("f00", 3, 1, "Adam", "mse", {}))
             monitor.canary(Canary.record(f"full-{task}", np.sqrt, [1.0, 4.0]), np.sqrt)
             with monitor.busy("upload", at_most=60):

@@ -159,6 +159,12 @@ _METRICS = (
         unit="seconds",
     ),
     Metric(
+        "model_step_size_changed_timestamp_seconds",
+        "gauge",
+        "Time at which the samples of a training step became more or fewer for good; absent before the first such change.",
+        unit="seconds",
+    ),
+    Metric(
         "model_step_duration_seconds",
         "histogram",
         "Wall-clock duration of a step.",

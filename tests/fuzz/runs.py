@@ -41,6 +41,7 @@ _OF_PROCESS = frozenset(
             "model_monitor_errors_total",
             "model_last_step_timestamp_seconds",
             "model_last_activity_timestamp_seconds",
+            "model_step_size_changed_timestamp_seconds",
         ),
     }
 )

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from traingauge import ModelMonitor, State
 from traingauge.core.collectors.progress import DURATION_BUCKETS, EXPECTED_OVER, Histogram, Progress
 from traingauge.core.events import Pass
 
@@ -89,3 +90,74 @@ def test_planned_steps_are_absent_until_known() -> None:
     assert ("model_steps_planned",) not in read(progress)
     progress.steps_planned = 10
     assert read(progress)["model_steps_planned",] == 10.0
+
+
+class Steps:
+    """Training steps of a run, on a clock of their own."""
+
+    def __init__(self, monitor, clock):
+        self._monitor, self._clock = monitor, clock
+
+    def __call__(self, count, samples, seconds):
+        for _ in range(count):
+            self._clock.forward += seconds
+            self._monitor.step(loss=0.5, samples=samples)
+
+
+@pytest.fixture
+def monitor():
+    with ModelMonitor("m", delivery=[]) as monitor:
+        yield monitor
+
+
+@pytest.fixture
+def take(clock, monitor):
+    return Steps(monitor, clock)
+
+
+def test_what_a_step_is_expected_to_take_starts_over_when_its_size_changes(monitor, take, read):
+    take(200, 32, 1.0)
+    assert read(monitor, "model_step_size_changed_timestamp_seconds") is None
+    take(20, 256, 8.0)
+    assert read(monitor, "model_step_size_changed_timestamp_seconds") is not None
+    assert read(monitor, "model_step_expected_seconds") == pytest.approx(8.0, rel=0.1)
+
+
+def test_steps_that_become_slow_without_another_size_are_no_change(monitor, take, read):
+    take(200, 32, 1.0)
+    take(20, 32, 8.0)
+    assert read(monitor, "model_step_size_changed_timestamp_seconds") is None
+    assert read(monitor, "model_step_expected_seconds") == pytest.approx(1.0, rel=0.1)
+
+
+def test_the_short_batch_at_the_end_of_an_epoch_is_no_change(monitor, take, read):
+    for _ in range(30):
+        take(3, 32, 1.0)
+        take(1, 5, 1.0)
+        read(monitor, "model_step")
+    assert read(monitor, "model_step_size_changed_timestamp_seconds") is None
+
+
+def test_steps_of_unknown_size_are_no_change(monitor, take, read):
+    take(20, 32, 1.0)
+    take(40, 0, 1.0)
+    assert read(monitor, "model_step_size_changed_timestamp_seconds") is None
+
+
+def test_micro_batches_count_for_the_step_that_they_belong_to(monitor, read):
+    for micro_batches in (2, 8):
+        for _ in range(20):
+            monitor.step(loss=0.5, samples=16)
+            for _ in range(micro_batches - 1):
+                monitor.step(samples=16, steps=0)
+        changed = read(monitor, "model_step_size_changed_timestamp_seconds")
+        assert (changed is None) == (micro_batches == 2)
+
+
+def test_a_run_that_resumes_with_another_batch_size_notices(tmp_path, read):
+    for samples in (32, 256):
+        with ModelMonitor("m", run="r", state=State(tmp_path), delivery=[]) as monitor:
+            for _ in range(20):
+                monitor.step(loss=0.5, samples=samples)
+            changed = read(monitor, "model_step_size_changed_timestamp_seconds")
+    assert changed is not None

@@ -13,8 +13,9 @@ from traingauge.catalog import CATALOG, SPLITS
 from traingauge.core.collectors.base import Collector
 from traingauge.core.events import Checkpointed, DataWaits, EpochEnd, Pass, Resumed
 from traingauge.core.families import Family, Key, keys, single
-from traingauge.core.heartbeats import Heartbeats
+from traingauge.core.heartbeats import Heartbeats, UnixClock
 from traingauge.core.step_batch import StepBatch
+from traingauge.core.step_size import StepSize, samples_of_steps
 from traingauge.stats.streaming import RingBuffer
 
 #: Upper bounds of the duration buckets, in seconds: from a tenth of a millisecond to ten minutes.
@@ -98,6 +99,7 @@ class Progress(Collector):
         self._epochs = dict.fromkeys(SPLITS, 0)
         self._heartbeats = Heartbeats()
         self._recent = RingBuffer(EXPECTED_OVER)
+        self._size, self._clock = StepSize(), UnixClock()
         self._durations: dict[str, Histogram] = {"train": Histogram("train")}
         self._waits: dict[str, Histogram] = {}
         self._histogram_keys: dict[str, tuple[tuple[str, ...], tuple[Key, ...]]] = {}
@@ -110,7 +112,9 @@ class Progress(Collector):
         }
 
     def on_batch(self, batch: StepBatch) -> None:
-        """Count training steps."""
+        """Count training steps; what was expected of steps of another size no longer is."""
+        if self._size.add(samples_of_steps(batch), float(batch.at[-1])):
+            self._recent = RingBuffer(EXPECTED_OVER)
         self.add_steps(
             "train",
             count=batch.count(),
@@ -193,6 +197,9 @@ class Progress(Collector):
             yield single("model_warmup_steps", float(self.warmup_steps))
         if len(self._recent):
             yield single("model_step_expected_seconds", float(np.median(self._recent.values())))
+        if self._size.changed is not None:
+            changed = self._size.changed + self._clock.ahead()
+            yield single("model_step_size_changed_timestamp_seconds", changed)
         yield self._histogram("model_step_duration_seconds", self._durations)
         if self._waits:
             yield self._histogram("model_data_wait_seconds", self._waits)
@@ -205,6 +212,7 @@ class Progress(Collector):
             "epochs": dict(self._epochs),
             "checkpoints": self.checkpoints,
             "recent": self._recent.values(),
+            "size": self._size.usual,
             "durations": {split: one.save() for split, one in self._durations.items()},
             "waits": {split: one.save() for split, one in self._waits.items()},
         }
@@ -214,6 +222,7 @@ class Progress(Collector):
         self.steps, self._samples, self._epochs = saved["steps"], saved["samples"], saved["epochs"]
         self.checkpoints = saved["checkpoints"]
         self._recent.extend(saved["recent"])
+        self._size.usual = saved["size"]
         self._durations = {split: Histogram.restored(split, one) for split, one in saved["durations"].items()}
         self._waits = {split: Histogram.restored(split, one) for split, one in saved["waits"].items()}
 
