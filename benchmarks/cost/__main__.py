@@ -20,6 +20,7 @@ from benchmarks.cost import (
     stall,
     step,
     torch_loop,
+    torch_watch,
 )
 from benchmarks.cost.harness import Row
 
@@ -30,6 +31,7 @@ ROWS: Mapping[str, tuple[Callable[[float], Row | list[Row]], float, float]] = {
     "stall": (stall.measure, 1, 80),
     "keras": (keras_step.measure, 9, 90),
     "torch": (torch_loop.measure, 3, 15),
+    "torch_watch": (torch_watch.measure, 3, 30),
     "confusion": (confusion_matrix.measure, 5, 40),
     "drift_update": (drift_update.measure, 2, 10),
     "drift_window": (drift_window.measure, 5, 20),

@@ -197,6 +197,24 @@ def test_images_are_compared_by_their_loss_alone():
         assert monitor.rows()["samples"].tolist() == [4]
 
 
+def test_of_several_criteria_the_first_that_says_what_it_compares_is_scored():
+    net, criteria = model(), [nn.CrossEntropyLoss(), nn.MSELoss()]
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    losses = []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criteria):
+            for x, y in batches(3):
+                z = net(x)
+                loss = criteria[0](z, y) + 0.5 * criteria[1](z, torch.zeros_like(z))
+                losses.append(loss.item())
+                loss.backward()
+                optimizer.step()
+        assert given(monitor, "loss") == pytest.approx(losses, rel=1e-6)
+        monitor.end_epoch()
+        assert "accuracy" in monitor.history
+        assert errors(monitor) == {}
+
+
 def test_labels_that_do_not_fit_leave_the_loss():
     class Odd(nn.Module):
         def forward(self, z, y):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -225,7 +226,8 @@ class Watch(Unique):
         self._shield(lambda: self._undo.enter_context(watched(*args)))
 
     def _hook(self, criterion: Any) -> None:
-        self._undo.callback(criterion.register_forward_hook(self._computed, with_kwargs=True).remove)
+        hook = partial(self._computed, structure.unwrapped(criterion))
+        self._undo.callback(criterion.register_forward_hook(hook, with_kwargs=True).remove)
 
     def _shield(self, work: Callable[..., Any], *args: Any) -> None:
         session = self._session
@@ -235,13 +237,13 @@ class Watch(Unique):
     # Hooks
 
     def _computed(
-        self, criterion: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
+        self, criterion: Any, _: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
     ) -> None:
         """A criterion has computed a loss from predictions and labels."""
         if runs_without_python():
             return
         predictions, targets = (*args, *kwargs.values(), None, None)[:2]
-        self._take(output, targets, predictions, structure.unwrapped(criterion))
+        self._take(output, targets, predictions, criterion)
 
     def _take(self, loss: Any, y_true: Any, y_pred: Any, criterion: Any = None) -> None:
         recording = self._recording

@@ -26,7 +26,6 @@ _log = logging.getLogger("traingauge")
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Session
-    from traingauge.integrations.torch.targets import Found
 
 
 class Recording:
@@ -56,7 +55,9 @@ class Recording:
         self._explicit = self._trains_in_evaluation_mode = False
         self._inside = self._repeats = 0  # calls of closures, and those after the first, that are under way
         self._skipped = 0
-        self._told: Found | None = None
+        self._calls: tuple[Any, ...] = ()  # what the last call was like
+        self._scores_calls = False  # and whether such calls are scored
+        self._scores: Any = None  # the criterion that is
 
     # What the loop computes
 
@@ -112,12 +113,18 @@ class Recording:
             return None
 
     def _knows_task(self, criterion: Any, y_true: Any, y_pred: torch.Tensor) -> bool:
-        """Whether it is known what labels and predictions are: by the criterion, or by the user."""
-        found = criteria.find(criterion, y_pred, y_true) if isinstance(y_true, torch.Tensor) else None
-        if found is not None and found != self._told:
-            criteria.tell(self._session, found)
-            self._told = found
-        return found is not None or self._session.hints.task is not None
+        """Whether it is known what labels and predictions are, by the criterion or by the user; of one criterion."""
+        if not isinstance(y_true, torch.Tensor) or self._scores not in (None, criterion):
+            return False
+        calls = criterion, y_true.dtype, y_true.shape[1:], y_pred.shape[1:]
+        if calls != self._calls:
+            self._calls, self._scores_calls = calls, False
+            found = criteria.find(criterion, y_pred, y_true)
+            if found is not None:
+                criteria.tell(self._session, found)
+            self._scores_calls = found is not None or self._session.hints.task is not None
+            self._scores = criterion if self._scores_calls else self._scores
+        return self._scores_calls
 
     # Passes
 

@@ -19,9 +19,10 @@ def number(tensor: torch.Tensor) -> Any:
     >>> number(torch.tensor([0.5], requires_grad=True))
     0.5
     """
-    tensor = local(tensor.detach())
+    tensor = local(tensor)
     if tensor.is_cpu:
         return float(tensor.item())
+    tensor = tensor.detach()
     kind = torch.float64 if tensor.dtype is torch.float64 else torch.float32
     copy = tensor.to(kind, copy=True)
     return copy.reshape(()) if copy.ndim else copy
