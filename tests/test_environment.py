@@ -171,6 +171,27 @@ def test_switched_off_nothing_is_started_written_or_kept(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("off")
+def test_switched_off_a_script_that_reads_what_it_recorded_reads_nothing() -> None:
+    with ModelMonitor("m") as monitor:
+        monitor.step(loss=1.0)
+        assert monitor.history["loss"] == []
+        assert monitor.history["val_accuracy"] == []
+        assert len(monitor.rows()["loss"]) == len(monitor.rows("test")["accuracy"]) == 0
+        assert float(monitor.rows()["loss"].sum() or 0.0) == 0.0
+        assert "loss" not in monitor.history
+        assert monitor.frame().empty
+
+
+def test_a_run_that_is_monitored_still_raises_for_a_name_that_it_has_not_recorded() -> None:
+    with ModelMonitor("m", delivery=[]) as monitor:
+        monitor.step(loss=1.0)
+        with pytest.raises(KeyError):
+            monitor.history["val_accuracy"]
+        with pytest.raises(KeyError):
+            monitor.rows()["accuracy"]
+
+
+@pytest.mark.usefixtures("off")
 def test_switched_off_a_failed_run_is_failed_and_reports_no_crash(caplog: pytest.LogCaptureFixture) -> None:
     monitor = ModelMonitor("m", alerts=Alertmanager("http://127.0.0.1:9"))
     monitor.send_alert("A", "nothing is sent")

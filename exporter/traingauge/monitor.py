@@ -45,7 +45,6 @@ from traingauge.process.names import NAMES, new_name
 from traingauge.process.runs import live_runs
 from traingauge.state.directories import DIRECTORIES
 from traingauge.state.transient import Transient
-from traingauge.stats.streaming.not_given import masked
 
 if TYPE_CHECKING:
     import pandas
@@ -453,7 +452,7 @@ class ModelMonitor(Unique):
         Without an Alertmanager (``alerts=``) nothing is sent. That is counted, and logged once.
 
         Args:
-            name: Name of the alert, such as ``LabelAuditFailed``.
+            name: Name of the alert, such as ``LabelAuditFailed``. ``Model`` in front is for the alerts of the rules.
             summary: What is wrong, in one sentence.
             severity: ``critical``, ``warning`` or ``info``.
             description: What to look at.
@@ -568,8 +567,7 @@ class ModelMonitor(Unique):
         [0.5 -- nan]
         """
         validation.choice("split", split, SPLITS)
-        found = self._recorder.reader.rows(split, self._persistence.read)
-        return {name: masked(values) for name, values in found.items()}
+        return self._recorder.reader.rows(split, self._persistence.read)
 
     def frame(self, split: str = "train") -> pandas.DataFrame:
         """The same as a pandas DataFrame, by step; there NaN also stands for what was not given."""

@@ -458,6 +458,11 @@ def test_without_an_alertmanager_an_alert_is_counted_as_lost_and_training_contin
     ("arguments", "error", "says"),
     [
         ({"name": "no spaces"}, InvalidArgumentError, "'no spaces': expected letters"),
+        (
+            {"name": "ModelRunFailed"},
+            InvalidArgumentError,
+            "'ModelRunFailed': expected a name that does not begin",
+        ),
         ({"severity": "bad"}, UnknownNameError, "'bad': expected one of 'critical'"),
         ({"labels": {"run": "x"}}, InvalidArgumentError, "none of alertname, model, run, severity"),
         ({"labels": {"a-b": "x"}}, InvalidArgumentError, "'a-b'"),

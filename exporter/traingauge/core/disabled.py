@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from traingauge.core.collectors import Setup
 from traingauge.core.event_queue import BACKLOG_STEPS
 from traingauge.core.guard import Guard
+from traingauge.core.reader import RunReader
 from traingauge.core.recorder import Recorder
+from traingauge.stats.streaming.not_given import masked, not_given
 
 if TYPE_CHECKING:
     from traingauge.core.model_description import ModelDescription
+    from traingauge.core.step_log import ReadRows
+    from traingauge.stats.streaming.not_given import Column
+
+V = TypeVar("V")
 
 
 class DisabledRecorder(Recorder):
@@ -26,6 +32,7 @@ class DisabledRecorder(Recorder):
 
     def __init__(self, setup: Setup, *, digest_every: int = BACKLOG_STEPS) -> None:
         super().__init__(replace(setup, guard=_Silent()), digest_every=digest_every)
+        self.reader = _ReaderOfNothing(self.collectors, self.queue, self.guard)
 
     def retire(self, why: str) -> None:
         """Do nothing: nothing is lost."""
@@ -78,6 +85,29 @@ class DisabledRecorder(Recorder):
 def recorder_of_nothing() -> DisabledRecorder:
     """A recorder without any settings."""
     return DisabledRecorder(Setup())
+
+
+class _ReaderOfNothing(RunReader):
+    """Knows every name and no value, so that a script that reads what it recorded need not ask whether there is any."""
+
+    def history(self) -> dict[str, list[float]]:
+        """An empty list under any name."""
+        return _Any(list[float])
+
+    def rows(self, split: str, read: ReadRows) -> dict[str, Column]:
+        """An empty column under any name."""
+        return _Any(lambda: masked(not_given(0)))
+
+
+class _Any(dict[str, V]):
+    """Holds nothing, and gives an empty value for any name; looking a name up leaves no trace."""
+
+    def __init__(self, empty: Callable[[], V]) -> None:
+        super().__init__()
+        self._empty = empty
+
+    def __missing__(self, name: str) -> V:
+        return self._empty()
 
 
 class _Silent(Guard):

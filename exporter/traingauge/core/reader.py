@@ -19,10 +19,12 @@ from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.event_queue import EventQueue
 from traingauge.core.families import Family
 from traingauge.core.guard import Guard
+from traingauge.stats.streaming.not_given import masked
 
 if TYPE_CHECKING:
-    from traingauge.core.step_log import Columns, ReadRows
+    from traingauge.core.step_log import ReadRows
     from traingauge.stats.curves import LearningCurves, Position
+    from traingauge.stats.streaming.not_given import Column
 
 _ORDER = {name: at for at, name in enumerate(CATALOG)}
 
@@ -65,13 +67,14 @@ class RunReader:
         with self._queue.drained() as drain:
             return drain.epochs.values()
 
-    def rows(self, split: str, read: ReadRows) -> Columns:
+    def rows(self, split: str, read: ReadRows) -> dict[str, Column]:
         """Everything recorded of a split, by column; see :meth:`traingauge.core.step_log.StepLog.table`."""
         with self._queue.drained() as drain:
             log = drain.step_log
             written, in_memory = log.written, log.blocks()
         # What is written no longer changes, so that scrapes need not wait for the disk.
-        return log.table(split, chain(read(written, {split}), in_memory))
+        found = log.table(split, chain(read(written, {split}), in_memory))
+        return {name: masked(values) for name, values in found.items()}
 
     def curves(self) -> LearningCurves:
         """The learning curves so far, as a copy."""

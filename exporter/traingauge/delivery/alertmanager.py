@@ -44,6 +44,10 @@ LONGEST_ACTIVE = 366 * 86_400
 REFUSALS = frozenset({400, 413, 422})
 
 _OWN_LABELS = ("alertname", "model", "run", "severity")
+
+#: How the names of alerts of the rules begin, which inhibit each other by name.
+_OF_RULES = "Model"
+
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -189,7 +193,7 @@ class AlertSender:
         """Send an alert, or keep it alive if it is still active.
 
         Args:
-            name: ``alertname``: letters, digits and underscores.
+            name: ``alertname``: letters, digits and underscores, without ``Model`` in front, as alerts of the rules have.
             summary: One sentence.
             severity: ``critical``, ``warning`` or ``info``.
             description: What to look at.
@@ -251,6 +255,10 @@ class AlertSender:
     def _labels(self, name: str, labels: Mapping[str, str] | None, severity: Severity) -> Labels:
         if not isinstance(name, str) or not _LABEL.fullmatch(name):
             raise InvalidArgumentError(f"alert name {shown(name)}: expected letters, digits and underscores")
+        if name.startswith(_OF_RULES):
+            raise InvalidArgumentError(
+                f"alert name {name!r}: expected a name that does not begin with {_OF_RULES}, as those of the rules do"
+            )
         if labels is None:
             labels = {}
         elif not isinstance(labels, Mapping):
