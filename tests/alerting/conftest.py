@@ -21,6 +21,8 @@ TARGET_LABELS = {"job", "instance", "pod", *identity()}
 FOREIGN = {
     "up": {*RUN_LABELS, *TARGET_LABELS},
     "ALERTS": {*RUN_LABELS, *identity(), "alertname", "alertstate", "severity"},
+    # Of an operator's own rule, see ModelTrainingOverdue.
+    "model:model_training_due_seconds": {"model"},
     "prometheus_rule_evaluation_failures_total": {"rule_group"},
     "prometheus_notifications_dropped_total": set(),
     "alertmanager_notifications_failed_total": {"integration"},
