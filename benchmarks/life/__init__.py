@@ -3,8 +3,8 @@
 A situation is a small script: training processes that live in simulated time, on a clock that is moved by hand, and a
 Prometheus that scrapes them, finds them, loses them or is away itself. Small networks really train and publish through the
 real exporter; where no small network stands for a loop, such as a GAN's, its loss is drawn around a curve. What is scraped
-is replayed through the shipped rules, inhibition and routes, as in :mod:`benchmarks.alerts`, with scrapes and evaluations
-every 15 and every 60 seconds.
+is replayed through the shipped rules, inhibition and routes, as in :mod:`benchmarks.alerts`, with scrapes every 15 and every
+60 seconds, and evaluations every 30 and every 60.
 
 **What is simulated is the life of a process**, not the process: a kill, an eviction or a SIGTERM is what Prometheus sees of
 one. How long an end waits for its scrape is the exporter's own answer, from the scrapes that the process has seen.

@@ -19,7 +19,7 @@ RESULTS = Path(__file__).parents[1] / "results" / "life.json"
 #: Seed of the proof at the first interval, and those after it at the others: seeds on which no rule was tuned.
 PROOF = 500
 
-#: Seconds between two scrapes, and between two evaluations: more often than most servers, and Prometheus' default.
+#: Seconds between two scrapes: a short interval, and Prometheus' default.
 INTERVALS = (15.0, 60.0)
 
 

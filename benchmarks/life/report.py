@@ -142,6 +142,9 @@ class Report:
         seeds = [one.case.seed for one in self.outcomes]
         unseen = "which no rule was tuned on" if max(seeds) < TUNING else "which rules are tuned on"
         intervals = " and ".join(f"{one:g}" for one in self.intervals)
+        evaluations = " and ".join(
+            f"{one:g}" for one in sorted({one.case.evaluation for one in self.outcomes})
+        )
         deaths = len(self.deaths)
         return [
             "# Alerts in ordinary life",
@@ -155,8 +158,9 @@ class Report:
             "fire, if the shipped inhibition and routes let it pass. `benchmarks/life` describes the method.",
             "[How good the alerts are](alert-benchmark.md) is about faults of training.",
             "",
-            f"Measured on {self.when}, {self.machine}, promtool {self.promtool}, with scrapes and evaluations every "
-            f"{intervals} s; seeds {min(seeds)} to {max(seeds)}, {unseen}. Rules and routes: `{self.rules[:12]}`.",
+            f"Measured on {self.when}, {self.machine}, promtool {self.promtool}, with scrapes every {intervals} s "
+            f"and evaluations every {evaluations} s; seeds {min(seeds)} to {max(seeds)}, {unseen}. "
+            f"Rules and routes: `{self.rules[:12]}`.",
             *self._age(),
             "",
             "| target | measured | met |",

@@ -27,7 +27,7 @@ class World:
     Attributes:
         model: Name of the model that is trained in it.
         seed: Of everything random in it.
-        interval: Seconds between two scrapes, and between two evaluations of the rules.
+        interval: Seconds between two scrapes.
         random: Source of everything random.
         targets: Everything that Prometheus scrapes or has scraped.
         away: From when to when Prometheus is away.
