@@ -283,7 +283,8 @@ def _target(world: World, name: str, place: Mapping[str, str], kept: bool, saves
     recording = Recording(
         Identity(world.model, name), world.scrapes, labels=labels, named="namespace" not in labels
     )
-    target = Target(world, recording, f"{name}:{9000 + number}", kept, saves)
+    # Situations that are replayed side by side share no address: rules tell processes apart by it.
+    target = Target(world, recording, f"{world.model}:{9000 + number}", kept, saves)
     world.targets.append(target)
     return target
 
