@@ -181,7 +181,8 @@ def _inside_runs() -> list[Panel]:
 def _rules() -> list[Panel]:
     failed = f"increase({series('prometheus_rule_evaluation_failures_total')}[$__rate_interval])"
     missed = f"increase({series('prometheus_rule_group_iterations_missed_total')}[$__rate_interval])"
-    durations = f"max by (rule_group) ({series('prometheus_rule_group_last_duration_seconds')})"
+    last = series("prometheus_rule_group_last_duration_seconds")
+    slowest = highest(last, "rule_group", 5)
     return [
         events(
             "Failed and missed evaluations",
@@ -194,13 +195,14 @@ def _rules() -> list[Panel]:
         ),
         lines(
             "Slowest rule groups",
-            Query(_by_group(f"topk(5, {durations})"), "{{rule_group}}"),
+            Query(_by_group(f"max by (rule_group) ({last}) and on (rule_group) {slowest}"), "{{rule_group}}"),
             Query(
                 f"min({series('prometheus_rule_group_interval_seconds')})",
                 "evaluation interval",
                 style=EXPECTED_LINE,
             ),
-            description="Evaluation time of the five slowest groups. It has to stay well below the interval.",
+            description="Evaluation time of the five groups that were slowest in the time range. It has to stay well "
+            "below the interval.",
             unit=units.SECONDS,
             minimum=0,
             width=8,

@@ -28,7 +28,7 @@ def dashboard() -> model.Dashboard:
                 "Measure of drift",
                 "model_feature_drift",
                 single=ALERTED_STATISTIC,
-            ),
+            ).hide(model.VariableHide.HIDE_LABEL),  # with it, controls would take a third row on a laptop
             _moved(),
         ],
         annotations=annotations.of_a_run(switches=False),
@@ -50,8 +50,8 @@ def _moved() -> builders.QueryVariable:
     known = series("model_feature_distribution_ratio")
     return variables.ranked(
         "moved",
-        "Distribution of",
-        "Feature whose distribution is drawn; first those that drifted most in the time range",
+        "Detail",
+        "Feature that is shown in detail; first those that drifted most in the time range",
         f"max by (feature) (max_over_time({drift}[$__range])) and on (feature) "
         f"max by (feature) (last_over_time({known}[$__range]))",
         "feature",

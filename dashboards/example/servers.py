@@ -41,6 +41,12 @@ def own_metrics(directory: Path) -> dict[str, tuple[str, str]]:
                 lambda: "\nprometheus_tsdb_head_series 0\n" not in published()["prometheus"],
                 "Prometheus has scraped something",
             )
+            stack.wait_for(
+                lambda: (
+                    "\nprometheus_notifications_alertmanagers_discovered 1\n" in published()["prometheus"]
+                ),
+                "Prometheus knows Alertmanager, and drops no notification any more",
+            )
             before = published()
             session.post(f"{stack.alertmanager_url}/api/v2/alerts", json=[_ALERT]).raise_for_status()
             webhook.wait_for("LabelAuditFailed", timeout=30)

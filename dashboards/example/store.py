@@ -98,7 +98,10 @@ class Store:
         return self.directory / "tsdb"
 
     def _promtool(self, *arguments: str | Path) -> None:
-        subprocess.run([self.programs.promtool.path, "tsdb", *arguments], check=True, capture_output=True)
+        command = [self.programs.promtool.path, "tsdb", *arguments]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"promtool ended with {done.returncode}: {done.stderr[-500:]}")
 
 
 @dataclass(frozen=True, slots=True)

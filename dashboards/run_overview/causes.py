@@ -29,7 +29,7 @@ _LEVEL_LINES = tuple(
 )
 
 #: Signals that are drawn.
-_TOP = 4
+_TOP = 3
 
 #: Size of a panel.
 _WIDTH, _HEIGHT = 8, 7

@@ -57,7 +57,11 @@ def matrix(
     # Names of rows that are numbers would be taken for values.
     panel.override_by_name(
         f"{rows}\\{columns}",
-        [model.DynamicConfigValue("unit", TEXT), model.DynamicConfigValue(CELL_MODE, "auto")],
+        [
+            model.DynamicConfigValue("unit", TEXT),
+            model.DynamicConfigValue(CELL_MODE, "auto"),
+            model.DynamicConfigValue("displayName", rows.capitalize()),
+        ],
     )
     if decimals is not None:
         panel.decimals(decimals)

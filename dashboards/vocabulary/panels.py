@@ -180,19 +180,24 @@ def lines(
 
 
 def _coloured(queries: Sequence[Query]) -> list[Query]:
-    """A colour for each query that gives one line: Grafana's palette has the colours of thresholds in it.
+    """A colour for each query, where each gives one line: Grafana's palette has the colours of thresholds in it.
 
-    Lines of one query, such as a line a run, have the palette's: Grafana has no other that goes by the series.
+    Lines of one query, such as a line a run, have the palette's: Grafana has no other that goes by the series. It counts all
+    lines of a panel, so that one of them could have the colour that another query is given.
     """
+    if any("{{" in query.legend for query in queries if _colourless(query)):
+        return list(queries)
     free = iter(colours.MEASURED)
     return [
-        query
-        if "{{" in query.legend or "color" in (query.style or {})
-        else replace(
-            query, style={"color": {"mode": "fixed", "fixedColor": next(free)}, **(query.style or {})}
-        )
+        replace(query, style={**(query.style or {}), "color": {"mode": "fixed", "fixedColor": next(free)}})
+        if _colourless(query)
+        else query
         for query in queries
     ]
+
+
+def _colourless(query: Query) -> bool:
+    return "color" not in (query.style or {})
 
 
 def symmetric_log(linear_to: float) -> options.ScaleDistributionConfig:

@@ -16,6 +16,9 @@ WITH_AXIS = {"timeseries", "trend", "barchart"}
 #: The row of a table that says that there is none.
 NO_ROW = re.compile(r' or on \(\) (?:label_replace\()+vector\(NaN\)(?:, "\w+", "[^"]+", "", ""\))+$')
 
+#: The panel whose lines have the colours of states.
+HEALTH_SHARES = "Share of time in each health state"
+
 #: Lines that are compared with, and not measured.
 REFERENCES = ("threshold", "to beat", "best", "worst", "expected", "limit", "warm-up", "needed", "monitored")
 
@@ -155,9 +158,7 @@ def test_distances_in_standard_deviations_are_not_flattened_by_one_spike(dashboa
 def test_a_state_has_its_own_colour_wherever_it_is_drawn():
     """Those of the palette would show healthy in blue and degraded in green."""
     overview = json.loads((RENDERED / "run-overview.json").read_text())
-    (shares,) = (
-        panel for panel in panels(overview) if panel["title"] == "Share of time in each health state"
-    )
+    (shares,) = (panel for panel in panels(overview) if panel["title"] == HEALTH_SHARES)
     colours = {ref: properties["color"] for ref, properties in _overrides(shares)}
     drawn = {
         re.search(r'state="(\w+)"', target["expr"])[1]: colours[target["refId"]]["fixedColor"]
@@ -255,18 +256,20 @@ def test_the_columns_of_a_table_fit_its_panel_on_a_laptop(dashboard: Json):
 
 
 def test_what_is_measured_does_not_have_the_colour_of_a_threshold(dashboard: Json):
-    """Where a query gives one line; Grafana chooses the colours of several by itself."""
+    """Where each query gives one line; Grafana chooses the colours of several by itself."""
     for panel in panels(dashboard):
-        if panel["type"] != "timeseries":
-            continue
         styles = dict(_overrides(panel))
-        for target in panel["targets"]:
-            style = styles.get(target["refId"], {})
-            if "{{" not in target["legendFormat"] and "custom.hideFrom" not in style:
-                colour = style["color"]["fixedColor"]
-                assert colour not in {"red", "orange", "yellow"}, (
-                    f"{panel['title']}: {target['legendFormat']}"
-                )
+        measured = [
+            target
+            for target in panel["targets"]
+            if panel["type"] == "timeseries" and "custom.hideFrom" not in styles.get(target["refId"], {})
+        ]
+        if not any("{{" in target["legendFormat"] for target in measured):
+            drawn = [styles[target["refId"]]["color"]["fixedColor"] for target in measured]
+            assert panel["title"] == HEALTH_SHARES or not {"red", "orange", "yellow"} & set(drawn), panel[
+                "title"
+            ]
+            assert len(set(drawn)) == len(drawn), panel["title"]
 
 
 def test_a_raw_value_has_another_colour_than_the_smoothed_one():

@@ -32,6 +32,7 @@ FIELD_PROPERTIES = {
     "custom.scaleDistribution",
     "custom.width",
     "decimals",
+    "displayName",
     "links",
     "mappings",
     "max",

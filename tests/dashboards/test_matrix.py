@@ -22,7 +22,14 @@ def test_names_of_rows_that_are_numbers_are_not_given_the_unit_of_the_cells(dash
     """Grafana takes a class named 9 for 900 %."""
     for panel in _matrices(dashboard):
         if panel["title"].startswith("Confusion"):
-            assert _override(panel, "actual\\predicted") == {"unit": "string", "custom.displayMode": "auto"}
+            column = _override(panel, "actual\\predicted")
+            assert (column["unit"], column["custom.displayMode"]) == ("string", "auto")
+
+
+def test_the_heading_of_rows_is_short_enough_to_be_read(dashboard: Json):
+    for panel in _matrices(dashboard):
+        if panel["title"].startswith("Confusion"):
+            assert _override(panel, "actual\\predicted")["displayName"] == "Actual"
 
 
 def test_a_matrix_of_ten_classes_is_seen_whole(dashboard: Json):
