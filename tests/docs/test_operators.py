@@ -414,14 +414,14 @@ def test_no_label_of_the_ruler_on_the_page_hides_one_that_identifies_a_run() -> 
 # SLURM
 
 TRAIN = """
-import json
+import json, os
 from pathlib import Path
 from traingauge import ModelMonitor
 from traingauge.environment import DISCOVERY_DIR
 
 with ModelMonitor("resnet") as monitor:
     monitor.step(loss=1.0)
-    for file in Path(DISCOVERY_DIR.read()).glob("*.json"):
+    for file in Path(DISCOVERY_DIR.read()).glob(f"*-{os.getpid()}-*.json"):
         print(file.read_text(), file=Path("seen").open("a"))
 """
 
