@@ -230,3 +230,18 @@ def test_labels_that_do_not_fit_leave_the_loss():
             optimizer.step()
         assert len(given(monitor, "loss")) == 1
         assert errors(monitor) == {"data": 1}
+
+
+def test_each_batch_of_a_pass_is_a_sign_of_life(read):
+    signs = []
+
+    def evaluation(net, criterion, loop):
+        with torch.no_grad():
+            for x, y in batches(3):
+                criterion(net(x), y)
+                signs.append(read(monitor, "model_last_activity_timestamp_seconds"))
+
+    with quiet() as monitor:
+        trained(monitor, evaluation)
+        assert signs == sorted(set(signs))
+        assert len(signs) == 6

@@ -40,6 +40,7 @@ class OpenPass:
             part: Its loss.
             mass: Its weight in the mean of all.
         """
+        self._session.alive()
         self.parts.append(part)
         self._masses.append(mass)
         if part.scored is not None:
