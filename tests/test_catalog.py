@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from sklearn.datasets import load_diabetes, load_digits
 
 from tests.waiting import PATIENCE
-from traingauge import Canary, Endpoint, ModelMonitor, Reference, ReferenceRun, Scoring, State
+from traingauge import Canary, Endpoint, ModelMonitor, Reference, ReferenceRun, RemoteWrite, Scoring, State
 from traingauge.catalog import CATALOG, RUN_LABELS, Metric
 from traingauge.core.model_description import ModelDescription
 
@@ -74,7 +74,7 @@ def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
             baseline={"accuracy": 0.8, "loss": 0.6},
             mute=["ModelLossPlateau"],
             reference_run=ReferenceRun.record(good) if task == "multiclass" else None,
-            delivery=[Endpoint(discovery_dir=False)],
+            delivery=[Endpoint(discovery_dir=False), RemoteWrite("http://127.0.0.1:9/write", linger=0)],
             state=State(tmp_path_factory.mktemp("state")),
         ) as monitor:
             for _ in monitor.watch(range(3)):

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from traingauge.catalog import CATALOG, SPLITS, Metric
 from traingauge.core.collectors.scores import RECORDS
-from traingauge.core.families import Identity
+from traingauge.core.families import Identity, Key, labels_of
+from traingauge.core.row_series import published_as
 from traingauge.core.step_log import StepLog
 from traingauge.extras import require
 from traingauge.state.log import Extent
@@ -24,9 +25,6 @@ from traingauge.stats.streaming.not_given import is_given
 Table = Mapping[str, NDArray[np.float64]]
 
 _log = logging.getLogger("traingauge")
-
-#: Columns that are not exported as a metric.
-_NOT_EXPORTED = ("time", "samples", "seconds")
 
 
 def read(directory: Path) -> tuple[Saved, dict[str, Table]]:
@@ -78,12 +76,11 @@ def write_openmetrics(identity: Identity, tables: Mapping[str, Table], file: Tex
     families: dict[str, list[str]] = {}
     for split, table in tables.items():
         for column, values in table.items():
-            exported = _exported(column, split)
-            if exported is not None:
-                metric, labels = exported
-                families.setdefault(metric.name, []).extend(
-                    _lines(metric, {**identity.as_labels(), **labels}, table["time"], values)
-                )
+            published = published_as(column, split)
+            if published is not None:
+                metric, own = published
+                labels = labels_of(metric, Key("", own), identity)
+                families.setdefault(metric.name, []).extend(_lines(metric, labels, table["time"], values))
     for name in CATALOG:
         if name in families:
             file.write(f"# HELP {name} {CATALOG[name].help}\n# TYPE {name} gauge\n")
@@ -109,16 +106,6 @@ def write_parquet(tables: Mapping[str, Table], path: Path) -> None:
         for split, table in tables.items()
     ]
     parquet.write_table(arrow.concat_tables(pieces, promote_options="default"), path)
-
-
-def _exported(column: str, split: str) -> tuple[Metric, dict[str, str]] | None:
-    """Metric of a column, and its labels; ``None`` if the column is not exported."""
-    if column in _NOT_EXPORTED or (column == "step" and split != "train"):
-        return None
-    metric = CATALOG.get(f"model_{column}")
-    if metric is not None and metric.kind == "gauge" and metric.labels in {(), ("split",)}:
-        return metric, {"split": split} if metric.labels else {}
-    return CATALOG["model_scalar"], {"name": column, "split": split}
 
 
 def _lines(

@@ -34,6 +34,11 @@ class Snapshot:
             tree = {name: saved for name, saved in tree.items() if saved is not None}
             return {**tree, **drain.save()}, drain.step_log.take()
 
+    def take_rows(self) -> Sequence[Block]:
+        """The rows that are not yet on disk, without the rest of the state."""
+        with self._queue.drained() as drain:
+            return drain.step_log.take()
+
     def write_rows_to(self, disk: Disk) -> None:
         """Keep rows in memory only until a disk has them."""
         with self._queue.held() as drain:

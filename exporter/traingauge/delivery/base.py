@@ -6,17 +6,52 @@ belongs to one run and ends with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Protocol, TypeVar, cast, runtime_checkable
 
 from traingauge import validation
+from traingauge.core.collectors.delivery import DeliveryCounts
 from traingauge.core.families import Family, Identity
 from traingauge.core.guard import Guard
+from traingauge.core.step_log import Block
 from traingauge.errors import InvalidTypeError
 
 T = TypeVar("T")
+
+
+class RowLog(Protocol):
+    """The run's rows on disk, of every step and pass, in the order in which they were recorded.
+
+    Attributes:
+        directory: Where they are; a delivery may note there how far it has come.
+        until: Unix time in seconds; what was recorded before it is there.
+        kept: Whether they outlive the process.
+    """
+
+    directory: Path
+    until: float
+    kept: bool
+
+    @property
+    def deleted(self) -> int:
+        """Rows that are no longer there, as there were too many."""
+
+    @property
+    def total(self) -> int:
+        """Rows that were ever there."""
+
+    def after(
+        self, place: tuple[int, int], damaged: Callable[[Exception], None]
+    ) -> Iterator[tuple[tuple[int, int], Block]]:
+        """The blocks after a place, each with the place after it.
+
+        Args:
+            place: Where the reader stopped; ``(0, 0)`` is the beginning.
+            damaged: Called with each stretch that cannot be read.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +64,17 @@ class RunView:
             thread can give the GIL away (:class:`traingauge.delivery.gil.GilYielder`).
         facts: Describes the run to a person: plain text by heading.
         guard: Counts errors inside monitoring.
+        rows: The run's rows on disk; ``None`` if it keeps none. A setting whose ``needs_rows`` is true gets them also from a
+            run without a state directory.
+        counts: Gives a delivery the counts that it publishes.
     """
 
     identity: Identity
     families: Callable[[Callable[[], None]], Sequence[Family]]
     facts: Callable[[], Mapping[str, str]]
     guard: Guard
+    rows: RowLog | None = None
+    counts: Callable[[], DeliveryCounts] = DeliveryCounts
 
 
 class StartedDelivery(Protocol):
@@ -86,6 +126,7 @@ class Deliveries:
     def __init__(self, settings: Sequence[Delivery], run: RunView) -> None:
         self._guard = run.guard
         self._started: list[StartedDelivery] = []
+        self._lingers: dict[int, float] = {}
         try:
             for setting in settings:
                 started = self._guard.run("delivery", setting.start, run)
@@ -103,10 +144,12 @@ class Deliveries:
     @cached_property
     def linger(self) -> float:
         """Longest time in seconds that :meth:`finish` may need; they are asked once, when the run has ended."""
-        return max((self._shield(one, lambda one: one.linger) or 0.0 for one in self._started), default=0.0)
+        return max(map(self._linger_of, self._started), default=0.0)
 
     def finish(self, ended: float, at_most: float | None = None) -> None:
         """Make the end of the run seen by all, one after another, until the time that the most patient one may need.
+
+        The least patient comes first: one that waits for a scrape leaves no time to those after it.
 
         Args:
             ended: Reading of ``time.monotonic()`` when the run had ended.
@@ -114,13 +157,18 @@ class Deliveries:
         """
         longest = self.linger
         deadline = ended + (longest if at_most is None else min(longest, at_most))
-        for one in self._started:
+        for one in sorted(self._started, key=self._linger_of):
             self._shield(one, lambda one: one.finish(ended, deadline))
 
     def close(self) -> None:
         """Close them, the last one first."""
         while self._started:
             self._shield(self._started.pop(), lambda one: one.close())
+
+    def _linger_of(self, one: StartedDelivery) -> float:
+        if id(one) not in self._lingers:
+            self._lingers[id(one)] = self._shield(one, lambda one: one.linger) or 0.0
+        return self._lingers[id(one)]
 
     def _shield(self, one: StartedDelivery, work: Callable[[StartedDelivery], T]) -> T | None:
         """Do something with a delivery; what it raises, or lacks, is counted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from traingauge import environment
@@ -9,6 +10,8 @@ from traingauge.core.families import Identity
 from traingauge.errors import StateMismatchError
 from traingauge.options import State
 from traingauge.state.transient import Transient
+
+_log = logging.getLogger("traingauge")
 
 
 class Directories:
@@ -21,15 +24,21 @@ class Directories:
     def __init__(self) -> None:
         self._runs: dict[Path, tuple[str, str]] = {}
 
-    def open(self, given: State | None, model: str, run: str | None) -> Transient:
+    def open(self, given: State | None, model: str, run: str | None, *, spooled: bool = False) -> Transient:
         """The state of a run: in the directory that the script gives, else in one below the variable's, else nowhere.
+
+        Args:
+            given: What the script gives.
+            model: Name of the model.
+            run: Name of the run; ``None`` leaves it open.
+            spooled: Whether a delivery reads the rows, which are in a temporary directory if the run keeps no state.
 
         Raises:
             TrainGaugeError: As :class:`~traingauge.state.persistence.Persistence` does.
         """
         root = environment.STATE_DIR.read() if given is None else None
         if root is None:
-            return _kept(given, model, run)
+            return _kept(given, model, run, spooled=spooled)
         number = 1
         while True:
             directory = Path(root) if number == 1 else Path(root, str(number))
@@ -46,12 +55,22 @@ class Directories:
             self._runs[persistence.directory] = identity.name
 
 
-def _kept(setting: State | None, model: str, run: str | None) -> Transient:
+def _kept(setting: State | None, model: str, run: str | None, *, spooled: bool = False) -> Transient:
     if setting is None:
-        return Transient(run)
+        return _spooled(run) if spooled else Transient(run)
     from traingauge.state.persistence import Persistence  # loads what most runs need not
 
     return Persistence(setting, model, run)
+
+
+def _spooled(run: str | None) -> Transient:
+    from traingauge.state.spool import Spool  # loads what most runs need not
+
+    try:
+        return Spool(run)
+    except OSError as error:
+        _log.warning("no temporary directory for the rows of the run (%s): steps are not delivered", error)
+        return Transient(run)
 
 
 #: Those of this process.

@@ -183,16 +183,19 @@ def read(
     for piece in extent.pieces:
         if piece.segment < after.segment:
             continue
+        start = after.offset if piece.segment == after.segment else 0
+        if start >= piece.end:
+            continue
         path = segment_path(directory, piece.segment)
         try:
             with open(path, "rb", opener=not_following) as file:
-                data = file.read(piece.end)
+                file.seek(start)
+                data = file.read(piece.end - start)
         except OSError as error:
             damaged(error)
             continue
-        if len(data) < piece.end:
-            damaged(DamagedFileError(f"{path} is damaged: rows after byte {len(data)} are missing"))
-        start = after.offset if piece.segment == after.segment else 0
+        if start + len(data) < piece.end:
+            damaged(DamagedFileError(f"{path} is damaged: rows after byte {start + len(data)} are missing"))
         for end, payload in _frames(path, data, start, damaged):
             block = _block(path, payload, tables, damaged)
             if block is not None:
@@ -220,20 +223,24 @@ def _framed(block: Block) -> bytes:
 def _frames(
     path: Path, data: bytes, start: int, damaged: Callable[[Exception], None]
 ) -> Iterator[tuple[int, bytes]]:
-    """The payloads of the intact frames, each with the offset after it."""
-    at = start
+    """The payloads of the intact frames in the bytes from an offset on, each with the offset after it."""
+    at = 0
     while at < len(data):
         if len(data) - at >= _HEAD.size:
             mark, length, checksum = _HEAD.unpack_from(data, at)
             end = at + _HEAD.size + length
             payload = data[at + _HEAD.size : end]
             if mark == _MARK and end <= len(data) and zlib.crc32(payload) == checksum:
-                yield end, payload
+                yield start + end, payload
                 at = end
                 continue
         following = data.find(_MARK, at + 1)
         following = len(data) if following < 0 else following
-        damaged(DamagedFileError(f"{path} is damaged: the rows in bytes {at} to {following} are left out"))
+        damaged(
+            DamagedFileError(
+                f"{path} is damaged: the rows in bytes {start + at} to {start + following} are left out"
+            )
+        )
         at = following
 
 

@@ -14,6 +14,7 @@ from traingauge.core.recorder import Recorder
 from traingauge.core.step_log import Block, Disk
 from traingauge.options import State
 from traingauge.state.log import Extent, Log, read
+from traingauge.state.saved_rows import SavedRows
 from traingauge.state.saver import Saver
 from traingauge.state.store import Store
 from traingauge.state.transient import Transient
@@ -30,6 +31,7 @@ class Persistence(Transient):
     Attributes:
         run: Name of the run that is resumed, or the given one.
         directory: Where it is kept.
+        rows: The rows that the last copy of the state includes.
 
     Raises:
         StateInUseError: A live process uses the directory.
@@ -38,6 +40,8 @@ class Persistence(Transient):
         DamagedFileError: None of its copies can be read, or a newer version wrote them.
         OSError: It cannot be created or written.
     """
+
+    rows: SavedRows
 
     def __init__(self, setting: State, model: str, run: str | None) -> None:
         super().__init__(run)
@@ -57,6 +61,7 @@ class Persistence(Transient):
         except BaseException:
             self._store.close()
             raise
+        self.rows = SavedRows(self.directory, self._extent)
 
     def restore(self, recorder: Recorder) -> None:
         """Restore the saved run into a new recorder."""
@@ -72,9 +77,9 @@ class Persistence(Transient):
     def start(self, recorder: Recorder, identity: Identity) -> None:
         """Save from now on: soon after each scrape, and at least as often as the setting says."""
         self._log = Log(self._store.directory, self._extent, self._log_bytes)
-        save = partial(_save, recorder, self._store, self._log, identity)
+        save = partial(_save, recorder, self._store, self._log, identity, self.rows)
         self._saver = Saver(save, self._every, recorder.guard)
-        recorder.snapshot.write_rows_to(Disk(self._saver.hurry, partial(_lost, recorder.guard)))
+        recorder.snapshot.write_rows_to(Disk(self._saver.hurry, partial(lost, recorder.guard)))
         recorder.reader.when_read = self._saver.ask
         self._saver.ask()
 
@@ -96,8 +101,9 @@ class Persistence(Transient):
                 self._log.close()
 
 
-def _save(recorder: Recorder, store: Store, log: Log, identity: Identity) -> None:
-    """Rows first, then a copy of the state that says how far they go."""
+def _save(recorder: Recorder, store: Store, log: Log, identity: Identity, rows: SavedRows) -> None:
+    """Rows first, then a copy of the state that says how far they go; then deliveries may send the rows."""
+    began = time.time()
     tree, blocks = recorder.snapshot.save()
     try:
         log.append(blocks)
@@ -108,7 +114,9 @@ def _save(recorder: Recorder, store: Store, log: Log, identity: Identity) -> Non
     now = time.time()
     store.save(identity, now, {**tree, "log": log.extent.save()})
     recorder.snapshot.saved(now)
+    rows.saved(log.extent, began)
 
 
-def _lost(guard: Guard, rows: int) -> None:
+def lost(guard: Guard, rows: int) -> None:
+    """Count rows that were given up."""
     guard.report("state", RuntimeError(f"the disk does not keep up with training: {rows} rows are given up"))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from traingauge.core.families import Identity
     from traingauge.core.recorder import Recorder
     from traingauge.core.step_log import Block
+    from traingauge.state.saved_rows import SavedRows
 
 
 class Transient:
@@ -21,9 +22,11 @@ class Transient:
     Attributes:
         run: Name of the run.
         directory: ``None``.
+        rows: ``None``; the run's rows on disk, for deliveries, where it keeps them.
     """
 
     directory: Path | None = None
+    rows: SavedRows | None = None
 
     def __init__(self, run: str | None) -> None:
         self.run = run

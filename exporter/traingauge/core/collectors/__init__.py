@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from traingauge.core.collectors.activity import Activity
 from traingauge.core.collectors.base import Collector
 from traingauge.core.collectors.canary import CanaryMetrics
+from traingauge.core.collectors.delivery import DeliveryMetrics
 from traingauge.core.collectors.diagnostics import Diagnostics
 from traingauge.core.collectors.limits import Limits
 from traingauge.core.collectors.loss import Loss
@@ -81,6 +82,7 @@ COLLECTORS: Mapping[str, Callable[[Setup], Collector | None]] = MappingProxyType
         "canary": lambda setup: CanaryMetrics(),
         "restarts": lambda setup: Restarts(),
         "muted": lambda setup: Muted(setup.mute),
+        "delivery": lambda setup: DeliveryMetrics(),
         "limits": lambda setup: Limits(setup.limits, setup.to_beat, setup.drift),
         "self_metrics": lambda setup: SelfMetrics(setup.guard),
     }

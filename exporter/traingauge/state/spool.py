@@ -1,0 +1,90 @@
+"""Keeps the rows of a run that has no state directory, for the deliveries that read them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+import weakref
+from collections.abc import Container, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from traingauge.core.families import Identity
+from traingauge.core.recorder import Recorder
+from traingauge.core.step_log import Block, Disk
+from traingauge.state.log import Extent, Log, read
+from traingauge.state.persistence import lost
+from traingauge.state.saved_rows import SavedRows
+from traingauge.state.saver import Saver
+from traingauge.state.transient import Transient
+
+#: Most bytes of rows on disk; the oldest are deleted beyond it.
+MOST_BYTES = 256 << 20
+
+#: Most seconds between two writes.
+EVERY = 30.0
+
+
+class Spool(Transient):
+    """A log of rows in a temporary directory, which goes with the monitor.
+
+    Args:
+        run: Name of the run; ``None`` leaves it open.
+
+    Raises:
+        OSError: There is no place for it.
+    """
+
+    rows: SavedRows
+
+    def __init__(self, run: str | None) -> None:
+        super().__init__(run)
+        self._directory = Path(tempfile.mkdtemp(prefix="traingauge-"))
+        self._remove = weakref.finalize(self, _removed, self._directory, os.getpid())
+        self.rows = SavedRows(self._directory, Extent(), kept=False)
+        self._recorder: Recorder | None = None
+        self._saver: Saver | None = None
+        self._log = Log(self._directory, Extent(), MOST_BYTES)
+
+    def start(self, recorder: Recorder, identity: Identity) -> None:
+        """Write rows from now on: soon after each reading of the run, and at least every :data:`EVERY` seconds."""
+        self._recorder = recorder
+        self._saver = Saver(partial(_write, recorder, self._log, self.rows), EVERY, recorder.guard)
+        recorder.snapshot.write_rows_to(Disk(self._saver.hurry, partial(lost, recorder.guard)))
+        recorder.reader.when_read = self._saver.ask
+        self._saver.ask()
+
+    def read(self, extent: Any, tables: Container[str]) -> Iterator[Block]:
+        """The rows of some tables that are on disk."""
+        if self._recorder is not None and extent is not None:
+            damaged = partial(self._recorder.guard.report, "state")
+            for _, block in read(self._directory, extent, damaged, tables=tables):
+                yield block
+
+    def close(self) -> None:
+        """Write what is left; it can be read until the monitor is gone."""
+        if self._saver is None:
+            self._remove()
+        elif self._saver.close():
+            self._log.close()
+
+
+def _write(recorder: Recorder, log: Log, rows: SavedRows) -> None:
+    began = time.time()
+    blocks = recorder.snapshot.take_rows()
+    try:
+        log.append(blocks)
+    except BaseException:
+        recorder.snapshot.failed_rows()
+        raise
+    recorder.snapshot.wrote_rows(log.extent)
+    rows.saved(log.extent, began)
+
+
+def _removed(directory: Path, owner: int) -> None:
+    """Remove the directory, unless this process is a child of the one that made it."""
+    if os.getpid() == owner:
+        shutil.rmtree(directory, ignore_errors=True)
