@@ -175,6 +175,42 @@ def _inside_runs() -> list[Panel]:
             minimum=0,
             width=6,
         ),
+        lines(
+            "Age of what waits to be sent",
+            Query(f"topk({_RUNS}, {per_run('model_delivery_lag_seconds')} and {RUNNING})", "{{run}}"),
+            description="Of runs that send themselves by remote write: age of the oldest row or reading that the receiver "
+            f"has not taken. It grows in an outage, and falls when the rest is sent. {_OF_MORE}",
+            unit=units.SECONDS,
+            minimum=0,
+            width=8,
+            empty="no run under way sends itself.",
+        ),
+        lines(
+            "Rows and readings that wait to be sent",
+            Query(f"topk({_RUNS}, {per_run('model_delivery_pending')} and {RUNNING})", "{{run}}"),
+            description=f"What the receiver has not taken yet. {_OF_MORE}",
+            unit=units.COUNT,
+            decimals=0,
+            minimum=0,
+            width=8,
+            empty="no run under way sends itself.",
+        ),
+        events(
+            "Failed requests, samples moved and given up",
+            Query(
+                occurrences("model_delivery_failures_total", "model, run, reason"),
+                "failed, {{reason}}, {{run}}",
+            ),
+            Query(
+                occurrences("model_delivery_dropped_total", "model, run, reason"),
+                "given up, {{reason}}, {{run}}",
+            ),
+            Query(occurrences("model_delivery_moved_total", "model, run"), "moved, {{run}}"),
+            description="Requests of remote write that failed, most of which are repeated; samples that were given up, by "
+            "reason; and samples that were sent with a later time, as a series has one value a millisecond.",
+            width=8,
+            empty="nothing failed and nothing was given up, as it should be.",
+        ),
     ]
 
 

@@ -14,6 +14,7 @@ TYPE_CHECKING = False  # type checkers take it for true; typing's own would be n
 if TYPE_CHECKING:
     from traingauge.delivery.alertmanager import Alertmanager
     from traingauge.delivery.http import Endpoint
+    from traingauge.delivery.remote_write.setting import RemoteWrite
     from traingauge.errors import TrainGaugeError
     from traingauge.monitor import ModelMonitor
     from traingauge.options import Drift, Scoring, State
@@ -38,6 +39,7 @@ __all__ = [
     "PageHinkley",
     "Reference",
     "ReferenceRun",
+    "RemoteWrite",
     "RobustZ",
     "Scoring",
     "State",
@@ -57,6 +59,7 @@ _HOMES = {
     "PageHinkley": "traingauge.stats.detectors.page_hinkley",
     "Reference": "traingauge.reference",
     "ReferenceRun": "traingauge.reference.run",
+    "RemoteWrite": "traingauge.delivery.remote_write.setting",
     "RobustZ": "traingauge.stats.detectors.robust_z",
     "Scoring": "traingauge.options",
     "State": "traingauge.options",

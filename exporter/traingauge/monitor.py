@@ -21,6 +21,7 @@ from traingauge.catalog import SPLITS
 from traingauge.core.baseline import parse as parse_baseline
 from traingauge.core.collectors import Setup
 from traingauge.core.collectors.anomalies import parse as parse_detectors
+from traingauge.core.collectors.delivery import DeliveryMetrics
 from traingauge.core.collectors.muted import parse as parse_mute
 from traingauge.core.copies import Unique
 from traingauge.core.disabled import DisabledRecorder, recorder_of_nothing
@@ -36,6 +37,7 @@ from traingauge.delivery.alerts import Alerts, NoAlerts, Severity, alertmanager_
 from traingauge.delivery.base import Deliveries, Delivery, RunView
 from traingauge.delivery.base import checked as checked_deliveries
 from traingauge.delivery.http import Endpoint
+from traingauge.delivery.remote_write.setting import from_environment
 from traingauge.ending import Ending
 from traingauge.errors import InvalidTypeError
 from traingauge.extras import require
@@ -101,7 +103,8 @@ class ModelMonitor(Unique):
         detectors: Detectors that watch loss, scores, gradient norm and step time for changes; ``[Cusum()]`` by default,
             ``[]`` for none.
         total_steps: Training steps the run will take; Keras reports them itself.
-        delivery: How the run leaves the process; ``[Endpoint()]`` by default, ``[]`` for not at all.
+        delivery: How the run leaves the process; ``[]`` for not at all. By default ``[Endpoint()]``, and
+            ``RemoteWrite($TRAINGAUGE_REMOTE_WRITE_URL)`` if that is set.
         progress: Whether a line on standard error shows step, loss and health
             (:class:`~traingauge.delivery.progress_line.ProgressLine`).
         alerts: Where :meth:`send_alert` sends, and where a crash is reported; by default
@@ -168,14 +171,15 @@ class ModelMonitor(Unique):
         self._labels = validation.labels("labels", {**(environment.LABELS.read() or {}), **own})
         scoring = scoring_of(scoring)
         limits = parse_thresholds({} if thresholds is None else thresholds)
-        deliveries = checked_deliveries([Endpoint()] if delivery is None else delivery)
+        deliveries = checked_deliveries(_default_deliveries() if delivery is None else delivery)
         if validation.flag("progress", progress):
             from traingauge.delivery.progress_line import ProgressLine  # most runs do without
 
             deliveries = (*deliveries, ProgressLine())
         alertmanager = alertmanager_of(alerts)
         state = state_of(state)
-        keep: Callable[[str, str | None], Transient] = partial(DIRECTORIES.open, state)
+        spooled = any(getattr(one, "needs_rows", False) for one in deliveries)
+        keep: Callable[[str, str | None], Transient] = partial(DIRECTORIES.open, state, spooled=spooled)
         recorder_class = Recorder
         if environment.DISABLED.resolve(None, False):
             recorder_class, deliveries, alertmanager, keep = DisabledRecorder, (), None, _keep_nothing
@@ -219,6 +223,8 @@ class ModelMonitor(Unique):
                 self._recorder.reader.families,
                 partial(facts, identity, self._recorder),
                 self._recorder.guard,
+                self._persistence.rows,
+                self._recorder.collectors[DeliveryMetrics].open,
             )
             self._view = view
             self._alerts: Alerts = NoAlerts(view.guard) if alertmanager is None else alertmanager.start(view)
@@ -672,6 +678,11 @@ def _reference_run(given: ReferenceRun | None, model: str, task: Task | None) ->
     from traingauge.reference.run import validate_reference_run
 
     return validate_reference_run(given, model, task)
+
+
+def _default_deliveries() -> list[Delivery]:
+    remote_write = from_environment()
+    return [Endpoint()] if remote_write is None else [Endpoint(), remote_write]
 
 
 def _keep_nothing(model: str, run: str | None) -> Transient:

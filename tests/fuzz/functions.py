@@ -28,6 +28,7 @@ from traingauge import (
     PageHinkley,
     Reference,
     ReferenceRun,
+    RemoteWrite,
     RobustZ,
     Scoring,
     State,
@@ -164,6 +165,7 @@ FUNCTIONS: dict[str, Callable[[], Call]] = {
     "Drift": lambda: (Drift, {**defaults(Drift), "reference": reference()}),
     "State": lambda: (State, {**defaults(State), "directory": _folder() / "state"}),
     "Endpoint": lambda: (Endpoint, defaults(Endpoint)),
+    "RemoteWrite": lambda: (RemoteWrite, {**defaults(RemoteWrite), "url": "http://127.0.0.1:9"}),
     "Alertmanager": lambda: (Alertmanager, {**defaults(Alertmanager), "url": "http://127.0.0.1:9"}),
     **{
         kind.__name__: lambda kind=kind: (kind, defaults(kind))

@@ -207,9 +207,9 @@ class Receiver:
         self._server.shutdown()
         self._server.server_close()
 
-    def values(self, name: str, **labels: str) -> dict[int, float]:
+    def values(self, metric: str, /, **labels: str) -> dict[int, float]:
         """Value by time of the one series of a name that has these labels."""
-        wanted = {("__name__", name), *labels.items()}
+        wanted = {("__name__", metric), *labels.items()}
         found = [points for one, points in list(self.samples.items()) if wanted <= set(one)]
         assert len(found) <= 1, "more than one series"
         return found[0] if found else {}

@@ -1,0 +1,234 @@
+"""Posts requests to one receiver, and says what its answers mean."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from traingauge.delivery.http.hosts import is_loopback
+from traingauge.delivery.remote_write.errors import RefusedError, UnavailableError
+from traingauge.delivery.remote_write.messages import HEADERS, Version, request
+from traingauge.delivery.remote_write.series import LATEST, Points
+from traingauge.delivery.remote_write.snappy import compress
+
+#: Seconds for a connection, and for an answer.
+CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 10.0
+
+#: Most seconds that a receiver may ask to wait.
+MOST_WAIT = 300.0
+
+#: Seconds by which this clock may be ahead of the receiver's without more ado.
+CLOCK_TOLERANCE = 2.0
+
+#: Bytes of an answer that are read.
+_ANSWER_BYTES = 2048
+
+#: The header by which a receiver shows that it has understood 2.0.
+_WRITTEN = "X-Prometheus-Remote-Write-Samples-Written"
+
+_log = logging.getLogger("traingauge")
+
+
+class Client:
+    """Posts to one receiver. One thread uses it.
+
+    Args:
+        url: The receiver's.
+        headers: Further headers of each request.
+        username: For basic authentication.
+        credentials: File with the token or the password; read for each request, so it may change.
+        protocol: Version of the protocol; ``auto`` finds it out.
+
+    Attributes:
+        url: As given.
+        ahead: Seconds by which this clock is ahead of the receiver's, at least; 0 if it is not.
+        taken: Requests that the receiver has taken.
+        deadline: Reading of ``time.monotonic()`` until which an answer is waited for.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        username: str | None,
+        credentials: Path | None,
+        protocol: str,
+    ) -> None:
+        self.url, self._headers = url, dict(headers)
+        self._username, self._credentials = username, credentials
+        self._secrets: set[str] = set(self._headers.values())
+        self._version: Version = "1.0" if protocol == "1.0" else "2.0"
+        self._asks = protocol == "auto"  # whether the receiver has still to say what it understands
+        self.ahead, self.deadline = 0.0, math.inf
+        self.taken = 0
+        self._warned = False
+        self._session = requests.Session()
+        self._session.trust_env = not is_loopback(urlsplit(url).hostname or "")
+
+    @property
+    def version(self) -> Version:
+        """Version of the protocol in use."""
+        return self._version
+
+    def now(self) -> int:
+        """Unix time in milliseconds up to which samples may be sent: those after it are the receiver's future."""
+        return int(1000 * (time.time() - self.ahead)) if self.ahead else LATEST
+
+    def post(self, points: Sequence[Points]) -> None:
+        """Send points, in one request.
+
+        Raises:
+            RefusedError: The receiver will never take them.
+            UnavailableError: A later attempt may succeed.
+        """
+        if self._asks:
+            self._ask()
+        if self._version == "2.0" and not self._post("2.0", request("2.0", points)):
+            self._fall_back()
+        if self._version == "1.0":
+            self._post("1.0", request("1.0", points))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def _ask(self) -> None:
+        """Find out by a request without samples whether the receiver understands 2.0."""
+        try:
+            understood = self._post("2.0", compress(b"", []))
+        except RefusedError:
+            understood = False
+        self._asks = False
+        if not understood:
+            self._version = "1.0"
+
+    def _fall_back(self) -> None:
+        _log.warning("%s does not understand remote write 2.0: it is sent 1.0", self.url)
+        self._version = "1.0"
+
+    def _post(self, version: Version, body: bytes) -> bool:
+        """Send a body; returns whether the answer shows that it was understood."""
+        began, left = time.time(), self.deadline - time.monotonic()
+        if left <= 0:
+            raise UnavailableError("timeout", f"{self.url}: no time is left")
+        headers = {**self._headers, **HEADERS[version], **self._authorization()}
+        try:
+            with self._session.post(
+                self.url,
+                data=body,
+                headers=headers,
+                timeout=(min(CONNECT_SECONDS, left), min(ANSWER_SECONDS, left)),
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                said = self._shortened(answer.raw.read(_ANSWER_BYTES, decode_content=True))
+        except requests.Timeout as error:
+            connected = not isinstance(error, requests.ConnectTimeout)
+            raise UnavailableError("timeout", f"{self.url} does not answer", unknown=connected) from None
+        except (requests.RequestException, OSError) as error:
+            cause = _innermost(error)
+            sent = not isinstance(cause, ConnectionRefusedError)
+            message = f"{self.url} cannot be reached: {self._redacted(str(cause))}"
+            raise UnavailableError("connection", message, unknown=sent) from None
+        self._compare_clocks(answer.headers.get("Date"), began)
+        if version == "2.0" and answer.status_code == 415:
+            return False
+        _check(answer, f"{self.url} answered {answer.status_code} {said}".rstrip())
+        self.taken += 1
+        return version == "1.0" or _WRITTEN in answer.headers
+
+    def _authorization(self) -> dict[str, str]:
+        if self._credentials is None:
+            return {}
+        try:
+            secret = self._credentials.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise UnavailableError("credentials", f"{self._credentials}: {error}") from None
+        if not (secret and secret.isascii() and secret.isprintable()):
+            message = f"{self._credentials}: expected one line of printable ASCII characters"
+            raise UnavailableError("credentials", message)
+        value = f"Bearer {secret}"
+        if self._username is not None:
+            value = f"Basic {b64encode(f'{self._username}:{secret}'.encode()).decode()}"
+        self._secrets |= {secret, value}
+        return {"Authorization": value}
+
+    def _compare_clocks(self, date: str | None, began: float) -> None:
+        """A clock that is ahead gives samples times that the receiver may refuse, or keep and then refuse others for."""
+        try:
+            receiver = parsedate_to_datetime(date or "").timestamp() + 1.0  # it is cut to the second
+        except (TypeError, ValueError):
+            return
+        self.ahead = began - receiver if began - receiver > CLOCK_TOLERANCE else 0.0
+        if self.ahead and not self._warned:
+            self._warned = True
+            _log.warning(
+                "this clock is %.0f s ahead of that of %s: samples wait until their time has come there",
+                self.ahead,
+                self.url,
+            )
+
+    def _shortened(self, answer: bytes) -> str:
+        return self._redacted(" ".join(answer.decode("utf-8", "replace").split()))[:200]
+
+    def _redacted(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***") if len(secret) > 3 else text
+        return text
+
+
+def _check(answer: requests.Response, message: str) -> None:
+    """Raise what the status of an answer means."""
+    status, said = answer.status_code, message.lower()
+    if 200 <= status < 300:
+        return
+    # Prometheus before 2.50 answers 500 to a sample that is too old for its window, and always will.
+    if "too old" in said or "out of bounds" in said:
+        raise RefusedError("age", message)
+    if status in {400, 413, 422}:
+        raise RefusedError(_order(said), message)
+    if status == 429:
+        raise UnavailableError("throttled", message, wait=_asked_to_wait(answer.headers.get("Retry-After")))
+    if status in {401, 403, 407}:
+        raise UnavailableError("credentials", message)
+    if status >= 500:
+        wait = _asked_to_wait(answer.headers.get("Retry-After"))
+        raise UnavailableError("server", message, unknown=True, wait=wait)
+    raise UnavailableError("protocol", message)
+
+
+def _order(said: str) -> str:
+    known = ("out of order", "out-of-order", "duplicate sample")
+    return "order" if any(text in said for text in known) else "refused"
+
+
+def _asked_to_wait(header: str | None) -> float:
+    """Seconds of a ``Retry-After``; 0 if it is none.
+
+    >>> _asked_to_wait("7"), _asked_to_wait("soon")
+    (7.0, 0.0)
+    """
+    if header is None:
+        return 0.0
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - time.time()
+        except (TypeError, ValueError):
+            return 0.0
+    return min(max(0.0, seconds), MOST_WAIT) if math.isfinite(seconds) else 0.0
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while error.__context__ is not None:
+        error = error.__context__
+    return error

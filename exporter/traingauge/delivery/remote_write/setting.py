@@ -1,0 +1,148 @@
+"""The setting of a remote write."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from traingauge import environment, validation
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, shown
+
+if TYPE_CHECKING:
+    from traingauge.delivery.base import RunView
+    from traingauge.delivery.remote_write.client import Client
+    from traingauge.delivery.remote_write.delivery import RunningRemoteWrite
+
+PROTOCOLS = ("auto", "1.0", "2.0")
+
+
+@dataclass(frozen=True)
+class RemoteWrite:
+    """Sends the run to a receiver of Prometheus remote write, every step at its own time.
+
+    Loss, learning rate, gradient norm, further scalars and the scores of each diagnostic interval and pass are sent step by
+    step; everything else that a scrape would show is read at intervals. A thread sends: it reads the run's rows from the
+    log in its state directory, so that training does nothing for it, an outage loses nothing, and a process that resumes the
+    run, or ``traingauge push``, sends what a killed one has left. Without a state directory the log is a temporary one of at
+    most 256 MiB, and what a killed process has not sent is lost.
+
+    Args:
+        url: Where the receiver takes requests, as ``http://prometheus:9090/api/v1/write``.
+        headers: Further headers of each request, such as ``{"X-Scope-OrgID": "team"}``.
+        username: Name for basic authentication; the file then holds the password.
+        credentials_file: File with a bearer token, or with the password. It is read at each request, so it may change.
+        every: Sends every n-th training step; scores, passes and readings are sent all the same.
+        interval: Seconds between two readings of everything else.
+        protocol: Version of the protocol, ``"1.0"`` or ``"2.0"``; ``"auto"`` finds out what the receiver understands. 2.0
+            falls back to 1.0 if the receiver does not show that it has understood.
+        linger: Longest time in seconds that the end of the run waits for the receiver.
+
+    Raises:
+        TrainGaugeError: A field that does not fit.
+
+    >>> RemoteWrite("https://mimir.example.org/api/v1/push", every=10).every
+    10
+    >>> RemoteWrite("http://prometheus:9090/api/v1/write", every=0)
+    Traceback (most recent call last):
+    traingauge.errors.InvalidArgumentError: RemoteWrite.every is 0: expected at least 1
+    """
+
+    #: The rows are kept on disk for it, also where the run keeps no state.
+    needs_rows: ClassVar[bool] = True
+
+    url: str
+    _: KW_ONLY
+    headers: Mapping[str, str] | None = field(default=None, repr=False, hash=False)
+    username: str | None = None
+    credentials_file: str | os.PathLike[str] | None = None
+    every: int = 1
+    interval: float = 15.0
+    protocol: Literal["auto", "1.0", "2.0"] = "auto"
+    linger: float = 10.0
+
+    def __post_init__(self) -> None:
+        validation.http_url("RemoteWrite.url", self.url)
+        object.__setattr__(self, "headers", _headers({} if self.headers is None else self.headers))
+        if self.credentials_file is not None:
+            validation.path("RemoteWrite.credentials_file", self.credentials_file)
+        if self.username is not None:
+            validation.name("RemoteWrite.username", self.username)
+            if self.credentials_file is None:
+                raise InvalidArgumentError(
+                    "RemoteWrite.username is given without credentials_file: expected a file with the password"
+                )
+        object.__setattr__(self, "every", validation.count("RemoteWrite.every", self.every))
+        interval = validation.seconds("RemoteWrite.interval", self.interval, least=0.1)
+        object.__setattr__(self, "interval", interval)
+        validation.choice("RemoteWrite.protocol", self.protocol, PROTOCOLS)
+        object.__setattr__(self, "linger", validation.seconds("RemoteWrite.linger", self.linger, least=0))
+
+    def __reduce__(self) -> tuple[Callable[[], RemoteWrite], tuple[()]]:
+        """Copies and pickles are made from the fields: a mapping that cannot be changed cannot be copied."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return partial(RemoteWrite, **{**values, "headers": dict(values["headers"])}), ()
+
+    def start(self, run: RunView) -> RunningRemoteWrite:
+        """Start sending a run.
+
+        Raises:
+            InvalidArgumentError: The file with the token or the password cannot be read.
+        """
+        from traingauge.delivery.remote_write.delivery import (
+            RunningRemoteWrite,
+        )  # what most runs need not load
+
+        return RunningRemoteWrite(
+            self.client(), run, every=self.every, interval=self.interval, linger=self.linger
+        )
+
+    def client(self) -> Client:
+        """A client of the receiver.
+
+        Raises:
+            InvalidArgumentError: The file with the token or the password cannot be read.
+        """
+        from traingauge.delivery.remote_write.client import Client
+
+        file = None if self.credentials_file is None else Path(self.credentials_file)
+        if file is not None:
+            try:
+                file.read_bytes()
+            except OSError as error:
+                message = f"RemoteWrite.credentials_file cannot be read: {error.strerror}: {str(file)!r}"
+                raise InvalidArgumentError(message) from error
+        return Client(self.url, self.headers or {}, self.username, file, self.protocol)
+
+
+def from_environment() -> RemoteWrite | None:
+    """The remote write that an operator asks for by variables; ``None`` if none is."""
+    url = environment.REMOTE_WRITE_URL.read()
+    if url is None:
+        return None
+    return RemoteWrite(
+        url,
+        username=environment.REMOTE_WRITE_USERNAME.read(),
+        credentials_file=environment.REMOTE_WRITE_CREDENTIALS_FILE.read(),
+    )
+
+
+def _headers(value: object) -> Mapping[str, str]:
+    if not isinstance(value, Mapping) or not all(
+        isinstance(part, str) for entry in value.items() for part in entry
+    ):
+        raise InvalidTypeError(
+            "RemoteWrite.headers is no mapping of strings: expected values by name, as {'X-Scope-OrgID': 'team'}"
+        )
+    for name, text in value.items():
+        if not (name and name.isascii() and name.isprintable() and not set(name) & set(" :")):
+            raise InvalidArgumentError(
+                f"RemoteWrite.headers has the name {shown(name)}: expected one of HTTP"
+            )
+        if not (text.isascii() and text.isprintable()):
+            raise InvalidArgumentError(f"RemoteWrite.headers[{name!r}]: expected printable ASCII characters")
+    return MappingProxyType(dict(value))

@@ -1,0 +1,169 @@
+"""What the answers of a receiver mean."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.delivery.remote_write.receiver import Answer, Receiver
+from traingauge.catalog import CATALOG
+from traingauge.core.families import Identity
+from traingauge.delivery.remote_write.client import Client
+from traingauge.delivery.remote_write.errors import RefusedError, UnavailableError
+from traingauge.delivery.remote_write.series import LATEST, Points, series_of
+
+LOSS = [
+    Points(
+        series_of(CATALOG["model_loss"], ("train",), Identity("m", "r")), np.array([1000]), np.array([0.5])
+    )
+]
+
+
+def client(url: str, protocol: str = "1.0", **more: Any) -> Client:
+    return Client(
+        url, more.pop("headers", {}), more.pop("username", None), more.pop("credentials", None), protocol
+    )
+
+
+def answering(*answers: Answer) -> Callable[[int], Answer | None]:
+    return lambda number: answers[number - 1] if number <= len(answers) else None
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_the_version_that_the_receiver_understands_is_found_out_before_anything_is_sent(version: str) -> None:
+    with Receiver(version) as receiver:
+        one = client(receiver.url, "auto")
+        one.post(LOSS)
+        assert one.version == version
+        assert receiver.values("model_loss") == {1000: 0.5}
+
+
+def test_what_a_receiver_of_1_0_did_not_understand_is_sent_again_as_1_0() -> None:
+    with Receiver("1.0") as receiver:
+        one = client(receiver.url, "2.0")
+        one.post(LOSS)
+        assert one.version == "1.0"
+        assert receiver.values("model_loss") == {1000: 0.5}
+
+
+def test_a_receiver_that_refuses_the_type_of_2_0_is_sent_1_0() -> None:
+    with Receiver("1.0", answering(Answer(415))) as receiver:
+        client(receiver.url, "2.0").post(LOSS)
+        assert receiver.values("model_loss") == {1000: 0.5}
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Answer(400, "out of order sample"), "order"),
+        (Answer(400, "duplicate sample for timestamp"), "order"),
+        (Answer(400, "out of bounds"), "age"),
+        (Answer(500, "too old sample"), "age"),
+        (Answer(400, "label name is invalid"), "refused"),
+        (Answer(413), "refused"),
+    ],
+)
+def test_a_refusal_says_why(answer: Answer, reason: str) -> None:
+    with Receiver(fault=answering(answer)) as receiver, pytest.raises(RefusedError) as refused:
+        client(receiver.url).post(LOSS)
+    assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "unknown"),
+    [
+        (Answer(500, "disk full"), "server", True),
+        (Answer(503), "server", True),
+        (Answer(429, headers={"Retry-After": "7"}), "throttled", False),
+        (Answer(401), "credentials", False),
+        (Answer(403), "credentials", False),
+        (Answer(404), "protocol", False),
+        (Answer(302, headers={"Location": "/login"}), "protocol", False),
+    ],
+)
+def test_what_may_pass_is_tried_again_later(answer: Answer, reason: str, unknown: bool) -> None:
+    with Receiver(fault=answering(answer)) as receiver, pytest.raises(UnavailableError) as failed:
+        client(receiver.url).post(LOSS)
+    assert (failed.value.reason, failed.value.unknown) == (reason, unknown)
+    assert failed.value.wait == (7.0 if reason == "throttled" else 0.0)
+
+
+def test_a_receiver_that_does_not_listen_has_certainly_taken_nothing() -> None:
+    with Receiver() as receiver:
+        url = receiver.url
+    with pytest.raises(UnavailableError) as failed:
+        client(url).post(LOSS)
+    assert (failed.value.reason, failed.value.unknown) == ("connection", False)
+
+
+def test_an_answer_that_is_lost_leaves_open_what_was_taken() -> None:
+    with Receiver(lost=lambda number: True) as receiver, pytest.raises(UnavailableError) as failed:
+        client(receiver.url).post(LOSS)
+    assert (failed.value.reason, failed.value.unknown) == ("connection", True)
+
+
+def test_no_request_is_made_when_no_time_is_left() -> None:
+    with Receiver() as receiver:
+        one = client(receiver.url)
+        one.deadline = time.monotonic()
+        with pytest.raises(UnavailableError):
+            one.post(LOSS)
+        assert receiver.requests == 0
+
+
+def test_credentials_are_read_for_each_request_and_headers_sent(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    with Receiver() as receiver:
+        one = client(receiver.url, credentials=file, headers={"X-Scope-OrgID": "team"})
+        file.write_text("first\n")
+        one.post(LOSS)
+        assert receiver.headers["Authorization"] == "Bearer first"
+        file.write_text("second")
+        one.post(LOSS)
+        assert receiver.headers["Authorization"] == "Bearer second"
+        assert receiver.headers["X-Scope-OrgID"] == "team"
+        named = client(receiver.url, credentials=file, username="me")
+        named.post(LOSS)
+        assert receiver.headers["Authorization"] == "Basic bWU6c2Vjb25k"
+
+
+def test_secrets_are_in_no_message_though_the_receiver_repeats_them(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("s3cret-token")
+    said = Answer(401, "no such user: Bearer s3cret-token, tenant hidden-tenant")
+    with Receiver(fault=answering(said)) as receiver, pytest.raises(UnavailableError) as failed:
+        client(receiver.url, credentials=file, headers={"X-Scope-OrgID": "hidden-tenant"}).post(LOSS)
+    assert "***" in str(failed.value)
+    assert "s3cret" not in str(failed.value)
+    assert "hidden" not in str(failed.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"two\nlines", b"\xff", "smörgås".encode()])
+def test_a_file_that_holds_no_token_is_said_without_its_content(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(content)
+    with pytest.raises(UnavailableError, match="token") as failed:
+        client("http://127.0.0.1:9", credentials=file).post(LOSS)
+    assert failed.value.reason == "credentials"
+    assert "lines" not in str(failed.value).replace("one line of", "")
+
+
+def test_a_clock_that_is_ahead_is_said_once_and_holds_the_future_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Receiver() as receiver, caplog.at_level(logging.WARNING):
+        one = client(receiver.url)
+        one.post(LOSS)
+        assert one.now() == LATEST
+        receiver.clock = lambda: time.time() - 600
+        for _ in range(2):
+            one.post(LOSS)
+        assert 590 < one.ahead < 610
+        assert one.now() < 1000 * (time.time() - 590)
+    assert len([record for record in caplog.records if "clock is" in record.message]) == 1
