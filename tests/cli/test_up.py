@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -115,13 +116,19 @@ def test_the_alert_of_a_failing_run_is_shown_on_the_terminal_it_was_started_from
         (tmp_path / "slack").write_text(f"{slack.url}\n")
         ours, theirs = os.openpty()
         commands("up", "--detach", "--factor=30", f"--slack-webhook-file={tmp_path / 'slack'}", stdout=theirs)
-        run.set("model_loss", float("nan"), split="train")
+        run.set("model_loss_nonfinite", 1, split="train")
         run.announce(commands.targets)
-        said = ""
-        while "The loss is NaN or infinite" not in said:
-            said += os.read(ours, 4096).decode()
-        assert "Notifications are shown on this terminal" in said
-        assert "[FIRING] critical: ModelLossNonFinite (" in said
+        said = b""
+
+        def read() -> bool:
+            nonlocal said
+            if select.select([ours], [], [], 0)[0]:
+                said += os.read(ours, 4096)
+            return b"The loss is NaN or infinite" in said
+
+        wait_until(read)
+        assert b"Notifications are shown on this terminal" in said
+        assert b"[FIRING] critical: ModelLossNonFinite (" in said
         assert "critical: ModelLossNonFinite (digits, r1)" in commands("status").stdout
         wait_until(lambda: any("ModelLossNonFinite" in message for message in slack.messages))
         assert (

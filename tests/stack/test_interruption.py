@@ -125,7 +125,7 @@ def test_in_the_foreground_it_says_where_everything_is_and_ctrl_c_ends_it_quietl
 def test_in_the_foreground_a_notification_is_printed_for_a_person(
     launch: Any, tmp_path: Path, run: Any
 ) -> None:
-    run.set("model_loss", float("nan"), split="train")
+    run.set("model_loss_nonfinite", 1, split="train")
     run.announce(tmp_path)
     launcher = launch(
         "-m",
