@@ -120,6 +120,27 @@ def test_a_model_that_is_trained_in_evaluation_mode_is_trained():
         assert monitor.rows("validation") == {}
 
 
+def test_a_loop_that_does_not_return_to_training_mode_is_recorded_all_the_same():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    losses, passes = [], []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for _ in range(3):
+                for x, y in batches(2):
+                    loss = criterion(net(x), y)
+                    losses.append(loss.item())
+                    loss.backward()
+                    optimizer.step()
+                net.eval()
+                with torch.no_grad():
+                    passes.append(evaluate(net, criterion, [8, 4])[0])
+        assert given(monitor, "loss") == losses
+        assert given(monitor, "loss", "validation") == pytest.approx(passes, rel=1e-6)
+        assert monitor.rows("validation")["samples"].tolist() == [12] * 3
+        assert errors(monitor) == {}
+
+
 def test_labels_that_are_left_out_are_left_out_of_the_mean_of_a_pass():
     net = nn.Linear(4, 3)
     criterion = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 3.0]))

@@ -23,15 +23,13 @@ class OpenPass:
 
     Attributes:
         split: As given.
-        parts: Its batches.
     """
 
     def __init__(self, session: Session, split: str) -> None:
         self._session, self.split = session, split
-        self.parts: list[Part] = []
-        self._masses: list[Any] = []
-        self._scored: list[Any] = []
-        self._held = 0  # on a device
+        self._batches: list[tuple[Part, Any]] = []  # each with its weight in the mean of all
+        self._read: list[Any] = []  # labels and predictions that were brought over from a device
+        self._held = 0  # of those that were not
 
     def add(self, part: Part, mass: Any) -> None:
         """Add a batch.
@@ -41,27 +39,38 @@ class OpenPass:
             mass: Its weight in the mean of all.
         """
         self._session.alive()
-        self.parts.append(part)
-        self._masses.append(mass)
-        if part.scored is not None:
-            self._scored.append(part.scored)
-            self._held += part.scored.held if isinstance(part.scored, OnDevice) else 0
-            part.scored = None
+        self._batches.append((part, mass))
+        self._held += part.scored.held if isinstance(part.scored, OnDevice) else 0
         if self._held >= BACKLOG_SAMPLES:
-            self._scored, self._held = self._session.bring_over(self._scored), 0
+            self._read += self._session.bring_over(self._take_scored())
+            self._held = 0
+
+    def take_trained(self) -> list[Part]:
+        """Take out the batches that a backward pass has reached."""
+        trained = [part for part, _ in self._batches if part.weight is not None]
+        self._batches = [(part, mass) for part, mass in self._batches if part.weight is None]
+        return trained
 
     def finish(self) -> None:
-        """Record it."""
-        total = sum(self._masses)
-        losses = sum(part.value * mass for part, mass in zip(self.parts, self._masses, strict=True))
+        """Record it, if there is anything in it."""
+        if not self._batches:
+            return
+        total = sum(mass for _, mass in self._batches)
+        losses = sum(part.value * mass for part, mass in self._batches)
         empty = isinstance(total, (int, float)) and total == 0
         self._session.record(
             Pass(
                 split=self.split,
                 at=time.perf_counter(),
                 loss=None if empty else losses / total,
-                steps=len(self.parts),
-                samples=sum(part.samples for part in self.parts),
-                scored=self._scored,
+                steps=len(self._batches),
+                samples=sum(part.samples for part, _ in self._batches),
+                scored=[*self._read, *self._take_scored()],
             )
         )
+
+    def _take_scored(self) -> list[Any]:
+        found = [part.scored for part, _ in self._batches if part.scored is not None]
+        for part, _ in self._batches:
+            part.scored = None
+        return found

@@ -145,7 +145,7 @@ class Recording:
     def end_pass(self) -> None:
         """Record the pass that is under way, if one is."""
         done, self._pass = self._pass, None
-        if done is not None and done.parts:
+        if done is not None:
             done.finish()
 
     def _open(self) -> OpenPass:
@@ -234,9 +234,10 @@ class Recording:
         """The parts that a backward pass has reached since the last step."""
         parts = [part for part in self._parts if part.weight is not None]
         if not parts and self._pass is not None and not self._explicit:
-            parts = [part for part in self._pass.parts if part.weight is not None]
+            parts = self._pass.take_trained()
             if parts:
-                self._trains_in_evaluation_mode, self._pass = True, None
+                self._trains_in_evaluation_mode = True
+                self.end_pass()
         waiting = [part for part in self._parts if part.weight is None and self._names is not None]
         self._parts.clear()
         self._parts.extend(waiting)
