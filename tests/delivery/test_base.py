@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import wait_until
 from traingauge import Endpoint, ModelMonitor
 from traingauge.delivery.base import RunView
 from traingauge.delivery.exposition import Renderer
@@ -89,6 +90,16 @@ def test_deliveries_start_in_order_finish_under_one_deadline_and_close_in_revers
     ) as monitor:
         assert monitor.url is None, "it is that of the first one"
     assert calls == ["a start", "b start", "a finish, True", "b finish, True", "b close", "a close"]
+
+
+def test_one_that_waits_for_long_leaves_the_others_their_time() -> None:
+    calls: list[str] = []
+    with ModelMonitor(
+        "m", delivery=[Recording("patient", calls, linger=60), Recording("quick", calls, linger=1)]
+    ):
+        pass
+    wait_until(lambda: len(calls) == 6)
+    assert calls[2:4] == ["quick finish, True", "patient finish, True"]
 
 
 def test_a_setting_that_does_not_fit_raises_and_closes_those_before_it() -> None:

@@ -6,13 +6,13 @@ It is a small file next to the log, one for each receiver, and is replaced whole
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from traingauge.archive import not_following
 from traingauge.delivery.remote_write.rows import Sent
 
 
@@ -54,8 +54,11 @@ class CursorFile:
 
     def read(self) -> Cursor:
         """The cursor as it was left; the beginning of the log if there is none that can be read."""
-        with suppress(OSError, ValueError, TypeError):
-            return _checked(json.loads(self._path.read_text(encoding="utf-8")))
+        with (
+            suppress(OSError, ValueError, TypeError),
+            open(self._path, encoding="utf-8", opener=not_following) as file,
+        ):
+            return _checked(json.load(file))
         return Cursor()
 
     def write(self, cursor: Cursor) -> None:
@@ -64,8 +67,9 @@ class CursorFile:
         Raises:
             OSError: It cannot be written.
         """
-        unfinished = self._path.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps(vars(cursor)), encoding="utf-8")
+        unfinished = self._path.with_suffix(".unfinished")
+        with open(unfinished, "w", encoding="utf-8", opener=not_following) as file:
+            json.dump(vars(cursor), file)
         unfinished.replace(self._path)
 
 

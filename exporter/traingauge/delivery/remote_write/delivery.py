@@ -191,8 +191,9 @@ class RunningRemoteWrite:
                 )
         rows = 0 if self._history is None else self._history.pending
         self._counts.pending = rows + len(self._readings.waiting)
-        if not self._counts.pending:
-            self._counts.oldest = None
+        if not rows:
+            waiting = self._readings.waiting
+            self._counts.oldest = waiting[0].time / 1000 if waiting else None
 
     def _end(self) -> None:
         """Send the rest, as long as there is time."""
