@@ -102,7 +102,7 @@ def pair(start: Callable[..., Server], receiver: WebhookReceiver, *, acquainted:
             [
                 f"--cluster.listen-address=127.0.0.1:{own}",
                 f"--cluster.peer=127.0.0.1:{other}",
-                "--cluster.peer-timeout=2s",
+                "--cluster.peer-timeout=5s",
                 "--cluster.gossip-interval=20ms",
                 "--cluster.settle-timeout=1s",
             ]
