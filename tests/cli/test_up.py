@@ -41,9 +41,6 @@ class Commands:
             command, cwd=ROOT, env=self._environment, text=True, timeout=PATIENCE, check=False, **options
         )
 
-    def prometheus_data(self) -> int:
-        return sum(1 for _ in (self.home.directory / "prometheus").rglob("*"))
-
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Iterator[Commands]:
@@ -77,21 +74,6 @@ def test_it_returns_when_all_is_ready_and_a_second_one_and_status_say_where_it_l
     assert (stopped.returncode, stopped.stdout) == (1, "")
     assert "the last one: it was stopped" in stopped.stderr
     assert commands("down").stdout == "nothing is running\n"
-
-
-def test_what_was_stored_is_there_after_a_restart_at_the_same_port(commands: Commands) -> None:
-    commands("up", "--detach")
-    before = commands.home.running()
-    assert before is not None
-    mark = commands.home.directory / "prometheus/wal"
-    wait_until(lambda: any(mark.iterdir()))
-    commands("down")
-    kept = {path.name for path in mark.iterdir()}
-    commands("up", "--detach")
-    after = commands.home.running()
-    assert after is not None
-    assert after.urls == before.urls
-    assert kept <= {path.name for path in mark.iterdir()}
 
 
 def test_a_port_that_is_taken_is_replaced(commands: Commands) -> None:
@@ -149,14 +131,21 @@ def test_if_a_server_dies_the_others_are_stopped_and_status_says_why(commands: C
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in servers))
 
 
-def test_if_it_is_killed_no_server_is_left_and_it_can_be_started_again(commands: Commands) -> None:
+def test_if_it_is_killed_no_server_is_left_and_a_new_one_has_its_data_and_ports(commands: Commands) -> None:
     commands("up", "--detach")
-    record, servers = commands.home.running(), children_of(commands)
-    assert record is not None
-    os.kill(record.pid, signal.SIGKILL)
+    before, servers = commands.home.running(), children_of(commands)
+    assert before is not None
+    mark = commands.home.directory / "prometheus/wal"
+    wait_until(lambda: any(mark.iterdir()))
+    os.kill(before.pid, signal.SIGKILL)
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in servers))
+    kept = {path.name for path in mark.iterdir()}
     assert "the last one: it was killed" in commands("status").stderr
     assert commands("up", "--detach").returncode == 0
+    after = commands.home.running()
+    assert after is not None
+    assert after.urls == before.urls
+    assert kept <= {path.name for path in mark.iterdir()}
 
 
 def test_what_keeps_it_from_starting_is_said_by_the_command_that_was_called(commands: Commands) -> None:
