@@ -58,6 +58,9 @@ LEFT_EMPTY: dict[str, set[str]] = {
     "traingauge-monitoring-health": {
         "Errors inside traingauge",
         "Series and rows left out",
+        "Age of what waits to be sent",
+        "Rows and readings that wait to be sent",
+        "Failed requests, samples moved and given up",
         "Failed and missed evaluations",
     },
 }
