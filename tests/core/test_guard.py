@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from traingauge.core.guard import REASONS, Guard
-from traingauge.errors import InvalidArgumentError
+from traingauge.errors import InvalidArgumentError, InvalidTypeError
 
 
 def fail(error: BaseException) -> None:
@@ -101,3 +101,15 @@ def test_a_part_that_fails_after_its_whole_was_refused_is_replaced_and_not_count
     assert guard.attempt(0, int, "3") == 3
     assert guard.attempt(0, int, "three") == 0
     assert not any(guard.errors.values())
+
+
+def test_work_that_does_not_compute_is_caught_with_every_error_of_it() -> None:
+    guard = Guard()
+    assert guard.catch("integration", divmod, 7, 2) == (3, 1)
+    for error in (ZeroDivisionError(), InvalidTypeError("a wrong argument")):
+
+        def fail(error: Exception = error) -> None:
+            raise error
+
+        assert guard.catch("integration", fail) is None
+    assert guard.errors["integration"] == 2

@@ -97,6 +97,14 @@ class Guard:
             self.report(reason, error)
             return None
 
+    def catch(self, reason: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """The same as :meth:`shield` for work that does not compute with numpy: to set its error state takes long."""
+        try:
+            return work(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 the second half of the rule
+            self.report(reason, error)
+            return None
+
     def admit(self, kind: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """What ``work`` returns for data that a user gave, ``None`` if they do not fit and data of their kind did before.
 

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -213,6 +214,13 @@ def test_of_a_distributed_tensor_a_rank_takes_its_own_part(tmp_path, monkeypatch
             assert monitor.rows()["step"].tolist() == [1]
     finally:
         torch.distributed.destroy_process_group()
+
+
+def test_a_script_that_has_numpy_raise_is_recorded_as_any_other():
+    with quiet() as monitor, np.errstate(all="raise"):
+        everything(monitor)
+        assert len(given(monitor, "loss")) == 8
+        assert errors(monitor) == {}
 
 
 def test_what_is_watched_can_be_copied_and_pickled(tmp_path):

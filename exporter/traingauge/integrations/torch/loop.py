@@ -232,7 +232,7 @@ class Watch(Unique):
     def _shield(self, work: Callable[..., Any], *args: Any) -> None:
         session = self._session
         if session is not None and session.enabled and not session.ended:
-            session.guard.shield("integration", work, *args)
+            session.guard.catch("integration", work, *args)
 
     # Hooks
 

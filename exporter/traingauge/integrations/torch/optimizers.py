@@ -73,7 +73,7 @@ class Updates:
             return None
         self._depth += 1
         return (
-            self._session.guard.shield("integration", self._begin, args, kwargs) if self._depth == 1 else None
+            self._session.guard.catch("integration", self._begin, args, kwargs) if self._depth == 1 else None
         )
 
     def _after(self, optimizer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -82,7 +82,7 @@ class Updates:
         self._depth = max(0, self._depth - 1)
         if self._depth == 0:
             self.count += 1
-            self._session.guard.shield("integration", self._end)
+            self._session.guard.catch("integration", self._end)
 
     def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         rate = self.optimizer.param_groups[0].get("lr")

@@ -91,7 +91,7 @@ class Recording:
 
     def _shielded(self, part: Part) -> Callable[[torch.Tensor], None]:
         def on_gradient(gradient: torch.Tensor) -> None:
-            self._session.guard.shield("integration", part.on_gradient, gradient)
+            self._session.guard.catch("integration", part.on_gradient, gradient)
 
         return on_gradient
 
