@@ -81,6 +81,28 @@ def test_a_run_shorter_than_an_interval_arrives_whole() -> None:
         assert 1.0 in receiver.values("model_run_state", state="finished").values()
 
 
+def test_a_run_that_is_replaced_sends_nothing_more_and_the_new_one_continues(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        setting = RemoteWrite(receiver.url, interval=OFTEN)
+        old = ModelMonitor("m", run="r", state=State(tmp_path), delivery=[setting])
+        train(old, 20)
+        with ModelMonitor("m", run="r", state=State(tmp_path), delivery=[setting]) as monitor:
+            train(monitor, 20)
+        wait_for_ends()
+        assert len(monitor.rows()["loss"]) == 40
+        assert without_end(receiver.values("model_loss")) == expected(monitor, "loss")
+
+
+def test_the_labels_of_the_run_are_on_every_series() -> None:
+    with Receiver() as receiver:
+        setting = RemoteWrite(receiver.url)
+        with ModelMonitor("m", labels={"team": "vision"}, delivery=[setting]) as monitor:
+            monitor.step(loss=0.5)
+        wait_for_ends()
+        assert len(receiver.samples) > 50
+        assert all(dict(labels)["team"] == "vision" for labels in receiver.samples)
+
+
 def test_a_receiver_that_is_down_for_a_while_gets_everything(read: Reading) -> None:
     down = threading.Event()
     down.set()

@@ -98,7 +98,8 @@ class RunningRemoteWrite:
         return f"`traingauge push {rows.directory} --to {self._client.url}` sends the rest of its steps"
 
     def close(self) -> None:
-        """Stop, whatever is left."""
+        """Stop after the request under way, whatever is left: a new run may continue in the state directory."""
+        self._client.deadline = 0.0
         self._closed = True
         self._wake.set()
 
