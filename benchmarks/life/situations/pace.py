@@ -69,15 +69,6 @@ def first_step_after_40_minutes(world: World) -> Script:
 
 
 @ordinary
-def first_step_after_40_silent_minutes(world: World) -> Script:
-    """The first step comes after 40 minutes, of which the script says nothing."""
-    run = world.run()
-    yield 40 * MINUTE
-    yield from run.train(20 * MINUTE)
-    run.end()
-
-
-@ordinary
 def checkpoints_of_12_minutes(world: World) -> Script:
     """A checkpoint takes 12 minutes, every half an hour."""
     run = world.run()
