@@ -12,6 +12,8 @@ from benchmarks.alerts.__main__ import RESULTS
 from benchmarks.alerts.report import Report
 from benchmarks.drift.power.bench import KEPT, TRIALS, Bench
 from benchmarks.drift.power.report import page as drift_power
+from benchmarks.life.__main__ import RESULTS as LIFE
+from benchmarks.life.report import Report as LifeReport
 from docs.generators import alerts, api, dashboards, errors, metrics
 
 HOME = Path(__file__).parent
@@ -25,6 +27,9 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/dashboards.md": dashboards.page,
     "explanation/alert-benchmark.md": lambda: Report.read(
         json.loads(RESULTS.read_text(encoding="utf-8"))
+    ).page(),
+    "explanation/ordinary-life.md": lambda: LifeReport.read(
+        json.loads(LIFE.read_text(encoding="utf-8"))
     ).page(),
     "explanation/drift-power.md": lambda: drift_power(Bench(KEPT), TRIALS),
 }

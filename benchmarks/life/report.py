@@ -140,7 +140,7 @@ class Report:
 
     def _head(self) -> list[str]:
         seeds = [one.case.seed for one in self.outcomes]
-        unseen = "which no rule was tuned on" if max(seeds) < TUNING else "which rules are tuned on"
+        unseen = "which no threshold was tuned on" if max(seeds) < TUNING else "which rules are tuned on"
         intervals = " and ".join(f"{one:g}" for one in self.intervals)
         evaluations = " and ".join(
             f"{one:g}" for one in sorted({one.case.evaluation for one in self.outcomes})
@@ -167,7 +167,7 @@ class Report:
             "| --- | --- | --- |",
             f"| ≤ 1 situation in {1 / LOUD:g} sends anything | {len(self.loud)} of {len(self.ordinary)} "
             f"| {_yes(self._quiet, len(self.ordinary) >= ENOUGH)} |",
-            f"| nothing critical is sent in them | {self.critical} alerts | {_yes(not self.critical)} |",
+            f"| nothing critical is sent in them | {self.critical} critical | {_yes(not self.critical)} |",
             f"| each death is reported once, and nothing else is sent | {deaths - len(self.not_once)} of {deaths} deaths "
             f"| {_yes(not self.not_once)} |",
             f"| within {LATE_SECONDS / 60:g} min of when Prometheus can know of it | slowest {_spelt(self.slowest)} "
@@ -220,8 +220,8 @@ def _limits() -> list[str]:
         "  cover; for SIGKILL nothing can.",
         "* What Prometheus cannot tell apart. A run that takes no first step for 40 minutes and says nothing looks like one",
         "  that hangs, and a process that SIGSTOP stops for 20 minutes like one that died: both count as deaths here. A job",
-        "  that is preempted with 25 seconds to live, between two scrapes at 60 s, looks like one that was evicted; it counts",
-        "  as ordinary life.",
+        "  that is preempted with 25 seconds to live, between two scrapes at 60 s, looks like one that was evicted; it",
+        "  counts as ordinary life.",
         "* A process itself: a kill, an eviction or a SIGTERM is what Prometheus sees of one. Tests with real servers cover",
         "  the ends.",
         "* What a server that sleeps keeps in memory: while Prometheus is away, rules are replayed as if it had restarted.",
