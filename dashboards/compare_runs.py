@@ -7,7 +7,7 @@ from dashboards.vocabulary.by_step import curve, curve_table, step_grid
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import to_run
 from dashboards.vocabulary.metrics import SHORTFALL, in_time_range, per_run, per_second, series
-from dashboards.vocabulary.names import NAME, WHERE, named, where
+from dashboards.vocabulary.names import DRAWN, NAME, WHERE, named, where
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel, model
@@ -19,6 +19,8 @@ UID = "traingauge-compare-runs"
 
 #: From this loss on, axes are logarithmic: one run that diverges must not flatten the others.
 _LINEAR_TO = 0.01
+
+_OF_MORE = f"Of more than {DRAWN} runs, the newest."
 
 _NO_VALIDATION = "no chosen run evaluates validation data."
 _NO_CLASSES = "no chosen run reports class predictions on validation data."
@@ -76,7 +78,7 @@ def dashboard() -> model.Dashboard:
                     curve(
                         title,
                         series(metric, split=split),
-                        description=says,
+                        description=f"{says} {_OF_MORE}",
                         unit=unit,
                         empty=empty,
                         linear_to=_LINEAR_TO if metric.startswith("model_loss") else None,
@@ -87,7 +89,13 @@ def dashboard() -> model.Dashboard:
             Section(
                 "The same as tables (for Grafana before 10, which cannot plot over steps)",
                 [
-                    curve_table(f"{title} at step", series(metric, split=split), says, unit=unit, empty=empty)
+                    curve_table(
+                        f"{title} at step",
+                        series(metric, split=split),
+                        f"{says} {_OF_MORE}",
+                        unit=unit,
+                        empty=empty,
+                    )
                     for title, metric, split, unit, says, empty in _CURVES
                 ],
                 collapsed=True,
@@ -191,15 +199,15 @@ def _over_time() -> list[Panel]:
     return [
         lines(
             "Training loss over time",
-            Query(named(per_run("model_loss_window_mean", split="train")), NAME),
-            description="The same loss by the clock: what a faster machine gains.",
+            Query(named(per_run("model_loss_window_mean", split="train"), newest=DRAWN), NAME),
+            description="The same loss by the clock: what a faster machine gains. " + _OF_MORE,
             unit=units.NUMBER,
             linear_to=_LINEAR_TO,
         ),
         lines(
             "Training steps per second",
-            Query(named(per_second("model_steps_total", "model, run", split="train")), NAME),
-            description="Speed of each run.",
+            Query(named(per_second("model_steps_total", "model, run", split="train"), newest=DRAWN), NAME),
+            description=f"Speed of each run. {_OF_MORE}",
             unit=units.STEPS_PER_SECOND,
             minimum=0,
         ),

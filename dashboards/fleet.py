@@ -8,7 +8,7 @@ from dashboards.vocabulary.alerts import count_tile, firing, firing_alerts, firs
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import FLEET, from_line, to_run, to_runbook
 from dashboards.vocabulary.metrics import in_time_range, or_zero, per_run, series
-from dashboards.vocabulary.names import CALLED, NAME, WHERE, named, where
+from dashboards.vocabulary.names import CALLED, DRAWN, NAME, WHERE, named, where
 from dashboards.vocabulary.panels import ABSENT, lines, number, states
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel, model
@@ -19,9 +19,6 @@ from traingauge.catalog import RUN_STATES
 
 #: Expected durations of a step after which the next one is late, and after which the run is probably stuck.
 _LATE, _STUCK = 10, 20
-
-#: Runs that are drawn over time.
-_DRAWN = 20
 
 #: The rank of a run's most severe alert is worth this much; twice the number of its critical alerts and 1 for a bad end are
 #: worth less, and order runs of one rank.
@@ -192,16 +189,18 @@ def _urgency() -> str:
     critical = f"clamp_max(count by (model, run) ({firing('critical')}), {_RANK / 4:.0f})"
     ended_badly = f"({state_codes('[$__range]')} > bool {RUN_STATES.index('finished') + 1})"
     further = f"(2 * {critical} or on (model, run) {every}) + on (model, run) ({ended_badly} or on (model, run) {every})"
-    ranked = f"{_RANK} * {first_alert('model, run')} + on (model, run) group_left () ({further})"
-    return f"{ranked} or on (model, run) ({further})"
+    ranked = f"{_RANK} * {first_alert('model, run')} or on (model, run) {every}"
+    return f"({ranked}) + on (model, run) group_left () ({further})"
 
 
 def _over_time() -> list[Panel]:
     return [
         states(
             "State of the newest runs",
-            Query(or_absent(_newest(named(state_codes())), series("model_run_state"), CALLED, ABSENT), NAME),
-            description=f"When each of the {_DRAWN} newest runs started, ended, or stopped answering.",
+            Query(
+                or_absent(named(state_codes(), newest=DRAWN), series("model_run_state"), CALLED, ABSENT), NAME
+            ),
+            description=f"When each of the {DRAWN} newest runs started, ended, or stopped answering.",
             unit=units.NUMBER,
             mappings=state_words(),
             width=12,
@@ -209,7 +208,7 @@ def _over_time() -> list[Panel]:
         ),
         lines(
             "Training loss of the newest runs",
-            Query(_newest(named(per_run("model_loss_window_mean", split="train"))), NAME),
+            Query(named(per_run("model_loss_window_mean", split="train"), newest=DRAWN), NAME),
             description="Mean loss over the window. Compare runs of one model only: losses of different models are not "
             "comparable.",
             unit=units.NUMBER,
@@ -217,13 +216,6 @@ def _over_time() -> list[Panel]:
             links=[from_line()],
         ),
     ]
-
-
-def _newest(expr: str) -> str:
-    """The same for the runs that started last: of more, the colours repeat."""
-    started = series("model_run_start_timestamp_seconds")
-    newest = f"topk({_DRAWN}, max by (model, run) (last_over_time({started}[$__range] @ end())))"
-    return f"{expr} and on (model, run) {newest}"
 
 
 def age_in_steps() -> str:

@@ -158,11 +158,11 @@ def _inside_runs() -> list[Panel]:
         lines(
             "Series and rows left out",
             Query(
-                named(f"sum by (model, run, reason) ({series('model_monitor_dropped_series_total')}) > 0"),
+                named(f"sum by (model, run, reason) ({series('model_monitor_dropped_series_total')} > 0)"),
                 f"{{{{reason}}}}, {NAME}",
             ),
             Query(
-                named(f"sum by (model, run, reason) ({series('model_monitor_dropped_rows_total')}) > 0"),
+                named(f"sum by (model, run, reason) ({series('model_monitor_dropped_rows_total')} > 0)"),
                 f"rows, {{{{reason}}}}, {NAME}",
             ),
             empty="every class and feature has its series, and the history has every row.",

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from dashboards.vocabulary.absent import or_absent, present
 from dashboards.vocabulary.metrics import series
-from dashboards.vocabulary.names import CALLED, named
+from dashboards.vocabulary.names import CALLED, DRAWN, named
 from dashboards.vocabulary.panels import NO_VALUE, describe, style_lines, symmetric_log
 from dashboards.vocabulary.queries import DATASOURCE, Query
 from dashboards.vocabulary.sdk import dashboard, model, table, trend
@@ -129,7 +129,7 @@ def _over_steps(panel: Curve, title: str, selector: str, description: str, unit:
 
 def _by_name(selector: str) -> str:
     """One series a run, with its name and no other label."""
-    return f"max by ({CALLED}) ({named(f'max by (model, run) ({selector})')})"
+    return f"max by ({CALLED}) ({named(f'max by (model, run) ({selector})', newest=DRAWN)})"
 
 
 def _converted(field: str, kind: str) -> model.DataTransformerConfig:

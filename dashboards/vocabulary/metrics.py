@@ -194,9 +194,9 @@ def occurrences(name: str, by: str, **labels: str) -> str:
     """How often a counter went up, where it did.
 
     >>> occurrences("model_nonfinite_total", "signal")
-    'sum by (signal) (increase(model_nonfinite_total{model=~"$model", run=~"$run"}[$__rate_interval])) > 0'
+    'sum by (signal) (increase(model_nonfinite_total{model=~"$model", run=~"$run"}[$__rate_interval]) > 0)'
     """
-    return f"sum by ({by}) (increase({series(name, **labels)}[$__rate_interval])) > 0"
+    return f"sum by ({by}) (increase({series(name, **labels)}[$__rate_interval]) > 0)"
 
 
 def better(side: Side) -> str:

@@ -12,18 +12,25 @@ CALLED = "called"
 #: What a legend says for it.
 NAME = f"{{{{{CALLED}}}}}"
 
+#: Runs that a panel draws, the newest ones: of more, the colours repeat.
+DRAWN = 20
+
+_STARTED = "model_run_start_timestamp_seconds"
+
 #: The label that says where a run is and whose it is.
 WHERE = "where"
 
 
-def named(expr: str, *, known_by: str = "model_run_start_timestamp_seconds") -> str:
+def named(expr: str, *, known_by: str = _STARTED, newest: int | None = None) -> str:
     """An expression with the name of each run in the label :data:`CALLED`.
 
     Args:
         expr: Its result has the labels of runs, and maybe others.
         known_by: A metric that each of the runs has in the time range.
+        newest: How many of the runs are left, those that started last; all of them if ``None``.
     """
-    runs = f"group by (model, run) (last_over_time({series(known_by)}[$__range] @ end()))"
+    last = f"max by (model, run) (last_over_time({series(known_by)}[$__range] @ end()))"
+    runs = f"group by (model, run) ({last if newest is None else f'topk({newest}, {last})'})"
     several = f"count by (run) ({runs}) > 1"
     short = f'label_replace({runs}, "{CALLED}", "$1", "run", "(.*)") unless on (run) {several}'
     names = f"{short} or on (model, run) {_joined(runs, CALLED, 'run', 'model', *IDENTITY)}"

@@ -40,10 +40,10 @@ def state_codes(window: str = "") -> str:
     """
     over = ("last_over_time(", f"{window})") if window else ("", "")
     terms = [
-        f"{code} * {series('model_run_state', state=state).join(over)}"
+        f"{code} * ({series('model_run_state', state=state).join(over)} == 1)"
         for code, state in enumerate(RUN_STATES, start=1)
     ]
-    terms.append(f"{SILENT} * ({series('up')} == bool 0)")
+    terms.append(f"{SILENT} + ({series('up')} == 0)")
     return f"max by (model, run) ({' or '.join(terms)})"
 
 
@@ -61,7 +61,7 @@ def health_codes(window: str = "") -> str:
     """
     over = ("last_over_time(", f"{window})") if window else ("", "")
     terms = [
-        f"{code} * {series('model_health', state=state).join(over)}"
+        f"{code} * ({series('model_health', state=state).join(over)} == 1)"
         for code, state in enumerate(HEALTH_STATES, start=1)
     ]
     return f"max by (model, run) ({' or '.join(terms)})"
