@@ -177,7 +177,7 @@ def _inside_runs() -> list[Panel]:
         ),
         lines(
             "Age of what waits to be sent",
-            Query(f"topk({_RUNS}, {per_run('model_delivery_lag_seconds')} and {RUNNING})", "{{run}}"),
+            Query(named(f"topk({_RUNS}, {per_run('model_delivery_lag_seconds')} and {RUNNING})"), NAME),
             description="Of runs that send themselves by remote write: age of the oldest row or reading that the receiver "
             f"has not taken. It grows in an outage, and falls when the rest is sent. {_OF_MORE}",
             unit=units.SECONDS,
@@ -187,7 +187,7 @@ def _inside_runs() -> list[Panel]:
         ),
         lines(
             "Rows and readings that wait to be sent",
-            Query(f"topk({_RUNS}, {per_run('model_delivery_pending')} and {RUNNING})", "{{run}}"),
+            Query(named(f"topk({_RUNS}, {per_run('model_delivery_pending')} and {RUNNING})"), NAME),
             description=f"What the receiver has not taken yet. {_OF_MORE}",
             unit=units.COUNT,
             decimals=0,
@@ -198,14 +198,14 @@ def _inside_runs() -> list[Panel]:
         events(
             "Failed requests, samples moved and given up",
             Query(
-                occurrences("model_delivery_failures_total", "model, run, reason"),
-                "failed, {{reason}}, {{run}}",
+                named(occurrences("model_delivery_failures_total", "model, run, reason")),
+                f"failed, {{{{reason}}}}, {NAME}",
             ),
             Query(
-                occurrences("model_delivery_dropped_total", "model, run, reason"),
-                "given up, {{reason}}, {{run}}",
+                named(occurrences("model_delivery_dropped_total", "model, run, reason")),
+                f"given up, {{{{reason}}}}, {NAME}",
             ),
-            Query(occurrences("model_delivery_moved_total", "model, run"), "moved, {{run}}"),
+            Query(named(occurrences("model_delivery_moved_total", "model, run")), f"moved, {NAME}"),
             description="Requests of remote write that failed, most of which are repeated; samples that were given up, by "
             "reason; and samples that were sent with a later time, as a series has one value a millisecond.",
             width=8,

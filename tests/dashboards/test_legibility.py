@@ -124,7 +124,14 @@ def test_a_legend_does_not_name_the_run_where_one_is_shown(dashboard: Json):
     if "traingauge-one-run" in dashboard["tags"]:
         for panel in panels(dashboard):
             for target in panel["targets"]:
-                assert "{{run}}" not in target.get("legendFormat", ""), panel["title"]
+                assert "{{called}}" not in target.get("legendFormat", ""), panel["title"]
+
+
+def test_where_many_runs_share_a_panel_a_line_has_a_name_that_no_other_has(dashboard: Json):
+    """Two runs of one name on two clusters would be one line in a legend."""
+    for panel in panels(dashboard):
+        for target in panel["targets"]:
+            assert "{{run}}" not in target.get("legendFormat", ""), panel["title"]
 
 
 def test_at_most_twenty_panels_are_open_at_first(dashboard: Json):
