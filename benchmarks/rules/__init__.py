@@ -1,0 +1,1 @@
+"""What the rules cost a Prometheus: ``python -m benchmarks.rules``."""
