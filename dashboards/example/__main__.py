@@ -24,7 +24,7 @@ from simulation.clock import BEGIN, SCRAPE_SECONDS
 from traingauge.stack.programs import find_programs
 
 #: Seconds that a query may take.
-LIMIT = 1.0
+LIMIT = 2.0
 
 #: Finished runs are spread over this many days before the others.
 DAYS = 30
