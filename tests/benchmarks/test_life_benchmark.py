@@ -77,7 +77,7 @@ class TestWorld:
             world.prometheus_leaves(400.0)
             run.end()
 
-        assert seen(script(), world, afterwards=600.0) == ["_x1 1.0x1 _x9"]
+        assert seen(script(), world, afterwards=600.0) == ["_x1 1.0x1 _x10"]
 
     def test_scripts_live_at_the_same_time(self, world: World) -> None:
         def wait(seconds: float) -> Script:
