@@ -34,7 +34,7 @@ class Gauges:
         gauge = Gauge(
             metric.name, metric.help, ["model", "run", "feature", "statistic"], registry=self.registry
         )
-        self._children = [gauge.labels(*IDENTITY, *key.labels) for key in self._keys]
+        self._children = [gauge.labels(*IDENTITY.name, *key.labels) for key in self._keys]
 
     def curves(self, share: float, length: int = 16) -> Iterator[list[Family]]:
         """Values of one scrape after the other, without end; a share of them changes each time."""
