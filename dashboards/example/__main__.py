@@ -69,9 +69,10 @@ def multiplied(history: History, runs: int, finished: int = 0, kept: int = 1) ->
     """
     before = finished // len(RUNS)
     for header, every in history.lines.items():
-        # An alert about many runs names none of them, and would be there once a copy.
         lines = [line for line in every if 'run="' in line]
         yield header
+        # Default thresholds and alerts about many runs name none of them, and are there once.
+        yield from (line + "\n" for line in every if 'run="' not in line)
         dense, thin = lines[::kept], [line.rsplit(" ", 1) for line in lines[::_KEPT]]
         for number in range(runs // len(RUNS)):
             yield from (_renamed(line, f"{number:03}") + "\n" for line in dense)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from alerting import rulebook
+from alerting.inlined import DEFAULT
 from dashboards.example.history import END, History
 from dashboards.vocabulary.metrics import RECORDED
 from simulation.clock import BEGIN, SCRAPE_SECONDS
@@ -15,7 +16,7 @@ from simulation.replay import EVALUATION_SECONDS, promtool, unit_test
 from traingauge.delivery.exposition import number
 
 #: What a dashboard reads of it.
-_READ = (*RECORDED, "ALERTS", "ALERTS_FOR_STATE")
+_READ = (*RECORDED, DEFAULT, "ALERTS", "ALERTS_FOR_STATE")
 
 #: The names that a selector reads by a pattern.
 _NAMES = re.compile(r'\b__name__=~"([^"]*)"')

@@ -21,6 +21,10 @@ from traingauge.stack.programs import Programs, find_programs
 from traingauge.stack.reaper import Reaper
 from traingauge.stack.server import Server
 
+#: Seconds after its last sample at which a series of the example ends. A Prometheus that scrapes writes a stale marker;
+#: a backfill cannot: OpenMetrics has no notation for it.
+_ENDS_AFTER = 1.5 * SCRAPE_SECONDS
+
 #: Points of a line in a panel.
 _POINTS = 600
 
@@ -36,10 +40,12 @@ class Store:
     Attributes:
         directory: Where they lie.
         programs: The programs to use.
+        ends_after: Seconds after its last sample at which a series ends.
     """
 
     directory: Path
     programs: Programs
+    ends_after: float = 300.0
 
     @classmethod
     def made(cls, directory: Path) -> Store:
@@ -49,12 +55,12 @@ class Store:
         for job, (before, after) in own_metrics(directory).items():
             history.hold(before, job, OF_THE_SERVERS, (BEGIN, NOTIFIED))
             history.hold(after, job, OF_THE_SERVERS, (NOTIFIED + SCRAPE_SECONDS, END))
-        return cls.of(history, directory)
+        return cls.of(history, directory, _ENDS_AFTER)
 
     @classmethod
-    def of(cls, history: History, directory: Path) -> Store:
+    def of(cls, history: History, directory: Path, ends_after: float = 300.0) -> Store:
         """A history, with the recorded series and the alerts of the shipped rules."""
-        store = cls(directory, find_programs())
+        store = cls(directory, find_programs(), ends_after)
         store.add(history.text())
         store.add(evaluated(history).text())
         return store
@@ -81,6 +87,7 @@ class Store:
                 f"--config.file={config}",
                 f"--storage.tsdb.path={self._blocks}",
                 "--storage.tsdb.retention.time=100y",
+                f"--query.lookback-delta={self.ends_after:.0f}s",
                 f"--web.listen-address=127.0.0.1:{port}",
             ]
 

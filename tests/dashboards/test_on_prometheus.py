@@ -16,6 +16,7 @@ import promql_parser as promql
 import pytest
 import yaml
 
+from alerting.inlined import DEFAULT, thresholds
 from dashboards.example.history import END
 from dashboards.example.hosts import POD
 from dashboards.example.store import Prometheus, PromQLError, Store
@@ -145,6 +146,28 @@ def test_the_history_fills_the_panels_that_may_be_empty_too(prometheus: Promethe
     }
     empty = {panel["title"] for panel in panels(dashboard)} - shown
     assert empty <= LEFT_EMPTY.get(dashboard["uid"], set())
+
+
+def test_every_default_threshold_is_drawn_for_a_run_that_sets_none(prometheus: Prometheus, dashboard: Json):
+    running = SELECTIONS["one run"] | {"run": "running"}
+    defaults = thresholds()
+    missing = {
+        f"{expression.where}: {metric}, {severity}"
+        for expression in expressions(dashboard)
+        for metric, severity in re.findall(DEFAULT + r'{metric="(\w+)", severity="(\w+)"}', expression.text)
+        if expression.where not in LEFT_EMPTY.get(dashboard["uid"], set())
+        and severity in defaults.get(metric, {})
+        and not results(prometheus, expression, running)
+    }
+    assert not missing
+
+
+def test_what_a_killed_run_published_ends_with_it(prometheus: Prometheus):
+    """As in a Prometheus that scrapes, and not 5 minutes later."""
+    published, answers = (f'{name}{{run="crashed"}}' for name in ("model_loss_window_mean", "up"))
+    ended = [at for at, value in prometheus.over(answers)[0]["values"] if value == "1"][-1]
+    assert prometheus.at(published, ended)
+    assert not prometheus.at(published, ended + 60)
 
 
 def test_a_table_has_a_row_for_each_set_of_the_labels_that_its_columns_share(
