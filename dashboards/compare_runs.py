@@ -6,7 +6,7 @@ from dashboards.vocabulary import units, variables
 from dashboards.vocabulary.by_step import curve, curve_table, step_grid
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import to_run
-from dashboards.vocabulary.metrics import SHORTFALL, in_time_range, per_run, per_second, series
+from dashboards.vocabulary.metrics import SHORTFALL, in_time_range, or_infinite, per_run, per_second, series
 from dashboards.vocabulary.names import DRAWN, NAME, WHERE, named, where
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import Query
@@ -166,17 +166,17 @@ def _standing() -> list[Panel]:
             Column(
                 "Below baseline",
                 118,
-                expr=f"sum by (model, run) (last_over_time({series(SHORTFALL)}[$__range]) > bool 0)",
+                expr=_below_baseline(),
                 unit=units.COUNT,
                 decimals=0,
                 colouring=NONE_ALLOWED,
             ),
             Column("Where", 80, label=WHERE),
             description="The chosen runs, the lowest last loss first. *Last loss* is the larger of the last training "
-            "and validation loss, and infinite if one of them is NaN: a run that fell apart after a good start comes "
-            "last. *Below baseline* counts the validation and test scores, losses "
-            "included, whose last value is worse than the baseline. A dash: the run does not report the value, or "
-            "has no baseline. Click a name to open the run.",
+            "and validation loss, and infinite if one of them is NaN or infinite: a run that fell apart after a good start "
+            "comes last. *Below baseline* counts the validation and test scores, losses included, whose last value is worse "
+            "than the baseline; it is infinite with the loss, as no score can be compared then. A dash: the run does not "
+            "report the value, or has no baseline. Click a name to open the run.",
             sort_by="Last loss",
             height=8,
             empty="there is no run in the time range.",
@@ -185,14 +185,19 @@ def _standing() -> list[Panel]:
 
 
 def _last_loss() -> str:
-    """The larger one of the last training and validation loss; a NaN counts as infinite."""
+    """The larger one of the last training and validation loss."""
     losses = [
         f"last_over_time({series('model_loss_window_mean', split='train')}[$__range])",
         f"last_over_time({series('model_loss', split='validation')}[$__range])",
     ]
     last = " or ".join(f"max by (model, run, split) ({loss})" for loss in losses)
-    infinite = f"group by (model, run, split) ({last}) * Inf"
-    return f"max by (model, run) (({last}) > -Inf or on (model, run, split) {infinite})"
+    return or_infinite(f"max by (model, run) ({last})", "train|validation")
+
+
+def _below_baseline() -> str:
+    """How many scores are worse than the baseline, of runs that have one; the rules skip a NaN."""
+    worse = f"sum by (model, run) (last_over_time({series(SHORTFALL)}[$__range]) > bool 0)"
+    return f"{or_infinite(worse, 'validation|test')} and on (model, run) {worse}"
 
 
 def _over_time() -> list[Panel]:

@@ -171,6 +171,21 @@ def in_time_range(name: str, **labels: str) -> str:
     return f"max by (model, run) (last_over_time({series(name, **labels)}[$__range]))"
 
 
+def or_infinite(expr: str, split: str) -> str:
+    """An expression, and infinity for a run whose last loss of a split is NaN or infinite.
+
+    What is computed over several steps leaves such a loss out, and looks as if nothing had happened.
+
+    Args:
+        expr: Its result has the labels ``model`` and ``run``.
+        split: One split, or several as ``train|validation``.
+
+    >>> or_infinite("loss", "train").partition("(")[2].partition("{")[0]
+    'Inf * (max by (model, run) (last_over_time(model_loss_nonfinite'
+    """
+    return f"(Inf * ({in_time_range('model_loss_nonfinite', split=split)} == 1) or {expr})"
+
+
 def or_zero(expr: str) -> str:
     """The value of an expression without labels, or 0 where it has none although there was a run in the time range.
 

@@ -13,7 +13,6 @@ NOT_SHOWN: dict[str, str] = {
     "model_score_error_bound": "too small to be seen on the axis of its score",
     "model_busy_deadline_timestamp_seconds": "what is drawn is how late the run is, which is 0 until the deadline",
     "model_canary_mismatches_best": "it is the lowest point of the mismatches that are drawn",
-    "model_loss_nonfinite": "the loss itself is drawn, and NaN and infinite values are counted",
     "model_step_size_changed_timestamp_seconds": "the throughput that changes with it is drawn",
     "model_run_muted": "an alert that is muted does not fire, on the dashboards neither",
     "model_baseline": "what is drawn is the recorded series that the alert reads",

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import re
 import socket
 import subprocess
@@ -168,6 +169,32 @@ def test_what_a_killed_run_published_ends_with_it(prometheus: Prometheus):
     ended = [at for at, value in prometheus.over(answers)[0]["values"] if value == "1"][-1]
     assert prometheus.at(published, ended)
     assert not prometheus.at(published, ended + 60)
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "heading"),
+    [
+        ("fleet", "Runs", "Loss"),
+        ("compare-runs", "Chosen runs", "Last loss"),
+        ("compare-runs", "Chosen runs", "Below baseline"),
+    ],
+)
+def test_a_run_whose_loss_is_not_finite_does_not_look_good_in_a_table(
+    prometheus: Prometheus, name: str, title: str, heading: str
+):
+    table = next(
+        panel
+        for panel in panels(json.loads((RENDERED / f"{name}.json").read_text()))
+        if panel["title"] == title
+    )
+    headings = table["transformations"][1]["options"]["renameByName"]
+    (column,) = (
+        target["expr"] for target in table["targets"] if headings[f"Value #{target['refId']}"] == heading
+    )
+    asked = Expression(title, "panel", column).filled_in(SELECTIONS["all runs"])
+    broken = BEGIN + 54.5 * 60
+    values = {one["metric"]["run"]: float(one["value"][1]) for one in prometheus.at(asked, broken)}
+    assert [run for run, value in values.items() if math.isinf(value)] == ["faulty"]
 
 
 def test_a_table_has_a_row_for_each_set_of_the_labels_that_its_columns_share(
