@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboards.vocabulary import colours, reasons, units
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import ALERTED_STATISTIC, in_time_range
-from dashboards.vocabulary.panels import number
+from dashboards.vocabulary.panels import NOT_APPLICABLE, number
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.thresholds import Steps
@@ -38,27 +38,29 @@ def _panels() -> list[Panel]:
             "Strongest drift",
             "model_feature_drift",
             "Population stability index of the feature that drifted most. Below 0.1 is normal; from 0.2 it usually matters.",
-            _TOO_FEW,
+            empty=_TOO_FEW,
         ),
         _psi(
             "Multivariate drift",
             "model_multivariate_drift",
             "Population stability index of the joint distribution. High although no feature drifted: the features no longer "
             "go together as in the reference.",
-            _TOO_FEW,
+            empty=_TOO_FEW,
         ),
         _psi(
             "Predictions",
             "model_prediction_drift",
             "Population stability index of the predictions. High although no feature drifted: the model itself changed.",
-            "the reference holds no predictions, or the window does not hold enough samples yet.",
+            nothing="none to compare",
+            empty="the reference holds no predictions, or the window does not hold enough samples yet.",
         ),
         _psi(
             "Labels",
             "model_label_drift",
             "Population stability index of the labels. High although no feature drifted: labelling changed, or a class "
             "appeared or disappeared.",
-            "the reference holds no labels, or the window does not hold enough samples yet.",
+            nothing="none to compare",
+            empty="the reference holds no labels, or the window does not hold enough samples yet.",
         ),
         number(
             "Most missing",
@@ -71,7 +73,7 @@ def _panels() -> list[Panel]:
     ]
 
 
-def _psi(title: str, metric: str, description: str, empty: str) -> Panel:
+def _psi(title: str, metric: str, description: str, *, empty: str, nothing: str = NOT_APPLICABLE) -> Panel:
     return number(
         title,
         Query(in_time_range(metric, statistic=ALERTED_STATISTIC), "psi", instant=True),
@@ -79,5 +81,6 @@ def _psi(title: str, metric: str, description: str, empty: str) -> Panel:
         unit=units.NUMBER,
         decimals=3,
         colouring=PSI,
+        nothing=nothing,
         empty=empty,
     )

@@ -31,6 +31,13 @@ _LEVEL_LINES = tuple(
 #: Signals that are drawn.
 _TOP = 3
 
+#: Shades of a split's colour distinguish its signals; the loss has the colour itself.
+_SHADES = {
+    "dark-": "f1|gradient_norm|root_mean_squared_error",
+    "semi-dark-": "precision|r2_score",
+    "light-": "accuracy|mean_absolute_error",
+}
+
 #: Size of a panel.
 _WIDTH, _HEIGHT = 8, 7
 
@@ -51,12 +58,14 @@ def _signals() -> list[Panel]:
             ),
             *level_lines(strain, *_LEVEL_LINES),
             description="Distance of each signal on its worse side, in standard deviations: 3 is warning, 6 degraded, "
-            f"12 failing. The highest line is the cause. Drawn are the {_TOP} signals that were worst in the time range. "
-            "Above 3, the axis is logarithmic.",
+            f"12 failing. The highest line is the cause. Drawn are the {_TOP} signals that were worst in the time range, in "
+            "shades of the colour of their split. Above 3, the axis is logarithmic.",
             unit=units.NUMBER,
             decimals=1,
             minimum=0,
             linear_to=LEVELS[0],
+            by_split=True,
+            shades=_SHADES,
             width=_WIDTH,
             height=_HEIGHT,
             empty=reasons.TOO_FEW_STEPS,
@@ -126,9 +135,9 @@ def _steps() -> list[Panel]:
             Query(f"histogram_quantile(0.5, {durations})", "median"),
             Query(f"histogram_quantile(0.95, {durations})", "95th percentile", style=FAINT),
             Query(per_run("model_step_expected_seconds"), "expected", style=EXPECTED_LINE),
-            description="Median and 95th percentile. *expected* is the median of the recent steps, which the alert for "
-            "a stuck run uses. A 95th percentile far above the median is a loader or a node that stalls from time to "
-            "time.",
+            description="Median and 95th percentile, estimated from a histogram: within the width of its buckets. "
+            "Dashed: the exact median of the recent steps, which the alert for a stuck run expects of the next. A 95th "
+            "percentile far above the median is a loader or a node that stalls from time to time.",
             unit=units.SECONDS,
             minimum=0,
             width=_WIDTH,

@@ -11,7 +11,7 @@ from dashboards.vocabulary.queries import SPLIT, Query
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.thresholds import baseline_line
 
-_NO_REGRESSION = "the run is no regression."
+_NO_REGRESSION = "the run is not a regression."
 
 
 def section() -> Section:

@@ -42,8 +42,8 @@ def _panels() -> list[Panel]:
             minimum=0,
             width=8,
             height=7,
-            nothing="no regression",
-            empty="the run is no regression.",
+            nothing="not a regression model",
+            empty="the run is not a regression.",
         ),
     ]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from string import ascii_uppercase
+from types import MappingProxyType
 from typing import TypeVar
 
 from dashboards.vocabulary import colours
@@ -118,6 +119,7 @@ def lines(
     empty: str = "",
     nothing: str = NOT_APPLICABLE,
     by_split: bool = False,
+    shades: Mapping[str, str] = MappingProxyType({}),
     decimals: int | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
@@ -138,6 +140,8 @@ def lines(
         empty: Why it may be empty; without one it may not.
         nothing: What it says when it is empty, and in the legend of a line without a value: short.
         by_split: Whether lines whose names end in a split have the colour of the split.
+        shades: Prefixes of shades of the split's colour, as ``dark-``, with the beginnings of the names of their lines, as
+            ``recall|f1``.
         decimals: Digits after the point; as many as are needed if ``None``.
         minimum: Lower end of the axis.
         maximum: Upper end of the axis.
@@ -151,8 +155,10 @@ def lines(
     drawn = timeseries.Panel()
     queries = _coloured(queries)
     for split, colour in _SPLIT_COLOURS.items() if by_split else ():
-        fixed = {"mode": "fixed", "fixedColor": colour}
-        drawn.override_by_regexp(f"/{split}$/", [model.DynamicConfigValue("color", fixed)])
+        drawn.override_by_regexp(f"/{split}$/", [_fixed(colour)])
+        for shade, names in shades.items():
+            shaded = shade + colour.removeprefix("super-light-")
+            drawn.override_by_regexp(f"/^({names}), {split}$/", [_fixed(shaded)])
     # After those of splits, as the style of a query overrides them.
     panel = _fill(
         drawn,
@@ -177,6 +183,10 @@ def lines(
     if maximum is not None:
         panel.max(maximum)
     return panel.data_links([link.builder() for link in links])
+
+
+def _fixed(colour: str) -> model.DynamicConfigValue:
+    return model.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})
 
 
 def _coloured(queries: Sequence[Query]) -> list[Query]:
@@ -247,6 +257,7 @@ def number(
     description: str,
     unit: str,
     empty: str = "",
+    nothing: str = NOT_APPLICABLE,
     decimals: int | None = None,
     colouring: Steps = PLAIN,
     mappings: Sequence[model.ValueMapping] = (),
@@ -264,6 +275,7 @@ def number(
         description: What it says about a run, and what to look for.
         unit: One of :mod:`dashboards.vocabulary.units`.
         empty: Why it may be empty; without one it may not.
+        nothing: What it says when it is empty: short.
         decimals: Digits after the point.
         colouring: Colours by value.
         mappings: Words for values.
@@ -280,10 +292,10 @@ def number(
         description=description,
         unit=unit,
         empty=empty,
-        nothing=NOT_APPLICABLE,
+        nothing=nothing,
     )
     panel.span(width).height(height)
-    panel.reduce_options(_last()).thresholds(steps(colouring)).mappings([*mappings, _nothing()])
+    panel.reduce_options(_last()).thresholds(steps(colouring)).mappings([*mappings, _without_value(nothing)])
     panel.color_scheme(_colour(model.FieldColorModeId.THRESHOLDS))
     panel.graph_mode(common.BigValueGraphMode.AREA if trend else common.BigValueGraphMode.NONE)
     panel.color_mode(common.BigValueColorMode.BACKGROUND if filled else common.BigValueColorMode.VALUE)
@@ -293,11 +305,11 @@ def number(
     return panel.data_links([link.builder() for link in links])
 
 
-def _nothing() -> model.ValueMapping:
+def _without_value(text: str) -> model.ValueMapping:
     return model.SpecialValueMap(
         model.DashboardSpecialValueMapOptions(
             match=model.SpecialValueMatch.NULL,
-            result=model.ValueMappingResult(text=NOT_APPLICABLE, color=colours.NOTHING, index=99),
+            result=model.ValueMappingResult(text=text, color=colours.NOTHING, index=99),
         )
     )
 

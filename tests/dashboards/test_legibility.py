@@ -4,10 +4,12 @@ import json
 import re
 from collections.abc import Iterator
 
+import pytest
+
 from dashboards.reading import Json, panels
 from dashboards.render import RENDERED
 from dashboards.vocabulary.identity import IDENTITY
-from dashboards.vocabulary.panels import MAY_BE_EMPTY, NOT_APPLICABLE
+from dashboards.vocabulary.panels import MAY_BE_EMPTY, NO_VALUE
 from dashboards.vocabulary.states import HEALTH_COLOURS
 
 #: Kinds of panels with an axis of values.
@@ -116,8 +118,9 @@ def test_a_tile_without_a_value_is_neither_green_nor_a_bar(dashboard: Json):
     for panel in panels(dashboard):
         if panel["type"] == "stat":
             special = [one["options"] for one in _defaults(panel)["mappings"] if one["type"] == "special"]
-            assert _defaults(panel)["noValue"] == NOT_APPLICABLE, panel["title"]
-            assert [(one["match"], one["result"]["text"]) for one in special] == [("null", NOT_APPLICABLE)]
+            says = _defaults(panel)["noValue"]
+            assert says != NO_VALUE, panel["title"]
+            assert [(one["match"], one["result"]["text"]) for one in special] == [("null", says)]
 
 
 def test_a_legend_does_not_name_the_run_where_one_is_shown(dashboard: Json):
@@ -277,6 +280,22 @@ def test_what_is_measured_does_not_have_the_colour_of_a_threshold(dashboard: Jso
                 "title"
             ]
             assert len(set(drawn)) == len(drawn), panel["title"]
+
+
+@pytest.mark.parametrize(
+    ("split", "colour"), [("train", "blue"), ("validation", "yellow"), ("test", "purple")]
+)
+def test_a_split_has_its_colour_on_the_loss_and_a_shade_of_it_on_the_severities(split: str, colour: str):
+    overview = json.loads((RENDERED / "run-overview.json").read_text())
+    drawn = {
+        panel["title"]: {
+            properties["color"]["fixedColor"].rpartition("-")[2]
+            for name, properties in _overrides(panel)
+            if name.endswith(f"{split}$/")
+        }
+        for panel in panels(overview)
+    }
+    assert drawn["Loss"] == drawn["Severity of each signal"] == {colour}
 
 
 def test_a_raw_value_has_another_colour_than_the_smoothed_one():
