@@ -6,6 +6,7 @@ import email
 import email.policy
 import json
 import queue
+import re
 import shutil
 import socketserver
 import threading
@@ -231,3 +232,40 @@ def test_every_receiver_but_the_dead_mans_switch_gets_a_resolved_alert(
     assert web.of("/webhook").get(timeout=PATIENCE)[1]["status"] == "resolved"
     assert mailbox.mails.get(timeout=PATIENCE)["Subject"] == title
     assert web.of("/dead-mans-switch").empty()
+
+
+def test_the_page_about_an_incident_quotes_what_rules_and_templates_send(
+    alertmanager: str, mailbox: Mailbox
+) -> None:
+    page = (rulebook.HOME.parent / "docs" / "how-to" / "incident.md").read_text()
+    quoted = page.partition("```text\n")[2].partition("```")[0]
+    blocks = re.findall(r"CRITICAL (\w+), since ([\d:]+) UTC, 2 March\n(.+?)\nRunbook: ", quoted, re.DOTALL)
+    rules = {rule.name: rule for rule in rulebook.alerts() if rule.severity == "critical"}
+    run = {"model": "digits", "run": "faulty"}
+    sent = []
+    for name, since, text in blocks:
+        said = dict(rules[name].annotations)
+        description = " ".join(text.split())
+        assert _rendered_from(said["description"], description), name
+        for annotation in ("summary", "dashboard_url"):
+            said[annotation] = _with_labels(said[annotation], run)
+        labels = run | {"alertname": name, "severity": "critical"}
+        annotations = said | {"description": description}
+        sent.append({"labels": labels, "annotations": annotations, "startsAt": f"2026-03-02T{since}Z"})
+    requests.post(f"{alertmanager}/api/v2/alerts", json=sent, timeout=PATIENCE).raise_for_status()
+    while "digits" not in (mail := mailbox.mails.get(timeout=PATIENCE))["Subject"]:
+        pass
+    text = mail.get_body(["plain"]).get_content()
+    assert len(sent) == 2
+    assert quoted.split() == [*mail["Subject"].split(), *text.split()]
+
+
+def _with_labels(template: str, labels: dict[str, str]) -> str:
+    """A template that names nothing but labels, filled in."""
+    return re.sub(r"{{ \$labels\.(\w+)(?: \| urlquery)? }}", lambda name: labels.get(name[1], ""), template)
+
+
+def _rendered_from(template: str, text: str) -> bool:
+    """Whether the words of a template, with anything in place of its actions, are the text."""
+    words = (re.escape(part) for part in re.split(r"{{.*?}}", " ".join(template.split())))
+    return re.fullmatch(".*?".join(words), text) is not None
