@@ -44,14 +44,14 @@ def dashboard() -> model.Dashboard:
 
 
 def _scrapes() -> list[Panel]:
-    up = per_run("up")
-    answered = f"max by (model, run) (avg_over_time({series('up')}[$__range] @ end()))"
+    up = per_run("up", ended="")
+    answered = f"max by (model, run) (avg_over_time({series('up', ended='')}[$__range] @ end()))"
     return [
         number(
             "Not answering",
             Query(f"count({up} == 0) or count({up}) * 0", "runs", instant=True),
-            description="Runs whose last scrape failed. A run that reported its end removes its target "
-            "and does not count.",
+            description="Runs whose last scrape failed. A run that reported its end removes its target, "
+            "or marks it with the label ended, and does not count.",
             unit=units.COUNT,
             decimals=0,
             colouring=NONE_ALLOWED,
@@ -64,7 +64,7 @@ def _scrapes() -> list[Panel]:
             Query(
                 or_absent(
                     f"{named(up, known_by='up')} and on (model, run) bottomk({_RUNS}, {answered})",
-                    series("up"),
+                    series("up", ended=""),
                     CALLED,
                     ABSENT,
                 ),

@@ -43,6 +43,7 @@ class Recording:
     every: bool = False
     labels: Mapping[str, str] = field(default_factory=lambda: {"job": "traingauge"})
     named: bool = True
+    _note: str = ""
     _last: dict[str, float] = field(default_factory=dict)
     _named: dict[str, tuple[tuple[Key, ...], str, list[str]]] = field(default_factory=dict)
 
@@ -66,6 +67,11 @@ class Recording:
     def gone(self) -> None:
         """The target is no longer in discovery."""
         self._take({})
+
+    def noted(self, instance: str, ended: str) -> None:
+        """From the next scrape on, discovery says how the run ended, by a target that never answers; "" takes that back."""
+        note = f'{self._up(instance).removesuffix("}")},ended="{ended}"}}'
+        self._note = note if ended else ""
 
     def unseen(self) -> None:
         """Prometheus was away when a scrape was due."""
@@ -126,6 +132,8 @@ class Recording:
         return names
 
     def _take(self, seen: Mapping[str, float]) -> None:
+        if self._note:
+            seen = {**seen, self._note: 0.0}
         for name, value in seen.items():
             last = self._last.get(name)
             if last is None or (value != last and not (math.isnan(value) and math.isnan(last))):

@@ -216,22 +216,22 @@ class Run:
     def end(self) -> None:
         """Training is over."""
         self.monitor.close()
-        self.target.ends()
+        self.target.ends("finished")
 
     def interrupt(self) -> None:
         """Ctrl-C."""
         self._raise(KeyboardInterrupt())
-        self.target.ends()
+        self.target.ends("interrupted")
 
     def preempt(self) -> None:
         """SIGTERM: the process waits for a scrape while it is granted."""
         self.monitor.close("interrupted")
-        self.target.ends(at_most=GRACE_SECONDS)
+        self.target.ends("interrupted", at_most=GRACE_SECONDS)
 
     def crash(self) -> None:
         """An exception that nothing catches."""
         self._raise(OutOfMemoryError("CUDA out of memory"))
-        self.target.ends()
+        self.target.ends("failed")
 
     def kill(self) -> None:
         """SIGKILL: no code of the process runs any more, and what it had saved stays."""

@@ -37,7 +37,7 @@ _IDENTIFYING = ("metric", "split", "class", "feature")
 #: What Prometheus adds to a scraped run or derives from its alert rules, with the labels a panel may use.
 OF_A_RUN: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "up": ("job", "instance"),
+        "up": ("job", "instance", "ended"),
         "scrape_duration_seconds": ("job", "instance"),
         "scrape_samples_scraped": ("job", "instance"),
         "ALERTS": ("alertname", "alertstate", "severity", *_IDENTIFYING),

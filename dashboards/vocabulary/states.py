@@ -10,6 +10,9 @@ from dashboards.vocabulary.sdk import model
 from traingauge.catalog import RUN_STATES
 from traingauge.stats.health.states import STATES as HEALTH_STATES
 
+#: States in which a run ends.
+ENDED = RUN_STATES[1:]
+
 #: Code of a run whose endpoint does not answer although it has not said that it ended.
 SILENT = len(RUN_STATES) + 1
 
@@ -43,7 +46,10 @@ def state_codes(window: str = "") -> str:
         f"{code} * ({series('model_run_state', state=state).join(over)} == 1)"
         for code, state in enumerate(RUN_STATES, start=1)
     ]
-    terms.append(f"{SILENT} + ({series('up')} == 0)")
+    # A run whose end no scrape has seen says it by the labels of a target.
+    terms += [f"{code} + 0 * {series('up', ended=state)}" for code, state in enumerate(ENDED, start=2)]
+    noted = series("up", ended="|".join(ENDED))
+    terms.append(f"{SILENT} + ({series('up', ended='')} == 0 unless on (model, run) {noted})")
     return f"max by (model, run) ({' or '.join(terms)})"
 
 

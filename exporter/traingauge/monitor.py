@@ -225,6 +225,7 @@ class ModelMonitor(Unique):
                 self._recorder.guard,
                 self._persistence.rows,
                 self._recorder.collectors[DeliveryMetrics].open,
+                lambda: self._recorder.run.state,
             )
             self._view = view
             self._alerts: Alerts = NoAlerts(view.guard) if alertmanager is None else alertmanager.start(view)

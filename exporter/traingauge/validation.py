@@ -34,7 +34,7 @@ LABELS_IN_USE = frozenset(
     {
         *RUN_LABELS,
         *(label for metric in CATALOG.values() for label in metric.labels),
-        *("cluster", "namespace", "job", "instance", "pod", "container"),
+        *("cluster", "namespace", "job", "instance", "pod", "container", "ended"),
         *("alertname", "alertstate", "severity", "start", "of", "le", "quantile"),
     }
 )

@@ -77,7 +77,28 @@ class TestWorld:
             world.prometheus_leaves(400.0)
             run.end()
 
-        assert seen(script(), world, afterwards=600.0) == ["_x1 1.0x1 _x10"]
+        assert seen(script(), world, afterwards=600.0) == [
+            "_x1 1.0x1 _x10",
+            "_x9 0.0x3",
+        ]  # the second is a note on the end
+
+    def test_an_end_that_no_scrape_sees_leaves_a_note_until_the_run_is_resumed(self, world: World) -> None:
+        def script() -> Script:
+            run = world.run(saves=True)
+            yield from run.train(190.0)
+            run.preempt()
+            yield 250.0
+            run.resume()
+            yield from run.train(130.0)
+
+        world.play(script())
+        notes = {
+            name: values
+            for target in world.targets
+            for name, values in target.recording.values()
+            if 'ended="interrupted"' in name
+        }
+        assert list(notes.values()) == ["_x5 0.0x3 stale"]
 
     def test_scripts_live_at_the_same_time(self, world: World) -> None:
         def wait(seconds: float) -> Script:

@@ -15,8 +15,9 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import requests
 
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 from traingauge import Endpoint, ModelMonitor
 from traingauge.cli.main import main
 from traingauge.cli.run_status import Reader
@@ -201,3 +202,13 @@ def test_the_live_view_runs_in_a_terminal_until_ctrl_c(tmp_path):
         viewer.send_signal(signal.SIGINT)
         assert viewer.wait(30) == 130
     os.close(ours)
+
+
+def test_a_run_whose_end_no_scrape_has_seen_has_the_state_in_which_it_ended(tmp_path, capsys):
+    run = ModelMonitor("digits", run="r1", delivery=[endpoint(tmp_path)])
+    url = run.url
+    requests.get(f"{url}/metrics", headers={"X-Prometheus-Scrape-Timeout-Seconds": "5"}, timeout=PATIENCE)
+    requests.get(f"{url}/healthz", timeout=PATIENCE)  # by now the endpoint has noted the scrape
+    run.close("interrupted")
+    (found,) = json.loads(shown(capsys, tmp_path, "--json"))
+    assert (found["state"], found["problem"], found["url"]) == ("interrupted", None, url)

@@ -237,3 +237,87 @@ def test_what_lets_later_runs_know_follows_no_link_of_another_user(tmp_path: Pat
     with pytest.raises(OSError, match="symbolic link"):
         found.scraped()
     assert victim.read_text() == "precious"
+
+
+def noted(directory: Path, run: str = "r", address: str = ADDRESS, age: float = 0.0) -> DiscoveryFile:
+    """The file of a run that is over, and whose end no scrape has seen."""
+    found = DiscoveryFile(directory, Identity("m", run), address)
+    found.write()
+    found.note("failed")
+    found.leave_note()
+    os.utime(found.path, (time.time() - age, time.time() - age))
+    return found
+
+
+def labels_in(path: Path) -> list[dict[str, str]]:
+    return [group["labels"] for group in json.loads(path.read_text())]
+
+
+def test_a_note_is_another_target_next_to_that_of_the_run_which_stays_as_it_is(tmp_path: Path) -> None:
+    found = announced(tmp_path)
+    (target,) = labels_in(found.path)
+    found.note("interrupted")
+    same, note = labels_in(found.path)
+    assert same == target
+    assert note.pop("ended") == "interrupted"
+    assert note.pop("__metrics_path__") != target.pop("__metrics_path__")
+    assert note == target, "rules know the process by these"
+
+
+def test_a_run_that_no_longer_answers_leaves_the_note_alone(tmp_path: Path) -> None:
+    (labels,) = labels_in(noted(tmp_path).path)
+    assert labels["ended"] == "failed"
+
+
+def test_a_note_is_taken_back_with_its_file(tmp_path: Path) -> None:
+    found = announced(tmp_path)
+    found.note("finished")
+    found.remove()
+    found.leave_note()
+    found.note("finished")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_note_makes_no_directory_where_that_is_gone(tmp_path: Path) -> None:
+    found = announced(tmp_path / "gone")
+    shutil.rmtree(tmp_path / "gone")
+    found.note("finished")
+    found.leave_note()
+    assert not (tmp_path / "gone").exists()
+
+
+def test_a_file_is_left_to_the_note_that_the_run_has_written(tmp_path: Path) -> None:
+    found = noted(tmp_path)
+    found.remove()
+    found.touch()
+    assert len(labels_in(found.path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("run", "address", "age", "swept"),
+    [
+        ("other", "127.0.0.1:2", discovery.NOTED_SECONDS + 60, True),
+        ("other", "127.0.0.1:2", discovery.NOTED_SECONDS - 60, False),
+        ("other", "127.0.0.1:1", YOUNG, False),  # rules still need it, and it leads to no run
+        ("new", "127.0.0.1:2", YOUNG, True),  # the run has a new process
+    ],
+)
+def test_a_note_is_swept_after_an_hour_or_by_the_same_run(
+    tmp_path: Path, run: str, address: str, age: float, swept: bool
+) -> None:
+    note = noted(tmp_path, run, address, age)
+    announced(tmp_path).sweep()
+    assert note.path.exists() is not swept
+
+
+def test_a_run_that_still_waits_for_its_scrape_is_not_swept_by_a_new_process_of_it(tmp_path: Path) -> None:
+    waiting = announced(tmp_path, "127.0.0.1:2")
+    waiting.note("interrupted")
+    announced(tmp_path).sweep()
+    assert waiting.path.exists()
+
+
+def test_sweeping_does_not_make_a_file_look_as_if_prometheus_had_read_it(tmp_path: Path) -> None:
+    rank = announced(tmp_path, "127.0.0.1:2")
+    announced(tmp_path).sweep()
+    assert not rank.is_looked_for()

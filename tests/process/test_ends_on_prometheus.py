@@ -92,3 +92,34 @@ def test_prometheus_has_the_end_of_runs_that_ended_before_their_first_scrape(
     for process in processes.values():
         let_end(process)
     assert states(stack, "short") == {name: state for name, (_, state) in ends.items()}
+
+
+def test_prometheus_learns_of_ends_between_two_scrapes_from_the_discovery_file(tmp_path: Path) -> None:
+    # Much faster, rules would wait for less time than Prometheus takes to read the list of targets.
+    with Stack(pace=Pace(4.0, shortest_interval=5000), discovery_dir=tmp_path) as stack:
+        ended = {name: ENDS[name] for name in ("preempted", "raise", "killed")}
+        processes = [
+            start(tmp_path, f"unseen-{name}", end, TRAINGAUGE_LINGER_SECONDS="0")
+            for name, (end, _) in ended.items()
+        ]
+        stack.wait_for(
+            lambda: len(states(stack, "unseen")) == len(ended), "every run is scraped", timeout=PATIENCE
+        )
+        for process in processes:
+            let_end(process)
+        assert set(states(stack, "unseen").values()) == {"running"}, "no scrape has seen an end"
+        stack.wait_for(
+            lambda: ("ModelRunVanished", "unseen-killed") in firing(stack), "the kill", timeout=PATIENCE
+        )
+        assert firing(stack) == {("ModelRunVanished", "unseen-killed"), ("ModelRunFailed", "unseen-raise")}
+        newest = stack.prometheus.query("model_run_process:model_run_state:newest")
+        assert {one.labels["run"].removeprefix("unseen-"): one.labels["state"] for one in newest} == {
+            name: state for name, (_, state) in ended.items()
+        }
+        assert [one.labels["run"] for one in stack.prometheus.query("model_run:up:max")] == ["unseen-killed"]
+
+
+def firing(stack: Stack) -> set[tuple[str, str]]:
+    """Alerts that fire, and the run of each."""
+    found = stack.prometheus.query('ALERTS{alertstate="firing", model="ends"}')
+    return {(one.labels["alertname"], one.labels["run"]) for one in found}

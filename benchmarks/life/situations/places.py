@@ -86,6 +86,26 @@ def slurm_requeue(world: World) -> Script:
 
 
 @ordinary
+def slurm_cancels(world: World) -> Script:
+    """SLURM preempts a job with SIGTERM, and it never runs again."""
+    run = world.run(saves=True)
+    yield from run.train(30 * MINUTE)
+    run.preempt()
+    yield 120 * MINUTE
+
+
+@ordinary
+def slurm_kills_early(world: World) -> Script:
+    """SLURM preempts a job with SIGTERM, and kills it 10 seconds later; it never runs again."""
+    run = world.run(saves=True)
+    yield from run.train(30 * MINUTE)
+    run.preempt()
+    yield 10.0
+    run.target.dies()
+    yield 120 * MINUTE
+
+
+@ordinary
 def killed_and_resumed(world: World) -> Script:
     """A launcher restarts a killed process within 20 seconds, and the run finishes."""
     run = world.run(saves=True)

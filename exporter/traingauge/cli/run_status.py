@@ -97,6 +97,8 @@ class Reader:
         try:
             return status(target, self._metrics(target.url), time.time())
         except (requests.RequestException, OSError, ValueError) as error:
+            if target.ended:
+                return Status(target, target.ended)
             problem = _in_short(error)
             return Status(target, GONE if problem == _NOTHING_LISTENS else UNREADABLE, problem=problem)
 

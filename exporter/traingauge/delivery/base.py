@@ -67,6 +67,7 @@ class RunView:
         rows: The run's rows on disk; ``None`` if it keeps none. A setting whose ``needs_rows`` is true gets them also from a
             run without a state directory.
         counts: Gives a delivery the counts that it publishes.
+        state: How the run stands: one of ``catalog.RUN_STATES``.
     """
 
     identity: Identity
@@ -75,6 +76,7 @@ class RunView:
     guard: Guard
     rows: RowLog | None = None
     counts: Callable[[], DeliveryCounts] = DeliveryCounts
+    state: Callable[[], str] = lambda: "running"
 
 
 class StartedDelivery(Protocol):

@@ -1,8 +1,11 @@
 """How Prometheus finds a run: one small file for each run, in a directory that ``file_sd_configs`` watches.
 
-The file exists as long as the run, which touches it now and then. A clean end removes it. A crash leaves it, so that
-``up == 0`` shows that the run vanished. Later runs remove files that were not touched for a day, on whatever machine or in
-whatever container their run was, and files whose address they have taken over.
+The file exists as long as the run, which touches it now and then. An end that Prometheus has scraped removes it. A crash
+leaves it, so that ``up == 0`` shows that the run vanished. Later runs remove files that were not touched for a day, on
+whatever machine or in whatever container their run was, and files whose address they have taken over.
+
+An end that no scrape has seen stays in the file, as a target with the label ``ended``: nothing answers there, and the labels
+of its ``up`` say how the run ended. Later runs remove it after an hour, and a new process of the run at once.
 """
 
 from __future__ import annotations
@@ -16,19 +19,24 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 from traingauge import environment
 from traingauge.core.families import Identity
 from traingauge.delivery.http.hosts import is_loopback
+from traingauge.delivery.targets import ENDED, unnoticed
 
 #: Seconds for which the file of a crashed run is kept.
 KEPT_SECONDS = 86_400.0
 
+#: Seconds for which the file of a run is kept whose end was not scraped. Rules remember a run for half an hour.
+NOTED_SECONDS = 3_600.0
+
 #: Tells later runs that Prometheus looks here, and for how many seconds they may believe it.
 SCRAPED, BELIEVED_SECONDS = ".scraped", 86_400.0
 
-#: How the name of a file ends: machine, process and port.
-_OWNER = re.compile(r"@(?P<host>.+)-\d+-(?P<port>\d+)\.json$")
+#: The name of a file: run, machine, process and port.
+_OWNER = re.compile(r"^(?P<name>.+)@(?P<host>.+)-\d+-(?P<port>\d+)\.json$")
 
 
 def default_directory() -> Path:
@@ -60,7 +68,7 @@ class DiscoveryFile:
     """
 
     def __init__(self, directory: Path, identity: Identity, address: str, scheme: str = "http") -> None:
-        name = identity.path_name()
+        self._name = name = identity.path_name()
         self.path = (
             directory / f"{name}@{socket.gethostname()}-{os.getpid()}-{address.rpartition(':')[2]}.json"
         )
@@ -72,9 +80,11 @@ class DiscoveryFile:
         }
         if scheme != "http":
             labels["__scheme__"] = scheme
-        self._content = [{"targets": [address], "labels": labels}]
+        self._target: dict[str, Any] = {"targets": [address], "labels": labels}
+        self._note: dict[str, Any] | None = None
+        self._content = [self._target]
         self._lock = threading.RLock()  # a signal handler may remove the file while its thread does
-        self._removed = self._was_read = False
+        self._left = self._was_read = False
 
     def write(self) -> None:
         """Write the file in one piece, so that Prometheus never reads half of it.
@@ -102,7 +112,7 @@ class DiscoveryFile:
             OSError: The file cannot be touched or written.
         """
         with self._lock:
-            if self._removed:
+            if self._left:
                 return
             try:
                 self._was_read = self._was_read or _is_read(self.path)
@@ -110,11 +120,41 @@ class DiscoveryFile:
             except FileNotFoundError:
                 self.write()
 
+    def note(self, ended: str) -> None:
+        """Say how the run ended, while it still answers: a kill from now on does not count as one.
+
+        The target of the run stays as it is, as Prometheus scrapes one with other labels at another time.
+
+        Args:
+            ended: Final state of the run.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        with self._lock:
+            if self._left or not self.path.parent.is_dir():
+                return
+            labels = {**self._target["labels"], ENDED: ended, "__metrics_path__": f"/{self._name}/{ENDED}"}
+            self._note = {"targets": [self._address], "labels": labels}
+            self._content = [self._target, self._note]
+            self.write()
+
+    def leave_note(self) -> None:
+        """Leave what :meth:`note` has said and nothing else, as the run no longer answers.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        with self._lock:
+            if not self._left and self._note is not None and self.path.parent.is_dir():
+                self._left, self._content = True, [self._note]
+                self.write()
+
     def remove(self) -> None:
         """Remove the file, if it still exists."""
         with self._lock:
-            if not self._removed:  # by now another run of the name may have written it
-                self._removed = True
+            if not self._left:  # by now another run of the name may have written it
+                self._left = True
                 self.path.unlink(missing_ok=True)
 
     def is_looked_for(self) -> bool:
@@ -151,15 +191,14 @@ class DiscoveryFile:
         (self.path.parent / SCRAPED).unlink(missing_ok=True)
 
     def sweep(self, live: Callable[[], Collection[Path]] = tuple) -> None:
-        """Remove files of dead runs: those not touched for a day, and those that lead to this run's address.
+        """Remove files of dead runs.
 
-        An address of the loopback is another one on each machine.
+        Those are files not touched for a day, files that lead to this run's address, and notes on an end: of the same run at
+        once, of others after an hour. An address of the loopback is another one on each machine.
 
         Args:
             live: Files of other runs at this address, asked for when those of the directory are known.
         """
-        host, _, port = self._address.rpartition(":")
-        is_local = is_loopback(host.strip("[]"))
         found = list(self.path.parent.glob("*.json"))
         kept = {self.path, *live()}
         for path in found:
@@ -167,11 +206,26 @@ class DiscoveryFile:
             if owner is None or path in kept:
                 continue
             with contextlib.suppress(OSError, ValueError):  # another run may sweep at the same time
-                same_machine = not is_local or owner["host"] == socket.gethostname()
-                if _is_stale(path) or (
-                    same_machine and owner["port"] == port and _targets(path) == [self._address]
-                ):
+                if self._is_dead(path, owner):
                     path.unlink()
+
+    def _is_dead(self, path: Path, owner: re.Match[str]) -> bool:
+        age = time.time() - path.lstat().st_mtime
+        if age > KEPT_SECONDS:
+            return True
+        same_run, same_port = owner["name"] == self._name, self._is_same_port(owner)
+        if not (same_run or same_port or age > NOTED_SECONDS):  # few files have to be read
+            return False
+        groups = _groups(path)
+        noted = [ENDED in group["labels"] for group in groups]
+        if any(noted):  # no run answers at the path of a note, whatever its address
+            return age > NOTED_SECONDS or (same_run and all(noted))
+        return same_port and [group.get("targets") for group in groups] == [[self._address]]
+
+    def _is_same_port(self, owner: re.Match[str]) -> bool:
+        host, _, port = self._address.rpartition(":")
+        is_here = not is_loopback(host.strip("[]")) or owner["host"] == socket.gethostname()
+        return is_here and owner["port"] == port
 
 
 def _as_unread(path: Path) -> None:
@@ -186,12 +240,14 @@ def _is_read(path: Path) -> bool:
     return times.st_atime > times.st_mtime - 0.5
 
 
-def _is_stale(path: Path) -> bool:
-    return time.time() - path.lstat().st_mtime > KEPT_SECONDS
+def _groups(path: Path) -> list[Any]:
+    """Targets with their labels in the file of a run.
 
-
-def _targets(path: Path) -> object:
-    """Addresses in the file of a run."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    first = content[0] if isinstance(content, list) and content else None
-    return first.get("targets") if isinstance(first, dict) else None
+    Raises:
+        ValueError: It is no list of targets.
+    """
+    content = json.loads(unnoticed(path))
+    groups = content if isinstance(content, list) else []
+    if not all(isinstance(group, dict) and isinstance(group.get("labels"), dict) for group in groups):
+        raise ValueError(f"{path} is no list of targets with labels")
+    return groups

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 #: Longest discovery file that is read, in bytes; a run writes a few hundred.
 LONGEST_BYTES = 65_536
 
+#: Label of the target that says how a run ended whose end Prometheus has not scraped.
+ENDED = "ended"
+
 
 class Target(NamedTuple):
     """One announced run.
@@ -21,12 +24,14 @@ class Target(NamedTuple):
         run: Label ``run``.
         url: Its page; the metrics are at ``{url}/metrics``.
         touched: Seconds since the run last touched its file, which a live run does every minute.
+        ended: Final state of a run whose end Prometheus has not scraped; empty for a live or killed one.
     """
 
     model: str
     run: str
     url: str
     touched: float
+    ended: str = ""
 
 
 def announced(directory: Path) -> list[Target]:
@@ -48,14 +53,14 @@ def announced(directory: Path) -> list[Target]:
 
 def _read(path: Path) -> Target:
     touched = time.time() - path.lstat().st_mtime
-    (group,) = json.loads(_unnoticed(path))
+    *_, group = json.loads(unnoticed(path))  # the last one says how a run ended
     labels: dict[str, Any] = group["labels"]
-    path_of_metrics = str(labels.get("__metrics_path__", "/metrics")).removesuffix("/metrics")
-    url = f"{labels.get('__scheme__', 'http')}://{group['targets'][0]}{path_of_metrics}"
-    return Target(str(labels["model"]), str(labels["run"]), url, touched)
+    directory = str(labels.get("__metrics_path__", "/metrics")).rpartition("/")[0]
+    url = f"{labels.get('__scheme__', 'http')}://{group['targets'][0]}{directory}"
+    return Target(str(labels["model"]), str(labels["run"]), url, touched, str(labels.get(ENDED, "")))
 
 
-def _unnoticed(path: Path) -> bytes:
+def unnoticed(path: Path) -> bytes:
     """What a file holds, without setting its access time."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -290,3 +291,70 @@ def test_the_end_of_a_run_whose_directory_is_gone_is_no_error(tmp_path: Path) ->
     running.finish(time.monotonic(), time.monotonic())
     running.close()
     assert guard.errors["discovery"] == 0
+
+
+def scraped(running: RunningEndpoint) -> None:
+    requests.get(f"{running.url}/metrics", headers=AS_PROMETHEUS, timeout=PATIENCE)
+    wait_until(lambda: running.scrapes, "the scrape")
+
+
+def ended_in(directory: Path) -> list[str | None]:
+    """How the targets of the only file say that the run ended."""
+    (file,) = directory.glob("*.json")
+    return [group["labels"].get("ended") for group in json.loads(file.read_text())]
+
+
+def over(state: str = "interrupted") -> RunView:
+    return dataclasses.replace(view(), state=lambda: state)
+
+
+def test_an_end_that_no_scrape_has_seen_stays_in_the_discovery_file(tmp_path: Path) -> None:
+    running = Endpoint(discovery_dir=tmp_path).start(over())
+    scraped(running)
+    running.finish(time.monotonic(), time.monotonic())
+    running.close()
+    assert ended_in(tmp_path) == ["interrupted"]
+
+
+def test_the_end_is_noted_before_the_wait_so_that_a_kill_in_it_counts_as_that_end(tmp_path: Path) -> None:
+    running = Endpoint(discovery_dir=tmp_path, linger=FOREVER).start(over("failed"))
+    scraped(running)
+    ended = time.monotonic()
+    waiting = threading.Thread(target=running.finish, args=(ended, ended + FOREVER))
+    waiting.start()
+    wait_until(lambda: ended_in(tmp_path) == [None, "failed"], "the note")
+    scraped(running)
+    waiting.join(PATIENCE)
+    running.close()
+    assert not list(tmp_path.glob("*.json")), "a scrape has seen the end"
+
+
+def test_a_run_that_was_never_scraped_notes_nothing(tmp_path: Path) -> None:
+    running = Endpoint(discovery_dir=tmp_path).start(over())
+    running.finish(time.monotonic(), time.monotonic())
+    running.close()
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_a_note_that_cannot_be_written_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: discovery.DiscoveryFile, ended: str) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(discovery.DiscoveryFile, "note", fail)
+    guard = Guard()
+    running = Endpoint(discovery_dir=tmp_path, linger=0).start(dataclasses.replace(over(), guard=guard))
+    scraped(running)
+    running.finish(time.monotonic(), time.monotonic())
+    running.close()
+    assert guard.errors["discovery"] == 1
+
+
+def test_nothing_answers_at_the_path_of_a_note(tmp_path: Path) -> None:
+    running = Endpoint(discovery_dir=tmp_path).start(over())
+    scraped(running)
+    running.finish(time.monotonic(), time.monotonic())
+    (file,) = tmp_path.glob("*.json")
+    note = json.loads(file.read_text())[1]
+    url = f"http://{note['targets'][0]}{note['labels']['__metrics_path__']}"
+    assert requests.get(url, timeout=PATIENCE).status_code == 404
+    running.close()

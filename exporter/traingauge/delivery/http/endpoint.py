@@ -197,6 +197,7 @@ class RunningEndpoint:
         self.server = server
         self._longest, self._waits = linger, waits
         self._served, self._guard = served, served.view.guard
+        self._seen = False
 
     def announce(self, directory: Path | None) -> None:
         """Write the file by which Prometheus finds the run, into a directory or the default one."""
@@ -232,24 +233,38 @@ class RunningEndpoint:
         return min(self._longest, self._patience_at_first())
 
     def finish(self, ended: float, deadline: float) -> None:
-        """Wait for a scrape that sees the end, if a Prometheus is known to come."""
+        """Wait for a scrape that sees the end, if a Prometheus is known to come.
+
+        A run that was scraped notes its end in its discovery file, until a scrape has seen it.
+        """
+        self._note()
         at_most = min(self._longest, deadline - ended)
         patience = self.scrapes.patience(ended, at_most) if self.scrapes else self._patience_at_first()
         until = ended + min(at_most, patience)
         silent_until = min(until, time.monotonic() + SILENT_SECONDS)
-        if not self._is_seen(ended, silent_until) and silent_until < until:
+        seen = self._is_seen(ended, silent_until)
+        if not seen and silent_until < until:
             # In another thread than the main one it holds up nothing.
             level = logging.WARNING if threading.current_thread() is threading.main_thread() else logging.INFO
             _log.log(
                 level, "%s has ended, and waits up to %.0f s for a scrape", self._name, until - silent_until
             )
-            self._is_seen(ended, until)
+            seen = self._is_seen(ended, until)
         if not self.scrapes:
             _log.info("%s was never scraped: Prometheus has no trace of it", self._name)
+        self._seen = seen
         self._let_later_runs_know(waited=patience > 0)
 
     def _is_seen(self, ended: float, until: float) -> bool:
         return self.scrapes.wait(after=ended, at_most=max(0.0, until - time.monotonic()))
+
+    def _note(self) -> None:
+        """Note the end of a run that Prometheus knows."""
+        if self._served.file is not None and self.scrapes:
+            try:
+                self._served.file.note(self._served.view.state())
+            except OSError as error:
+                self._guard.report("discovery", error)
 
     def _patience_at_first(self) -> float:
         """Seconds to wait for a first scrape."""
@@ -276,9 +291,11 @@ class RunningEndpoint:
                 self._guard.report("discovery", error)
 
     def close(self) -> None:
-        """Remove the discovery file, and serve the run no longer."""
+        """Serve the run no longer, and remove its discovery file, except for a note on an end that no scrape has seen."""
         if self._served.file is not None:
             try:
+                if not self._seen:
+                    self._served.file.leave_note()
                 self._served.file.remove()
             except OSError as error:
                 self._guard.report("discovery", error)
