@@ -225,7 +225,7 @@ class ModelMonitor(Unique):
                 self._recorder.guard,
                 self._persistence.rows,
                 self._recorder.collectors[DeliveryMetrics].open,
-                lambda: self._recorder.run.state,
+                partial(getattr, self._recorder.run, "state"),  # without a reference to the monitor
             )
             self._view = view
             self._alerts: Alerts = NoAlerts(view.guard) if alertmanager is None else alertmanager.start(view)
