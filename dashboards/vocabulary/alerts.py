@@ -25,6 +25,9 @@ _SEVERITIES = {"critical": colours.CRITICAL, "warning": colours.WARNING, "info":
 #: More than any Unix time: an alert of a worse severity comes before every older one.
 _BEFORE_ALL = 1e11
 
+#: What is pending is neither good nor bad yet.
+_PENDING = {"color": {"mode": "fixed", "fixedColor": colours.NOTHING}}
+
 _NONE_KNOWN = "there is no run in the time range, or Prometheus does not have the rules."
 
 
@@ -63,18 +66,25 @@ def firing(severity: str = "critical|warning") -> str:
     Args:
         severity: One severity, or several as ``critical|warning``.
     """
-    return f"max by ({_SAME}) ({series('ALERTS', alertstate='firing', severity=severity)})"
+    return _alerts(severity, "firing")
+
+
+def _alerts(severity: str, state: str) -> str:
+    return f"max by ({_SAME}) ({series('ALERTS', alertstate=state, severity=severity)})"
 
 
 def count_tile(severity: str, *, width: int, height: int) -> Panel:
     """How many alerts of a severity and of none worse fire: 0 only where rules watched a run, otherwise no number at all."""
-    worse = [firing(one) for one in list(_SEVERITIES)[: list(_SEVERITIES).index(severity)]]
-    counted = " unless ".join([firing(severity), *worse])
+    fires = [firing(one) for one in list(_SEVERITIES)[: list(_SEVERITIES).index(severity) + 1]][::-1]
+    counted = " unless ".join(fires)
+    pending = " unless ".join([_alerts(severity, "pending"), *fires])
     watched = f"count(last_over_time({series(RUNNING)}[$__range]))"
     return number(
         severity.capitalize(),
-        Query(f"count({counted}) or on () (0 * {watched})", severity, instant=True),
-        description=f"Alerts of severity {severity} that fire now.",
+        Query(f"count({counted}) or on () (0 * {watched})", "firing", instant=True),
+        Query(f"count({pending})", "pending", instant=True, style=_PENDING),
+        description=f"Alerts of severity {severity} that fire now. *pending*, where there are any: further ones whose "
+        "condition holds, but not yet for as long as their rule waits.",
         unit=units.COUNT,
         decimals=0,
         colouring=((None, colours.GOOD), (1, _SEVERITIES[severity])),
