@@ -124,7 +124,8 @@ class ModelMonitor(Unique):
 
     Raises:
         PortInUseError: The endpoint's port is taken.
-        StateInUseError: A live process uses the state directory.
+        StateInUseError: A live process uses the directory of ``state``. One that uses ``$TRAINGAUGE_STATE_DIR`` only leaves
+            this run without state, which is logged and counted.
         StateMismatchError: The state directory holds another run.
         DamagedFileError: The state directory holds nothing that can be read.
         UnsupportedPlatformError: A state directory needs file locks, which only POSIX has.
@@ -178,8 +179,11 @@ class ModelMonitor(Unique):
             deliveries = (*deliveries, ProgressLine())
         alertmanager = alertmanager_of(alerts)
         state = state_of(state)
+        guard = Guard(strict=validation.flag("strict", strict))
         spooled = any(getattr(one, "needs_rows", False) for one in deliveries)
-        keep: Callable[[str, str | None], Transient] = partial(DIRECTORIES.open, state, spooled=spooled)
+        keep: Callable[[str, str | None], Transient] = partial(
+            DIRECTORIES.open, state, guard, spooled=spooled
+        )
         recorder_class = Recorder
         if environment.DISABLED.resolve(None, False):
             recorder_class, deliveries, alertmanager, keep = DisabledRecorder, (), None, _keep_nothing
@@ -193,7 +197,7 @@ class ModelMonitor(Unique):
             total_steps=validation.optional_count("total_steps", total_steps),
             reference_run=_reference_run(reference_run, self.model, scoring.task),
             detectors=parse_detectors(detectors),
-            guard=Guard(strict=validation.flag("strict", strict)),
+            guard=guard,
         )
         self._recorder = recorder_class(setup, digest_every=validation.count("digest_every", digest_every))
         live_runs.replace(self.model, run, None if state is None else state.directory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 
 from tests.waiting import PATIENCE
 from traingauge import ModelMonitor, State
-from traingauge.errors import InvalidArgumentError
+from traingauge.core.guard import Guard
+from traingauge.errors import InvalidArgumentError, StateInUseError
 from traingauge.state.directories import Directories
+from traingauge.state.lock import Lock
 from traingauge.testing import Broken
 
 
@@ -97,7 +100,32 @@ def test_runs_named_by_the_variable_have_names_of_their_own(
     assert [train(), train(), train("n")] == [("job-7", 0, 1), ("job-7-2", 0, 1), ("job-7", 0, 1)]
 
 
+@pytest.fixture
+def in_use(root: Path) -> Iterator[Path]:
+    lock = Lock(root / "traingauge.lock")  # as another process holds it
+    yield root
+    lock.release()
+
+
+def test_a_run_whose_variable_names_a_directory_in_use_continues_without_state(
+    in_use: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ModelMonitor("n", delivery=[]) as monitor:
+        monitor.step(loss=1.0)
+        assert monitor._persistence.directory is None
+        assert monitor._recorder.guard.errors["state"] == 1
+        assert len(monitor.rows()["loss"]) == 1
+    (record,) = caplog.records
+    assert f"no state is kept, as {in_use} is in use by process {os.getpid()}" in record.getMessage()
+    assert [path.name for path in in_use.iterdir()] == ["traingauge.lock"]
+
+
+def test_a_directory_in_use_that_the_script_gives_raises(in_use: Path) -> None:
+    with pytest.raises(StateInUseError, match="is in use by process"):
+        ModelMonitor("n", delivery=[], state=State(in_use))
+
+
 def test_without_the_variable_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRAINGAUGE_STATE_DIR", raising=False)
-    assert Directories().open(None, "m", None).directory is None
+    assert Directories().open(None, Guard(), "m", None).directory is None
     assert os.environ.get("TRAINGAUGE_STATE_DIR") is None

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from traingauge import environment
 from traingauge.core.families import Identity
-from traingauge.errors import StateMismatchError
+from traingauge.core.guard import Guard
+from traingauge.errors import StateInUseError, StateMismatchError
 from traingauge.options import State
 from traingauge.state.transient import Transient
 
@@ -24,17 +25,23 @@ class Directories:
     def __init__(self) -> None:
         self._runs: dict[Path, tuple[str, str]] = {}
 
-    def open(self, given: State | None, model: str, run: str | None, *, spooled: bool = False) -> Transient:
+    def open(
+        self, given: State | None, guard: Guard, model: str, run: str | None, *, spooled: bool = False
+    ) -> Transient:
         """The state of a run: in the directory that the script gives, else in one below the variable's, else nowhere.
+
+        A process that finds the variable's directory in use keeps no state: the script has not asked for any.
 
         Args:
             given: What the script gives.
+            guard: Counts a directory that is in use.
             model: Name of the model.
             run: Name of the run; ``None`` leaves it open.
             spooled: Whether a delivery reads the rows, which are in a temporary directory if the run keeps no state.
 
         Raises:
-            TrainGaugeError: As :class:`~traingauge.state.persistence.Persistence` does.
+            TrainGaugeError: As :class:`~traingauge.state.persistence.Persistence` does; a directory in use, only if the
+                script gives it.
         """
         root = environment.STATE_DIR.read() if given is None else None
         if root is None:
@@ -48,6 +55,9 @@ class Directories:
                     return _kept(State(directory), model, run)
                 except StateMismatchError:  # another run of a process before
                     continue
+                except StateInUseError as error:
+                    guard.report("state", StateInUseError(f"no state is kept, as {error}"))
+                    return _kept(None, model, run, spooled=spooled)
 
     def keep(self, persistence: Transient, identity: Identity) -> None:
         """No other run of this process uses the directory."""
