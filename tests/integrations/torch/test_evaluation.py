@@ -7,6 +7,7 @@ import torch
 from sklearn.metrics import f1_score
 from torch import nn
 
+from tests.integrations.torch.lazy import DEVICE
 from tests.integrations.torch.loops import batches, errors, given, model, quiet
 from traingauge.integrations.torch import watch
 
@@ -152,6 +153,21 @@ def test_labels_that_are_left_out_are_left_out_of_the_mean_of_a_pass():
             for part in (slice(0, 6), slice(6, 12)):
                 criterion(net(x[part]), y[part])
             whole = nn.functional.cross_entropy(net(x), y, weight=criterion.weight).item()
+        assert given(monitor, "loss", "validation") == pytest.approx([whole], rel=1e-6)
+        assert errors(monitor) == {}
+
+
+@pytest.mark.parametrize("device", ["cpu", DEVICE])
+def test_a_batch_without_a_label_leaves_the_mean_of_a_pass_as_it_is(device):
+    torch.manual_seed(0)
+    z, criterion = torch.randn(8, 3), nn.CrossEntropyLoss()
+    y = torch.tensor([0, 1, 2, 1, -100, -100, -100, -100])
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    with quiet() as monitor:
+        with watch(monitor, nn.Identity(), optimizer, criterion), torch.no_grad():
+            for part in (slice(0, 4), slice(4, 8)):
+                criterion(z[part].to(device), y[part].to(device))
+        whole = nn.functional.cross_entropy(z, y).item()
         assert given(monitor, "loss", "validation") == pytest.approx([whole], rel=1e-6)
         assert errors(monitor) == {}
 

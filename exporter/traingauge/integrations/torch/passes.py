@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from traingauge.core.device_scores import OnDevice
 from traingauge.core.event_queue import BACKLOG_SAMPLES
 from traingauge.core.events import Pass
@@ -56,7 +58,7 @@ class OpenPass:
         if not self._batches:
             return
         total = sum(mass for _, mass in self._batches)
-        losses = sum(part.value * mass for part, mass in self._batches)
+        losses = sum(_weighed(part.value, mass) for part, mass in self._batches)
         empty = isinstance(total, (int, float)) and total == 0
         self._session.record(
             Pass(
@@ -74,3 +76,14 @@ class OpenPass:
         for part, _ in self._batches:
             part.scored = None
         return found
+
+
+def _weighed(value: Any, mass: Any) -> Any:
+    """What a batch adds to the sum of its pass; without a label its mean is 0/0, and it adds nothing.
+
+    >>> _weighed(0.5, 4), _weighed(float("nan"), 0)
+    (2.0, 0.0)
+    """
+    if not isinstance(mass, torch.Tensor):
+        return value * mass if mass else 0.0
+    return torch.where(mass == 0, 0.0, value * mass)
