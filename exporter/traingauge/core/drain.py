@@ -89,6 +89,7 @@ class Drain:
             RolledBack: self._roll_back,
         }
         self._previous = math.nan  # end of what came before the next step
+        self._stepped = -math.inf  # end of the last step
         self._unix = 0.0
 
     def take(self, events: Sequence[Any], unix: float) -> None:
@@ -239,12 +240,12 @@ class Drain:
         """Duration of each step: it lasts from the end of what came before it."""
         if steps is None:
             seconds = np.diff(at, prepend=self._previous)
-            self._previous = float(at[-1])
+            self._previous = self._stepped = float(at[-1])
             return seconds
         seconds, counted = np.full(len(at), math.nan), steps > 0
         if counted.any():
             seconds[counted] = np.diff(at[counted], prepend=self._previous) / steps[counted]
-            self._previous = float(at[counted][-1])
+            self._previous = self._stepped = float(at[counted][-1])
         return seconds
 
     def _add_slices(self, batch: StepBatch) -> None:
@@ -284,7 +285,7 @@ class Drain:
         self._handle(event)
         if type(event) in self._afterwards:
             self._afterwards[type(event)](event)
-        if type(event) is WasBusy and self._previous > event.began:
+        if type(event) is WasBusy and self._stepped > event.began:
             return  # another thread was: training took steps meanwhile
         self._previous = getattr(event, "at", self._previous)
 

@@ -146,6 +146,34 @@ def test_the_time_is_no_part_of_the_next_step(monitor, unix):
     assert monitor.rows()["seconds"][-1] < HOUR / 2
 
 
+def nested(monitor):
+    with monitor.busy("copy", at_most=HOUR):
+        pass
+
+
+@pytest.mark.parametrize("record", [*(SIGNS[sign] for sign in SIGNS if sign != "a step"), nested])
+def test_the_time_is_no_part_of_the_next_step_whatever_is_recorded_meanwhile(monitor, unix, record):
+    monitor.step(loss=0.5)
+    with monitor.busy("upload", at_most=2 * HOUR):
+        record(monitor)
+        unix.forward += HOUR
+    monitor.step(loss=0.5)
+    assert monitor.rows()["seconds"][-1] < HOUR / 2
+
+
+def test_the_time_of_threads_that_overlap_is_no_part_of_the_next_step(monitor, unix):
+    monitor.step(loss=0.5)
+    first, second = (monitor.busy(what, at_most=3 * HOUR) for what in ("upload", "copy"))
+    for inside in (first.__enter__, second.__enter__):
+        inside()
+        unix.forward += HOUR
+    for one in (first, second):
+        one.__exit__(None, None, None)
+        unix.forward += HOUR / 10
+    monitor.step(loss=0.5)
+    assert monitor.rows()["seconds"][-1] < HOUR / 5
+
+
 def test_steps_that_another_thread_takes_meanwhile_keep_their_duration(monitor, unix):
     with monitor.busy("upload", at_most=2 * HOUR):
         monitor.step(loss=0.5)
