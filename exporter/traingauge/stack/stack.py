@@ -289,6 +289,7 @@ class Stack:
                 f"--storage.tsdb.path={self.directory / 'prometheus'}",
                 f"--web.listen-address=127.0.0.1:{port}",
                 f"--web.external-url=http://127.0.0.1:{port}",
+                "--web.enable-remote-write-receiver",
             ]
 
         return Server(
