@@ -52,7 +52,7 @@ def test_without_apt_it_says_what_to_install_by_hand(tools: Path) -> None:
     assert "this system has no apt-get" in done.stderr
     assert "apt-get install --no-install-recommends prometheus prometheus-alertmanager" in done.stderr
     assert "brew install prometheus alertmanager" in done.stderr
-    assert "docker compose -f deploy/compose/compose.yaml up" in done.stderr
+    assert "traingauge bundle export DIR --for compose" in done.stderr
 
 
 def test_without_roots_rights_it_says_what_to_install_by_hand(tools: Path) -> None:

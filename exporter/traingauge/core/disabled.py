@@ -96,7 +96,12 @@ class _ReaderOfNothing(RunReader):
 
     def rows(self, split: str, read: ReadRows) -> dict[str, Column]:
         """An empty column under any name."""
-        return _Any(lambda: masked(not_given(0)))
+        return _Any(_empty_column)
+
+
+def _empty_column() -> Column:
+    """A function of the module, as workers pickle what they read."""
+    return masked(not_given(0))
 
 
 class _Any(dict[str, V]):
