@@ -86,6 +86,7 @@ def test_what_is_no_discovery_file_is_passed_over(tmp_path, capsys):
     (tmp_path / "broken.json").write_text("{")
     (tmp_path / "list.json").write_text("[]")
     (tmp_path / "number.json").write_text("7")
+    (tmp_path / "deep.json").write_text("[" * 60_000)
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "loop.json").symlink_to("loop.json")
     assert "no runs" in shown(capsys, tmp_path)
@@ -147,6 +148,38 @@ def test_an_endpoint_that_never_answers_takes_no_other_with_it(tmp_path, capsys,
         server.shutdown()
         server.server_close()
     assert [line.split()[1:3] for line in out.splitlines()[1:]] == [["r1", "running"], ["slow", "unreadable"]]
+
+
+class _Dripping(_Slow):
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        while not self.server.end.wait(0.01):
+            try:
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n"[self.server.sent : self.server.sent + 1] or b"x")
+            except OSError:
+                return
+            self.server.sent += 1
+
+
+def test_an_endpoint_that_sends_its_answer_bit_by_bit_is_not_waited_for_nor_asked_twice_at_once(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("traingauge.cli.run_status.TIMEOUT", 0.5)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Dripping)
+    server.asked, server.sent, server.end = 0, 0, threading.Event()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    announce(tmp_path, f"127.0.0.1:{server.server_port}")
+    reader = Reader()
+    try:
+        for _ in range(2):
+            (found,) = reader.read(announced(tmp_path))
+            assert (found.state, found.problem) == ("unreadable", "no answer within 0.5 s")
+        assert server.asked == 1
+        assert server.sent > 0
+    finally:
+        server.end.set()
+        server.shutdown()
+        server.server_close()
 
 
 def test_an_interval_that_is_none_is_refused(capsys):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotDoneError
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
+from urllib3.exceptions import HTTPError
 
 from traingauge.delivery.targets import Target
 
-#: Seconds that an endpoint has for its answer.
+#: Seconds that an endpoint has for its whole answer.
 TIMEOUT = 3.0
 
 #: Longest answer that is read, in bytes.
@@ -87,6 +90,7 @@ class Reader:
             token = token_file.read_text(encoding="utf-8").strip()
             self._headers["Authorization"] = f"Bearer {token}"
         self._verify = True if ca_file is None else str(ca_file)
+        self._asked: dict[str, Future[str]] = {}
 
     def read(self, targets: Iterable[Target]) -> list[Status]:
         """The status of each, in order; one that does not answer takes no other with it."""
@@ -95,21 +99,45 @@ class Reader:
 
     def _read(self, target: Target) -> Status:
         try:
-            return status(target, self._metrics(target.url), time.time())
+            return status(target, self._answer(target.url), time.time())
         except (requests.RequestException, OSError, ValueError) as error:
             if target.ended:
                 return Status(target, target.ended)
             problem = _in_short(error)
             return Status(target, GONE if problem == _NOTHING_LISTENS else UNREADABLE, problem=problem)
 
+    def _answer(self, url: str) -> str:
+        """The metrics of an endpoint, which is not asked again while it still answers.
+
+        The timeout of a request bounds each read of it and not their sum, so that a thread of its own asks.
+        """
+        before = self._asked.get(url)
+        if before is not None and not before.done():
+            raise requests.Timeout
+        answer = self._asked[url] = Future()
+        threading.Thread(target=self._ask, args=(url, answer), daemon=True).start()
+        try:
+            return answer.result(TIMEOUT)
+        except NotDoneError:
+            raise requests.Timeout from None
+
+    def _ask(self, url: str, answer: Future[str]) -> None:
+        try:
+            answer.set_result(self._metrics(url))
+        except Exception as error:  # noqa: BLE001 it is raised where the answer is waited for
+            answer.set_exception(error)
+
     def _metrics(self, url: str) -> str:
         with requests.Session() as session:
             session.trust_env = False  # a proxy knows no loopback
-            answer = session.get(
+            with session.get(
                 f"{url}/metrics", headers=self._headers, verify=self._verify, timeout=TIMEOUT, stream=True
-            )
-            answer.raise_for_status()
-            body = answer.raw.read(LONGEST_BYTES, decode_content=True)
+            ) as answer:
+                answer.raise_for_status()
+                try:
+                    body = answer.raw.read(LONGEST_BYTES, decode_content=True)
+                except HTTPError as error:
+                    raise ValueError("its answer breaks off") from error
         return str(body, "utf-8", "replace")
 
 

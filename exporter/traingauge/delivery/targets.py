@@ -46,7 +46,7 @@ def announced(directory: Path) -> list[Target]:
     """
     found = []
     for path in sorted(directory.glob("*.json")):
-        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             found.append(_read(path))
     return sorted(found)
 
