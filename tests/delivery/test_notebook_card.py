@@ -44,5 +44,9 @@ def test_a_loss_that_is_not_finite_leaves_a_gap():
     assert card({}, "m r", [1.0, math.nan, 0.0, 0.5]).count("M") == 2
 
 
+def test_losses_whose_range_is_beyond_float64_are_drawn_within_the_card():
+    assert 'd="M0.0 46.0L120.0 24.0L240.0 2.0"' in card({}, "m r", [-1.7e308, 0.0, 1.7e308])
+
+
 def test_one_loss_is_no_line_yet():
     assert "<svg" not in card({}, "m r", [1.0])

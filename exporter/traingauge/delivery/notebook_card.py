@@ -102,11 +102,12 @@ def _curve(losses: Sequence[float]) -> str:
     if len(finite) < 2:
         return ""
     low, high = min(finite), max(finite)
-    across, up = _WIDTH / (len(losses) - 1), (_HEIGHT - 4) / ((high - low) or 1.0)
+    scale = max(abs(low), abs(high), 1.0)  # the range itself may be beyond float64
+    across, up = _WIDTH / (len(losses) - 1), (_HEIGHT - 4) / ((high / scale - low / scale) or 1.0)
     pieces, pen = [], "M"
     for at, loss in enumerate(losses):
         if math.isfinite(loss):
-            pieces.append(f"{pen}{at * across:.1f} {_HEIGHT - 2 - (loss - low) * up:.1f}")
+            pieces.append(f"{pen}{at * across:.1f} {_HEIGHT - 2 - (loss / scale - low / scale) * up:.1f}")
         pen = "L" if math.isfinite(loss) else "M"
     path = f'<path d="{"".join(pieces)}" fill="none" stroke="currentColor" stroke-width="1.5"/>'
     title = f"<title>loss from {losses[0]:.4g} to {losses[-1]:.4g}</title>"
