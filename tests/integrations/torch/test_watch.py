@@ -20,7 +20,7 @@ from tests.integrations.torch.lazy import DEVICE, Waits
 from tests.integrations.torch.loops import batches, errors, given, model, quiet
 from traingauge import ModelMonitor, Scoring
 from traingauge.core.recorder import Recorder
-from traingauge.errors import ClosedError, InvalidTypeError, UnknownNameError
+from traingauge.errors import ClosedError, InvalidArgumentError, InvalidTypeError, UnknownNameError
 from traingauge.integrations.torch import watch
 from traingauge.process.runs import live_runs
 
@@ -279,6 +279,52 @@ def test_a_loader_that_the_monitor_watches_is_not_timed_twice(readings):
         ]
         assert found == [2.0]
         assert type(loader).__name__ == "Watched"
+
+
+def test_a_watched_loader_that_the_loop_passes_to_the_monitor_is_not_timed_twice(readings):
+    net = model()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    loader = DataLoader(TensorDataset(torch.randn(16, 4)), batch_size=8)
+    with quiet() as monitor, quiet(run="other") as other:
+        with watch(monitor, net, optimizer, loader=loader):
+            list(monitor.watch(loader))
+            list(other.watch(loader))
+        counts = [
+            value
+            for one in (monitor, other)
+            for (name, _), value in readings(one).items()
+            if name == "model_data_wait_seconds_count"
+        ]
+        assert counts == [4.0, 2.0]
+
+
+def test_a_monitor_that_watches_a_loop_refuses_a_second_one():
+    net, other = model(), model()
+    optimizer, second = (torch.optim.SGD(one.parameters(), lr=0.1) for one in (net, other))
+    with quiet() as monitor, watch(monitor, net, optimizer):
+        with (
+            pytest.raises(InvalidArgumentError, match="monitor watches a loop already"),
+            watch(monitor, other, second),
+        ):
+            pass
+        optimizer.step()
+        assert monitor.rows()["step"].tolist() == [1]
+
+
+@pytest.mark.parametrize("shared", ["itself", "compiled"])
+def test_a_criterion_that_is_watched_for_one_model_is_refused_for_another(shared):
+    net, other, criterion = model(), model(), nn.CrossEntropyLoss()
+    optimizer, second = (torch.optim.SGD(one.parameters(), lr=0.1) for one in (net, other))
+    same = criterion if shared == "itself" else torch.compile(criterion, backend="eager")
+    with quiet() as monitor, quiet(run="other") as elsewhere:
+        with (
+            watch(monitor, net, optimizer, criterion),
+            pytest.raises(InvalidArgumentError, match="CrossEntropyLoss is watched for another model"),
+            watch(elsewhere, other, second, same),
+        ):
+            pass
+        with watch(elsewhere, other, second, same):
+            pass
 
 
 def test_an_epoch_that_is_left_early_has_not_ended():

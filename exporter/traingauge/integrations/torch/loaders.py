@@ -26,7 +26,7 @@ def validate_loader(loader: Any) -> Any:
 
 
 def watched(
-    loader: Any, waited: Callable[[float], None], ended: Callable[[], None]
+    loader: Any, waited: Callable[[float], None], ended: Callable[[], None], run: object
 ) -> AbstractContextManager[None]:
     """See the batches of a loader inside the ``with``.
 
@@ -34,13 +34,17 @@ def watched(
         loader: Any that :func:`validate_loader` takes.
         waited: Called with the seconds that a batch took.
         ended: Called when an iteration has given all its batches.
+        run: The run that gets the waits; its ``monitor.watch(loader)`` leaves them out.
     """
     kind = type(loader)
 
     def iterate(self: Any) -> Iterator[Any]:
         return _timed(kind.__iter__(self), waited, ended)
 
-    return in_place.replaced(loader, __iter__=iterate)
+    def records_waits_of(self: Any, other: object) -> bool:
+        return other is run
+
+    return in_place.replaced(loader, __iter__=iterate, _records_waits_of=records_waits_of)
 
 
 def _timed(

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 L = TypeVar("L")
 
+#: Those whose ``with`` is under way.
+_active: list[Watch] = []
+
 
 def watch(
     monitor: Monitor | str,
@@ -74,6 +77,7 @@ def watch(
 
     Raises:
         InvalidTypeError: A model, an optimizer, a criterion or a loader that cannot be watched.
+        InvalidArgumentError: At the ``with``: the monitor, or a criterion, is watched already.
         TrainGaugeError: Any other argument that does not fit.
 
     >>> from traingauge import ModelMonitor
@@ -163,8 +167,16 @@ class Watch(Unique):
         return nullcontext() if self._recording is None else self._recording.evaluation(split)
 
     def __enter__(self) -> Self:
+        """Begin to record.
+
+        Raises:
+            InvalidArgumentError: The monitor, or a criterion, is watched already: its steps or losses would count twice.
+            ClosedError: The monitor's run has ended.
+        """
+        self._refuse_what_is_watched()
         session = self._session = self._runs.begin()
         if session.enabled:
+            _active.append(self)
             last = len(self._optimizers) - 1
             self._recording = Recording(session, self._models, self._names, self._split, last=last)
             self._shield(self._describe)
@@ -175,6 +187,8 @@ class Watch(Unique):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self in _active:
+            _active.remove(self)
         recording, self._recording = self._recording, None
         if recording is not None and error is None:
             self._shield(recording.end_pass)
@@ -183,6 +197,21 @@ class Watch(Unique):
         if self._session is not None:
             self._session.guard.shield("integration", self._undo.close)
         self._runs.end_after(error)
+
+    def _refuse_what_is_watched(self) -> None:
+        for other in _active:
+            if other._runs.given is self._runs.given and not isinstance(self._runs.given, str):
+                raise InvalidArgumentError(
+                    "monitor watches a loop already: leave that with first, pass several models or optimizers to one "
+                    "watch(…), or make another ModelMonitor"
+                )
+            theirs = [structure.unwrapped(one) for one in other._criteria]
+            for criterion in self._criteria:
+                if any(structure.unwrapped(criterion) is one for one in theirs):
+                    raise InvalidArgumentError(
+                        f"criterion {type(structure.unwrapped(criterion)).__name__} is watched for another model "
+                        "already, and its losses would mix: make one for each watch(…)"
+                    )
 
     def _describe(self) -> None:
         session, first = self._session, self._optimizers[-1]
@@ -220,7 +249,7 @@ class Watch(Unique):
         if self._loader is not None:
             twice = isinstance(self._loader, Watched)  # by the monitor, too
             waited = _nothing if twice else self._waited
-            self._enter(loaders.watched, self._loader, waited, self._ended)
+            self._enter(loaders.watched, self._loader, waited, self._ended, session)
 
     def _enter(self, watched: Callable[..., AbstractContextManager[None]], *args: Any) -> None:
         self._shield(lambda: self._undo.enter_context(watched(*args)))
