@@ -19,12 +19,13 @@ TARGET_LABELS = {"job", "instance", "pod", *identity()}
 
 #: Series that are not ours, with the labels they may be asked by.
 FOREIGN = {
-    "up": {*RUN_LABELS, *TARGET_LABELS},
+    "up": {*RUN_LABELS, *TARGET_LABELS, "ended"},
     "ALERTS": {*RUN_LABELS, *identity(), "alertname", "alertstate", "severity"},
     # Of an operator's own rule, see ModelTrainingOverdue.
     "model:model_training_due_seconds": {"model"},
     "prometheus_rule_evaluation_failures_total": {"rule_group"},
-    "prometheus_notifications_dropped_total": set(),
+    "prometheus_notifications_dropped_total": {*TARGET_LABELS},
+    "process_start_time_seconds": {*TARGET_LABELS},
     "alertmanager_notifications_failed_total": {"integration"},
 }
 
