@@ -7,6 +7,7 @@ group. The lists of Alertmanager's configuration get the labels of identity too.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from os.path import relpath
@@ -18,6 +19,7 @@ from alerting.identity import identity
 from alerting.links import Links
 from alerting.places import ALERTMANAGER, ALERTS, HEALTHY, HOME, RULES
 from alerting.sources import linked, sources
+from traingauge.bundle import documents
 from traingauge.bundle.identity import in_alertmanager
 
 KUSTOMIZATION = HOME.parent / "deploy/kubernetes/kustomization.yaml"
@@ -81,13 +83,23 @@ def committed() -> dict[Path, str]:
     example = in_alertmanager(
         (ALERTMANAGER / "receivers.example.yml").read_text(encoding="utf-8"), identity()
     )
-    return {
+    rendered = {
         **{RULES / name: text for name, text in files.items()},
         ALERTMANAGER / "alertmanager.yml": shipped,
         ALERTMANAGER / "receivers.example.yml": _with_inhibitions(example, shipped),
         HEALTHY: _with_list(HEALTHY.read_text(encoding="utf-8"), "group_eval_order:\n", "  - ", groups),
         KUSTOMIZATION: _with_mounted(KUSTOMIZATION.read_text(encoding="utf-8"), mounted),
     }
+    return rendered | {documents.RENDERED: _parsed(rendered)}
+
+
+def _parsed(rendered: Mapping[Path, str]) -> str:
+    """The configuration that an installed package reads without YAML; what was rendered just now is not on disk yet."""
+    texts = {
+        name: rendered.get(file) or file.read_text(encoding="utf-8")
+        for name, file in documents.SHIPPED.items()
+    }
+    return json.dumps({name: yaml.safe_load(text) for name, text in texts.items()}, indent=1) + "\n"
 
 
 def _with_inhibitions(example: str, shipped: str) -> str:

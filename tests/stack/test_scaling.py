@@ -182,3 +182,10 @@ def durations(document: dict[str, Any]) -> list[tuple[str, float]]:
             else:
                 promql_parser.walk(promql_parser.parse(str(rule["expr"])), visit)
     return found
+
+
+def test_rules_at_the_shipped_pace_are_copied_as_they_are(tmp_path: Path) -> None:
+    scale_rule_files(places.RULES, tmp_path, factor=1, interval=5000)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        path.name: path.read_text() for path in places.RULES.glob("*.yml")
+    }

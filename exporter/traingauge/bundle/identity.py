@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
 
 from traingauge.catalog import CATALOG, RUN_LABELS
 
@@ -47,6 +49,23 @@ def in_rules(text: str, labels: Iterable[str]) -> str:
 def in_alertmanager(text: str, labels: Iterable[str]) -> str:
     """The text of Alertmanager's configuration, with these labels in front of ``model, run`` in each list."""
     return re.sub(r"\[(?:\w+, )*?model, run\b", f"[{_listed('{}, ', labels)}model, run", text)
+
+
+def in_lists(document: Any, labels: Iterable[str]) -> Any:
+    """A copy of a document with these labels in front of ``model, run`` in each list, as :func:`in_alertmanager` has it.
+
+    >>> in_lists({"equal": ["old", "model", "run", "split"]}, ["cluster"])
+    {'equal': ['cluster', 'model', 'run', 'split']}
+    """
+    labels = list(labels)
+    if isinstance(document, dict):
+        return {key: in_lists(value, labels) for key, value in document.items()}
+    if not isinstance(document, list):
+        return document
+    for start, pair in enumerate(pairwise(document)):
+        if pair == RUN_LABELS:
+            return [*labels, *document[start:]]
+    return [in_lists(value, labels) for value in document]
 
 
 def in_link(labels: Iterable[str]) -> str:

@@ -10,10 +10,8 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
-
-from traingauge.bundle import places
-from traingauge.bundle.identity import in_alertmanager
+from traingauge.bundle import documents, places
+from traingauge.bundle.identity import in_lists
 from traingauge.bundle.options import Options
 from traingauge.bundle.rules import rule_files
 
@@ -31,7 +29,7 @@ _LIMITS = ("sample_limit", "label_name_length_limit", "label_value_length_limit"
 
 def pod_monitor(options: Options) -> str:
     """The PodMonitor that finds training pods."""
-    (job,) = yaml.safe_load((places.KUBERNETES / "pods.yml").read_text(encoding="utf-8"))
+    (job,) = documents.shipped(places.KUBERNETES / "pods.yml")
     by_port, *others = job["relabel_configs"]
     relabelings = [one for one in others if one.get("action") != "labelmap"]  # podTargetLabels stands for it
     spec = {
@@ -66,8 +64,7 @@ def rules(options: Options) -> dict[str, str]:
 
 def alertmanager_config(options: Options) -> str:
     """The AlertmanagerConfig with the shipped routes and inhibitions; the address of the receiver is in a Secret."""
-    text = places.ALERTMANAGER_CONFIG.read_text(encoding="utf-8")
-    shipped = yaml.safe_load(in_alertmanager(text, _labels(options)))
+    shipped = in_lists(documents.shipped(places.ALERTMANAGER_CONFIG), _labels(options))
     route = _route(shipped["route"])
     route["matchers"] = _matchers(['alertname=~"Model[A-Z].+"'])
     spec = {
@@ -104,7 +101,7 @@ def _labels(options: Options) -> list[str]:
     """The labels that tell runs apart, without model and run."""
     if options.labels is not None:
         return list(options.labels)
-    grouped = yaml.safe_load(places.ALERTMANAGER_CONFIG.read_text(encoding="utf-8"))["route"]["group_by"]
+    grouped = documents.shipped(places.ALERTMANAGER_CONFIG)["route"]["group_by"]
     return [label for label in grouped if label not in ("model", "run")]
 
 
@@ -141,7 +138,7 @@ def _camel_case(name: str) -> str:
 
 
 def _object(version: str, kind: str, name: str, options: Options, spec: Mapping[str, Any]) -> str:
-    return _head(version, kind, name, options) + _dumped({"spec": dict(spec)})
+    return _head(version, kind, name, options) + documents.as_yaml({"spec": spec})
 
 
 def _head(
@@ -152,17 +149,4 @@ def _head(
         metadata["namespace"] = options.namespace
     if chosen := {**options.object_labels, **(labels or {})}:
         metadata["labels"] = chosen
-    return _dumped({"apiVersion": version, "kind": kind, "metadata": metadata})
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes equal values where they are used: people read them, and not every program knows YAML's references."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        """All are written out."""
-        return True
-
-
-def _dumped(document: Mapping[str, Any]) -> str:
-    text: str = yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
-    return text
+    return documents.as_yaml({"apiVersion": version, "kind": kind, "metadata": metadata})

@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
-
 from traingauge.core.thresholds import METRICS, SEVERITIES
 from traingauge.errors import InvalidArgumentError, UnknownNameError, shown
+from traingauge.extras import require
 
 #: What a rule may be as bad as; the worst first.
 LEVELS = ("critical", "warning", "info")
@@ -87,9 +86,11 @@ class Options:
 
         Raises:
             InvalidArgumentError: The file cannot be read, or holds what does not fit.
+            ImportError: A file needs PyYAML, which is not installed.
         """
         document: Any = {}
         if values is not None:
+            yaml = require("yaml", "yaml")
             try:
                 document = yaml.safe_load(values.read_text(encoding="utf-8")) or {}
             except (OSError, ValueError, yaml.YAMLError) as error:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import yaml
-
-from traingauge.bundle import places
+from traingauge.bundle import documents, places
 from traingauge.bundle.options import Options
 from traingauge.bundle.rules import rule_files
 
@@ -22,17 +20,14 @@ _HEAD = """\
 
 def scrape_config() -> str:
     """The shipped job of the runs, in VictoriaMetrics' terms."""
-    document = yaml.safe_load(places.PROMETHEUS_CONFIG.read_text(encoding="utf-8"))
+    document = documents.shipped(places.PROMETHEUS_CONFIG)
     (job,) = (one for one in document["scrape_configs"] if one["job_name"] == "traingauge")
     known = {key: value for key, value in job.items() if key not in _UNKNOWN}
     for found in known["file_sd_configs"]:
         del found["refresh_interval"]  # a command-line flag
     known["metric_relabel_configs"] = [_relabeling(one) for one in job["metric_relabel_configs"]]
     interval = document["global"]["scrape_interval"]
-    text: str = yaml.safe_dump(
-        {"global": {"scrape_interval": interval}, "scrape_configs": [known]}, sort_keys=False, width=1000
-    )
-    return _HEAD + text
+    return _HEAD + documents.as_yaml({"global": {"scrape_interval": interval}, "scrape_configs": [known]})
 
 
 def rules(options: Options) -> dict[str, str]:

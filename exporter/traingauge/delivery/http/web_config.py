@@ -10,10 +10,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from traingauge.delivery.http.access import Access, bcrypt
 from traingauge.errors import InvalidArgumentError
+from traingauge.extras import require
 
 if TYPE_CHECKING:
     import ssl
@@ -58,6 +57,10 @@ def _text(file: Path) -> str:
 
 
 def _web_config(file: Path) -> tuple[ssl.SSLContext | None, dict[str, str]]:
+    try:
+        yaml = require("yaml", "web")
+    except ImportError as error:
+        raise InvalidArgumentError(f"{file}: {error}") from error
     try:
         document = yaml.safe_load(_text(file)) or {}
     except yaml.YAMLError as error:
