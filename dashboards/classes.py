@@ -6,7 +6,7 @@ from dashboards.vocabulary import annotations, units, variables
 from dashboards.vocabulary.heatmap import RED_WHEN_LOW, ROWS, cells
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import CLASSES
-from dashboards.vocabulary.matrix import matrix
+from dashboards.vocabulary.matrix import SAME, matrix
 from dashboards.vocabulary.metrics import latest, series
 from dashboards.vocabulary.panels import bars, lines
 from dashboards.vocabulary.queries import Query
@@ -24,6 +24,10 @@ _LONGEST, _TALL = 20, 16
 _PAIR = f"sum by (actual, predicted) (last_over_time({series('model_confusion', split='$scored')}[$__range]))"
 _SUPPORT = f"last_over_time({series('model_class_support', split='$scored')}[$__range])"
 _ACTUAL = f'sum by (actual) (label_replace({_SUPPORT}, "actual", "$1", "class", "(.*)"))'
+
+#: The diagonal: what is predicted as the class that it is.
+_RIGHT = f'label_replace({_ACTUAL}, "predicted", "$1", "actual", "(.*)")'
+
 
 _NO_MATRIX = "the run has too many classes for a matrix, or reports no class predictions."
 _NO_CLASSES = "the run reports no class predictions, or has not evaluated this split yet."
@@ -108,9 +112,7 @@ def _worst() -> list[Panel]:
 
 def _confusion() -> list[Panel]:
     share = f"{_PAIR} / on (actual) group_left () {_ACTUAL}"
-    # The diagonal: what is predicted as the class that it is.
-    right = f'label_replace({_ACTUAL}, "predicted", "$1", "actual", "(.*)")'
-    most = f"topk({_MOST_CONFUSED}, (({share}) unless on (actual, predicted) {right}) > 0)"
+    most = f"topk({_MOST_CONFUSED}, (({share}) unless on (actual, predicted) {_RIGHT}) > 0)"
     return [
         rows(
             "Most confused",
@@ -133,13 +135,12 @@ def _confusion() -> list[Panel]:
             empty=f"no sample is predicted as another class, or {_NO_MATRIX}",
         ),
         matrix(
-            "Confusion, by share",
-            share,
+            "Confusion: actual class by row, predicted by column",
+            _by_class(share),
             rows="actual",
             columns="predicted",
-            description="Share of each actual class (row) that is predicted as each class (column). "
-            "The diagonal is recall; a dark cell off the diagonal names the class that it "
-            "is mistaken for.",
+            description="Share of each actual class (row) that is predicted correctly (green), which is its recall, and as "
+            "each other class (red): every red cell is an error, and its column names the class that it is mistaken for.",
             unit=units.SHARE,
             decimals=0,
             maximum=1,
@@ -150,13 +151,19 @@ def _confusion() -> list[Panel]:
     ]
 
 
+def _by_class(pairs: str) -> str:
+    """Pairs of classes as :func:`matrix` takes them."""
+    right, wrong = (f"({pairs}) {which} on (actual, predicted) {_RIGHT}" for which in ("and", "unless"))
+    return f'label_replace({right}, "predicted", "{SAME}", "", "") or {wrong}'
+
+
 def _confusion_in_samples() -> Panel:
     return matrix(
-        "Confusion, in samples",
-        _PAIR,
+        "Confusion in samples: actual class by row, predicted by column",
+        _by_class(_PAIR),
         rows="actual",
         columns="predicted",
-        description="The confusion matrix in samples: rows are actual classes, columns predicted ones.",
+        description="The same in samples: rows are actual classes, columns predicted ones.",
         unit=units.COUNT,
         decimals=0,
         width=24,

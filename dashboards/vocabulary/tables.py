@@ -18,12 +18,14 @@ from dashboards.vocabulary.units import TEXT
 #: How cells are drawn, by the name that Grafana 9.4 has for it; later ones migrate a dashboard of this schema.
 CELL_MODE = "custom.displayMode"
 
+#: The background of a cell has the colour of its value.
+SOLID = model.DynamicConfigValue(CELL_MODE, "color-background-solid")
+
 
 def shaded(panel: table.Panel) -> table.Panel:
     """Shade the background of every cell by its value, from light to dark."""
     panel.color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.CONTINUOUS_BLUES))
-    solid = model.DynamicConfigValue(CELL_MODE, "color-background-solid")
-    return panel.override_by_regexp("/.*/", [solid])
+    return panel.override_by_regexp("/.*/", [SOLID])
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,11 +272,11 @@ def test_every_override_matches_a_query_or_a_column(dashboard: Json):
         queries = {target["refId"] for target in panel["targets"]}
         organized = [one["options"] for one in panel.get("transformations", []) if one["id"] == "organize"]
         columns = {name for options in organized for name in options["renameByName"].values()}
-        columns |= {
-            f"{one['options']['rowField']}\\{one['options']['columnField']}"
-            for one in panel.get("transformations", [])
-            if one["id"] == "groupingToMatrix"
-        }
+        for one in panel.get("transformations", []):
+            if one["id"] == "groupingToMatrix":
+                label = one["options"]["columnField"]
+                columns.add(f"{one['options']['rowField']}\\{label}")
+                columns |= set(re.findall(rf'"{label}", "([^"$]+)", "", ""', panel["targets"][0]["expr"]))
         for override in panel["fieldConfig"]["overrides"]:
             matcher = override["matcher"]
             wanted = {"byFrameRefID": queries, "byName": columns, "byRegexp": REGEXPS}[matcher["id"]]

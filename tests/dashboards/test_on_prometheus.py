@@ -25,6 +25,7 @@ from dashboards.promql import selectors
 from dashboards.reading import Expression, Json, expressions, panels
 from dashboards.render import RENDERED
 from dashboards.vocabulary.identity import IDENTITY
+from dashboards.vocabulary.matrix import SAME
 from dashboards.vocabulary.metrics import OF_THE_SERVERS
 from dashboards.vocabulary.panels import MAY_BE_EMPTY
 from simulation.clock import BEGIN, SCRAPE_SECONDS
@@ -44,6 +45,8 @@ SELECTIONS = {
 
 #: Moments at which one looks: in a faulty minute of the faulty run, and at the end.
 MOMENTS = (BEGIN + 38 * 60, END)
+
+CONFUSION = "Confusion: actual class by row, predicted by column"
 
 #: Events that the history does not have.
 NEVER_HAPPENS = {"Restarts"}
@@ -197,6 +200,26 @@ def test_a_run_whose_loss_is_not_finite_does_not_look_good_in_a_table(
     assert [run for run, value in values.items() if math.isinf(value)] == ["faulty"]
 
 
+def test_the_diagonal_of_a_confusion_matrix_is_in_its_column_and_nowhere_else(prometheus: Prometheus):
+    """So that every cell outside of that column is an error."""
+    classes = json.loads((RENDERED / "classes.json").read_text())
+    for panel in (one for one in panels(classes) if one["title"].startswith("Confusion")):
+        asked = Expression(panel["title"], "panel", panel["targets"][0]["expr"]).filled_in(
+            SELECTIONS["one run"]
+        )
+        cells = {
+            (one["metric"]["actual"], one["metric"]["predicted"]): float(one["value"][1])
+            for one in prometheus.at(asked, MOMENTS[0])
+        }
+        assert {actual for actual, predicted in cells if predicted == SAME} == set("0123456789")
+        assert not any(actual == predicted for actual, predicted in cells)
+        # The fault of the run at this moment: all 3s are labelled 8.
+        assert (cells["3", SAME], cells["2", "8"]) == (0, 0)
+        assert cells["3", "8"] == max(
+            cells["3", predicted] for _, predicted in cells if ("3", predicted) in cells
+        )
+
+
 def test_a_table_has_a_row_for_each_set_of_the_labels_that_its_columns_share(
     prometheus: Prometheus, dashboard: Json
 ):
@@ -320,7 +343,7 @@ def test_a_restart_on_another_port_after_an_outage_is_one_event(tmp_path: Path):
 @pytest.mark.parametrize(
     ("uid", "run", "titles"),
     [
-        ("classes", {"model": "digits", "run": "healthy"}, ("Classes by recall", "Confusion, by share")),
+        ("classes", {"model": "digits", "run": "healthy"}, ("Classes by recall", CONFUSION)),
         (
             "data-and-drift",
             {"model": "diabetes", "run": "regression"},
