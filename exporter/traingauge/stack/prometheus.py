@@ -37,6 +37,27 @@ class PrometheusApi:
             return [Sample({}, float(answer["result"][1]))]
         return [Sample(item["metric"], float(item["value"][1])) for item in answer["result"]]
 
+    def range(
+        self, expression: str, start: float, end: float, step: float
+    ) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
+        """Evaluate a PromQL expression over a range: the labels of each series, and its times with values.
+
+        Args:
+            expression: In PromQL.
+            start: Seconds since the epoch.
+            end: Seconds since the epoch.
+            step: Seconds between two values.
+
+        Raises:
+            QueryError: Prometheus rejected the expression; carries its message.
+        """
+        parameters = {"query": expression, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
+        answer = self._get("query_range", parameters)
+        return [
+            (series["metric"], [(float(when), float(value)) for when, value in series["values"]])
+            for series in answer["result"]
+        ]
+
     def alerts(self, state: str | None = None) -> list[dict[str, Any]]:
         """Active alerts, each with ``labels``, ``annotations``, ``state``, ``activeAt`` and ``value``.
 

@@ -8,16 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from traingauge.version import __version__
+
 from .errors import ConfigError, StackError
 from .home import Home, Record
 from .notifiers import Notifier, each, on_desktop, on_terminal, printed
+from .overview.server import Overview
 from .pace import Pace
 from .programs import GRAFANA_ADVICE, find_programs
 from .stack import Stack
 from .webhook import WebhookReceiver
 
 #: Tried first, so that bookmarks keep working; a port that is taken is replaced by a free one.
-WELL_KNOWN_PORTS = {"prometheus": 9090, "alertmanager": 9093, "grafana": 3000}
+WELL_KNOWN_PORTS = {"prometheus": 9090, "alertmanager": 9093, "grafana": 3000, "overview": 9095}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ def up(settings: Settings, ready: Callable[[str], None]) -> None:
     with home.held():
         earlier = home.record()
         home.write(Record(os.getpid(), time.time()))
+        ports = WELL_KNOWN_PORTS | (earlier.ports if earlier is not None else {})
         try:
             with (
                 WebhookReceiver(notifier) as receiver,
@@ -71,11 +75,13 @@ def up(settings: Settings, ready: Callable[[str], None]) -> None:
                     pace=Pace(settings.factor),
                     programs=find_programs(install=settings.install),
                     with_grafana=True,
-                    ports=WELL_KNOWN_PORTS | (earlier.ports if earlier is not None else {}),
+                    ports=ports,
                 ) as stack,
+                Overview(stack.prometheus_url, _links(stack), port=ports["overview"]) as overview,
             ):
-                home.write(_record(stack))
-                ready(described(_record(stack)))
+                record = _record(stack, overview)
+                home.write(record)
+                ready(described(record))
                 stack.wait()
         except StackError as error:
             home.end(str(error))
@@ -96,12 +102,22 @@ def described(record: Record) -> str:
     return "\n".join(f"{name:13} {text}" for name, text in lines.items())
 
 
-def _record(stack: Stack) -> Record:
-    urls = {"prometheus": stack.prometheus_url, "alertmanager": stack.alertmanager_url}
-    if stack.grafana_url is not None:
-        urls["grafana"] = stack.grafana_url
+def _links(stack: Stack) -> dict[str, str]:
+    """The servers to look at, by what they are called."""
+    links = {"Prometheus": stack.prometheus_url, "Alertmanager": stack.alertmanager_url}
+    return links if stack.grafana_url is None else {"Grafana": stack.grafana_url, **links}
+
+
+def _record(stack: Stack, overview: Overview) -> Record:
+    urls = {name.lower(): url for name, url in _links(stack).items()}
     versions = {name: getattr(stack.programs, name).version for name in urls}
-    return Record(os.getpid(), time.time(), urls, versions, str(stack.discovery_dir))
+    return Record(
+        os.getpid(),
+        time.time(),
+        {"overview": overview.url, **urls},
+        {"overview": __version__, **versions},
+        str(stack.discovery_dir),
+    )
 
 
 def _notifiers(settings: Settings) -> list[Notifier]:

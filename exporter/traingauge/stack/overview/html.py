@@ -1,0 +1,139 @@
+"""The pages as HTML. Names come from runs, which may call themselves anything: everything is escaped."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from urllib.parse import urlencode
+
+from traingauge.delivery.plain_text import duration
+
+from .drawing import drawn
+from .readings import HOURS, Curve, Run
+
+#: Seconds until a browser asks again.
+EVERY = 5
+
+_STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+
+_NONE_YET = """<p>No run yet. Train in any terminal of this machine; a run shows here within seconds:</p>
+<pre>import time
+from traingauge import ModelMonitor
+
+with ModelMonitor("first") as monitor:
+    for step in range(120):
+        monitor.step(loss=1 / (1 + step))
+        time.sleep(0.5)
+</pre>"""
+
+
+def all_runs(runs: Sequence[Run], links: Mapping[str, str], now: float) -> str:
+    """The page with every run.
+
+    >>> "a &lt;b&gt;" in all_runs([Run("a <b>", "r", "running", 0.0)], {}, 0.0)
+    True
+    """
+    if not runs:
+        return _document("Runs", _NONE_YET, links, now)
+    head = "".join(
+        f"<th>{name}</th>" for name in ("Model", "Run", "State", "Step", "Loss", "Started", "Alerts")
+    )
+    rows = "".join(f"<tr>{_row(run, now)}</tr>" for run in runs)
+    table = f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return _document("Runs", table, links, now)
+
+
+def one_run(run: Run, curves: Sequence[Curve], links: Mapping[str, str], now: float) -> str:
+    """The page of one run: where it is, what fires, how it went."""
+    facts = f"<p>{_state(run)} · step {_step(run)} · loss {_loss(run)} · started {_ago(run, now)}</p>"
+    figures = "".join(map(drawn, curves)) or '<p class="dim">Nothing was scraped yet.</p>'
+    body = f'{facts}{_alerts(run)}<h2>Course</h2><div class="figures">{figures}</div>'
+    return _document(f"{run.model} / {run.run}", body, {"All runs": "/", **links}, now)
+
+
+def problem(text: str, links: Mapping[str, str], now: float) -> str:
+    """A page that says why there is no other."""
+    return _document("Nothing to show", f"<p>{escape(text)}</p>", {"All runs": "/", **links}, now)
+
+
+def _row(run: Run, now: float) -> str:
+    link = f"/run?{urlencode({'model': run.model, 'run': run.run})}"
+    worst = [alert["labels"].get("severity", "") for alert in run.alerts][:1]
+    alerts = (
+        f'<span class="severity {escape(worst[0])}">{len(run.alerts)} {escape(worst[0])}</span>'
+        if worst
+        else "none"
+    )
+    cells = (
+        escape(run.model),
+        f'<a href="{escape(link)}">{escape(run.run)}</a>',
+        _state(run),
+        _step(run),
+        _loss(run),
+        _ago(run, now),
+        alerts,
+    )
+    return "".join(f"<td>{cell}</td>" for cell in cells)
+
+
+def _state(run: Run) -> str:
+    return f'<span class="state {escape(run.state)}">{escape(run.state)}</span>'
+
+
+def _step(run: Run) -> str:
+    if not math.isfinite(run.step):
+        return "-"
+    if not run.planned > 0:
+        return f"{run.step:,.0f}"
+    done = min(1.0, run.step / run.planned)
+    return f'{run.step:,.0f} of {run.planned:,.0f} <progress max="1" value="{done:.4f}">{done:.0%}</progress>'
+
+
+def _loss(run: Run) -> str:
+    known = [f"{run.loss[split]:.4g}" for split in ("train", "validation", "test") if split in run.loss]
+    return " / ".join(known[:2]) or "-"
+
+
+def _ago(run: Run, now: float) -> str:
+    return f"{duration(now - run.started)} ago" if run.started else "-"
+
+
+def _alerts(run: Run) -> str:
+    if not run.alerts:
+        return '<h2>Alerts</h2><p class="dim">None fires.</p>'
+    rows = "".join(
+        '<tr><td><span class="severity {severity}">{severity}</span></td><td>{name}</td>'
+        '<td class="wrap">{text}</td></tr>'.format(
+            severity=escape(alert["labels"].get("severity", "")),
+            name=_linked(alert["labels"]["alertname"], alert["annotations"].get("runbook_url", "")),
+            text=escape(alert["annotations"].get("summary", "")) + _about(alert["labels"]),
+        )
+        for alert in run.alerts
+    )
+    return f'<h2>Alerts</h2><div class="table"><table><tbody>{rows}</tbody></table></div>'
+
+
+def _about(labels: Mapping[str, str]) -> str:
+    """What tells alerts of one name apart."""
+    parts = [labels[name] for name in ("metric", "split", "class", "feature") if labels.get(name)]
+    return f' <span class="dim">{escape(", ".join(parts))}</span>' if parts else ""
+
+
+def _linked(text: str, url: str) -> str:
+    return f'<a href="{escape(url)}">{escape(text)}</a>' if url.startswith("https://") else escape(text)
+
+
+def _document(title: str, body: str, links: Mapping[str, str], now: float) -> str:
+    leading = "".join(f'<a href="{escape(url)}">{escape(name)}</a>' for name, url in links.items())
+    seen = time.strftime("%H:%M:%S", time.localtime(now))
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f'<meta http-equiv="refresh" content="{EVERY}"><title>{escape(title)} · traingauge</title>'
+        f"<style>{_STYLE}</style></head>"
+        f"<body><header><h1>{escape(title)}</h1>{leading}</header><main>{body}</main>"
+        f"<footer>As of {seen}, every {EVERY} seconds. Runs of the last {HOURS} hours.</footer></body></html>\n"
+    )

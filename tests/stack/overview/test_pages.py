@@ -1,0 +1,91 @@
+"""The local page: what it shows of runs, and to whom."""
+
+from __future__ import annotations
+
+import html.parser
+import math
+import re
+from html import unescape
+
+import pytest
+import requests
+
+from traingauge.stack.overview import html as pages
+from traingauge.stack.overview.drawing import drawn
+from traingauge.stack.overview.readings import Curve, Run
+from traingauge.stack.overview.server import Overview
+from traingauge.stack.server import free_port
+
+HOSTILE = "<script>alert(1)</script>\"'&"
+ALERT = {
+    "labels": {"alertname": "ModelStuck", "severity": "critical"},
+    "annotations": {"summary": HOSTILE, "runbook_url": "javascript:alert(1)"},
+}
+
+
+def tags(text: str) -> set[str]:
+    found: set[str] = set()
+
+    class Reader(html.parser.HTMLParser):
+        def handle_starttag(self, tag: str, attrs: object) -> None:
+            found.add(tag)
+
+    Reader().feed(text)
+    return found
+
+
+def test_what_a_run_calls_itself_is_no_markup() -> None:
+    run = Run(HOSTILE, HOSTILE, HOSTILE, 1.0, loss={"train": 1.0}, alerts=(ALERT,))
+    curve = Curve(HOSTILE, {HOSTILE: [(0.0, 1.0)]})
+    for text in (
+        pages.all_runs([run], {}, 2.0),
+        pages.one_run(run, [curve], {}, 2.0),
+        pages.problem(HOSTILE, {}, 2.0),
+    ):
+        assert "script" not in tags(text)
+        assert 'href="javascript' not in text
+
+
+def test_the_link_of_a_run_leads_to_it_whatever_its_name() -> None:
+    (link,) = re.findall(
+        r'href="(/run\?[^"]*)"', pages.all_runs([Run("a&b", "lr=1e+3", "running", 1.0)], {}, 2.0)
+    )
+    assert unescape(link) == "/run?model=a%26b&run=lr%3D1e%2B3"
+
+
+def test_a_value_that_is_not_finite_leaves_a_gap_in_its_line() -> None:
+    points = [(0.0, 1.0), (5.0, 2.0), (10.0, math.nan), (15.0, 1.5), (20.0, math.inf), (25.0, 1.0)]
+    (line,) = re.findall(r'class="line a" d="([^"]*)"', drawn(Curve("Loss", {"train": points})))
+    assert line.count("M") == 3
+    assert "nan" not in line
+
+
+@pytest.mark.parametrize("values", [(1.0, 1.0), (-1.7e308, 1.7e308), (0.0, 0.0), (5e-324, 0.0)])
+def test_every_range_of_values_is_drawn_within_the_picture(values: tuple[float, float]) -> None:
+    text = drawn(Curve("Loss", {"": [(float(at), value) for at, value in enumerate(values)]}))
+    (line,) = re.findall(r'class="line a" d="([^"]*)"', text)
+    heights = [float(y) for y in re.findall(r" ([\d.-]+)", line)]
+    assert all(0 <= y <= 180 for y in heights)
+
+
+def test_nothing_is_drawn_of_a_curve_without_a_finite_value() -> None:
+    assert drawn(Curve("Loss", {"train": [(0.0, math.nan)]})) == ""
+
+
+def test_what_is_shown_before_the_first_run_is_a_script_that_makes_one() -> None:
+    (script,) = re.findall(r"<pre>(.*?)</pre>", pages.all_runs([], {}, 0.0), re.DOTALL)
+    compile(unescape(script), "first.py", "exec")
+    assert 'ModelMonitor("first")' in script
+
+
+def test_a_prometheus_that_does_not_answer_is_said_to_be_the_problem() -> None:
+    with Overview(f"http://127.0.0.1:{free_port(0)}", {}) as overview:
+        answer = requests.get(overview.url, timeout=60)
+    assert answer.status_code == 502
+    assert "Prometheus does not answer" in answer.text
+
+
+def test_a_host_name_that_a_stranger_may_have_registered_is_refused() -> None:
+    with Overview("http://127.0.0.1:9", {}) as overview:
+        answer = requests.get(overview.url, headers={"Host": "evil.example:9095"}, timeout=60)
+    assert answer.status_code == 421
