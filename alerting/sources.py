@@ -23,10 +23,19 @@ _DEFAULT = """\
 _ALERT = re.compile(
     r"(?P<head>      - alert: (?P<name>\w+)\n        expr: )(?:>-\n(?P<block>(?:          .*\n)+)|(?P<line>.*)\n)"
 )
+
+#: The rules record what a run mutes. Until they do, at its first scrape, the run itself is asked.
 _UNLESS_MUTED = """\
-          unless on (model, run)
-          last_over_time(model_run_muted{{alertname="{name}"}}[{minutes}m])
+          unless on (model, run) (
+            last_over_time(model_run_alertname:model_run_muted:newest{{{names}}}[{minutes}m])
+            or on (model, run)
+            model_run_muted{{{names}}}
+          ) == 1
 """
+#: Alerts about a death. Which one reports it depends on what becomes of the target, so a run that mutes one mutes the other,
+#: and what is left of the run, a target that does not answer.
+_DEATHS = ("ModelRunVanished", "ModelTargetGone")
+_MUTED_WITH = {**dict.fromkeys(_DEATHS, _DEATHS), "ModelExporterDown": ("ModelExporterDown", *_DEATHS)}
 _RANGE = re.compile(r"\[(\d+)([mhd])")
 _MINUTES = {"m": 1, "h": 60, "d": 1440}
 
@@ -87,8 +96,14 @@ def _unless_muted(rule: re.Match[str]) -> str:
     expression = "".join(
         f"  {line}\n" for line in (rule["block"] or f"          {rule['line']}\n").splitlines()
     )
-    muted = _UNLESS_MUTED.format(name=rule["name"], minutes=_look_back(expression) + 5)
+    muted = _UNLESS_MUTED.format(names=_muted_with(rule["name"]), minutes=_look_back(expression) + 5)
     return f"{rule['head']}>-\n          (\n{expression}          )\n{muted}"
+
+
+def _muted_with(alert: str) -> str:
+    """A matcher of what a run mutes this alert with."""
+    names = _MUTED_WITH.get(alert, (alert,))
+    return f'alertname{"=~" if names[1:] else "="}"{"|".join(names)}"'
 
 
 def _look_back(expression: str) -> int:

@@ -68,8 +68,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 RENDERED = {path.name: yaml.safe_load(path.read_text())["groups"] for path in rulebook.rule_files()}
 
 
+#: Alerts that report a death, and what is left of it.
+DEATHS = {"ModelRunVanished", "ModelTargetGone", "ModelExporterDown"}
+
 #: An expression unless the run mutes the alert.
-MUTED = re.compile(r"\( (.*) \) unless on \([^)]*\) last_over_time\(model_run_muted.*")
+MUTED = re.compile(
+    r"\( (.*) \) unless on \([^)]*\) \( last_over_time\(model_run_alertname:model_run_muted:newest.*"
+)
 
 
 def one_line(expression):
@@ -114,8 +119,22 @@ def test_a_rendered_file_of_alerts_is_one_group_of_all_rules_of_its_domain(digit
 
 def test_a_run_can_mute_every_alert_about_it_and_no_other():
     for alert in rulebook.alerts():
-        muted = re.findall(r'model_run_muted\{alertname="(\w+)"\}', alert.expr)
-        assert muted == ([] if alert.of_no_run else [alert.name]), alert.name
+        muted = re.findall(r'model_run_muted(?::newest)?\{alertname=~?"([\w|]+)"\}', alert.expr)
+        assert len(muted) == (0 if alert.of_no_run else 2), alert.name
+        assert all(alert.name in names.split("|") for names in muted), alert.name
+
+
+def test_a_run_that_mutes_its_death_mutes_it_whatever_becomes_of_the_target():
+    found = {
+        alert.name: DEATHS & {*names.split("|")}
+        for alert in rulebook.alerts()
+        for names in re.findall(r'model_run_muted\{alertname=~?"([\w|]+)"\}', alert.expr)
+    }
+    assert {name: muted_with for name, muted_with in found.items() if muted_with} == {
+        "ModelRunVanished": {"ModelRunVanished", "ModelTargetGone"},
+        "ModelTargetGone": {"ModelRunVanished", "ModelTargetGone"},
+        "ModelExporterDown": {"ModelRunVanished", "ModelTargetGone", "ModelExporterDown"},
+    }
 
 
 def test_every_alert_has_a_domain():
