@@ -18,6 +18,7 @@ PLACES = {
     "grafana/dashboards": "dashboards/rendered",
     "compose": "deploy/compose",
     "kubernetes": "deploy/kubernetes",
+    "helm": "deploy/helm",
     "runbooks": "alerting/runbooks",
 }
 
@@ -42,4 +43,5 @@ GRAFANA_PROVISIONING = shipped("grafana/provisioning")
 DASHBOARDS = shipped("grafana/dashboards")
 COMPOSE = shipped("compose")
 KUBERNETES = shipped("kubernetes")
+HELM = shipped("helm")
 RUNBOOKS = shipped("runbooks")

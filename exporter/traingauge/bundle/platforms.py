@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from os.path import relpath
 from pathlib import Path
 
-from traingauge.bundle import operator, places, victoriametrics
+from traingauge.bundle import helm, operator, places, victoriametrics
 from traingauge.bundle.identity import in_alertmanager
 from traingauge.bundle.options import Options
 from traingauge.bundle.rules import rule_files
@@ -168,6 +168,23 @@ def _prometheus_operator(options: Options) -> Files:
     }
 
 
+def _helm(options: Options) -> Files:
+    mounted = _below_one_folder(options)
+    provisioning = "grafana/provisioning"
+    return {
+        **helm.chart(options),
+        **helm.objects(options),
+        "files/prometheus/prometheus.yml": mounted["prometheus/prometheus.yml"],
+        "files/prometheus/pods.yml": (places.KUBERNETES / "pods.yml").read_text(encoding="utf-8"),
+        **_rules(options, below="files/rules"),
+        **dashboards(options, below="files/dashboards"),
+        **{f"files/{path}": text for path, text in _alertmanager(options).items()},
+        "files/grafana/datasources/prometheus.yml": mounted[f"{provisioning}/datasources/prometheus.yml"],
+        "files/grafana/providers/traingauge.yml": mounted[f"{provisioning}/dashboards/traingauge.yml"],
+        **_runbooks(),
+    }
+
+
 def _moved(text: str, place: str, prefix: str) -> str:
     """The text of a file of this place, with the paths of other places as they are in the export."""
     others = {other: source for other, source in places.PLACES.items() if other != place}
@@ -195,4 +212,5 @@ PLATFORMS: Mapping[str, Callable[[Options], Files]] = {
     "grafana": _grafana,
     "compose": _compose,
     "kubernetes": _kubernetes,
+    "helm": _helm,
 }

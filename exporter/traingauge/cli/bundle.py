@@ -22,6 +22,7 @@ PLATFORMS = (
     "grafana",
     "compose",
     "kubernetes",
+    "helm",
 )
 
 
