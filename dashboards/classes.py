@@ -11,6 +11,7 @@ from dashboards.vocabulary.metrics import latest, series
 from dashboards.vocabulary.panels import bars, lines
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.ranking import lowest_now
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel, model
 from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import baseline_line, threshold_lines
@@ -29,8 +30,12 @@ _ACTUAL = f'sum by (actual) (label_replace({_SUPPORT}, "actual", "$1", "class", 
 _RIGHT = f'label_replace({_ACTUAL}, "predicted", "$1", "actual", "(.*)")'
 
 
-_NO_MATRIX = "the run has too many classes for a matrix, or reports no class predictions."
-_NO_CLASSES = "the run reports no class predictions, or has not evaluated this split yet."
+_NO_MATRIX = Reason(
+    "the run has too many classes for a matrix, or reports no class predictions.", "no matrix"
+)
+_NO_CLASSES = Reason(
+    "the run reports no class predictions, or has not evaluated this split yet.", "no classes"
+)
 
 
 def dashboard() -> model.Dashboard:
@@ -41,7 +46,6 @@ def dashboard() -> model.Dashboard:
         title="Classes",
         description="Scores per class: which classes are lost, and what they are mistaken for.",
         variables=[
-            variables.datasource(),
             *variables.one_run(),
             variables.label(
                 "split",
@@ -132,7 +136,7 @@ def _confusion() -> list[Panel]:
             descending=True,
             width=8,
             height=14,
-            empty=f"no sample is predicted as another class, or {_NO_MATRIX}",
+            empty=Reason(f"no sample is predicted as another class, or {_NO_MATRIX.why}", "none"),
         ),
         matrix(
             "Confusion: actual class by row, predicted by column",
@@ -206,7 +210,7 @@ def _over_time() -> list[Panel]:
 
 
 def _probabilities() -> list[Panel]:
-    no_probabilities = "the run reports no probabilities of classes."
+    no_probabilities = Reason("the run reports no probabilities of classes.", "no probabilities")
 
     def of(*names: str) -> list[Query]:
         return [

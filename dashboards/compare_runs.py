@@ -10,6 +10,7 @@ from dashboards.vocabulary.metrics import SHORTFALL, in_time_range, or_infinite,
 from dashboards.vocabulary.names import DRAWN, NAME, WHERE, named, where
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import Query
+from dashboards.vocabulary.reasons import NO_RUN, Reason
 from dashboards.vocabulary.sdk import Panel, model
 from dashboards.vocabulary.states import state_codes, state_words
 from dashboards.vocabulary.tables import Column, rows
@@ -22,8 +23,8 @@ _LINEAR_TO = 0.01
 
 _OF_MORE = f"Of more than {DRAWN} runs, the newest."
 
-_NO_VALIDATION = "no chosen run evaluates validation data."
-_NO_CLASSES = "no chosen run reports class predictions on validation data."
+_NO_VALIDATION = Reason("no chosen run evaluates validation data.", "no validation")
+_NO_CLASSES = Reason("no chosen run reports class predictions on validation data.", "no class predictions")
 
 #: Curves over steps: title, metric, split, unit, description, and why it may be empty.
 _CURVES = (
@@ -33,7 +34,7 @@ _CURVES = (
         "train",
         units.NUMBER,
         "Mean loss over the window, at the same step of each run.",
-        "",
+        None,
     ),
     (
         "Validation loss",
@@ -69,7 +70,7 @@ def dashboard() -> model.Dashboard:
         one_run=False,
         title="Compare runs",
         description="Two or more runs side by side, aligned by training step and not only by time.",
-        variables=[variables.datasource(), *variables.many_runs(), step_grid()],
+        variables=[*variables.many_runs(), step_grid()],
         sections=[
             Section("Where do they stand?", _standing()),
             Section(
@@ -179,7 +180,7 @@ def _standing() -> list[Panel]:
             "report the value, or has no baseline. Click a name to open the run.",
             sort_by="Last loss",
             height=8,
-            empty="there is no run in the time range.",
+            empty=NO_RUN,
         ),
     ]
 

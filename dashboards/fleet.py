@@ -11,6 +11,7 @@ from dashboards.vocabulary.metrics import in_time_range, or_infinite, or_zero, p
 from dashboards.vocabulary.names import CALLED, DRAWN, NAME, WHERE, named, where
 from dashboards.vocabulary.panels import ABSENT, lines, number, states
 from dashboards.vocabulary.queries import Query
+from dashboards.vocabulary.reasons import NO_RUN
 from dashboards.vocabulary.sdk import Panel, model
 from dashboards.vocabulary.states import RUNNING, SILENT, health_codes, health_words, state_codes, state_words
 from dashboards.vocabulary.tables import Column, rows
@@ -26,8 +27,6 @@ _RANK = 1000
 
 _URGENCIES = severity_ranges(_RANK)
 
-_NO_RUN = "there is no run in the time range."
-
 
 def dashboard() -> model.Dashboard:
     """The dashboard."""
@@ -36,7 +35,7 @@ def dashboard() -> model.Dashboard:
         one_run=False,
         title="Fleet",
         description="Every training run of the time range: which one needs attention?",
-        variables=[variables.datasource(), *variables.many_runs()],
+        variables=variables.many_runs(),
         sections=[
             Section("", [*_tiles(), _runs()]),
             Section("What fires?", [firing_alerts(one_run=False, width=24, height=9)]),
@@ -74,7 +73,7 @@ def _tiles() -> list[Panel]:
             unit=units.SAMPLES_PER_SECOND,
             decimals=0,
             height=3,
-            empty=_NO_RUN,
+            empty=NO_RUN,
         ),
     ]
 
@@ -89,7 +88,7 @@ def _in_state(title: str, code: int, description: str, colouring: Steps) -> Pane
         decimals=0,
         colouring=colouring,
         height=3,
-        empty=_NO_RUN,
+        empty=NO_RUN,
     )
 
 
@@ -178,8 +177,7 @@ def _runs() -> Panel:
         descending=True,
         then_by="Started",
         every_row_has="Started",
-        nothing="no run",
-        empty=_NO_RUN,
+        empty=NO_RUN,
         height=11,
     )
 
@@ -199,7 +197,14 @@ def _over_time() -> list[Panel]:
         states(
             "State of the newest runs",
             Query(
-                or_absent(named(state_codes(), newest=DRAWN), series("model_run_state"), CALLED, ABSENT), NAME
+                or_absent(
+                    named(state_codes(), newest=DRAWN),
+                    series("model_run_state"),
+                    CALLED,
+                    NO_RUN.short,
+                    ABSENT,
+                ),
+                NAME,
             ),
             description=f"When each of the {DRAWN} newest runs started, ended, or stopped answering.",
             unit=units.NUMBER,

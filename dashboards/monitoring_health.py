@@ -10,6 +10,7 @@ from dashboards.vocabulary.names import CALLED, NAME, named
 from dashboards.vocabulary.panels import ABSENT, events, lines, number, states
 from dashboards.vocabulary.queries import EXPECTED_LINE, Query
 from dashboards.vocabulary.ranking import highest
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel, model
 from dashboards.vocabulary.states import RUNNING
 from dashboards.vocabulary.thresholds import NONE_ALLOWED
@@ -21,7 +22,11 @@ _RUNS = 10
 
 _OF_MORE = f"Of more than {_RUNS} runs, the largest values."
 
-_NO_ALERTMANAGER = "Prometheus does not scrape Alertmanager, or it has sent nothing yet."
+_NO_ALERTMANAGER = Reason(
+    "Prometheus does not scrape Alertmanager, or it has sent nothing yet.", "nothing from Alertmanager"
+)
+_NOT_SCRAPED = Reason("no run was scraped in the time range.", "no run")
+_NOT_SENT = Reason("no run under way sends itself.", "no run sends itself")
 
 
 def dashboard() -> model.Dashboard:
@@ -31,7 +36,7 @@ def dashboard() -> model.Dashboard:
         one_run=False,
         title="Monitoring health",
         description="Whether monitoring itself works: scrapes, rules, notifications, and its cost to the runs.",
-        variables=[variables.datasource(), *variables.many_runs()],
+        variables=variables.many_runs(),
         sections=[
             Section("Is every run scraped?", _scrapes()),
             Section("Does traingauge keep up inside the runs?", _inside_runs()),
@@ -57,7 +62,7 @@ def _scrapes() -> list[Panel]:
             colouring=NONE_ALLOWED,
             filled=True,
             height=6,
-            empty="no run is scraped now.",
+            empty=Reason("no run is scraped now.", "no run"),
         ),
         states(
             "Scrapes of each run",
@@ -66,6 +71,7 @@ def _scrapes() -> list[Panel]:
                     f"{named(up, known_by='up')} and on (model, run) bottomk({_RUNS}, {answered})",
                     series("up", ended=""),
                     CALLED,
+                    _NOT_SCRAPED.short,
                     ABSENT,
                 ),
                 NAME,
@@ -82,14 +88,14 @@ def _scrapes() -> list[Panel]:
             ],
             width=20,
             height=6,
-            empty="no run was scraped in the time range.",
+            empty=_NOT_SCRAPED,
         ),
         lines(
             "Scrape duration",
             _largest("scrape_duration_seconds"),
             description="Time that Prometheus waits for each run. Near the scrape timeout, data is "
             f"about to be lost. {_OF_MORE}",
-            empty="no run was scraped in the time range.",
+            empty=_NOT_SCRAPED,
             unit=units.SECONDS,
             minimum=0,
         ),
@@ -98,7 +104,7 @@ def _scrapes() -> list[Panel]:
             _largest("scrape_samples_scraped"),
             description="Series that each run publishes. The number grows with classes and features "
             f"and then stays. {_OF_MORE}",
-            empty="no run was scraped in the time range.",
+            empty=_NOT_SCRAPED,
             unit=units.COUNT,
             decimals=0,
             minimum=0,
@@ -124,7 +130,7 @@ def _inside_runs() -> list[Panel]:
             description="Failures of traingauge itself; training continued. The run's log has the "
             "first of each kind with its traceback.",
             width=6,
-            empty="nothing failed, as it should be.",
+            empty=Reason("nothing failed, as it should be.", "none"),
         ),
         lines(
             "Monitoring overhead",
@@ -137,7 +143,7 @@ def _inside_runs() -> list[Panel]:
             unit=units.SHARE,
             minimum=0,
             width=6,
-            empty="no run was scraped in the time range.",
+            empty=_NOT_SCRAPED,
         ),
         lines(
             "Time since the state was saved",
@@ -153,7 +159,7 @@ def _inside_runs() -> list[Panel]:
             unit=units.MINUTES,
             minimum=0,
             width=6,
-            empty="no run under way has a state directory.",
+            empty=Reason("no run under way has a state directory.", "no state directory"),
         ),
         lines(
             "Series and rows left out",
@@ -165,8 +171,7 @@ def _inside_runs() -> list[Panel]:
                 named(f"sum by (model, run, reason) ({series('model_monitor_dropped_rows_total')} > 0)"),
                 f"rows, {{{{reason}}}}, {NAME}",
             ),
-            empty="every class and feature has its series, and the history has every row.",
-            nothing="none",
+            empty=Reason("every class and feature has its series, and the history has every row.", "none"),
             description="Classes or features without a series of their own because there are too "
             "many: they count in *other* or are not shown. And rows of the history that the disk was too slow for "
             "(disk), or that were deleted to stay within its size limit (limit).",
@@ -183,7 +188,7 @@ def _inside_runs() -> list[Panel]:
             unit=units.SECONDS,
             minimum=0,
             width=8,
-            empty="no run under way sends itself.",
+            empty=_NOT_SENT,
         ),
         lines(
             "Rows and readings that wait to be sent",
@@ -193,7 +198,7 @@ def _inside_runs() -> list[Panel]:
             decimals=0,
             minimum=0,
             width=8,
-            empty="no run under way sends itself.",
+            empty=_NOT_SENT,
         ),
         events(
             "Failed requests, samples moved and given up",
@@ -209,7 +214,7 @@ def _inside_runs() -> list[Panel]:
             description="Requests of remote write that failed, most of which are repeated; samples that were given up, by "
             "reason; and samples that were sent with a later time, as a series has one value a millisecond.",
             width=8,
-            empty="nothing failed and nothing was given up, as it should be.",
+            empty=Reason("nothing failed and nothing was given up, as it should be.", "none"),
         ),
     ]
 
@@ -227,7 +232,7 @@ def _rules() -> list[Panel]:
             description="Rule evaluations that failed or came too late. While a group fails, its "
             "alerts cannot fire.",
             width=8,
-            empty="every evaluation succeeded in time, as it should be.",
+            empty=Reason("every evaluation succeeded in time, as it should be.", "none"),
         ),
         lines(
             "Slowest rule groups",
@@ -281,7 +286,7 @@ def _notifications() -> list[Panel]:
             "deliver to Alertmanager. After a failure, a notification is missing: check "
             "the receiver.",
             width=8,
-            empty="nothing was sent and nothing failed in the time range.",
+            empty=Reason("nothing was sent and nothing failed in the time range.", "none"),
         ),
         lines(
             "Notification latency",

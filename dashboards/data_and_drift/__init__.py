@@ -19,16 +19,15 @@ def dashboard() -> model.Dashboard:
         title="Data and drift",
         description="Distance between the data of a run and the reference that it is compared with.",
         variables=[
-            variables.datasource(),
             *variables.one_run(),
             variables.label("feature", "Feature", "Features to draw", "model_feature_missing_ratio"),
             variables.label(
                 "statistic",
-                "Statistic",
+                "Drift by",
                 "Measure of drift",
                 "model_feature_drift",
                 single=ALERTED_STATISTIC,
-            ).hide(model.VariableHide.HIDE_LABEL),  # with it, controls would take a third row on a laptop
+            ),
             _moved(),
         ],
         annotations=annotations.of_a_run(switches=False),

@@ -18,7 +18,7 @@ def section() -> Section:
 
 
 def _panels() -> list[Panel]:
-    few = f"{reasons.NO_REFERENCE[:-1]}, or the feature's distribution is not published."
+    few = reasons.NO_REFERENCE.or_("the feature's distribution is not published.")
 
     def published(source: str) -> str:
         return series("model_feature_distribution_ratio", feature="$moved", source=source)

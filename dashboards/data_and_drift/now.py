@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboards.vocabulary import colours, reasons, units
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import ALERTED_STATISTIC, in_time_range
-from dashboards.vocabulary.panels import NOT_APPLICABLE, number
+from dashboards.vocabulary.panels import number
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.thresholds import Steps
@@ -13,7 +13,8 @@ from dashboards.vocabulary.thresholds import Steps
 #: Colours of a population stability index: the default thresholds of the alerts.
 PSI: Steps = ((None, colours.GOOD), (0.2, colours.WARNING), (0.5, colours.CRITICAL))
 
-_TOO_FEW = f"{reasons.NO_REFERENCE[:-1]}, or the window does not hold enough samples yet."
+_FEW = "the window does not hold enough samples yet."
+_TOO_FEW = reasons.NO_REFERENCE.or_(_FEW, "not known yet")
 
 
 def section() -> Section:
@@ -51,16 +52,14 @@ def _panels() -> list[Panel]:
             "Predictions",
             "model_prediction_drift",
             "Population stability index of the predictions. High although no feature drifted: the model itself changed.",
-            nothing="none to compare",
-            empty="the reference holds no predictions, or the window does not hold enough samples yet.",
+            empty=reasons.NO_PREDICTIONS.or_(_FEW),
         ),
         _psi(
             "Labels",
             "model_label_drift",
             "Population stability index of the labels. High although no feature drifted: labelling changed, or a class "
             "appeared or disappeared.",
-            nothing="none to compare",
-            empty="the reference holds no labels, or the window does not hold enough samples yet.",
+            empty=reasons.NO_LABELS.or_(_FEW),
         ),
         number(
             "Most missing",
@@ -73,7 +72,7 @@ def _panels() -> list[Panel]:
     ]
 
 
-def _psi(title: str, metric: str, description: str, *, empty: str, nothing: str = NOT_APPLICABLE) -> Panel:
+def _psi(title: str, metric: str, description: str, *, empty: reasons.Reason) -> Panel:
     return number(
         title,
         Query(in_time_range(metric, statistic=ALERTED_STATISTIC), "psi", instant=True),
@@ -81,6 +80,5 @@ def _psi(title: str, metric: str, description: str, *, empty: str, nothing: str 
         unit=units.NUMBER,
         decimals=3,
         colouring=PSI,
-        nothing=nothing,
         empty=empty,
     )

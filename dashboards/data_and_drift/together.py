@@ -45,7 +45,7 @@ def _panels() -> list[Panel]:
             decimals=3,
             minimum=0,
             width=8,
-            empty="the reference holds no predictions.",
+            empty=reasons.NO_PREDICTIONS,
         ),
         lines(
             "Label drift",
@@ -57,6 +57,6 @@ def _panels() -> list[Panel]:
             decimals=3,
             minimum=0,
             width=8,
-            empty="the reference holds no labels.",
+            empty=reasons.NO_LABELS,
         ),
     ]

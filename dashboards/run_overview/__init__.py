@@ -29,7 +29,6 @@ def dashboard() -> model.Dashboard:
         title="Run overview",
         description="One training run, top to bottom in the order in which one debugs it.",
         variables=[
-            variables.datasource(),
             *variables.one_run(),
             variables.label(
                 "signal", "Signal", "Signal whose own past is drawn", "model_signal_mean", single="loss"

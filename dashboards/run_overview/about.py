@@ -7,6 +7,7 @@ from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import in_time_range, series
 from dashboards.vocabulary.panels import number
 from dashboards.vocabulary.queries import Query
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import NONE_ALLOWED
@@ -14,6 +15,11 @@ from traingauge.catalog import CATALOG
 
 #: Headings of labels whose own names do not fit a column.
 _HEADINGS = {"framework_version": "Version", "traingauge_version": "traingauge", "python_version": "Python"}
+
+_UNDESCRIBED = Reason(
+    "the script does not describe the model (`monitor.describe`; Keras does it automatically).",
+    "not described",
+)
 
 
 def section() -> Section:
@@ -40,7 +46,7 @@ def _panels() -> list[Panel]:
             ),
             description="Software, host and task of the run while its endpoint answers.",
             sort_by="Run",
-            empty="the endpoint of the run does not answer.",
+            empty=Reason("the endpoint of the run does not answer.", "no answer"),
             height=4,
         ),
         rows(
@@ -78,7 +84,7 @@ def _panels() -> list[Panel]:
             description="Number of parameters, trainable and frozen.",
             unit=units.COUNT,
             width=12,
-            empty="the script does not describe the model (`monitor.describe`; Keras does it automatically).",
+            empty=_UNDESCRIBED,
         ),
         number(
             "Architecture changes",
@@ -89,7 +95,7 @@ def _panels() -> list[Panel]:
             decimals=0,
             colouring=NONE_ALLOWED,
             width=12,
-            empty="the script does not describe the model (`monitor.describe`; Keras does it automatically).",
+            empty=_UNDESCRIBED,
         ),
     ]
 

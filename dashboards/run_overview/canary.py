@@ -7,6 +7,7 @@ from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import series
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import EXPECTED_LINE, Query
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel
 
 
@@ -16,7 +17,7 @@ def section() -> Section:
 
 
 def _panels() -> list[Panel]:
-    none = "the run checks no canary."
+    none = Reason("the run checks no canary.", "no canary")
     return [
         lines(
             "Distance from the trusted outputs",

@@ -16,6 +16,7 @@ from dashboards.vocabulary.queries import (
     Query,
 )
 from dashboards.vocabulary.ranking import highest
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.thresholds import level_lines, threshold_lines
 from traingauge.stats.health.states import LEVELS, STATES
@@ -90,8 +91,7 @@ def _signals() -> list[Panel]:
             minimum=0,
             width=_WIDTH,
             height=_HEIGHT,
-            nothing="no reference",
-            empty="the run has no reference to compare its data with.",
+            empty=reasons.NO_REFERENCE,
             links=[from_line(DATA_AND_DRIFT, "Which features?")],
         ),
     ]
@@ -108,8 +108,7 @@ def _if_reported(title: str, metric: str, legend: str, description: str) -> Pane
         logarithmic=True,
         width=_WIDTH,
         height=_HEIGHT,
-        nothing="not reported",
-        empty=f"the script does not report a {title.lower()}.",
+        empty=Reason(f"the script does not report a {title.lower()}.", "not reported"),
     )
 
 

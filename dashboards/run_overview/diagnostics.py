@@ -7,11 +7,12 @@ from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import better, series
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import EXPECTED_LINE, LIMIT_LINE, SPLIT, Query
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.states import HEALTH_COLOURS
 from dashboards.vocabulary.thresholds import threshold, threshold_lines
 
-_NO_EXPECTATION = "the run has no reference run."
+_NO_EXPECTATION = Reason("the run has no reference run.", "no reference run")
 
 
 def section() -> Section:
@@ -44,7 +45,7 @@ def _forecast() -> list[Panel]:
             decimals=0,
             logarithmic=True,
             width=8,
-            empty="the run has not taken enough steps for a diagnosis, or is not on the way to failing.",
+            empty=reasons.TOO_FEW_STEPS.or_("is not on the way to failing.", "not failing"),
         ),
         lines(
             "Share of time in each health state",

@@ -11,8 +11,6 @@ from dashboards.vocabulary.queries import SPLIT, Query
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.thresholds import baseline_line
 
-_NO_REGRESSION = "the run is not a regression."
-
 
 def section() -> Section:
     """The section."""
@@ -57,7 +55,7 @@ def _of_a_regression() -> list[Panel]:
             unit=units.NUMBER,
             width=12,
             height=7,
-            empty=_NO_REGRESSION,
+            empty=reasons.NO_REGRESSION,
         ),
         lines(
             "Regression fit and bias",
@@ -68,6 +66,6 @@ def _of_a_regression() -> list[Panel]:
             unit=units.NUMBER,
             width=12,
             height=7,
-            empty=_NO_REGRESSION,
+            empty=reasons.NO_REGRESSION,
         ),
     ]

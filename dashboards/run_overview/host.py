@@ -7,10 +7,17 @@ from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import per_second, series
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import FAINT, Query
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel
 
-_NO_NODE = "no node_exporter runs on the host of the run, or Prometheus does not scrape it."
-_NO_GPU = "no dcgm-exporter runs on the host of the run, or Prometheus does not scrape it."
+_NO_NODE = Reason(
+    "no node_exporter runs on the host of the run, or Prometheus does not scrape it.",
+    "no node_exporter on the host",
+)
+_NO_GPU = Reason(
+    "no dcgm-exporter runs on the host of the run, or Prometheus does not scrape it.",
+    "no dcgm-exporter on the host",
+)
 
 
 def section() -> Section:
@@ -76,7 +83,6 @@ def _of_node(title: str, *queries: Query, description: str) -> Panel:
         maximum=1,
         width=6,
         height=7,
-        nothing="no node_exporter on the host",
         empty=_NO_NODE,
     )
 
@@ -127,6 +133,5 @@ def _of_gpu(title: str, expr: str, *, description: str, unit: str, maximum: floa
         maximum=maximum,
         width=8,
         height=7,
-        nothing="no dcgm-exporter on the host",
         empty=_NO_GPU,
     )

@@ -7,6 +7,7 @@ from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import per_run, series
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import FAINT, SPLIT, Query
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel
 
 
@@ -25,7 +26,7 @@ def _panels() -> list[Panel]:
             description="Validation loss minus mean training loss. If it widens while the training loss still falls, "
             "the model overfits.",
             unit=units.NUMBER,
-            empty="the run evaluates no validation data.",
+            empty=Reason("the run evaluates no validation data.", "no validation"),
         ),
         lines(
             "Spread of the loss",
@@ -53,6 +54,6 @@ def _panels() -> list[Panel]:
             Query(series("model_scalar"), "{{name}}, " + SPLIT),
             description="Every other scalar that the script passes to a step.",
             unit=units.NUMBER,
-            empty="the script passes no further scalars.",
+            empty=Reason("the script passes no further scalars.", "none"),
         ),
     ]

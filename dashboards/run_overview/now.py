@@ -10,11 +10,14 @@ from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import per_run, series
 from dashboards.vocabulary.panels import ABSENT, lines, nothing_drawn, number, states
 from dashboards.vocabulary.queries import BEST_LINE, EXPECTED_LINE, RAW_LINE, Query
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.states import RUNNING, health_codes, health_words, state_codes, state_words
 from dashboards.vocabulary.thresholds import NONE_ALLOWED, baseline_line, threshold_lines
 
-_UNPLANNED = "the number of steps is unknown (`total_steps=`; Keras knows its epochs)."
+_UNPLANNED = Reason(
+    "the number of steps is unknown (`total_steps=`; Keras knows its epochs).", "length unknown"
+)
 
 
 def section() -> Section:
@@ -83,7 +86,7 @@ def _tiles() -> list[Panel]:
             "not included.",
             unit=units.DURATION,
             height=3,
-            empty=f"the run is over, or {_UNPLANNED}",
+            empty=Reason(f"the run is over, or {_UNPLANNED.why}", "none"),
         ),
     ]
 
@@ -113,7 +116,7 @@ def _strips() -> Panel:
         # A title is trimmed where the run has no such labels.
         f"State and health {' '.join(f'${label}' for label in IDENTITY)}",
         Query(
-            or_absent(state_codes(), series("model_run_state"), "run", ABSENT),
+            or_absent(state_codes(), series("model_run_state"), "run", reasons.NO_RUN.short, ABSENT),
             "state",
             style={"mappings": [*state_words(), nothing_drawn()]},
         ),

@@ -7,6 +7,7 @@ from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import occurrences, series
 from dashboards.vocabulary.panels import events, lines, number
 from dashboards.vocabulary.queries import FAINT, LIMIT_LINE, SPLIT, Query
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.thresholds import level_lines
 
@@ -17,7 +18,7 @@ def section() -> Section:
 
 
 def _panels() -> list[Panel]:
-    young = "the run has not taken enough steps, or does not report the signal."
+    young = Reason("the run has not taken enough steps, or does not report the signal.", "no signal yet")
 
     zscores = series("model_signal_robust_zscore")
 
@@ -62,7 +63,7 @@ def _panels() -> list[Panel]:
             "outlier raises no alarm.",
             width=16,
             height=6,
-            empty="no detector raised an alarm, as it should be.",
+            empty=reasons.NO_ALARM,
         ),
         number(
             "Step of the last alarm",
@@ -73,7 +74,7 @@ def _panels() -> list[Panel]:
             decimals=0,
             width=8,
             height=6,
-            empty="no detector raised an alarm, as it should be.",
+            empty=reasons.NO_ALARM,
         ),
         lines(
             "Z-scores of the chosen signal",

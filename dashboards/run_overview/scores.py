@@ -42,8 +42,7 @@ def _panels() -> list[Panel]:
             minimum=0,
             width=8,
             height=7,
-            nothing="not a regression model",
-            empty="the run is not a regression.",
+            empty=reasons.NO_REGRESSION,
         ),
     ]
 
@@ -71,7 +70,6 @@ def score(name: str, description: str, *, width: int) -> Panel:
         by_split=True,
         width=width,
         height=7,
-        nothing="no class predictions",
         empty=reasons.NO_CLASSES,
         links=[from_line(CLASSES, "Which classes?", scored="split")],
     )

@@ -7,6 +7,7 @@ from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import per_run, per_second, series
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import FAINT, LIMIT_LINE, SPLIT, Query
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel
 
 
@@ -37,7 +38,7 @@ def _panels() -> list[Panel]:
             by_split=True,
             minimum=0,
             width=12,
-            empty="the run does not report how many samples a step has.",
+            empty=Reason("the run does not report how many samples a step has.", "not reported"),
         ),
         lines(
             "Steps",
@@ -63,7 +64,7 @@ def _panels() -> list[Panel]:
             unit=units.SHARE,
             minimum=0,
             width=12,
-            empty="the script does not report the wait for data.",
+            empty=Reason("the script does not report the wait for data.", "not reported"),
         ),
     ]
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from dashboards.vocabulary.panels import NOT_APPLICABLE
 
-
-def or_absent(expr: str, selector: str, label: str, value: float = float("nan")) -> str:
-    """An expression, or one series that says that it is not applicable, if there is nothing in the time range.
+def or_absent(expr: str, selector: str, label: str, says: str, value: float = float("nan")) -> str:
+    """An expression, or one series that says why there is none, if there is nothing in the time range.
 
     Args:
         expr: The expression.
         selector: The series that it needs.
         label: The label that names rows.
+        says: Its value: short.
         value: What the series is; a NaN draws nothing.
 
-    >>> or_absent("max by (run) (up)", "up", "run").partition(" unless")[0]
-    'max by (run) (up) or on () (label_replace(vector(NaN), "run", "n/a", "", "")'
+    >>> or_absent("max by (run) (up)", "up", "run", "no run").partition(" unless")[0]
+    'max by (run) (up) or on () (label_replace(vector(NaN), "run", "no run", "", "")'
     """
-    absent = (
-        f'label_replace(vector({str(value).replace("nan", "NaN")}), "{label}", "{NOT_APPLICABLE}", "", "")'
-    )
+    absent = f'label_replace(vector({str(value).replace("nan", "NaN")}), "{label}", "{says}", "", "")'
     return f"{expr} or on () ({absent} unless on () {present(selector)})"
 
 

@@ -10,6 +10,7 @@ from dashboards.vocabulary.metrics import RUNNING, series
 from dashboards.vocabulary.names import WHERE, where
 from dashboards.vocabulary.panels import NO_VALUE, number
 from dashboards.vocabulary.queries import Query
+from dashboards.vocabulary.reasons import NO_RUN, Reason
 from dashboards.vocabulary.sdk import Panel, model, table
 from dashboards.vocabulary.tables import Column, rows
 
@@ -28,7 +29,7 @@ _BEFORE_ALL = 1e11
 #: What is pending is neither good nor bad yet.
 _PENDING = {"color": {"mode": "fixed", "fixedColor": colours.NOTHING}}
 
-_NONE_KNOWN = "there is no run in the time range, or Prometheus does not have the rules."
+_NONE_KNOWN = NO_RUN.or_("Prometheus does not have the rules.", "no run")
 
 
 def _words(coded: Iterable[tuple[int, str]]) -> list[model.ValueMapping]:
@@ -154,8 +155,7 @@ def firing_alerts(*, one_run: bool, width: int, height: int) -> table.Panel:
         sort_by="Severity",
         width=width,
         height=height,
-        nothing="nothing fires",
-        empty="nothing fires, as it should be.",
+        empty=Reason("nothing fires, as it should be.", "nothing fires"),
     )
 
 

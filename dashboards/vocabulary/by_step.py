@@ -13,8 +13,9 @@ from typing import TypeVar
 from dashboards.vocabulary.absent import or_absent, present
 from dashboards.vocabulary.metrics import series
 from dashboards.vocabulary.names import CALLED, DRAWN, named
-from dashboards.vocabulary.panels import NO_VALUE, describe, style_lines, symmetric_log
+from dashboards.vocabulary.panels import NO_VALUE, describe, short_reason, style_lines, symmetric_log
 from dashboards.vocabulary.queries import DATASOURCE, Query
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import dashboard, model, table, trend
 from dashboards.vocabulary.tables import CELL_MODE, shaded
 from dashboards.vocabulary.units import COUNT
@@ -51,7 +52,7 @@ def curve(
     *,
     description: str,
     unit: str,
-    empty: str = "",
+    empty: Reason | None = None,
     linear_to: float | None = None,
     width: int = 12,
     height: int = 9,
@@ -68,7 +69,7 @@ def curve(
         width: Columns of the grid's 24.
         height: Rows of the grid.
     """
-    panel = _over_steps(trend.Panel(), title, selector, describe(description, empty), unit)
+    panel = _over_steps(trend.Panel(), title, selector, description, unit=unit, empty=empty)
     panel.span(width).height(height).x_field(_STEP).no_value(NO_VALUE)
     # A run has no value at the steps of the grid that no scrape saw.
     style_lines(panel).span_nulls(True)
@@ -81,26 +82,30 @@ def curve_table(
     description: str,
     *,
     unit: str,
-    empty: str = "",
+    empty: Reason | None = None,
     width: int = 12,
     height: int = 9,
 ) -> table.Panel:
     """The same as :func:`curve`, as a table: a row for each step of the grid, a column for each run."""
-    panel = _over_steps(table.Panel(), title, selector, describe(description, empty), unit)
+    panel = _over_steps(table.Panel(), title, selector, description, unit=unit, empty=empty)
     panel.span(width).height(height).filterable(False).no_value(NO_VALUE)
     # Shades span the values of all numeric columns: as text, steps do not count.
     panel.with_transformation(_converted(_STEP, "string"))
     return shaded(panel).override_by_name(_STEP, [model.DynamicConfigValue(CELL_MODE, "auto")])
 
 
-def _over_steps(panel: Curve, title: str, selector: str, description: str, unit: str) -> Curve:
+def _over_steps(
+    panel: Curve, title: str, selector: str, description: str, *, unit: str, empty: Reason | None
+) -> Curve:
     steps = _by_name(series("model_step"))
-    panel.title(title).description(description).datasource(DATASOURCE).unit(unit)
+    panel.title(title).description(describe(description, empty)).datasource(DATASOURCE).unit(unit)
     panel.max_data_points(_POINTS)
     # Without any value there is one run that is not there: Grafana misses the column of steps otherwise. Where others have
     # values, a run without keeps its place in the colours.
     on_grid = f"floor({steps} / ${GRID}) * ${GRID} and on () {present(selector)}"
-    panel.with_target(Query(or_absent(on_grid, selector, CALLED, 0), table=True).target("A"))
+    panel.with_target(
+        Query(or_absent(on_grid, selector, CALLED, short_reason(empty), 0), table=True).target("A")
+    )
     panel.with_target(Query(_by_name(selector), table=True).target("B"))
     matrix = f"Value #A\\{CALLED}"
     for transformation in (

@@ -10,6 +10,7 @@ from dashboards.vocabulary.absent import or_absent
 from dashboards.vocabulary.panels import NO_VALUE, describe
 from dashboards.vocabulary.queries import DATASOURCE, Query
 from dashboards.vocabulary.ranking import highest, lowest_now
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel, common, heatmap, heatmap_model
 
 #: Rows that a heatmap draws at most; with more, none can be read.
@@ -68,7 +69,7 @@ def cells(
     shade: Shade,
     description: str,
     unit: str,
-    empty: str,
+    empty: Reason,
     minimum: float | None = None,
     maximum: float | None = None,
     width: int = 12,
@@ -93,7 +94,7 @@ def cells(
     """
     panel = heatmap.Panel().title(title).description(describe(description, empty)).datasource(DATASOURCE)
     panel.span(width).height(height).unit(unit).no_value(NO_VALUE)
-    panel.with_target(Query(_query(selector, by, combine), f"{{{{{by}}}}}").target("A"))
+    panel.with_target(Query(_query(selector, by, combine, empty), f"{{{{{by}}}}}").target("A"))
     colour = shade.options()
     if minimum is not None:
         colour.min(minimum)
@@ -107,11 +108,11 @@ def cells(
     return panel.y_axis(heatmap.YAxisConfig().axis_placement(common.AxisPlacement.LEFT).reverse(False))
 
 
-def _query(selector: str, by: str, combine: str) -> str:
+def _query(selector: str, by: str, combine: str, empty: Reason) -> str:
     values = f"{combine} by ({by}) ({selector})"
     shown = f"{values}{_worst(selector, by, combine)}"
     # Without any series, the panel would show an exception of Grafana (grafana#89793).
-    return or_absent(shown, selector, by)
+    return or_absent(shown, selector, by, empty.short)
 
 
 def _worst(selector: str, by: str, combine: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dashboards.vocabulary.identity import identify
 from dashboards.vocabulary.links import MANY_RUNS, ONE_RUN, TAG, between_dashboards
 from dashboards.vocabulary.sdk import Builder, Panel, dashboard, model
+from dashboards.vocabulary.variables import datasource
 
 #: Of Grafana 9.4. Newer ones migrate from it; an older one would not know a newer schema.
 SCHEMA_VERSION = 37
@@ -50,7 +51,7 @@ def compose(
         title: Its name.
         description: What it is for.
         one_run: Whether it shows one run; otherwise as many as are chosen.
-        variables: From left to right.
+        variables: From left to right; the data source follows.
         sections: From top to bottom.
         annotations: Events drawn over every panel, of a dashboard that shows one run.
         since: Where the time range begins.
@@ -66,7 +67,8 @@ def compose(
         .tooltip(model.DashboardCursorSync.CROSSHAIR)
         .time(since, "now")
         .refresh(refresh)
-        .variables(list(variables))
+        # In most places there is one data source: what is chosen more often comes first, and its label keeps room.
+        .variables([*variables, datasource()])
         .annotations(list(annotations))
     )
     for link in between_dashboards(one_run=one_run):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dashboards.vocabulary.panels import describe, why_empty
 from dashboards.vocabulary.queries import DATASOURCE, Query
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import dashboard, model, table
 from dashboards.vocabulary.tables import CELL_MODE, SOLID
 from dashboards.vocabulary.units import TEXT
@@ -26,7 +27,7 @@ def matrix(
     unit: str,
     decimals: int | None = None,
     maximum: float | None = None,
-    empty: str = "",
+    empty: Reason | None = None,
     width: int = 12,
     height: int = 10,
 ) -> table.Panel:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from dashboards.vocabulary import colours
 from dashboards.vocabulary.links import Link
 from dashboards.vocabulary.queries import DATASOURCE, Query
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import (
     bargauge,
     common,
@@ -31,8 +32,8 @@ MAY_BE_EMPTY = "May be empty: "
 #: What a panel without a value shows.
 NO_VALUE = "-"
 
-#: What a tile without a value shows: text is scaled to the tile, and a dash becomes a bar.
-NOT_APPLICABLE = "n/a"
+#: What a panel that may not be empty says if it is: a dash is scaled to a tile, and becomes a bar.
+NO_DATA = "no data"
 
 #: Code of a strip of states for which there is nothing: without any strip, Grafana misses "a time field".
 ABSENT = -1
@@ -49,14 +50,19 @@ Drawn = TypeVar("Drawn", timeseries.Panel, stat.Panel, bargauge.Panel, statetime
 _SPLIT_COLOURS = {"train": colours.TRAIN, "validation": colours.VALIDATION, "test": colours.TEST}
 
 
-def describe(description: str, empty: str) -> str:
+def describe(description: str, empty: Reason | None) -> str:
     """Description of a panel, with the reason why it may be empty where there is one."""
-    return f"{description}\n\n{MAY_BE_EMPTY}{empty}" if empty else description
+    return f"{description}\n\n{MAY_BE_EMPTY}{empty.why}" if empty else description
 
 
-def why_empty(empty: str) -> str:
-    """What a panel says when it is empty: the reason why it may be, where there is one."""
-    return f"Empty when {empty}" if empty else NO_VALUE
+def why_empty(empty: Reason | None) -> str:
+    """What a panel with room for a sentence says when it is empty."""
+    return f"Empty when {empty.why}" if empty else NO_DATA
+
+
+def short_reason(empty: Reason | None) -> str:
+    """What a tile, a legend or a row says when it is empty."""
+    return empty.short if empty else NO_DATA
 
 
 def _fill(
@@ -66,12 +72,11 @@ def _fill(
     queries: Sequence[Query],
     description: str,
     unit: str,
-    empty: str,
-    nothing: str = NO_VALUE,
+    empty: Reason | None,
 ) -> Drawn:
     """Give a panel what every kind has."""
     panel.title(title).description(describe(description, empty)).datasource(DATASOURCE)
-    panel.unit(unit).no_value(nothing)
+    panel.unit(unit).no_value(short_reason(empty))
     for ref, query in zip(ascii_uppercase, queries, strict=False):
         panel.with_target(query.target(ref))
         if query.style:
@@ -116,8 +121,7 @@ def lines(
     *queries: Query,
     description: str,
     unit: str,
-    empty: str = "",
-    nothing: str = NOT_APPLICABLE,
+    empty: Reason | None = None,
     by_split: bool = False,
     shades: Mapping[str, str] = MappingProxyType({}),
     decimals: int | None = None,
@@ -138,7 +142,6 @@ def lines(
         description: What it says about a run, and what to look for.
         unit: One of :mod:`dashboards.vocabulary.units`.
         empty: Why it may be empty; without one it may not.
-        nothing: What it says when it is empty, and in the legend of a line without a value: short.
         by_split: Whether lines whose names end in a split have the colour of the split.
         shades: Prefixes of shades of the split's colour, as ``dark-``, with the beginnings of the names of their lines, as
             ``recall|f1``.
@@ -167,7 +170,6 @@ def lines(
         description=description,
         unit=unit,
         empty=empty,
-        nothing=nothing,
     )
     panel.span(width).height(height)
     panel.draw_style(common.GraphDrawStyle.BARS if bars else common.GraphDrawStyle.LINE)
@@ -223,7 +225,7 @@ def events(
     title: str,
     *queries: Query,
     description: str,
-    empty: str,
+    empty: Reason,
     width: int = 12,
     height: int = 8,
 ) -> timeseries.Panel:
@@ -247,7 +249,6 @@ def events(
         width=width,
         height=height,
         empty=empty,
-        nothing="none",
     )
 
 
@@ -256,8 +257,7 @@ def number(
     *queries: Query,
     description: str,
     unit: str,
-    empty: str = "",
-    nothing: str = NOT_APPLICABLE,
+    empty: Reason | None = None,
     decimals: int | None = None,
     colouring: Steps = PLAIN,
     mappings: Sequence[model.ValueMapping] = (),
@@ -275,7 +275,6 @@ def number(
         description: What it says about a run, and what to look for.
         unit: One of :mod:`dashboards.vocabulary.units`.
         empty: Why it may be empty; without one it may not.
-        nothing: What it says when it is empty: short.
         decimals: Digits after the point.
         colouring: Colours by value.
         mappings: Words for values.
@@ -292,10 +291,11 @@ def number(
         description=description,
         unit=unit,
         empty=empty,
-        nothing=nothing,
     )
     panel.span(width).height(height)
-    panel.reduce_options(_last()).thresholds(steps(colouring)).mappings([*mappings, _without_value(nothing)])
+    panel.reduce_options(_last()).thresholds(steps(colouring)).mappings(
+        [*mappings, _without_value(short_reason(empty))]
+    )
     panel.color_scheme(_colour(model.FieldColorModeId.THRESHOLDS))
     panel.graph_mode(common.BigValueGraphMode.AREA if trend else common.BigValueGraphMode.NONE)
     panel.color_mode(common.BigValueColorMode.BACKGROUND if filled else common.BigValueColorMode.VALUE)
@@ -319,7 +319,7 @@ def bars(
     *queries: Query,
     description: str,
     unit: str,
-    empty: str = "",
+    empty: Reason | None = None,
     decimals: int | None = None,
     minimum: float | None = 0,
     maximum: float | None = None,
@@ -349,7 +349,6 @@ def bars(
         description=description,
         unit=unit,
         empty=empty,
-        nothing=NOT_APPLICABLE,
     )
     panel.span(width).height(height)
     panel.reduce_options(_last()).thresholds(steps(colouring)).orientation(common.VizOrientation.HORIZONTAL)
@@ -376,7 +375,7 @@ def states(
     description: str,
     mappings: Sequence[model.ValueMapping],
     unit: str,
-    empty: str = "",
+    empty: Reason | None = None,
     width: int = 24,
     height: int = 4,
 ) -> statetimeline.Panel:

@@ -7,6 +7,7 @@ from string import ascii_uppercase
 
 from dashboards.vocabulary.panels import describe, why_empty
 from dashboards.vocabulary.queries import DATASOURCE, Query
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import barchart, common, model, options
 from dashboards.vocabulary.units import SHARE
 
@@ -18,7 +19,7 @@ def side_by_side(
     by: str,
     heading: str,
     description: str,
-    empty: str = "",
+    empty: Reason | None = None,
     width: int = 12,
     height: int = 10,
 ) -> barchart.Panel:

@@ -9,8 +9,9 @@ from string import ascii_uppercase
 from dashboards.vocabulary.identity import IDENTITY
 from dashboards.vocabulary.links import Link
 from dashboards.vocabulary.names import WHERE
-from dashboards.vocabulary.panels import NO_VALUE, NOT_APPLICABLE, describe
+from dashboards.vocabulary.panels import NO_VALUE, describe
 from dashboards.vocabulary.queries import DATASOURCE, Query
+from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import dashboard, model, options, table
 from dashboards.vocabulary.thresholds import Steps, steps
 from dashboards.vocabulary.units import TEXT
@@ -82,8 +83,7 @@ def rows(
     sort_by: str,
     descending: bool = False,
     then_by: str = "",
-    empty: str = "",
-    nothing: str = NOT_APPLICABLE,
+    empty: Reason | None = None,
     every_row_has: str = "",
     width: int = 24,
     height: int = 8,
@@ -98,7 +98,6 @@ def rows(
         descending: Whether the largest comes first.
         then_by: Heading of the column that rows which are equal there are sorted by, the largest first.
         empty: Why it may be empty; without one it may not.
-        nothing: What its only row is called when there is none.
         every_row_has: Heading of the column that has a value in every row; the first column of values if left out.
         width: Columns of the grid's 24.
         height: Rows of the grid.
@@ -111,7 +110,7 @@ def rows(
     for ref, column in zip(ascii_uppercase, values, strict=False):
         expr = column.expr
         if empty and column is full:
-            expr += f" or on () {_no_row(columns, nothing)}"
+            expr += f" or on () {_no_row(columns, empty.short)}"
         panel.with_target(Query(expr, instant=True, table=True).target(ref))
         fields[f"Value #{ref}" if len(values) > 1 else "Value"] = column
     order = {name: columns.index(column) for name, column in fields.items()}

@@ -1,4 +1,4 @@
-"""The variables on top of a dashboard; each narrows the next: data source, model, run, what the run has."""
+"""The variables on top of a dashboard; each narrows the next: model, run, what the run has. The data source is the last."""
 
 from __future__ import annotations
 

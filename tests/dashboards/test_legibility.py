@@ -9,7 +9,7 @@ import pytest
 from dashboards.reading import Json, panels
 from dashboards.render import RENDERED
 from dashboards.vocabulary.identity import IDENTITY
-from dashboards.vocabulary.panels import MAY_BE_EMPTY, NO_VALUE
+from dashboards.vocabulary.panels import MAY_BE_EMPTY, NO_DATA, NO_VALUE
 from dashboards.vocabulary.states import HEALTH_COLOURS
 
 #: Kinds of panels with an axis of values.
@@ -53,6 +53,12 @@ def test_no_event_is_drawn_where_many_runs_share_a_panel(dashboard: Json):
 
 def test_at_most_two_events_have_a_switch_on_top(dashboard: Json):
     assert sum(not annotation["hide"] for annotation in dashboard["annotations"]["list"]) <= 2
+
+
+def test_every_control_but_the_data_source_has_its_label(dashboard: Json):
+    """*psi* alone does not say what it chooses; the name of a data source does."""
+    unlabelled = [one["name"] for one in dashboard["templating"]["list"] if one.get("hide") == 1]
+    assert unlabelled == ["datasource"]
 
 
 def test_no_number_is_abbreviated(dashboard: Json):
@@ -121,6 +127,21 @@ def test_a_tile_without_a_value_is_neither_green_nor_a_bar(dashboard: Json):
             says = _defaults(panel)["noValue"]
             assert says != NO_VALUE, panel["title"]
             assert [(one["match"], one["result"]["text"]) for one in special] == [("null", says)]
+
+
+def test_a_panel_that_may_be_empty_says_why_in_its_place(dashboard: Json):
+    """A mere *n/a* could as well be a fault of monitoring."""
+    for panel in panels(dashboard):
+        if MAY_BE_EMPTY in panel["description"] and panel["type"] in {"timeseries", "stat", "bargauge"}:
+            assert _defaults(panel)["noValue"] not in {NO_VALUE, NO_DATA, "n/a"}, panel["title"]
+    assert '\\"n/a\\"' not in json.dumps(dashboard), "rows of heatmaps, strips and tables"
+
+
+def test_a_reason_is_short_enough_for_a_legend(dashboard: Json):
+    """Grafana writes it there after every line that has no value."""
+    for panel in panels(dashboard):
+        if panel["type"] in {"timeseries", "stat", "bargauge"}:
+            assert len(_defaults(panel)["noValue"]) <= 30, panel["title"]
 
 
 def test_a_legend_does_not_name_the_run_where_one_is_shown(dashboard: Json):

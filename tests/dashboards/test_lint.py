@@ -83,10 +83,10 @@ def test_the_schema_is_that_of_the_oldest_grafana_and_carries_no_id_of_an_instan
     assert not dashboard["editable"]
 
 
-def test_the_first_variable_chooses_the_data_source(dashboard: Json):
-    first = dashboard["templating"]["list"][0]
-    assert (first["type"], first["name"], first["query"]) == ("datasource", "datasource", "prometheus")
-    assert first["current"]["value"] == "traingauge-prometheus"
+def test_the_last_variable_chooses_the_data_source(dashboard: Json):
+    last = dashboard["templating"]["list"][-1]
+    assert (last["type"], last["name"], last["query"]) == ("datasource", "datasource", "prometheus")
+    assert last["current"]["value"] == "traingauge-prometheus"
 
 
 def test_everything_asks_the_chosen_data_source(dashboard: Json):
