@@ -99,7 +99,7 @@ def test_the_servers_are_those_of_the_manifests_and_mount_the_same_files(
         assert {key: text.strip() for key, text in here["ConfigMap", one["name"]]["data"].items()} == mounted
 
 
-SERVERS = ("prometheus", "alertmanager", "grafana")
+SERVERS = ("prometheus", "alertmanager", "grafana", "networkpolicy")
 
 
 def test_the_cluster_accepts_every_object(everything: list[dict[str, Any]]) -> None:

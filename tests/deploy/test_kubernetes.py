@@ -93,14 +93,50 @@ def test_what_a_pod_mounts_exists(name: str) -> None:
             assert volume["persistentVolumeClaim"]["claimName"] in objects("PersistentVolumeClaim")
 
 
-@pytest.mark.parametrize("name", DEPLOYMENTS)
-def test_no_server_runs_as_root_or_without_bounds(name: str) -> None:
-    spec = pod(name)
+PODS = {**{name: pod(name) for name in DEPLOYMENTS}, "example": JOB["spec"]["template"]["spec"]}
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_a_pod_keeps_to_the_standard_that_its_namespace_enforces(name: str) -> None:
+    """What Pod Security `restricted` asks for, and a read-only root on top."""
+    (namespace,) = objects("Namespace").values()
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    spec = PODS[name]
     assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert {"hostNetwork", "hostPID", "hostIPC"}.isdisjoint(spec)
+    allowed = ({"configMap"}, {"emptyDir"}, {"persistentVolumeClaim"})
+    assert all(set(volume) - {"name"} in allowed for volume in spec["volumes"])
     for container in containers(spec):
-        assert container["securityContext"]["allowPrivilegeEscalation"] is False
-        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
         assert "memory" in container["resources"]["limits"]
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_a_network_policy_lets_others_reach_a_port_of_each_server(name: str) -> None:
+    policy = objects("NetworkPolicy")[name]["spec"]
+    labels = DEPLOYMENTS[name]["spec"]["template"]["metadata"]["labels"]
+    assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+    ports = {port["name"] for port in pod(name)["containers"][0]["ports"]}
+    assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == [*ports]
+
+
+def test_grafana_and_no_other_pod_reaches_prometheus() -> None:
+    (rule,) = objects("NetworkPolicy")["prometheus"]["spec"]["ingress"]
+    (source,) = rule["from"]
+    labels = DEPLOYMENTS["grafana"]["spec"]["template"]["metadata"]["labels"]
+    assert source["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+def test_what_the_servers_must_not_forget_is_on_volumes() -> None:
+    assert set(objects("PersistentVolumeClaim")) == {"prometheus", "alertmanager"}
+    for name in objects("PersistentVolumeClaim"):
+        assert {"name": "data", "persistentVolumeClaim": {"claimName": name}} in pod(name)["volumes"]
+        assert DEPLOYMENTS[name]["spec"]["strategy"] == {"type": "Recreate"}
 
 
 @pytest.mark.parametrize("name", objects("Service"))

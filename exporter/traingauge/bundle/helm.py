@@ -14,7 +14,7 @@ from traingauge.bundle.options import Options
 from traingauge.version import __version__
 
 #: The manifests of the servers.
-SERVERS = ("prometheus", "alertmanager", "grafana")
+SERVERS = ("prometheus", "alertmanager", "grafana", "networkpolicy")
 
 _IMAGE = re.compile(r"image: (?P<image>\w+/(?P<name>\w+))$", re.MULTILINE)
 _TAG = re.compile(r"  - name: (?P<image>\S+)\n    newTag: (?P<tag>\S+)\n")
