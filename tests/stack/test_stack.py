@@ -163,14 +163,25 @@ def test_a_target_that_is_dead_does_not_lose_the_pace(run: FakeRun) -> None:
     at_a_pace_that_holds(kill_a_run, PACE)
 
 
-def test_a_time_counted_in_evaluations_is_over_after_as_many() -> None:
+def test_a_time_counted_in_evaluations_is_over_when_each_group_was_evaluated_as_often_as_its_interval_fits_in() -> (
+    None
+):
+    iterations = "prometheus_rule_group_iterations_total"
     with Stack(pace=PACE) as stack:
-        stack.wait_for(stack.prometheus.evaluations, "the first evaluation")
-        evaluated = stack.evaluated_for(2 * stack.interval)
-        before = stack.prometheus.evaluations()
+        stack.wait_for(stack.prometheus.evaluated_seconds, "the first evaluation of each group")
+        intervals = _by_group(stack, "prometheus_rule_group_interval_seconds")
+        seconds = 2 * max(intervals.values())
+        before, evaluated = _by_group(stack, iterations), stack.evaluated_for(seconds)
         assert not evaluated()
-        stack.wait_for(evaluated, "two more evaluations")
-        assert stack.prometheus.evaluations() >= before + 2
+        stack.wait_for(evaluated, "two more evaluations of the slowest group")
+        now = _by_group(stack, iterations)
+        slowest = max(intervals, key=intervals.__getitem__)
+        assert now[slowest] >= before[slowest] + 1
+        assert all(now[group] * interval >= seconds for group, interval in intervals.items())
+
+
+def _by_group(stack: Stack, metric: str) -> dict[str, float]:
+    return {sample.labels["rule_group"]: sample.value for sample in stack.prometheus.query(metric)}
 
 
 def test_leaving_stops_the_servers_and_removes_the_temporary_directory() -> None:

@@ -77,10 +77,12 @@ class PrometheusApi:
         found: list[dict[str, Any]] = self._get("rules")["groups"]
         return found
 
-    def evaluations(self) -> int:
-        """How often every rule group has been evaluated: a clock that slows down with the machine."""
-        samples = self.query("min(prometheus_rule_group_iterations_total)")
-        return int(samples[0].value) if samples else 0
+    def evaluated_seconds(self) -> float:
+        """Seconds for which each rule group was evaluated at its interval: a clock that slows down with the machine."""
+        samples = self.query(
+            "min(prometheus_rule_group_iterations_total * prometheus_rule_group_interval_seconds)"
+        )
+        return samples[0].value if samples else 0.0
 
     def _get(self, path: str, parameters: Mapping[str, str] | None = None) -> Any:
         answer = get(f"{self._url}/api/v1/{path}", parameters).json()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -171,8 +170,8 @@ class Stack:
 
         Waiting for it instead of sleeping gives rules and notifications their time on a machine of any speed.
         """
-        until = self.prometheus.evaluations() + math.ceil(seconds / self.interval)
-        return lambda: self.prometheus.evaluations() >= until
+        until = self.prometheus.evaluated_seconds() + seconds
+        return lambda: self.prometheus.evaluated_seconds() >= until
 
     def check_pace(self) -> None:
         """Check that the machine has kept the pace of the stack since it started.
