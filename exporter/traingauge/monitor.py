@@ -97,7 +97,7 @@ class ModelMonitor(Unique):
         thresholds: For each metric a number (its warning), or a mapping with ``warning`` and ``critical``.
         baseline: Scores to beat on validation and test data, such as those of the model in production.
         mute: Names of alerts that this run does not raise, as what they report is meant: ``["ModelLossDiverging"]`` for a
-            GAN.
+            GAN. A name that no alert of this version has is logged.
         warmup_steps: Training steps after which a score that never reached its threshold is reported.
         reference_run: A good run of the model. This run is compared with it at the same number of samples.
         detectors: Detectors that watch loss, scores, gradient norm and step time for changes; ``[Cusum()]`` by default,

@@ -211,7 +211,7 @@ def test_three_files_add_an_alert(tool, tmp_path):
     assert python("-m", "alerting", "--check").returncode == 0
 
     changed = {name for name, content in contents(tmp_path).items() if before.get(name) != content}
-    assert changed == {"alerting/rules/70-monitoring.yml"}
+    assert changed == {"alerting/rules/70-monitoring.yml", "exporter/traingauge/core/alert_names.py"}
     assert "/runbooks/ModelToy.md" in (tmp_path / "alerting/rules/70-monitoring.yml").read_text()
     page = python("-c", "from docs.generators.alerts import page; print(page())").stdout
     assert "| [ModelToy](../../alerting/runbooks/ModelToy.md) | info | There are too many toys. |" in page

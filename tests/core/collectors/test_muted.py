@@ -33,3 +33,25 @@ def test_what_is_no_list_of_names_raises(mute):
 def test_what_cannot_be_an_alert_about_a_run_raises(name):
     with pytest.raises(InvalidArgumentError, match=r"mute has .*: expected names of alerts"):
         ModelMonitor("m", mute=[name], delivery=[])
+
+
+def test_a_name_that_no_alert_has_is_logged_once_with_those_like_it_and_muted(caplog):
+    assert muted(["ModelStuk"]) == muted(["ModelStuk"]) == ["ModelStuk"]
+    (record,) = caplog.records
+    assert "mute has 'ModelStuk'" in record.getMessage()
+    assert "did you mean 'ModelStuck'" in record.getMessage()
+
+
+def test_an_alert_that_is_about_no_run_is_logged(caplog):
+    muted(["ModelManyRunsFailing"])
+    assert "'ModelManyRunsFailing', and traingauge" in caplog.text
+
+
+def test_a_name_of_an_alert_is_not_logged(caplog):
+    muted(["ModelStuck"])
+    assert not caplog.records
+
+
+def test_a_name_that_is_too_long_for_a_label_raises():
+    with pytest.raises(InvalidArgumentError, match=r"a name in mute is .*: expected 1 to 200"):
+        ModelMonitor("m", mute=["Model" + "X" * 196], delivery=[])
