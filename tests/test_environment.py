@@ -227,6 +227,43 @@ def test_switched_off_arguments_are_still_checked(arguments: dict[str, object]) 
         Scoring(window="long")  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("off")
+@pytest.mark.parametrize(
+    "variable", [one.name for one in environment.VARIABLES if one is not environment.DISABLED]
+)
+def test_switched_off_a_variable_that_does_not_fit_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "a\nb")
+    with ModelMonitor("m", delivery=[Endpoint()]) as monitor, ModelMonitor("n") as other:
+        assert monitor.run.isprintable()
+        assert other.run.isprintable()
+
+
+@pytest.mark.usefixtures("off")
+@pytest.mark.parametrize("prefix", ["TRAINGAUGE_REMOTE_WRITE", "TRAINGAUGE_ALERTMANAGER"])
+def test_switched_off_variables_that_do_not_fit_each_other_do_not_matter(
+    monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
+    monkeypatch.setenv(f"{prefix}_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv(f"{prefix}_USERNAME", "no password")
+    with ModelMonitor("m") as monitor:
+        assert monitor.state == "running"
+
+
+@pytest.mark.usefixtures("off")
+def test_switched_off_too_many_labels_of_the_operator_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAINGAUGE_LABELS", ",".join(f"l{number}=x" for number in range(8)))
+    with ModelMonitor("m", labels={"one": "more"}) as monitor:
+        assert monitor.state == "running"
+
+
+def test_the_switch_itself_has_to_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAINGAUGE_DISABLED", "maybe")
+    with pytest.raises(TrainGaugeError, match="TRAINGAUGE_DISABLED is 'maybe'"):
+        ModelMonitor("m", delivery=[])
+
+
 @pytest.mark.keras
 def test_switched_off_keras_trains_the_same_way_as_without_a_monitor() -> None:
     """In a process of its own: weights and the training function of the model are those of a plain fit."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from traingauge import validation
-from traingauge.errors import InvalidArgumentError
+from traingauge.errors import InvalidArgumentError, TrainGaugeError
 
 T = TypeVar("T")
 
@@ -30,11 +30,18 @@ class Variable(NamedTuple, Generic[T]):
     def read(self) -> T | None:
         """Its value, ``None`` if it is unset or empty.
 
+        While monitoring is switched off, a value that does not fit counts as unset, too.
+
         Raises:
             TrainGaugeError: A value that does not fit.
         """
         text = os.environ.get(self.name)
-        return self.parse(self.name, text) if text else None
+        try:
+            return self.parse(self.name, text) if text else None
+        except TrainGaugeError:
+            if self is not DISABLED and DISABLED.read():
+                return None
+            raise
 
     def resolve(self, given: T | None, default: T) -> T:
         """The argument if one is given, else the variable, else the default.

@@ -169,15 +169,18 @@ class ModelMonitor(Unique):
         )
         run = NAMES.free(self.model, environment.RUN.read()) if run is None else validation.name("run", run)
         own = validation.labels("labels", {} if labels is None else labels)
-        self._labels = validation.labels("labels", {**(environment.LABELS.read() or {}), **own})
+        off = environment.DISABLED.resolve(None, False)  # then variables raise nothing
+        self._labels = validation.labels(
+            "labels", own if off else {**(environment.LABELS.read() or {}), **own}
+        )
         scoring = scoring_of(scoring)
         limits = parse_thresholds({} if thresholds is None else thresholds)
-        deliveries = checked_deliveries(_default_deliveries() if delivery is None else delivery)
+        deliveries = checked_deliveries(_default_deliveries(off=off) if delivery is None else delivery)
         if validation.flag("progress", progress):
             from traingauge.delivery.progress_line import ProgressLine  # most runs do without
 
             deliveries = (*deliveries, ProgressLine())
-        alertmanager = alertmanager_of(alerts)
+        alertmanager = None if off and alerts is None else alertmanager_of(alerts)
         state = state_of(state)
         guard = Guard(strict=validation.flag("strict", strict))
         spooled = any(getattr(one, "needs_rows", False) for one in deliveries)
@@ -185,7 +188,7 @@ class ModelMonitor(Unique):
             DIRECTORIES.open, state, guard, spooled=spooled
         )
         recorder_class = Recorder
-        if environment.DISABLED.resolve(None, False):
+        if off:
             recorder_class, deliveries, alertmanager, keep = DisabledRecorder, (), None, _keep_nothing
         setup = Setup(
             scoring,
@@ -685,7 +688,9 @@ def _reference_run(given: ReferenceRun | None, model: str, task: Task | None) ->
     return validate_reference_run(given, model, task)
 
 
-def _default_deliveries() -> list[Delivery]:
+def _default_deliveries(*, off: bool) -> list[Delivery]:
+    if off:
+        return []
     remote_write = from_environment()
     return [Endpoint()] if remote_write is None else [Endpoint(), remote_write]
 
