@@ -204,6 +204,12 @@ _METRICS = (
     ),
     Metric("model_loss_window_min", "gauge", "Lowest loss in the window.", ("split",)),
     Metric("model_loss_window_max", "gauge", "Highest loss in the window.", ("split",)),
+    Metric(
+        "model_loss_initial",
+        "gauge",
+        "Mean loss of the first steps of training, as many as the window holds.",
+        ("split",),
+    ),
     Metric("model_loss_best", "gauge", "Lowest finite loss so far.", ("split",)),
     Metric(
         "model_loss_best_timestamp_seconds",

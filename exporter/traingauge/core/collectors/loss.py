@@ -25,6 +25,8 @@ class _SplitLoss:
     last: float = math.nan
     best: float = math.nan
     best_at: float = math.nan
+    initial: float = math.nan
+    averaged: int = 0
 
 
 @dataclass
@@ -33,7 +35,8 @@ class Loss(Collector):
 
     ``train`` has one value per step, ``validation`` and ``test`` have one per pass; the window holds the last values. A NaN
     or infinite value is published as the last loss, and as a gauge for stores that hold no NaN. It is left out of the
-    statistics of the window and of the best loss.
+    statistics of the window, of the initial loss and of the best loss. The initial loss is the mean over the first steps,
+    as many as the window holds: what training started from, however much of it was over before the first scrape.
 
     Attributes:
         window: Number of values in the window.
@@ -66,6 +69,16 @@ class Loss(Collector):
         lowest = int(finite.argmin())
         if math.isfinite(finite[lowest]) and not finite[lowest] >= state.best:
             state.best, state.best_at = float(finite[lowest]), float(times[lowest])
+        if split == "train" and state.averaged < self.window:
+            self._begin(state, losses[np.isfinite(losses)])
+
+    def _begin(self, state: _SplitLoss, losses: NDArray[np.float64]) -> None:
+        """Average the losses of the first steps, as many of them as the window holds."""
+        first = losses[: self.window - state.averaged]
+        if len(first):
+            before = state.initial * state.averaged if state.averaged else 0.0
+            state.averaged += len(first)
+            state.initial = (before + float(first.sum())) / state.averaged
 
     def __post_init__(self) -> None:
         self.handlers = {Pass: self.on_pass}
@@ -96,13 +109,22 @@ class Loss(Collector):
         windows = [_window_statistics(split.window.values()) for split in splits]
         for at, statistic in enumerate(("mean", "stddev", "min", "max")):
             yield self._family(f"model_loss_window_{statistic}", tuple(window[at] for window in windows))
+        if "train" in self._splits:
+            yield Family(CATALOG["model_loss_initial"], keys(("train",)), (self._splits["train"].initial,))
         yield self._family("model_loss_best", tuple(split.best for split in splits))
         yield self._family("model_loss_best_timestamp_seconds", tuple(split.best_at for split in splits))
 
     def save(self) -> dict[str, Any]:
         """The state, as a tree of plain values and arrays."""
         return {
-            name: [split.window.values(), split.last, split.best, split.best_at]
+            name: [
+                split.window.values(),
+                split.last,
+                split.best,
+                split.best_at,
+                split.initial,
+                split.averaged,
+            ]
             for name, split in self._splits.items()
         }
 
