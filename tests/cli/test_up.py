@@ -22,7 +22,9 @@ import requests
 
 from tests.stack.conftest import FakeRun
 from tests.waiting import PATIENCE, wait_until
+from traingauge import Endpoint, ModelMonitor
 from traingauge.stack.home import Home, default_home
+from traingauge.stack.prometheus import PrometheusApi
 
 pytestmark = pytest.mark.servers
 
@@ -147,6 +149,24 @@ def test_a_browser_shows_the_runs_of_this_machine_and_what_is_wrong_with_one(
     assert "The loss is NaN or infinite" in shown
     run.close()
     wait_until(lambda: "gone" in requests.get(page, timeout=PATIENCE).text)
+
+
+def test_doctor_finds_nothing_wrong_and_its_alert_is_shown(commands: Commands) -> None:
+    commands("up", "--detach", "--factor=30")
+    with ModelMonitor("digits", run="r1", delivery=[Endpoint(discovery_dir=commands.targets, linger=0)]):
+        record = commands.home.running()
+        assert record is not None
+        scraped = "model_run_state{run='r1'}"
+        wait_until(lambda: PrometheusApi(record.urls["prometheus"]).query(scraped))
+        found = commands("doctor", "--send-test-alert")
+    assert (found.returncode, found.stderr) == (0, ""), found.stdout
+    for line in (
+        "Prometheus scrapes digits / r1",
+        "groups of rules are loaded",
+        "ModelTestAlert was notified",
+    ):
+        assert line in found.stdout
+    assert "[FIRING] warning: ModelTestAlert" in commands.home.log.read_text()
 
 
 def in_a_browser(url: str) -> str:

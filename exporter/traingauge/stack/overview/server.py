@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
+from traingauge.delivery.http.hosts import is_expected
 from traingauge.delivery.http.page import POLICY
 from traingauge.stack.errors import QueryError
 from traingauge.stack.prometheus import PrometheusApi
@@ -22,9 +23,6 @@ from . import html, readings
 
 #: Seconds in which a client must send its request.
 SLOWEST_CLIENT = 10.0
-
-#: Host names under which the page is asked for. Any other may be one that a stranger has registered for this address.
-_HOSTS = ("127.0.0.1", "localhost")
 
 
 class Overview:
@@ -88,8 +86,7 @@ def _handler(page: Overview) -> type[BaseHTTPRequestHandler]:
         timeout = SLOWEST_CLIENT
 
         def do_GET(self) -> None:
-            host = self.headers.get("Host", "").rpartition(":")[0]
-            if host not in _HOSTS:
+            if not is_expected(self.headers.get("Host", "")):
                 self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
                 return
             status, text = page.answer(self.path)

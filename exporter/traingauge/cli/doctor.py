@@ -1,0 +1,101 @@
+"""``traingauge doctor``: the way from a run of this machine to a notification, checked."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from traingauge.cli import up
+from traingauge.delivery.discovery import default_directory
+from traingauge.errors import TrainGaugeError
+
+if TYPE_CHECKING:
+    from traingauge.stack.doctor.finding import Finding
+    from traingauge.stack.doctor.subject import Subject
+
+SUMMARY = "Check the way from a run to a notification, and say how to mend what is broken."
+
+
+class ProblemsError(TrainGaugeError):
+    """Something on the way does not work."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    for server in ("prometheus", "alertmanager", "grafana"):
+        parser.add_argument(
+            f"--{server}-url",
+            metavar="URL",
+            type=_url,
+            help=f"your {server.capitalize()} (default: that of `up`)",
+        )
+    parser.add_argument("--discovery-dir", type=Path, help="directory with the discovery files of runs")
+    parser.add_argument(
+        "--state-dir", type=Path, help="state directory of runs (default: $TRAINGAUGE_STATE_DIR)"
+    )
+    parser.add_argument(
+        "--send-test-alert",
+        action="store_true",
+        help="send an alert to your receivers, and watch it being notified",
+    )
+    parser.add_argument("--json", action="store_true", help="write a JSON list instead of text")
+    up.directory(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Examine, and show what is found.
+
+    Raises:
+        ProblemsError: Something does not work.
+    """
+    from traingauge.stack.doctor.every import examine
+
+    found = []
+    for check, finding in examine(_subject(options)):
+        found.append((check, finding))
+        if not options.json:
+            sys.stdout.write(_text(check, finding))
+            sys.stdout.flush()
+    if options.json:
+        sys.stdout.write(json.dumps([_as_json(*one) for one in found], indent=1) + "\n")
+    if problems := sum(finding.status == "problem" for _, finding in found):
+        raise ProblemsError("1 problem" if problems == 1 else f"{problems} problems")
+
+
+def _subject(options: argparse.Namespace) -> Subject:
+    from traingauge import environment
+    from traingauge.stack.doctor.subject import Subject
+    from traingauge.stack.home import Home, default_home
+
+    running = Home(options.directory or default_home()).running()
+    ours = dict(running.urls) if running is not None else {}
+    given = {name: getattr(options, f"{name}_url") for name in ("prometheus", "alertmanager", "grafana")}
+    urls = {f"{name}_url": url or ours.get(name) for name, url in given.items()}
+    if urls["alertmanager_url"] is None and (known := environment.ALERTMANAGER_URL.read()):
+        urls["alertmanager_url"] = known[0].rstrip("/")
+    folder = options.state_dir or environment.STATE_DIR.read()
+    return Subject(
+        (options.discovery_dir or default_directory()).absolute(),
+        **urls,
+        state_dir=None if folder is None else Path(folder),
+        is_ours=bool(ours) and not any(given.values()),
+        sends_test_alert=options.send_test_alert,
+    )
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected an address, http://…")
+    return text.rstrip("/")
+
+
+def _text(check: str, finding: Finding) -> str:
+    advice = f"{'':10}{'':21}{finding.advice}\n" if finding.advice else ""
+    return f"{finding.status:10}{check:21}{finding.text}\n{advice}"
+
+
+def _as_json(check: str, finding: Finding) -> dict[str, str]:
+    return {"check": check, "status": finding.status, "text": finding.text, "advice": finding.advice}

@@ -1,0 +1,60 @@
+"""Directories: where runs announce themselves, and where they save their state."""
+
+from __future__ import annotations
+
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from traingauge.errors import TrainGaugeError
+from traingauge.state.lock import Lock
+
+from .finding import Finding, ok, problem, skipped, warning
+from .subject import Subject
+
+
+def discovery(subject: Subject) -> Iterator[Finding]:
+    """Runs can write their files, and Prometheus can read them."""
+    folder = subject.discovery_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, suffix=".tmp"):
+            pass
+    except OSError as error:
+        yield problem(
+            f"{folder} cannot be written, so that no run is found: {error.strerror}",
+            "mend its permissions, or set TRAINGAUGE_DISCOVERY_DIR for runs and Prometheus to another directory",
+        )
+        return
+    yield ok(f"{folder} can be written")
+    closed = [place for place in (folder, *folder.parents) if not _open_to_others(place)]
+    if closed and not subject.is_ours:
+        yield warning(
+            f"{closed[0]} is closed to other users: a Prometheus of another user does not find runs",
+            f"chmod o+rx {closed[0]}, or choose a directory that it can read",
+        )
+
+
+def state(subject: Subject) -> Iterator[Finding]:
+    """The state directory can be written and locked."""
+    folder = subject.state_dir
+    if folder is None:
+        yield skipped("no state directory is set; runs start afresh after a restart")
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            Lock(Path(place) / "lock").release()
+    except (OSError, TrainGaugeError) as error:
+        yield problem(
+            f"{folder} cannot be used for state: {error}",
+            "choose a directory on a file system that can be locked",
+        )
+        return
+    yield ok(f"{folder} can be written and locked")
+
+
+def _open_to_others(folder: Path) -> bool:
+    mode = folder.stat().st_mode
+    return bool(mode & stat.S_IXOTH)

@@ -1,0 +1,37 @@
+"""Every check, in the order of the way from a run to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from .directories import discovery, state
+from .finding import Check, Finding
+from .grafana import grafana
+from .notifications import alertmanager, delivered
+from .pushing import remote_write
+from .runs import endpoints, targets
+from .servers import prometheus, rules
+from .subject import Subject
+from .variables import variables
+
+#: Each check by what it is about.
+CHECKS: Mapping[str, Check] = {
+    "variables": variables,
+    "discovery directory": discovery,
+    "state directory": state,
+    "runs": endpoints,
+    "Prometheus": prometheus,
+    "targets": targets,
+    "rules": rules,
+    "Alertmanager": alertmanager,
+    "test alert": delivered,
+    "remote write": remote_write,
+    "Grafana": grafana,
+}
+
+
+def examine(subject: Subject) -> Iterator[tuple[str, Finding]]:
+    """What each check finds, as it is found."""
+    for name, check in CHECKS.items():
+        for finding in check(subject):
+            yield name, finding

@@ -1,0 +1,281 @@
+"""Each fault that is made on purpose is found, and no other one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stack.doctor.servers import CONFIGURED, Servers, success
+from traingauge import Endpoint, ModelMonitor
+from traingauge.bundle import places
+from traingauge.cli.main import main
+from traingauge.stack.doctor import notifications
+from traingauge.stack.doctor.every import examine
+from traingauge.stack.doctor.subject import Subject
+from traingauge.stack.server import free_port
+
+
+@pytest.fixture
+def servers() -> Iterator[Servers]:
+    with Servers() as servers:
+        yield servers
+
+
+@pytest.fixture
+def subject(servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Subject:
+    for name in os.environ:
+        if name.startswith("TRAINGAUGE_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    return Subject(
+        tmp_path / "targets",
+        servers.url,
+        servers.url,
+        state_dir=tmp_path / "state",
+        is_ours=True,
+        sends_test_alert=True,
+    )
+
+
+def problems(subject: Subject, status: str = "problem") -> list[str]:
+    return [f"{name}: {finding.text}" for name, finding in examine(subject) if finding.status == status]
+
+
+def the_problem(subject: Subject, status: str = "problem") -> str:
+    (text,) = problems(subject, status)
+    return text
+
+
+def test_nothing_is_wrong_where_everything_is_in_order(subject: Subject) -> None:
+    assert {finding.status for _, finding in examine(subject)} == {"ok", "skipped"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("TRAINGAUGE_RUNN", "nightly", "variables: TRAINGAUGE_RUNN is no variable of traingauge"),
+        ("TRAINGAUGE_PORT", "http", "variables: TRAINGAUGE_PORT is 'http': expected 0"),
+        ("TRAINGAUGE_DISABLED", "1", "variables: TRAINGAUGE_DISABLED switches all monitoring off"),
+    ],
+    ids=["misspelt", "no-port", "switched-off"],
+)
+def test_a_variable_that_is_wrong_is_found(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert the_problem(subject).startswith(said)
+
+
+def test_a_proxy_is_pointed_out(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.org")
+    assert "https_proxy is set" in the_problem(subject, "warning")
+
+
+def test_a_discovery_directory_that_cannot_be_written_is_found(subject: Subject) -> None:
+    subject.discovery_dir.touch()
+    assert "cannot be written, so that no run is found" in the_problem(subject)
+
+
+def test_a_discovery_directory_that_a_prometheus_of_another_user_cannot_read_is_found(
+    subject: Subject,
+) -> None:
+    subject.discovery_dir.mkdir(mode=0o700)
+    said = the_problem(dataclasses.replace(subject, is_ours=False), "warning")
+    assert said.startswith(f"discovery directory: {subject.discovery_dir}")
+
+
+def test_a_state_directory_that_cannot_be_used_is_found(subject: Subject) -> None:
+    assert subject.state_dir is not None
+    subject.state_dir.touch()
+    assert the_problem(subject).startswith(f"state directory: {subject.state_dir} cannot be used for state")
+
+
+def announce(subject: Subject, port: int) -> None:
+    target = {"targets": [f"127.0.0.1:{port}"], "labels": {"model": "digits", "run": "r1"}}
+    subject.discovery_dir.mkdir()
+    (subject.discovery_dir / "r1.json").write_text(json.dumps([target]))
+
+
+def scraped(servers: Servers, health: str, error: str = "") -> None:
+    target = {
+        "labels": {"model": "digits", "run": "r1"},
+        "health": health,
+        "lastError": error,
+        "scrapeUrl": "http://x",
+    }
+    servers.answers["/api/v1/targets"] = success({"activeTargets": [target]})
+
+
+def test_a_run_that_does_not_answer_is_found(subject: Subject, servers: Servers) -> None:
+    announce(subject, free_port(0))
+    scraped(servers, "up")
+    assert the_problem(subject).startswith("runs: digits / r1 does not answer at http://127.0.0.1:")
+
+
+def test_a_run_on_the_loopback_that_another_machine_should_scrape_is_found(subject: Subject) -> None:
+    with ModelMonitor("digits", run="r1", delivery=[Endpoint(discovery_dir=subject.discovery_dir, linger=0)]):
+        far = dataclasses.replace(subject, prometheus_url="http://prometheus.invalid:9090")
+        said = [text for text in problems(far) if text.startswith("runs: ")]
+    assert "which a Prometheus on another machine cannot reach" in said[0]
+
+
+def test_a_run_that_prometheus_does_not_know_of_is_found(subject: Subject, servers: Servers) -> None:
+    with ModelMonitor("digits", run="r1", delivery=[Endpoint(discovery_dir=subject.discovery_dir, linger=0)]):
+        assert the_problem(subject) == "targets: Prometheus does not know of digits / r1"
+
+
+def test_a_run_that_prometheus_cannot_scrape_is_found_with_its_reason(
+    subject: Subject, servers: Servers
+) -> None:
+    scraped(servers, "down", "connection refused")
+    with ModelMonitor("digits", run="r1", delivery=[Endpoint(discovery_dir=subject.discovery_dir, linger=0)]):
+        assert the_problem(subject) == "targets: Prometheus cannot scrape digits / r1: connection refused"
+
+
+def test_a_prometheus_that_does_not_answer_is_found(subject: Subject) -> None:
+    gone = dataclasses.replace(subject, prometheus_url=f"http://127.0.0.1:{free_port(0)}")
+    assert "does not answer as it should" in the_problem(gone)
+
+
+def test_that_no_server_is_known_is_found(subject: Subject) -> None:
+    found = problems(Subject(subject.discovery_dir))
+    assert found == ["Prometheus: no Prometheus is known", "Alertmanager: no Alertmanager is known"]
+
+
+def an_old_prometheus(servers: Servers) -> None:
+    servers.answers["/api/v1/status/buildinfo"] = success({"version": "2.31.2"})
+
+
+def a_wrong_clock(servers: Servers) -> None:
+    servers.skew = -90.0
+
+
+def no_rules(servers: Servers) -> None:
+    servers.answers["/api/v1/rules"] = success({"groups": []})
+
+
+def a_group_less(servers: Servers) -> None:
+    del servers.answers["/api/v1/rules"]["data"]["groups"][0]
+
+
+def a_rule_that_fails(servers: Servers) -> None:
+    rule = {"name": "ModelStuck", "health": "err", "lastError": "many-to-many matching"}
+    servers.answers["/api/v1/rules"]["data"]["groups"][0]["rules"] = [rule]
+
+
+def rules_of_another_version(servers: Servers) -> None:
+    servers.queries["global:traingauge_rules_info"] = [{"version": "0.0.1"}]
+
+
+def alerts_sent_nowhere(servers: Servers) -> None:
+    servers.answers["/api/v1/alertmanagers"] = success({"activeAlertmanagers": []})
+
+
+def no_receiver(servers: Servers) -> None:
+    text = "route: {receiver: none, group_by: [model, run]}\nreceivers: [{name: none}]\n"
+    servers.answers["/api/v2/status"]["config"]["original"] = text
+
+
+def the_placeholder(servers: Servers) -> None:
+    servers.answers["/api/v2/status"]["config"]["original"] = places.ALERTMANAGER_CONFIG.read_text()
+
+
+def a_receiver_that_fails(servers: Servers) -> None:
+    servers.counts = ((3, 0), (4, 1))
+
+
+def an_alertmanager_that_refuses(servers: Servers) -> None:
+    servers.answers["/api/v2/alerts"] = 400
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (an_old_prometheus, "Prometheus: Prometheus 2.31.2 is too old"),
+        (a_wrong_clock, "Prometheus: the clock of Prometheus is 90 s behind"),
+        (no_rules, "rules: Prometheus has no rule of traingauge"),
+        (a_group_less, "rules: Prometheus lacks groups of rules: traingauge-"),
+        (a_rule_that_fails, "rules: 1 rules cannot be evaluated, such as ModelStuck: many-to-many matching"),
+        (rules_of_another_version, "rules: the rules are of version 0.0.1"),
+        (alerts_sent_nowhere, "Alertmanager: Prometheus sends alerts to no Alertmanager"),
+        (no_receiver, "Alertmanager: no receiver of Alertmanager notifies anyone"),
+        (the_placeholder, "Alertmanager: the receiver of Alertmanager is still the shipped placeholder"),
+        (a_receiver_that_fails, "test alert: Alertmanager could not deliver a notification"),
+        (an_alertmanager_that_refuses, "test alert: Alertmanager does not take an alert"),
+    ],
+    ids=lambda given: given.__name__ if callable(given) else "",
+)
+def test_a_fault_of_a_server_is_found(
+    subject: Subject, servers: Servers, fault: Callable[[Servers], None], said: str
+) -> None:
+    fault(servers)
+    assert the_problem(subject).startswith(said)
+
+
+def test_a_test_alert_that_reaches_no_receiver_is_found(
+    subject: Subject, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifications, "DELIVERED_WITHIN", 0.0)
+    servers.counts = ((3, 0), (3, 0))
+    assert the_problem(subject).startswith("test alert: ModelTestAlert was notified to no one")
+
+
+def test_routes_that_mix_runs_are_pointed_out(subject: Subject, servers: Servers) -> None:
+    servers.answers["/api/v2/status"]["config"]["original"] = CONFIGURED.replace(
+        "cluster, model, run", "alertname"
+    )
+    assert "groups by model and run" in the_problem(subject, "warning")
+
+
+def test_no_alert_is_sent_unless_it_is_asked_for(subject: Subject, servers: Servers) -> None:
+    problems(dataclasses.replace(subject, sends_test_alert=False))
+    assert servers.posted == []
+
+
+def test_a_test_alert_is_over_once_it_was_notified(subject: Subject, servers: Servers) -> None:
+    problems(subject)
+    assert len(servers.posted) == 2
+    assert servers.posted[0]["labels"] == servers.posted[1]["labels"]
+    assert servers.posted[1]["endsAt"] < servers.posted[0]["endsAt"]
+
+
+def test_a_receiver_of_remote_write_that_refuses_is_found(
+    subject: Subject, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINGAUGE_REMOTE_WRITE_URL", f"{servers.url}/api/v1/write")
+    assert the_problem(subject).startswith("remote write: remote write is not accepted")
+
+
+def test_dashboards_and_a_data_source_that_grafana_lacks_are_found(
+    subject: Subject, servers: Servers
+) -> None:
+    servers.answers["/api/search"] = [{"uid": "traingauge-fleet"}]
+    lacking, silent = problems(dataclasses.replace(subject, grafana_url=servers.url))
+    assert lacking.startswith("Grafana: Grafana lacks dashboards: traingauge-")
+    assert silent.startswith(
+        "Grafana: the data source traingauge-prometheus of Grafana does not answer (status 404)"
+    )
+
+
+def test_the_exit_status_and_json_say_whether_something_is_wrong(
+    subject: Subject, servers: Servers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [
+        "doctor",
+        "--json",
+        f"--directory={tmp_path}",
+        f"--discovery-dir={subject.discovery_dir}",
+        f"--prometheus-url={servers.url}/",
+        f"--alertmanager-url={servers.url}",
+    ]
+    assert main(command) == 0
+    assert {one["status"] for one in json.loads(capsys.readouterr().out)} <= {"ok", "skipped", "warning"}
+    no_rules(servers)
+    assert main(command) == 1
+    said = capsys.readouterr()
+    assert said.err == "traingauge: 1 problem\n"
+    assert [one["check"] for one in json.loads(said.out) if one["status"] == "problem"] == ["rules"]
