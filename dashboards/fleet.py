@@ -8,7 +8,7 @@ from dashboards.vocabulary.alerts import count_tile, firing, firing_alerts, firs
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import FLEET, from_line, to_run, to_runbook
 from dashboards.vocabulary.metrics import in_time_range, or_infinite, or_zero, per_run, series
-from dashboards.vocabulary.names import CALLED, DRAWN, NAME, WHERE, named, where
+from dashboards.vocabulary.names import CALLED, DRAWN, NAME, WHERE, named, newest, where
 from dashboards.vocabulary.panels import ABSENT, lines, number, states
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.reasons import NO_RUN
@@ -198,7 +198,7 @@ def _over_time() -> list[Panel]:
             "State of the newest runs",
             Query(
                 or_absent(
-                    named(state_codes(), newest=DRAWN),
+                    named(state_codes(among=newest(DRAWN)), newest=DRAWN),
                     series("model_run_state"),
                     CALLED,
                     NO_RUN.short,

@@ -29,12 +29,21 @@ def named(expr: str, *, known_by: str = _STARTED, newest: int | None = None) -> 
         known_by: A metric that each of the runs has in the time range.
         newest: How many of the runs are left, those that started last; all of them if ``None``.
     """
-    last = f"max by (model, run) (last_over_time({series(known_by)}[$__range] @ end()))"
-    runs = f"group by (model, run) ({last if newest is None else f'topk({newest}, {last})'})"
+    runs = _runs(known_by, newest)
     several = f"count by (run) ({runs}) > 1"
     short = f'label_replace({runs}, "{CALLED}", "$1", "run", "(.*)") unless on (run) {several}'
     names = f"{short} or on (model, run) {_joined(runs, CALLED, 'run', 'model', *IDENTITY)}"
     return f"({expr}) * on (model, run) group_left ({CALLED}) ({names})"
+
+
+def newest(most: int) -> str:
+    """Condition that holds for the runs that started last, throughout the time range."""
+    return _runs(_STARTED, most)
+
+
+def _runs(known_by: str, newest: int | None) -> str:
+    last = f"max by (model, run) (last_over_time({series(known_by)}[$__range] @ end()))"
+    return f"group by (model, run) ({last if newest is None else f'topk({newest}, {last})'})"
 
 
 def where(expr: str) -> str:

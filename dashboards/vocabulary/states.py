@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from dashboards.vocabulary import colours
 from dashboards.vocabulary.metrics import per_run, series
 from dashboards.vocabulary.sdk import model
 from traingauge.catalog import RUN_STATES
 from traingauge.stats.health.states import STATES as HEALTH_STATES
-
-#: States in which a run ends.
-ENDED = RUN_STATES[1:]
 
 #: Code of a run whose endpoint does not answer although it has not said that it ended.
 SILENT = len(RUN_STATES) + 1
@@ -35,22 +32,39 @@ HEALTH_COLOURS = {
 }
 
 
-def state_codes(window: str = "") -> str:
+def state_codes(window: str = "", among: str = "") -> str:
     """Expression for the state of each run: 1 and up in the order of the catalogue, then :data:`SILENT`.
 
     Args:
         window: Range to look back over, as ``[$__range]``, so that runs which are over are found too.
+        among: Condition that names runs by ``model`` and ``run``; all of them if left out. Few runs cost less if it is given
+            here than around the expression.
     """
-    over = ("last_over_time(", f"{window})") if window else ("", "")
-    terms = [
-        f"{code} * ({series('model_run_state', state=state).join(over)} == 1)"
-        for code, state in enumerate(RUN_STATES, start=1)
-    ]
+    only = f" and on (model, run) {among}" if among else ""
+    states = {state: code for code, state in enumerate(RUN_STATES, start=1)}
+    ends = {state: code for state, code in states.items() if state != "running"}
+    said = _of_states("model_run_state", window, states, only)
     # A run whose end no scrape has seen says it by the labels of a target.
-    terms += [f"{code} + 0 * {series('up', ended=state)}" for code, state in enumerate(ENDED, start=2)]
-    noted = series("up", ended="|".join(ENDED))
-    terms.append(f"{SILENT} + ({series('up', ended='')} == 0 unless on (model, run) {noted})")
-    return f"max by (model, run) ({' or '.join(terms)})"
+    ended = series("up", ended="|".join(ends))
+    noted = f"(1 + 0 * {ended}) * on (ended) group_left () {_coded('ended', ends)}"
+    silent = f"{SILENT} + ({series('up', ended='')} == 0 unless on (model, run) {ended}{only})"
+    return f"max by (model, run) ({said} or {noted} or {silent})"
+
+
+def _of_states(name: str, window: str, codes: Mapping[str, int], only: str = "") -> str:
+    """The code of the state that a metric with a series for each state has now."""
+    states = f"last_over_time({series(name)}{window})" if window else series(name)
+    return f"({states} == 1{only}) * on (state) group_left () {_coded('state', codes)}"
+
+
+def _coded(label: str, codes: Mapping[str, int]) -> str:
+    """A series for each value of a label, which has the code of the value.
+
+    >>> _coded("state", {"up": 1, "down": 2})
+    '(label_replace(vector(1), "state", "up", "", "") or label_replace(vector(2), "state", "down", "", ""))'
+    """
+    each = [f'label_replace(vector({code}), "{label}", "{value}", "", "")' for value, code in codes.items()]
+    return f"({' or '.join(each)})"
 
 
 def state_words() -> list[model.ValueMapping]:
@@ -65,12 +79,8 @@ def health_codes(window: str = "") -> str:
     Args:
         window: Range to look back over, as for :func:`state_codes`.
     """
-    over = ("last_over_time(", f"{window})") if window else ("", "")
-    terms = [
-        f"{code} * ({series('model_health', state=state).join(over)} == 1)"
-        for code, state in enumerate(HEALTH_STATES, start=1)
-    ]
-    return f"max by (model, run) ({' or '.join(terms)})"
+    codes = {state: code for code, state in enumerate(HEALTH_STATES, start=1)}
+    return f"max by (model, run) ({_of_states('model_health', window, codes)})"
 
 
 def health_words() -> list[model.ValueMapping]:

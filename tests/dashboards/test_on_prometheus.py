@@ -24,11 +24,13 @@ from dashboards.example.store import Prometheus, PromQLError, Store
 from dashboards.promql import selectors
 from dashboards.reading import Expression, Json, expressions, panels
 from dashboards.render import RENDERED
-from dashboards.vocabulary.identity import IDENTITY
+from dashboards.vocabulary.identity import IDENTITY, identified
 from dashboards.vocabulary.matrix import SAME
 from dashboards.vocabulary.metrics import OF_THE_SERVERS
 from dashboards.vocabulary.panels import MAY_BE_EMPTY
+from dashboards.vocabulary.states import state_codes
 from simulation.clock import BEGIN, SCRAPE_SECONDS
+from traingauge.catalog import RUN_STATES
 from traingauge.stack.programs import find_programs
 
 pytestmark = pytest.mark.servers
@@ -312,6 +314,43 @@ def test_the_series_of_the_servers_are_what_real_servers_publish(prometheus: Pro
         assert set(labels) <= set(found[0]["metric"]), name
 
 
+def test_each_run_has_the_code_of_its_state_however_its_end_is_known(tmp_path: Path):
+    """By its own series, by the label of a target that notes the end, or by neither."""
+    states = "".join(
+        f"""
+- {{series: 'model_run_state{{model="m", run="{run}", state="{state}"}}', values: "{now:d}x4"}}"""
+        for run, now_in in {"training": "running", "done": "finished", "broken": "failed"}.items()
+        for state, now in ((state, state == now_in) for state in RUN_STATES)
+    )
+    targets = (
+        "".join(
+            f"""
+- {{series: 'up{{model="m", run="{run}"{labels}}}', values: "0x4"}}"""
+            for run, labels in {"noted": ', ended="interrupted"', "killed": ""}.items()
+        )
+        + """
+- {series: 'up{model="m", run="noted"}', values: "0x4"}"""
+    )
+    expected = {"training": 1, "done": 2, "broken": 3, "noted": 4, "killed": 5}
+    asked = Expression("", "panel", identified(state_codes(), one_run=False)).filled_in(
+        SELECTIONS["all runs"]
+    )
+    test = {
+        "interval": "15s",
+        "input_series": yaml.safe_load(states + targets),
+        "promql_expr_test": [
+            {
+                "expr": asked,
+                "eval_time": "1m",
+                "exp_samples": [
+                    {"labels": f'{{model="m", run="{run}"}}', "value": code} for run, code in expected.items()
+                ],
+            }
+        ],
+    }
+    _passes(tmp_path, test)
+
+
 def test_a_restart_on_another_port_after_an_outage_is_one_event(tmp_path: Path):
     dashboard = json.loads((RENDERED / "run-overview.json").read_text())
     (restarts,) = (one for one in expressions(dashboard) if one.where == "Restarts")
@@ -332,10 +371,15 @@ def test_a_restart_on_another_port_after_an_outage_is_one_event(tmp_path: Path):
             for at, count in events.items()
         ],
     }
-    (tmp_path / "test.yml").write_text(yaml.safe_dump({"rule_files": [], "tests": [test]}))
+    _passes(tmp_path, test)
+
+
+def _passes(directory: Path, test: dict[str, Any]) -> None:
+    """Whether promtool finds what a unit test expects."""
+    (directory / "test.yml").write_text(yaml.safe_dump({"rule_files": [], "tests": [test]}))
     promtool = find_programs().promtool.path
     done = subprocess.run(
-        [promtool, "test", "rules", tmp_path / "test.yml"], check=False, capture_output=True, text=True
+        [promtool, "test", "rules", directory / "test.yml"], check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
