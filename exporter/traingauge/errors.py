@@ -70,11 +70,15 @@ class NewerFileError(DamagedFileError):
     """A traingauge file is intact, but was written by a newer version that this one cannot read."""
 
 
-class StateInUseError(TrainGaugeError, OSError):
+class StateDirectoryError(TrainGaugeError, OSError):
+    """A state directory cannot be made, read or written."""
+
+
+class StateInUseError(StateDirectoryError):
     """A state directory is in use by another process."""
 
 
-class StateLockError(TrainGaugeError, OSError):
+class StateLockError(StateDirectoryError):
     """The file system of a state directory cannot lock files."""
 
 

@@ -124,8 +124,9 @@ class ModelMonitor(Unique):
 
     Raises:
         PortInUseError: The endpoint's port is taken.
-        StateInUseError: A live process uses the directory of ``state``. One that uses ``$TRAINGAUGE_STATE_DIR`` only leaves
-            this run without state, which is logged and counted.
+        StateInUseError: A live process uses the directory of ``state``.
+        StateDirectoryError: The directory of ``state`` cannot be created, read or written. ``$TRAINGAUGE_STATE_DIR`` that is
+            in use or cannot be used only leaves this run without state, which is logged and counted.
         StateMismatchError: The state directory holds another run.
         DamagedFileError: The state directory holds nothing that can be read.
         UnsupportedPlatformError: A state directory needs file locks, which only POSIX has.

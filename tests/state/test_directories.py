@@ -14,9 +14,10 @@ import pytest
 from tests.waiting import PATIENCE
 from traingauge import ModelMonitor, State
 from traingauge.core.guard import Guard
-from traingauge.errors import InvalidArgumentError, StateInUseError
+from traingauge.errors import InvalidArgumentError, StateDirectoryError, StateInUseError
 from traingauge.state.directories import Directories
 from traingauge.state.lock import Lock
+from traingauge.state.store import Store
 from traingauge.testing import Broken
 
 
@@ -118,6 +119,54 @@ def test_a_run_whose_variable_names_a_directory_in_use_continues_without_state(
     (record,) = caplog.records
     assert f"no state is kept, as {in_use} is in use by process {os.getpid()}" in record.getMessage()
     assert [path.name for path in in_use.iterdir()] == ["traingauge.lock"]
+
+
+@pytest.fixture(params=["file", "below a file", "dangling link", "locks are links", "long name"])
+def unusable(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / ("x" * 300 if request.param == "long name" else "given")
+    if request.param == "below a file":
+        path.touch()
+        return path / "state"
+    if request.param == "file":
+        path.touch()
+    elif request.param == "dangling link":
+        path.symlink_to(tmp_path / "gone")
+    elif request.param == "locks are links":
+        path.mkdir()
+        (path / "traingauge.lock").symlink_to(tmp_path / "elsewhere")
+    return path
+
+
+def test_a_directory_that_cannot_be_used_raises_what_was_given_and_what_fits(unusable: Path) -> None:
+    with pytest.raises(StateDirectoryError) as raised:
+        ModelMonitor("n", delivery=[], state=State(unusable))
+    assert str(raised.value).startswith(f"State.directory is '{unusable}', which cannot be used (")
+    assert str(raised.value).endswith("): expected a directory that can be created, read and written")
+
+
+def test_a_run_whose_variable_names_a_directory_that_cannot_be_used_continues_without_state(
+    unusable: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TRAINGAUGE_STATE_DIR", str(unusable))
+    with ModelMonitor("n", delivery=[]) as monitor:
+        monitor.step(loss=1.0)
+        assert monitor._persistence.directory is None
+        assert monitor._recorder.guard.errors["state"] == 1
+    (record,) = caplog.records
+    assert "TRAINGAUGE_STATE_DIR: no state is kept, as State.directory is" in record.getMessage()
+
+
+def test_a_directory_that_cannot_be_listed_is_not_kept_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> Iterator[Path]:
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "iterdir", refuse)
+        with pytest.raises(StateDirectoryError, match="Permission denied"):
+            Store(tmp_path)
+    Store(tmp_path).close()
 
 
 def test_a_directory_in_use_that_the_script_gives_raises(in_use: Path) -> None:

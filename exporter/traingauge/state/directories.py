@@ -8,7 +8,7 @@ from pathlib import Path
 from traingauge import environment
 from traingauge.core.families import Identity
 from traingauge.core.guard import Guard
-from traingauge.errors import StateInUseError, StateMismatchError
+from traingauge.errors import StateDirectoryError, StateMismatchError
 from traingauge.options import State
 from traingauge.state.transient import Transient
 
@@ -30,18 +30,19 @@ class Directories:
     ) -> Transient:
         """The state of a run: in the directory that the script gives, else in one below the variable's, else nowhere.
 
-        A process that finds the variable's directory in use keeps no state: the script has not asked for any.
+        A run that cannot use the variable's directory, such as one that is in use, keeps no state: the script has not asked
+        for any.
 
         Args:
             given: What the script gives.
-            guard: Counts a directory that is in use.
+            guard: Counts a directory that cannot be used.
             model: Name of the model.
             run: Name of the run; ``None`` leaves it open.
             spooled: Whether a delivery reads the rows, which are in a temporary directory if the run keeps no state.
 
         Raises:
-            TrainGaugeError: As :class:`~traingauge.state.persistence.Persistence` does; a directory in use, only if the
-                script gives it.
+            TrainGaugeError: As :class:`~traingauge.state.persistence.Persistence` does; of a directory that
+                cannot be used, only if the script gives it.
         """
         root = environment.STATE_DIR.read() if given is None else None
         if root is None:
@@ -55,8 +56,9 @@ class Directories:
                     return _kept(State(directory), model, run)
                 except StateMismatchError:  # another run of a process before
                     continue
-                except StateInUseError as error:
-                    guard.report("state", StateInUseError(f"no state is kept, as {error}"))
+                except StateDirectoryError as error:
+                    said = f"{environment.STATE_DIR.name}: no state is kept, as {error}"
+                    guard.report("state", StateDirectoryError(said))
                     return _kept(None, model, run, spooled=spooled)
 
     def keep(self, persistence: Transient, identity: Identity) -> None:

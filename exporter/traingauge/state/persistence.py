@@ -38,7 +38,7 @@ class Persistence(Transient):
         StateLockError: Its file system does not lock.
         StateMismatchError: It holds the state of another run.
         DamagedFileError: None of its copies can be read, or a newer version wrote them.
-        OSError: It cannot be created or written.
+        StateDirectoryError: It cannot be created, read or written.
     """
 
     rows: SavedRows

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from traingauge.archive import Archive
 from traingauge.core.families import Identity
-from traingauge.errors import DamagedFileError, NewerFileError, StateMismatchError
+from traingauge.errors import DamagedFileError, NewerFileError, StateDirectoryError, StateMismatchError
 from traingauge.state.lock import Lock, require_locks
 from traingauge.state.tree import flatten, unflatten
 
@@ -61,18 +61,21 @@ class Store:
     Raises:
         StateInUseError: A live process uses it.
         UnsupportedPlatformError: Not on POSIX.
-        OSError: It cannot be created or written.
+        StateDirectoryError: It cannot be created, read or written.
     """
 
     def __init__(self, directory: Path) -> None:
         require_locks()
-        directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
-        self._lock = Lock(directory / "traingauge.lock")
-        for path in directory.iterdir():
-            if _UNFINISHED.fullmatch(path.name) and path.is_file() and not path.is_symlink():
-                path.unlink(missing_ok=True)  # of a process that was killed while it wrote
-        self._next = max((number for number, _ in _copies(directory)), default=0) + 1
+        with _usable(directory), ExitStack() as undo:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._lock = Lock(directory / "traingauge.lock")
+            undo.callback(self._lock.release)
+            for path in directory.iterdir():
+                if _UNFINISHED.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+                    path.unlink(missing_ok=True)  # of a process that was killed while it wrote
+            self._next = max((number for number, _ in _copies(directory)), default=0) + 1
+            undo.pop_all()
 
     def resume(self, model: str, run: str | None, records: Sequence[type]) -> Saved | None:
         """The newest state that can be read, ``None`` if there is none; newer ones are set aside.
@@ -146,6 +149,25 @@ def newest(directory: Path, records: Sequence[type]) -> Saved | None:
             "move them away to start over"
         )
     return None
+
+
+@contextmanager
+def _usable(directory: Path) -> Iterator[None]:
+    """Raise what the operating system says about the directory as an error that says what to give."""
+    try:
+        yield
+    except StateDirectoryError:
+        raise
+    except OSError as error:
+        why = (
+            "it is no directory"
+            if isinstance(error, FileExistsError)
+            else f"{error.strerror}: {error.filename!r}"
+        )
+        raise StateDirectoryError(
+            f"State.directory is {str(directory)!r}, which cannot be used ({why}): expected a directory that can be "
+            "created, read and written"
+        ) from error
 
 
 def _copies(directory: Path) -> list[tuple[int, Path]]:
