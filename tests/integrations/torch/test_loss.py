@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.integrations.torch.lazy import DEVICE, Waits
 from tests.integrations.torch.loops import batches, errors, given, model, quiet
 from traingauge.integrations.torch import watch
 
@@ -79,13 +80,14 @@ def test_a_loss_that_the_loop_divides_in_place_counts_as_it_was():
     optimizer, criterion = torch.optim.SGD(net.parameters(), lr=0.1), nn.CrossEntropyLoss()
     with quiet() as monitor:
         with watch(monitor, net, optimizer, criterion):
-            ((x, y),) = batches(1)
-            loss = criterion(net(x), y)
-            expected = loss.item()
-            loss /= 4
-            loss.backward()
+            losses = []
+            for x, y in batches(4):
+                loss = criterion(net(x), y)
+                losses.append(loss.item())
+                loss /= 4
+                loss.backward()
             optimizer.step()
-        assert given(monitor, "loss") == pytest.approx([expected], rel=1e-6)
+        assert given(monitor, "loss") == pytest.approx([sum(losses) / 4], rel=1e-6)
 
 
 def test_a_loss_of_each_sample_counts_as_the_loop_masks_it():
@@ -166,3 +168,196 @@ def test_recomputed_activations_record_nothing_twice():
             optimizer.step()
         assert given(monitor, "loss") == pytest.approx([loss.item()], rel=1e-6)
         assert monitor.rows()["samples"].tolist() == [8]
+
+
+def stepped(monitor, total, *, criteria=None, steps=1, **settings):
+    """Steps of a loop whose ``total(net, x, y)`` calls ``backward`` itself, and gives the loss by hand."""
+    net = model()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    expected = []
+    with watch(monitor, net, optimizer, criteria, **settings):
+        for x, y in batches(steps):
+            expected.append(total(net, x, y))
+            optimizer.step()
+            optimizer.zero_grad()
+    return expected
+
+
+def test_samples_with_weights_of_both_signs_give_the_loss_of_the_loop():
+    criterion = nn.CrossEntropyLoss(reduction="none")
+
+    def total(net, x, y):
+        advantage = torch.randn(len(x))
+        loss = (criterion(net(x), y) * (advantage - advantage.mean())).mean()
+        loss.backward()
+        return loss.item()
+
+    with quiet() as monitor:
+        expected = stepped(monitor, total, criteria=criterion, steps=5)
+        assert given(monitor, "loss") == expected
+
+
+def test_a_batch_of_which_every_sample_is_masked_has_a_loss_of_zero():
+    criterion = nn.CrossEntropyLoss(reduction="none")
+
+    def total(net, x, y):
+        mask = torch.zeros(len(x))
+        ((criterion(net(x), y) * mask).sum() / mask.sum().clamp(min=1)).backward()
+
+    with quiet() as monitor:
+        stepped(monitor, total, criteria=criterion)
+        assert given(monitor, "loss") == [0.0]
+
+
+@pytest.mark.parametrize("device", ["cpu", DEVICE])
+@pytest.mark.parametrize("weight", [0.0, 1e-6, 0.1])
+def test_a_first_loss_of_any_weight_gives_the_loss_of_the_loop_without_a_wait(weight, device):
+    criteria = [nn.CrossEntropyLoss(), nn.CrossEntropyLoss()]
+    ((x, y),) = batches(1)
+    x, y, weights = x.to(device), y.to(device), torch.randn(4, 3).to(device).requires_grad_()
+    optimizer = torch.optim.SGD([weights], lr=0.1, foreach=False)
+    with quiet() as monitor:
+        with watch(monitor, nn.Identity(), optimizer, criteria), Waits() as waits:
+            z = x.mm(weights)
+            loss = weight * criteria[0](z, y) + (1 - weight) * criteria[1](-z, y)
+            loss.backward()
+            optimizer.step()
+        assert waits.seen == []
+        assert given(monitor, "loss") == pytest.approx([loss.item()], rel=1e-6)
+        assert errors(monitor) == {}
+
+
+def test_a_loss_that_is_no_sum_of_others_is_that_of_the_loop():
+    criterion = nn.CrossEntropyLoss()
+
+    def total(net, x, y):
+        loss = criterion(net(x), y).sqrt() + 1e-2 * net[0].weight.norm()
+        loss.backward()
+        return loss.item()
+
+    with quiet() as monitor:
+        expected = stepped(monitor, total, criteria=criterion, steps=2)
+        assert given(monitor, "loss") == expected
+
+
+def test_the_gradient_that_backward_is_given_weighs_the_loss():
+    criterion = nn.CrossEntropyLoss(reduction="none")
+
+    def total(net, x, y):
+        losses, weights = criterion(net(x), y), torch.rand(len(x))
+        losses.backward(weights)
+        return (losses * weights).sum().item()
+
+    with quiet() as monitor:
+        expected = stepped(monitor, total, criteria=criterion)
+        assert given(monitor, "loss") == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_scale_of_a_scaler_that_watch_was_not_given_is_no_part_of_the_loss():
+    criterion, scaler = nn.CrossEntropyLoss(), torch.amp.GradScaler("cpu")
+
+    def total(net, x, y):
+        losses = [criterion(net(x), y), criterion(net(-x), y)]
+        sum(scaler.scale(losses)).backward()
+        return sum(losses).item()
+
+    with quiet() as monitor:
+        expected = stepped(monitor, total, criteria=criterion)
+        assert given(monitor, "loss") == pytest.approx(expected, rel=1e-6)
+    assert torch.amp.GradScaler.scale.__module__ == "torch.amp.grad_scaler"
+    assert not hasattr(torch.autograd.backward, "__wrapped__")
+
+
+def halves(criterion):
+    """Two micro-batches, whose weights do not show whether the loop divides them."""
+
+    def total(net, x, y):
+        found = []
+        for half in (slice(4), slice(4, 8)):
+            loss = 0.3 * criterion(net(x[half]), y[half]) + 0.3 * criterion(net(-x[half]), y[half])
+            loss.backward()
+            found.append(loss.item())
+        return sum(found)
+
+    return total
+
+
+def test_micro_batches_whose_weights_cannot_be_read_have_no_loss_which_is_said_once(caplog):
+    criterion = nn.CrossEntropyLoss()
+    with quiet() as monitor:
+        stepped(monitor, halves(criterion), criteria=criterion, steps=3)
+        assert given(monitor, "loss") == []
+        assert monitor.rows()["samples"].tolist() == [16] * 3
+    assert caplog.text.count("such a step has no loss") == 1
+
+
+@pytest.mark.parametrize(("accumulation", "factor"), [("sum", 1), ("mean", 0.5)])
+def test_the_loop_may_say_how_micro_batches_combine(accumulation, factor, caplog):
+    criterion = nn.CrossEntropyLoss()
+    with quiet() as monitor:
+        expected = stepped(monitor, halves(criterion), criteria=criterion, steps=3, accumulation=accumulation)
+        assert given(monitor, "loss") == pytest.approx([factor * one for one in expected], rel=1e-6)
+    assert caplog.text == ""
+
+
+def test_backward_passes_over_different_losses_are_no_micro_batches(caplog):
+    criteria = [nn.CrossEntropyLoss(), nn.MSELoss()]
+
+    def total(net, x, y):
+        z = net(x)
+        criteria[0](z, y).backward(retain_graph=True)
+        criteria[1](z, torch.zeros_like(z)).backward()
+
+    with quiet() as monitor:
+        stepped(monitor, total, criteria=criteria)
+        assert given(monitor, "loss") == []
+    assert "such a step has no loss" in caplog.text
+
+
+def test_a_loss_whose_gradients_the_loop_drops_is_no_part_of_the_next_step():
+    criterion = nn.CrossEntropyLoss()
+
+    def total(net, x, y):
+        criterion(net(100 * x), y).backward()
+        net.zero_grad()
+        loss = criterion(net(x), y)
+        loss.backward()
+        return loss.item()
+
+    with quiet() as monitor:
+        expected = stepped(monitor, total, criteria=criterion, steps=2)
+        assert given(monitor, "loss") == expected
+        assert monitor.rows()["samples"].tolist() == [8, 8]
+
+
+def test_a_loss_of_an_inner_loop_is_no_part_of_the_step():
+    criterion = nn.CrossEntropyLoss()
+
+    def total(net, x, y):
+        weight = net[0].weight
+        (gradient,) = torch.autograd.grad(criterion(net(x), y), weight, create_graph=True)
+        adapted = {"0.weight": weight - 0.1 * gradient}
+        loss = criterion(torch.func.functional_call(net, adapted, x), y)
+        loss.backward()
+        return loss.item()
+
+    with quiet() as monitor:
+        expected = stepped(monitor, total, criteria=criterion, steps=2)
+        assert given(monitor, "loss") == expected
+
+
+def test_gradients_that_no_backward_gave_have_no_loss_which_is_said(caplog):
+    criterion = nn.CrossEntropyLoss()
+
+    def total(net, x, y):
+        parameters = list(net.parameters())
+        for one, gradient in zip(
+            parameters, torch.autograd.grad(criterion(net(x), y), parameters), strict=True
+        ):
+            one.grad = gradient
+
+    with quiet() as monitor:
+        stepped(monitor, total, criteria=criterion, steps=2)
+        assert given(monitor, "loss") == []
+        assert monitor.rows()["step"].tolist() == [1, 2]
+    assert caplog.text.count("such a step has no loss") == 1

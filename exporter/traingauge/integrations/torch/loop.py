@@ -1,7 +1,8 @@
 """Records a training loop that is left as it is.
 
 Hooks of the framework's own objects see all that a loop does: an optimizer's, each update; a criterion's, each loss with its
-labels and predictions; that of a loss, how much the gradient weighs it. They are removed when the ``with`` is left.
+labels and predictions; that of a loss, whether a backward pass reaches it. ``torch.autograd.backward`` shows what a pass
+begins from. Hooks are removed when the ``with`` is left.
 
 No hook reads a value from a device, or takes part in a collective operation: numbers, labels and predictions stay there
 until the run is read. An error in a hook is counted and logged, and never reaches the loop.
@@ -26,7 +27,8 @@ from traingauge.core.events import DataWaits, Resumed
 from traingauge.core.watch import Watched
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, shown
 from traingauge.integrations.base import RunSource
-from traingauge.integrations.torch import loaders, scaling, structure
+from traingauge.integrations.torch import backward, loaders, scaling, structure
+from traingauge.integrations.torch.accumulation import KINDS
 from traingauge.integrations.torch.optimizers import Updates, counted_steps
 from traingauge.integrations.torch.recording import Recording
 from traingauge.integrations.torch.values import runs_without_python
@@ -48,16 +50,17 @@ def watch(
     loader: Any = None,
     *,
     scaler: Any = None,
+    accumulation: str | None = None,
     split: str = "validation",
     gradient_norm: bool = False,
 ) -> Watch:
     """Record the training loop inside the ``with``, which stays as it is.
 
-    Each update of the optimizer is a step, with the learning rate that it used. The loss of a step is that of its calls of
-    the criterion, weighted as the gradient weights them: under accumulation the mean of the micro-batches, of several losses
-    in one backward pass their sum, relative to the first. Labels and predictions are scored where the criterion is one of
-    PyTorch's and says what they are, or :class:`~traingauge.Scoring` does. A criterion that is called without gradients, or
-    for a model in evaluation mode, evaluates; a pass ends when training continues.
+    Each update of the optimizer is a step, with the learning rate that it used. The loss of a step is what the loop calls
+    ``backward`` on, if a loss of the criterion is in it; under accumulation the mean of the micro-batches. Labels and
+    predictions are scored where the criterion is one of PyTorch's and says what they are, or :class:`~traingauge.Scoring`
+    does. A criterion that is called without gradients, or for a model in evaluation mode, evaluates; a pass ends when
+    training continues.
 
     Args:
         monitor: A :class:`~traingauge.ModelMonitor`, whose run stays open; or the name of a model, for which a run is opened
@@ -71,6 +74,9 @@ def watch(
         loader: The loader of the training batches, if waits for data and ends of epochs are to be recorded.
         scaler: The ``torch.amp.GradScaler``, if there is one: updates that it skips are then not counted as steps, but in
             the scalar ``skipped_steps``.
+        accumulation: Where gradients are accumulated, whether the loss of a step is the ``sum`` of what ``backward`` is
+            called on, because the loop divides it, or its ``mean``, because it does not. Without it that is read from the
+            numbers by which the loop divides; a step where it cannot be read has no loss, which is logged once.
         split: Where evaluations belong: ``validation`` or ``test``.
         gradient_norm: Also compute the global norm of the gradients that the optimizer gets, one more pass over them. A norm
             by which ``clip_grad_norm_`` clips all of them is recorded in any case, as it was before clipping.
@@ -99,6 +105,7 @@ def watch(
         () if criterion is None else _modules("criterion", criterion),
         None if loader is None else loaders.validate_loader(loader),
         None if scaler is None else scaling.validate_scaler(scaler),
+        None if accumulation is None else validation.choice("accumulation", accumulation, KINDS),
         validation.choice("split of an evaluation", split, SPLITS[1:]),
         gradient_norm=validation.flag("gradient_norm", gradient_norm),
     )
@@ -121,13 +128,14 @@ class Watch(Unique):
         criteria: Sequence[Any],
         loader: Any,
         scaler: Any,
+        accumulation: str | None,
         split: str,
         *,
         gradient_norm: bool,
     ) -> None:
         self._runs, self._models, self._optimizers, self._names = runs, models, optimizers, names
         self._criteria, self._loader, self._scaler, self._split = criteria, loader, scaler, split
-        self._gradient_norm = gradient_norm
+        self._accumulation, self._gradient_norm = accumulation, gradient_norm
         self._session: Session | None = None
         self._updates: list[Updates] = []
         self._undo = ExitStack()
@@ -177,8 +185,14 @@ class Watch(Unique):
         session = self._session = self._runs.begin()
         if session.enabled:
             _active.append(self)
-            last = len(self._optimizers) - 1
-            self._recording = Recording(session, self._models, self._names, self._split, last=last)
+            self._recording = Recording(
+                session,
+                self._models,
+                self._optimizers,
+                self._names,
+                self._split,
+                accumulation=self._accumulation,
+            )
             self._shield(self._describe)
             self._install()
             self._shield(session.record, Resumed(time.perf_counter()))
@@ -242,6 +256,8 @@ class Watch(Unique):
         ]
         for updates in self._updates:
             self._enter(updates.watched)
+        self._enter(scaling.scales_noted)
+        self._enter(backward.watched, recording)
         for criterion in self._criteria:
             self._shield(self._hook, criterion)
         if self._scaler is not None:

@@ -1,10 +1,4 @@
-"""The loss of a step, from the losses that the loop computed since the step before.
-
-Each call of the criterion is a part. Its weight is the gradient of what the loop called ``backward`` on with respect to it,
-which a hook of its tensor sees: 1/4 where the loop divides by four micro-batches, 0.4 for an auxiliary loss. Parts of one
-backward pass add up, relative to the first. Backward passes are micro-batches, and average. A part that no backward pass
-reached did not train the model.
-"""
+"""The losses that a loop computed since its last step, and the backward passes that reached them."""
 
 from __future__ import annotations
 
@@ -13,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from traingauge.integrations.torch import terms
 from traingauge.integrations.torch.values import local, number
 
 if TYPE_CHECKING:
     from traingauge.core.device_scores import OnDevice
     from traingauge.stats.classification.encoding import Encoded
 
-#: Parts that are kept until a step: more than any loop accumulates.
+#: Parts, and backward passes, that are kept until a step: more than any loop accumulates.
 MOST_PARTS = 4096
 
 
@@ -27,57 +22,76 @@ class Part:
     """One loss that the loop computed.
 
     Args:
-        loss: Its tensor; one with several elements counts by its mean, or as the gradient weights them.
+        loss: Its tensor.
         samples: Samples in it.
         scored: Their labels and predictions, reduced.
+        criterion: The module that computed it; ``None`` for a function.
 
     Attributes:
-        value: The loss.
-        weight: How much the gradient weighs it; ``None`` before a backward pass.
-        backward: Number of that pass.
+        kind: What computed it.
+        adds_up: Whether it is the sum over its samples, or may be.
+        tasks: Numbers of the passes that reached it.
         samples: As given.
         scored: As given.
     """
 
-    __slots__ = ("_elements", "backward", "samples", "scored", "value", "weight")
+    __slots__ = ("adds_up", "kind", "samples", "scored", "tasks")
 
-    def __init__(self, loss: torch.Tensor, samples: int, scored: Encoded | OnDevice | None = None) -> None:
-        self._elements = None if loss.numel() == 1 else local(loss.detach()).clone()
-        self.value: Any = number(loss if self._elements is None else self._elements.mean())
-        self.weight: Any = None
-        self.backward = -1
+    def __init__(
+        self,
+        loss: torch.Tensor,
+        samples: int,
+        scored: Encoded | OnDevice | None = None,
+        criterion: Any = None,
+    ) -> None:
+        node = loss.grad_fn
+        name = "" if node is None else node.name()
+        self.kind = name if criterion is None else criterion
+        reduction = getattr(criterion, "reduction", "")
+        self.adds_up = (
+            reduction == "sum" or getattr(node, "_saved_reduction", 1) == 2 or name.startswith("SumBackward")
+        )
+        self.tasks: list[int] = []
         self.samples, self.scored = samples, scored
-
-    def on_gradient(self, gradient: torch.Tensor) -> None:
-        """Take the gradient with respect to the loss."""
-        if self._elements is not None:
-            gradient = local(gradient.detach())
-            total = gradient.sum()
-            self.value, gradient = number((gradient * self._elements).sum() / total), total
-        weight = number(gradient)
-        self.weight = weight if self.weight is None else self.weight + weight
-        self.backward = backward_pass()
+        if loss.requires_grad:
+            terms.note_part(loss, self)
 
 
-def loss_of(parts: Sequence[Part]) -> Any:
-    """The loss of a step, a float or a tensor; ``None`` without parts.
+class BackwardPass:
+    """One backward pass, from before it begins.
 
-    >>> def part(value, weight, backward):
-    ...     made = Part(torch.tensor(value), 1)
-    ...     made.weight, made.backward = weight, backward
-    ...     return made
-    >>> loss_of([part(1.0, 0.5, 1), part(2.0, 0.5, 2)]), loss_of([part(1.0, 1.0, 1), part(2.0, 0.25, 1)])
-    (1.5, 1.5)
+    Args:
+        roots: What ``backward`` was called on.
+        gradients: The gradients that the loop gave for them, each ``None`` for 1.
+
+    Attributes:
+        value: The sum of the roots, without the scale of a scaler: a float, or a tensor on the device; ``None`` if that is
+            not known.
+        terms: Its terms.
     """
-    if len(parts) <= 1:
-        return parts[0].value if parts else None
-    firsts = {part.backward: part.weight for part in reversed(parts)}
-    total, weight = sum(part.value * part.weight for part in parts), sum(firsts.values())
-    if isinstance(weight, float) and weight == 0:
-        return sum(part.value for part in parts) / len(parts)
-    return total / weight
+
+    __slots__ = ("terms", "value")
+
+    def __init__(self, roots: Sequence[torch.Tensor], gradients: Sequence[Any]) -> None:
+        pairs = list(zip(roots, gradients, strict=True))
+        self.terms = [term for root, gradient in pairs for term in terms.terms_of(root, gradient)]
+        self.value: Any = sum(_contribution(root, gradient) for root, gradient in pairs)
+        scale = self.terms[0].scale if self.terms else None
+        if any(term.scale is not scale for term in self.terms):
+            self.value = None
+        elif scale is not None:
+            self.value = None if scale.value is None else self.value / scale.value
+
+    def paths(self, parts: Sequence[Part]) -> list[terms.Term]:
+        """Its terms that are watched losses; where one of them cannot be found among the terms, all terms."""
+        found = {id(part) for term in self.terms for part in term.parts}
+        if all(id(part) in found for part in parts):
+            return [term for term in self.terms if term.parts]
+        return self.terms
 
 
-def backward_pass() -> int:
-    """Number of the backward pass that is under way; -1 if none is."""
-    return int(torch._C._current_graph_task_id())
+def _contribution(root: torch.Tensor, gradient: Any) -> Any:
+    if gradient is None:
+        return number(root)
+    with torch.no_grad():
+        return number((local(root) * local(gradient)).sum())

@@ -29,19 +29,22 @@ class OpenPass:
 
     def __init__(self, session: Session, split: str) -> None:
         self._session, self.split = session, split
-        self._batches: list[tuple[Part, Any]] = []  # each with its weight in the mean of all
+        self._batches: list[
+            tuple[Part, Any, Any]
+        ] = []  # each with its loss, and its weight in the mean of all
         self._read: list[Any] = []  # labels and predictions that were brought over from a device
         self._held = 0  # of those that were not
 
-    def add(self, part: Part, mass: Any) -> None:
+    def add(self, part: Part, value: Any, mass: Any) -> None:
         """Add a batch.
 
         Args:
-            part: Its loss.
+            part: What is known of it.
+            value: Its loss.
             mass: Its weight in the mean of all.
         """
         self._session.alive()
-        self._batches.append((part, mass))
+        self._batches.append((part, value, mass))
         self._held += part.scored.held if isinstance(part.scored, OnDevice) else 0
         if self._held >= BACKLOG_SAMPLES:
             self._read += self._session.bring_over(self._take_scored())
@@ -49,16 +52,16 @@ class OpenPass:
 
     def take_trained(self) -> list[Part]:
         """Take out the batches that a backward pass has reached."""
-        trained = [part for part, _ in self._batches if part.weight is not None]
-        self._batches = [(part, mass) for part, mass in self._batches if part.weight is None]
+        trained = [part for part, *_ in self._batches if part.tasks]
+        self._batches = [batch for batch in self._batches if not batch[0].tasks]
         return trained
 
     def finish(self) -> None:
         """Record it, if there is anything in it."""
         if not self._batches:
             return
-        total = sum(mass for _, mass in self._batches)
-        losses = sum(_weighed(part.value, mass) for part, mass in self._batches)
+        total = sum(mass for *_, mass in self._batches)
+        losses = sum(_weighed(value, mass) for _, value, mass in self._batches)
         empty = isinstance(total, (int, float)) and total == 0
         self._session.record(
             Pass(
@@ -66,14 +69,14 @@ class OpenPass:
                 at=time.perf_counter(),
                 loss=None if empty else losses / total,
                 steps=len(self._batches),
-                samples=sum(part.samples for part, _ in self._batches),
+                samples=sum(part.samples for part, *_ in self._batches),
                 scored=[*self._read, *self._take_scored()],
             )
         )
 
     def _take_scored(self) -> list[Any]:
-        found = [part.scored for part, _ in self._batches if part.scored is not None]
-        for part, _ in self._batches:
+        found = [part.scored for part, *_ in self._batches if part.scored is not None]
+        for part, *_ in self._batches:
             part.scored = None
         return found
 

@@ -1,7 +1,9 @@
 """What a loop did, put together to steps and passes.
 
-A loss that has a gradient, of a model in training mode, is part of the next step. Any other one belongs to a pass over
-evaluation data, which ends when training continues. A model that is trained in evaluation mode shows by its first step.
+A loss that has a gradient, of a model in training mode, is part of the next step, if a backward pass reaches it. Any other
+one belongs to a pass over evaluation data, which ends when training continues. A model that is trained in evaluation mode
+shows by its first step. Backward passes that reach none of the losses are left out, and so are those whose gradients the
+loop has dropped before it computed another loss, as it does with a batch that it skips.
 """
 
 from __future__ import annotations
@@ -11,21 +13,35 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from traingauge.core.events import EpochEnd, Scored
 from traingauge.errors import TrainGaugeError
 from traingauge.integrations.torch import targets as criteria
-from traingauge.integrations.torch.parts import MOST_PARTS, Part, backward_pass, loss_of
+from traingauge.integrations.torch.accumulation import Accumulation, Reached
+from traingauge.integrations.torch.backward import pass_under_way
+from traingauge.integrations.torch.parts import MOST_PARTS, BackwardPass, Part
 from traingauge.integrations.torch.passes import OpenPass
-from traingauge.integrations.torch.values import local
+from traingauge.integrations.torch.values import local, number, runs_without_python
 
 _log = logging.getLogger("traingauge")
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Session
+
+
+class Trained(NamedTuple):
+    """What an update trained on.
+
+    Attributes:
+        parts: The losses.
+        passes: The backward passes that reached them; those that were not seen are missing.
+    """
+
+    parts: list[Part]
+    passes: list[Reached]
 
 
 class Recording:
@@ -34,27 +50,33 @@ class Recording:
     Args:
         session: The run.
         modules: The models.
+        optimizers: Their optimizers; the last one completes a step.
         names: Names of the optimizers, each with a loss of its own; ``None`` where all train on the same.
         split: Where evaluations belong.
-        last: Place of the optimizer that completes a step.
+        accumulation: What the loop says of its micro-batches.
     """
 
     def __init__(
         self,
         session: Session,
         modules: Sequence[Any],
+        optimizers: Sequence[Any],
         names: Sequence[str] | None,
         split: str,
         *,
-        last: int = 0,
+        accumulation: str | None = None,
     ) -> None:
         self._session, self._modules, self._names, self._split = session, modules, names, split
-        self._last = last
+        self._optimizers, self._last = optimizers, len(optimizers) - 1
         self._parts: deque[Part] = deque(maxlen=MOST_PARTS)
+        self._backward: dict[int, BackwardPass] = {}  # by their numbers
+        self._accumulations = [Accumulation(accumulation) for _ in optimizers]
+        self._left_gradients = self._has_new = False  # of the pass before, and losses since it began
         self._pass: OpenPass | None = None
         self._explicit = self._trains_in_evaluation_mode = False
         self._inside = self._repeats = 0  # calls of closures, and those after the first, that are under way
         self._skipped = 0
+        self._said_unknown = False
         self._calls: tuple[Any, ...] = ()  # what the last call was like
         self._scores_calls = False  # and whether such calls are scored
         self._scores: Any = None  # the criterion that is
@@ -70,7 +92,7 @@ class Recording:
             y_pred: Predictions; ``None`` without them.
             criterion: The module that computed it, which says what the labels are; ``None`` if the user says so.
         """
-        again = self._repeats or backward_pass() != -1  # the latter recomputes activations
+        again = self._repeats or pass_under_way() != -1  # the latter recomputes activations
         if again or not isinstance(loss, torch.Tensor):
             return
         training = self._is_training(loss)
@@ -78,22 +100,17 @@ class Recording:
             self.end_pass()
         split = "train" if training else self._open().split
         samples = next((len(one) for one in (y_pred, y_true) if getattr(one, "ndim", 0)), 1)
-        part = Part(loss, samples, self._scored(y_true, y_pred, criterion, split))
+        part = Part(loss, samples, self._scored(y_true, y_pred, criterion, split), criterion)
         if loss.requires_grad:
-            loss.register_hook(self._shielded(part))
+            loss.register_hook(lambda _: part.tasks.append(pass_under_way()))
         if training:
             self._parts.append(part)
+            self._has_new = True
         else:
             labels = y_true if isinstance(y_true, torch.Tensor) else None
-            if criteria.adds_up(criterion):
-                part.value = part.value / samples
-            self._open().add(part, criteria.mass(criterion, labels, samples))
-
-    def _shielded(self, part: Part) -> Callable[[torch.Tensor], None]:
-        def on_gradient(gradient: torch.Tensor) -> None:
-            self._session.guard.catch("integration", part.on_gradient, gradient)
-
-        return on_gradient
+            value = number(loss if loss.numel() == 1 else local(loss.detach()).mean())
+            value = value / samples if criteria.adds_up(criterion) else value
+            self._open().add(part, value, criteria.mass(criterion, labels, samples))
 
     def _is_training(self, loss: torch.Tensor) -> bool:
         if self._explicit or not loss.requires_grad:
@@ -125,6 +142,49 @@ class Recording:
             self._scores_calls = found is not None or self._session.hints.task is not None
             self._scores = criterion if self._scores_calls else self._scores
         return self._scores_calls
+
+    # Backward passes
+
+    def begin_backward(self, tensors: Any, gradients: Any) -> None:
+        """A backward pass begins; see :class:`~traingauge.integrations.torch.backward.Observer`."""
+        if not self._session.ended and not self._repeats and (self._parts or self._pass is not None):
+            self._session.guard.catch("integration", self._begin_backward, tensors, gradients)
+
+    def end_backward(self) -> None:
+        """A backward pass has ended."""
+        if self._backward and not self._session.ended:
+            self._left_gradients = self._session.guard.catch("integration", self._has_gradients) or False
+
+    def _begin_backward(self, tensors: Any, gradients: Any) -> None:
+        roots = [tensors] if not isinstance(tensors, (list, tuple)) else list(tensors)
+        given = [gradients] if not isinstance(gradients, (list, tuple)) else list(gradients)
+        if runs_without_python() or not all(getattr(one, "requires_grad", False) for one in roots):
+            return
+        if self._left_gradients and self._has_new and not self._has_gradients():
+            self._forget_dropped()
+        self._has_new = False
+        made = BackwardPass(roots, given if len(given) == len(roots) else [None] * len(roots))
+        waiting = [made]  # a root that is kept may have further passes
+
+        def begun(_: torch.Tensor) -> None:
+            if waiting:
+                self._backward[pass_under_way()] = waiting.pop()
+            if len(self._backward) > MOST_PARTS:  # then their sum is not known
+                del self._backward[next(iter(self._backward))]
+                made.value = None
+
+        roots[0].register_hook(begun)
+
+    def _has_gradients(self) -> bool:
+        groups = [group for optimizer in self._optimizers for group in optimizer.param_groups]
+        return any(one.grad is not None for group in groups for one in group["params"])
+
+    def _forget_dropped(self) -> None:
+        """Forget losses whose gradients the loop has dropped without an update."""
+        kept = [part for part in self._parts if not part.tasks]
+        self._parts.clear()
+        self._parts.extend(kept)
+        self._backward.clear()
 
     # Passes
 
@@ -173,7 +233,7 @@ class Recording:
             closure: Computes the loss and its gradients.
             after: Called after the first call.
         """
-        calls = int(any(part.weight is not None for part in self._parts))  # the loop's own loss came first
+        calls = int(any(part.tasks for part in self._parts))  # the loop's own loss came first
 
         def counted() -> Any:
             nonlocal calls
@@ -198,8 +258,8 @@ class Recording:
             numbers: What is known of the update.
         """
         if self._is_last(place):
-            parts = self._trained()
-            self._record({**self._losses(parts, place), **numbers}, parts)
+            trained = self._trained()
+            self._record({**self._losses(trained, place), **numbers}, trained.parts)
         elif self._names is not None:
             named = {f"{number}_{self._names[place]}": value for number, value in numbers.items()}
             self._record({**self._losses(self._trained(), place), **named}, (), steps=0)
@@ -210,7 +270,7 @@ class Recording:
 
     def warn_of_no_step(self) -> None:
         """Say that losses had gradients, and no optimizer used them: it is another one that trains."""
-        if any(part.weight is not None for part in self._parts):
+        if any(part.tasks for part in self._parts):
             _log.warning(
                 "the loop computed gradients, but the optimizer that is watched took no step, so none was recorded: "
                 "pass the optimizer whose step() the loop calls"
@@ -219,29 +279,57 @@ class Recording:
     def skipped(self, place: int) -> None:
         """A scaler has skipped an update, because gradients were not finite. No step is counted."""
         self._skipped += 1
-        parts = self._trained() if self._names is not None or self._is_last(place) else []
-        self._record({**self._losses(parts, place), "skipped_steps": float(self._skipped)}, (), steps=0)
+        trained = self._trained() if self._names is not None or self._is_last(place) else Trained([], [])
+        self._record({**self._losses(trained, place), "skipped_steps": float(self._skipped)}, (), steps=0)
 
     def _is_last(self, place: int) -> bool:
         return place == self._last
 
-    def _losses(self, parts: Sequence[Part], place: int) -> dict[str, Any]:
-        loss = loss_of(parts)
+    def _losses(self, trained: Trained, place: int) -> dict[str, Any]:
+        loss = self._accumulations[place].loss(trained.passes) if trained.passes else None
+        if loss is None and trained.parts:
+            self._say_unknown(len(trained.passes))
         named = {} if self._names is None else {f"loss_{self._names[place]}": loss}
         return {"loss": loss, **named} if self._is_last(place) else named
 
-    def _trained(self) -> list[Part]:
-        """The parts that a backward pass has reached since the last step."""
-        parts = [part for part in self._parts if part.weight is not None]
+    def _say_unknown(self, passes: int) -> None:
+        if self._said_unknown:
+            return
+        self._said_unknown = True
+        if passes > 1:
+            _log.warning(
+                "the loop called backward %d times before an update, and how it weighs them cannot be read from it, so such "
+                'a step has no loss: pass accumulation="sum" to watch(…) if the loop divides by their number, or '
+                'accumulation="mean" if it does not',
+                passes,
+            )
+        else:
+            _log.warning(
+                "the loop computed gradients from a loss, and what of cannot be read from it, so such a step has no loss: "
+                "call backward() on the loss, or record the loop with monitor.step(loss=…) instead"
+            )
+
+    def _trained(self) -> Trained:
+        """What backward passes have reached since the last step."""
+        parts = [part for part in self._parts if part.tasks]
         if not parts and self._pass is not None and not self._explicit:
             parts = self._pass.take_trained()
             if parts:
                 self._trains_in_evaluation_mode = True
                 self.end_pass()
-        waiting = [part for part in self._parts if part.weight is None and self._names is not None]
+        waiting = [part for part in self._parts if not part.tasks and self._names is not None]
         self._parts.clear()
         self._parts.extend(waiting)
-        return parts
+        reached: dict[int, list[Part]] = {task: [] for task in self._backward}
+        for part in parts:
+            for task in set(part.tasks) & reached.keys():
+                reached[task].append(part)
+        passes = [Reached(self._backward[task], found) for task, found in reached.items() if found]
+        self._backward.clear()
+        self._left_gradients = False
+        if passes:  # what only torch.autograd.grad has reached, as in an inner loop, is no part of the step
+            parts = [part for part in parts if not reached.keys().isdisjoint(part.tasks)]
+        return Trained(parts, passes)
 
     def _record(self, numbers: Mapping[str, Any], parts: Sequence[Part], *, steps: int = 1) -> None:
         at, given = time.perf_counter(), {name: value for name, value in numbers.items() if value is not None}

@@ -1,13 +1,41 @@
-"""A scaler of gradients: updates that it skips, because the scale was too high, are no steps."""
+"""A scaler of gradients: its scale is no part of a loss, and updates that it skips are no steps.
+
+A loop may scale without showing the scaler to what watches. So while something does, the method ``scale`` of the class of
+scalers, and of each loaded one below it, also notes the scale at its result.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import torch
 
 from traingauge.errors import InvalidTypeError, shown
-from traingauge.integrations.torch import in_place
+from traingauge.integrations.torch import in_place, terms
+from traingauge.integrations.torch.values import number
+
+
+class Scale(NamedTuple):
+    """A scale, as it was.
+
+    Attributes:
+        value: A float, or a tensor on the device; ``None`` if it is not known.
+        tensor: Where the scaler keeps it.
+        version: Of that tensor.
+    """
+
+    value: Any
+    tensor: Any
+    version: int
+
+
+_watching = 0
+_noted: WeakKeyDictionary[Any, Scale] = WeakKeyDictionary()
+_originals: list[tuple[type, Callable[..., Any]]] = []
 
 
 def validate_scaler(scaler: Any) -> Any:
@@ -41,3 +69,54 @@ def watched(
         return result
 
     return in_place.replaced(scaler, step=step)
+
+
+@contextmanager
+def scales_noted() -> Iterator[None]:
+    """Note scales at what is scaled inside the ``with``."""
+    global _watching  # noqa: PLW0603 as of the classes
+    if not _watching:
+        for kind in _classes(torch.amp.GradScaler):
+            _install(kind)
+    _watching += 1
+    try:
+        yield
+    finally:
+        _watching -= 1
+        while _originals and not _watching:
+            kind, original = _originals.pop()
+            kind.scale = original  # type: ignore[attr-defined]
+
+
+def _classes(kind: Any) -> list[Any]:
+    """A class and those below it that define how to scale."""
+    below = [one for child in kind.__subclasses__() for one in _classes(child)]
+    return [kind, *below] if "scale" in vars(kind) else below
+
+
+def _install(kind: Any) -> None:
+    original = kind.scale
+
+    @functools.wraps(original)
+    def scale(self: Any, outputs: Any) -> Any:
+        result = original(self, outputs)
+        if isinstance(result, torch.Tensor):
+            if result is not outputs:
+                _note(self, [result])
+        elif isinstance(result, (list, tuple)):
+            _note(self, [one for one, was in zip(result, outputs, strict=False) if one is not was])
+        return result
+
+    _originals.append((kind, original))
+    kind.scale = scale
+
+
+def _note(scaler: Any, scaled: list[Any]) -> None:
+    """Note the scale, one object until it changes."""
+    now = getattr(scaler, "_scale", None)
+    noted = _noted.get(scaler)
+    version = getattr(now, "_version", -1)
+    if noted is None or noted.tensor is not now or noted.version != version:
+        noted = _noted[scaler] = Scale(number(now) if isinstance(now, torch.Tensor) else None, now, version)
+    for one in scaled:
+        terms.note_scale(one, noted)

@@ -1,0 +1,71 @@
+"""Backward passes as the loop starts them.
+
+``Tensor.backward`` looks ``torch.autograd.backward`` up in its module. While something watches, that function is replaced by
+one that also shows what it was called on. ``torch.autograd.grad``, which computes gradients and adds them to nothing, stays.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+
+
+class Observer(Protocol):
+    """Sees the backward passes of any thread."""
+
+    def begin_backward(self, tensors: Any, gradients: Any) -> None:
+        """A pass begins.
+
+        Args:
+            tensors: What ``backward`` was called on.
+            gradients: The gradients that the loop gave for them; ``None`` for 1.
+        """
+
+    def end_backward(self) -> None:
+        """A pass has ended without an error."""
+
+
+_observers: list[Observer] = []
+_original: list[Callable[..., Any]] = []
+
+
+@contextmanager
+def watched(observer: Observer) -> Iterator[None]:
+    """Show an observer the passes that begin inside the ``with``, but those inside of another pass."""
+    if not _observers:
+        _install()
+    _observers.append(observer)
+    try:
+        yield
+    finally:
+        _observers.remove(observer)
+        if not _observers:
+            torch.autograd.backward = _original.pop()
+
+
+def pass_under_way() -> int:
+    """Number of the pass that this thread takes part in, unique in the process; -1 if none is."""
+    return int(torch._C._current_graph_task_id())
+
+
+def _install() -> None:
+    original = torch.autograd.backward
+
+    @functools.wraps(original)
+    def shown(tensors: Any, grad_tensors: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if pass_under_way() != -1:
+            return original(tensors, grad_tensors, *args, **kwargs)
+        observers = tuple(_observers)
+        for observer in observers:
+            observer.begin_backward(tensors, kwargs.get("grad_variables", grad_tensors))
+        result = original(tensors, grad_tensors, *args, **kwargs)
+        for observer in observers:
+            observer.end_backward()
+        return result
+
+    _original.append(original)
+    torch.autograd.backward = shown
