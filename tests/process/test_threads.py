@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.waiting import PATIENCE
 from traingauge import ModelMonitor
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -102,3 +106,37 @@ def test_a_thread_that_exits_with_a_code_fails_its_run_and_one_without_does_not(
             dies(monitor, lambda _, loop=loop: loop)  # type: ignore[misc]
         states.append(monitor.state)
     assert states == ["failed", "finished"]
+
+
+TRAINS_ON = """
+    import atexit, threading
+    from traingauge import ModelMonitor
+
+    stepped, last = threading.Event(), []
+
+    def train():
+        try:
+            while True:
+                {step}
+                stepped.set()
+        finally:
+            last.append("its finally has run")
+
+    thread = threading.Thread(target=train, daemon=True)
+    atexit.register(lambda: (thread.join({patience}), print(thread.is_alive(), *last)))  # after the runs have ended
+    monitor = ModelMonitor("m", delivery=[])
+    thread.start()
+    stepped.wait({patience})
+"""
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["monitor.step(loss=1.0)", "monitor.busy('upload', at_most=60).__enter__()", "monitor.end_epoch()"],
+)
+def test_a_daemon_thread_that_trains_while_the_process_exits_ends_without_a_word(step: str) -> None:
+    script = textwrap.dedent(TRAINS_ON.format(step=step, patience=PATIENCE))
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=3 * PATIENCE, check=True
+    )
+    assert (done.stdout, done.stderr) == ("False its finally has run\n", "")

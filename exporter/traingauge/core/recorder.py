@@ -218,7 +218,7 @@ class Recorder(Unique):
 
     def _refuse_if_ended(self) -> None:
         if self.run.ended is not None:
-            live_runs.wait_if_dying()
+            live_runs.leave_dying_process()
             raise ClosedError(
                 f"the run is {self.run.state}: it takes no further steps; make a new ModelMonitor"
             )

@@ -221,6 +221,7 @@ class RunSource:
         assert self._monitor is not None
         session = self._monitor.session
         if session.ended:
+            live_runs.leave_dying_process()
             raise ClosedError(f"the run is {session.state}: make a new ModelMonitor")
         return session
 

@@ -60,6 +60,7 @@ class LiveRuns:
         self._exits, self._notebook = Exits(), Notebook()
         self._threads, self._signals = Threads(self._thread_died), Signals(partial(self.end_all, INTERRUPTED))
         self._later = Later()
+        self._exiting = False  # whether the end of the process has ended the runs
         self._finalizer: Any = None  # where the process is a worker of multiprocessing
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
@@ -102,9 +103,17 @@ class LiveRuns:
         found = end or self._notebook.end or self._exits.end()
         return INTERRUPTED if found.exception == SystemExit.__name__ and self._signals.by_keyboard else found
 
-    def wait_if_dying(self) -> None:
-        """Wait for the end of the process, if a signal is ending it: its runs have to be seen before."""
+    def leave_dying_process(self) -> None:
+        """End a daemon thread that trains on while the process exits, as the interpreter is about to do; else return.
+
+        Where a signal ends the process, any thread waits for that: the runs have to be seen before.
+
+        Raises:
+            SystemExit: It ends the thread without a word, and lets its ``finally`` blocks run.
+        """
         self._signals.wait_if_dying()
+        if self._exiting and threading.current_thread().daemon:
+            raise SystemExit
 
     def replace(self, model: str, run: str | None, directory: str | os.PathLike[str] | None) -> None:
         """A run begins: the live one of the same model and name gives way, such as that of a cell that is run again.
@@ -150,12 +159,14 @@ class LiveRuns:
             self._finalizer.cancel()
 
     def _end_with_interpreter(self) -> None:
-        self.wait_if_dying()
+        self._exiting = True
+        self._signals.wait_if_dying()
         self.end_all(self.end_of_process(), self.time_left)
 
     def _end_with_worker(self) -> None:
         """A worker of multiprocessing exits while the exception that ends it, if one does, is on its way."""
-        self.wait_if_dying()
+        self._exiting = True
+        self._signals.wait_if_dying()
         self.end_all(self.end_of_process(end_after(sys.exc_info()[1])), self.time_left)
 
     def _thread_died(self, error: BaseException) -> None:
@@ -164,7 +175,7 @@ class LiveRuns:
 
     def _forget(self) -> None:
         """In a forked child: the runs belong to the parent."""
-        self._lock = threading.RLock()
+        self._lock, self._exiting = threading.RLock(), False
         self._signals.leave_to_parent()
         self._later.leave_to_parent()
         if self._runs:
