@@ -48,5 +48,9 @@ def test_losses_whose_range_is_beyond_float64_are_drawn_within_the_card():
     assert 'd="M0.0 46.0L120.0 24.0L240.0 2.0"' in card({}, "m r", [-1.7e308, 0.0, 1.7e308])
 
 
+def test_losses_that_differ_by_the_least_that_float64_holds_are_drawn_within_the_card():
+    assert 'd="M0.0 46.0L120.0 46.0L240.0 2.0"' in card({}, "m r", [0.0, 0.0, 5e-324])
+
+
 def test_one_loss_is_no_line_yet():
     assert "<svg" not in card({}, "m r", [1.0])

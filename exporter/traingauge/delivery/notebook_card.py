@@ -103,11 +103,12 @@ def _curve(losses: Sequence[float]) -> str:
         return ""
     low, high = min(finite), max(finite)
     scale = max(abs(low), abs(high), 1.0)  # the range itself may be beyond float64
-    across, up = _WIDTH / (len(losses) - 1), (_HEIGHT - 4) / ((high / scale - low / scale) or 1.0)
+    across, span = _WIDTH / (len(losses) - 1), (high / scale - low / scale) or 1.0
     pieces, pen = [], "M"
     for at, loss in enumerate(losses):
         if math.isfinite(loss):
-            pieces.append(f"{pen}{at * across:.1f} {_HEIGHT - 2 - (loss / scale - low / scale) * up:.1f}")
+            share = (loss / scale - low / scale) / span  # first, as the height by span may be infinite
+            pieces.append(f"{pen}{at * across:.1f} {_HEIGHT - 2 - share * (_HEIGHT - 4):.1f}")
         pen = "L" if math.isfinite(loss) else "M"
     path = f'<path d="{"".join(pieces)}" fill="none" stroke="currentColor" stroke-width="1.5"/>'
     title = f"<title>loss from {losses[0]:.4g} to {losses[-1]:.4g}</title>"
