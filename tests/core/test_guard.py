@@ -113,3 +113,16 @@ def test_work_that_does_not_compute_is_caught_with_every_error_of_it() -> None:
 
         assert guard.catch("integration", fail) is None
     assert guard.errors["integration"] == 2
+
+
+class Broken(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        raise ValueError("I/O operation on closed file")  # as where standard error was closed
+
+
+def test_a_handler_of_logs_that_fails_is_no_error_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("traingauge"), "handlers", [Broken()])
+    guard = Guard()
+    guard.report("step", ZeroDivisionError())
+    guard.guessed("the task is a regression", changed=True)
+    assert (guard.errors["step"], guard.errors["guess"]) == (1, 1)

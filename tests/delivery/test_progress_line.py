@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
 import math
@@ -108,13 +109,18 @@ def test_the_last_line_says_how_the_run_ended(monkeypatch):
     assert log.getvalue().count("\n") == 1, f"none before {EVERY_ELSEWHERE} s"
 
 
+class HungUp(io.StringIO):
+    """A terminal that is gone."""
+
+    def write(self, text):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
 def test_a_terminal_that_is_gone_is_counted_and_training_continues(monkeypatch, caplog):
-    log = io.StringIO()
-    log.close()
-    monkeypatch.setattr(sys, "stderr", log)
+    monkeypatch.setattr(sys, "stderr", HungUp())
     with ModelMonitor("digits", run="r1", delivery=[ProgressLine(every=0.1)]) as monitor:
         monitor.step(loss=0.5)
-        wait_until(lambda: "closed file" in caplog.text)
+        wait_until(lambda: os.strerror(errno.EIO) in caplog.text)
         monitor.step(loss=0.25)
     assert monitor.rows()["loss"].tolist() == [0.5, 0.25]
 
@@ -130,3 +136,30 @@ def test_no_line_is_drawn_unless_it_is_asked_for(monkeypatch):
     with ModelMonitor("digits", run="r1", delivery=[]) as monitor:
         monitor.step(loss=0.5)
     assert log.getvalue() == ""
+
+
+WITHOUT_STANDARD_ERROR = """
+    import os, sys, threading
+    from traingauge import ModelMonitor
+    from traingauge.delivery.progress_line import DrawnProgress, ProgressLine
+
+    drawn, draw = threading.Semaphore(0), DrawnProgress._draw
+    DrawnProgress._draw = lambda self: (draw(self), drawn.release())
+    sys.stderr = {stderr}
+    with ModelMonitor("digits", delivery=[ProgressLine(every=0.1)], progress=True) as monitor:
+        monitor.step(loss=0.5)
+        drawn.acquire(timeout=60)
+        drawn.acquire(timeout=60)
+    print(monitor._recorder.guard.errors["delivery"], monitor.state)
+"""
+
+
+@pytest.mark.parametrize(
+    "stderr", ["None", "os.fdopen(os.dup(2), 'w'); sys.stderr.close()"], ids=["none", "closed"]
+)
+def test_without_standard_error_there_is_no_line_and_nothing_fails(stderr):
+    script = textwrap.dedent(WITHOUT_STANDARD_ERROR.format(stderr=stderr))
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert (done.stdout, done.stderr) == ("0 finished\n", "")

@@ -35,7 +35,8 @@ class ProgressLine:
     """Shows step, losses, a score, the time left and the state of health on standard error.
 
     In a terminal one line is drawn over and over. Where standard error is no terminal, as in the log of a job, or where tqdm
-    draws its bars, a line of its own is written every minute. ``ModelMonitor(progress=True)`` adds one to the deliveries.
+    draws its bars, a line of its own is written every minute. Without standard error there is none.
+    ``ModelMonitor(progress=True)`` adds one to the deliveries.
 
     Args:
         every: Seconds between two lines; by default 2 in a terminal and 60 elsewhere.
@@ -82,7 +83,8 @@ class DrawnProgress:
         """Write how the run ended, as a line that stays."""
         if not self._over.is_set() and not self._inherited:
             self._over.set()
-            self._write(line(self._read(), self._name), sys.stderr, stays=True)
+            if (file := _standard_error()) is not None:
+                self._write(line(self._read(), self._name), file, stays=True)
 
     def close(self) -> None:
         """Stop drawing."""
@@ -101,7 +103,8 @@ class DrawnProgress:
             self._run.guard.shield("delivery", self._draw)
 
     def _draw(self) -> None:
-        file = sys.stderr
+        if (file := _standard_error()) is None:
+            return
         stays = not file.isatty() or _tqdm_draws()
         pause = self._every or (EVERY_ELSEWHERE if stays else EVERY)
         if not stays or time.monotonic() - self._written >= pause * 0.99:
@@ -193,6 +196,12 @@ def _time(values: Values, state: str) -> str:
 def _active(values: Values, metric: str) -> str:
     states = (labels[0] for (name, labels), value in values.items() if name == metric and value == 1)
     return next(states, "") or ""
+
+
+def _standard_error() -> TextIO | None:
+    """Where the line goes: nowhere in a process without standard error, as under ``pythonw``, or once it is closed."""
+    file: TextIO | None = sys.stderr
+    return None if file is None or getattr(file, "closed", False) else file
 
 
 def _tqdm_draws() -> bool:
