@@ -113,7 +113,7 @@ FAULTS: Mapping[str, Fault] = {
     "loader-stall": Fault(
         "a step waits five times as long as it takes", _own("DataStarvation"), faults.loader_stalled
     ),
-    "hang": Fault("no further step", _own("Stuck"), faults.hung),
+    "hang": Fault("no further step", _own("Stuck"), faults.hung, watched=60 * MINUTE),
     "slow-node": Fault("a step takes four times as long", _own("ThroughputDrop"), faults.slowed),
     "oom-kill": Fault("SIGKILL", _own("RunVanished"), faults.killed),
     "crash": Fault("an exception ends training", _own("RunFailed"), faults.crashed),
