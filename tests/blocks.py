@@ -30,12 +30,13 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 def run(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     """Runs the Python blocks in their order, in one process in an empty folder, with free ports in place of fixed ones.
 
+    Blocks that sleep so that a person can watch do not here.
+
     Where a console block asks a run for its metrics with curl, the run is asked at this point.
     """
     typed = [_typed(kind, text) for kind, text in blocks(page)]
-    script = re.sub(
-        r"port=\d+", "port=0", re.sub(r'Endpoint\("[\d.]+", \d+\)', "Endpoint()", "\n".join(typed))
-    )
+    script = re.sub(r"time\.sleep\([\d.]+\)", "time.sleep(0)", "\n".join(typed))
+    script = re.sub(r"port=\d+", "port=0", re.sub(r'Endpoint\("[\d.]+", \d+\)', "Endpoint()", script))
     environment = os.environ | {
         "TRAINGAUGE_DISCOVERY_DIR": str(folder / "targets"),
         "TRAINGAUGE_LINGER_SECONDS": "0",

@@ -24,6 +24,8 @@ from tests.blocks import blocks
 from tests.deploy import discovered, operator_objects
 from tests.waiting import PATIENCE
 from traingauge import Drift, ModelMonitor, Reference, Scoring
+from traingauge.bundle import operator
+from traingauge.bundle.options import Options
 from traingauge.catalog import CATALOG
 
 ROOT = Path(__file__).parents[2]
@@ -482,3 +484,31 @@ def test_an_alert_that_is_switched_off_for_all_runs_reaches_no_one(tmp_path: Pat
     ):
         options = [f"--config.file={file}", f"--verify.receivers={receiver}"]
         checked("amtool", "config", "routes", "test", *options, *labels)
+
+
+# Scrapes
+
+
+def intervals(document: Any) -> list[str]:
+    """Every interval of scrapes in a document."""
+    if isinstance(document, list):
+        return [found for one in document for found in intervals(one)]
+    if not isinstance(document, dict):
+        return []
+    own = [document["scrape_interval"]] if "scrape_interval" in document else []
+    own += [one["interval"] for one in document.get("podMetricsEndpoints", ()) if "interval" in one]
+    return own + intervals(list(document.values()))
+
+
+def test_every_page_for_operators_scrapes_as_often_and_the_export_does_so_too() -> None:
+    exported = yaml.safe_load(operator.pod_monitor(Options()))
+    found = {page.stem: intervals(document) for page, document in DOCUMENTS if intervals(document)}
+    assert len(found) >= 4
+    assert {every for each in found.values() for every in each} | set(intervals(exported)) == {"15s"}
+
+
+def test_both_pages_place_the_objects_where_the_pods_are() -> None:
+    texts = [file.read_text() for file in (ROOT / "docs/how-to/bundle.md", page("kube-prometheus"))]
+    chosen = [re.findall(r"namespace: (\w+)(?:\n|\\n)object_labels:", text) for text in texts]
+    assert chosen == [["training"], ["training"]]
+    assert monitor()["metadata"]["namespace"] == "training"

@@ -18,6 +18,9 @@ from traingauge.bundle.rules import rule_files
 #: The Secret that the receiver reads its address from.
 RECEIVER_SECRET = {"name": "traingauge-receiver", "key": "url"}
 
+#: Between two scrapes of a pod: the default of the operator, 30 s, leaves a preempted pod little time to be seen.
+INTERVAL = "15s"
+
 #: Labels of a sample: its own, at most 20, and those that the operator adds to its target.
 LABEL_LIMIT = 40
 
@@ -40,6 +43,7 @@ def pod_monitor(options: Options) -> str:
         "podMetricsEndpoints": [
             {
                 "port": by_port["regex"],
+                "interval": INTERVAL,
                 "honorTimestamps": job["honor_timestamps"],
                 "filterRunning": False,  # a failed pod stays a target that is down, so that its alert lasts
                 "relabelings": [_keys(one) for one in relabelings],
