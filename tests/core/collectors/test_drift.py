@@ -146,7 +146,9 @@ def test_too_small_a_reference_or_window_is_logged_once(caplog):
         FeatureDrift(Drift(REFERENCE, window=50))
         tiny = FeatureDrift(Drift(Reference.from_data(NORMAL[:20])))
     assert len(caplog.records) == 2
-    assert "will never be scored" in caplog.text
+    assert all("will never be scored" in record.getMessage() for record in caplog.records)
+    assert "its size is 50" in caplog.records[0].getMessage()
+    assert caplog.records[1].getMessage().endswith("needs a reference of more than 20 samples")
     assert read(tiny)["model_drift_samples_needed"][()] == math.inf
 
 

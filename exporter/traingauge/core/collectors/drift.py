@@ -287,17 +287,19 @@ class FeatureDrift(Collector):
 
     def _warn_if_too_small(self, window: int) -> None:
         short = np.flatnonzero(self.needed > window)
-        if len(short):
-            _log.warning(
-                "drift of %d of %d features (%r first) will never be scored: distinguishing it from chance needs %g samples "
-                "in the window, but its size is %d, with a reference of %d samples",
-                len(short),
-                len(self.needed),
-                self._reference.names[short[0]],
-                self.needed.max(),
-                window,
-                self._reference.samples,
-            )
+        if not len(short):
+            return
+        samples, needed = self._reference.samples, self.needed[short].max()
+        lacks = f"a reference of more than {samples} samples"
+        if np.isfinite(needed):
+            lacks = f"{needed:g} samples in the window, but its size is {window}, with a reference of {samples} samples"
+        _log.warning(
+            "drift of %d of %d features (%r first) will never be scored: distinguishing it from chance needs %s",
+            len(short),
+            len(self.needed),
+            self._reference.names[short[0]],
+            lacks,
+        )
 
 
 def feature_drift(settings: Drift, limits: Iterable[Threshold]) -> FeatureDrift:
