@@ -6,7 +6,7 @@ from dashboards.vocabulary import colours, units, variables
 from dashboards.vocabulary.absent import or_absent
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.metrics import occurrences, per_run, per_second, series
-from dashboards.vocabulary.names import CALLED, NAME, named
+from dashboards.vocabulary.names import CALLED, NAME, named, named_in_full
 from dashboards.vocabulary.panels import ABSENT, events, lines, number, states
 from dashboards.vocabulary.queries import EXPECTED_LINE, Query
 from dashboards.vocabulary.ranking import highest
@@ -68,7 +68,7 @@ def _scrapes() -> list[Panel]:
             "Scrapes of each run",
             Query(
                 or_absent(
-                    f"{named(up, known_by='up')} and on (model, run) bottomk({_RUNS}, {answered})",
+                    named(up, known_by="up", among=f"bottomk({_RUNS}, {answered})"),
                     series("up", ended=""),
                     CALLED,
                     _NOT_SCRAPED.short,
@@ -116,7 +116,7 @@ def _largest(name: str, **labels: str) -> Query:
     """A line a run, of the runs with the largest values in the time range."""
     selector = series(name, **labels)
     largest = highest(selector, "model, run", _RUNS)
-    return Query(f"{named(per_run(name, **labels), known_by='up')} and on (model, run) {largest}", NAME)
+    return Query(named(per_run(name, **labels), known_by="up", among=largest), NAME)
 
 
 def _inside_runs() -> list[Panel]:
@@ -124,7 +124,7 @@ def _inside_runs() -> list[Panel]:
         events(
             "Errors inside traingauge",
             Query(
-                named(occurrences("model_monitor_errors_total", "model, run, reason")),
+                named_in_full(occurrences("model_monitor_errors_total", "model, run, reason")),
                 f"{{{{reason}}}}, {NAME}",
             ),
             description="Failures of traingauge itself; training continued. The run's log has the "
@@ -135,7 +135,7 @@ def _inside_runs() -> list[Panel]:
         lines(
             "Monitoring overhead",
             Query(
-                f"max by (reason) ({per_second('model_monitor_overhead_seconds_total', 'model, run, reason')})",
+                f"max by (reason) (rate({series('model_monitor_overhead_seconds_total')}[$__rate_interval]))",
                 "{{reason}}",
             ),
             description="Seconds per second that traingauge takes, by activity, in the run where it takes most. "
@@ -150,7 +150,8 @@ def _inside_runs() -> list[Panel]:
             Query(
                 named(
                     f"topk({_RUNS}, clamp_min(time() - "
-                    f"({per_run('model_state_saved_timestamp_seconds')} and {RUNNING}), 0)) / 60"
+                    f"({per_run('model_state_saved_timestamp_seconds')} and {RUNNING}), 0)) / 60",
+                    known_by="model_state_saved_timestamp_seconds",
                 ),
                 NAME,
             ),
@@ -164,11 +165,15 @@ def _inside_runs() -> list[Panel]:
         lines(
             "Series and rows left out",
             Query(
-                named(f"sum by (model, run, reason) ({series('model_monitor_dropped_series_total')} > 0)"),
+                named_in_full(
+                    f"sum by (model, run, reason) ({series('model_monitor_dropped_series_total')} > 0)"
+                ),
                 f"{{{{reason}}}}, {NAME}",
             ),
             Query(
-                named(f"sum by (model, run, reason) ({series('model_monitor_dropped_rows_total')} > 0)"),
+                named_in_full(
+                    f"sum by (model, run, reason) ({series('model_monitor_dropped_rows_total')} > 0)"
+                ),
                 f"rows, {{{{reason}}}}, {NAME}",
             ),
             empty=Reason("every class and feature has its series, and the history has every row.", "none"),
@@ -182,7 +187,13 @@ def _inside_runs() -> list[Panel]:
         ),
         lines(
             "Age of what waits to be sent",
-            Query(named(f"topk({_RUNS}, {per_run('model_delivery_lag_seconds')} and {RUNNING})"), NAME),
+            Query(
+                named(
+                    f"topk({_RUNS}, {per_run('model_delivery_lag_seconds')} and {RUNNING})",
+                    known_by="model_delivery_lag_seconds",
+                ),
+                NAME,
+            ),
             description="Of runs that send themselves by remote write: age of the oldest row or reading that the receiver "
             f"has not taken. It grows in an outage, and falls when the rest is sent. {_OF_MORE}",
             unit=units.SECONDS,
@@ -192,7 +203,13 @@ def _inside_runs() -> list[Panel]:
         ),
         lines(
             "Rows and readings that wait to be sent",
-            Query(named(f"topk({_RUNS}, {per_run('model_delivery_pending')} and {RUNNING})"), NAME),
+            Query(
+                named(
+                    f"topk({_RUNS}, {per_run('model_delivery_pending')} and {RUNNING})",
+                    known_by="model_delivery_pending",
+                ),
+                NAME,
+            ),
             description=f"What the receiver has not taken yet. {_OF_MORE}",
             unit=units.COUNT,
             decimals=0,
@@ -203,14 +220,14 @@ def _inside_runs() -> list[Panel]:
         events(
             "Failed requests, samples moved and given up",
             Query(
-                named(occurrences("model_delivery_failures_total", "model, run, reason")),
+                named_in_full(occurrences("model_delivery_failures_total", "model, run, reason")),
                 f"failed, {{{{reason}}}}, {NAME}",
             ),
             Query(
-                named(occurrences("model_delivery_dropped_total", "model, run, reason")),
+                named_in_full(occurrences("model_delivery_dropped_total", "model, run, reason")),
                 f"given up, {{{{reason}}}}, {NAME}",
             ),
-            Query(named(occurrences("model_delivery_moved_total", "model, run")), f"moved, {NAME}"),
+            Query(named_in_full(occurrences("model_delivery_moved_total", "model, run")), f"moved, {NAME}"),
             description="Requests of remote write that failed, most of which are repeated; samples that were given up, by "
             "reason; and samples that were sent with a later time, as a series has one value a millisecond.",
             width=8,

@@ -21,19 +21,28 @@ _STARTED = "model_run_start_timestamp_seconds"
 WHERE = "where"
 
 
-def named(expr: str, *, known_by: str = _STARTED, newest: int | None = None) -> str:
+def named(expr: str, *, known_by: str = _STARTED, newest: int | None = None, among: str = "") -> str:
     """An expression with the name of each run in the label :data:`CALLED`.
 
     Args:
         expr: Its result has the labels of runs, and maybe others.
         known_by: A metric that each of the runs has in the time range.
         newest: How many of the runs are left, those that started last; all of them if ``None``.
+        among: Condition that the runs which are left fulfil throughout the time range. Names are joined at each moment: the
+            fewer, the cheaper.
     """
     runs = _runs(known_by, newest)
     several = f"count by (run) ({runs}) > 1"
     short = f'label_replace({runs}, "{CALLED}", "$1", "run", "(.*)") unless on (run) {several}'
-    names = f"{short} or on (model, run) {_joined(runs, CALLED, 'run', 'model', *IDENTITY)}"
+    names = f"{short} or on (model, run) {named_in_full(runs)}"
+    if among:
+        names = f"({names}) and on (model, run) {among}"
     return f"({expr}) * on (model, run) group_left ({CALLED}) ({names})"
+
+
+def named_in_full(expr: str) -> str:
+    """An expression with run, model and where it is in :data:`CALLED`: for what is rare, as it joins nothing."""
+    return _joined(expr, CALLED, "run", "model", *IDENTITY)
 
 
 def newest(most: int) -> str:
