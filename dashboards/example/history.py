@@ -15,9 +15,10 @@ from traingauge.core.families import Identity
 from traingauge.delivery.exposition import number
 from traingauge.reference.run import ReferenceRun
 
-#: End of the history, and the time at which Alertmanager has something to deliver.
+#: End of the history, and the moments at which Alertmanager is given the alerts that fire: with its first faults, and later
+#: when others have come and some have ended.
 END = BEGIN + MINUTES * MINUTE
-NOTIFIED = BEGIN + 37 * MINUTE
+NOTIFIED = tuple(BEGIN + minute * MINUTE for minute in (17, 21, 35, 37, 48, 57))
 
 
 @dataclass(slots=True)

@@ -53,6 +53,17 @@ def evaluated(history: History) -> History:
     return found
 
 
+def firing(rules: History, moment: float) -> list[dict[str, str]]:
+    """Labels of the alerts that fire at a Unix time, as Prometheus sends them."""
+    found = []
+    for line in rules.lines["# TYPE ALERTS unknown\n"]:
+        series, _, at = line.rsplit(" ", 2)
+        labels = {label: json.loads(value) for label, value in _LABEL.findall(series)}
+        if float(at) == moment and labels.pop("alertstate") == "firing":
+            found.append(labels)
+    return found
+
+
 def _series(history: History) -> Iterator[tuple[str, str]]:
     """Each series that a rule reads, with its values in promtool's notation."""
     texts = [rule.expr for rule in (*rulebook.alerts(), *rulebook.recordings())]

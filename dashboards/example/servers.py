@@ -1,7 +1,9 @@
-"""The metrics of Prometheus and Alertmanager themselves, from real servers."""
+"""The metrics of Prometheus and Alertmanager themselves, from real servers that deliver the alerts of the runs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import requests
@@ -10,24 +12,23 @@ from traingauge.stack.pace import Pace
 from traingauge.stack.stack import Stack
 from traingauge.stack.webhook import WebhookReceiver
 
-#: The servers' intervals are divided by this, so that they soon have something to publish.
-FASTER = 5
+#: The servers' intervals are divided by this, so that they soon have something to publish and to deliver.
+FASTER = 30
 
-#: Something for Alertmanager to deliver.
-_ALERT = {
-    "labels": {"alertname": "LabelAuditFailed", "severity": "warning", "model": "digits", "run": "faulty"},
-    "annotations": {"summary": "3 % of the labels disagree."},
-}
+#: Labels of an alert.
+Alert = Mapping[str, str]
 
 
-def own_metrics(directory: Path) -> dict[str, tuple[str, str]]:
-    """The text that each server of the shipped stack publishes about itself, before and after an alert was delivered.
+def own_metrics(directory: Path, firing: Sequence[Sequence[Alert]]) -> list[dict[str, str]]:
+    """What each server of the shipped stack publishes about itself as alerts begin and end.
 
     Args:
         directory: For the stack's data.
+        firing: The alerts that fire at each of several moments.
 
     Returns:
-        By the job of the server.
+        Before any alert fires, and at each of the moments, once Alertmanager has delivered what is to be delivered: a text
+        by the job of the server.
     """
     with WebhookReceiver() as webhook, requests.Session() as session:
         session.trust_env = False
@@ -36,6 +37,12 @@ def own_metrics(directory: Path) -> dict[str, tuple[str, str]]:
 
             def published() -> dict[str, str]:
                 return {job: session.get(f"{url}/metrics").text for job, url in urls.items()}
+
+            def delivered() -> bool:
+                # Alertmanager measures a delivery once the receiver has answered.
+                came = {frozenset(alert.labels.items()) for _, alert in webhook.alerts("firing")}
+                measured = _deliveries(published()["alertmanager"]) == len(webhook.notifications)
+                return measured and _to_deliver(session, stack.alertmanager_url) <= came
 
             stack.wait_for(
                 lambda: "\nprometheus_tsdb_head_series 0\n" not in published()["prometheus"],
@@ -47,16 +54,25 @@ def own_metrics(directory: Path) -> dict[str, tuple[str, str]]:
                 ),
                 "Prometheus knows Alertmanager, and drops no notification any more",
             )
-            before = published()
-            session.post(f"{stack.alertmanager_url}/api/v2/alerts", json=[_ALERT]).raise_for_status()
-            webhook.wait_for("LabelAuditFailed", timeout=30)
-            # Alertmanager measures a delivery once the receiver has answered.
-            stack.wait_for(
-                lambda: _deliveries(published()["alertmanager"]) > _deliveries(before["alertmanager"]),
-                "Alertmanager has measured the delivery",
-            )
-            after = published()
-    return {job: (before[job], after[job]) for job in urls}
+            texts, before = [published()], list[Alert]()
+            for now in firing:
+                ended = [alert for alert in before if alert not in now]
+                posted = [{"labels": alert} for alert in now] + [
+                    {"labels": alert, "endsAt": datetime.now(UTC).isoformat()} for alert in ended
+                ]
+                url = f"{stack.alertmanager_url}/api/v2/alerts"
+                session.post(url, json=posted).raise_for_status()
+                stack.wait_for(delivered, "Alertmanager has delivered every alert")
+                texts.append(published())
+                before = list(now)
+    return texts
+
+
+def _to_deliver(session: requests.Session, alertmanager: str) -> set[frozenset[tuple[str, str]]]:
+    """Labels of the alerts that Alertmanager holds, does not mute, and sends to the webhook."""
+    wanted = {"receiver": "training", "active": "true", "inhibited": "false", "silenced": "false"}
+    held = session.get(f"{alertmanager}/api/v2/alerts", params=wanted).json()
+    return {frozenset(alert["labels"].items()) for alert in held}
 
 
 def _deliveries(exposition: str) -> float:

@@ -13,7 +13,7 @@ import requests
 
 from dashboards.example.history import END, NOTIFIED, History, recorded
 from dashboards.example.hosts import add_host
-from dashboards.example.rules import evaluated
+from dashboards.example.rules import evaluated, firing
 from dashboards.example.servers import own_metrics
 from dashboards.vocabulary.metrics import OF_THE_SERVERS
 from simulation.clock import BEGIN, SCRAPE_SECONDS
@@ -52,17 +52,23 @@ class Store:
         """The history of the example's runs and servers, in a folder that is there."""
         history = recorded()
         add_host(history)
-        for job, (before, after) in own_metrics(directory).items():
-            history.hold(before, job, OF_THE_SERVERS, (BEGIN, NOTIFIED))
-            history.hold(after, job, OF_THE_SERVERS, (NOTIFIED + SCRAPE_SECONDS, END))
-        return cls.of(history, directory, _ENDS_AFTER)
+        rules = evaluated(history)
+        texts = own_metrics(directory, [firing(rules, at) for at in NOTIFIED])
+        for text, since, until in zip(texts, (BEGIN, *NOTIFIED), (*NOTIFIED, END), strict=True):
+            for job, exposition in text.items():
+                history.hold(exposition, job, OF_THE_SERVERS, (since, until - SCRAPE_SECONDS))
+        return cls._of(history, rules, directory, _ENDS_AFTER)
 
     @classmethod
     def of(cls, history: History, directory: Path, ends_after: float = 300.0) -> Store:
         """A history, with the recorded series and the alerts of the shipped rules."""
+        return cls._of(history, evaluated(history), directory, ends_after)
+
+    @classmethod
+    def _of(cls, history: History, rules: History, directory: Path, ends_after: float) -> Store:
         store = cls(directory, find_programs(), ends_after)
-        store.add(history.text())
-        store.add(evaluated(history).text())
+        for one in (history, rules):
+            store.add(one.text())
         return store
 
     def add(self, parts: Iterable[str]) -> None:

@@ -351,6 +351,20 @@ def test_each_run_has_the_code_of_its_state_however_its_end_is_known(tmp_path: P
     _passes(tmp_path, test)
 
 
+def test_alertmanager_was_given_the_alerts_of_the_runs_and_muted_what_follows_from_others(
+    prometheus: Prometheus,
+):
+    sent, held = (
+        [series for series in prometheus.over(query) if series["metric"].get("state") != "unprocessed"]
+        for query in ('alertmanager_notifications_total{integration="webhook"}', "alertmanager_alerts")
+    )
+    (counts,) = ([float(value) for _, value in one["values"]] for one in sent)
+    assert len(set(counts)) > 3, "alerts came at several moments"
+    most = {one["metric"]["state"]: max(float(value) for _, value in one["values"]) for one in held}
+    assert most["active"] > 3
+    assert most["suppressed"] > 3
+
+
 def test_a_restart_on_another_port_after_an_outage_is_one_event(tmp_path: Path):
     dashboard = json.loads((RENDERED / "run-overview.json").read_text())
     (restarts,) = (one for one in expressions(dashboard) if one.where == "Restarts")
