@@ -122,6 +122,10 @@ pictures: setup servers ## Draw the diagnostics from real runs
 docs: setup ## Write the generated pages of the documentation
 	$(BIN)/python -m docs
 
+.PHONY: docs-site
+docs-site: setup ## Build the documentation as a site in build/site, and check its links
+	$(BIN)/python -m docs.site
+
 .PHONY: generated
 generated: setup ## Check that what is generated is up to date
 	$(BIN)/python -m alerting --check
@@ -134,7 +138,7 @@ prose: setup ## Check spelling, and phrases that read translated
 	$(BIN)/python -m docs.prose
 
 .PHONY: check
-check: lint typecheck generated prose ## All checks but the tests
+check: lint typecheck generated prose docs-site ## All checks but the tests
 
 .PHONY: dist
 dist: setup ## Build the source distribution and from it the wheel, as for a release, and check their page; upload nothing
