@@ -112,8 +112,8 @@ def test_prometheus_learns_of_ends_between_two_scrapes_from_the_discovery_file(t
             lambda: ("ModelRunVanished", "unseen-killed") in firing(stack), "the kill", timeout=PATIENCE
         )
         assert firing(stack) == {("ModelRunVanished", "unseen-killed"), ("ModelRunFailed", "unseen-raise")}
-        newest = stack.prometheus.query("model_run_process:model_run_state:newest")
-        assert {one.labels["run"].removeprefix("unseen-"): one.labels["state"] for one in newest} == {
+        last = stack.prometheus.query("model_run_process:model_run_state:last")
+        assert {one.labels["run"].removeprefix("unseen-"): one.labels["state"] for one in last} == {
             name: state for name, (_, state) in ended.items()
         }
         assert [one.labels["run"] for one in stack.prometheus.query("model_run:up:max")] == ["unseen-killed"]
