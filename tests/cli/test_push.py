@@ -55,6 +55,14 @@ def test_a_receiver_that_does_not_answer_in_time_fails_and_what_is_left_is_sent_
         assert list(receiver.values("model_step").values()) == [10, 20, 30, 40]
 
 
+def test_what_one_tenant_has_is_sent_to_another(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Receiver() as receiver:
+        for tenant in "ab":
+            assert push(state, receiver, "--header", f"X-Scope-OrgID={tenant}", "--every", "10") == 0
+            receiver.samples.clear()
+        assert capsys.readouterr().out == 2 * "12 samples were delivered, 0 given up\n"
+
+
 def test_samples_that_are_given_up_are_counted_by_their_reason(
     state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> None:
             SavedRows(options.directory, Extent.restored(saved.tree["log"])),
             RowSeries(saved.identity, setting.every),
             Sender(client.post, counts, repeated=True),
-            CursorFile(options.directory, setting.url),
+            CursorFile(options.directory, setting.receiver),
             counts,
             _report,
         )

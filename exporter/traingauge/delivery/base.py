@@ -17,7 +17,7 @@ from traingauge.core.collectors.delivery import DeliveryCounts
 from traingauge.core.families import Family, Identity
 from traingauge.core.guard import Guard
 from traingauge.core.step_log import Block
-from traingauge.errors import InvalidTypeError
+from traingauge.errors import InvalidArgumentError, InvalidTypeError
 
 T = TypeVar("T")
 
@@ -182,6 +182,7 @@ def checked(deliveries: object) -> tuple[Delivery, ...]:
 
     Raises:
         InvalidTypeError: No list, or something in it that is no delivery.
+        InvalidArgumentError: Two have one ``receiver``, as theirs are called that note next to the rows how far they came.
 
     >>> checked("pushgateway")
     Traceback (most recent call last):
@@ -192,4 +193,11 @@ def checked(deliveries: object) -> tuple[Delivery, ...]:
         if isinstance(one, type) or not isinstance(one, Delivery):
             kind = one.__name__ if isinstance(one, type) else type(one).__name__
             raise InvalidTypeError(f"delivery[{at}] is {kind}: expected a delivery, as Endpoint()")
+    receivers = [getattr(one, "receiver", one) for one in found]
+    for at, receiver in enumerate(receivers):
+        if isinstance(receiver, str) and receiver in receivers[:at]:
+            raise InvalidArgumentError(
+                f"delivery[{at}] has the receiver of delivery[{receivers.index(receiver)}]: expected another URL, or a "
+                "username or header that tells their tenants apart"
+            )
     return cast("tuple[Delivery, ...]", found)

@@ -165,6 +165,7 @@ class Receiver:
         requests: Requests with samples that were handled.
         sent: Samples of all requests that arrived.
         headers: Headers of the last request.
+        content: Message of the last request.
         clock: Its clock, in Unix time.
     """
 
@@ -178,6 +179,7 @@ class Receiver:
         self.samples: dict[Labels, dict[int, float]] = {}
         self.requests = self.sent = self._number = 0
         self.headers: dict[str, str] = {}
+        self.content = b""
         self.clock: Callable[[], float] = time.time
         self._lock = threading.Lock()
         receiver = self
@@ -232,7 +234,7 @@ class Receiver:
 
     def _answered(self, body: bytes) -> tuple[Answer, bool]:
         version = "2.0" if "v2.Request" in self.headers["Content-Type"] else "1.0"
-        content = unpacked(body)
+        content = self.content = unpacked(body)
         if not content:
             return self.accepted(0), False
         self._number += 1

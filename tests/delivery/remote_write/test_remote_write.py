@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import logging
+import math
 import os
 import pickle
 import signal
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.delivery.remote_write.receiver import Answer, Receiver
+from tests.delivery.remote_write.receiver import Answer, Receiver, read_1
 from tests.waiting import PATIENCE, wait_until
 from traingauge import ModelMonitor, RemoteWrite, State, TrainGaugeError, export
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
@@ -159,6 +160,53 @@ def test_what_a_run_could_not_send_is_sent_by_the_process_that_resumes_it(
         wait_for_ends()
         assert without_end(receiver.values("model_loss")) == expected(monitor, "loss")
         assert len(monitor.rows()["loss"]) == 40
+
+
+def test_each_tenant_of_one_receiver_gets_what_it_lacks(tmp_path: Path) -> None:
+    with Receiver() as one, Receiver() as other:  # the tenants
+
+        def tenants(linger: float) -> list[RemoteWrite]:
+            return [
+                RemoteWrite(
+                    one.url, headers={"X-Scope-OrgID": name}, interval=OFTEN, linger=linger, protocol="1.0"
+                )
+                for name in "ab"
+            ]
+
+        one.fault = lambda _: Answer(503) if one.headers["X-Scope-OrgID"] == "b" else None
+        with ModelMonitor("m", run="r", state=State(tmp_path), delivery=tenants(0.2)) as monitor:
+            train(monitor, 20)
+        wait_for_ends()
+        one.fault = lambda _: (
+            other._take(read_1(one.content)) if one.headers["X-Scope-OrgID"] == "b" else None
+        )
+        with ModelMonitor("m", run="r", state=State(tmp_path), delivery=tenants(PATIENCE)) as monitor:
+            train(monitor, 20)
+        wait_for_ends()
+        for tenant in (one, other):
+            found = {time: loss for time, loss in tenant.values("model_loss").items() if not math.isnan(loss)}
+            assert found == expected(monitor, "loss")
+
+
+def test_two_deliveries_to_one_receiver_that_nothing_tells_apart_are_refused() -> None:
+    headers = [{"Authorization": "Bearer a", "x-team": "t"}, {"Authorization": "Bearer b", "X-Team": "t"}]
+    with pytest.raises(
+        InvalidArgumentError, match=r"delivery\[1\] has the receiver of delivery\[0\]"
+    ) as raised:
+        ModelMonitor("m", delivery=[RemoteWrite("http://h/w", headers=one) for one in headers])
+    assert "Bearer" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "field", [{"headers": {"X-Scope-OrgID": "b"}}, {"username": "b", "credentials_file": "f"}]
+)
+def test_tenants_are_told_apart_by_header_or_user(field: dict[str, Any]) -> None:
+    assert RemoteWrite("http://h/w", **field).receiver != RemoteWrite("http://h/w").receiver
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Cookie", "X-Api-Key", "Private-Token", "X-Amz-Signature"])
+def test_credentials_that_are_renewed_leave_the_receiver_the_same(name: str) -> None:
+    assert RemoteWrite("http://h/w", headers={name: "x"}).receiver == RemoteWrite("http://h/w").receiver
 
 
 KILLED = """

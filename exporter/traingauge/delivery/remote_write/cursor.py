@@ -1,6 +1,6 @@
 """How far a delivery has come in the run's log of rows; it moves only behind what the receiver has taken.
 
-It is a small file next to the log, one for each receiver, and is replaced whole.
+It is a small file next to the log, one for each receiver and tenant, and is replaced whole.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class CursorFile:
 
     Args:
         directory: The log's.
-        url: Of the receiver.
+        receiver: What tells it from others.
     """
 
-    def __init__(self, directory: Path, url: str) -> None:
-        self._path = directory / f"remote-write-{zlib.crc32(url.encode()):08x}.json"
+    def __init__(self, directory: Path, receiver: str) -> None:
+        self._path = directory / f"remote-write-{zlib.crc32(receiver.encode()):08x}.json"
 
     def read(self) -> Cursor:
         """The cursor as it was left; the beginning of the log if there is none that can be read."""

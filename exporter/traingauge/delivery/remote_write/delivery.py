@@ -9,7 +9,6 @@ import time
 from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.delivery.base import RunView
 from traingauge.delivery.gil import GilYielder
-from traingauge.delivery.remote_write.client import Client
 from traingauge.delivery.remote_write.cursor import CursorFile
 from traingauge.delivery.remote_write.errors import GIVEN_UP, UnavailableError
 from traingauge.delivery.remote_write.history import History
@@ -23,6 +22,7 @@ from traingauge.delivery.remote_write.sender import (
     Sender,
 )
 from traingauge.delivery.remote_write.series import LATEST, Points
+from traingauge.delivery.remote_write.setting import RemoteWrite
 
 #: Seconds between two looks for rows that were saved.
 POLL = 1.0
@@ -39,24 +39,25 @@ class RunningRemoteWrite:
     All work is done by its thread: the run is read as by a scrape, and its rows are read from the log on disk.
 
     Args:
-        client: Posts to the receiver.
+        setting: Where to, and what.
         run: What to send.
-        every: Every n-th training step is sent.
-        interval: Seconds between two readings of the run.
-        linger: Longest time in seconds that the end waits for the receiver.
+
+    Raises:
+        InvalidArgumentError: The file with the token or the password cannot be read.
     """
 
     url = None
 
-    def __init__(self, client: Client, run: RunView, *, every: int, interval: float, linger: float) -> None:
-        self.linger = linger
-        self._client, self._run, self._interval = client, run, interval
+    def __init__(self, setting: RemoteWrite, run: RunView) -> None:
+        self.linger = setting.linger
+        self._client = client = setting.client()
+        self._setting, self._run, self._interval = setting, run, setting.interval
         self._counts = run.counts()
         self._history = None
         if run.rows is not None:
-            series = RowSeries(run.identity, every)
+            series = RowSeries(run.identity, setting.every)
             sender = Sender(client.post, self._counts, repeated=True)
-            cursor = CursorFile(run.rows.directory, client.url)
+            cursor = CursorFile(run.rows.directory, setting.receiver)
             self._history = History(run.rows, series, sender, cursor, self._counts, self._report)
         self._readings = Readings(run.identity, self._counts)
         self._sender = Sender(client.post, self._counts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import partial
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 PROTOCOLS = ("auto", "1.0", "2.0")
 
+#: Finds names of headers that hold credentials.
+_CREDENTIAL = re.compile("auth|cookie|credential|jwt|key|pass|secret|session|signature|token")
+
 
 @dataclass(frozen=True)
 class RemoteWrite:
@@ -33,7 +37,8 @@ class RemoteWrite:
 
     Args:
         url: Where the receiver takes requests, as ``http://prometheus:9090/api/v1/write``.
-        headers: Further headers of each request, such as ``{"X-Scope-OrgID": "team"}``.
+        headers: Further headers of each request, such as ``{"X-Scope-OrgID": "team"}``. They, or ``username``, tell tenants
+            of one URL apart; credentials do not.
         username: Name for basic authentication; the file then holds the password.
         credentials_file: File with a bearer token, or with the password. It is read at each request, so it may change.
         every: Sends every n-th training step; scores, passes and readings are sent all the same.
@@ -87,6 +92,20 @@ class RemoteWrite:
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         return partial(RemoteWrite, **{**values, "headers": dict(values["headers"])}), ()
 
+    @property
+    def receiver(self) -> str:
+        """What tells the receiver and its tenant from others: URL, user name, and headers but for credentials.
+
+        A run keeps a place in its log for each. Credentials are no part of that, because they are renewed.
+
+        >>> one, other = (RemoteWrite("http://mimir/push", headers={"X-Scope-OrgID": name}) for name in "ab")
+        >>> one.receiver == other.receiver
+        False
+        """
+        told = sorted((name.lower(), text) for name, text in (self.headers or {}).items())
+        parts = [f"{name}: {text}" for name, text in told if not _CREDENTIAL.search(name)]
+        return "\n".join([self.url, *([] if self.username is None else [self.username]), *parts])
+
     def start(self, run: RunView) -> RunningRemoteWrite:
         """Start sending a run.
 
@@ -97,9 +116,7 @@ class RemoteWrite:
             RunningRemoteWrite,
         )  # what most runs need not load
 
-        return RunningRemoteWrite(
-            self.client(), run, every=self.every, interval=self.interval, linger=self.linger
-        )
+        return RunningRemoteWrite(self, run)
 
     def client(self) -> Client:
         """A client of the receiver.
