@@ -200,13 +200,38 @@ def test_two_deliveries_to_one_receiver_that_nothing_tells_apart_are_refused() -
 @pytest.mark.parametrize(
     "field", [{"headers": {"X-Scope-OrgID": "b"}}, {"username": "b", "credentials_file": "f"}]
 )
-def test_tenants_are_told_apart_by_header_or_user(field: dict[str, Any]) -> None:
+def test_a_header_or_a_user_tells_tenants_apart(field: dict[str, Any]) -> None:
     assert RemoteWrite("http://h/w", **field).receiver != RemoteWrite("http://h/w").receiver
 
 
 @pytest.mark.parametrize("name", ["Authorization", "Cookie", "X-Api-Key", "Private-Token", "X-Amz-Signature"])
 def test_credentials_that_are_renewed_leave_the_receiver_the_same(name: str) -> None:
     assert RemoteWrite("http://h/w", headers={name: "x"}).receiver == RemoteWrite("http://h/w").receiver
+
+
+def test_the_log_names_every_option_that_a_push_needs_and_no_secret(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = tmp_path / "a token"
+    token.write_text("s3cret")
+    with Receiver(fault=lambda _: Answer(503)) as receiver:
+        setting = RemoteWrite(
+            receiver.url,
+            headers={"X-Scope-OrgID": "team-a", "X-Key": "k3y"},
+            username="me",
+            credentials_file=token,
+            every=10,
+            protocol="1.0",
+            linger=0,
+        )
+        with ModelMonitor("m", state=State(tmp_path / "state"), delivery=[setting]) as monitor:
+            monitor.step(loss=0.5)
+        wait_for_ends()
+    assert (
+        f"`traingauge push {tmp_path}/state --to {receiver.url} --header 'X-Scope-OrgID=…' --header 'X-Key=…' "
+        f"--username me --credentials-file '{token}' --every 10 --protocol 1.0` sends the rest"
+    ) in caplog.text
+    assert not any(hidden in caplog.text for hidden in ("s3cret", "team-a", "k3y"))
 
 
 KILLED = """

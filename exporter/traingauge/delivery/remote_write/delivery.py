@@ -96,7 +96,7 @@ class RunningRemoteWrite:
         rows = self._run.rows
         if rows is None or not rows.kept:
             return "the rest is lost, as the run keeps no state"
-        return f"`traingauge push {rows.directory} --to {self._client.url}` sends the rest of its steps"
+        return f"`{self._setting.push_command(rows.directory)}` sends the rest of its steps"
 
     def close(self) -> None:
         """Stop after the request under way, whatever is left: a new run may continue in the state directory."""

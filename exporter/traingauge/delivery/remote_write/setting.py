@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -105,6 +107,17 @@ class RemoteWrite:
         told = sorted((name.lower(), text) for name, text in (self.headers or {}).items())
         parts = [f"{name}: {text}" for name, text in told if not _CREDENTIAL.search(name)]
         return "\n".join([self.url, *([] if self.username is None else [self.username]), *parts])
+
+    def push_command(self, directory: Path) -> str:
+        """The command that sends what is left in a state directory, without the values of headers, as they may be secret."""
+        options = [("--header", f"{name}=…") for name in self.headers or {}]
+        options += [("--username", self.username)] if self.username is not None else []
+        if self.credentials_file is not None:
+            options.append(("--credentials-file", os.fspath(self.credentials_file)))
+        options += [("--every", str(self.every))] if self.every != 1 else []
+        options += [("--protocol", self.protocol)] if self.protocol != "auto" else []
+        words = ["traingauge", "push", str(directory), "--to", self.url, *chain.from_iterable(options)]
+        return shlex.join(words)
 
     def start(self, run: RunView) -> RunningRemoteWrite:
         """Start sending a run.
