@@ -141,11 +141,9 @@ prose: setup ## Check spelling, and phrases that read translated
 check: lint typecheck generated prose docs-site ## All checks but the tests
 
 .PHONY: dist
-dist: setup ## Build the source distribution and from it the wheel, as for a release, and check their page; upload nothing
+dist: setup ## Do everything of a release but the upload: build it, check its page, try it in a fresh environment
 	$(BIN)/pip install --quiet --editable '.[release]'
-	rm -rf dist
-	$(BIN)/python -m build
-	$(BIN)/twine check --strict dist/*
+	$(BIN)/python -m docs.release
 
 .PHONY: clean
 clean: ## Remove everything that was built and installed here
