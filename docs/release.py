@@ -55,7 +55,7 @@ def notes(changelog: str, version: str) -> str:
     '* new'
     """
     for name in (re.escape(version), "Unreleased"):
-        found = re.search(rf"^## {name}\b.*\n((?:(?!## ).*\n?)*)", changelog, re.MULTILINE)
+        found = re.search(rf"^## {name}(?![.\w]).*\n((?:(?!## ).*\n?)*)", changelog, re.MULTILINE)
         if found is not None and found[1].strip():
             return found[1].strip()
     raise ReleaseError(f"CHANGELOG.md has neither a section for {version} nor one for what is unreleased")
