@@ -126,10 +126,10 @@ def book(dice, total, division, window, batches):
     return expected, found
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_no_loss_that_is_published_is_wrong_and_none_is_missing_for_nothing(seed, caplog):
     dice = random.Random(seed)
-    for _ in range(25):
+    for _ in range(16):
         total, division = dice.choice(TOTALS), dice.choice(list(DIVISIONS))
         window = dice.choice([1, 1, 2, 3, 4, 7])
         batches = dice.choice([1, 2, 3]) * window + dice.choice([0, 0, 1]) * dice.randrange(window)

@@ -58,8 +58,8 @@ class Accumulation:
     def _factor(self, passes: Sequence[Reached]) -> float | None:
         """What the sum of the passes is multiplied by."""
         count = len(passes)
-        if self._kind is not None:
-            return 1 if self._kind == "sum" else 1 / count
+        if self._kind is not None or (count == 1 and not self._divisors):
+            return 1 / count if self._kind == "mean" else 1
         paths = [one.backward.paths(one.parts) for one in passes]
         terms = [term for path in paths for term in path]
         if not _alike(passes, paths):
@@ -68,10 +68,12 @@ class Accumulation:
         if longer:
             unclear = len(longer) > 1 or (count > 1 and _mentioned(terms, count))
             return None if unclear else longer[0] / count
-        if count == 1 or _divided(terms, count):
+        whole = count > 1 and _divided(terms, count)
+        if whole:
             self._divisors.add(count)
+        if whole or count == 1 or _add_up_to_one(paths):
             return 1
-        return 1 if _add_up_to_one(paths) else 1 / count if _undivided(paths, count) else None
+        return 1 / count if _undivided(paths, count) else None
 
 
 def _divided(terms: Sequence[Term], number: int) -> bool:

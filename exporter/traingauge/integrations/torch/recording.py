@@ -176,8 +176,12 @@ class Recording:
         roots[0].register_hook(begun)
 
     def _has_gradients(self) -> bool:
-        groups = [group for optimizer in self._optimizers for group in optimizer.param_groups]
-        return any(one.grad is not None for group in groups for one in group["params"])
+        return any(
+            one.grad is not None
+            for optimizer in self._optimizers
+            for group in optimizer.param_groups
+            for one in group["params"]
+        )
 
     def _forget_dropped(self) -> None:
         """Forget losses whose gradients the loop has dropped without an update."""

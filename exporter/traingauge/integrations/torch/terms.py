@@ -97,20 +97,28 @@ def terms_of(total: torch.Tensor, gradient: Any = None) -> list[Term]:
     >>> [(term.factors, term.negative) for term in terms_of((2 - 3 * loss) / 4)]
     [((0.25, 3.0), True)]
     """
+    node, output = total.grad_fn, total.output_nr
+    if gradient is None and (parts := _parts_at(node, output)):
+        return [Term(parts)]
     start = Term() if gradient is None else Term().times(_value(gradient))
-    waiting, found = [(total.grad_fn, total.output_nr, start)], []
+    waiting, found = [(node, output, start)], []
     for _ in range(MOST_NODES):
         if not waiting:
             break
         node, output, term = waiting.pop()
-        noted = node.metadata if node is not None else {}
-        parts = tuple(part for at, part in noted.get(_PART, ()) if at == output)
-        term = term._replace(scale=noted.get(_SCALE, term.scale))
+        parts = _parts_at(node, output)
+        if node is not None and _SCALE in node.metadata:
+            term = term._replace(scale=node.metadata[_SCALE])
         onward = [] if parts or node is None else list(_onward(node, term))
         waiting += onward
         if not onward:
             found.append(term.ended(parts))
     return found + [term.ended(()) for *_, term in waiting]
+
+
+def _parts_at(node: Any, output: int) -> tuple[Any, ...]:
+    noted = () if node is None else node.metadata.get(_PART, ())
+    return tuple(part for at, part in noted if at == output)
 
 
 def _onward(node: Any, term: Term) -> Iterator[tuple[Any, int, Term]]:
