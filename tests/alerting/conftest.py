@@ -1,5 +1,6 @@
 """What an expression may ask for: the catalogue, the recorded series, and what Prometheus itself writes."""
 
+import re
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -74,6 +75,7 @@ def assert_known(known: Mapping[str, set[str]]) -> Callable[[str], None]:
                 assert name in known, name
                 assert set(matched) - {"__name__"} <= known[name], f"{selector}"
                 labels |= known[name]
+        labels |= set(re.findall(r'count_values by [^"]*"(\w+)"', expression))
         assert grouping_labels(tree) <= labels, expression
 
     return check
