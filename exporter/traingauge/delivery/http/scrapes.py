@@ -25,8 +25,10 @@ MISSED = 3
 class Scrapes:
     """The last scrapes, by each Prometheus: two replicas have to see the end both. They differ by their addresses.
 
-    >>> scrapes = Scrapes(); scrapes.wait(after=0.0, at_most=30.0)
+    >>> scrapes = Scrapes(); scrapes.wait(after=0.0, at_most=0.0)
     False
+    >>> scrapes.seen(1.5); scrapes.wait(after=1.0, at_most=30.0)
+    True
     """
 
     def __init__(self) -> None:
