@@ -114,7 +114,7 @@ def mailbox() -> Iterator[Mailbox]:
 
 @pytest.fixture(scope="module")
 def alertmanager(web: Web, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The example with nothing but its addresses replaced, after one warning and one critical alert."""
+    """The example, with other addresses and a group interval of a second, after a critical alert."""
     folder, address = tmp_path_factory.mktemp("alertmanager"), f"http://127.0.0.1:{web.server_port}"
     document = yaml.safe_load((rulebook.ALERTMANAGER / "receivers.example.yml").read_text())
     shutil.copytree(rulebook.ALERTMANAGER / "templates", folder / "templates")
@@ -133,6 +133,7 @@ def alertmanager(web: Web, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFa
         "smtp_smarthost": f"127.0.0.1:{mailbox.server_address[1]}",
         "smtp_require_tls": False,
     }
+    document["route"]["group_interval"] = "1s"  # until it is over, nothing is said to be resolved
     # Every receiver gets every alert, at any hour.
     receivers = [receiver["name"] for receiver in document["receivers"] if receiver["name"] != "blackhole"]
     document["route"]["routes"] = [
