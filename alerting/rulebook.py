@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +121,12 @@ def recordings() -> list[Recording]:
     ]
 
 
-def _rules() -> Iterator[tuple[Path, dict[str, Any]]]:
-    for file in sources():
-        for group in yaml.safe_load(linked(file, Links()))["groups"]:
-            for rule in group["rules"]:
-                yield file, rule
+@cache
+def _rules() -> Sequence[tuple[Path, Mapping[str, Any]]]:
+    """Every rule with its file. The sources do not change while they are read, and parsing them takes most of a second."""
+    return [
+        (file, rule)
+        for file in sources()
+        for group in yaml.safe_load(linked(file, Links()))["groups"]
+        for rule in group["rules"]
+    ]

@@ -145,7 +145,7 @@ def _named_alike(series: str) -> str:
 def scenario_of(name: str) -> Scenario:
     (stem,) = {alert.file.stem for alert in rulebook.alerts() if alert.name == name}
     for path in sorted(rulebook.TESTS.glob(f"{stem}*.yml"), key=lambda path: len(path.name)):
-        file = yaml.load(path.read_text(), yaml.BaseLoader)  # "0x40" is no hexadecimal number here
+        file = yaml.load(path.read_text(), yaml.CBaseLoader)  # "0x40" is no hexadecimal number here
         for case in file["tests"]:
             mine = [check for check in case.get("alert_rule_test", ()) if check["alertname"] == name]
             faulty = {alert["exp_labels"]["run"] for check in mine for alert in check["exp_alerts"]}
