@@ -147,6 +147,7 @@ def test_a_browser_shows_the_runs_of_this_machine_and_what_is_wrong_with_one(
     shown = in_a_browser(f"{page}/run?model=digits&run=r1")
     assert '<svg viewBox="0 0 480 180" role="img" aria-label="Loss">' in shown
     assert "The loss is NaN or infinite" in shown
+    assert shown.count('class="line a"') == 1, "processes of a run share a line"
     run.close()
     wait_until(lambda: "gone" in requests.get(page, timeout=PATIENCE).text)
 

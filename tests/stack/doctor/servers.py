@@ -28,7 +28,7 @@ class Servers:
         answers: By path, what is answered: a document, text, or a status.
         queries: By PromQL, the vector.
         skew: Seconds by which the clock of Prometheus is ahead.
-        counts: Notifications that were tried and that failed, before and after an alert is posted.
+        counts: Notifications that were tried and that failed, before and after the first alert is posted.
         posted: Bodies of posted alerts.
     """
 
@@ -93,7 +93,10 @@ class Servers:
         if asked.path == "/api/v1/query":
             return success(self._queried(parse_qs(asked.query)["query"][0]))
         if asked.path == "/metrics":
-            sent, failed = self.counts[bool(self.posted)]
+            before, after = self.counts
+            sent, failed = (
+                old + (new - old) * len(self.posted) for old, new in zip(before, after, strict=True)
+            )
             name = "alertmanager_notifications"
             return (
                 f'# TYPE {name}_total counter\n{name}_total{{integration="webhook"}} {sent}\n'

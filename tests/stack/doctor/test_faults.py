@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.stack.doctor.servers import CONFIGURED, Servers, success
 from traingauge import Endpoint, ModelMonitor
 from traingauge.bundle import places
 from traingauge.cli.main import main
-from traingauge.stack.doctor import notifications
+from traingauge.stack.doctor import notifications, runs
 from traingauge.stack.doctor.every import examine
 from traingauge.stack.doctor.subject import Subject
 from traingauge.stack.server import free_port
@@ -110,10 +111,39 @@ def scraped(servers: Servers, health: str, error: str = "") -> None:
     servers.answers["/api/v1/targets"] = success({"activeTargets": [target]})
 
 
-def test_a_run_that_does_not_answer_is_found(subject: Subject, servers: Servers) -> None:
+def test_a_run_whose_process_is_gone_is_pointed_out_and_is_no_fault_of_the_way(
+    subject: Subject, servers: Servers
+) -> None:
     announce(subject, free_port(0))
-    scraped(servers, "up")
-    assert the_problem(subject).startswith("runs: digits / r1 does not answer at http://127.0.0.1:")
+    scraped(servers, "down", "connection refused")
+    assert the_problem(subject, "warning").startswith("runs: digits / r1 is announced, but nothing listens")
+    assert problems(subject) == []
+
+
+def test_a_run_that_does_not_answer_is_found(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "TIMEOUT", 0.05)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        announce(subject, silent.getsockname()[1])
+        assert the_problem(subject).endswith("no answer within 0.05 s")
+
+
+def test_a_run_that_was_started_again_is_not_mistaken_for_its_dead_process(
+    subject: Subject, servers: Servers
+) -> None:
+    with ModelMonitor(
+        "digits", run="r1", delivery=[Endpoint(discovery_dir=subject.discovery_dir, linger=0)]
+    ) as run:
+        dead = {
+            "health": "down",
+            "lastError": "connection refused",
+            "scrapeUrl": "http://127.0.0.1:9/metrics",
+        }
+        lives = {"health": "up", "lastError": "", "scrapeUrl": f"{run.url}/metrics"}
+        known = [one | {"labels": {"model": "digits", "run": "r1"}} for one in (lives, dead)]
+        servers.answers["/api/v1/targets"] = success({"activeTargets": known})
+        assert problems(subject) == []
 
 
 def test_a_run_on_the_loopback_that_another_machine_should_scrape_is_found(subject: Subject) -> None:

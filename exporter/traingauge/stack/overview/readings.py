@@ -103,7 +103,8 @@ def curves(prometheus: PrometheusApi, run: Run, now: float | None = None) -> lis
     step = max(SCRAPES, math.ceil((end - start) / POINTS))
     chosen = f"model={_quoted(run.model)}, run={_quoted(run.run)}"
     found = {
-        title: prometheus.range(f"{name}{{{chosen}}}", start, end, step) for title, name in CURVES.items()
+        title: prometheus.range(f"max by (split) ({name}{{{chosen}}})", start, end, step)
+        for title, name in CURVES.items()
     }
     return [
         Curve(title, {labels.get("split", ""): points for labels, points in series})
