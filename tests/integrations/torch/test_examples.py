@@ -17,6 +17,7 @@ LOOPS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "data")
 
 #: Steps that each takes, and columns that it gives in addition to loss and learning rate.
 TAKES = {
+    "accelerated": (10, {"gradient_norm"}),
     "accumulation": (10, {"gradient_norm"}),
     "amp": (48, set()),
     "classifier": (48, set()),
@@ -42,6 +43,8 @@ def test_a_usual_loop_needs_at_most_three_lines(name):
 
 @pytest.mark.parametrize("name", LOOPS)
 def test_a_usual_loop_records_its_steps(name, monkeypatch):
+    if name == "accelerated":
+        pytest.importorskip("accelerate", reason="make test-integrations installs it")
     runs = []
     original = ModelMonitor
 

@@ -12,6 +12,9 @@ from typing import Any
 
 _HEAP_TYPE = 1 << 9  # a class that Python code has defined: only of those may an object change its class
 
+#: An object may show another class than it has, as a loader of Accelerate shows that of the loader in it.
+_set_class: Callable[[Any, type], None] = vars(object)["__class__"].__set__
+
 
 def can_change(thing: Any) -> bool:
     """Whether the methods of an object can be replaced.
@@ -43,17 +46,19 @@ def replaced(thing: Any, **methods: Callable[..., Any]) -> Iterator[None]:
     kind = type(thing)
 
     def reduce(self: Any, protocol: Any) -> Any:
-        watched, self.__class__ = type(self), kind
+        watched = type(self)
+        _set_class(self, kind)
         try:
             return self.__reduce_ex__(1)  # a later protocol compares the class with that of the object
         finally:
-            self.__class__ = watched
+            _set_class(self, watched)
 
     same = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
-    thing.__class__ = type(
-        kind.__name__, (kind,), {**same, "__slots__": (), "__reduce_ex__": reduce, **methods}
+    _set_class(
+        thing,
+        type(kind.__name__, (kind,), {**same, "__slots__": (), "__reduce_ex__": reduce, **methods}),
     )
     try:
         yield
     finally:
-        thing.__class__ = kind
+        _set_class(thing, kind)

@@ -29,7 +29,7 @@ from traingauge.errors import InvalidArgumentError, InvalidTypeError, shown
 from traingauge.integrations.base import RunSource
 from traingauge.integrations.torch import backward, loaders, scaling, structure
 from traingauge.integrations.torch.accumulation import KINDS
-from traingauge.integrations.torch.optimizers import Updates, counted_steps
+from traingauge.integrations.torch.optimizers import Updates, counted_steps, unwrapped
 from traingauge.integrations.torch.recording import Recording
 from traingauge.integrations.torch.values import runs_without_python
 
@@ -335,7 +335,8 @@ def _modules(what: str, given: Any) -> Sequence[Any]:
 def _optimizers(given: Any) -> tuple[Sequence[Any], Sequence[str] | None]:
     """The optimizers, and their names where each has a loss of its own."""
     names = [str(name) for name in given] if isinstance(given, Mapping) else None
-    found = list(given.values() if isinstance(given, Mapping) else given if _is_several(given) else [given])
+    several = given.values() if isinstance(given, Mapping) else given if _is_several(given) else [given]
+    found = [unwrapped(one) if isinstance(one, torch.optim.Optimizer) else one for one in several]
     for one in found:
         if not isinstance(one, torch.optim.Optimizer):
             raise InvalidTypeError(f"optimizer is {shown(one)}: expected a torch.optim.Optimizer")

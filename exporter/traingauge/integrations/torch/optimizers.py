@@ -123,6 +123,13 @@ class Updates:
         return [one.grad for group in groups for one in group["params"] if one.grad is not None]
 
 
+def unwrapped(optimizer: Any) -> Any:
+    """The optimizer in one that passes everything on to it and has no hooks, such as that of Accelerate."""
+    while "_optimizer_step_pre_hooks" not in vars(optimizer) and hasattr(optimizer, "optimizer"):
+        optimizer = optimizer.optimizer
+    return optimizer
+
+
 def counted_steps(optimizer: Any) -> int | None:
     """Updates that an optimizer has counted itself; ``None`` if it does not, or keeps the count on a device.
 
