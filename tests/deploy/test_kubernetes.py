@@ -12,6 +12,7 @@ import yaml
 
 from tests.deploy import discovered
 from tests.waiting import PATIENCE
+from traingauge import environment
 from traingauge.bundle import places
 from traingauge.stack import config, documents
 from traingauge.stack.grafana import grafana_environment
@@ -251,14 +252,34 @@ def test_the_example_is_a_pod_that_prometheus_finds() -> None:
     (container,) = template["spec"]["containers"]
     assert [port["name"] for port in container["ports"]] == ["traingauge"]
     told = {variable["name"]: variable.get("value") for variable in container["env"]}
-    assert told["PORT"] == str(container["ports"][0]["containerPort"])
-    read_by_the_script = {name for name in ("MODEL", "RUN", "PORT") if f'os.environ["{name}"]' in script()}
-    assert read_by_the_script == {name for name in told if not name.startswith("TRAINGAUGE_")}
+    assert told["TRAINGAUGE_PORT"] == str(container["ports"][0]["containerPort"])
+    assert told["TRAINGAUGE_HOST"] == "0.0.0.0"
+
+
+def test_the_script_and_traingauge_read_every_variable_of_the_example() -> None:
+    (container,) = JOB["spec"]["template"]["spec"]["containers"]
+    told = {variable["name"] for variable in container["env"]}
+    read = {variable.name for variable in environment.VARIABLES} | set(
+        re.findall(r'os\.environ\["(\w+)"\]', script())
+    )
+    assert told <= read
+    assert set(re.findall(r'os\.environ\["(\w+)"\]', script())) <= told
+
+
+def test_model_and_run_are_said_once() -> None:
+    template = JOB["spec"]["template"]
+    (container,) = template["spec"]["containers"]
+    told = {variable["name"]: variable for variable in container["env"]}
+    for name, annotation in {"MODEL": "traingauge/model", "TRAINGAUGE_RUN": "traingauge/run"}.items():
+        assert annotation in template["metadata"]["annotations"]
+        path = told[name]["valueFrom"]["fieldRef"]["fieldPath"]
+        assert path == f"metadata.annotations['{annotation}']"
 
 
 def test_the_script_of_the_example_trains() -> None:
-    environment = os.environ | {"MODEL": "digits", "RUN": "digits-1", "PORT": "0"}
-    subprocess.run([sys.executable, EXAMPLE / "train.py"], env=environment, check=True, timeout=PATIENCE)
+    set_in_the_pod = {"MODEL": "digits", "TRAINGAUGE_RUN": "digits-1", "TRAINGAUGE_PORT": "0"}
+    command = [sys.executable, EXAMPLE / "train.py"]
+    subprocess.run(command, env=os.environ | set_in_the_pod, check=True, timeout=PATIENCE)
 
 
 def script() -> str:

@@ -13,13 +13,12 @@ BATCH = 64
 x, x_validation, y, y_validation = train_test_split(*load_digits(return_X_y=True), random_state=0)
 model = SGDClassifier(loss="log_loss", random_state=0)
 
-# In a pod the endpoint listens on all addresses, and there is no folder for a discovery file: the pod's annotations say
-# what would be in it.
+# The pod's variables name the run, and let the endpoint listen on all addresses. There is no folder for a discovery file:
+# the pod's annotations say what would be in it.
 with ModelMonitor(
     os.environ["MODEL"],
-    run=os.environ["RUN"],
     thresholds={"accuracy": 0.9},
-    delivery=[Endpoint("0.0.0.0", int(os.environ["PORT"]), discovery_dir=False)],  # noqa: S104 - the pod's network is its own
+    delivery=[Endpoint(discovery_dir=False)],
 ) as monitor:
     for _ in range(20):
         for start in range(0, len(x), BATCH):
