@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from traingauge.core.collectors.delivery import DeliveryCounts
 from traingauge.core.collectors.scores import RECORDS
+from traingauge.delivery.remote_write.client import Client
 from traingauge.delivery.remote_write.cursor import CursorFile
 from traingauge.delivery.remote_write.errors import GIVEN_UP, UnavailableError
 from traingauge.delivery.remote_write.history import History
@@ -84,18 +85,20 @@ def run(options: argparse.Namespace) -> None:
             _report,
         )
         try:
-            _send(history, client.now, options.wait)
+            _send(history, client, options.wait)
         finally:
             client.close()
             sys.stdout.write(_summary(history, counts))
 
 
-def _send(history: History, now: Callable[[], int], wait: float) -> None:
+def _send(history: History, client: Client, wait: float) -> None:
+    client.ask_for_time()  # this clock may be wrong
     pause, until = FIRST_RETRY, time.monotonic() + wait
     while True:
         try:
-            if history.send(now()):
+            if history.send(client.now(), client.latest()):
                 return
+            client.ask_for_time()
             error: Exception = UnsentError("the receiver's clock is behind the times of the last steps")
         except UnavailableError as unavailable:
             error, pause = unavailable, max(pause, unavailable.wait)

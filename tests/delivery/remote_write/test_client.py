@@ -14,6 +14,7 @@ import pytest
 from tests.delivery.remote_write.receiver import Answer, Receiver
 from traingauge.catalog import CATALOG
 from traingauge.core.families import Identity
+from traingauge.delivery.remote_write import client as module
 from traingauge.delivery.remote_write.client import Client
 from traingauge.delivery.remote_write.errors import RefusedError, UnavailableError
 from traingauge.delivery.remote_write.series import LATEST, Points, series_of
@@ -160,10 +161,42 @@ def test_a_clock_that_is_ahead_is_said_once_and_holds_the_future_back(
     with Receiver() as receiver, caplog.at_level(logging.WARNING):
         one = client(receiver.url)
         one.post(LOSS)
-        assert one.now() == LATEST
+        assert one.now() >= 1000 * time.time()
         receiver.clock = lambda: time.time() - 600
         for _ in range(2):
             one.post(LOSS)
         assert 590 < one.ahead < 610
         assert one.now() < 1000 * (time.time() - 590)
     assert len([record for record in caplog.records if "clock is" in record.message]) == 1
+
+
+def test_a_clock_that_is_corrected_holds_nothing_back_though_nothing_is_posted_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    right = time.time
+    with Receiver() as receiver:
+        receiver.clock = right
+        one = client(receiver.url)
+        with monkeypatch.context() as ahead:
+            ahead.setattr(time, "time", lambda: right() + 86_400)
+            assert one.latest() == LATEST, "no answer says whose clock is wrong"
+            one.post(LOSS)
+            assert one.now() < 1000 * (right() + 60)
+            assert one.latest() >= 1000 * (right() + 86_400), "the clock may be ahead for good"
+        assert 1000 * right() <= one.now() <= one.latest() < 1000 * (right() + 120)
+
+
+def test_the_receiver_is_asked_for_its_clock_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Receiver() as receiver:
+        one = client(receiver.url)
+        receiver.clock = lambda: time.time() - 600
+        one.ask_for_time()
+        assert 590 < one.ahead < 610
+        receiver.clock = time.time
+        one.ask_for_time()
+        assert one.ahead, "it has answered just now"
+        monkeypatch.setattr(module, "ASK_SECONDS", 0.0)
+        one.ask_for_time()
+        assert one.ahead == 0
+        assert receiver.requests == 0
+    one.ask_for_time()  # no one listens

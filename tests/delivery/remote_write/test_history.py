@@ -179,3 +179,25 @@ def test_a_cursor_that_cannot_be_read_is_the_beginning(tmp_path: Path, text: str
     file.write(Cursor(3))
     next(tmp_path.iterdir()).write_text(text)
     assert file.read() == Cursor()
+
+
+def test_rows_of_a_clock_that_was_set_back_since_are_given_up_and_those_after_them_sent(spool: Spool) -> None:
+    store, counts = Rows(), DeliveryCounts()
+    history = spool.history(store, counts)
+    spool.add(1, 10)
+    spool.add(100_001, 10)  # a quarter of an hour later
+    assert not history.send(until=500)
+    assert steps(store) == list(range(1, 11))
+    spool.add(11, 10)
+    assert history.send(until=500, latest=60_500)
+    assert (steps(store), history.pending) == (list(range(1, 21)), 0)
+    assert counts.dropped["clock"] == sum(map(len, store.series.values())) / 2
+    assert max(sent.time for sent in history.last.values()) == 200
+
+
+def test_what_was_given_up_for_its_time_is_not_the_last_sample_of_its_series(spool: Spool) -> None:
+    history = spool.history(Rows())
+    for first in (1, 100_001):
+        spool.add(first, 10)
+    assert history.send(until=500, latest=60_500)
+    assert max(sent.time for sent in history.last.values()) == 100

@@ -98,7 +98,28 @@ def test_readings_that_memory_cannot_hold_are_given_up_oldest_first_and_counted(
     assert counts.dropped["memory"] == 2
 
 
-def test_a_reading_that_is_not_after_the_one_before_is_left_out(readings: Readings) -> None:
-    for moment in (1000, 1000, 900):
-        readings.add(moment, moment, [loss(0.5)])
+def test_a_second_reading_of_one_moment_is_left_out(readings: Readings) -> None:
+    for _ in range(2):
+        readings.add(1000, 1000, [loss(0.5)])
     assert len(readings.waiting) == 1
+
+
+def test_readings_after_the_clock_was_set_back_follow_the_last_one_that_was_sent(readings: Readings) -> None:
+    for moment in (1000, 400, 500, 1500):
+        readings.add(moment, moment, [loss(moment)])
+    times = []
+    while readings.waiting:
+        times.append(sent(readings.points({}, repeats=True, final=False)))
+        readings.sent()
+    assert times == [{"model_loss": at} for at in ((1000, 1000), (1001, 400), (1002, 500), (1500, 1500))]
+    assert readings.last == 1500
+
+
+def test_readings_of_a_clock_that_was_set_back_since_are_given_up_and_counted() -> None:
+    counts = DeliveryCounts()
+    readings = Readings(IDENTITY, counts)
+    for moment in (90_000, 95_000, 1000):
+        readings.add(moment, moment, [loss(0.5), single("model_step", 1.0)])
+    readings.give_up_after(2000)
+    assert [one.time for one in readings.waiting] == [1000]
+    assert counts.dropped["clock"] == 4

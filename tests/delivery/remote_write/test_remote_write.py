@@ -234,6 +234,62 @@ def test_the_log_names_every_option_that_a_push_needs_and_no_secret(
     assert not any(hidden in caplog.text for hidden in ("s3cret", "team-a", "k3y"))
 
 
+class Clock:
+    """The clock of this machine; the receiver's is right."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.right, self.ahead = time.time, 0.0
+        monkeypatch.setattr(time, "time", lambda: self.right() + self.ahead)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["with state", "without state"])
+def test_a_clock_that_was_a_day_ahead_and_is_corrected_holds_nothing_up(
+    clock: Clock, read: Reading, tmp_path: Path, kept: bool
+) -> None:
+    with Receiver() as receiver:
+        receiver.clock = clock.right
+        setting = RemoteWrite(receiver.url, interval=OFTEN, linger=PATIENCE)
+        clock.ahead = 86_400.0
+        monitor = ModelMonitor("m", delivery=[setting], state=State(tmp_path) if kept else None)
+        train(monitor, 20)
+        wait_until(lambda: (read(monitor, "model_delivery_pending") or 0) >= 20, "rows that wait")
+        assert receiver.values("model_loss") == {}
+        clock.ahead = 0.0
+        train(monitor, 20)
+        monitor.close()
+        wait_for_ends()
+        found = without_end(receiver.values("model_loss"))
+        assert list(found.items()) == list(expected(monitor, "loss").items())[20:]
+        assert 1.0 in receiver.values("model_run_state", state="finished").values()
+        newest = max(max(points) for points in receiver.samples.values())
+        assert newest <= 1000 * clock.right() + 100, "nothing is in the future"
+        assert (read(monitor, "model_delivery_dropped_total", reason="clock") or 0) >= 60
+
+
+def test_a_right_clock_that_is_set_back_an_hour_keeps_no_end_from_the_receiver(
+    clock: Clock, read: Reading
+) -> None:
+    with Receiver() as receiver:
+        receiver.clock = clock.right
+        monitor = ModelMonitor("m", delivery=[RemoteWrite(receiver.url, interval=OFTEN, linger=PATIENCE)])
+        train(monitor, 20)
+        wait_until(lambda: len(receiver.values("model_loss")) >= 20, "the steps")
+        wait_until(lambda: receiver.values("model_run_state", state="running"), "a reading")
+        clock.ahead = -3600.0
+        train(monitor, 20)
+        monitor.close()
+        wait_for_ends()
+        assert 1.0 in without_end(receiver.values("model_run_state", state="finished")).values()
+        assert read(monitor, "model_delivery_dropped_total", reason="order"), (
+            "the receiver takes no earlier steps"
+        )
+
+
 KILLED = """
 import sys, time
 from traingauge import ModelMonitor, RemoteWrite, State

@@ -12,8 +12,9 @@ from traingauge.core.collectors.base import Collector
 from traingauge.core.families import Family, keys, single
 
 #: Why samples are given up: the receiver refuses them, has newer ones of their series, or takes none of their age; the log
-#: deleted their rows (each counts once) or memory could not hold them; too many had one time.
-DROPPED = ("refused", "order", "age", "log", "memory", "crowded")
+#: deleted their rows (each counts once) or memory could not hold them; too many had one time; or the clock was set back and
+#: theirs is in the future.
+DROPPED = ("refused", "order", "age", "log", "memory", "crowded", "clock")
 
 #: Why requests fail.
 FAILURES = ("connection", "timeout", "server", "throttled", "credentials", "protocol", "refused")

@@ -7,6 +7,7 @@ import math
 import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,8 +26,12 @@ CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 10.0
 #: Most seconds that a receiver may ask to wait.
 MOST_WAIT = 300.0
 
-#: Seconds by which this clock may be ahead of the receiver's without more ado.
-CLOCK_TOLERANCE = 2.0
+#: Seconds by which this clock may be ahead of the receiver's without more ado, and least seconds between two questions for
+#: the receiver's where samples wait for it.
+CLOCK_TOLERANCE, ASK_SECONDS = 2.0, 15.0
+
+#: Seconds by which a sample may be ahead of both clocks: beyond that, the clock was set back since it was recorded.
+MOST_AHEAD = 60.0
 
 #: Bytes of an answer that are read.
 _ANSWER_BYTES = 2048
@@ -70,6 +75,10 @@ class Client:
         self.ahead, self.deadline = 0.0, math.inf
         self.taken = 0
         self._warned = False
+        self._answered = (
+            self._asked
+        ) = -math.inf  # readings of time.monotonic(): the last answer, question for the time
+        self._receiver: float | None = None  # its clock less time.monotonic(), which no one sets back
         self._session = requests.Session()
         self._session.trust_env = not is_loopback(urlsplit(url).hostname or "")
 
@@ -78,9 +87,37 @@ class Client:
         """Version of the protocol in use."""
         return self._version
 
+    @property
+    def answered(self) -> bool:
+        """Whether there was an answer of any kind."""
+        return self._answered > -math.inf
+
     def now(self) -> int:
         """Unix time in milliseconds up to which samples may be sent: those after it are the receiver's future."""
-        return int(1000 * (time.time() - self.ahead)) if self.ahead else LATEST
+        there = time.time() if self._receiver is None else time.monotonic() + self._receiver
+        return int(1000 * (there + CLOCK_TOLERANCE))
+
+    def latest(self) -> int:
+        """Unix time in milliseconds that no sample can have, unless this clock was set back since it was recorded."""
+        if not self.answered:
+            return LATEST  # perhaps it is this clock that is wrong
+        return max(self.now(), int(1000 * time.time())) + int(1000 * MOST_AHEAD)
+
+    def ask_for_time(self) -> None:
+        """Ask the receiver for its clock by a request without samples, unless it was asked or has answered just now.
+
+        Samples that wait for their time are not posted, so that no other answer would say that it has come. A request that
+        fails is no failure of the delivery.
+        """
+        now = time.monotonic()
+        if now - max(self._answered, self._asked) < ASK_SECONDS:
+            return
+        self._asked = now
+        with suppress(RefusedError, UnavailableError):
+            if self._asks:
+                self._ask()
+            else:
+                self._post(self._version, compress(b"", []))
 
     def post(self, points: Sequence[Points]) -> None:
         """Send points, in one request.
@@ -116,7 +153,8 @@ class Client:
 
     def _post(self, version: Version, body: bytes) -> bool:
         """Send a body; returns whether the answer shows that it was understood."""
-        began, left = time.time(), self.deadline - time.monotonic()
+        began, asked = time.time(), time.monotonic()
+        left = self.deadline - asked
         if left <= 0:
             raise UnavailableError("timeout", f"{self.url}: no time is left")
         headers = {**self._headers, **HEADERS[version], **self._authorization()}
@@ -138,7 +176,8 @@ class Client:
             sent = not isinstance(cause, ConnectionRefusedError)
             message = f"{self.url} cannot be reached: {self._redacted(str(cause))}"
             raise UnavailableError("connection", message, unknown=sent) from None
-        self._compare_clocks(answer.headers.get("Date"), began)
+        self._answered = time.monotonic()
+        self._compare_clocks(answer.headers.get("Date"), began, asked)
         if version == "2.0" and answer.status_code == 415:
             return False
         _check(answer, f"{self.url} answered {answer.status_code} {said}".rstrip())
@@ -161,12 +200,13 @@ class Client:
         self._secrets |= {secret, value}
         return {"Authorization": value}
 
-    def _compare_clocks(self, date: str | None, began: float) -> None:
+    def _compare_clocks(self, date: str | None, began: float, asked: float) -> None:
         """A clock that is ahead gives samples times that the receiver may refuse, or keep and then refuse others for."""
         try:
             receiver = parsedate_to_datetime(date or "").timestamp() + 1.0  # it is cut to the second
         except (TypeError, ValueError):
             return
+        self._receiver = receiver - asked
         self.ahead = began - receiver if began - receiver > CLOCK_TOLERANCE else 0.0
         if self.ahead and not self._warned:
             self._warned = True

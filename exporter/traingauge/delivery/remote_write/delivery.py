@@ -133,6 +133,8 @@ class RunningRemoteWrite:
         """Send what waits; returns whether nothing is left."""
         try:
             sent = self._send()
+            if not sent:
+                self._client.ask_for_time()
         except UnavailableError as error:
             self._counts.failures[error.reason] += 1
             self._report(error)
@@ -149,15 +151,19 @@ class RunningRemoteWrite:
 
     def _send(self) -> bool:
         """Send what waits, the rows first: a reading repeats what they have sent last."""
+        if not self._client.answered:
+            self._client.ask_for_time()  # this clock may be ahead from the beginning
         self._send_reading()  # the rest of one that was begun
         # Read before the rows are sent: those that are saved meanwhile are not.
-        until, ending, saved = self._client.now(), self._ending, self._saved()
-        if self._history is not None and not self._history.send(until):
+        until, latest = self._client.now(), self._client.latest()
+        ending, saved = self._ending, self._saved()
+        if self._history is not None and not self._history.send(until, latest):
             return False
+        self._readings.give_up_after(latest)
         while self._readings.waiting:
             reading = self._readings.waiting[0]
             there = ending or saved > reading.time
-            if reading.time > until or not (there or _milliseconds() > reading.time + LONGEST_SAVE):
+            if reading.time > until or not (there or abs(_milliseconds() - reading.time) > LONGEST_SAVE):
                 return False
             of_rows = {} if self._history is None else self._history.last
             final = ending and len(self._readings.waiting) == 1
@@ -177,8 +183,14 @@ class RunningRemoteWrite:
             self._readings.sent()
 
     def _saved(self) -> float:
-        """Unix time in milliseconds up to which all rows are in the log, so that none with an earlier time follows."""
-        return LATEST if self._run.rows is None else 1000 * self._run.rows.until
+        """Unix time in milliseconds up to which all rows are in the log, so that none with an earlier time follows.
+
+        The time of a save before the clock was set back says nothing about rows after it.
+        """
+        if self._run.rows is None:
+            return LATEST
+        saved = 1000 * self._run.rows.until
+        return saved if saved <= 1000 * time.time() else 0.0
 
     def _count(self) -> None:
         for reason, count in self._counts.dropped.items():
@@ -210,7 +222,8 @@ class RunningRemoteWrite:
 
     def _mark_ends(self) -> bool:
         last = {} if self._history is None else self._history.last
-        moment = max([_milliseconds(), *(sent.time + 1 for sent in last.values())]) + 1
+        moments = [_milliseconds(), self._readings.last + 1, *(sent.time + 1 for sent in last.values())]
+        moment = max(moments) + 1
         points = ended([*self._readings.shown().union(last)], moment)
         try:
             for at in range(0, len(points), MOST_SAMPLES):

@@ -9,6 +9,7 @@ GIVEN_UP = {
     "age": "they are too old for the receiver; `traingauge state export` writes them for an import",
     "log": "the log had become too large and deleted their rows",
     "memory": "memory could not hold more readings",
+    "clock": "the clock was set back, and they were recorded before, in the future",
     "crowded": "their series has more than a thousand a second",
 }
 

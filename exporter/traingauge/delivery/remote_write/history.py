@@ -10,7 +10,7 @@ from traingauge.delivery.base import RowLog
 from traingauge.delivery.remote_write.cursor import Cursor, CursorFile
 from traingauge.delivery.remote_write.rows import Requests, RowSeries, Sent
 from traingauge.delivery.remote_write.sender import Sender
-from traingauge.delivery.remote_write.series import Points, Series
+from traingauge.delivery.remote_write.series import LATEST, Points, Series
 
 
 class History:
@@ -57,11 +57,12 @@ class History:
         """Rows that were saved and are not yet delivered."""
         return max(0, self._log.total - self._cursor.rows)
 
-    def send(self, until: int) -> bool:
+    def send(self, until: int, latest: int = LATEST) -> bool:
         """Send what was saved.
 
         Args:
             until: Time in milliseconds; what comes after it waits.
+            latest: The same; what comes after it was recorded before the clock was set back, and is given up.
 
         Returns:
             Whether nothing is left.
@@ -72,7 +73,7 @@ class History:
         self._count_deleted()
         total = self._log.total
         for place, block in self._log.after(self._cursor.place, self._report):
-            if not self._send_block(block, until):
+            if not self._send_block(block, until, latest):
                 return False
             self._cursor.segment, self._cursor.offset = place
             self._cursor.rows += block.rows
@@ -80,19 +81,30 @@ class History:
         self._cursor.rows = max(self._cursor.rows, total)  # rows that cannot be read are not waited for
         return True
 
-    def _send_block(self, block: Block, until: int) -> bool:
+    def _send_block(self, block: Block, until: int, latest: int) -> bool:
         requests = self._requests(block)
         while self._cursor.part < len(requests.parts):
-            points = requests.parts[self._cursor.part]
-            if max(int(one.times[-1]) for one in points) > until:
+            part = requests.parts[self._cursor.part]
+            points = _up_to(latest, part)
+            if any(int(one.times.max()) > until for one in points):
                 return False
-            self._counts.oldest = _first(points)
-            self._sender.send(points)
+            if points:
+                self._counts.oldest = _first(points)
+                self._sender.send(points)
+            self._counts.dropped["clock"] += _size(part) - _size(points)
             self._cursor.part += 1
             if self._cursor.part < len(requests.parts):
                 self._note()
-        self._cursor.part, self._cursor.last = 0, requests.last
-        self._last = self._rows.series(requests.last)
+        before = self._cursor.last
+        self._cursor.part, self._cursor.last = (
+            0,
+            {
+                column: sent if sent.time <= latest else before[column]
+                for column, sent in requests.last.items()
+                if sent.time <= latest or column in before
+            },
+        )
+        self._last = self._rows.series(self._cursor.last)
         self._now = None
         return True
 
@@ -117,6 +129,20 @@ class History:
             self._file.write(self._cursor)
         except OSError as error:
             self._report(error)
+
+
+def _up_to(latest: int, points: list[Points]) -> list[Points]:
+    """The points up to a time in milliseconds."""
+    if all(int(one.times.max()) <= latest for one in points):
+        return points
+    kept = [
+        Points(one.series, one.times[one.times <= latest], one.values[one.times <= latest]) for one in points
+    ]
+    return [one for one in kept if len(one.times)]
+
+
+def _size(points: list[Points]) -> int:
+    return sum(len(one.times) for one in points)
 
 
 def _first(points: list[Points]) -> float:

@@ -55,19 +55,19 @@ class Readings:
     def __init__(self, identity: Identity, counts: DeliveryCounts) -> None:
         self._identity, self._counts = identity, counts
         self.waiting: deque[Reading] = deque()
-        self._samples = self._latest = 0
+        self._samples = self._latest = self._sent = 0
         self._known: dict[str, tuple[tuple[Key, ...], tuple[Series, ...]]] = {}
         self._shown: dict[str, tuple[Series, ...]] = {}
 
     def add(self, began: int, moment: int, families: Iterable[Family]) -> None:
-        """Add a reading; one that is not after the reading before is left out.
+        """Add a reading, but no second one of a moment. One after the clock was set back is earlier than those before.
 
         Args:
             began: Unix time in milliseconds before the run was read.
             moment: The same after it.
             families: What the run shows.
         """
-        if moment <= self._latest:
+        if moment == self._latest:
             return
         self._latest = moment
         reading = Reading(
@@ -84,6 +84,19 @@ class Readings:
         self._samples -= oldest.samples
         return oldest
 
+    @property
+    def moment(self) -> int:
+        """Time in milliseconds at which the oldest is sent: its own, or the next after the one before.
+
+        The latter is later where the clock was set back. It is no future of the receiver, as what was sent before was none.
+        """
+        return max(self.waiting[0].time, self._sent + 1)
+
+    def give_up_after(self, latest: int) -> None:
+        """Give up readings of a later time in milliseconds: the clock was set back since."""
+        while self.waiting and self.waiting[0].time > latest:
+            self._counts.dropped["clock"] += self.drop().samples
+
     def points(self, of_rows: Mapping[Series, Sent], *, repeats: bool, final: bool) -> list[Points]:
         """What to send of the oldest reading, with the mark of its end for each series that is no longer shown.
 
@@ -94,7 +107,7 @@ class Readings:
             final: Whether no row follows at all.
         """
         reading = self.waiting[0]
-        moment = np.array([reading.time])
+        moment = np.array([self.moment])
         names = {series.labels[0] for series in of_rows}
         found = []
         for series, values in reading.values.values():
@@ -105,13 +118,19 @@ class Readings:
                 if last is None:
                     found.append(Points(one, moment, value))
                 elif repeats and _is_due(last, reading, float(value[0]), final=final):
-                    found.append(Points(one, np.array([max(reading.time, last.time + 1)]), value))
+                    found.append(Points(one, np.array([max(self.moment, last.time + 1)]), value))
         gone = [one for one in self._gone(reading) if one not in of_rows]
         return found + [Points(one, moment, _STALE) for one in gone]
 
     def sent(self) -> None:
         """The oldest was sent."""
+        self._sent = self.moment
         self._shown = {name: series for name, (series, _) in self.drop().values.items()}
+
+    @property
+    def last(self) -> int:
+        """Time in milliseconds of the last that was sent."""
+        return self._sent
 
     def shown(self) -> set[Series]:
         """The series of the last reading that was sent."""
