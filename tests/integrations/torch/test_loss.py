@@ -330,6 +330,22 @@ def test_a_loss_whose_gradients_the_loop_drops_is_no_part_of_the_next_step():
         assert monitor.rows()["samples"].tolist() == [8, 8]
 
 
+def test_a_loss_whose_gradients_reach_no_weight_is_no_part_of_the_step():
+    criterion = nn.CrossEntropyLoss()
+
+    def total(net, x, y):
+        x.requires_grad_()
+        criterion(net(x), y).backward(inputs=[x])
+        loss = criterion(net(x.detach() + 0.1 * x.grad.sign()), y)
+        loss.backward(inputs=net.parameters())
+        return loss.item()
+
+    with quiet() as monitor:
+        expected = stepped(monitor, total, criteria=criterion, steps=2)
+        assert given(monitor, "loss") == expected
+        assert monitor.rows()["samples"].tolist() == [8, 8]
+
+
 def test_a_loss_of_an_inner_loop_is_no_part_of_the_step():
     criterion = nn.CrossEntropyLoss()
 

@@ -17,12 +17,13 @@ import torch
 class Observer(Protocol):
     """Sees the backward passes of any thread."""
 
-    def begin_backward(self, tensors: Any, gradients: Any) -> None:
+    def begin_backward(self, tensors: Any, gradients: Any, inputs: Any) -> None:
         """A pass begins.
 
         Args:
             tensors: What ``backward`` was called on.
             gradients: The gradients that the loop gave for them; ``None`` for 1.
+            inputs: What alone gets gradients; ``None`` for everything.
         """
 
     def end_backward(self) -> None:
@@ -60,8 +61,9 @@ def _install() -> None:
         if pass_under_way() != -1:
             return original(tensors, grad_tensors, *args, **kwargs)
         observers = tuple(_observers)
+        inputs = kwargs.get("inputs", args[3] if len(args) > 3 else None)
         for observer in observers:
-            observer.begin_backward(tensors, kwargs.get("grad_variables", grad_tensors))
+            observer.begin_backward(tensors, kwargs.get("grad_variables", grad_tensors), inputs)
         result = original(tensors, grad_tensors, *args, **kwargs)
         for observer in observers:
             observer.end_backward()

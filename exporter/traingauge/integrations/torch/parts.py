@@ -46,7 +46,7 @@ class Part:
     ) -> None:
         node = loss.grad_fn
         name = "" if node is None else node.name()
-        self.kind = name if criterion is None else criterion
+        self.kind = name if criterion is None else id(criterion)
         reduction = getattr(criterion, "reduction", "")
         self.adds_up = (
             reduction == "sum" or getattr(node, "_saved_reduction", 1) == 2 or name.startswith("SumBackward")

@@ -145,21 +145,23 @@ class Recording:
 
     # Backward passes
 
-    def begin_backward(self, tensors: Any, gradients: Any) -> None:
+    def begin_backward(self, tensors: Any, gradients: Any, inputs: Any) -> None:
         """A backward pass begins; see :class:`~traingauge.integrations.torch.backward.Observer`."""
         if not self._session.ended and not self._repeats and (self._parts or self._pass is not None):
-            self._session.guard.catch("integration", self._begin_backward, tensors, gradients)
+            self._session.guard.catch("integration", self._begin_backward, tensors, gradients, inputs)
 
     def end_backward(self) -> None:
         """A backward pass has ended."""
         if self._backward and not self._session.ended:
             self._left_gradients = self._session.guard.catch("integration", self._has_gradients) or False
 
-    def _begin_backward(self, tensors: Any, gradients: Any) -> None:
+    def _begin_backward(self, tensors: Any, gradients: Any, inputs: Any) -> None:
         roots = [tensors] if not isinstance(tensors, (list, tuple)) else list(tensors)
         given = [gradients] if not isinstance(gradients, (list, tuple)) else list(gradients)
         if runs_without_python() or not all(getattr(one, "requires_grad", False) for one in roots):
             return
+        if inputs is not None and not self._trains_any(inputs):
+            return  # such as the pixels of an adversarial example
         if self._left_gradients and self._has_new and not self._has_gradients():
             self._forget_dropped()
         self._has_new = False
@@ -175,13 +177,21 @@ class Recording:
 
         roots[0].register_hook(begun)
 
+    def _parameters(self) -> Iterator[Any]:
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                yield from group["params"]
+
     def _has_gradients(self) -> bool:
-        return any(
-            one.grad is not None
-            for optimizer in self._optimizers
-            for group in optimizer.param_groups
-            for one in group["params"]
-        )
+        return any(one.grad is not None for one in self._parameters())
+
+    def _trains_any(self, inputs: Any) -> bool:
+        if isinstance(inputs, dict):
+            inputs = list(inputs.values())
+        if not isinstance(inputs, (list, tuple, torch.Tensor)):
+            return True  # an iterator, which can be read once
+        given = {id(one) for one in ([inputs] if isinstance(inputs, torch.Tensor) else inputs)}
+        return any(id(one) in given for one in self._parameters())
 
     def _forget_dropped(self) -> None:
         """Forget losses whose gradients the loop has dropped without an update."""
