@@ -1,5 +1,6 @@
 """What an expression may ask for: the catalogue, the recorded series, and what Prometheus itself writes."""
 
+import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping
@@ -30,6 +31,9 @@ FOREIGN = {
     "alertmanager_notifications_failed_total": {"integration"},
 }
 
+#: promtool collects garbage for a fifth of its time; less often, it needs 60 MB more, and that time is saved.
+SELDOM_COLLECTING = os.environ | {"GOGC": "400"}
+
 _SUFFIXES = {"histogram": {"_bucket": {"le"}, "_sum": set(), "_count": set()}}
 
 
@@ -45,7 +49,12 @@ def tool() -> Callable[..., str]:
 
     def run(*command: str | Path) -> str:
         done = subprocess.run(
-            list(map(str, command)), capture_output=True, text=True, timeout=PATIENCE, check=False
+            list(map(str, command)),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            env=SELDOM_COLLECTING,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

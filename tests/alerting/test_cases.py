@@ -212,7 +212,6 @@ def test_a_unit_test_has_a_healthy_run_next_to_the_faulty_one(name: str) -> None
 def test_it_does_not_fire_for_nan_nor_for_series_that_are_absent_nor_for_a_restart_nor_for_a_namesake(
     tool: Callable[..., str], staged: Path, name: str
 ) -> None:
-    """All four in one file, as reading the rules takes most of the time."""
     scenario = SCENARIOS[name]
     changes = {
         "NaN": None if "Fires on NaN" in ALERTS[name].notes else nan,
