@@ -103,6 +103,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         ("TRAINGAUGE_RUN", "a\nb", "expected 1 to 200 printable characters"),
         ("TRAINGAUGE_PORT", "http", "expected 0 (a free port) to 65535"),
         ("TRAINGAUGE_PORT", "65536", "expected 0 to 65535"),
+        ("TRAINGAUGE_PORT", "9" * 5000, "expected 0 (a free port) to 65535"),
         ("TRAINGAUGE_LINGER_SECONDS", "soon", "expected a number of seconds"),
         ("TRAINGAUGE_LINGER_SECONDS", "-1", "expected at least 0 seconds"),
         ("TRAINGAUGE_LINGER_SECONDS", "inf", "expected at least 0 seconds"),

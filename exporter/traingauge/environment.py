@@ -7,11 +7,12 @@ made, never on import.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from traingauge import validation
-from traingauge.errors import InvalidArgumentError, TrainGaugeError
+from traingauge.errors import InvalidArgumentError, TrainGaugeError, shown
 
 T = TypeVar("T")
 
@@ -60,8 +61,8 @@ def _text(variable: str, text: str) -> str:
 
 
 def _port(variable: str, text: str) -> int:
-    if not text.isdecimal():
-        raise InvalidArgumentError(f"{variable} is {text!r}: expected 0 (a free port) to 65535")
+    if not re.fullmatch("[0-9]{1,5}", text):  # int() refuses thousands of digits with an error of its own
+        raise InvalidArgumentError(f"{variable} is {shown(text)}: expected 0 (a free port) to 65535")
     return validation.count(variable, int(text), least=0, most=65535)
 
 
@@ -69,7 +70,7 @@ def _seconds(variable: str, text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
-        raise InvalidArgumentError(f"{variable} is {text!r}: expected a number of seconds") from None
+        raise InvalidArgumentError(f"{variable} is {shown(text)}: expected a number of seconds") from None
     return validation.seconds(variable, seconds, least=0)
 
 
@@ -80,7 +81,9 @@ def _urls(variable: str, text: str) -> tuple[str, ...]:
 def _labels(variable: str, text: str) -> Mapping[str, str]:
     pairs = [pair.partition("=") for pair in text.split(",")]
     if not all(between for _, between, _ in pairs):
-        raise InvalidArgumentError(f"{variable} is {text!r}: expected labels, as team=vision,tier=production")
+        raise InvalidArgumentError(
+            f"{variable} is {shown(text)}: expected labels, as team=vision,tier=production"
+        )
     return validation.labels(variable, {name.strip(): value.strip() for name, _, value in pairs})
 
 
@@ -89,7 +92,7 @@ _SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no
 
 def _switch(variable: str, text: str) -> bool:
     if text.lower() not in _SWITCH:
-        raise InvalidArgumentError(f"{variable} is {text!r}: expected 1 or 0")
+        raise InvalidArgumentError(f"{variable} is {shown(text)}: expected 1 or 0")
     return _SWITCH[text.lower()]
 
 
