@@ -86,6 +86,30 @@ def test_a_run_with_a_non_finite_loss_is_failing_until_the_end_of_the_next_inter
         assert state(run, read) == ["healthy"]
 
 
+def test_a_run_is_failing_as_soon_as_its_loss_is_not_finite(read):
+    with monitor() as run:
+        train(run, losses(steps=500))
+        assert state(run, read) == ["healthy"]
+        run.step(math.nan)
+        assert state(run, read) == ["failing"]
+        assert read(run, "model_health_failing_probability", horizon="100") == 1
+    with monitor() as run:
+        run.step(math.inf)
+        assert state(run, read) == ["failing"]
+
+
+def test_a_run_is_failing_until_a_pass_has_a_finite_loss_again(read):
+    with monitor() as run:
+        train(run, losses(steps=500))
+        run.evaluate("validation", loss=math.nan)
+        assert state(run, read) == ["failing"]
+        train(run, losses(steps=600)[500:])
+        assert state(run, read) == ["failing"]
+        run.evaluate("validation", loss=0.5)
+        train(run, losses(steps=650)[600:])
+        assert state(run, read) == ["healthy"]
+
+
 def test_overfitting_is_a_strain_on_the_validation_loss(read):
     with monitor() as run:
         for epoch in range(30):

@@ -8,6 +8,7 @@ nothing. Intervals end at fixed steps, independently of scrapes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,7 @@ class Diagnostics(Collector):
         self._steps = 0  # in the current interval
         self._nonfinite = np.zeros(0, dtype=np.bool_)  # steps of the last batch
         self._weights_lost = False  # as of the last check
+        self._losses_lost: set[str] = set()  # splits whose last pass has a loss that is not finite
         self._sums = dict.fromkeys(("loss", "gradient_norm"), (0.0, 0))
         self.position = Position(0, 0)
         self.handlers = {WeightsChecked: self.on_weights, RolledBack: self.on_roll_back}
@@ -88,7 +90,7 @@ class Diagnostics(Collector):
                 finite = values[np.isfinite(values)]
                 self._sums[signal] = (total + float(finite.sum()), number + len(finite))
         self._durations.append(batch.seconds[piece])
-        if self._weights_lost or self._nonfinite[piece].any():
+        if self._weights_lost or self._losses_lost or self._nonfinite[piece].any():
             self.health.nonfinite()
 
     def on_reading(self, reading: Reading) -> None:
@@ -99,6 +101,11 @@ class Diagnostics(Collector):
         if reading.loss is not None:
             self._signals.add("loss", reading.split, np.array([reading.loss]))
             self._read("loss", reading.split, reading.loss)
+            if math.isfinite(reading.loss):
+                self._losses_lost.discard(reading.split)
+            else:
+                self._losses_lost.add(reading.split)
+                self.health.nonfinite()
         self._read_scores(reading.split, reading.scores)
 
     def on_weights(self, event: WeightsChecked, unix: float) -> None:

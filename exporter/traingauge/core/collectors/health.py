@@ -29,9 +29,11 @@ _HORIZON_KEYS = keys(*((str(horizon),) for horizon in HORIZONS))
 class Health:
     """State of health at the end of each diagnostic interval, the chain of states, and the severity of every signal.
 
+    A value that is not finite does not wait for that end.
+
     >>> health = Health(); health.end_interval(25); health.state
     'healthy'
-    >>> health.nonfinite(); health.end_interval(25); health.state
+    >>> health.nonfinite(); health.state
     'failing'
     """
 
@@ -45,8 +47,8 @@ class Health:
 
     @property
     def state(self) -> str | None:
-        """One of ``STATES``; ``None`` before the end of the first interval."""
-        state = self._transitions.state
+        """One of ``STATES``; ``None`` before the end of the first interval, unless a value was not finite."""
+        state = self._at
         return None if state is None else STATES[state]
 
     def read(self, signal: str, split: str, value: float, deviation: float) -> None:
@@ -93,8 +95,8 @@ class Health:
         return {key: _greater(one.severity, self._deviation(*key)) for key, one in self._severities.items()}
 
     def families(self) -> Iterator[Family]:
-        """``model_health*``; nothing before the end of the first interval."""
-        state = self._transitions.state
+        """``model_health*``; nothing before the end of the first interval, unless a value was not finite."""
+        state = self._at
         if state is None:
             return
         yield Family(
@@ -104,6 +106,8 @@ class Health:
         if severities:
             published = self._key_cache.keys("severity", tuple(severities))
             yield Family(CATALOG["model_health_strain"], published, tuple(severities.values()))
+        if math.isnan(self._spacing):
+            return
         chain = self._transitions.matrix()
         shares = stationary(chain, state)
         yield Family(CATALOG["model_health_stationary_probability"], _STATE_KEYS, tuple(shares.tolist()))
@@ -113,6 +117,10 @@ class Health:
         yield single(
             "model_health_steps_to_failing", float(expected_steps(chain, FAILING)[state]) * self._spacing
         )
+
+    @property
+    def _at(self) -> int | None:
+        return FAILING if self._nonfinite else self._transitions.state
 
     def _deviation(self, signal: str, split: str) -> float:
         recent = self._deviations[signal, split]
