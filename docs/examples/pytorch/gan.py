@@ -16,7 +16,9 @@ def main(epochs=1):
     optimizer_d = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     optimizer_g = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     both = {"discriminator": optimizer_d, "generator": optimizer_g}  # traingauge
-    with watch("gan", [discriminator, generator], both, criterion, dataloader):  # traingauge
+    with watch(
+        "gan", [discriminator, generator], both, criterion, dataloader, accumulation="sum"
+    ):  # traingauge
         for _ in range(epochs):
             for real, _ in dataloader:
                 label = torch.ones(len(real), 1)

@@ -300,6 +300,37 @@ def test_the_loop_may_say_how_micro_batches_combine(accumulation, factor, caplog
     assert caplog.text == ""
 
 
+def bare_halves(criterion):
+    """Two losses that the loop does not divide: micro-batches, or terms of one loss."""
+
+    def total(net, x, y):
+        losses = [criterion(net(x[half]), y[half]) for half in (slice(4), slice(4, 8))]
+        for loss in losses:
+            loss.backward()
+        return sum(losses).item()
+
+    return total
+
+
+def test_losses_that_the_loop_does_not_divide_are_assumed_to_be_micro_batches_which_is_said_once(caplog):
+    criterion = nn.CrossEntropyLoss()
+    with quiet() as monitor:
+        expected = stepped(monitor, bare_halves(criterion), criteria=criterion, steps=3)
+        assert given(monitor, "loss") == pytest.approx([one / 2 for one in expected], rel=1e-6)
+    assert caplog.text.count("taken for micro-batches") == caplog.text.count('accumulation="sum"') == 1
+
+
+@pytest.mark.parametrize(("accumulation", "factor"), [("sum", 1), ("mean", 0.5)])
+def test_nothing_is_assumed_where_the_loop_says_how_losses_combine(accumulation, factor, caplog):
+    criterion = nn.CrossEntropyLoss()
+    with quiet() as monitor:
+        expected = stepped(
+            monitor, bare_halves(criterion), criteria=criterion, steps=2, accumulation=accumulation
+        )
+        assert given(monitor, "loss") == pytest.approx([factor * one for one in expected], rel=1e-6)
+    assert caplog.text == ""
+
+
 def test_backward_passes_over_different_losses_are_no_micro_batches(caplog):
     criteria = [nn.CrossEntropyLoss(), nn.MSELoss()]
 

@@ -186,7 +186,7 @@ def test_each_player_of_a_game_has_a_loss_of_its_own():
     }
     expected = {"discriminator": [], "generator": []}
     with quiet() as monitor:
-        with watch(monitor, [discriminator, generator], players, criterion):
+        with watch(monitor, [discriminator, generator], players, criterion, accumulation="sum"):
             for x, _ in batches(3):
                 discriminator.zero_grad()
                 real = criterion(discriminator(x), torch.ones(8, 1))
@@ -195,7 +195,7 @@ def test_each_player_of_a_game_has_a_loss_of_its_own():
                 fake = criterion(discriminator(made.detach()), torch.zeros(8, 1))
                 fake.backward()
                 players["discriminator"].step()
-                expected["discriminator"].append((real.item() + fake.item()) / 2)
+                expected["discriminator"].append(real.item() + fake.item())
                 generator.zero_grad()
                 loss = criterion(discriminator(made), torch.ones(8, 1))
                 loss.backward()

@@ -7,7 +7,9 @@ Several passes before a step are micro-batches. The optimizer descends their sum
 
 * their sum, if the loop divides each by their number, in whole or in each term; or if it weighs each by a number and these
   add up to 1;
-* their mean, if the loop leaves them as they are: then at least one watched loss has no number before it;
+* their mean, if the loop leaves them as they are: then at least one watched loss has no number before it. They may as well
+  be terms of one loss, whose sum it would be. The graph does not tell these apart, so the mean is an assumption: it keeps
+  its scale when a window is shorter, and of terms it is off by a constant factor;
 * in a window that is shorter than those before it, such as the last one of an epoch, their mean, times the number that the
   loop divides by. It is known from a whole window.
 
@@ -41,7 +43,12 @@ class Accumulation:
 
     Args:
         kind: Whether the loss is the ``sum`` or the ``mean`` of what ``backward`` is called on; ``None`` to read it.
+
+    Attributes:
+        assumed: Whether the last loss is a mean although the passes may be terms of a sum.
     """
+
+    assumed = False
 
     def __init__(self, kind: str | None = None) -> None:
         self._kind = kind
@@ -49,6 +56,7 @@ class Accumulation:
 
     def loss(self, passes: Sequence[Reached]) -> Any:
         """The loss of a step, a float or a tensor; ``None`` if it is not known."""
+        self.assumed = False
         values = [one.backward.value for one in passes]
         if not values or any(value is None for value in values):
             return None
@@ -73,7 +81,8 @@ class Accumulation:
             self._divisors.add(count)
         if whole or count == 1 or _add_up_to_one(paths):
             return 1
-        return 1 / count if _undivided(paths, count) else None
+        self.assumed = _undivided(paths, count)
+        return 1 / count if self.assumed else None
 
 
 def _divided(terms: Sequence[Term], number: int) -> bool:

@@ -75,8 +75,10 @@ def watch(
         scaler: The ``torch.amp.GradScaler``, if there is one: updates that it skips are then not counted as steps, but in
             the scalar ``skipped_steps``.
         accumulation: Where gradients are accumulated, whether the loss of a step is the ``sum`` of what ``backward`` is
-            called on, because the loop divides it, or its ``mean``, because it does not. Without it that is read from the
-            numbers by which the loop divides; a step where it cannot be read has no loss, which is logged once.
+            called on, because the loop divides it or calls ``backward`` on each term of one loss, or its ``mean``, because
+            the loop does not divide. Without it that is read from the numbers by which the loop divides. Losses that it does
+            not divide are assumed to be micro-batches: their mean is published, and the assumption is logged once. A step
+            where it cannot be read has no loss, which is logged once.
         split: Where evaluations belong: ``validation`` or ``test``.
         gradient_norm: Also compute the global norm of the gradients that the optimizer gets, one more pass over them. A norm
             by which ``clip_grad_norm_`` clips all of them is recorded in any case, as it was before clipping.

@@ -76,7 +76,7 @@ class Recording:
         self._explicit = self._trains_in_evaluation_mode = False
         self._inside = self._repeats = 0  # calls of closures, and those after the first, that are under way
         self._skipped = 0
-        self._said_unknown = False
+        self._said_unknown = self._said_assumed = False
         self._calls: tuple[Any, ...] = ()  # what the last call was like
         self._scores_calls = False  # and whether such calls are scored
         self._scores: Any = None  # the criterion that is
@@ -303,8 +303,20 @@ class Recording:
         loss = self._accumulations[place].loss(trained.passes) if trained.passes else None
         if loss is None and trained.parts:
             self._say_unknown(len(trained.passes))
+        if self._accumulations[place].assumed and not self._said_assumed:
+            self._said_assumed = True
+            self._say_assumed(place, len(trained.passes))
         named = {} if self._names is None else {f"loss_{self._names[place]}": loss}
         return {"loss": loss, **named} if self._is_last(place) else named
+
+    def _say_assumed(self, place: int, passes: int) -> None:
+        _log.warning(
+            "the loop called backward %d times before an update%s, and does not divide the losses. They are taken for "
+            "micro-batches, and their mean is published. If they are terms of one loss, such as those of real and of made "
+            'samples, pass accumulation="sum" to watch(…); accumulation="mean" confirms micro-batches',
+            passes,
+            "" if self._names is None else f" of {self._names[place]}",
+        )
 
     def _say_unknown(self, passes: int) -> None:
         if self._said_unknown:
