@@ -44,9 +44,12 @@ demo-diagnostics: $(VENV)/.demo ## See what no threshold finds: deviation from g
 stack: servers ## Run Prometheus and Alertmanager for your own training scripts, until Ctrl-C
 	$(BIN)/python -m traingauge up
 
+# Many tests wait for servers and processes: one worker more than there are cores.
+WORKERS := $(shell expr $$(nproc) + 1)
+
 .PHONY: test
 test: setup servers ## Install everything and run the tests
-	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 # Frameworks have an environment of their own: together with TensorFlow it would be twice as large.
 $(INTEGRATIONS)/.installed: pyproject.toml
