@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
+import sys
+import tomllib
+from functools import cache
+from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -158,6 +163,55 @@ def test_every_python_block_runs_and_shows_what_the_page_says(page: Path, tmp_pa
     for asked, said in zip(answered(done.stdout), shown(page), strict=True):
         assert [series for series, _ in asked] == [series for series, _ in said]
         assert [value for _, value in asked] == pytest.approx([value for _, value in said], rel=0.02)
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def installed_by(words: str) -> set[str]:
+    """The distributions that a pip command names, and those that an extra of the package brings."""
+    found = {"traingauge", *map(distribution, PROJECT["dependencies"])}
+    for word in shlex.split(words):
+        extras = re.fullmatch(r"(?:traingauge|\.)\[([\w,]+)\]", word)
+        for extra in extras[1].split(",") if extras else ():
+            found.update(map(distribution, PROJECT["optional-dependencies"][extra]))
+        found.add(distribution(word))
+    return found
+
+
+def distribution(requirement: str) -> str:
+    return re.split(r"[^\w.-]", requirement)[0].lower().replace("_", "-")
+
+
+def imported(block: str) -> set[str]:
+    """The modules outside of the standard library that a block imports."""
+    names = [
+        name
+        for node in ast.walk(ast.parse(block))
+        for name in (
+            [one.name for one in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    ]
+    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names
+
+
+@cache
+def providers() -> dict[str, set[str]]:
+    """The installed distributions by the module that they provide."""
+    return {module: set(map(distribution, names)) for module, names in packages_distributions().items()}
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *RUNNABLE], ids=named)
+def test_a_page_says_how_to_install_whatever_its_python_blocks_import(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    said = set().union(*map(installed_by, ["", *re.findall(r"pip install ([^`#\n]+)", text)]))
+    modules = set().union(*(imported(block) for kind, block in blocks(page) if kind == "python"))
+    lacking = {module for module in modules if not said & {module, *providers().get(module, ())}}
+    assert not lacking
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
