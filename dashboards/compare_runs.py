@@ -6,7 +6,16 @@ from dashboards.vocabulary import units, variables
 from dashboards.vocabulary.by_step import curve, curve_table, step_grid
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import to_run
-from dashboards.vocabulary.metrics import SHORTFALL, in_time_range, or_infinite, per_run, per_second, series
+from dashboards.vocabulary.metrics import (
+    SHORTFALL,
+    in_time_range,
+    last_training_loss,
+    last_validation_loss,
+    or_infinite,
+    per_run,
+    per_second,
+    series,
+)
 from dashboards.vocabulary.names import DRAWN, NAME, WHERE, named, where
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import Query
@@ -129,10 +138,11 @@ def _standing() -> list[Panel]:
             ),
             Column(
                 "Steps",
-                80,
+                60,
                 expr=where(in_time_range("model_steps_total", split="train")),
                 unit=units.COUNT,
                 decimals=0,
+                fixed=True,
             ),
             Column("Trained for", 105, expr=f"{last} - on (model, run) {started}", unit=units.DURATION),
             Column(
@@ -142,7 +152,8 @@ def _standing() -> list[Panel]:
                 unit=units.SCIENTIFIC,
                 decimals=2,
             ),
-            Column("Last loss", 105, expr=_last_loss(), unit=units.NUMBER, decimals=4),
+            Column("Train loss", 85, expr=last_training_loss(), unit=units.NUMBER, decimals=4, fixed=True),
+            Column("Val. loss", 80, expr=last_validation_loss(), unit=units.NUMBER, decimals=4, fixed=True),
             Column(
                 "Best val. loss",
                 112,
@@ -173,26 +184,16 @@ def _standing() -> list[Panel]:
                 colouring=NONE_ALLOWED,
             ),
             Column("Where", 80, label=WHERE),
-            description="The chosen runs, the lowest last loss first. *Last loss* is the larger of the last training "
-            "and validation loss, and infinite if one of them is NaN or infinite: a run that fell apart after a good start "
-            "comes last. *Below baseline* counts the validation and test scores, losses included, whose last value is worse "
-            "than the baseline; it is infinite with the loss, as no score can be compared then. A dash: the run does not "
-            "report the value, or has no baseline. Click a name to open the run.",
-            sort_by="Last loss",
+            description="The chosen runs, the lowest training loss first. *Train loss* is the mean over the window, *Val. "
+            "loss* that of the last pass; each is infinite while the last one is NaN or infinite, so that a run that fell "
+            "apart after a good start comes last. *Below baseline* counts the validation and test scores, losses included, "
+            "whose last value is worse than the baseline; ∞ means that the last loss is NaN or infinite, so that no score "
+            "can be compared. A dash: the run does not report the value, or has no baseline. Click a name to open the run.",
+            sort_by="Train loss",
             height=8,
             empty=NO_RUN,
         ),
     ]
-
-
-def _last_loss() -> str:
-    """The larger one of the last training and validation loss."""
-    losses = [
-        f"last_over_time({series('model_loss_window_mean', split='train')}[$__range])",
-        f"last_over_time({series('model_loss', split='validation')}[$__range])",
-    ]
-    last = " or ".join(f"max by (model, run, split) ({loss})" for loss in losses)
-    return or_infinite(f"max by (model, run) ({last})", "train|validation")
 
 
 def _below_baseline() -> str:

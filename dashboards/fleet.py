@@ -7,7 +7,7 @@ from dashboards.vocabulary.absent import or_absent
 from dashboards.vocabulary.alerts import count_tile, firing, firing_alerts, first_alert, severity_ranges
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import FLEET, from_line, to_run, to_runbook
-from dashboards.vocabulary.metrics import in_time_range, or_infinite, or_zero, per_run, series
+from dashboards.vocabulary.metrics import in_time_range, last_training_loss, or_zero, per_run, series
 from dashboards.vocabulary.names import CALLED, DRAWN, NAME, WHERE, named, newest, where
 from dashboards.vocabulary.panels import ABSENT, lines, number, states
 from dashboards.vocabulary.queries import Query
@@ -152,9 +152,9 @@ def _runs() -> Panel:
             unit=units.DURATION,
         ),
         Column(
-            "Loss",
-            65,
-            expr=or_infinite(in_time_range("model_loss_window_mean", split="train"), "train"),
+            "Train loss",
+            82,
+            expr=last_training_loss(),
             unit=units.NUMBER,
             decimals=4,
         ),
@@ -171,7 +171,7 @@ def _runs() -> Panel:
         "come first, of these the ones with the most critical alerts, then those that ended badly, then the newest. "
         "*First alert* is the one that began first among the most severe: click it for its runbook, a run for its "
         "overview. *Steps late* is the time since the last sign of life, in usual step durations: "
-        "a stuck run stands out there before an alert fires. *Loss* is the mean training loss over the window, and "
+        "a stuck run stands out there before an alert fires. *Train loss* is the mean over the window, and "
         "infinite while the last one is NaN or infinite. A dash: the run does not report the value.",
         sort_by="Severity",
         descending=True,

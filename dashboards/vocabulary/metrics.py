@@ -186,6 +186,16 @@ def or_infinite(expr: str, split: str) -> str:
     return f"(Inf * ({in_time_range('model_loss_nonfinite', split=split)} == 1) or {expr})"
 
 
+def last_training_loss() -> str:
+    """The mean training loss of each run over its window, infinite while the last loss is NaN or infinite."""
+    return or_infinite(in_time_range("model_loss_window_mean", split="train"), "train")
+
+
+def last_validation_loss() -> str:
+    """The loss of each run's last validation pass, infinite if it is NaN or infinite."""
+    return or_infinite(in_time_range("model_loss", split="validation"), "validation")
+
+
 def or_zero(expr: str) -> str:
     """The value of an expression without labels, or 0 where it has none although there was a run in the time range.
 

@@ -176,17 +176,8 @@ def test_what_a_killed_run_published_ends_with_it(prometheus: Prometheus):
     assert not prometheus.at(published, ended + 60)
 
 
-@pytest.mark.parametrize(
-    ("name", "title", "heading"),
-    [
-        ("fleet", "Runs", "Loss"),
-        ("compare-runs", "Chosen runs", "Last loss"),
-        ("compare-runs", "Chosen runs", "Below baseline"),
-    ],
-)
-def test_a_run_whose_loss_is_not_finite_does_not_look_good_in_a_table(
-    prometheus: Prometheus, name: str, title: str, heading: str
-):
+def _column(name: str, title: str, heading: str) -> str:
+    """What a column of a table asks for, for all runs."""
     table = next(
         panel
         for panel in panels(json.loads((RENDERED / f"{name}.json").read_text()))
@@ -196,10 +187,46 @@ def test_a_run_whose_loss_is_not_finite_does_not_look_good_in_a_table(
     (column,) = (
         target["expr"] for target in table["targets"] if headings[f"Value #{target['refId']}"] == heading
     )
-    asked = Expression(title, "panel", column).filled_in(SELECTIONS["all runs"])
+    return Expression(title, "panel", column).filled_in(SELECTIONS["all runs"])
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "heading"),
+    [
+        ("fleet", "Runs", "Train loss"),
+        ("compare-runs", "Chosen runs", "Train loss"),
+        ("compare-runs", "Chosen runs", "Val. loss"),
+        ("compare-runs", "Chosen runs", "Below baseline"),
+    ],
+)
+def test_a_run_whose_loss_is_not_finite_does_not_look_good_in_a_table(
+    prometheus: Prometheus, name: str, title: str, heading: str
+):
     broken = BEGIN + 54.5 * 60
-    values = {one["metric"]["run"]: float(one["value"][1]) for one in prometheus.at(asked, broken)}
+    answer = prometheus.at(_column(name, title, heading), broken)
+    values = {one["metric"]["run"]: float(one["value"][1]) for one in answer}
     assert [run for run, value in values.items() if math.isinf(value)] == ["faulty"]
+
+
+def test_the_training_loss_of_a_run_is_one_number_wherever_tables_show_it(prometheus: Prometheus):
+    shown = {
+        json.dumps(
+            sorted((one["metric"]["run"], one["value"][1]) for one in prometheus.at(asked, MOMENTS[0]))
+        )
+        for name, title in (("fleet", "Runs"), ("compare-runs", "Chosen runs"))
+        for asked in [_column(name, title, "Train loss")]
+    }
+    assert len(shown) == 1
+
+
+def test_a_class_that_is_never_predicted_has_the_lowest_precision_in_the_heatmap(prometheus: Prometheus):
+    """All 3s and 4s are labelled 8 and 9; a precision that does not exist would be a gap."""
+    classes = json.loads((RENDERED / "classes.json").read_text())
+    (panel,) = (one for one in panels(classes) if one["title"] == "Precision of each class")
+    asked = Expression(panel["title"], "panel", panel["targets"][0]["expr"]).filled_in(SELECTIONS["one run"])
+    drawn = {one["metric"]["class"]: float(one["value"][1]) for one in prometheus.at(asked, MOMENTS[0])}
+    assert set(drawn) == set("0123456789")
+    assert {name for name, value in drawn.items() if value == 0} == {"3", "4"}
 
 
 def test_the_diagonal_of_a_confusion_matrix_is_in_its_column_and_nowhere_else(prometheus: Prometheus):

@@ -34,7 +34,7 @@ def test_check_fails_when_a_file_is_not_what_the_code_renders(
     first, *_ = render.write()
     match spoil:
         case "edit":
-            first.write_text(first.read_text().replace("Loss", "Lass"))
+            first.write_text(first.read_text().replace("Fleet", "Float"))
         case "remove":
             first.unlink()
         case "add":
