@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alerting.inlined import thresholds
 from dashboards.vocabulary import colours, reasons, units
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import ALERTED_STATISTIC, in_time_range
@@ -12,6 +13,13 @@ from dashboards.vocabulary.thresholds import Steps
 
 #: Colours of a population stability index: the default thresholds of the alerts.
 PSI: Steps = ((None, colours.GOOD), (0.2, colours.WARNING), (0.5, colours.CRITICAL))
+
+#: Colours of the share of features that drifted: any is worth a look, as each is above a threshold of its own.
+_DRIFTED: Steps = (
+    (None, colours.GOOD),
+    (1e-9, colours.WARNING),
+    (thresholds()["features_drifted_ratio"]["critical"], colours.CRITICAL),
+)
 
 _FEW = "the window does not hold enough samples yet."
 _TOO_FEW = reasons.NO_REFERENCE.or_(_FEW, "not known yet")
@@ -26,13 +34,18 @@ def _panels() -> list[Panel]:
     return [
         number(
             "Features drifted",
-            Query(in_time_range("model_features_drifted"), "features", instant=True),
-            description="Features above their drift threshold. A single one: check how that feature "
-            "is computed. All at once: another data source, other preprocessing, or a "
-            "wrong reference.",
-            unit=units.COUNT,
-            decimals=0,
-            colouring=((None, colours.GOOD), (1, colours.WARNING)),
+            Query(
+                f"{in_time_range('model_features_drifted')} / on (model, run) "
+                f"{in_time_range('model_features_monitored')}",
+                "drifted",
+                instant=True,
+            ),
+            description="Features above their drift threshold, as a share of those monitored. A single one: check how that "
+            "feature is computed. All at once: another data source, other preprocessing, or a wrong reference. Red from the "
+            "default threshold of the critical alert on.",
+            unit=units.SHARE,
+            decimals=1,
+            colouring=_DRIFTED,
             empty=reasons.NO_REFERENCE,
         ),
         _psi(

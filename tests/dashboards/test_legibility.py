@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from alerting.inlined import thresholds
 from dashboards.reading import Json, panels
 from dashboards.render import RENDERED
 from dashboards.vocabulary.identity import IDENTITY
@@ -184,6 +185,15 @@ def test_distances_in_standard_deviations_are_not_flattened_by_one_spike(dashboa
             if names & distances:
                 scale = _defaults(panel)["custom"]["scaleDistribution"]
                 assert scale["type"] == "symlog", panel["title"]
+
+
+def test_the_share_of_drifted_features_is_red_from_the_threshold_of_the_critical_alert_on():
+    """As the line under it, which has the threshold drawn in."""
+    data = json.loads((RENDERED / "data-and-drift.json").read_text())
+    (tile,) = (panel for panel in panels(data) if panel["title"] == "Features drifted")
+    assert _defaults(tile)["unit"] == "percentunit"
+    (red,) = (one["value"] for one in _defaults(tile)["thresholds"]["steps"] if one["color"] == "red")
+    assert red == thresholds()["features_drifted_ratio"]["critical"]
 
 
 def test_a_state_has_its_own_colour_wherever_it_is_drawn():
