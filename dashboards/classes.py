@@ -143,8 +143,9 @@ def _confusion() -> list[Panel]:
             _by_class(share),
             rows="actual",
             columns="predicted",
-            description="Share of each actual class (row) that is predicted correctly (green), which is its recall, and as "
-            "each other class (red): every red cell is an error, and its column names the class that it is mistaken for.",
+            description="Share of each actual class (row) that is predicted correctly, which is its recall (from red, none, "
+            "to green, all), and as each other class: every red cell there is an error, and its column names the class that "
+            "it is mistaken for.",
             unit=units.SHARE,
             decimals=0,
             maximum=1,
@@ -186,8 +187,11 @@ def _over_time() -> list[Panel]:
             by="class",
             combine="min",
             shade=RED_WHEN_LOW,
-            description="One row per class, red where other classes are mistaken for it. A gap means "
-            f"that the class was never predicted. Of more than {ROWS} classes, the worst.",
+            # A class that is never predicted has no precision, and would look as if nothing were wrong.
+            undefined=f"0 * (max by (class) ({_of_classes('model_class_support')}) > 0)",
+            ranked_by=_of_classes("model_class_f1"),
+            description="One row per class, red where other classes are mistaken for it, and where a class that is in the "
+            f"data is never predicted. Of more than {ROWS} classes, those with the lowest F1.",
             unit=units.SHARE,
             minimum=0,
             maximum=1,

@@ -72,6 +72,8 @@ def cells(
     empty: Reason,
     minimum: float | None = None,
     maximum: float | None = None,
+    undefined: str = "",
+    ranked_by: str = "",
     width: int = 12,
     height: int = 10,
 ) -> Panel:
@@ -89,12 +91,19 @@ def cells(
         empty: Why it may be empty.
         minimum: The value at the lower end of the colours.
         maximum: The value at their upper end.
+        undefined: What a cell is where the value is a NaN: an expression with the label. Without one, it is not drawn.
+        ranked_by: The series by which rows are the worst, if it is not the one that is drawn.
         width: Columns of the grid's 24.
         height: Rows of the grid.
     """
+    values = f"{combine} by ({by}) ({selector})"
+    if undefined:
+        # A comparison leaves out a NaN.
+        values = f"({values} >= -Inf or on ({by}) {undefined})"
+    shown = f"{values}{_worst(ranked_by or selector, by, combine)}"
     panel = heatmap.Panel().title(title).description(describe(description, empty)).datasource(DATASOURCE)
     panel.span(width).height(height).unit(unit).no_value(NO_VALUE)
-    panel.with_target(Query(_query(selector, by, combine, empty), f"{{{{{by}}}}}").target("A"))
+    panel.with_target(Query(or_absent(shown, selector, by, empty.short), f"{{{{{by}}}}}").target("A"))
     colour = shade.options()
     if minimum is not None:
         colour.min(minimum)
@@ -106,13 +115,6 @@ def cells(
     panel.cell_values(heatmap.CellValues().unit(unit))
     panel.rows_frame(heatmap.RowsHeatmapOptions().layout(common.HeatmapCellLayout.AUTO))
     return panel.y_axis(heatmap.YAxisConfig().axis_placement(common.AxisPlacement.LEFT).reverse(False))
-
-
-def _query(selector: str, by: str, combine: str, empty: Reason) -> str:
-    values = f"{combine} by ({by}) ({selector})"
-    shown = f"{values}{_worst(selector, by, combine)}"
-    # Without any series, the panel would show an exception of Grafana (grafana#89793).
-    return or_absent(shown, selector, by, empty.short)
 
 
 def _worst(selector: str, by: str, combine: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dashboards.vocabulary import colours
 from dashboards.vocabulary.panels import describe, why_empty
 from dashboards.vocabulary.queries import DATASOURCE, Query
 from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import dashboard, model, table
 from dashboards.vocabulary.tables import CELL_MODE, SOLID
+from dashboards.vocabulary.thresholds import steps
 from dashboards.vocabulary.units import TEXT
 
 #: The value that stands in the label of the columns for that of the rows. Grafana colours a cell by its value and its column
@@ -33,7 +35,8 @@ def matrix(
 ) -> table.Panel:
     """The values now, a row for each value of one label and a column for each of another, shaded by value.
 
-    The column of what is right is green, and the others, of errors, are red. Zeros are blank.
+    The column of what is right goes from red, where nothing is, to green; the others, of errors, are red where there are
+    any, and blank where there are none.
 
     Args:
         title: What is shown.
@@ -77,7 +80,7 @@ def matrix(
     panel.override_by_name(
         SAME,
         [
-            model.DynamicConfigValue("color", {"mode": model.FieldColorModeId.CONTINUOUS_GREENS.value}),
+            *_right(maximum),
             model.DynamicConfigValue("mappings", []),
             model.DynamicConfigValue("displayName", "Correct"),
         ],
@@ -85,6 +88,18 @@ def matrix(
     if decimals is not None:
         panel.decimals(decimals)
     return panel if maximum is None else panel.max(maximum)
+
+
+def _right(maximum: float | None) -> list[model.DynamicConfigValue]:
+    """Colours of what is right: nothing at all is the worst; of an amount without a maximum, any other is good."""
+    if maximum is not None:
+        mode = model.FieldColorModeId.CONTINUOUS_RD_YL_GR
+        return [model.DynamicConfigValue("color", {"mode": mode.value})]
+    some = steps(((None, colours.CRITICAL), (1, colours.GOOD)))
+    return [
+        model.DynamicConfigValue("color", {"mode": model.FieldColorModeId.THRESHOLDS.value}),
+        model.DynamicConfigValue("thresholds", some.build()),
+    ]
 
 
 def _shades(mode: model.FieldColorModeId) -> dashboard.FieldColor:

@@ -37,8 +37,16 @@ def test_errors_of_a_confusion_matrix_have_another_colour_than_what_is_right(das
     """Grafana colours a cell by its value and its column: what is right has a column of its own."""
     for panel in _matrices(dashboard):
         right, errors = _override(panel, SAME), panel["fieldConfig"]["defaults"]
-        assert (right["displayName"], right["color"]["mode"]) == ("Correct", "continuous-greens")
+        assert right["displayName"] == "Correct"
         assert errors["color"]["mode"] == "continuous-reds"
+
+
+def test_a_class_of_which_nothing_is_right_has_the_worst_colour(dashboard: Json):
+    """A plain background reads as a cell without anything to say."""
+    for panel in _matrices(dashboard):
+        right = _override(panel, SAME)
+        worst = right.get("thresholds", {}).get("steps", [{}])[0].get("color")
+        assert right["color"]["mode"] == "continuous-RdYlGr" or worst == "red", panel["title"]
 
 
 def test_what_is_right_is_the_first_column_whatever_the_classes_are_called(dashboard: Json):
