@@ -78,7 +78,8 @@ def count_tile(severity: str, *, width: int, height: int) -> Panel:
     """How many alerts of a severity and of none worse fire: 0 only where rules watched a run, otherwise no number at all."""
     fires = [firing(one) for one in list(_SEVERITIES)[: list(_SEVERITIES).index(severity) + 1]][::-1]
     counted = " unless ".join(fires)
-    pending = " unless ".join([_alerts(severity, "pending"), *fires])
+    worse = [_alerts(one, "pending") for one in _SEVERITIES][: list(_SEVERITIES).index(severity)]
+    pending = " unless ".join([_alerts(severity, "pending"), *worse, *fires])
     watched = f"count(last_over_time({series(RUNNING)}[$__range]))"
     return number(
         severity.capitalize(),
@@ -128,8 +129,8 @@ def firing_alerts(*, one_run: bool, width: int, height: int) -> table.Panel:
         return f"min by ({by}) ({_about(expr)})"
 
     severities = " or ".join(
-        f"{code} * {series('ALERTS', alertstate='firing', severity=severity)}"
-        for code, severity in enumerate(_SEVERITIES, start=1)
+        f"{rank} * {series('ALERTS', alertstate='firing', severity=severity)}"
+        for rank, severity in enumerate(reversed(_SEVERITIES))
     )
     began = f"{series('ALERTS_FOR_STATE')} and ignoring (alertstate) {series('ALERTS', alertstate='firing')}"
     of_run = [] if one_run else [Column("Run", 150, label="run", link=to_run())]
@@ -141,9 +142,9 @@ def firing_alerts(*, one_run: bool, width: int, height: int) -> table.Panel:
         Column(
             "Severity",
             92,
-            expr=one(severities),
+            expr=f"max by ({by}) ({_about(severities)})",
             unit=units.NUMBER,
-            mappings=_words(enumerate(_SEVERITIES, start=1)),
+            mappings=_words(enumerate(reversed(_SEVERITIES))),
             colouring=(),
         ),
         *of_run,
@@ -153,6 +154,7 @@ def firing_alerts(*, one_run: bool, width: int, height: int) -> table.Panel:
         description="Alerts that fire now, the most severe first, since when, and the score, split, class or feature "
         "that they are about. Click a name for its runbook" + (".", ", a run for its overview.")[not one_run],
         sort_by="Severity",
+        descending=True,
         width=width,
         height=height,
         empty=Reason("nothing fires, as it should be.", "nothing fires"),

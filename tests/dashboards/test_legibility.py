@@ -229,6 +229,13 @@ def test_the_first_screen_of_the_fleet_gives_each_run_a_reason():
     assert runs["options"]["sortBy"][0] == {"displayName": "Severity", "desc": True}
 
 
+def test_the_most_severe_is_first_in_every_table_with_the_same_arrow(dashboard: Json):
+    for panel in panels(dashboard):
+        for order in panel["options"].get("sortBy", []) if panel["type"] == "table" else ():
+            if order["displayName"] == "Severity":
+                assert order["desc"] is True, panel["title"]
+
+
 def test_titles_fit_their_panels_on_a_laptop(dashboard: Json):
     """A column of the grid is 55 pixels wide there, a letter of a title 8, and icons take 50."""
     for panel in panels(dashboard):

@@ -392,6 +392,32 @@ def test_alertmanager_was_given_the_alerts_of_the_runs_and_muted_what_follows_fr
     assert most["suppressed"] > 3
 
 
+def test_an_alert_that_is_pending_in_both_severities_is_counted_as_critical_alone(tmp_path: Path):
+    fleet = json.loads((RENDERED / "fleet.json").read_text())
+    alert = 'ALERTS{alertname="ModelScoreLow", alertstate="pending", model="m", run="r", metric="recall"'
+    asked = {
+        panel["title"]: Expression("", "panel", panel["targets"][1]["expr"]).filled_in(SELECTIONS["all runs"])
+        for panel in panels(fleet)
+        if panel["title"] in {"Critical", "Warning"}
+    }
+    test = {
+        "interval": "15s",
+        "input_series": [
+            {"series": f'{alert}, severity="{severity}"}}', "values": "1x4"}
+            for severity in ("critical", "warning")
+        ],
+        "promql_expr_test": [
+            {
+                "expr": f"{asked[title]} or vector(0)",
+                "eval_time": "1m",
+                "exp_samples": [{"labels": "{}", "value": count}],
+            }
+            for title, count in (("Critical", 1), ("Warning", 0))
+        ],
+    }
+    _passes(tmp_path, test)
+
+
 def test_a_restart_on_another_port_after_an_outage_is_one_event(tmp_path: Path):
     dashboard = json.loads((RENDERED / "run-overview.json").read_text())
     (restarts,) = (one for one in expressions(dashboard) if one.where == "Restarts")
