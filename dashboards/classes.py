@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.vocabulary import annotations, units, variables
+from dashboards.vocabulary import annotations, colours, units, variables
 from dashboards.vocabulary.heatmap import RED_WHEN_LOW, ROWS, cells
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import CLASSES
@@ -16,8 +16,11 @@ from dashboards.vocabulary.sdk import Panel, model
 from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import baseline_line, threshold_lines
 
-#: Pairs of classes in the table of confusions, and classes that are drawn as lines.
-_MOST_CONFUSED, _WORST = 12, 10
+#: Pairs of classes in the table of confusions.
+_MOST_CONFUSED = 12
+
+#: Colours and widths of the classes that are drawn as lines. Of two with equal values, the wider one shows behind the other.
+_WORST = tuple(zip(colours.MEASURED, (8, 5, 3, 1), strict=True))
 
 #: Classes that are drawn as bars, and a height with room for as many.
 _LONGEST, _TALL = 20, 16
@@ -179,7 +182,6 @@ def _confusion_in_samples() -> Panel:
 
 def _over_time() -> list[Panel]:
     recall = _of_classes("model_class_recall")
-    worst = lowest_now(recall, "class", _WORST)
     return [
         cells(
             "Precision of each class",
@@ -199,10 +201,10 @@ def _over_time() -> list[Panel]:
         ),
         lines(
             "Recall of the worst classes",
-            Query(f"{recall} and on (class) {worst}", "class {{class}}"),
+            *_lines_of_the_worst(recall),
             *threshold_lines("class_recall"),
-            description=f"The {_WORST} chosen classes whose recall is lowest now. Dashed: the threshold below "
-            "which the alert for a collapsed class fires.",
+            description=f"The {len(_WORST)} chosen classes whose recall is lowest now. The lowest has the widest line: it "
+            "shows behind one of equal recall. Dashed: the threshold below which the alert for a collapsed class fires.",
             unit=units.SHARE,
             decimals=1,
             minimum=0,
@@ -210,6 +212,23 @@ def _over_time() -> list[Panel]:
             height=10,
             empty=_NO_CLASSES,
         ),
+    ]
+
+
+def _lines_of_the_worst(recall: str) -> list[Query]:
+    """A query for each rank: Grafana gives colours and widths by query."""
+
+    def worst(most: int) -> str:
+        return lowest_now(recall, "class", most)
+
+    return [
+        Query(
+            f"{recall} and on (class) {worst(rank + 1)}"
+            + (f" unless on (class) {worst(rank)}" if rank else ""),
+            "class {{class}}",
+            style={"color": {"mode": "fixed", "fixedColor": colour}, "custom.lineWidth": width},
+        )
+        for rank, (colour, width) in enumerate(_WORST)
     ]
 
 

@@ -6,7 +6,7 @@ from dashboards.vocabulary import reasons, units
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import better, series
 from dashboards.vocabulary.panels import lines
-from dashboards.vocabulary.queries import EXPECTED_LINE, LIMIT_LINE, SPLIT, Query
+from dashboards.vocabulary.queries import EXPECTED_OF_SPLIT, LIMIT_LINE, SPLIT, Query
 from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.states import HEALTH_COLOURS
@@ -93,7 +93,7 @@ def _against_reference_run() -> list[Panel]:
             "Loss against the reference run",
             Query(series("model_loss_window_mean", split="train"), "window mean, " + SPLIT),
             Query(series("model_loss", split="validation"), "last pass, " + SPLIT),
-            Query(expected, "expected, " + SPLIT, style=EXPECTED_LINE),
+            Query(expected, "expected, " + SPLIT, style=EXPECTED_OF_SPLIT),
             Query(f"{expected} + on (model, run, split) {allowed}", "worst, " + SPLIT, style=LIMIT_LINE),
             Query(f"{expected} - on (model, run, split) {allowed}", "best, " + SPLIT, style=LIMIT_LINE),
             description="The loss, the reference run's loss at the same step, and the band outside which the alert for "

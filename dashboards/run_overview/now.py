@@ -9,7 +9,7 @@ from dashboards.vocabulary.identity import IDENTITY
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import per_run, series
 from dashboards.vocabulary.panels import ABSENT, lines, nothing_drawn, number, states
-from dashboards.vocabulary.queries import BEST_LINE, EXPECTED_LINE, RAW_LINE, Query
+from dashboards.vocabulary.queries import BEST_OF_SPLIT, EXPECTED_OF_SPLIT, RAW_LINE, Query
 from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.states import RUNNING, health_codes, health_words, state_codes, state_words
@@ -97,13 +97,13 @@ def _loss() -> Panel:
         Query(series("model_loss", split="train"), "last step, {{split}}", style=RAW_LINE),
         Query(series("model_loss_window_mean", split="train"), "{{split}}"),
         Query(series("model_loss", split="validation|test"), "{{split}}"),
-        Query(series("model_loss_best"), "best, {{split}}", style=BEST_LINE),
-        Query(series("model_expected", metric="loss"), "expected, {{split}}", style=EXPECTED_LINE),
+        Query(series("model_loss_best"), "best, {{split}}", style=BEST_OF_SPLIT),
+        Query(series("model_expected", metric="loss"), "expected, {{split}}", style=EXPECTED_OF_SPLIT),
         *threshold_lines("loss"),
         baseline_line("loss"),
         description="Loss of the last step and its mean over the window (train), or of the last whole pass "
-        "(validation, test). A gap is a NaN. Dashed: thresholds, the baseline, and the reference run; dotted: the best "
-        "so far. Red vertical lines: critical alerts.",
+        "(validation, test). A gap is a NaN. Dashed: thresholds, the baseline, and, in the colour of its split, the "
+        "reference run; dotted: the best so far. Red vertical lines: critical alerts.",
         unit=units.NUMBER,
         by_split=True,
         width=13,

@@ -7,7 +7,7 @@ from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.links import CLASSES, from_line
 from dashboards.vocabulary.metrics import series
 from dashboards.vocabulary.panels import lines
-from dashboards.vocabulary.queries import BEST_LINE, EXPECTED_LINE, SPLIT, Query
+from dashboards.vocabulary.queries import BEST_OF_SPLIT, EXPECTED_OF_SPLIT, SPLIT, Query
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.thresholds import baseline_line, threshold_lines
 
@@ -58,8 +58,8 @@ def score(name: str, description: str, *, width: int) -> Panel:
     return lines(
         name.capitalize(),
         Query(series(f"model_{name}"), SPLIT),
-        Query(series("model_score_best", metric=name), f"best, {SPLIT}", style=BEST_LINE),
-        Query(series("model_expected", metric=name), f"expected, {SPLIT}", style=EXPECTED_LINE),
+        Query(series("model_score_best", metric=name), f"best, {SPLIT}", style=BEST_OF_SPLIT),
+        Query(series("model_expected", metric=name), f"expected, {SPLIT}", style=EXPECTED_OF_SPLIT),
         *threshold_lines(name),
         baseline_line(name),
         description=f"{description} Over the last steps (train) or the last whole pass (validation, test). "

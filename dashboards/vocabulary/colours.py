@@ -9,7 +9,7 @@ MUTED = "text"
 OVER = "purple"
 TO_BEAT = "purple"
 TRAIN = "blue"
-VALIDATION = "yellow"
+VALIDATION = "green"
 TEST = "super-light-purple"
 
 #: Of a raw value behind a smoothed one, legible in both themes.

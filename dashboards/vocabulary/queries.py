@@ -20,10 +20,10 @@ DATASOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 Style = Mapping[str, object]
 
 
-def _reference(colour: str, fill: Literal["dash", "dot"], *dash: int) -> Style:
+def _reference(colour: str | None, fill: Literal["dash", "dot"], *dash: int) -> Style:
     return MappingProxyType(
         {
-            "color": {"mode": "fixed", "fixedColor": colour},
+            **({"color": {"mode": "fixed", "fixedColor": colour}} if colour else {}),
             "custom.lineStyle": {"fill": fill, "dash": list(dash)},
             "custom.lineWidth": 1,
             "custom.fillOpacity": 0,
@@ -36,8 +36,11 @@ def _reference(colour: str, fill: Literal["dash", "dot"], *dash: int) -> Style:
 CAUTION_LINE = _reference(colours.CAUTION, "dash", 10, 8)
 WARNING_LINE = _reference(colours.WARNING, "dash", 10, 8)
 CRITICAL_LINE = _reference(colours.CRITICAL, "dash", 10, 8)
-BEST_LINE = _reference(colours.GOOD, "dot", 0, 6)
 EXPECTED_LINE = _reference(colours.NEUTRAL, "dash", 4, 6)
+
+#: What a split is compared with: the colour says which split.
+BEST_OF_SPLIT = _reference(None, "dot", 0, 6)
+EXPECTED_OF_SPLIT = _reference(None, "dash", 4, 6)
 BASELINE_LINE = _reference(colours.TO_BEAT, "dash", 14, 4)
 
 #: Legend of a line of one split.

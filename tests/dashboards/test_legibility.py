@@ -9,6 +9,7 @@ import pytest
 from alerting.inlined import thresholds
 from dashboards.reading import Json, panels
 from dashboards.render import RENDERED
+from dashboards.vocabulary import colours
 from dashboards.vocabulary.identity import IDENTITY
 from dashboards.vocabulary.panels import MAY_BE_EMPTY, NO_DATA, NO_VALUE
 from dashboards.vocabulary.states import HEALTH_COLOURS
@@ -200,9 +201,9 @@ def test_a_state_has_its_own_colour_wherever_it_is_drawn():
     """Those of the palette would show healthy in blue and degraded in green."""
     overview = json.loads((RENDERED / "run-overview.json").read_text())
     (shares,) = (panel for panel in panels(overview) if panel["title"] == HEALTH_SHARES)
-    colours = {ref: properties["color"] for ref, properties in _overrides(shares)}
+    shades = {ref: properties["color"] for ref, properties in _overrides(shares)}
     drawn = {
-        re.search(r'state="(\w+)"', target["expr"])[1]: colours[target["refId"]]["fixedColor"]
+        re.search(r'state="(\w+)"', target["expr"])[1]: shades[target["refId"]]["fixedColor"]
         for target in shares["targets"]
     }
     assert drawn == HEALTH_COLOURS
@@ -321,7 +322,7 @@ def test_what_is_measured_does_not_have_the_colour_of_a_threshold(dashboard: Jso
 
 
 @pytest.mark.parametrize(
-    ("split", "colour"), [("train", "blue"), ("validation", "yellow"), ("test", "purple")]
+    ("split", "colour"), [("train", "blue"), ("validation", "green"), ("test", "purple")]
 )
 def test_a_split_has_its_colour_on_the_loss_and_a_shade_of_it_on_the_severities(split: str, colour: str):
     overview = json.loads((RENDERED / "run-overview.json").read_text())
@@ -334,6 +335,36 @@ def test_a_split_has_its_colour_on_the_loss_and_a_shade_of_it_on_the_severities(
         for panel in panels(overview)
     }
     assert drawn["Loss"] == drawn["Severity of each signal"] == {colour}
+
+
+def test_no_split_has_the_colour_of_a_threshold():
+    assert not {colours.TRAIN, colours.VALIDATION, colours.TEST} & {"yellow", "orange", "red"}
+
+
+def test_what_a_split_is_compared_with_has_the_colour_of_the_split():
+    """A dashed line of the validation in the colour of the training would be taken for the training's."""
+    overview = json.loads((RENDERED / "run-overview.json").read_text())
+    for panel in panels(overview):
+        styles = dict(_overrides(panel))
+        if any(str(name).endswith("validation$/") for name in styles):
+            for target in panel["targets"]:
+                if re.match("model_(loss_best|score_best|expected){", target["expr"]):
+                    assert "color" not in styles[target["refId"]], panel["title"]
+
+
+def test_two_classes_of_equal_recall_are_both_seen():
+    """Two lost classes are one line at 0: they need different colours, and the one behind a wider line."""
+    classes = json.loads((RENDERED / "classes.json").read_text())
+    (worst,) = (panel for panel in panels(classes) if panel["title"] == "Recall of the worst classes")
+    styles = dict(_overrides(worst))
+    drawn = [
+        (styles[target["refId"]]["color"]["fixedColor"], styles[target["refId"]]["custom.lineWidth"])
+        for target in worst["targets"]
+        if target["legendFormat"] == "class {{class}}"
+    ]
+    colour, width = zip(*drawn, strict=True)
+    assert len(set(colour)) == len(drawn) <= 5
+    assert sorted(set(width), reverse=True) == list(width)
 
 
 def test_a_raw_value_has_another_colour_than_the_smoothed_one():
