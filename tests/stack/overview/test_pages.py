@@ -20,6 +20,7 @@ HOSTILE = "<script>alert(1)</script>\"'&"
 ALERT = {
     "labels": {"alertname": "ModelStuck", "severity": "critical"},
     "annotations": {"summary": HOSTILE, "runbook_url": "javascript:alert(1)"},
+    "activeAt": "1970-01-01T00:01:30.123456789Z",
 }
 
 
@@ -58,6 +59,46 @@ def test_a_value_that_is_not_finite_leaves_a_gap_in_its_line() -> None:
     (line,) = re.findall(r'class="line a" d="([^"]*)"', drawn(Curve("Loss", {"train": points})))
     assert line.count("M") == 3
     assert "nan" not in line
+
+
+def test_a_stretch_of_values_that_are_not_finite_is_marked_and_named() -> None:
+    points = [(0.0, 1.0), (5.0, math.nan), (10.0, math.inf), (15.0, 1.5), (20.0, math.nan)]
+    text = drawn(Curve("Loss", {"train": points}))
+    bands = [
+        (float(x), float(width))
+        for x, width in re.findall(r'<rect class="lost" x="([\d.]+)" y="0" width="([\d.]+)"', text)
+    ]
+    assert bands == [(160.0, 104.0), (472.0, 3.0)]
+    assert "NaN or infinite" in text
+    assert "NaN or infinite" not in drawn(Curve("Loss", {"train": points[:1]}))
+
+
+@pytest.mark.parametrize(
+    ("state", "alerts", "colour"),
+    [
+        ("running", (), "running"),
+        ("running", (ALERT,), "critical"),
+        ("finished", (ALERT,), "critical"),
+        ("interrupted", (ALERT,), "interrupted"),
+    ],
+)
+def test_a_run_for_which_an_alert_fires_is_not_green(
+    state: str, alerts: tuple[dict[str, object], ...], colour: str
+) -> None:
+    run = Run("m", "r", state, 1.0, alerts=alerts)
+    for text in (pages.all_runs([run], {}, 2.0), pages.one_run(run, [], {}, 2.0)):
+        assert f'<span class="state {colour}">{state}</span>' in text
+
+
+def test_each_loss_is_shown_with_its_split() -> None:
+    run = Run("m", "r", "running", 1.0, loss={"validation": 0.5, "train": math.nan})
+    for text in (pages.all_runs([run], {}, 2.0), pages.one_run(run, [], {}, 2.0)):
+        assert "nan (train), 0.5 (validation)" in text
+
+
+def test_an_alert_is_shown_with_the_time_since_it_began() -> None:
+    run = Run("m", "r", "running", 1.0, alerts=(ALERT,))
+    assert "<td>2m 30s ago</td>" in pages.one_run(run, [], {}, 240.5)
 
 
 @pytest.mark.parametrize("values", [(1.0, 1.0), (-1.7e308, 1.7e308), (0.0, 0.0), (5e-324, 0.0)])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import groupby
 
 from .readings import Curve
 
@@ -16,7 +17,7 @@ _CLASSES = {"train": "a", "": "a", "validation": "b", "test": "c"}
 
 
 def drawn(curve: Curve) -> str:
-    """The figure of a curve; values that are not finite leave gaps.
+    """The figure of a curve; where values are not finite, its line has a gap, and a band says so.
 
     >>> "loss &lt;" in drawn(Curve("loss <", {"": [(0.0, 1.0), (5.0, 2.0)]}))
     True
@@ -51,8 +52,16 @@ def drawn(curve: Curve) -> str:
     ticks = "".join(_tick(value, place(first, value)[1]) for value in (low, low / 2 + high / 2, high))
     times = f'<text x="{_LEFT}" y="{_HEIGHT - 4}">{_clock(first)}</text>'
     times += f'<text x="{_WIDTH - 8}" y="{_HEIGHT - 4}" text-anchor="end">{_clock(last)}</text>'
+    bands = "".join(
+        _band(_LEFT + (start - first) * across, _LEFT + (end - first) * across)
+        for points in curve.points.values()
+        for start, end in _gaps(points)
+    )
+    if bands:
+        keys += ' <span class="key lost">NaN or infinite</span>'
     name = escape(curve.title)
-    svg = f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{name}">{ticks}{times}{lines}</svg>'
+    inside = f"{bands}{ticks}{times}{lines}"
+    svg = f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{name}">{inside}</svg>'
     return f"<figure><figcaption>{name} {keys}</figcaption>{svg}</figure>"
 
 
@@ -64,6 +73,23 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
             pieces.append(f"{pen}{x:.1f} {y:.1f}" + ("h0" if pen == "M" else ""))
         pen = "L" if math.isfinite(y) else "M"
     return "".join(pieces)
+
+
+def _gaps(points: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    """First and last time of each stretch of values that are not finite.
+
+    >>> list(_gaps([(0.0, 1.0), (5.0, math.nan), (10.0, math.inf), (15.0, 1.0), (20.0, math.nan)]))
+    [(5.0, 10.0), (20.0, 20.0)]
+    """
+    for finite, stretch in groupby(points, lambda point: math.isfinite(point[1])):
+        if not finite:
+            times = [when for when, _ in stretch]
+            yield times[0], times[-1]
+
+
+def _band(start: float, end: float) -> str:
+    width = max(3.0, end - start)
+    return f'<rect class="lost" x="{start:.1f}" y="0" width="{width:.1f}" height="{_HEIGHT - _BELOW}"/>'
 
 
 def _tick(value: float, y: float) -> str:

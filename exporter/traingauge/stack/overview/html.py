@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from html import escape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -48,9 +49,9 @@ def all_runs(runs: Sequence[Run], links: Mapping[str, str], now: float) -> str:
 
 def one_run(run: Run, curves: Sequence[Curve], links: Mapping[str, str], now: float) -> str:
     """The page of one run: where it is, what fires, how it went."""
-    facts = f"<p>{_state(run)} · step {_step(run)} · loss {_loss(run)} · started {_ago(run, now)}</p>"
+    facts = f"<p>{_state(run)} · step {_step(run)} · loss {_loss(run)} · started {_ago(run.started, now)}</p>"
     figures = "".join(map(drawn, curves)) or '<p class="dim">Nothing was scraped yet.</p>'
-    body = f'{facts}{_alerts(run)}<h2>Course</h2><div class="figures">{figures}</div>'
+    body = f'{facts}{_alerts(run, now)}<h2>Course</h2><div class="figures">{figures}</div>'
     return _document(f"{run.model} / {run.run}", body, {"All runs": "/", **links}, now)
 
 
@@ -61,26 +62,29 @@ def problem(text: str, links: Mapping[str, str], now: float) -> str:
 
 def _row(run: Run, now: float) -> str:
     link = f"/run?{urlencode({'model': run.model, 'run': run.run})}"
-    worst = [alert["labels"].get("severity", "") for alert in run.alerts][:1]
-    alerts = (
-        f'<span class="severity {escape(worst[0])}">{len(run.alerts)} {escape(worst[0])}</span>'
-        if worst
-        else "none"
-    )
+    worst = escape(_worst(run))
+    alerts = f'<span class="severity {worst}">{len(run.alerts)} {worst}</span>' if run.alerts else "none"
     cells = (
         escape(run.model),
         f'<a href="{escape(link)}">{escape(run.run)}</a>',
         _state(run),
         _step(run),
         _loss(run),
-        _ago(run, now),
+        _ago(run.started, now),
         alerts,
     )
     return "".join(f"<td>{cell}</td>" for cell in cells)
 
 
 def _state(run: Run) -> str:
-    return f'<span class="state {escape(run.state)}">{escape(run.state)}</span>'
+    """In green only where nothing fires."""
+    colour = _worst(run) if run.alerts and run.state in ("running", "finished") else run.state
+    return f'<span class="state {escape(colour)}">{escape(run.state)}</span>'
+
+
+def _worst(run: Run) -> str:
+    """The severity of the worst alert; empty without one."""
+    return next((alert["labels"].get("severity", "") for alert in run.alerts), "")
 
 
 def _step(run: Run) -> str:
@@ -93,27 +97,30 @@ def _step(run: Run) -> str:
 
 
 def _loss(run: Run) -> str:
-    known = [f"{run.loss[split]:.4g}" for split in ("train", "validation", "test") if split in run.loss]
-    return " / ".join(known[:2]) or "-"
+    splits = [split for split in ("train", "validation", "test") if split in run.loss]
+    return ", ".join(f"{run.loss[split]:.4g} ({split})" for split in splits[:2]) or "-"
 
 
-def _ago(run: Run, now: float) -> str:
-    return f"{duration(now - run.started)} ago" if run.started else "-"
+def _ago(when: float, now: float) -> str:
+    return f"{duration(now - when)} ago" if when else "-"
 
 
-def _alerts(run: Run) -> str:
+def _alerts(run: Run, now: float) -> str:
     if not run.alerts:
         return '<h2>Alerts</h2><p class="dim">None fires.</p>'
     rows = "".join(
         '<tr><td><span class="severity {severity}">{severity}</span></td><td>{name}</td>'
-        '<td class="wrap">{text}</td></tr>'.format(
+        '<td>{since}</td><td class="wrap">{text}</td></tr>'.format(
             severity=escape(alert["labels"].get("severity", "")),
             name=_linked(alert["labels"]["alertname"], alert["annotations"].get("runbook_url", "")),
+            since=_ago(datetime.fromisoformat(alert["activeAt"]).timestamp(), now),
             text=escape(alert["annotations"].get("summary", "")) + _about(alert["labels"]),
         )
         for alert in run.alerts
     )
-    return f'<h2>Alerts</h2><div class="table"><table><tbody>{rows}</tbody></table></div>'
+    head = "<tr><th>Severity</th><th>Alert</th><th>Began</th><th>What is wrong</th></tr>"
+    table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+    return f'<h2>Alerts</h2><div class="table">{table}</div>'
 
 
 def _about(labels: Mapping[str, str]) -> str:
