@@ -348,7 +348,7 @@ def test_what_a_split_is_compared_with_has_the_colour_of_the_split():
         styles = dict(_overrides(panel))
         if any(str(name).endswith("validation$/") for name in styles):
             for target in panel["targets"]:
-                if re.match("model_(loss_best|score_best|expected){", target["expr"]):
+                if re.fullmatch(r"model_(loss_best|score_best|expected){[^}]*}", target["expr"]):
                     assert "color" not in styles[target["refId"]], panel["title"]
 
 
