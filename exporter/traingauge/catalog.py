@@ -207,7 +207,7 @@ _METRICS = (
     Metric(
         "model_loss_initial",
         "gauge",
-        "Mean loss of the first steps of training, as many as the window holds.",
+        "Median loss of the first ten steps of training.",
         ("split",),
     ),
     Metric("model_loss_best", "gauge", "Lowest finite loss so far.", ("split",)),

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from traingauge import ModelMonitor, Scoring, State
+from traingauge import ModelMonitor, State
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
@@ -32,12 +32,12 @@ def test_a_run_without_a_loss_does_not_say_so(read):
         assert read(monitor, "model_loss_nonfinite", split="train") is None
 
 
-def test_the_initial_loss_is_the_mean_over_the_first_window_however_training_continues(read):
-    with ModelMonitor("m", delivery=[], scoring=Scoring(window=4)) as monitor:
+def test_the_initial_loss_is_the_median_of_the_first_ten_however_training_continues(read):
+    with ModelMonitor("m", delivery=[]) as monitor:
         for loss in (4.0, math.nan, 2.0):
             monitor.step(loss=loss)
         assert read(monitor, "model_loss_initial", split="train") == 3.0
-        for loss in (2.0, 0.0, 100.0, 100.0):
+        for loss in (1e30, *[2.0] * 7, *[100.0] * 20):
             monitor.step(loss=loss)
         assert read(monitor, "model_loss_initial", split="train") == 2.0
         monitor.evaluate("validation", loss=9.0)
@@ -45,11 +45,9 @@ def test_the_initial_loss_is_the_mean_over_the_first_window_however_training_con
 
 
 def test_a_resumed_run_keeps_the_initial_loss_that_its_first_process_saw(read, tmp_path):
-    for losses in ((4.0, 2.0), (0.1, 0.1, 0.1)):
-        with ModelMonitor(
-            "m", run="r", delivery=[], scoring=Scoring(window=3), state=State(tmp_path)
-        ) as monitor:
+    for losses in ([4.0] * 6, [0.1] * 50):
+        with ModelMonitor("m", run="r", delivery=[], state=State(tmp_path)) as monitor:
             for loss in losses:
                 monitor.step(loss=loss)
             initial = read(monitor, "model_loss_initial", split="train")
-    assert initial == pytest.approx((4.0 + 2.0 + 0.1) / 3)
+    assert initial == 4.0

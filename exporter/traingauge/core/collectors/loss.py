@@ -18,6 +18,9 @@ from traingauge.core.step_batch import StepBatch
 from traingauge.stats.streaming import RingBuffer
 from traingauge.stats.streaming.not_given import is_given
 
+#: Training steps over which the initial loss is a median.
+_FIRST = 10
+
 
 @dataclass(slots=True)
 class _SplitLoss:
@@ -25,8 +28,7 @@ class _SplitLoss:
     last: float = math.nan
     best: float = math.nan
     best_at: float = math.nan
-    initial: float = math.nan
-    averaged: int = 0
+    first: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -35,8 +37,8 @@ class Loss(Collector):
 
     ``train`` has one value per step, ``validation`` and ``test`` have one per pass; the window holds the last values. A NaN
     or infinite value is published as the last loss, and as a gauge for stores that hold no NaN. It is left out of the
-    statistics of the window, of the initial loss and of the best loss. The initial loss is the mean over the first steps,
-    as many as the window holds: what training started from, however much of it was over before the first scrape.
+    statistics of the window, of the initial loss and of the best loss. The initial loss is the median of the first ten
+    steps: what training started from, however much of it was over before the first scrape.
 
     Attributes:
         window: Number of values in the window.
@@ -69,16 +71,8 @@ class Loss(Collector):
         lowest = int(finite.argmin())
         if math.isfinite(finite[lowest]) and not finite[lowest] >= state.best:
             state.best, state.best_at = float(finite[lowest]), float(times[lowest])
-        if split == "train" and state.averaged < self.window:
-            self._begin(state, losses[np.isfinite(losses)])
-
-    def _begin(self, state: _SplitLoss, losses: NDArray[np.float64]) -> None:
-        """Average the losses of the first steps, as many of them as the window holds."""
-        first = losses[: self.window - state.averaged]
-        if len(first):
-            before = state.initial * state.averaged if state.averaged else 0.0
-            state.averaged += len(first)
-            state.initial = (before + float(first.sum())) / state.averaged
+        if split == "train" and len(state.first) < _FIRST:
+            state.first += losses[np.isfinite(losses)][: _FIRST - len(state.first)].tolist()
 
     def __post_init__(self) -> None:
         self.handlers = {Pass: self.on_pass}
@@ -110,7 +104,9 @@ class Loss(Collector):
         for at, statistic in enumerate(("mean", "stddev", "min", "max")):
             yield self._family(f"model_loss_window_{statistic}", tuple(window[at] for window in windows))
         if "train" in self._splits:
-            yield Family(CATALOG["model_loss_initial"], keys(("train",)), (self._splits["train"].initial,))
+            yield Family(
+                CATALOG["model_loss_initial"], keys(("train",)), (_median(self._splits["train"].first),)
+            )
         yield self._family("model_loss_best", tuple(split.best for split in splits))
         yield self._family("model_loss_best_timestamp_seconds", tuple(split.best_at for split in splits))
 
@@ -122,8 +118,7 @@ class Loss(Collector):
                 split.last,
                 split.best,
                 split.best_at,
-                split.initial,
-                split.averaged,
+                split.first,
             ]
             for name, split in self._splits.items()
         }
@@ -137,6 +132,10 @@ class Loss(Collector):
 
     def _family(self, name: str, values: tuple[float, ...]) -> Family:
         return Family(CATALOG[name], self._keys, values)
+
+
+def _median(values: list[float]) -> float:
+    return float(np.median(values)) if values else math.nan
 
 
 def _window_statistics(values: NDArray[np.float64]) -> tuple[float, float, float, float]:
