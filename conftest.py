@@ -6,7 +6,11 @@ from importlib.util import find_spec
 from typing import Any
 
 #: Tests and doctests that need a framework, by their folder.
-NEEDING = {"tests/integrations/torch": "torch", "exporter/traingauge/integrations/torch": "torch"}
+NEEDING = {
+    f"{folder}/{framework}": framework
+    for folder in ("tests/integrations", "exporter/traingauge/integrations")
+    for framework in ("torch", "lightning")
+}
 
 collect_ignore = [folder for folder, framework in NEEDING.items() if find_spec(framework) is None]
 

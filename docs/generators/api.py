@@ -30,14 +30,16 @@ SECTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "References": ("traingauge", ("Reference", "ReferenceRun", "Canary")),
     "Detectors": ("traingauge", ("Cusum", "Ewma", "PageHinkley", "Adwin", "RobustZ")),
     "PyTorch": ("traingauge.integrations.torch", ("watch", "Watch")),
+    "Lightning": ("traingauge.integrations.lightning", ("MonitorCallback",)),
     "Keras": ("traingauge.integrations.keras", ("MonitorCallback",)),
     "Testing": ("traingauge.testing", ("InMemory", "Broken", "RecordingSession")),
 }
 
-#: Modules that hold what cannot be imported without a framework.
+#: Modules that hold what cannot be imported without a framework, by those that it is imported from.
 HOMES = {
-    "MonitorCallback": "traingauge.integrations.keras.callback",
-    **dict.fromkeys(("watch", "Watch"), "traingauge.integrations.torch.loop"),
+    "traingauge.integrations.keras": "traingauge.integrations.keras.callback",
+    "traingauge.integrations.lightning": "traingauge.integrations.lightning.callback",
+    "traingauge.integrations.torch": "traingauge.integrations.torch.loop",
 }
 
 #: Classes whose methods are the hooks of a framework: called by it, not by a user.
@@ -57,7 +59,7 @@ def page() -> str:
 
 
 def _section(module: str, name: str) -> str:
-    tree = _tree(HOMES.get(name) or getattr(import_module(module), name).__module__)
+    tree = _tree(HOMES.get(module) or getattr(import_module(module), name).__module__)
     found = next(
         node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node.name == name
     )

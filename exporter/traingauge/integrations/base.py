@@ -1,7 +1,8 @@
 """What integrations share: the session that they talk to, the run behind it, and which integration knows which model.
 
 An integration is a module, or a package, that connects a framework's own hooks to a :class:`Session`. It imports neither
-:mod:`traingauge.monitor` nor another integration. Another one is its file, its test, and a line in :data:`INTEGRATIONS`.
+:mod:`traingauge.monitor` nor another integration, but that of the framework which its own builds on. Another one is its
+file, its test, and, for a framework that has models of its own, a line in :data:`INTEGRATIONS`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 #: Exceptions by which a framework stops a run on purpose, by module and name.
-_ON_PURPOSE = frozenset({("optuna.exceptions", "TrialPruned")})
+_ON_PURPOSE = frozenset(
+    {
+        ("optuna.exceptions", "TrialPruned"),
+        ("lightning.pytorch.utilities.exceptions", "SIGTERMException"),
+        ("pytorch_lightning.utilities.exceptions", "SIGTERMException"),
+    }
+)
 
 
 class End(NamedTuple):

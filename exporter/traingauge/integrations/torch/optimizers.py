@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
@@ -13,7 +13,16 @@ from traingauge.integrations.torch.values import number, runs_without_python
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Session
-    from traingauge.integrations.torch.recording import Recording
+
+
+class Recording(Protocol):
+    """Takes the updates of optimizers."""
+
+    def only_first(self, closure: Callable[[], Any], after: Callable[[], None]) -> Callable[[], Any]:
+        """The closure that an update gets instead of the loop's; ``after`` is to be called after its first call."""
+
+    def stepped(self, place: int, numbers: Mapping[str, Any]) -> None:
+        """An optimizer, by its place, has updated its parameters; with what is known of the update."""
 
 
 class Updates:
@@ -89,11 +98,11 @@ class Updates:
         self._rate = number(rate) if isinstance(rate, torch.Tensor) else rate
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         if callable(closure):
-            counted = self._recording.only_first(closure, self._compute_norm)
+            counted = self._recording.only_first(closure, self.compute_norm)
             if "closure" in kwargs:
                 return args, {**kwargs, "closure": counted}
             return (args[0], counted, *args[2:]), kwargs
-        self._compute_norm()
+        self.compute_norm()
         return None
 
     def _end(self) -> None:
@@ -101,7 +110,11 @@ class Updates:
         self._norm = None
         self._recording.stepped(self.place, numbers)
 
-    def _compute_norm(self) -> None:
+    def forget_norm(self) -> None:
+        """Forget the norm of an update that did not come."""
+        self._norm = None
+
+    def compute_norm(self) -> None:
         """Compute the norm, if that is wanted and clipping has not shown it."""
         if not self._computes_norm or self._norm is not None:
             return

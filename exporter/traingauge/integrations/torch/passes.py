@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,7 +11,6 @@ import torch
 from traingauge.core.device_scores import OnDevice
 from traingauge.core.event_queue import BACKLOG_SAMPLES
 from traingauge.core.events import Pass
-from traingauge.integrations.torch.parts import Part
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Session
@@ -30,18 +30,18 @@ class OpenPass:
     def __init__(self, session: Session, split: str) -> None:
         self._session, self.split = session, split
         self._batches: list[
-            tuple[Part, Any, Any]
+            tuple[Any, Any, Any]
         ] = []  # each with its loss, and its weight in the mean of all
         self._read: list[Any] = []  # labels and predictions that were brought over from a device
         self._held = 0  # of those that were not
 
-    def add(self, part: Part, value: Any, mass: Any) -> None:
+    def add(self, part: Any, value: Any, mass: Any) -> None:
         """Add a batch.
 
         Args:
-            part: What is known of it.
-            value: Its loss.
-            mass: Its weight in the mean of all.
+            part: What is known of it: its ``samples``, and what is ``scored`` of it.
+            value: Its loss; ``None`` if that is unknown, and so is that of the pass.
+            mass: Its weight in the mean of all; ``None`` if unknown, and all weigh the same.
         """
         self._session.alive()
         self._batches.append((part, value, mass))
@@ -50,29 +50,39 @@ class OpenPass:
             self._read += self._session.bring_over(self._take_scored())
             self._held = 0
 
-    def take_trained(self) -> list[Part]:
+    def take_trained(self) -> list[Any]:
         """Take out the batches that a backward pass has reached."""
         trained = [part for part, *_ in self._batches if part.tasks]
         self._batches = [batch for batch in self._batches if not batch[0].tasks]
         return trained
 
-    def finish(self) -> None:
-        """Record it, if there is anything in it."""
+    def finish(self, scalars: Mapping[str, Any] | None = None) -> None:
+        """Record it, if there is anything in it; with further scalars of the pass."""
         if not self._batches:
             return
-        total = sum(mass for *_, mass in self._batches)
-        losses = sum(_weighed(value, mass) for _, value, mass in self._batches)
-        empty = isinstance(total, (int, float)) and total == 0
         self._session.record(
             Pass(
                 split=self.split,
                 at=time.perf_counter(),
-                loss=None if empty else losses / total,
+                loss=self._mean(),
                 steps=len(self._batches),
                 samples=sum(part.samples for part, *_ in self._batches),
                 scored=[*self._read, *self._take_scored()],
+                scalars=scalars or {},
             )
         )
+
+    def _mean(self) -> Any:
+        """The mean of the losses; ``None`` if it is unknown, or of nothing."""
+        values, masses = [value for _, value, _ in self._batches], [mass for *_, mass in self._batches]
+        if any(value is None for value in values):
+            return None
+        if any(mass is None for mass in masses):
+            masses = [1] * len(masses)
+        total = sum(masses)
+        if isinstance(total, (int, float)) and total == 0:
+            return None
+        return sum(map(_weighed, values, masses)) / total
 
     def _take_scored(self) -> list[Any]:
         found = [part.scored for part, *_ in self._batches if part.scored is not None]

@@ -1,0 +1,50 @@
+"""What a module logs with ``self.log``, as scalars."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from traingauge.core import scalar_names
+from traingauge.integrations.torch.values import number
+
+
+class Logged:
+    """Finds what was logged since it looked last.
+
+    Lightning keeps old values next to new ones; a value that was logged is a new tensor.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Any] = {}
+
+    def new(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
+        """Scalars that are new in a trainer's ``callback_metrics``.
+
+        >>> logged, first = Logged(), {"val/loss": torch.tensor(0.5)}
+        >>> logged.new(first), logged.new(first), logged.new({"val/loss": torch.tensor(0.5)})
+        ({'val_loss': 0.5}, {}, {'val_loss': 0.5})
+        """
+        before, self._seen = self._seen, dict(metrics)
+        return {
+            scalar_name(name): number(value)
+            for name, value in metrics.items()
+            if value is not before.get(name) and isinstance(value, torch.Tensor) and value.numel() == 1
+            if not (name.endswith("_step") and name.removesuffix("_step") in metrics)
+        }
+
+
+def scalar_name(name: str) -> str:
+    """The name of a scalar for a name that was logged.
+
+    What a run publishes itself under that name, such as the loss of the step, is another thing.
+
+    >>> scalar_name("val/acc"), scalar_name("loss"), scalar_name("1x")
+    ('val_acc', 'logged_loss', 'logged_1x')
+    """
+    name = re.sub(r"\W", "_", name, flags=re.ASCII)
+    taken = {"loss", *scalar_names.DEDICATED, *scalar_names.SCORES, *scalar_names.RESERVED}
+    return f"logged_{name}" if name in taken or not name.isidentifier() else name
