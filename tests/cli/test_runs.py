@@ -23,6 +23,7 @@ from traingauge.cli.main import main
 from traingauge.cli.run_status import Reader
 from traingauge.cli.runs_view import View, sparkline
 from traingauge.delivery.targets import announced
+from traingauge.stack.home import Home, Record, default_home
 
 KILLED = """
 import os, signal, sys
@@ -75,6 +76,17 @@ def test_json_has_the_same_as_plain_values(tmp_path, capsys):
 
 def test_without_a_run_it_says_where_it_looked(tmp_path, capsys):
     assert shown(capsys, tmp_path / "nowhere") == f"no runs in {tmp_path / 'nowhere'}\n"
+
+
+def test_without_a_run_it_says_where_those_are_that_have_ended(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    targets, overview = tmp_path / "traingauge/targets", "http://127.0.0.1:9095"
+    home = Home(default_home())
+    with home.held():
+        home.write(Record(os.getpid(), 0.0, {"overview": overview}, discovery_dir=str(targets)))
+        assert overview in shown(capsys, targets)
+        assert overview not in shown(capsys, tmp_path / "elsewhere"), "it does not look there"
+    assert overview not in shown(capsys, targets), "it is stopped"
 
 
 def test_a_killed_run_is_gone(tmp_path, capsys):

@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> None:
     elif found:
         sys.stdout.write(table(found))
     else:
-        sys.stdout.write(f"no runs in {directory}\n")
+        sys.stdout.write(f"no runs in {directory}{_where_ended_runs_are(directory)}\n")
 
 
 def as_json(status: Status) -> dict[str, object]:
@@ -132,6 +132,16 @@ def cells(status: Status) -> dict[str, str]:
 def now() -> str:
     """The time of day."""
     return time.strftime("%H:%M:%S")
+
+
+def _where_ended_runs_are(directory: Path) -> str:
+    """Where a stack of this machine that looks into the directory shows the runs that have ended."""
+    from traingauge.stack.home import Home, default_home
+
+    stack = Home(default_home()).running()
+    if stack is None or "overview" not in stack.urls or Path(stack.discovery_dir) != directory.absolute():
+        return ""
+    return f"; those that have ended are on {stack.urls['overview']}"
 
 
 def _step(status: Status) -> str:
