@@ -9,7 +9,7 @@ from typing import Any
 NEEDING = {
     f"{folder}/{framework}": framework
     for folder in ("tests/integrations", "exporter/traingauge/integrations")
-    for framework in ("torch", "lightning")
+    for framework in ("torch", "lightning", "transformers")
 }
 
 collect_ignore = [folder for folder, framework in NEEDING.items() if find_spec(framework) is None]

@@ -32,6 +32,7 @@ SECTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "PyTorch": ("traingauge.integrations.torch", ("watch", "Watch")),
     "Lightning": ("traingauge.integrations.lightning", ("MonitorCallback",)),
     "Keras": ("traingauge.integrations.keras", ("MonitorCallback",)),
+    "Hugging Face Transformers": ("traingauge.integrations.transformers", ("MonitorCallback",)),
     "Testing": ("traingauge.testing", ("InMemory", "Broken", "RecordingSession")),
 }
 
@@ -40,6 +41,7 @@ HOMES = {
     "traingauge.integrations.keras": "traingauge.integrations.keras.callback",
     "traingauge.integrations.lightning": "traingauge.integrations.lightning.callback",
     "traingauge.integrations.torch": "traingauge.integrations.torch.loop",
+    "traingauge.integrations.transformers": "traingauge.integrations.transformers.callback",
 }
 
 #: Classes whose methods are the hooks of a framework: called by it, not by a user.

@@ -26,13 +26,13 @@ def validate_loader(loader: Any) -> Any:
 
 
 def watched(
-    loader: Any, waited: Callable[[float], None], ended: Callable[[], None], run: object
+    loader: Any, waited: Callable[[float, Any], None], ended: Callable[[], None], run: object
 ) -> AbstractContextManager[None]:
     """See the batches of a loader inside the ``with``.
 
     Args:
         loader: Any that :func:`validate_loader` takes.
-        waited: Called with the seconds that a batch took.
+        waited: Called with the seconds that a batch took, and the batch.
         ended: Called when an iteration has given all its batches.
         run: The run that gets the waits; its ``monitor.watch(loader)`` leaves them out.
     """
@@ -48,7 +48,7 @@ def watched(
 
 
 def _timed(
-    batches: Iterator[Any], waited: Callable[[float], None], ended: Callable[[], None]
+    batches: Iterator[Any], waited: Callable[[float, Any], None], ended: Callable[[], None]
 ) -> Iterator[Any]:
     while True:
         started = time.perf_counter()
@@ -57,6 +57,6 @@ def _timed(
         except StopIteration:
             ended()
             return
-        waited(time.perf_counter() - started)
+        waited(time.perf_counter() - started, batch)
         yield batch
         del batch  # the loader may use its memory for the next one

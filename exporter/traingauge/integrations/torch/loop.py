@@ -299,7 +299,7 @@ class Watch(Unique):
                 recording.forget()
             self._shield(recording.take, loss, y_true, y_pred, criterion)
 
-    def _waited(self, seconds: float) -> None:
+    def _waited(self, seconds: float, _: Any) -> None:
         if self._session is not None:
             self._shield(self._session.record, DataWaits((seconds,)))
 
@@ -319,7 +319,7 @@ class Watch(Unique):
         return [one for one in self._updates if one.optimizer is optimizer]
 
 
-def _nothing(seconds: float) -> None:
+def _nothing(seconds: float, batch: Any) -> None:
     """Waits that the monitor records itself."""
 
 

@@ -1,0 +1,336 @@
+"""What the callback records of a Trainer, compared with what that computes itself."""
+
+from __future__ import annotations
+
+import logging
+import math
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.data import IterableDataset
+from transformers import Trainer
+
+import traingauge
+from tests.integrations.torch.loops import errors, given, quiet
+from tests.integrations.transformers.trainers import (
+    Noted,
+    classifier,
+    language_model,
+    sentences,
+    texts,
+    trainer,
+)
+from traingauge import ModelMonitor, State
+from traingauge.errors import ClosedError
+from traingauge.integrations.transformers import MonitorCallback
+
+
+class Counting(Trainer):
+    """Notes what the Trainer adds up for its logs."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.micro = []
+
+    def training_step(self, *args, **kwargs):
+        loss = super().training_step(*args, **kwargs)
+        self.micro.append(loss.item())
+        return loss
+
+
+class Faulty(Trainer):
+    """Does something else at the third micro-batch."""
+
+    def compute_loss(self, *args, **kwargs):
+        self.calls = getattr(self, "calls", 0) + 1
+        result = super().compute_loss(*args, **kwargs)
+        return self.change(result) if self.calls == 3 else result
+
+    def change(self, loss):
+        return loss * float("nan")
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Runs that were opened by name."""
+    runs, original = [], ModelMonitor
+
+    def open_run(model):
+        runs.append(original(model, delivery=[]))
+        return runs[-1]
+
+    monkeypatch.setattr(traingauge, "ModelMonitor", open_run)
+    return runs
+
+
+# Steps
+
+
+@pytest.mark.parametrize("window", [1, 3])
+@pytest.mark.parametrize(("model", "data"), [(classifier, sentences), (language_model, texts)])
+def test_a_step_has_the_loss_the_rate_and_the_norm_that_the_trainer_logs_for_it(
+    tmp_path, model, data, window
+):
+    noted = Noted()
+    with quiet() as monitor:
+        trainer(
+            tmp_path,
+            MonitorCallback(monitor),
+            noted,
+            model=model(),
+            data=data(),
+            gradient_accumulation_steps=window,
+        ).train()
+        assert given(monitor, "loss") == pytest.approx(noted.of("loss"), rel=1e-6)
+        assert given(monitor, "learning_rate") == noted.of("learning_rate")
+        assert given(monitor, "gradient_norm") == pytest.approx(noted.of("grad_norm"))
+        assert monitor.rows()["step"].tolist() == list(range(1, len(noted.of("loss")) + 1))
+        assert monitor.rows()["samples"].tolist() == ([4] * 10 if window == 1 else [12, 12, 12, 4])
+        assert errors(monitor) == {}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"logging_steps": 500}, {"label_smoothing_factor": 0.2, "max_grad_norm": 0, "logging_steps": 4}],
+)
+def test_the_loss_is_that_of_each_step_however_often_and_whatever_the_trainer_logs(tmp_path, settings):
+    with quiet() as monitor:
+        made = trainer(
+            tmp_path, MonitorCallback(monitor), kind=Counting, gradient_accumulation_steps=2, **settings
+        )
+        made.train()
+        sums = [sum(made.micro[at : at + 2]) for at in range(0, 10, 2)]
+        assert given(monitor, "loss") == pytest.approx(sums, rel=1e-6)
+        assert len(given(monitor, "gradient_norm")) == 5
+
+
+def test_a_loss_that_is_not_a_number_is_seen_at_its_step_though_the_log_hides_it(tmp_path):
+    noted = Noted()
+    with quiet() as monitor:
+        trainer(tmp_path, MonitorCallback(monitor), noted, kind=Faulty, max_steps=3).train()
+        first, second, third = given(monitor, "loss")
+        assert [first, second] == pytest.approx(noted.of("loss")[:2])
+        assert math.isnan(third)
+        assert not any(math.isnan(loss) for loss in noted.of("loss"))
+
+
+def test_an_update_that_mixed_precision_skips_is_counted_apart_and_its_loss_has_no_scale(tmp_path):
+    noted = Noted()
+    with quiet() as monitor:
+        made = trainer(
+            tmp_path, MonitorCallback(monitor), noted, kind=Faulty, max_steps=4, optim="adamw_torch"
+        )
+        made.change = lambda loss: loss * 3e38
+        made.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        made.train()
+        assert given(monitor, "loss")[:2] == pytest.approx(noted.of("loss")[:2])
+        assert monitor.rows()["step"].tolist() == [1, 2, 3, 4]
+        assert given(monitor, "skipped_steps") == [1, 1]
+        assert len(given(monitor, "learning_rate")) == 3
+
+
+def test_a_step_whose_loss_cannot_be_read_has_none_and_that_is_said_once(tmp_path, caplog):
+    with quiet() as monitor:
+        made = trainer(tmp_path, MonitorCallback(monitor), kind=Faulty, max_steps=4)
+        made.change = lambda loss: loss if loss.backward(retain_graph=True) is None else None
+        made.train()
+        assert monitor.rows()["loss"].mask.tolist() == [False, False, True, False]
+    assert caplog.text.count("called backward 2 times for 1 micro-batches") == 1
+
+
+def test_tokens_and_what_a_trainer_logs_in_addition_are_scalars(tmp_path):
+    class Rewarding(Trainer):
+        def log(self, logs, *args):
+            super().log({**logs, "rewards/margins": 2.0, "accuracy": 70.0} if "loss" in logs else logs, *args)
+
+    with quiet() as monitor:
+        settings = {"include_num_input_tokens_seen": "all", "logging_steps": 2, "max_steps": 4}
+        trainer(tmp_path, MonitorCallback(monitor), kind=Rewarding, **settings).train()
+        assert given(monitor, "input_tokens") == [24, 48, 72, 96]
+        assert given(monitor, "rewards/margins") == [2, 2]
+        assert given(monitor, "logged_accuracy") == [70, 70]
+        assert errors(monitor) == {}
+
+
+def test_training_is_the_same_when_monitoring_fails(tmp_path, monkeypatch):
+    weights = []
+    for fails in (False, True):
+        with quiet() as monitor:
+            if fails:
+                monkeypatch.setattr(monitor.session, "record", lambda event: 1 / 0)
+            made = trainer(tmp_path, *([MonitorCallback(monitor)] if fails else []), max_steps=3)
+            made.train()
+            weights.append(list(made.model.parameters()))
+            assert bool(errors(monitor)) is fails
+    assert all(torch.equal(one, other) for one, other in zip(*weights, strict=True))
+
+
+# Evaluations
+
+
+def test_an_evaluation_has_the_loss_and_the_metrics_of_the_trainer(tmp_path, read):
+    def metrics(found):
+        return {"accuracy": (found.predictions.argmax(-1) == found.label_ids).mean(), "spread": 2.5}
+
+    with quiet() as monitor:
+        made = trainer(
+            tmp_path,
+            MonitorCallback(monitor),
+            eval_dataset=sentences(10),
+            eval_strategy="steps",
+            eval_steps=5,
+            compute_metrics=metrics,
+        )
+        made.train()
+        rows, logs = monitor.rows("validation"), [one for one in made.state.log_history if "eval_loss" in one]
+        assert rows["step"].tolist() == [5, 10]
+        assert rows["samples"].tolist() == [10, 10]
+        assert rows["loss"].tolist() == [one["eval_loss"] for one in logs]
+        assert given(monitor, "accuracy", "validation") == [one["eval_accuracy"] for one in logs]
+        assert given(monitor, "spread", "validation") == [2.5, 2.5]
+        assert read(monitor, "model_loss", split="validation") == logs[-1]["eval_loss"]
+        found = made.predict(sentences(6))
+        assert given(monitor, "loss", "test") == [found.metrics["test_loss"]]
+        assert errors(monitor) == {}
+
+
+def test_each_of_several_evaluation_sets_has_scalars_of_its_own(tmp_path):
+    with quiet() as monitor:
+        sets = {"old": sentences(6), "new": sentences(8, seed=3)}
+        made = trainer(
+            tmp_path, MonitorCallback(monitor), eval_dataset=sets, eval_strategy="epoch", max_steps=2
+        )
+        found = made.evaluate()
+        assert given(monitor, "old_loss", "validation") == [found["eval_old_loss"]]
+        assert given(monitor, "new_loss", "validation") == [found["eval_new_loss"]]
+        assert "loss" not in monitor.rows("validation")
+
+
+# The life of a run
+
+
+def test_epochs_checkpoints_and_planned_steps_are_those_of_the_trainer(tmp_path, read):
+    with quiet() as monitor:
+        trainer(
+            tmp_path,
+            MonitorCallback(monitor),
+            data=sentences(16),
+            max_steps=6,
+            save_strategy="steps",
+            save_steps=3,
+        ).train()
+        assert read(monitor, "model_epochs_total", split="train") == 1  # the second is half done
+        assert read(monitor, "model_checkpoints_total") == 2
+        assert read(monitor, "model_steps_planned") == 6
+
+
+def test_an_epoch_of_a_stream_ends_with_it(tmp_path, read):
+    class Stream(IterableDataset):
+        def __iter__(self):
+            return iter(sentences(8))
+
+    with quiet() as monitor:
+        trainer(tmp_path, MonitorCallback(monitor), data=Stream(), max_steps=5).train()
+        assert read(monitor, "model_epochs_total", split="train") == 2
+        assert len(given(monitor, "loss")) == 5
+
+
+def test_a_resumed_run_returns_to_the_step_of_its_checkpoint(tmp_path):
+    def run():
+        return ModelMonitor("resumed", run="one", delivery=[], state=State(tmp_path / "state"))
+
+    settings = {"save_strategy": "steps", "save_steps": 4, "logging_steps": 500}
+    with run() as monitor:
+        trainer(tmp_path / "a", MonitorCallback(monitor), max_steps=6, **settings).train()
+        losses = given(monitor, "loss")
+    with run() as monitor:
+        made = trainer(tmp_path / "a", MonitorCallback(monitor), max_steps=8, **settings)
+        made.train(resume_from_checkpoint=str(tmp_path / "a" / "checkpoint-4"))
+        assert monitor.rows()["step"].tolist()[-4:] == [5, 6, 7, 8]
+        assert given(monitor, "loss")[-4] == pytest.approx(losses[4], rel=1e-6)
+        assert errors(monitor) == {}
+
+
+def test_a_monitor_takes_one_training_after_another(tmp_path):
+    with quiet() as monitor:
+        made = trainer(tmp_path, MonitorCallback(monitor), max_steps=2)
+        made.train()
+        made.train()
+        assert monitor.state == "running"
+        assert monitor.rows()["step"].tolist() == [1, 2, 3, 4]
+    with pytest.raises(ClosedError):
+        made.train()
+
+
+def test_a_name_opens_a_run_for_each_training_and_one_that_an_exception_left_has_failed(tmp_path, opened):
+    original = torch.autograd.backward
+    made = trainer(tmp_path, MonitorCallback("named"), kind=Faulty, max_steps=4)
+
+    def fail(loss):
+        raise ValueError("no such label")
+
+    made.change = fail
+    with pytest.raises(ValueError, match="no such label"):
+        made.train()
+    made.train()
+    assert [run.state for run in opened] == ["failed", "finished"]
+    assert [len(given(run, "loss")) for run in opened] == [2, 4]
+    assert torch.autograd.backward is original
+    assert not made.optimizer.optimizer._optimizer_step_pre_hooks
+
+
+def test_a_smaller_batch_size_that_fits_continues_the_run_from_its_beginning(tmp_path, opened):
+    made = trainer(tmp_path, MonitorCallback("named"), kind=Faulty, max_steps=4, auto_find_batch_size=True)
+
+    def fail(loss):
+        raise RuntimeError("CUDA out of memory.")
+
+    made.change = fail
+    made.train()
+    (run,) = opened
+    assert run.state == "finished"
+    assert run.rows()["step"].tolist()[-4:] == [1, 2, 3, 4]
+    assert errors(run) == {}
+
+
+def test_only_the_main_process_records(tmp_path, opened):
+    made = trainer(tmp_path, MonitorCallback("named"), max_steps=1, eval_dataset=sentences(4))
+    made.is_world_process_zero = lambda: False
+    made.train()
+    made.evaluate()
+    assert opened == []
+
+
+def test_nothing_is_hooked_where_monitoring_is_turned_off(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRAINGAUGE_DISABLED", "1")
+    original, during = torch.autograd.backward, []
+
+    class Looking(Faulty):
+        def change(self, loss):
+            during.append(torch.autograd.backward)
+            return loss
+
+    trainer(tmp_path, MonitorCallback("off"), kind=Looking, max_steps=3).train()
+    assert during == [original]
+
+
+def test_a_plain_training_says_nothing(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING, "traingauge"), quiet() as monitor:
+        trainer(tmp_path, MonitorCallback(monitor), max_steps=2).train()
+    assert [one for one in caplog.records if one.name == "traingauge"] == []
+
+
+def test_the_example_needs_two_lines_and_learns(opened):
+    module = import_module("docs.examples.transformers.classifier")
+    text = Path(module.__file__).read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if "traingauge" in line]
+    assert len(lines) == 2
+    assert all(line.endswith("# traingauge") for line in lines)
+    module.main(epochs=1, samples=400)
+    (run,) = opened
+    assert run.state == "finished"
+    assert len(given(run, "loss")) == 10
+    assert len(given(run, "accuracy", "validation")) == 1
+    assert errors(run) == {}
