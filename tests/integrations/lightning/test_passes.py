@@ -57,7 +57,7 @@ def test_batches_whose_samples_are_unknown_weigh_the_same():
         def validation_step(self, batch, batch_idx):
             return torch.tensor(float(batch_idx))
 
-    batches = [[torch.zeros(3), torch.zeros(5)], [torch.zeros(8), torch.zeros(9)]]
+    batches = [[torch.zeros(3), torch.zeros(5)], [torch.zeros(8), torch.zeros(8)]]
     with quiet() as monitor:
         trainer(MonitorCallback(monitor)).validate(
             Ragged(), torch.utils.data.DataLoader(batches, batch_size=None)
