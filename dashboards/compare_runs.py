@@ -12,9 +12,9 @@ from dashboards.vocabulary.metrics import (
     last_training_loss,
     last_validation_loss,
     or_infinite,
-    per_run,
     per_second,
     series,
+    training_loss,
 )
 from dashboards.vocabulary.names import DRAWN, NAME, WHERE, named, where
 from dashboards.vocabulary.panels import lines
@@ -152,7 +152,7 @@ def _standing() -> list[Panel]:
                 unit=units.SCIENTIFIC,
                 decimals=2,
             ),
-            Column("Train loss", 85, expr=last_training_loss(), unit=units.NUMBER, decimals=4, fixed=True),
+            Column("Train loss", 98, expr=last_training_loss(), unit=units.NUMBER, decimals=4, fixed=True),
             Column("Val. loss", 80, expr=last_validation_loss(), unit=units.NUMBER, decimals=4, fixed=True),
             Column(
                 "Best val. loss",
@@ -208,10 +208,12 @@ def _over_time() -> list[Panel]:
     return [
         lines(
             "Training loss over time",
-            Query(named(per_run("model_loss_window_mean", split="train"), newest=DRAWN), NAME),
-            description="The same loss by the clock: what a faster machine gains. " + _OF_MORE,
+            Query(named(training_loss(), newest=DRAWN), NAME),
+            description="The same loss by the clock: what a faster machine gains. A line ends while the loss is NaN or "
+            f"infinite. {_OF_MORE}",
             unit=units.NUMBER,
             linear_to=_LINEAR_TO,
+            last_in_legend=False,
         ),
         lines(
             "Training steps per second",

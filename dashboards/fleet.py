@@ -7,7 +7,14 @@ from dashboards.vocabulary.absent import or_absent
 from dashboards.vocabulary.alerts import count_tile, firing, firing_alerts, first_alert, severity_ranges
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import FLEET, from_line, to_run, to_runbook
-from dashboards.vocabulary.metrics import in_time_range, last_training_loss, or_zero, per_run, series
+from dashboards.vocabulary.metrics import (
+    in_time_range,
+    last_training_loss,
+    or_zero,
+    per_run,
+    series,
+    training_loss,
+)
 from dashboards.vocabulary.names import CALLED, DRAWN, NAME, WHERE, named, newest, where
 from dashboards.vocabulary.panels import ABSENT, lines, number, states
 from dashboards.vocabulary.queries import Query
@@ -214,10 +221,11 @@ def _over_time() -> list[Panel]:
         ),
         lines(
             "Training loss of the newest runs",
-            Query(named(per_run("model_loss_window_mean", split="train"), newest=DRAWN), NAME),
-            description="Mean loss over the window. Compare runs of one model only: losses of different models are not "
-            "comparable.",
+            Query(named(training_loss(), newest=DRAWN), NAME),
+            description="Mean loss over the window. A line ends while the loss is NaN or infinite. Compare runs of one "
+            "model only: losses of different models are not comparable.",
             unit=units.NUMBER,
+            last_in_legend=False,
             height=10,
             links=[from_line()],
         ),

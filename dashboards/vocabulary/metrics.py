@@ -191,6 +191,12 @@ def last_training_loss() -> str:
     return or_infinite(in_time_range("model_loss_window_mean", split="train"), "train")
 
 
+def training_loss() -> str:
+    """The mean training loss of each run over its window, and nothing while the last loss is NaN or infinite."""
+    broken = f"{per_run('model_loss_nonfinite', split='train')} == 1"
+    return f"({per_run('model_loss_window_mean', split='train')} unless on (model, run) {broken})"
+
+
 def last_validation_loss() -> str:
     """The loss of each run's last validation pass, infinite if it is NaN or infinite."""
     return or_infinite(in_time_range("model_loss", split="validation"), "validation")

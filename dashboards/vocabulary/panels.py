@@ -93,15 +93,18 @@ def _last() -> options.ReduceDataOptions:
     return options.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
 
 
-def style_lines(panel: Lines, width: int = 0) -> Lines:
+def style_lines(panel: Lines, width: int = 0, *, last: bool = True) -> Lines:
     """Draw as every panel with lines does: last values in the legend, all values of a moment in the tooltip.
 
     Args:
         panel: What to draw.
         width: Columns of the grid that it takes. Where there is room, the legend is a table at the right: below, it would
             leave half of the height for the lines.
+        last: Whether the legend has last values. Grafana takes the last one that is not a NaN: of several runs, the one that
+            fell apart would look as good as before.
     """
     wide = width >= _WIDE
+    values = (["lastNotNull", "min", "max"] if wide else ["lastNotNull"]) if last else []
     panel.line_width(2).fill_opacity(0).show_points(common.VisibilityMode.NEVER).span_nulls(False)
     panel.color_scheme(_colour(model.FieldColorModeId.PALETTE_CLASSIC))
     panel.legend(
@@ -109,7 +112,7 @@ def style_lines(panel: Lines, width: int = 0) -> Lines:
         .show_legend(True)
         .display_mode(common.LegendDisplayMode.TABLE if wide else common.LegendDisplayMode.LIST)
         .placement(common.LegendPlacement.RIGHT if wide else common.LegendPlacement.BOTTOM)
-        .calcs(["lastNotNull", "min", "max"] if wide else ["lastNotNull"])
+        .calcs(values)
     )
     return panel.tooltip(
         options.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
@@ -130,6 +133,7 @@ def lines(
     logarithmic: bool = False,
     linear_to: float | None = None,
     bars: bool = False,
+    last_in_legend: bool = True,
     width: int = 12,
     height: int = 8,
     links: Sequence[Link] = (),
@@ -151,6 +155,7 @@ def lines(
         logarithmic: Whether the axis is logarithmic.
         linear_to: Up to which distance from 0 the axis is linear; beyond, it is logarithmic on both sides.
         bars: Bars for events that are counted, in place of lines.
+        last_in_legend: Whether the legend has last values; see :func:`style_lines`.
         width: Columns of the grid's 24.
         height: Rows of the grid.
         links: Where to continue from a value.
@@ -173,7 +178,9 @@ def lines(
     )
     panel.span(width).height(height)
     panel.draw_style(common.GraphDrawStyle.BARS if bars else common.GraphDrawStyle.LINE)
-    style_lines(panel, width).line_width(0 if bars else 2).fill_opacity(80 if bars else 0)
+    style_lines(panel, width, last=last_in_legend).line_width(0 if bars else 2).fill_opacity(
+        80 if bars else 0
+    )
     if logarithmic:
         panel.scale_distribution(_scale(common.ScaleDistribution.LOG))
     if linear_to is not None:

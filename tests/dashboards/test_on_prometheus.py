@@ -208,6 +208,18 @@ def test_a_run_whose_loss_is_not_finite_does_not_look_good_in_a_table(
     assert [run for run, value in values.items() if math.isinf(value)] == ["faulty"]
 
 
+def test_the_line_of_the_training_loss_of_a_run_ends_where_its_loss_is_not_finite(prometheus: Prometheus):
+    for name, title in (
+        ("fleet", "Training loss of the newest runs"),
+        ("compare-runs", "Training loss over time"),
+    ):
+        dashboard = json.loads((RENDERED / f"{name}.json").read_text())
+        (panel,) = (one for one in panels(dashboard) if one["title"] == title)
+        asked = Expression(title, "panel", panel["targets"][0]["expr"]).filled_in(SELECTIONS["all runs"])
+        drawn = {one["metric"]["called"] for one in prometheus.at(asked, BEGIN + 54.5 * 60)}
+        assert drawn == {"running"}, "faulty runs too, and its loss is NaN"
+
+
 def test_the_training_loss_of_a_run_is_one_number_wherever_tables_show_it(prometheus: Prometheus):
     shown = {
         json.dumps(
