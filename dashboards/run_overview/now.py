@@ -103,7 +103,8 @@ def _loss() -> Panel:
         baseline_line("loss"),
         description="Loss of the last step and its mean over the window (train), or of the last whole pass "
         "(validation, test). A gap is a NaN. Dashed: thresholds, the baseline, and, in the colour of its split, the "
-        "reference run; dotted: the best so far. Red vertical lines: critical alerts.",
+        "reference run; dotted: the best so far. Red vertical lines: the condition of a critical alert that fires began to "
+        "hold.",
         unit=units.NUMBER,
         by_split=True,
         width=13,

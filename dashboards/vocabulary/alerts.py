@@ -148,11 +148,12 @@ def firing_alerts(*, one_run: bool, width: int, height: int) -> table.Panel:
             colouring=(),
         ),
         *of_run,
-        Column("Since", 128, expr=since if one_run else where(since), unit=units.SINCE),
+        Column("Holds since", 128, expr=since if one_run else where(since), unit=units.SINCE),
         Column("About", 130 if one_run else 300, label="about"),
         *of_model,
-        description="Alerts that fire now, the most severe first, since when, and the score, split, class or feature "
-        "that they are about. Click a name for its runbook" + (".", ", a run for its overview.")[not one_run],
+        description="Alerts that fire now, the most severe first, since when their condition holds, and the score, split, "
+        "class or feature that they are about. A notification says when the alert fired: later, by as long as its rule "
+        "waits (`for`). Click a name for its runbook" + (".", ", a run for its overview.")[not one_run],
         sort_by="Severity",
         descending=True,
         width=width,

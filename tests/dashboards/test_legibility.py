@@ -245,6 +245,16 @@ def test_the_most_severe_is_first_in_every_table_with_the_same_arrow(dashboard: 
                 assert order["desc"] is True, panel["title"]
 
 
+def test_the_start_of_an_alert_is_that_of_its_condition_and_the_table_says_so(dashboard: Json):
+    """A notification has the later moment at which the alert fired."""
+    for panel in panels(dashboard):
+        if panel["title"].startswith("Firing alerts"):
+            (since,) = (target for target in panel["targets"] if "ALERTS_FOR_STATE" in target["expr"])
+            headings = panel["transformations"][1]["options"]["renameByName"]
+            assert headings[f"Value #{since['refId']}"] == "Holds since"
+            assert "A notification says when the alert fired" in panel["description"]
+
+
 def test_titles_fit_their_panels_on_a_laptop(dashboard: Json):
     """A column of the grid is 55 pixels wide there, a letter of a title 8, and icons take 50."""
     for panel in panels(dashboard):
