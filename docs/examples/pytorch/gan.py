@@ -9,18 +9,16 @@ from traingauge.integrations.torch import watch  # traingauge
 
 def main(epochs=1):
     """Train both."""
-    dataloader, _ = loaders()
+    loader, _ = loaders()
     generator = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.Sigmoid())
     discriminator = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.LeakyReLU(0.2), nn.Linear(64, 1))
     criterion = nn.BCEWithLogitsLoss()
     optimizer_d = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     optimizer_g = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     both = {"discriminator": optimizer_d, "generator": optimizer_g}  # traingauge
-    with watch(
-        "gan", [discriminator, generator], both, criterion, dataloader, accumulation="sum"
-    ):  # traingauge
+    with watch("gan", [discriminator, generator], both, criterion, loader, accumulation="sum"):  # traingauge
         for _ in range(epochs):
-            for real, _ in dataloader:
+            for real, _ in loader:
                 label = torch.ones(len(real), 1)
                 discriminator.zero_grad()
                 criterion(discriminator(real), label).backward()
