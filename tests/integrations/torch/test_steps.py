@@ -209,6 +209,88 @@ def test_each_player_of_a_game_has_a_loss_of_its_own():
         assert errors(monitor) == {}
 
 
+def test_a_loss_belongs_to_no_step_of_an_optimizer_whose_weights_it_does_not_reach():
+    generator, discriminator, criterion = nn.Linear(2, 4), nn.Linear(4, 1), nn.BCEWithLogitsLoss()
+    players = {
+        "discriminator": torch.optim.SGD(discriminator.parameters(), lr=0.1),
+        "generator": torch.optim.SGD(generator.parameters(), lr=0.2),
+    }
+    expected = {"discriminator": [], "generator": []}
+    with quiet() as monitor:
+        with watch(monitor, [discriminator, generator], players, criterion):
+            for at, (x, _) in enumerate(batches(4)):
+                made = generator(torch.randn(8, 2))
+                discriminator.zero_grad()
+                loss = criterion(discriminator(x), torch.ones(8, 1))
+                loss = loss + criterion(discriminator(made.detach()), torch.zeros(8, 1))
+                loss.backward()
+                if at % 2 == 0:  # the discriminator is too strong
+                    players["discriminator"].step()
+                    expected["discriminator"].append(loss.item())
+                generator.zero_grad()
+                loss = criterion(discriminator(made), torch.ones(8, 1))
+                loss.backward()
+                players["generator"].step()
+                expected["generator"].append(loss.item())
+        for name, losses in expected.items():
+            assert given(monitor, f"loss_{name}") == losses
+        assert given(monitor, "samples") == [0, 8, 8, 0, 8, 8]
+        assert errors(monitor) == {}
+
+
+@pytest.mark.parametrize("zeroed", ["first", "last"])
+def test_a_loss_of_a_model_that_is_not_watched_is_no_part_of_the_step(zeroed):
+    net, other, criterion = model(), model(1), nn.CrossEntropyLoss()
+    watched = torch.optim.SGD(net.parameters(), lr=0.1)
+    optimizers = {other: torch.optim.SGD(other.parameters(), lr=0.1), net: watched}
+    losses = []
+    with quiet() as monitor:
+        with watch(monitor, net, watched, criterion):
+            for x, y in batches(3):
+                for one, optimizer in optimizers.items():
+                    if zeroed == "first":
+                        optimizer.zero_grad()
+                    loss = criterion(one(x), y)
+                    loss.backward()
+                    optimizer.step()
+                    if zeroed == "last":
+                        optimizer.zero_grad()
+                losses.append(loss.item())
+        assert given(monitor, "loss") == losses
+        assert monitor.rows()["samples"].tolist() == [8, 8, 8]
+
+
+def test_an_optimizer_of_weights_that_the_loop_does_not_train_has_no_loss_which_is_said_once(caplog):
+    net, other, criterion = model(), model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(3):
+                criterion(other(x), y).backward()
+                optimizer.step()
+        assert given(monitor, "loss") == []
+        assert monitor.rows()["step"].tolist() == [1, 2, 3]
+    assert caplog.text.count("reached a weight of its optimizer") == 1
+
+
+def test_a_loss_whose_gradients_the_loop_copies_to_the_weights_of_the_optimizer_is_that_of_the_step():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    masters = [nn.Parameter(one.detach().double()) for one in net.parameters()]
+    optimizer = torch.optim.SGD(masters, lr=0.1)
+    losses = []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(3):
+                net.zero_grad()
+                loss = criterion(net(x), y)
+                loss.backward()
+                losses.append(loss.item())
+                for one, master in zip(net.parameters(), masters, strict=True):
+                    master.grad = one.grad.double()
+                optimizer.step()
+        assert given(monitor, "loss") == losses
+
+
 def test_an_optimizer_whose_step_calls_that_of_its_base_takes_one_step():
     class Mine(torch.optim.SGD):
         def step(self, closure=None):

@@ -58,7 +58,9 @@ class TrainingSteps:
 
     # Hooks of the optimizer
 
-    def only_first(self, closure: Callable[[], Any], after: Callable[[], None]) -> Callable[[], Any]:
+    def only_first(
+        self, closure: Callable[[], Any], after: Callable[[], None], place: int
+    ) -> Callable[[], Any]:
         """The closure as it is: Lightning shows each call of it."""
         return closure
 

@@ -26,8 +26,12 @@ class Observer(Protocol):
             inputs: What alone gets gradients; ``None`` for everything.
         """
 
-    def end_backward(self) -> None:
-        """A pass has ended without an error."""
+    def end_backward(self, tensors: Any) -> None:
+        """A pass has ended without an error.
+
+        Args:
+            tensors: What ``backward`` was called on.
+        """
 
 
 _observers: list[Observer] = []
@@ -66,7 +70,7 @@ def _install() -> None:
             observer.begin_backward(tensors, kwargs.get("grad_variables", grad_tensors), inputs)
         result = original(tensors, grad_tensors, *args, **kwargs)
         for observer in observers:
-            observer.end_backward()
+            observer.end_backward(tensors)
         return result
 
     _original.append(original)

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 class Recording(Protocol):
     """Takes the updates of optimizers."""
 
-    def only_first(self, closure: Callable[[], Any], after: Callable[[], None]) -> Callable[[], Any]:
-        """The closure that an update gets instead of the loop's; ``after`` is to be called after its first call."""
+    def only_first(
+        self, closure: Callable[[], Any], after: Callable[[], None], place: int
+    ) -> Callable[[], Any]:
+        """The closure that an update of an optimizer gets instead of the loop's; ``after`` follows its first call."""
 
     def stepped(self, place: int, numbers: Mapping[str, Any]) -> None:
         """An optimizer, by its place, has updated its parameters; with what is known of the update."""
@@ -98,7 +100,7 @@ class Updates:
         self._rate = number(rate) if isinstance(rate, torch.Tensor) else rate
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         if callable(closure):
-            counted = self._recording.only_first(closure, self.compute_norm)
+            counted = self._recording.only_first(closure, self.compute_norm, self.place)
             if "closure" in kwargs:
                 return args, {**kwargs, "closure": counted}
             return (args[0], counted, *args[2:]), kwargs

@@ -68,11 +68,14 @@ class BackwardPass:
         value: The sum of the roots, without the scale of a scaler: a float, or a tensor on the device; ``None`` if that is
             not known.
         terms: Its terms.
+        groups: The groups of weights that it reached, see :class:`~traingauge.integrations.torch.reach.Reach`, and whose
+            gradients the loop has not dropped since; ``None`` if that is not known.
     """
 
-    __slots__ = ("terms", "value")
+    __slots__ = ("groups", "terms", "value")
 
     def __init__(self, roots: Sequence[torch.Tensor], gradients: Sequence[Any]) -> None:
+        self.groups: set[int] | None = None
         pairs = list(zip(roots, gradients, strict=True))
         self.terms = [term for root, gradient in pairs for term in terms.terms_of(root, gradient)]
         self.value: Any = sum(_contribution(root, gradient) for root, gradient in pairs)

@@ -2,8 +2,11 @@
 
 A loss that has a gradient, of a model in training mode, is part of the next step, if a backward pass reaches it. Any other
 one belongs to a pass over evaluation data, which ends when training continues. A model that is trained in evaluation mode
-shows by its first step. Backward passes that reach none of the losses are left out, and so are those whose gradients the
-loop has dropped before it computed another loss, as it does with a batch that it skips.
+shows by its first step.
+
+Backward passes that reach none of the losses, or no weight of an optimizer, are left out. So are those whose gradients the
+loop has dropped before it computed another loss, as it does with a batch that it skips. Where each optimizer has a loss of
+its own, a pass belongs to the first one that updates, of those whose weights it reached.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from traingauge.integrations.torch.accumulation import Accumulation, Reached
 from traingauge.integrations.torch.backward import pass_under_way
 from traingauge.integrations.torch.parts import MOST_PARTS, BackwardPass, Part
 from traingauge.integrations.torch.passes import OpenPass
+from traingauge.integrations.torch.reach import Mark, Reach
 from traingauge.integrations.torch.values import local, number, runs_without_python
 
 _log = logging.getLogger("traingauge")
@@ -67,16 +71,19 @@ class Recording:
         accumulation: str | None = None,
     ) -> None:
         self._session, self._modules, self._names, self._split = session, modules, names, split
-        self._optimizers, self._last = optimizers, len(optimizers) - 1
+        self._last = len(optimizers) - 1
+        self._reach = Reach([optimizers] if names is None else [[one] for one in optimizers], modules)
         self._parts: deque[Part] = deque(maxlen=MOST_PARTS)
         self._backward: dict[int, BackwardPass] = {}  # by their numbers
         self._accumulations = [Accumulation(accumulation) for _ in optimizers]
-        self._left_gradients = self._has_new = False  # of the pass before, and losses since it began
+        self._opened: tuple[BackwardPass, list[list[Mark]]] | None = None  # the pass under way
+        self._has_new = False  # losses since the pass before began
+        self._left_out = False  # a pass since the last update
         self._pass: OpenPass | None = None
         self._explicit = self._trains_in_evaluation_mode = False
         self._inside = self._repeats = 0  # calls of closures, and those after the first, that are under way
         self._skipped = 0
-        self._said_unknown = self._said_assumed = False
+        self._said_unknown = self._said_assumed = self._said_left_out = False
         self._calls: tuple[Any, ...] = ()  # what the last call was like
         self._scores_calls = False  # and whether such calls are scored
         self._scores: Any = None  # the criterion that is
@@ -147,22 +154,24 @@ class Recording:
 
     def begin_backward(self, tensors: Any, gradients: Any, inputs: Any) -> None:
         """A backward pass begins; see :class:`~traingauge.integrations.torch.backward.Observer`."""
+        self._opened = None
         if not self._session.ended and not self._repeats and (self._parts or self._pass is not None):
             self._session.guard.catch("integration", self._begin_backward, tensors, gradients, inputs)
 
-    def end_backward(self) -> None:
-        """A backward pass has ended."""
-        if self._backward and not self._session.ended:
-            self._left_gradients = self._session.guard.catch("integration", self._has_gradients) or False
+    def end_backward(self, tensors: Any) -> None:
+        """A backward pass has ended; see :class:`~traingauge.integrations.torch.backward.Observer`."""
+        opened, self._opened = self._opened, None
+        if opened is not None and not self._session.ended:
+            self._session.guard.catch("integration", self._end_backward, tensors, *opened)
 
     def _begin_backward(self, tensors: Any, gradients: Any, inputs: Any) -> None:
         roots = [tensors] if not isinstance(tensors, (list, tuple)) else list(tensors)
         given = [gradients] if not isinstance(gradients, (list, tuple)) else list(gradients)
         if runs_without_python() or not all(getattr(one, "requires_grad", False) for one in roots):
             return
-        if inputs is not None and not self._trains_any(inputs):
+        if inputs is not None and not self._reach.trains_any(inputs):
             return  # such as the pixels of an adversarial example
-        if self._left_gradients and self._has_new and not self._has_gradients():
+        if self._has_new:
             self._forget_dropped()
         self._has_new = False
         made = BackwardPass(roots, given if len(given) == len(roots) else [None] * len(roots))
@@ -176,29 +185,32 @@ class Recording:
                 made.value = None
 
         roots[0].register_hook(begun)
+        self._opened = made, self._reach.marks()
 
-    def _parameters(self) -> Iterator[Any]:
-        for optimizer in self._optimizers:
-            for group in optimizer.param_groups:
-                yield from group["params"]
-
-    def _has_gradients(self) -> bool:
-        return any(one.grad is not None for one in self._parameters())
-
-    def _trains_any(self, inputs: Any) -> bool:
-        if isinstance(inputs, dict):
-            inputs = list(inputs.values())
-        if not isinstance(inputs, (list, tuple, torch.Tensor)):
-            return True  # an iterator, which can be read once
-        given = {id(one) for one in ([inputs] if isinstance(inputs, torch.Tensor) else inputs)}
-        return any(id(one) in given for one in self._parameters())
+    def _end_backward(self, tensors: Any, made: BackwardPass, before: list[list[Mark]]) -> None:
+        made.groups = self._reach.since(before, [tensors] if isinstance(tensors, torch.Tensor) else tensors)
+        if made.groups is not None and not made.groups:
+            self._left_out = True
+            self._forget([task for task, one in self._backward.items() if one is made])
 
     def _forget_dropped(self) -> None:
         """Forget losses whose gradients the loop has dropped without an update."""
-        kept = [part for part in self._parts if not part.tasks]
+        dropped = {group for group in range(len(self._reach)) if not self._reach.has_gradients(group)}
+        gone = []
+        for task, one in self._backward.items():
+            if one.groups is not None:
+                one.groups -= dropped
+                if not one.groups:
+                    gone.append(task)
+        self._forget(gone)
+
+    def _forget(self, tasks: Sequence[int]) -> None:
+        """Forget backward passes, and the losses that only they have reached."""
+        for task in tasks:
+            del self._backward[task]
+        kept = [part for part in self._parts if not part.tasks or not set(part.tasks) <= set(tasks)]
         self._parts.clear()
         self._parts.extend(kept)
-        self._backward.clear()
 
     # Passes
 
@@ -238,7 +250,9 @@ class Recording:
         """Whether an optimizer is asking for a loss."""
         return self._inside > 0
 
-    def only_first(self, closure: Callable[[], Any], after: Callable[[], None]) -> Callable[[], Any]:
+    def only_first(
+        self, closure: Callable[[], Any], after: Callable[[], None], place: int
+    ) -> Callable[[], Any]:
         """The closure of a step, of which the first call counts: the others are trials of the optimizer.
 
         Where the loop has computed a loss before the step, that counts, as with sharpness-aware minimisation.
@@ -246,8 +260,12 @@ class Recording:
         Args:
             closure: Computes the loss and its gradients.
             after: Called after the first call.
+            place: Which of the optimizers.
         """
-        calls = int(any(part.tasks for part in self._parts))  # the loop's own loss came first
+        tasks = self._tasks(place)
+        calls = int(
+            any(not tasks.isdisjoint(part.tasks) for part in self._parts)
+        )  # the loop's own loss came first
 
         def counted() -> Any:
             nonlocal calls
@@ -272,19 +290,20 @@ class Recording:
             numbers: What is known of the update.
         """
         if self._is_last(place):
-            trained = self._trained()
+            trained = self._trained(place)
             self._record({**self._losses(trained, place), **numbers}, trained.parts)
         elif self._names is not None:
             named = {f"{number}_{self._names[place]}": value for number, value in numbers.items()}
-            self._record({**self._losses(self._trained(), place), **named}, (), steps=0)
+            self._record({**self._losses(self._trained(place), place), **named}, (), steps=0)
 
     def forget(self) -> None:
         """Forget losses whose update has failed: their gradients are lost with it."""
-        self._trained()
+        for place in range(self._last + 1):
+            self._trained(place)
 
     def warn_of_no_step(self) -> None:
         """Say that losses had gradients, and no optimizer used them: it is another one that trains."""
-        if any(part.tasks for part in self._parts):
+        if self._left_out or any(part.tasks for part in self._parts):
             _log.warning(
                 "the loop computed gradients, but the optimizer that is watched took no step, so none was recorded: "
                 "pass the optimizer whose step() the loop calls"
@@ -293,7 +312,7 @@ class Recording:
     def skipped(self, place: int) -> None:
         """A scaler has skipped an update, because gradients were not finite. No step is counted."""
         self._skipped += 1
-        trained = self._trained() if self._names is not None or self._is_last(place) else Trained([], [])
+        trained = self._trained(place) if self._names is not None or self._is_last(place) else Trained([], [])
         self._record({**self._losses(trained, place), "skipped_steps": float(self._skipped)}, (), steps=0)
 
     def _is_last(self, place: int) -> bool:
@@ -303,6 +322,9 @@ class Recording:
         loss = self._accumulations[place].loss(trained.passes) if trained.passes else None
         if loss is None and trained.parts:
             self._say_unknown(len(trained.passes))
+        elif loss is None and self._left_out:
+            self._say_left_out()
+        self._left_out = False
         if self._accumulations[place].assumed and not self._said_assumed:
             self._said_assumed = True
             self._say_assumed(place, len(trained.passes))
@@ -317,6 +339,14 @@ class Recording:
             passes,
             "" if self._names is None else f" of {self._names[place]}",
         )
+
+    def _say_left_out(self) -> None:
+        if not self._said_left_out:
+            self._said_left_out = True
+            _log.warning(
+                "no backward pass before an update reached a weight of its optimizer, so such a step has no loss: make the "
+                "optimizer from the parameters that the loop trains"
+            )
 
     def _say_unknown(self, passes: int) -> None:
         if self._said_unknown:
@@ -335,26 +365,36 @@ class Recording:
                 "call backward() on the loss, or record the loop with monitor.step(loss=…) instead"
             )
 
-    def _trained(self) -> Trained:
-        """What backward passes have reached since the last step."""
-        parts = [part for part in self._parts if part.tasks]
+    def _tasks(self, place: int) -> set[int]:
+        """The passes that reached weights of an optimizer, or may have."""
+        group = 0 if self._names is None else place
+        return {task for task, one in self._backward.items() if one.groups is None or group in one.groups}
+
+    def _trained(self, place: int) -> Trained:
+        """What backward passes have reached weights of an optimizer since its last step."""
+        tasks = self._tasks(place)
+        others = self._backward.keys() - tasks
+        parts = [part for part in self._parts if part.tasks and not others.issuperset(part.tasks)]
         if not parts and self._pass is not None and not self._explicit:
             parts = self._pass.take_trained()
             if parts:
                 self._trains_in_evaluation_mode = True
                 self.end_pass()
-        waiting = [part for part in self._parts if not part.tasks and self._names is not None]
+        waiting = [
+            part
+            for part in self._parts
+            if not others.isdisjoint(part.tasks) or (not part.tasks and self._names is not None)
+        ]
         self._parts.clear()
         self._parts.extend(waiting)
-        reached: dict[int, list[Part]] = {task: [] for task in self._backward}
+        reached: dict[int, list[Part]] = {task: [] for task in self._backward if task in tasks}
         for part in parts:
-            for task in set(part.tasks) & reached.keys():
+            for task in set(part.tasks) & tasks:
                 reached[task].append(part)
-        passes = [Reached(self._backward[task], found) for task, found in reached.items() if found]
-        self._backward.clear()
-        self._left_gradients = False
+        passes = [Reached(self._backward.pop(task), found) for task, found in reached.items()]
+        passes = [one for one in passes if one.parts]
         if passes:  # what only torch.autograd.grad has reached, as in an inner loop, is no part of the step
-            parts = [part for part in parts if not reached.keys().isdisjoint(part.tasks)]
+            parts = [part for part in parts if not tasks.isdisjoint(part.tasks)]
         return Trained(parts, passes)
 
     def _record(self, numbers: Mapping[str, Any], parts: Sequence[Part], *, steps: int = 1) -> None:

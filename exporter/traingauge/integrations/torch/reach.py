@@ -1,0 +1,104 @@
+"""Which weights a backward pass gave a gradient to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+
+#: What shows that a gradient has changed: the object, and how often it was written to; ``None`` without one.
+Mark = tuple[int, int] | None
+
+
+class Reach:
+    """The weights of optimizers, in groups that share a loss.
+
+    Args:
+        groups: The optimizers of each group.
+        modules: The models that are trained.
+    """
+
+    def __init__(self, groups: Sequence[Sequence[Any]], modules: Sequence[Any]) -> None:
+        self._groups, self._modules = groups, modules
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def weights(self, group: int) -> Iterator[Any]:
+        """The weights of a group."""
+        for optimizer in self._groups[group]:
+            for given in optimizer.param_groups:
+                yield from given["params"]
+
+    def has_gradients(self, group: int) -> bool:
+        """Whether a weight of a group has a gradient."""
+        return any(one.grad is not None for one in self.weights(group))
+
+    def trains_any(self, inputs: Any) -> bool:
+        """Whether one of the ``inputs`` of a backward pass is a weight."""
+        if isinstance(inputs, dict):
+            inputs = list(inputs.values())
+        if not isinstance(inputs, (list, tuple, torch.Tensor)):
+            return True  # an iterator, which can be read once
+        given = {id(one) for one in ([inputs] if isinstance(inputs, torch.Tensor) else inputs)}
+        return any(id(one) in given for group in range(len(self)) for one in self.weights(group))
+
+    def marks(self) -> list[list[Mark]]:
+        """What :meth:`since` compares with."""
+        return [[_mark(one) for one in self.weights(group)] for group in range(len(self))]
+
+    def since(self, before: Sequence[Sequence[Mark]], roots: Iterable[torch.Tensor]) -> set[int] | None:
+        """The groups whose gradients a pass has changed; ``None`` if that is not known.
+
+        Gradients may be kept elsewhere than at the weights, as by some ways to train on several devices. So that a pass
+        reached none of the groups is only said if it left gradients at other weights.
+
+        Args:
+            before: The marks before the pass.
+            roots: What it was started from.
+        """
+        changed = {
+            group
+            for group, marks in enumerate(before)
+            if any(_mark(one) != mark for one, mark in zip(self.weights(group), marks, strict=False))
+        }
+        return changed or self._in_graph(roots)
+
+    def _in_graph(self, roots: Iterable[torch.Tensor]) -> set[int] | None:
+        ours = [{id(one) for one in self.weights(group)} for group in range(len(self))]
+        modules = {id(one) for module in self._modules for one in module.parameters()}
+        copied = any(modules.isdisjoint(group) for group in ours)  # as weights in full precision are
+        reached: set[int] = set()
+        unknown, foreign = False, False
+        for leaf in _leaves(roots):
+            reached |= {group for group, weights in enumerate(ours) if id(leaf) in weights}
+            unknown |= copied and id(leaf) in modules
+            foreign |= leaf.grad is not None
+        return reached or (None if unknown or not foreign else set())
+
+
+def _mark(weight: Any) -> Mark:
+    gradient = weight.grad
+    return None if gradient is None else (id(gradient), gradient._version)
+
+
+def _leaves(roots: Iterable[torch.Tensor]) -> Iterator[Any]:
+    """The tensors that a pass accumulates gradients in."""
+    waiting: list[Any] = []
+    for root in roots:
+        if root.grad_fn is None:
+            yield root
+        else:
+            waiting.append(root.grad_fn)
+    seen: set[Any] = set()
+    while waiting:
+        node = waiting.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        operands = [operand for operand, _ in node.next_functions if operand is not None]
+        leaf = None if operands else getattr(node, "variable", None)
+        if isinstance(leaf, torch.Tensor):
+            yield leaf
+        waiting += operands
