@@ -95,7 +95,9 @@ class Window:
         made = BackwardPass(roots, given if len(given) == len(roots) else [None] * len(roots))
         self._values.append(made.value)
 
-    def only_first(self, closure: Callable[[], Any], after: Callable[[], None]) -> Callable[[], Any]:
+    def only_first(
+        self, closure: Callable[[], Any], after: Callable[[], None], place: int
+    ) -> Callable[[], Any]:
         """The closure itself: a ``Trainer`` passes none."""
         return closure
 
