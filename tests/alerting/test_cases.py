@@ -130,6 +130,11 @@ def restarted(scenario: Scenario, series: str, values: list[str]) -> Iterator[tu
     yield _on(series, "a"), [*before, "stale"]
     if any(map(is_number, after)):
         yield _on(series, "b"), ["_"] * (middle + 1) + after
+        if (
+            metric_of(series) == "model_run_start_timestamp_seconds"
+        ):  # a run that keeps its start counts its restarts
+            restarts = series.replace("model_run_start_timestamp_seconds", "model_restarts_total")
+            yield _on(restarts, "b"), ["_"] * (middle + 1) + ["1"] * len(after)
 
 
 def _on(series: str, instance: str) -> str:

@@ -144,7 +144,9 @@ def test_a_browser_shows_the_runs_of_this_machine_and_what_is_wrong_with_one(
     shown = in_a_browser(page)
     assert '<a href="/run?model=digits&amp;run=r1">r1</a>' in shown
     assert '<span class="state critical">running</span>' in shown
-    shown = in_a_browser(f"{page}/run?model=digits&run=r1")
+    one = f"{page}/run?model=digits&run=r1"
+    wait_until(lambda: 'aria-label="Loss"' in requests.get(one, timeout=PATIENCE).text)
+    shown = in_a_browser(one)
     assert '<svg viewBox="0 0 480 180" role="img" aria-label="Loss">' in shown
     assert "The loss is NaN or infinite" in shown
     assert shown.count('class="line a"') == 1, "processes of a run share a line"
