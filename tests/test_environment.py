@@ -118,7 +118,7 @@ def test_a_value_that_does_not_fit_raises_and_names_the_variable(
     before = threading.active_count()
     with pytest.raises(InvalidArgumentError, match=re.escape(f"{variable} is ") + ".*" + re.escape(fits)):
         ModelMonitor("m")
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_every_variable_is_documented_and_named_once_in_the_code() -> None:
