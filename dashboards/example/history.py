@@ -18,7 +18,7 @@ from traingauge.reference.run import ReferenceRun
 #: End of the history, and the moments at which Alertmanager is given the alerts that fire: with its first faults, and later
 #: when others have come and some have ended.
 END = BEGIN + MINUTES * MINUTE
-NOTIFIED = tuple(BEGIN + minute * MINUTE for minute in (17, 21, 35, 37, 48, 57))
+NOTIFIED = tuple(BEGIN + minute * MINUTE for minute in (17, 21, 35, 39, 48, 57))
 
 
 @dataclass(slots=True)

@@ -15,6 +15,9 @@ from traingauge.stack.webhook import WebhookReceiver
 #: The servers' intervals are divided by this, so that they soon have something to publish and to deliver.
 FASTER = 30
 
+#: What Alertmanager publishes when it has decided of every alert whether to mute it.
+_ALL_PROCESSED = 'alertmanager_alerts{state="unprocessed"} 0\n'
+
 #: Labels of an alert.
 Alert = Mapping[str, str]
 
@@ -41,8 +44,13 @@ def own_metrics(directory: Path, firing: Sequence[Sequence[Alert]]) -> list[dict
             def delivered() -> bool:
                 # Alertmanager measures a delivery once the receiver has answered.
                 came = {frozenset(alert.labels.items()) for _, alert in webhook.alerts("firing")}
-                measured = _deliveries(published()["alertmanager"]) == len(webhook.notifications)
-                return measured and _to_deliver(session, stack.alertmanager_url) <= came
+                text = published()["alertmanager"]
+                measured = _deliveries(text) == len(webhook.notifications)
+                return (
+                    measured
+                    and _ALL_PROCESSED in text
+                    and _to_deliver(session, stack.alertmanager_url) <= came
+                )
 
             stack.wait_for(
                 lambda: "\nprometheus_tsdb_head_series 0\n" not in published()["prometheus"],

@@ -401,7 +401,7 @@ def test_alertmanager_was_given_the_alerts_of_the_runs_and_muted_what_follows_fr
     assert len(set(counts)) > 3, "alerts came at several moments"
     most = {one["metric"]["state"]: max(float(value) for _, value in one["values"]) for one in held}
     assert most["active"] > 3
-    assert most["suppressed"] > 0
+    assert most["suppressed"] > 3
 
 
 def test_an_alert_that_is_pending_in_both_severities_is_counted_as_critical_alone(tmp_path: Path):
