@@ -198,6 +198,6 @@ def checked(deliveries: object) -> tuple[Delivery, ...]:
         if isinstance(receiver, str) and receiver in receivers[:at]:
             raise InvalidArgumentError(
                 f"delivery[{at}] has the receiver of delivery[{receivers.index(receiver)}]: expected another URL, or a "
-                "username or header that tells their tenants apart"
+                "username, or a header other than credentials, that tells their tenants apart"
             )
     return cast("tuple[Delivery, ...]", found)

@@ -204,7 +204,30 @@ def test_a_header_or_a_user_tells_tenants_apart(field: dict[str, Any]) -> None:
     assert RemoteWrite("http://h/w", **field).receiver != RemoteWrite("http://h/w").receiver
 
 
-@pytest.mark.parametrize("name", ["Authorization", "Cookie", "X-Api-Key", "Private-Token", "X-Amz-Signature"])
+@pytest.mark.parametrize(
+    "name", ["X-Author", "X-Keyspace", "X-Compass-Id", "X-Passenger", "X-Monkey", "X-Sessions-Of"]
+)
+def test_a_header_that_only_contains_the_letters_of_a_credential_tells_tenants_apart(name: str) -> None:
+    one, other = (RemoteWrite("http://h/w", headers={name: tenant}) for tenant in "ab")
+    assert one.receiver != other.receiver
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "Authorization",
+            "Proxy-Authorization",
+            "Cookie",
+            "X-Api-Key",
+            "x_api_key",
+            "X-APIKey",
+            "apikey",
+            "XAuthToken",
+        ),
+        *("Private-Token", "X-Amz-Signature", "X-PASSWORD", "X-Session-Id"),
+    ],
+)
 def test_credentials_that_are_renewed_leave_the_receiver_the_same(name: str) -> None:
     assert RemoteWrite("http://h/w", headers={name: "x"}).receiver == RemoteWrite("http://h/w").receiver
 

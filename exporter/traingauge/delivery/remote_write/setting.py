@@ -23,8 +23,14 @@ if TYPE_CHECKING:
 
 PROTOCOLS = ("auto", "1.0", "2.0")
 
-#: Finds names of headers that hold credentials.
-_CREDENTIAL = re.compile("auth|cookie|credential|jwt|key|pass|secret|session|signature|token")
+#: Words of the names of headers that hold credentials. Whole words: ``X-Author`` and ``X-Keyspace`` may name a tenant.
+_CREDENTIAL = re.compile(
+    "(api|access|auth|private|secret)?(auth|authorization|cookies?|credentials?|jwt|keys?|pass|passwd|password|secrets?|"
+    "session|signature|tokens?)"
+)
+
+#: The words of a name, as in ``X-Api-Key``, ``x_api_key`` and ``XApiKey``.
+_WORD = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,8 @@ class RemoteWrite:
     Args:
         url: Where the receiver takes requests, as ``http://prometheus:9090/api/v1/write``.
         headers: Further headers of each request, such as ``{"X-Scope-OrgID": "team"}``. They, or ``username``, tell tenants
-            of one URL apart; credentials do not.
+            of one URL apart; credentials do not, whose names have a word such as ``Authorization``, ``Key``, ``Password`` or
+            ``Token``.
         username: Name for basic authentication; the file then holds the password.
         credentials_file: File with a bearer token, or with the password. It is read at each request, so it may change.
         every: Sends every n-th training step; scores, passes and readings are sent all the same.
@@ -98,14 +105,17 @@ class RemoteWrite:
     def receiver(self) -> str:
         """What tells the receiver and its tenant from others: URL, user name, and headers but for credentials.
 
-        A run keeps a place in its log for each. Credentials are no part of that, because they are renewed.
+        A run keeps a place in its log for each. Credentials are no part of that, because they are renewed, and a renewed one
+        would send the whole log once more.
 
         >>> one, other = (RemoteWrite("http://mimir/push", headers={"X-Scope-OrgID": name}) for name in "ab")
         >>> one.receiver == other.receiver
         False
         """
-        told = sorted((name.lower(), text) for name, text in (self.headers or {}).items())
-        parts = [f"{name}: {text}" for name, text in told if not _CREDENTIAL.search(name)]
+        told = sorted(
+            (name.lower(), text) for name, text in (self.headers or {}).items() if not _is_credential(name)
+        )
+        parts = [f"{name}: {text}" for name, text in told]
         return "\n".join([self.url, *([] if self.username is None else [self.username]), *parts])
 
     def push_command(self, directory: Path) -> str:
@@ -159,6 +169,10 @@ def from_environment() -> RemoteWrite | None:
         username=environment.REMOTE_WRITE_USERNAME.read(),
         credentials_file=environment.REMOTE_WRITE_CREDENTIALS_FILE.read(),
     )
+
+
+def _is_credential(name: str) -> bool:
+    return any(_CREDENTIAL.fullmatch(word.lower()) for word in _WORD.findall(name))
 
 
 def _headers(value: object) -> Mapping[str, str]:
