@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -89,6 +90,20 @@ def test_a_discovery_directory_that_a_prometheus_of_another_user_cannot_read_is_
     assert said.startswith(f"discovery directory: {subject.discovery_dir}")
 
 
+@pytest.mark.parametrize(("mode", "is_closed"), [(0o711, True), (0o750, True), (0o755, False)])
+def test_prometheus_has_to_list_the_discovery_directory_and_to_pass_through_those_above(
+    subject: Subject, tmp_path: Path, mode: int, is_closed: bool
+) -> None:
+    above = tmp_path / "above"
+    above.mkdir(mode=0o711)
+    tmp_path.chmod(0o711)
+    folder = above / "targets"
+    folder.mkdir()
+    folder.chmod(mode)
+    found = problems(dataclasses.replace(subject, discovery_dir=folder, is_ours=False), "warning")
+    assert any(f"{folder} is closed" in text for text in found) == is_closed
+
+
 def test_a_state_directory_that_cannot_be_used_is_found(subject: Subject) -> None:
     assert subject.state_dir is not None
     subject.state_dir.touch()
@@ -127,6 +142,37 @@ def test_a_run_that_does_not_answer_is_found(subject: Subject, monkeypatch: pyte
         silent.listen()
         announce(subject, silent.getsockname()[1])
         assert the_problem(subject).endswith("no answer within 0.05 s")
+
+
+def test_another_program_at_the_port_of_a_run_that_is_gone_is_not_taken_for_it(
+    subject: Subject, servers: Servers
+) -> None:
+    announce(subject, int(servers.url.rpartition(":")[2]))
+    assert "another program listens at" in the_problem(subject, "warning")
+
+
+def test_a_run_that_asks_for_credentials_answers(subject: Subject, servers: Servers) -> None:
+    announce(subject, int(servers.url.rpartition(":")[2]))
+    servers.answers["/healthz"] = 401
+    (said,) = [text for text in problems(subject, "ok") if text.startswith("runs: ")]
+    assert said.endswith("asks for credentials")
+
+
+def test_a_certificate_that_cannot_be_verified_is_said_to_be_that(
+    subject: Subject, servers: Servers, tmp_path: Path
+) -> None:
+    scraped(servers, "up")
+    names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem", "-nodes"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", *files, *names]
+    subprocess.run(command, check=True, capture_output=True)
+    config = tmp_path / "web.yml"
+    config.write_text("tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n")
+    endpoint = Endpoint(discovery_dir=subject.discovery_dir, linger=0, web_config=config)
+    with ModelMonitor("digits", run="r1", delivery=[endpoint]):
+        said = the_problem(subject, "warning")
+    assert said.startswith("runs: digits / r1 answers at https://")
+    assert said.endswith("its certificate cannot be verified")
 
 
 def test_a_run_that_was_started_again_is_not_mistaken_for_its_dead_process(
@@ -259,6 +305,19 @@ def test_routes_that_mix_runs_are_pointed_out(subject: Subject, servers: Servers
         "cluster, model, run", "alertname"
     )
     assert "groups by model and run" in the_problem(subject, "warning")
+
+
+@pytest.mark.parametrize(
+    "labels", ["'...'", "run, model", '"cluster", "model", "run"', "\n  - run\n  - model"], ids=repr
+)
+def test_a_route_that_keeps_runs_apart_is_known_in_any_style(
+    subject: Subject, servers: Servers, labels: str
+) -> None:
+    servers.answers["/api/v2/status"]["config"]["original"] = CONFIGURED.replace(
+        "{receiver: team, group_by: [cluster, model, run]}",
+        f"\n  receiver: team\n  group_by: {labels if '-' in labels else f'[{labels}]'}",
+    )
+    assert problems(subject, "warning") == []
 
 
 def test_no_alert_is_sent_unless_it_is_asked_for(subject: Subject, servers: Servers) -> None:

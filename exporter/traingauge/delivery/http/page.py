@@ -9,6 +9,9 @@ from traingauge.core.families import Identity
 #: What a browser may do with the page: nothing but show it.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+#: What a run that can be scraped answers at ``/healthz``.
+HEALTHY = "ok\n"
+
 _STYLE = "body{font:16px sans-serif;margin:2em}th{text-align:left;padding-right:1em}"
 
 

@@ -20,7 +20,7 @@ from traingauge.delivery.http.access import Access
 from traingauge.delivery.http.hosts import is_expected, is_loopback
 from traingauge.delivery.http.loop import Loop, Stream
 from traingauge.delivery.http.negotiation import accepts_gzip, choose_format
-from traingauge.delivery.http.page import POLICY, landing_page, list_of_runs
+from traingauge.delivery.http.page import HEALTHY, POLICY, landing_page, list_of_runs
 from traingauge.delivery.http.served import ServedRun
 from traingauge.delivery.http.wire import Request, Response
 from traingauge.errors import AddressError, PortInUseError
@@ -154,7 +154,7 @@ class Server:
         if page == "/metrics":
             return _metrics(runs, request)
         if page == "/healthz":
-            return Response(b"ok\n")
+            return Response(HEALTHY.encode())
         if page == "/":
             return _page(runs)
         return Response(b"404: /, /metrics and /healthz are here\n", status=404)

@@ -28,11 +28,10 @@ def discovery(subject: Subject) -> Iterator[Finding]:
         )
         return
     yield ok(f"{folder} can be written")
-    closed = [place for place in (folder, *folder.parents) if not _open_to_others(place)]
-    if closed and not subject.is_ours:
+    if not subject.is_ours and (closed := _closed_to_others(folder)):
         yield warning(
-            f"{closed[0]} is closed to other users: a Prometheus of another user does not find runs",
-            f"chmod o+rx {closed[0]}, or choose a directory that it can read",
+            f"{closed} is closed to other users: a Prometheus of another user does not find runs",
+            f"chmod o+rx {closed}, or choose a directory that it can read",
         )
 
 
@@ -55,6 +54,9 @@ def state(subject: Subject) -> Iterator[Finding]:
     yield ok(f"{folder} can be written and locked")
 
 
-def _open_to_others(folder: Path) -> bool:
-    mode = folder.stat().st_mode
-    return bool(mode & stat.S_IXOTH)
+def _closed_to_others(folder: Path) -> Path | None:
+    """The directory that keeps others from the files of the folder, which they have to list."""
+    others = stat.S_IROTH | stat.S_IXOTH
+    if folder.stat().st_mode & others != others:
+        return folder
+    return next((place for place in folder.parents if not place.stat().st_mode & stat.S_IXOTH), None)

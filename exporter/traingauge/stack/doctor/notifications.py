@@ -100,11 +100,17 @@ def _configured(text: str) -> Iterator[Finding]:
             f"the receiver of Alertmanager is still the shipped placeholder, {placeholder}",
             "put the address of your own receiver there",
         )
-    if not re.search(r"group_by:[^:]*\bmodel\b[^:]*\brun\b", text):
+    if not any({"model", "run"} <= names or "..." in names for names in _groupings(text)):
         yield warning(
             "no route of Alertmanager groups by model and run: alerts of several runs come in one notification",
             "put model and run into `group_by` of the route",
         )
+
+
+def _groupings(text: str) -> Iterator[set[str]]:
+    """The labels by which each route groups, of YAML in either style; ``...`` stands for all."""
+    for flow, block in re.findall(r"\bgroup_by:\s*(?:\[([^\]]*)\]|((?:\s*- \S+)+))", text):
+        yield {name.strip("'\"") for name in re.findall(r"[^\s,]+", flow or block)}
 
 
 def _counts(url: str) -> tuple[float, float]:

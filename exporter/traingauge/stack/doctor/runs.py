@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from traingauge.delivery.http.page import HEALTHY
 from traingauge.delivery.targets import Target, announced
 from traingauge.stack.client import get
 
@@ -17,7 +18,7 @@ from .subject import Subject, is_on_this_machine
 #: Seconds for an answer of a run.
 TIMEOUT = 3.0
 
-_NOTHING_LISTENS = "nothing listens there"
+_ANSWERS, _UNVERIFIED, _GONE, _TAKEN, _BROKEN = "answers", "unverified", "gone", "taken", "broken"
 
 
 def endpoints(subject: Subject) -> Iterator[Finding]:
@@ -27,25 +28,37 @@ def endpoints(subject: Subject) -> Iterator[Finding]:
         yield skipped(f"no run is announced in {subject.discovery_dir}", "start one, and call doctor again")
     elsewhere = subject.prometheus_url is not None and not is_on_this_machine(subject.prometheus_url)
     for target in found:
-        name = f"{target.model} / {target.run}"
-        wrong = _silent(target)
-        if wrong == _NOTHING_LISTENS:
-            yield warning(
-                f"{name} is announced, but nothing listens at {target.url}",
-                "if its process is gone, the alert about it is right; else look for a container between",
-            )
-        elif wrong:
-            yield problem(
-                f"{name} does not answer at {target.url}: {wrong}",
-                "look for a firewall or a container between",
-            )
-        elif elsewhere and is_on_this_machine(target.url):
-            yield problem(
-                f"{name} listens at {target.url}, which a Prometheus on another machine cannot reach",
-                "set TRAINGAUGE_HOST=0.0.0.0, or TRAINGAUGE_ADVERTISE in a container; or use remote write",
-            )
-        else:
-            yield ok(f"{name} answers at {target.url}")
+        yield _reached(target, elsewhere=elsewhere)
+
+
+def _reached(target: Target, *, elsewhere: bool) -> Finding:
+    name = f"{target.model} / {target.run}"
+    state, reason = _looked_at(target)
+    if state == _GONE:
+        return warning(
+            f"{name} is announced, but nothing listens at {target.url}",
+            "if its process is gone, the alert about it is right; else look for a container between",
+        )
+    if state == _TAKEN:
+        return warning(
+            f"{name} is announced, but another program listens at {target.url}: {reason}",
+            "if the process of the run is gone, the alert about it is right",
+        )
+    if state == _BROKEN:
+        return problem(
+            f"{name} does not answer at {target.url}: {reason}", "look for a firewall or a container between"
+        )
+    if elsewhere and is_on_this_machine(target.url):
+        return problem(
+            f"{name} listens at {target.url}, which a Prometheus on another machine cannot reach",
+            "set TRAINGAUGE_HOST=0.0.0.0, or TRAINGAUGE_ADVERTISE in a container; or use remote write",
+        )
+    if state == _UNVERIFIED:
+        return warning(
+            f"{name} answers at {target.url}, but TLS fails here: {reason}",
+            "Prometheus needs ca_file, and cert_file if the run asks for it, in tls_config of the job of the runs",
+        )
+    return ok(f"{name} answers at {target.url}{reason}")
 
 
 def targets(subject: Subject) -> Iterator[Finding]:
@@ -60,7 +73,7 @@ def targets(subject: Subject) -> Iterator[Finding]:
     except BROKEN as error:
         yield skipped(f"the targets of Prometheus cannot be read: {error}")
         return
-    live = [target for target in _live(subject) if not _silent(target)]
+    live = [target for target in _live(subject) if _looked_at(target)[0] in (_ANSWERS, _UNVERIFIED)]
     if not live:
         yield skipped("no run answers that Prometheus could scrape")
     for target in live:
@@ -84,18 +97,35 @@ def _scraped(name: str, seen: dict[str, Any] | None, subject: Subject) -> Findin
     return ok(f"Prometheus scrapes {name}")
 
 
-def _silent(target: Target) -> str:
-    """Why a run does not answer; empty if it does."""
+def _looked_at(target: Target) -> tuple[str, str]:
+    """What is at the address of a run, and what else there is to say about it."""
     try:
-        get(f"{target.url}/healthz", timeout=TIMEOUT)
+        answer = get(f"{target.url}/healthz", timeout=TIMEOUT)
+    except requests.exceptions.SSLError as error:
+        return _tls(str(error).upper())
     except requests.Timeout:
-        return f"no answer within {TIMEOUT:g} s"
+        return _BROKEN, f"no answer within {TIMEOUT:g} s"
     except requests.ConnectionError as error:
-        refused = "Connection refused" in str(error)
-        return _NOTHING_LISTENS if refused else str(error)
+        return (_GONE, "") if "Connection refused" in str(error) else (_BROKEN, str(error))
     except requests.RequestException as error:
-        return str(error)
-    return ""
+        return _BROKEN, str(error)
+    return _answered(answer)
+
+
+def _answered(answer: requests.Response) -> tuple[str, str]:
+    if answer.status_code in (401, 403):
+        return _ANSWERS, ", and asks for credentials"
+    if answer.status_code >= 500:
+        return _BROKEN, f"status {answer.status_code}"
+    return (_ANSWERS, "") if answer.text == HEALTHY else (_TAKEN, f"status {answer.status_code}")
+
+
+def _tls(error: str) -> tuple[str, str]:
+    if "CERTIFICATE_VERIFY_FAILED" in error:
+        return _UNVERIFIED, "its certificate cannot be verified"
+    if "CERTIFICATE" in error:
+        return _UNVERIFIED, "it asks for a certificate of its client"
+    return _TAKEN, "it speaks no TLS"
 
 
 def _live(subject: Subject) -> list[Target]:
