@@ -9,6 +9,7 @@ import pytest
 
 from traingauge import ModelMonitor
 from traingauge.core.device_numbers import fetched
+from traingauge.core.guard import Guard
 
 
 class Tensor:
@@ -41,7 +42,7 @@ class Tensor:
 
     def __float__(self):
         self.device.transfers += 1
-        return self.values[0]
+        return float(self.values[0])
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_tensors_of_other_dtypes_and_plain_numbers_keep_their_places(device):
         {"loss": 2.0, "entropy": Tensor([3], device, "int64")},
         {},
     ]
-    assert fetched(rows) == [{"loss": 1.0, "rate": 0.5}, {"loss": 2.0, "entropy": 3.0}, {}]
+    assert fetched(rows, Guard()) == [{"loss": 1.0, "rate": 0.5}, {"loss": 2.0, "entropy": 3.0}, {}]
 
 
 def test_the_numbers_of_a_whole_pass_come_over_in_one_transfer(device):
@@ -97,20 +98,43 @@ def test_the_numbers_of_a_whole_pass_come_over_in_one_transfer(device):
         assert monitor.rows("validation")["entropy"].tolist() == [1.0]
 
 
-def test_a_number_whose_device_is_lost_takes_no_other_of_its_pass_with_it(device):
-    class Lost(Tensor):
-        def clone(self):
-            return self
+class Lost(Tensor):
+    """One that cannot be brought over, such as after an error of CUDA."""
 
-        def tolist(self):
+    def clone(self):
+        return self
+
+    def __float__(self):
+        raise RuntimeError("the device is lost")
+
+
+@pytest.fixture
+def losing(device, monkeypatch):
+    """A device that brings nothing over together as long as one of it is lost."""
+    stack = sys.modules["torch"].stack
+
+    def strict(tensors):
+        if any(isinstance(one, Lost) for one in tensors):
             raise RuntimeError("the device is lost")
+        return stack(tensors)
 
-        __float__ = tolist
+    monkeypatch.setattr(sys.modules["torch"], "stack", strict)
+    return device
 
-    def stack(tensors):
-        return tensors[0]
 
-    sys.modules["torch"].stack = stack
+def test_a_number_that_cannot_be_read_takes_no_other_with_it_and_is_counted_once(losing):
+    rows = [
+        {"loss": Tensor([1.0], losing), "rate": 0.5},
+        {"loss": Lost([2.0], losing), "rate": 0.25},
+        {"loss": Tensor([3.0], losing)},
+    ]
+    guard = Guard()
+    assert fetched(rows, guard) == [{"loss": 1.0, "rate": 0.5}, {"rate": 0.25}, {"loss": 3.0}]
+    assert guard.errors["digest"] == 1
+
+
+def test_a_number_whose_device_is_lost_takes_no_other_of_its_pass_with_it(losing):
+    device = losing
     with ModelMonitor("m", delivery=[]) as monitor:
         with monitor.evaluation("validation") as evaluation:
             evaluation.update(loss=0.5, entropy=Lost([1.0], device))

@@ -82,7 +82,7 @@ def test_a_collector_that_fails_does_not_take_the_others_with_it(
 
 
 def test_a_number_that_cannot_be_read_does_not_take_the_others_with_it(recorder: Recorder) -> None:
-    recorder.record((1.5, {"loss": object()}))
+    recorder.record(Scored(1.5, {"loss": object()}, None, None, 0))
     recorder.record((2.0, {"loss": 0.5}))
     assert published(recorder, "model_loss") == [0.5]
     assert published(recorder, "model_steps_total")[0] == 2.0

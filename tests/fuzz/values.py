@@ -6,6 +6,7 @@ import array
 import decimal
 import fractions
 import pathlib
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -396,20 +397,22 @@ def _more() -> tuple[Any, ...]:
     torch = sys.modules.get("torch")
     if torch is None:
         return ()
-    return (
-        torch.tensor(0.5, requires_grad=True),
-        torch.tensor([0.5, 0.25], dtype=torch.bfloat16),
-        torch.empty(2, device="meta"),
-        torch.empty((), device="meta"),
-        torch.tensor([0, 1]).to_sparse(),
-        torch.tensor([1 + 1j, 0]),
-        torch.tensor([1 + 1j, 0]).conj(),
-        torch.zeros(0),
-        torch.tensor([True, False]),
-        torch.quantize_per_tensor(torch.tensor([0.0, 1.0]), 0.1, 0, torch.quint8),
-        torch.tensor([0.5, 0.25], dtype=torch.float8_e5m2),
-        torch.nested.nested_tensor([torch.zeros(1), torch.zeros(2)]),
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # quantized and nested tensors are deprecated or new
+        return (
+            torch.tensor(0.5, requires_grad=True),
+            torch.tensor([0.5, 0.25], dtype=torch.bfloat16),
+            torch.empty(2, device="meta"),
+            torch.empty((), device="meta"),
+            torch.tensor([0, 1]).to_sparse(),
+            torch.tensor([1 + 1j, 0]),
+            torch.tensor([1 + 1j, 0]).conj(),
+            torch.zeros(0),
+            torch.tensor([True, False]),
+            torch.quantize_per_tensor(torch.tensor([0.0, 1.0]), 0.1, 0, torch.quint8),
+            torch.tensor([0.5, 0.25], dtype=torch.float8_e5m2),
+            torch.nested.nested_tensor([torch.zeros(1), torch.zeros(2)]),
+        )
 
 
 def anything(rows: int | None = None) -> st.SearchStrategy[Any]:

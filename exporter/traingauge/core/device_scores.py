@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from traingauge.core.collectors.scores import Scores
+from traingauge.core.device_numbers import brought_over
 from traingauge.core.guard import Guard
 from traingauge.errors import TrainGaugeError
 from traingauge.stats.arrays import as_array
@@ -62,8 +63,7 @@ def encoded(steps: Sequence[Encoded | OnDevice], scores: Scores, guard: Guard) -
     waiting = [step for step in steps if isinstance(step, OnDevice)]
     if not waiting:
         return list(steps)  # type: ignore[arg-type] # as the line above says
-    brought = guard.shield("digest", _brought_over, waiting)
-    arrays = iter([None] * len(waiting) if brought is None else brought)
+    arrays = iter(_on_host(waiting, guard))
     return [step if isinstance(step, Encoded) else _encode(next(arrays), scores, guard) for step in steps]
 
 
@@ -110,18 +110,29 @@ def _class_axis(true: tuple[int, ...], predicted: tuple[int, ...]) -> int | None
     return places.pop() if len(places) == 1 and len(predicted) == len(true) + 1 else None
 
 
-def _brought_over(steps: Sequence[OnDevice]) -> list[tuple[Any, Any, Any]]:
-    """Labels, predictions and weights of each step on the host."""
-    torch = sys.modules["torch"]
+def _on_host(steps: Sequence[OnDevice], guard: Guard) -> list[tuple[Any, Any, Any] | None]:
+    """Labels, predictions and weights of each step on the host; ``None`` for a step that lost one of them."""
     groups: dict[Any, list[tuple[int, int]]] = {}
     found: list[list[Any]] = [list(step.arrays) for step in steps]
     for row, arrays in enumerate(found):
         for column, tensor in enumerate(arrays):
             if _is_on_device(tensor):
                 groups.setdefault((tensor.device, tensor.dtype, tensor.shape[1:]), []).append((row, column))
+    lost: set[int] = set()
     for places in groups.values():
         tensors = [found[row][column] for row, column in places]
-        pieces = torch.cat(tensors).cpu().split([len(tensor) for tensor in tensors])
-        for (row, column), piece in zip(places, pieces, strict=True):
-            found[row][column] = piece
-    return [tuple(arrays) for arrays in found]
+        for (row, column), tensor in zip(
+            places, brought_over(tensors, _together, _alone, guard), strict=True
+        ):
+            found[row][column] = tensor
+            lost |= {row} if tensor is None else set()
+    return [None if row in lost else tuple(arrays) for row, arrays in enumerate(found)]
+
+
+def _together(tensors: Sequence[Any]) -> Sequence[Any]:
+    lengths = [len(tensor) for tensor in tensors]
+    return sys.modules["torch"].cat(tensors).cpu().split(lengths)  # type: ignore[no-any-return]
+
+
+def _alone(tensor: Any) -> Any:
+    return tensor.cpu()

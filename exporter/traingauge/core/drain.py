@@ -139,7 +139,7 @@ class Drain:
             detailed = [(place, step) for place, step in enumerate(steps) if isinstance(step, Scored)]
         for place, step in detailed:
             counts["samples"][place], counts["steps"][place] = step.samples, step.steps
-        numbers = self._columns(_rows(steps, detailed, self._guard))
+        numbers = columns(_rows(steps, detailed, self._guard), self._admits)
         for name in _COUNTS.keys() & numbers.keys():
             self._take_counts(name, numbers.pop(name), counts[name])
         for name in SCORES & numbers.keys():
@@ -165,12 +165,6 @@ class Drain:
         return [
             (place, scored) for (place, _), scored in zip(placed, found, strict=True) if scored is not None
         ]
-
-    def _columns(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Floats]:
-        found = self._guard.shield("digest", columns, rows, self._admits)
-        if found is None:  # a tensor whose device is lost, say, takes only itself
-            found = columns([_readable(row, self._guard) for row in rows], self._admits)
-        return found
 
     def _admits(self, name: str) -> bool:
         """Whether a number gets a column; what took the shortcut was not checked by name."""
@@ -293,8 +287,8 @@ class Drain:
         """A pass with nothing left on a device."""
         scored = [one for one in encoded(done.scored, self._scores, self._guard) if one is not None]
         numbers = {"loss": done.loss} if done.loss is not None else {}
-        (read,) = self._guard.shield("digest", fetched, [numbers]) or [{}]
-        return done._replace(scored=scored, loss=_readable(read, self._guard).get("loss"))
+        (read,) = fetched([numbers], self._guard)
+        return done._replace(scored=scored, loss=read.get("loss"))
 
     def _handle(self, event: Any) -> None:
         for handler in self._handlers.get(type(event), ()):
@@ -345,12 +339,7 @@ def _rows(
 ) -> list[Mapping[str, Any]]:
     """The numbers of each step; tensors, which only detailed ones have, are brought over together."""
     rows = [step[1] for step in steps]
-    found = guard.shield("digest", fetched, [step.numbers for _, step in detailed]) if detailed else None
-    for (place, _), row in zip(detailed, found or (), strict=False):
+    found = fetched([step.numbers for _, step in detailed], guard) if detailed else ()
+    for (place, _), row in zip(detailed, found, strict=True):
         rows[place] = row
     return rows
-
-
-def _readable(row: Mapping[str, Any], guard: Guard) -> dict[str, float]:
-    numbers = {name: guard.attempt(None, float, value) for name, value in row.items()}
-    return {name: number for name, number in numbers.items() if number is not None}

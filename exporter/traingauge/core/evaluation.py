@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -104,15 +103,13 @@ class Evaluation:
 
     def _means(self) -> dict[str, float]:
         """The mean of each number over the batches that gave it; one that cannot be read is counted."""
-        guard, weights = self._recorder.guard, [weight for _, weight in self._numbers]
-        rows: Sequence[dict[str, Any]] = [values for values, _ in self._numbers]
-        rows = guard.shield("digest", fetched, rows) or rows
-        columns: dict[str, list[tuple[Any, int]]] = {}
-        for values, weight in zip(rows, weights, strict=True):
+        rows = fetched([values for values, _ in self._numbers], self._recorder.guard)
+        columns: dict[str, list[tuple[float, int]]] = {}
+        for values, (_, weight) in zip(rows, self._numbers, strict=True):
             for name, value in values.items():
                 columns.setdefault(name, []).append((value, weight))
-        means = {name: guard.shield("digest", _weighted_mean, values) for name, values in columns.items()}
-        return {name: mean for name, mean in means.items() if mean is not None and self._fits(name, mean)}
+        means = {name: _weighted_mean(values) for name, values in columns.items()}
+        return {name: mean for name, mean in means.items() if self._fits(name, mean)}
 
     def _fits(self, name: str, mean: float) -> bool:
         """Whether a number may be the value of its score; one on a device is only read at the end."""
@@ -122,6 +119,6 @@ class Evaluation:
         return True
 
 
-def _weighted_mean(values: list[tuple[Any, int]]) -> float:
+def _weighted_mean(values: list[tuple[float, int]]) -> float:
     """Mean of values with their weights; NaN if one of them is."""
-    return sum(float(value) * weight for value, weight in values) / sum(weight for _, weight in values)
+    return sum(value * weight for value, weight in values) / sum(weight for _, weight in values)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: One training step with nothing but named numbers, as the hot path appends it: clock reading and numbers. It is a plain
 #: tuple, because a named one would double the cost of recording a step.
-Numbers: TypeAlias = "tuple[float, Mapping[str, Any]]"
+Numbers: TypeAlias = "tuple[float, Mapping[str, float]]"
 
 
 class Scored(NamedTuple):

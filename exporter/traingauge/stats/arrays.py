@@ -160,6 +160,10 @@ def as_scalar(value: Any, what: str) -> Any:
         if hasattr(value, "detach"):  # a torch tensor
             if value.numel() != 1:
                 raise ShapeError(f"{what} has shape {tuple(value.shape)}: expected one number")
+            if getattr(value, "is_meta", False):
+                raise InvalidTypeError(
+                    f"{what} is on the meta device, which keeps no values: expected a number"
+                )
             if not value.is_cpu:
                 return value.detach().clone()  # without the autograd graph
             number = value.item()
@@ -172,7 +176,7 @@ def as_scalar(value: Any, what: str) -> Any:
             raise ShapeError(f"{what} has shape {array.shape}: expected one number")
         if array.dtype.kind in "biuf":
             return float(array.item())
-    except ShapeError:
+    except (ShapeError, InvalidTypeError):
         raise
     except _UNREADABLE as error:
         raise InvalidTypeError(f"{what} is a {type(value).__name__}: expected a number ({error})") from error

@@ -7,6 +7,7 @@ import torch
 
 from tests.integrations.torch.lazy import DEVICE, Waits
 from traingauge import ModelMonitor, Scoring
+from traingauge.errors import InvalidTypeError
 
 
 def batches(classes, *, device, steps=12, dtype=torch.float32):
@@ -97,3 +98,29 @@ def test_what_a_device_holds_for_the_next_digest_is_bounded():
         labels = torch.zeros(1 << 20, dtype=torch.long).to(DEVICE)
         monitor.step(y_true=labels, y_pred=labels)
         assert monitor._recorder.queue.pending == []
+
+
+def test_a_number_without_a_value_is_refused_at_its_step():
+    with ModelMonitor("m", delivery=[]) as monitor:
+        with pytest.raises(InvalidTypeError, match="loss is on the meta device, which keeps no values"):
+            monitor.step(loss=torch.empty((), device="meta"))
+        monitor.step(loss=torch.tensor(1.0))
+        assert monitor.rows()["loss"].tolist() == [1.0]
+
+
+def test_scores_of_a_step_that_cannot_be_brought_over_take_no_other_with_them(monkeypatch):
+    to_host = torch.Tensor.cpu
+
+    def cpu(tensor):
+        if len(tensor) % 16:  # the step of 7 samples, alone or together with others
+            raise RuntimeError("the device is lost")
+        return to_host(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "cpu", cpu)
+    with ModelMonitor("m", scoring=Scoring(classes=3), delivery=[]) as monitor:
+        for size in (16, 7, 16):
+            labels = torch.arange(size) % 3
+            logits = torch.eye(3)[labels if size == 16 else labels - 1]  # right, but in the lost step
+            monitor.step(y_true=labels.to(DEVICE), y_pred=logits.to(DEVICE))
+        monitor.end_epoch()
+        assert monitor.history["accuracy"] == [1.0]
