@@ -79,7 +79,7 @@ class TrainingSteps:
 
     def before_update(self, optimizer: Any) -> None:
         """An optimizer is about to update: gradients are unscaled, and not yet clipped by Lightning."""
-        if optimizer is not self._updates.optimizer:
+        if optimizer not in self._updates.seen:
             return
         self._attempted = True
         scaled = self._scaler() is not None and getattr(optimizer, "_step_supports_amp_scaling", False)

@@ -260,6 +260,7 @@ class Watch(Unique):
             self._enter(updates.watched)
         self._enter(scaling.scales_noted)
         self._enter(backward.watched, recording)
+        self._enter(recording.trials.watched, self._shield)
         for criterion in self._criteria:
             self._shield(self._hook, criterion)
         if self._scaler is not None:
@@ -316,7 +317,7 @@ class Watch(Unique):
                 self._shield(self._recording.skipped, updates.place)
 
     def _of(self, optimizer: Any) -> list[Updates]:
-        return [one for one in self._updates if one.optimizer is optimizer]
+        return [one for one in self._updates if optimizer in one.seen]
 
 
 def _nothing(seconds: float, batch: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -30,7 +30,9 @@ class Recording(Protocol):
 class Updates:
     """Sees the updates of one optimizer.
 
-    An optimizer whose ``step`` calls that of its base class runs the hooks for both: the outer call counts.
+    An optimizer whose ``step`` calls that of its base class, or of an optimizer in it, runs the hooks for both: the outer
+    call counts. Where a loop never calls ``step`` itself, as with the two phases of sharpness-aware minimisation, the
+    optimizer in it shows the update.
 
     Args:
         optimizer: The optimizer.
@@ -41,7 +43,7 @@ class Updates:
         gradient_norm: Whether to compute the norm where the loop does not.
 
     Attributes:
-        optimizer: As given.
+        seen: The optimizer, and those in it.
         place: As given.
         count: Updates so far.
     """
@@ -56,7 +58,7 @@ class Updates:
         *,
         gradient_norm: bool,
     ) -> None:
-        self.optimizer, self.place, self._together = optimizer, place, together
+        self.seen, self.place, self._together = with_inner(optimizer), place, together
         self._session, self._recording, self._computes_norm = session, recording, gradient_norm
         self._depth = self.count = 0
         self._rate: Any = None
@@ -65,14 +67,11 @@ class Updates:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """See the updates inside the ``with``."""
-        before = self.optimizer.register_step_pre_hook(self._before)
-        after = self.optimizer.register_step_post_hook(self._after)
-        try:
-            with gradients.watched(self._see_norm):
-                yield
-        finally:
-            before.remove()
-            after.remove()
+        with gradients.watched(self._see_norm), ExitStack() as undo:
+            for one in self.seen:
+                undo.callback(one.register_step_pre_hook(self._before).remove)
+                undo.callback(one.register_step_post_hook(self._after).remove)
+            yield
 
     def end_failed(self) -> bool:
         """End an update that an exception has left, and which so has no end; whether there was one."""
@@ -84,7 +83,9 @@ class Updates:
             return None
         self._depth += 1
         return (
-            self._session.guard.catch("integration", self._begin, args, kwargs) if self._depth == 1 else None
+            self._session.guard.catch("integration", self._begin, optimizer, args, kwargs)
+            if self._depth == 1
+            else None
         )
 
     def _after(self, optimizer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -95,8 +96,8 @@ class Updates:
             self.count += 1
             self._session.guard.catch("integration", self._end)
 
-    def _begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        rate = self.optimizer.param_groups[0].get("lr")
+    def _begin(self, optimizer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        rate = optimizer.param_groups[0].get("lr")
         self._rate = number(rate) if isinstance(rate, torch.Tensor) else rate
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         if callable(closure):
@@ -123,7 +124,7 @@ class Updates:
         found = gradients.norm(self._gradients())
         if found is not None:
             scale = getattr(
-                self.optimizer, "grad_scale", None
+                self.seen[0], "grad_scale", None
             )  # of a scaler that leaves it to a fused optimizer
             self._norm = number(found if scale is None else found / scale)
 
@@ -143,6 +144,17 @@ def unwrapped(optimizer: Any) -> Any:
     while "_optimizer_step_pre_hooks" not in vars(optimizer) and hasattr(optimizer, "optimizer"):
         optimizer = optimizer.optimizer
     return optimizer
+
+
+def with_inner(optimizer: Any) -> list[Any]:
+    """An optimizer, and those that it has to update its weights, such as the base of a sharpness-aware one.
+
+    >>> sgd = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))])
+    >>> with_inner(sgd) == [sgd]
+    True
+    """
+    inner = [one for one in vars(optimizer).values() if isinstance(one, torch.optim.Optimizer)]
+    return [optimizer, *(found for one in inner for found in with_inner(one))]
 
 
 def counted_steps(optimizer: Any) -> int | None:

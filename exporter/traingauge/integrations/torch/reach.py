@@ -31,9 +31,9 @@ class Reach:
             for given in optimizer.param_groups:
                 yield from given["params"]
 
-    def has_gradients(self, group: int) -> bool:
-        """Whether a weight of a group has a gradient."""
-        return any(one.grad is not None for one in self.weights(group))
+    def trained(self, group: int) -> list[Any]:
+        """The weights of a group that have a gradient."""
+        return [one for one in self.weights(group) if one.grad is not None]
 
     def trains_any(self, inputs: Any) -> bool:
         """Whether one of the ``inputs`` of a backward pass is a weight."""

@@ -28,6 +28,7 @@ from traingauge.integrations.torch.backward import pass_under_way
 from traingauge.integrations.torch.parts import MOST_PARTS, BackwardPass, Part
 from traingauge.integrations.torch.passes import OpenPass
 from traingauge.integrations.torch.reach import Mark, Reach
+from traingauge.integrations.torch.trials import Trials
 from traingauge.integrations.torch.values import local, number, runs_without_python
 
 _log = logging.getLogger("traingauge")
@@ -73,17 +74,18 @@ class Recording:
         self._session, self._modules, self._names, self._split = session, modules, names, split
         self._last = len(optimizers) - 1
         self._reach = Reach([optimizers] if names is None else [[one] for one in optimizers], modules)
+        self.trials = Trials(self._reach)
         self._parts: deque[Part] = deque(maxlen=MOST_PARTS)
         self._backward: dict[int, BackwardPass] = {}  # by their numbers
         self._accumulations = [Accumulation(accumulation) for _ in optimizers]
-        self._opened: tuple[BackwardPass, list[list[Mark]]] | None = None  # the pass under way
+        self._opened: tuple[BackwardPass, list[list[Mark]], set[int]] | None = None  # the pass under way
         self._has_new = False  # losses since the pass before began
         self._left_out = False  # a pass since the last update
         self._pass: OpenPass | None = None
         self._explicit = self._trains_in_evaluation_mode = False
         self._inside = self._repeats = 0  # calls of closures, and those after the first, that are under way
         self._skipped = 0
-        self._said_unknown = self._said_assumed = self._said_left_out = False
+        self._said_unknown = self._said_assumed = self._said_left_out = self._said_tried = False
         self._calls: tuple[Any, ...] = ()  # what the last call was like
         self._scores_calls = False  # and whether such calls are scored
         self._scores: Any = None  # the criterion that is
@@ -171,8 +173,9 @@ class Recording:
             return
         if inputs is not None and not self._reach.trains_any(inputs):
             return  # such as the pixels of an adversarial example
+        moved = self.trials.moved()
         if self._has_new:
-            self._forget_dropped()
+            self._forget_dropped(moved)
         self._has_new = False
         made = BackwardPass(roots, given if len(given) == len(roots) else [None] * len(roots))
         waiting = [made]  # a root that is kept may have further passes
@@ -185,17 +188,25 @@ class Recording:
                 made.value = None
 
         roots[0].register_hook(begun)
-        self._opened = made, self._reach.marks()
+        self._opened = made, self._reach.marks(), moved
 
-    def _end_backward(self, tensors: Any, made: BackwardPass, before: list[list[Mark]]) -> None:
-        made.groups = self._reach.since(before, [tensors] if isinstance(tensors, torch.Tensor) else tensors)
-        if made.groups is not None and not made.groups:
-            self._left_out = True
+    def _end_backward(
+        self, tensors: Any, made: BackwardPass, before: list[list[Mark]], moved: set[int]
+    ) -> None:
+        reached = self._reach.since(before, [tensors] if isinstance(tensors, torch.Tensor) else tensors)
+        if reached is None:
+            return
+        made.groups = reached - moved
+        self.trials.passed(made.groups)
+        if moved & reached:
+            self._say_tried()
+        if not made.groups:
+            self._left_out |= not reached
             self._forget([task for task, one in self._backward.items() if one is made])
 
-    def _forget_dropped(self) -> None:
-        """Forget losses whose gradients the loop has dropped without an update."""
-        dropped = {group for group in range(len(self._reach)) if not self._reach.has_gradients(group)}
+    def _forget_dropped(self, moved: set[int]) -> None:
+        """Forget losses whose gradients the loop has dropped without an update, but to try another at moved weights."""
+        dropped = {group for group in range(len(self._reach)) if not self._reach.trained(group)} - moved
         gone = []
         for task, one in self._backward.items():
             if one.groups is not None:
@@ -340,6 +351,14 @@ class Recording:
             "" if self._names is None else f" of {self._names[place]}",
         )
 
+    def _say_tried(self) -> None:
+        if not self._said_tried:
+            self._said_tried = True
+            _log.warning(
+                "the loop wrote to the weights between two calls of backward before an update, as sharpness-aware "
+                "minimisation does: the loss of such a step is the one before that, at the weights of the step"
+            )
+
     def _say_left_out(self) -> None:
         if not self._said_left_out:
             self._said_left_out = True
@@ -372,6 +391,7 @@ class Recording:
 
     def _trained(self, place: int) -> Trained:
         """What backward passes have reached weights of an optimizer since its last step."""
+        self.trials.updated(0 if self._names is None else place)
         tasks = self._tasks(place)
         others = self._backward.keys() - tasks
         parts = [part for part in self._parts if part.tasks and not others.issuperset(part.tasks)]

@@ -1,0 +1,117 @@
+"""Of a step that tries its loss at moved weights, the loss at the weights of the step counts."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from tests.integrations.torch.loops import batches, errors, given, model, quiet
+from traingauge.integrations.torch import watch
+
+
+class SharpnessAware(torch.optim.Optimizer):
+    """As it is usually written: two phases, of which the second has the optimizer in it update."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters, {"lr": 0.1})
+        self.base = torch.optim.SGD(self.param_groups, lr=0.1)
+        self.param_groups = self.base.param_groups
+
+    @torch.no_grad()
+    def ascend(self):
+        for one in self.param_groups[0]["params"]:
+            self.state[one]["was"] = one.clone()
+            one.add_(one.grad)
+
+    @torch.no_grad()
+    def descend(self):
+        for one in self.param_groups[0]["params"]:
+            one.copy_(self.state[one]["was"])
+        self.base.step()
+
+    def step(self, closure):
+        self.ascend()
+        self.zero_grad()
+        with torch.enable_grad():
+            closure()
+        self.descend()
+
+
+def train(watched, *, phases=True, base=False, to_none=True, micro=1):
+    """A loop of sharpness-aware minimisation; the losses of its steps, by hand."""
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer, losses = SharpnessAware(net.parameters()), []
+
+    def compute(inputs):
+        found = [criterion(net(x), y) / micro for x, y in inputs]
+        for loss in found:
+            loss.backward()
+        return sum(found).item()
+
+    with watch(watched, net, optimizer.base if base else optimizer, criterion):
+        window = list(batches(3 * micro))
+        for at in range(3):
+            inputs = window[at * micro : (at + 1) * micro]
+            losses.append(compute(inputs))
+            if phases:
+                optimizer.ascend()
+                optimizer.zero_grad(set_to_none=to_none)
+                compute(inputs)
+                optimizer.descend()
+            else:
+                optimizer.step(lambda inputs=inputs: compute(inputs))
+            optimizer.zero_grad()
+    return losses
+
+
+@pytest.mark.parametrize("base", [False, True], ids=["of the whole", "of the base"])
+@pytest.mark.parametrize(
+    "kind", [{}, {"to_none": False}, {"micro": 3}, {"phases": False}], ids=lambda kind: next(iter(kind), "")
+)
+def test_the_loss_of_sharpness_aware_minimisation_is_that_before_the_weights_move(kind, base):
+    with quiet() as monitor:
+        losses = train(monitor, base=base, **kind)
+        assert given(monitor, "loss") == pytest.approx(losses, rel=1e-6)
+        assert monitor.rows()["samples"].tolist() == [8 * kind.get("micro", 1)] * 3
+        assert given(monitor, "learning_rate") == [0.1] * 3
+        assert errors(monitor) == {}
+
+
+def test_that_a_loss_was_computed_at_moved_weights_is_said_once(caplog):
+    with quiet() as monitor:
+        train(monitor)
+    assert caplog.text.count("wrote to the weights between two calls of backward") == 1
+
+
+def test_a_loss_after_an_update_of_an_optimizer_that_is_not_watched_counts():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    inner, outer = (torch.optim.SGD(net.parameters(), lr=0.1) for _ in range(2))
+    losses = []
+    with quiet() as monitor:
+        with watch(monitor, net, outer, criterion):
+            for x, y in batches(3):
+                for optimizer in (inner, outer):
+                    optimizer.zero_grad()
+                    loss = criterion(net(x), y)
+                    loss.backward()
+                    optimizer.step()
+                losses.append(loss.item())
+        assert given(monitor, "loss") == losses
+
+
+def test_micro_batches_count_though_an_embedding_writes_to_its_weights(caplog):
+    embedding = nn.Embedding(4, 4, max_norm=0.5)
+    net, criterion = nn.Sequential(embedding, nn.Flatten(), nn.Linear(16, 3)), nn.CrossEntropyLoss()
+    optimizer, losses = torch.optim.SGD(net.parameters(), lr=0.1), []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for _, y in batches(4):
+                before = embedding.weight._version
+                loss = criterion(net(torch.randint(4, (8, 4))), y) / 4
+                assert embedding.weight._version > before
+                loss.backward()
+                losses.append(loss.item())
+            optimizer.step()
+        assert given(monitor, "loss") == pytest.approx([sum(losses)], rel=1e-6)
+    assert caplog.text == ""
