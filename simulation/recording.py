@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
@@ -46,6 +46,10 @@ class Recording:
     _note: str = ""
     _last: dict[str, float] = field(default_factory=dict)
     _named: dict[str, tuple[tuple[Key, ...], str, list[str]]] = field(default_factory=dict)
+
+    def read(self, families: Callable[[], Iterable[Family]], instance: str) -> None:
+        """Scrape a run that answers; the arguments are those of :meth:`scrape`, which gets what ``families`` returns."""
+        self.scrape(families(), instance)
 
     def scrape(self, families: Iterable[Family], instance: str) -> None:
         """A scrape that the run answered.

@@ -194,7 +194,7 @@ class Session:
         self._clock.move(self.recording.scrapes * SCRAPE_SECONDS - self._now)
 
     def _scrape(self, monitor: ModelMonitor) -> None:
-        self.recording.scrape(monitor.collector.families(), self._instance)
+        self.recording.read(monitor.collector.families, self._instance)
         if self.setup.saves:
             time.sleep(0.02)  # a clock that is moved by hand leaves no time to the thread that saves
 

@@ -9,16 +9,14 @@ from dataclasses import dataclass, field
 from prometheus_client.parser import text_string_to_metric_families
 
 from dashboards.example.runs import MINUTES, RUNS, ExampleSession, Run, instance
+from dashboards.example.target import Target
 from simulation.clock import BEGIN, MINUTE, SCRAPE_SECONDS
-from simulation.recording import Recording
 from traingauge.core.families import Identity
 from traingauge.delivery.exposition import number
 from traingauge.reference.run import ReferenceRun
 
-#: End of the history, and the moments at which Alertmanager is given the alerts that fire: with its first faults, and later
-#: when others have come and some have ended.
+#: End of the history.
 END = BEGIN + MINUTES * MINUTE
-NOTIFIED = tuple(BEGIN + minute * MINUTE for minute in (17, 21, 35, 39, 48, 57))
 
 
 @dataclass(slots=True)
@@ -31,22 +29,23 @@ class History:
 
     lines: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
-    def take(self, recording: Recording, began: float) -> None:
+    def take(self, target: Target, began: float) -> None:
         """Take what was recorded of a run that began at a Unix time, and what Prometheus adds about its scrapes."""
         scraped: Counter[int] = Counter()
-        for series, samples in recording.samples():
+        for series, samples in target.samples():
             self._lines(series, ((began + scrape * SCRAPE_SECONDS, value) for scrape, value in samples))
             scraped.update(scrape for scrape, _ in samples)
         labels = {
-            "model": recording.identity.model,
-            "run": recording.identity.run,
+            "model": target.identity.model,
+            "run": target.identity.run,
             "job": "traingauge",
-            "instance": instance(recording.identity.run),
+            "instance": instance(target.identity.run),
         }
-        # A failed scrape has no sample but ``up``.
-        counts = [(began + scrape * SCRAPE_SECONDS, count) for scrape, count in scraped.items() if count > 1]
-        self.add("scrape_samples_scraped", labels, counts)
-        self.add("scrape_duration_seconds", labels, [(at, 1e-5 * count) for at, count in counts])
+        took = {began + scrape * SCRAPE_SECONDS: seconds for scrape, seconds in target.durations.items()}
+        # ``up`` is a sample of Prometheus.
+        counts = {began + scrape * SCRAPE_SECONDS: count - 1 for scrape, count in scraped.items()}
+        self.add("scrape_samples_scraped", labels, [(at, counts[at]) for at in took])
+        self.add("scrape_duration_seconds", labels, took.items())
 
     def add(self, name: str, labels: Mapping[str, str], values: Iterable[tuple[float, float]]) -> None:
         """Take one series: its Unix times and values."""
@@ -84,13 +83,13 @@ def simulate(history: History, run: Run, good: ReferenceRun | None = None) -> Re
     Returns:
         The run, to compare others with.
     """
-    recording = Recording(Identity(run.data, run.name), every=True)
+    target = Target(Identity(run.data, run.name))
     session = ExampleSession(
         run.data,
         run.name,
         run.setup(),
         END - run.began,
-        recording,
+        target,
         [(minute * MINUTE, fault) for minute, fault in run.faults.items()],
         run.began,
         {
@@ -101,7 +100,7 @@ def simulate(history: History, run: Run, good: ReferenceRun | None = None) -> Re
         },
     )
     session.record()
-    history.take(recording, run.began)
+    history.take(target, run.began)
     return ReferenceRun.record(session.monitor)
 
 

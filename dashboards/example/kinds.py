@@ -11,8 +11,8 @@ import numpy as np
 
 from dashboards.example.history import History
 from dashboards.example.runs import instance
+from dashboards.example.target import Target
 from simulation.clock import BEGIN, SCRAPE_SECONDS, Clock
-from simulation.recording import Recording
 from traingauge import ModelMonitor, Reference
 from traingauge.core.families import Identity
 
@@ -37,21 +37,21 @@ class Kind:
     step_seconds: float = 2.0
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def record(self, name: str) -> Recording:
+    def record(self, name: str) -> Target:
         """What scrapes see of such a run."""
-        recording, clock = Recording(Identity(MODEL, name), every=True), Clock(BEGIN)
+        target, clock = Target(Identity(MODEL, name)), Clock(BEGIN)
 
         def scrape(monitor: ModelMonitor) -> None:
-            recording.scrape(monitor.collector.families(), instance(name))
+            target.read(monitor.collector.families, instance(name))
 
         with clock.installed():
             with ModelMonitor(MODEL, run=name, delivery=[], **self.settings) as monitor:
                 for _ in self.train(monitor, np.random.default_rng(0)):
                     clock.move(self.step_seconds)
-                    while BEGIN + recording.scrapes * SCRAPE_SECONDS <= clock.now:
+                    while BEGIN + target.scrapes * SCRAPE_SECONDS <= clock.now:
                         scrape(monitor)
             scrape(monitor)
-        return recording
+        return target
 
 
 def recorded() -> History:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from alerting import rulebook
 from alerting.inlined import DEFAULT
-from dashboards.example.history import END, History
+from dashboards.example.history import END, History, grid
 from dashboards.vocabulary.metrics import RECORDED
 from simulation.clock import BEGIN, SCRAPE_SECONDS
 from simulation.replay import EVALUATION_SECONDS, promtool, unit_test
@@ -53,15 +53,20 @@ def evaluated(history: History) -> History:
     return found
 
 
-def firing(rules: History, moment: float) -> list[dict[str, str]]:
-    """Labels of the alerts that fire at a Unix time, as Prometheus sends them."""
-    found = []
+def firing(rules: History) -> dict[float, list[dict[str, str]]]:
+    """Labels of the alerts that fire, as Prometheus sends them: at first, and at each Unix time at which others do."""
+    found: dict[float, list[dict[str, str]]] = {moment: [] for moment in grid(BEGIN, END)}
     for line in rules.lines["# TYPE ALERTS unknown\n"]:
         series, _, at = line.rsplit(" ", 2)
         labels = {label: json.loads(value) for label, value in _LABEL.findall(series)}
-        if float(at) == moment and labels.pop("alertstate") == "firing":
-            found.append(labels)
-    return found
+        if labels.pop("alertstate") == "firing":
+            found[float(at)].append(labels)
+    moments = list(found)
+    return {
+        moment: found[moment]
+        for moment, before in zip(moments, [None, *moments], strict=False)
+        if before is None or found[moment] != found[before]
+    }
 
 
 def _series(history: History) -> Iterator[tuple[str, str]]:

@@ -11,11 +11,10 @@ from typing import Any
 
 import requests
 
-from dashboards.example.history import END, NOTIFIED, History, recorded
+from dashboards.example.history import END, History, recorded
 from dashboards.example.hosts import add_host
-from dashboards.example.rules import evaluated, firing
-from dashboards.example.servers import own_metrics
-from dashboards.vocabulary.metrics import OF_THE_SERVERS
+from dashboards.example.rules import evaluated
+from dashboards.example.servers import add_servers
 from simulation.clock import BEGIN, SCRAPE_SECONDS
 from traingauge.stack.programs import Programs, find_programs
 from traingauge.stack.reaper import Reaper
@@ -53,10 +52,7 @@ class Store:
         history = recorded()
         add_host(history)
         rules = evaluated(history)
-        texts = own_metrics(directory, [firing(rules, at) for at in NOTIFIED])
-        for text, since, until in zip(texts, (BEGIN, *NOTIFIED), (*NOTIFIED, END), strict=True):
-            for job, exposition in text.items():
-                history.hold(exposition, job, OF_THE_SERVERS, (since, until - SCRAPE_SECONDS))
+        add_servers(history, rules, directory)
         return cls._of(history, rules, directory, _ENDS_AFTER)
 
     @classmethod

@@ -20,6 +20,7 @@ import yaml
 from alerting.inlined import DEFAULT, thresholds
 from dashboards.example.history import END
 from dashboards.example.hosts import POD
+from dashboards.example.runs import RUNS
 from dashboards.example.store import Prometheus, PromQLError, Store
 from dashboards.promql import selectors
 from dashboards.reading import Expression, Json, expressions, panels
@@ -402,6 +403,27 @@ def test_alertmanager_was_given_the_alerts_of_the_runs_and_muted_what_follows_fr
     most = {one["metric"]["state"]: max(float(value) for _, value in one["values"]) for one in held}
     assert most["active"] > 3
     assert most["suppressed"] > 3
+
+
+def test_alertmanager_holds_the_alerts_that_fire_at_each_moment(prometheus: Prometheus):
+    firing = 'count(count_over_time(ALERTS{alertstate="firing"}[15s]))'
+    assert prometheus.over(f"sum(alertmanager_alerts) != {firing}") == []
+
+
+@pytest.mark.parametrize("fault", [14, 28, 49])
+def test_each_fault_of_the_faulty_run_is_notified(prometheus: Prometheus, fault: float):
+    (run,) = (run for run in RUNS if run.name == "faulty")
+    assert fault in run.faults
+    begins = run.began + fault * 60
+    sent = 'alertmanager_notifications_total{integration="webhook"}'
+    before, after = (float(prometheus.at(sent, at)[0]["value"][1]) for at in (begins, begins + 6 * 60))
+    assert after > before
+
+
+def test_prometheus_holds_more_series_than_its_scrapes_bring(prometheus: Prometheus):
+    (scraped,) = prometheus.over("sum(scrape_samples_scraped)")
+    (held,) = prometheus.over("sum(prometheus_tsdb_head_series) > sum(scrape_samples_scraped)")
+    assert {at for at, _ in scraped["values"]} <= {at for at, _ in held["values"]}
 
 
 def test_an_alert_that_is_pending_in_both_severities_is_counted_as_critical_alone(tmp_path: Path):
