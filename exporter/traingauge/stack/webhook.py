@@ -8,20 +8,17 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from .errors import WaitTimeoutError
+from .local import LocalHandler, LocalServer
 from .notification import Alert, Notification, parse
 
 _log = logging.getLogger(__name__)
 
 #: Bytes of the largest notification; a body with a larger Content-Length is refused unread.
 LARGEST_BODY = 16 * 2**20
-
-#: Seconds in which a client must send its request before the connection is dropped.
-SLOWEST_CLIENT = 10.0
 
 
 class WebhookReceiver:
@@ -45,30 +42,25 @@ class WebhookReceiver:
         self._changed = threading.Condition()
         self._notifications: list[Notification] = []
         self._rejected: list[str] = []
-        self._server = _Server(("127.0.0.1", port), _handler(self))
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="webhook", daemon=True
-        )
+        self._server = LocalServer("webhook", _handler(self), port=port)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._server.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self.close()
+        self._server.__exit__(kind, error, trace)
 
     def close(self) -> None:
         """Free the port; leaving the ``with`` block does it too."""
-        self._server.server_close()
+        self._server.close()
 
     @property
     def url(self) -> str:
         """Where Alertmanager sends its notifications."""
-        return f"http://127.0.0.1:{self._server.server_port}/alerts"
+        return f"{self._server.url}/alerts"
 
     @property
     def notifications(self) -> list[Notification]:
@@ -145,19 +137,9 @@ class WebhookReceiver:
         return reason
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False  # a client that keeps its connection open must not delay the end
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        _log.debug("a client of the webhook went away", exc_info=True)
-
-
-def _handler(receiver: WebhookReceiver) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = SLOWEST_CLIENT
-
-        def do_POST(self) -> None:
+def _handler(receiver: WebhookReceiver) -> type[LocalHandler]:
+    class Handler(LocalHandler):
+        def post(self) -> None:
             length = self.headers.get("Content-Length", "")
             if not re.fullmatch("[0-9]{1,9}", length) or int(length) > LARGEST_BODY:
                 reason: str | None = receiver.refuse(
@@ -165,20 +147,9 @@ def _handler(receiver: WebhookReceiver) -> type[BaseHTTPRequestHandler]:
                 )
             else:
                 reason = receiver.receive(self.rfile.read(int(length)))
-            self._answer(400 if reason else 200, reason or "")
+            self.answer(400 if reason else 200, reason or "")
 
-        def do_GET(self) -> None:
-            self._answer(200, "traingauge's webhook receiver: POST notifications of Alertmanager here\n")
-
-        def _answer(self, status: int, text: str) -> None:
-            body = text.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "text/plain; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Log nothing: standard error belongs to the user."""
+        def get(self) -> None:
+            self.answer(200, "traingauge's webhook receiver: POST notifications of Alertmanager here\n")
 
     return Handler

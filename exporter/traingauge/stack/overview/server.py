@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 import requests
 
-from traingauge.delivery.http.hosts import is_expected
 from traingauge.delivery.http.page import POLICY
 from traingauge.stack.errors import QueryError
+from traingauge.stack.local import LocalHandler, LocalServer
 from traingauge.stack.prometheus import PrometheusApi
 from traingauge.stack.server import free_port
 
 from . import html, readings
-
-#: Seconds in which a client must send its request.
-SLOWEST_CLIENT = 10.0
 
 
 class Overview:
@@ -37,26 +32,21 @@ class Overview:
     def __init__(self, prometheus_url: str, links: Mapping[str, str], *, port: int = 0) -> None:
         self._prometheus = PrometheusApi(prometheus_url)
         self._links = dict(links)
-        self._server = ThreadingHTTPServer(("127.0.0.1", free_port(port)), _handler(self))
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="overview", daemon=True
-        )
+        self._server = LocalServer("overview", _handler(self), port=free_port(port))
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._server.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.__exit__(kind, error, trace)
 
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return self._server.url
 
     def answer(self, path: str) -> tuple[HTTPStatus, str]:
         """The page at a path."""
@@ -81,25 +71,13 @@ class Overview:
         return HTTPStatus.NOT_FOUND, html.problem(text, self._links, now)
 
 
-def _handler(page: Overview) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = SLOWEST_CLIENT
-
-        def do_GET(self) -> None:
-            if not is_expected(self.headers.get("Host", "")):
+def _handler(page: Overview) -> type[LocalHandler]:
+    class Handler(LocalHandler):
+        def get(self) -> None:
+            if not self.is_expected():
                 self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
                 return
             status, text = page.answer(self.path)
-            body = text.encode("utf-8", errors="replace")
-            self.send_response(status)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Content-Security-Policy", POLICY)
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
+            self.answer(status, text, "text/html", Content_Security_Policy=POLICY, Cache_Control="no-store")
 
     return Handler
