@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 import torch
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from traingauge.integrations.base import Monitor, Session
 
 L = TypeVar("L")
+P = ParamSpec("P")
 
 #: Those whose ``with`` is under way.
 _active: list[Watch] = []
@@ -270,8 +271,10 @@ class Watch(Unique):
             waited = _nothing if twice else self._waited
             self._enter(loaders.watched, self._loader, waited, self._ended, session)
 
-    def _enter(self, watched: Callable[..., AbstractContextManager[None]], *args: Any) -> None:
-        self._shield(lambda: self._undo.enter_context(watched(*args)))
+    def _enter(
+        self, watched: Callable[P, AbstractContextManager[None]], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        self._shield(lambda: self._undo.enter_context(watched(*args, **kwargs)))
 
     def _hook(self, criterion: Any) -> None:
         hook = partial(self._computed, structure.unwrapped(criterion))

@@ -11,7 +11,7 @@ import functools
 import time
 from collections.abc import Callable, Mapping, Sized
 from contextlib import AbstractContextManager, ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import torch
 import transformers
@@ -26,6 +26,8 @@ from traingauge.integrations.transformers.window import Window
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Monitor, Session
+
+P = ParamSpec("P")
 
 #: Engines that call ``backward`` themselves, on a loss that they have scaled.
 _ENGINES = ("DEEPSPEED", "MEGATRON_LM", "XLA")
@@ -225,9 +227,11 @@ class MonitorCallback(transformers.TrainerCallback):  # type: ignore[misc]  # un
             return self._session.guard.shield("integration", work, *args)
         return None
 
-    def _enter(self, watched: Callable[..., AbstractContextManager[None]], *args: Any) -> None:
+    def _enter(
+        self, watched: Callable[P, AbstractContextManager[None]], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
         """Put a hook in place; one that cannot be leaves the others."""
-        self._shield(lambda: self._undo.enter_context(watched(*args)))
+        self._shield(lambda: self._undo.enter_context(watched(*args, **kwargs)))
 
     def _remove_hooks(self) -> None:
         undo, self._undo = self._undo, ExitStack()

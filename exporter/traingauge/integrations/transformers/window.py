@@ -86,7 +86,7 @@ class Window:
         if not self._session.ended:
             self._session.guard.catch("integration", self._add, tensors, gradients)
 
-    def end_backward(self) -> None:
+    def end_backward(self, tensors: Any) -> None:
         """A backward pass has ended."""
 
     def _add(self, tensors: Any, gradients: Any) -> None:
