@@ -201,7 +201,7 @@ def _mlflow(folder: str) -> Any:
     import keras
     import mlflow
 
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    logging.getLogger("mlflow").setLevel(logging.ERROR)  # noqa: TID251 another package
     mlflow.set_tracking_uri(f"file://{folder}/mlflow")
     mlflow.start_run()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import threading
@@ -14,6 +13,7 @@ from traingauge.core.families import Identity
 from traingauge.core.recorder import Recorder
 from traingauge.delivery.alerts import Alerts
 from traingauge.delivery.base import Deliveries
+from traingauge.logs import logger
 from traingauge.process.end import FINISHED, INTERRUPTED, End, end_after
 from traingauge.process.runs import live_runs
 from traingauge.process.threads import holds
@@ -21,8 +21,6 @@ from traingauge.state.transient import Transient
 
 #: Seconds that the process waits at its exit before it says what for.
 SILENT_SECONDS = 10.0
-
-_log = logging.getLogger("traingauge")
 
 
 class Ending:
@@ -143,7 +141,7 @@ class Ending:
         """Wait for the thread that waits for a scrape; a person who sees the process hang reads why."""
         silent = min(SILENT_SECONDS, at_most)
         if not self._gone.wait(silent) and at_most > silent:
-            _log.warning(
+            logger.warning(
                 "the process waits until the end of run %s of %s was seen",
                 self.identity.run,
                 self.identity.model,
@@ -162,7 +160,7 @@ class Ending:
             self._recorder.retire(
                 "the monitor of the run is gone, and what is recorded is lost: keep a reference to it"
             )
-        _log.info("run %s of %s has ended: its monitor is gone", self.identity.run, self.identity.model)
+        logger.info("run %s of %s has ended: its monitor is gone", self.identity.run, self.identity.model)
         self._leave_or_wait()
 
     def replaced(self) -> None:
@@ -171,7 +169,7 @@ class Ending:
             if os.getpid() != self._owner:
                 return
             if not self._concluded:
-                _log.warning(
+                logger.warning(
                     "run %s of %s is replaced by a new one of the same name: its monitor records nothing more",
                     self.identity.run,
                     self.identity.model,

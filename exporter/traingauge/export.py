@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
@@ -17,14 +16,13 @@ from traingauge.core.families import Identity, Key, labels_of
 from traingauge.core.row_series import published_as
 from traingauge.core.step_log import StepLog
 from traingauge.extras import require
+from traingauge.logs import logger
 from traingauge.state.log import Extent
 from traingauge.state.log import read as read_log
 from traingauge.state.store import Saved, newest
 from traingauge.stats.streaming.not_given import is_given
 
 Table = Mapping[str, NDArray[np.float64]]
-
-_log = logging.getLogger("traingauge")
 
 
 def read(directory: Path) -> tuple[Saved, dict[str, Table]]:
@@ -53,7 +51,7 @@ def given_up(saved: Saved) -> int:
 
 
 def _left_out(error: Exception) -> None:
-    _log.warning("rows are left out: %s", error)
+    logger.warning("rows are left out: %s", error)
 
 
 def write_csv(tables: Mapping[str, Table], file: TextIO) -> None:

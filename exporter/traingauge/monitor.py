@@ -6,7 +6,6 @@ Alertmanager, the state that outlives the process, and the order in which all of
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 import weakref
@@ -41,6 +40,7 @@ from traingauge.delivery.remote_write.setting import from_environment
 from traingauge.ending import Ending
 from traingauge.errors import InvalidTypeError
 from traingauge.extras import require
+from traingauge.logs import logger
 from traingauge.options import Drift, Scoring, State, drift_of, scoring_of, state_of
 from traingauge.process.end import End
 from traingauge.process.names import NAMES, new_name
@@ -66,8 +66,6 @@ if TYPE_CHECKING:
     from traingauge.stats.streaming.not_given import Column
 
 B = TypeVar("B", bound=Iterable[Any])
-
-_log = logging.getLogger("traingauge")
 
 
 class ModelMonitor(Unique):
@@ -655,7 +653,7 @@ def _elsewhere(kind: type[ModelMonitor], model: str, run: str) -> ModelMonitor:
     monitor.model, monitor._labels, monitor._recorder = model, {}, recorder_of_nothing()
     monitor._open(run, (), None, _keep_nothing)
     live_runs.discard(monitor._ending)
-    _log.warning(
+    logger.warning(
         "a copy of the monitor of run %s of %s has reached process %d: it records nothing here; make a monitor in it",
         run,
         model,

@@ -9,16 +9,15 @@ of their kind. Hours into training they are counted like an error inside monitor
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 import numpy as np
 
 from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.errors import TrainGaugeError
+from traingauge.logs import logger
 
 #: Where an error inside monitoring happened: the values of ``model_monitor_errors_total{reason}``.
 REASONS = (
@@ -37,8 +36,6 @@ REASONS = (
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_log = logging.getLogger("traingauge")
 
 
 class Guard:
@@ -162,7 +159,7 @@ class Guard:
             first = reason not in self._logged
             self._logged.add(reason)
         if first:
-            _warn(
+            logger.warning(
                 "%s (%s): %s; training continues, further failures are only counted in "
                 'model_monitor_errors_total{reason="%s"}',
                 "data left out" if reason == "data" else "monitoring failed",
@@ -177,16 +174,10 @@ class Guard:
         if changed:
             with self._lock:
                 self.errors["guess"] += 1
-        _warn("%s", says)
+        logger.warning("%s", says)
 
     def add(self, errors: Mapping[str, int]) -> None:
         """Add errors that were counted before, by an earlier process of the run."""
         with self._lock:
             for reason, count in errors.items():
                 self.errors[reason] += count
-
-
-def _warn(text: str, *values: object, exc_info: BaseException | None = None) -> None:
-    """Log a warning; a handler that fails, such as one for a standard error that was closed, is no error of training."""
-    with suppress(Exception):
-        _log.warning(text, *values, exc_info=exc_info)

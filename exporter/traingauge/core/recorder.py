@@ -8,7 +8,6 @@ An argument that does not fit raises in the first call that gives one of its kin
 
 from __future__ import annotations
 
-import logging
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,6 +37,7 @@ from traingauge.core.reader import RunReader
 from traingauge.core.snapshot import Snapshot
 from traingauge.core.task_hints import TaskHints
 from traingauge.errors import ClosedError
+from traingauge.logs import logger
 from traingauge.process.runs import live_runs
 
 if TYPE_CHECKING:
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     from traingauge.stats.curves import Position
     from traingauge.stats.drift.binning import Binned
 
-
-_log = logging.getLogger("traingauge")
 
 #: Kinds of data that a step gives; see :meth:`traingauge.core.guard.Guard.fitted`.
 NUMBERS, FEATURES = "numbers", "features"
@@ -325,7 +323,7 @@ class Recorder(Unique):
         before, self._trained = self._trained, weakref.ref(model)
         if fresh and before is not None and before() is not model and not self._said_another:
             self._said_another = True
-            _log.warning(
+            logger.warning(
                 "this run has trained another model before: best values, detectors, rows and steps continue across both; "
                 "make a run for each fold, as MonitorCallback('name') and ModelMonitor('name') do"
             )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
-_log = logging.getLogger("traingauge")
+from traingauge.logs import logger
 
 Work = Callable[[], None]
 
@@ -53,4 +52,4 @@ def _work(queue: SimpleQueue[Work | None]) -> None:
         try:
             work()
         except Exception:  # noqa: BLE001 the next one must be ended, too
-            _log.exception("the end of a run failed")
+            logger.exception("the end of a run failed")

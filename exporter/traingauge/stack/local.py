@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,8 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from traingauge.delivery.http.hosts import is_expected
-
-_log = logging.getLogger(__name__)
+from traingauge.logs import logger
 
 #: Seconds in which a client must send its request before the connection is dropped.
 SLOWEST_CLIENT = 10.0
@@ -103,4 +101,4 @@ class LocalServer:
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
-        _log.debug("a client of %s went away", self.server_port, exc_info=True)
+        logger.debug("a client of %s went away", self.server_port, exc_info=True)

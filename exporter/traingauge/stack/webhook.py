@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import threading
 import time
@@ -11,11 +10,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from traingauge.logs import logger
+
 from .errors import WaitTimeoutError
 from .local import LocalHandler, LocalServer
 from .notification import Alert, Notification, parse
-
-_log = logging.getLogger(__name__)
 
 #: Bytes of the largest notification; a body with a larger Content-Length is refused unread.
 LARGEST_BODY = 16 * 2**20
@@ -126,7 +125,7 @@ class WebhookReceiver:
             try:
                 self._callback(notification)
             except Exception:  # noqa: BLE001 - whatever it raises, the next notification must still arrive
-                _log.exception("the webhook's callback failed; the notification is recorded")
+                logger.exception("the webhook's callback failed; the notification is recorded")
         return None
 
     def refuse(self, reason: str) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from traingauge import environment
 from traingauge.core.families import Identity
 from traingauge.core.guard import Guard
 from traingauge.errors import StateDirectoryError, StateMismatchError
+from traingauge.logs import logger
 from traingauge.options import State
 from traingauge.state.transient import Transient
-
-_log = logging.getLogger("traingauge")
 
 
 class Directories:
@@ -81,7 +79,7 @@ def _spooled(run: str | None) -> Transient:
     try:
         return Spool(run)
     except OSError as error:
-        _log.warning("no temporary directory for the rows of the run (%s): steps are not delivered", error)
+        logger.warning("no temporary directory for the rows of the run (%s): steps are not delivered", error)
         return Transient(run)
 
 

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,6 +20,7 @@ from typing import Any, NamedTuple
 from traingauge.archive import Archive
 from traingauge.core.families import Identity
 from traingauge.errors import DamagedFileError, NewerFileError, StateDirectoryError, StateMismatchError
+from traingauge.logs import logger
 from traingauge.state.lock import Lock, require_locks
 from traingauge.state.tree import flatten, unflatten
 
@@ -30,8 +30,6 @@ COPIES = 3
 _STATE = Archive("traingauge-state", 1, "state of a run")
 _NAME = re.compile(r"state-(\d{8})\.zip")
 _UNFINISHED = re.compile(r"\.state-\d{8}\.zip\.[a-z0-9_]{8}")
-
-_log = logging.getLogger("traingauge")
 
 
 class Saved(NamedTuple):
@@ -98,7 +96,7 @@ class Store:
                 f"run {run!r} of model {model!r}: use another directory"
             )
         for path in found.damaged:
-            _log.warning("%s is damaged: it is set aside, and %s is resumed instead", path, found.path.name)
+            logger.warning("%s is damaged: it is set aside, and %s is resumed instead", path, found.path.name)
             with suppress(OSError):  # then it stays; the next copy has a higher number
                 path.rename(path.with_name(f"{path.name}.damaged"))
         return found
@@ -140,7 +138,7 @@ def newest(directory: Path, records: Sequence[type]) -> Saved | None:
         except NewerFileError:
             raise
         except (OSError, DamagedFileError, LookupError, TypeError, ValueError) as error:
-            _log.warning("%s", error)
+            logger.warning("%s", error)
             damaged.append(path)
             last = error
     if damaged:

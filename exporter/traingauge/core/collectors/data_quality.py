@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,11 +11,10 @@ from numpy.typing import NDArray
 from traingauge.catalog import CATALOG
 from traingauge.core.collectors.drift_window import DriftWindow
 from traingauge.core.families import Family, Key, single
+from traingauge.logs import logger
 from traingauge.reference.tables import format_names
 from traingauge.stats.drift.binning import Binned
 from traingauge.stats.drift.window import WINDOWS
-
-_log = logging.getLogger("traingauge")
 
 
 class DataQuality:
@@ -56,17 +54,17 @@ class DataQuality:
     def _log_change(self) -> None:
         """Log a change of the columns, once: an absent column usually stays absent for many batches."""
         if self._absent:
-            _log.warning(
+            logger.warning(
                 "features lack the columns %s: all their values count as missing",
                 format_names(list(self._absent)),
             )
         if self._extra:
-            _log.warning(
+            logger.warning(
                 "features have the columns %s, which the reference does not have: they are ignored",
                 format_names(list(self._extra)),
             )
         if not self._absent and not self._extra:
-            _log.warning("features have the reference's columns again")
+            logger.warning("features have the reference's columns again")
 
     def save(self) -> list[Any]:
         """The window of infinite values, as plain values and arrays."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -10,12 +9,11 @@ from typing import TYPE_CHECKING
 from traingauge.catalog import CATALOG
 from traingauge.core.collectors.key_cache import KeyCache
 from traingauge.core.families import Family
+from traingauge.logs import logger
 
 if TYPE_CHECKING:
     from traingauge.reference.run import Expectation, ReferenceRun
     from traingauge.stats.curves import Position
-
-_log = logging.getLogger("traingauge")
 
 _NAMES = ("model_expected", "model_expected_stddev", "model_deviation")
 
@@ -52,7 +50,7 @@ class Deviation:
         """Log, once per metric, that the reference run does not have it."""
         if metric not in reference.metrics and metric not in self._missed:
             self._missed.add(metric)
-            _log.warning(
+            logger.warning(
                 "%s is not compared with the reference run, which has %s",
                 metric,
                 ", ".join(sorted(reference.metrics)),

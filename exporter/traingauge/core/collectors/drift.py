@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from traingauge.core.families import Family, Key, keys, single
 from traingauge.core.step_batch import StepBatch
 from traingauge.core.thresholds import Threshold
 from traingauge.errors import ShapeError, UnknownNameError
+from traingauge.logs import logger
 from traingauge.options import Drift
 from traingauge.reference.tables import as_target_column, column_differences
 from traingauge.stats.arrays import Array, as_array
@@ -34,8 +34,6 @@ _OTHERS = {
     "predictions": "model_prediction_drift",
     "joint": "model_multivariate_drift",
 }
-
-_log = logging.getLogger("traingauge")
 
 
 class FeatureDrift(Collector):
@@ -293,7 +291,7 @@ class FeatureDrift(Collector):
         lacks = f"a reference of more than {samples} samples"
         if np.isfinite(needed):
             lacks = f"{needed:g} samples in the window, but its size is {window}, with a reference of {samples} samples"
-        _log.warning(
+        logger.warning(
             "drift of %d of %d features (%r first) will never be scored: distinguishing it from chance needs %s",
             len(short),
             len(self.needed),

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from traingauge.catalog import CATALOG
 from traingauge.core.collectors.base import Collector
 from traingauge.core.families import Family, keys, single
+from traingauge.logs import logger
 
 if TYPE_CHECKING:
     from traingauge.core.model_description import ModelDescription
 
 _KEYS = keys(("true",), ("false",))
-
-_log = logging.getLogger("traingauge")
 
 
 class ModelInfo(Collector):
@@ -39,7 +37,7 @@ class ModelInfo(Collector):
         before, now = self._architecture, description.architecture
         if before not in (None, now):
             self._changes += 1
-            _log.warning(
+            logger.warning(
                 "the architecture of the model has changed within the run: it was %s and is now %s",
                 before,
                 now,

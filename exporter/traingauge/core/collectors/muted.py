@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
@@ -14,11 +13,10 @@ from traingauge.core.alert_names import ALERTS
 from traingauge.core.collectors.base import Collector
 from traingauge.core.families import Family, keys
 from traingauge.errors import InvalidArgumentError, shown
+from traingauge.logs import logger
 from traingauge.version import __version__
 
 _ALERT = re.compile(r"Model[A-Z][A-Za-z]*")
-
-_log = logging.getLogger("traingauge")
 
 
 def parse(mute: object) -> tuple[str, ...]:
@@ -49,7 +47,7 @@ def parse(mute: object) -> tuple[str, ...]:
 def _doubt(name: str) -> None:
     """Log, once a process, that no alert of this version has the name."""
     close = " or ".join(map(repr, get_close_matches(name, ALERTS)))
-    _log.warning(
+    logger.warning(
         "mute has %r, and traingauge %s has no alert about runs of that name%s",
         name,
         __version__,

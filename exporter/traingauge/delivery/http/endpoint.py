@@ -23,6 +23,7 @@ from traingauge.delivery.http.served import ServedRun
 from traingauge.delivery.http.server import Server
 from traingauge.delivery.http.sharing import SERVERS
 from traingauge.errors import InvalidTypeError, shown
+from traingauge.logs import logger
 from traingauge.options import links
 
 #: Where an endpoint listens, and seconds that it waits for the scrape that sees the end, unless it is set otherwise.
@@ -33,8 +34,6 @@ FIRST_SCRAPE_SECONDS = 75.0
 
 #: Seconds of waiting after which the log says what for.
 SILENT_SECONDS = 10.0
-
-_log = logging.getLogger("traingauge")
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class Endpoint:
         except BaseException:
             running.close()
             raise
-        _log.info("run %s of %s serves on %s", run.identity.run, run.identity.model, running.url)
+        logger.info("run %s of %s serves on %s", run.identity.run, run.identity.model, running.url)
         return running
 
 
@@ -161,7 +160,7 @@ class _Where(NamedTuple):
             )
         server = Server(host=self.host, port=self.port, advertise=self.advertise, access=access)
         if access.is_open and not is_loopback(server.host):
-            _log.warning(
+            logger.warning(
                 "everyone who can reach %s can read it: set a password, token or client certificates "
                 "(Endpoint(web_config=…, token_file=…)), or let only trusted networks reach it",
                 server.url,
@@ -246,12 +245,12 @@ class RunningEndpoint:
         if not seen and silent_until < until:
             # In another thread than the main one it holds up nothing.
             level = logging.WARNING if threading.current_thread() is threading.main_thread() else logging.INFO
-            _log.log(
+            logger.log(
                 level, "%s has ended, and waits up to %.0f s for a scrape", self._name, until - silent_until
             )
             seen = self._is_seen(ended, until)
         if not self.scrapes:
-            _log.info("%s was never scraped: Prometheus has no trace of it", self._name)
+            logger.info("%s was never scraped: Prometheus has no trace of it", self._name)
         self._seen = seen
         self._let_later_runs_know(waited=patience > 0)
 

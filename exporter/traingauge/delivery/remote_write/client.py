@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from base64 import b64encode
@@ -19,6 +18,7 @@ from traingauge.delivery.remote_write.errors import RefusedError, UnavailableErr
 from traingauge.delivery.remote_write.messages import HEADERS, Version, request
 from traingauge.delivery.remote_write.series import LATEST, Points
 from traingauge.delivery.remote_write.snappy import compress
+from traingauge.logs import logger
 
 #: Seconds for a connection, and for an answer.
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 10.0
@@ -38,8 +38,6 @@ _ANSWER_BYTES = 2048
 
 #: The header by which a receiver shows that it has understood 2.0.
 _WRITTEN = "X-Prometheus-Remote-Write-Samples-Written"
-
-_log = logging.getLogger("traingauge")
 
 
 class Client:
@@ -148,7 +146,7 @@ class Client:
             self._version = "1.0"
 
     def _fall_back(self) -> None:
-        _log.warning("%s does not understand remote write 2.0: it is sent 1.0", self.url)
+        logger.warning("%s does not understand remote write 2.0: it is sent 1.0", self.url)
         self._version = "1.0"
 
     def _post(self, version: Version, body: bytes) -> bool:
@@ -210,7 +208,7 @@ class Client:
         self.ahead = began - receiver if began - receiver > CLOCK_TOLERANCE else 0.0
         if self.ahead and not self._warned:
             self._warned = True
-            _log.warning(
+            logger.warning(
                 "this clock is %.0f s ahead of that of %s: samples wait until their time has come there",
                 self.ahead,
                 self.url,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 
@@ -23,14 +22,13 @@ from traingauge.delivery.remote_write.sender import (
 )
 from traingauge.delivery.remote_write.series import LATEST, Points
 from traingauge.delivery.remote_write.setting import RemoteWrite
+from traingauge.logs import logger
 
 #: Seconds between two looks for rows that were saved.
 POLL = 1.0
 
 #: Milliseconds that a reading waits for the save after it.
 LONGEST_SAVE = 60_000
-
-_log = logging.getLogger("traingauge")
 
 
 class RunningRemoteWrite:
@@ -83,7 +81,7 @@ class RunningRemoteWrite:
         self._thread.join(max(0.0, deadline - time.monotonic()))
         if not self._done:
             model, name = self._run.identity.name
-            _log.warning(
+            logger.warning(
                 "run %s of %s has ended, and %s has not taken all of it: %s",
                 name,
                 model,
@@ -196,7 +194,7 @@ class RunningRemoteWrite:
         for reason, count in self._counts.dropped.items():
             if count and reason not in self._said:
                 self._said.add(reason)
-                _log.warning(
+                logger.warning(
                     "samples are given up on their way to %s: %s; further ones are only counted in "
                     'model_delivery_dropped_total{reason="%s"}',
                     self._client.url,

@@ -9,7 +9,6 @@ Keras' own logs are not used: they hold the running mean of the epoch, and turni
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,8 +28,7 @@ from traingauge.integrations.keras.tables import Rows, StepRing, StepRow, Sum, s
 from traingauge.integrations.keras.targets import Targets
 from traingauge.integrations.keras.unchecked import unchecked
 from traingauge.integrations.keras.weights import Weights
-
-_log = logging.getLogger("traingauge")
+from traingauge.logs import logger
 
 
 class GraphProbe:
@@ -207,7 +205,7 @@ class GraphProbe:
         """Warn the user once."""
         if what not in self._said:
             self._said.add(what)
-            _log.warning("model %s: %s", self.model.name, what)
+            logger.warning("model %s: %s", self.model.name, what)
 
 
 def attach(model: Any, session: Session, *, gradients: bool) -> GraphProbe:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -12,11 +11,10 @@ from traingauge.core.events import Scored
 from traingauge.integrations.lightning import outputs as read
 from traingauge.integrations.lightning.logged import Logged
 from traingauge.integrations.torch.optimizers import Updates
+from traingauge.logs import logger
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Session
-
-_log = logging.getLogger("traingauge")
 
 
 class TrainingSteps:
@@ -113,7 +111,7 @@ class TrainingSteps:
             return {"loss": sum(known) / len(known)}
         if not self._automatic and not self._said_unknown:
             self._said_unknown = True
-            _log.warning(
+            logger.warning(
                 "training_step returned no loss, so its steps have none: return it, also if you optimize manually"
             )
         return {}

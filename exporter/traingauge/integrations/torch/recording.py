@@ -11,7 +11,6 @@ its own, a pass belongs to the first one that updates, of those whose weights it
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,8 +29,7 @@ from traingauge.integrations.torch.passes import OpenPass
 from traingauge.integrations.torch.reach import Mark, Reach
 from traingauge.integrations.torch.trials import Trials
 from traingauge.integrations.torch.values import local, number, runs_without_python
-
-_log = logging.getLogger("traingauge")
+from traingauge.logs import logger
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Session
@@ -315,7 +313,7 @@ class Recording:
     def warn_of_no_step(self) -> None:
         """Say that losses had gradients, and no optimizer used them: it is another one that trains."""
         if self._left_out or any(part.tasks for part in self._parts):
-            _log.warning(
+            logger.warning(
                 "the loop computed gradients, but the optimizer that is watched took no step, so none was recorded: "
                 "pass the optimizer whose step() the loop calls"
             )
@@ -343,7 +341,7 @@ class Recording:
         return {"loss": loss, **named} if self._is_last(place) else named
 
     def _say_assumed(self, place: int, passes: int) -> None:
-        _log.warning(
+        logger.warning(
             "the loop called backward %d times before an update%s, and does not divide the losses. They are taken for "
             "micro-batches, and their mean is published. If they are terms of one loss, such as those of real and of made "
             'samples, pass accumulation="sum" to watch(…); accumulation="mean" confirms micro-batches',
@@ -354,7 +352,7 @@ class Recording:
     def _say_tried(self) -> None:
         if not self._said_tried:
             self._said_tried = True
-            _log.warning(
+            logger.warning(
                 "the loop wrote to the weights between two calls of backward before an update, as sharpness-aware "
                 "minimisation does: the loss of such a step is the one before that, at the weights of the step"
             )
@@ -362,7 +360,7 @@ class Recording:
     def _say_left_out(self) -> None:
         if not self._said_left_out:
             self._said_left_out = True
-            _log.warning(
+            logger.warning(
                 "no backward pass before an update reached a weight of its optimizer, so such a step has no loss: make the "
                 "optimizer from the parameters that the loop trains"
             )
@@ -372,14 +370,14 @@ class Recording:
             return
         self._said_unknown = True
         if passes > 1:
-            _log.warning(
+            logger.warning(
                 "the loop called backward %d times before an update, and how it weighs them cannot be read from it, so such "
                 'a step has no loss: pass accumulation="sum" to watch(…) if the loop divides by their number, or '
                 'accumulation="mean" if it does not',
                 passes,
             )
         else:
-            _log.warning(
+            logger.warning(
                 "the loop computed gradients from a loss, and what of cannot be read from it, so such a step has no loss: "
                 "call backward() on the loss, or record the loop with monitor.step(loss=…) instead"
             )

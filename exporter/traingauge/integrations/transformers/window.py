@@ -7,16 +7,14 @@ loss of the step, and what the ``Trainer`` itself averages for its logs.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from traingauge.integrations.torch.parts import BackwardPass
+from traingauge.logs import logger
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Session
-
-_log = logging.getLogger("traingauge")
 
 
 class Window:
@@ -71,7 +69,7 @@ class Window:
     def _say_unknown(self) -> None:
         if not self._said_unknown:
             self._said_unknown = True
-            _log.warning(
+            logger.warning(
                 "the Trainer called backward %d times for %d micro-batches%s: the loss of such a step cannot be read from "
                 "that, so it has none",
                 len(self._values),
