@@ -15,6 +15,7 @@ from traingauge.errors import TrainGaugeError
 if TYPE_CHECKING:
     from traingauge.stack.doctor.finding import Finding
     from traingauge.stack.doctor.subject import Subject
+    from traingauge.stack.home import Record
 
 SUMMARY = "Check the way from a run to a notification, and say how to mend what is broken."
 
@@ -39,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--send-test-alert",
         action="store_true",
-        help="send an alert to your receivers, and watch it being notified",
+        help="send an alert to your receivers, and watch it being notified, for 90 s at most",
     )
     parser.add_argument("--json", action="store_true", help="write a JSON list instead of text")
     up.directory(parser)
@@ -81,9 +82,15 @@ def _subject(options: argparse.Namespace) -> Subject:
         (options.discovery_dir or default_directory()).absolute(),
         **urls,
         state_dir=None if folder is None else Path(folder),
+        receiver_url=_receiver(running, given["alertmanager"]),
         is_ours=bool(ours) and not any(given.values()),
         sends_test_alert=options.send_test_alert,
     )
+
+
+def _receiver(running: Record | None, given: str | None) -> str | None:
+    """The receiver of the Alertmanager that is examined, if that is of `traingauge up`."""
+    return running.receiver or None if running is not None and given is None else None
 
 
 def _url(text: str) -> str:

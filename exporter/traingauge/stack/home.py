@@ -36,6 +36,7 @@ class Record:
         urls: Where each server listens; empty until all are ready.
         versions: Of each server.
         discovery_dir: Where it looks for runs.
+        receiver: Where it takes the notifications of its Alertmanager, and says which have come.
         ended: Why it ended; empty while it runs, and if it was killed.
     """
 
@@ -44,6 +45,7 @@ class Record:
     urls: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     discovery_dir: str = ""
+    receiver: str = ""
     ended: str = ""
 
     @property

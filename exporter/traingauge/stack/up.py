@@ -79,7 +79,7 @@ def up(settings: Settings, ready: Callable[[str], None]) -> None:
                 ) as stack,
                 Overview(stack.prometheus_url, _links(stack), port=ports["overview"]) as overview,
             ):
-                record = _record(stack, overview)
+                record = _record(stack, overview, receiver)
                 home.write(record)
                 ready(described(record))
                 stack.wait()
@@ -108,7 +108,7 @@ def _links(stack: Stack) -> dict[str, str]:
     return links if stack.grafana_url is None else {"Grafana": stack.grafana_url, **links}
 
 
-def _record(stack: Stack, overview: Overview) -> Record:
+def _record(stack: Stack, overview: Overview, receiver: WebhookReceiver) -> Record:
     urls = {name.lower(): url for name, url in _links(stack).items()}
     versions = {name: getattr(stack.programs, name).version for name in urls}
     return Record(
@@ -117,6 +117,7 @@ def _record(stack: Stack, overview: Overview) -> Record:
         {"overview": overview.url, **urls},
         {"overview": __version__, **versions},
         str(stack.discovery_dir),
+        receiver.url,
     )
 
 

@@ -7,8 +7,10 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from types import TracebackType
 from typing import Self
+from urllib.parse import parse_qsl, urlsplit
 
 from traingauge.logs import logger
 
@@ -23,7 +25,8 @@ LARGEST_BODY = 16 * 2**20
 class WebhookReceiver:
     """Receives Alertmanager's webhook on a port of 127.0.0.1, in a thread, while its ``with`` block runs.
 
-    Malformed input is answered with 400, which Alertmanager does not retry; the reason is kept in ``rejected``.
+    A GET is answered with the labels of the alerts that have come, as JSON; its query chooses by label. Malformed input is
+    answered with 400, which Alertmanager does not retry; the reason is kept in ``rejected``.
 
     Args:
         callback: Called with each notification as it arrives, in the receiver's thread. An error in it is
@@ -149,6 +152,12 @@ def _handler(receiver: WebhookReceiver) -> type[LocalHandler]:
             self.answer(400 if reason else 200, reason or "")
 
         def get(self) -> None:
-            self.answer(200, "traingauge's webhook receiver: POST notifications of Alertmanager here\n")
+            if not self.is_expected():
+                self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
+                return
+            wanted = parse_qsl(urlsplit(self.path).query)
+            labels = [alert.labels for _, alert in receiver.alerts()]
+            found = [one for one in labels if all(one.get(name) == value for name, value in wanted)]
+            self.answer(200, json.dumps(found), "application/json")
 
     return Handler

@@ -26,9 +26,13 @@ class Servers:
 
     Attributes:
         answers: By path, what is answered: a document, text, or a status.
+        early: By path, what is answered before that, once each.
         queries: By PromQL, the vector.
         skew: Seconds by which the clock of Prometheus is ahead.
         counts: Notifications that were tried and that failed, before and after the first alert is posted.
+        others: Groups of other alerts, as Alertmanager lists them.
+        ended: Groups of other alerts that are over, which Alertmanager counts and does not list.
+        state: Of posted alerts.
         posted: Bodies of posted alerts.
     """
 
@@ -45,11 +49,15 @@ class Servers:
             "/api/v2/status": {"versionInfo": {"version": "0.25.0"}, "config": {"original": CONFIGURED}},
             "/api/v2/alerts": 200,
         }
+        self.early: dict[str, list[Any]] = {}
         self.queries: dict[str, list[dict[str, str]]] = {
             "global:traingauge_rules_info": [{"version": __version__}]
         }
         self.skew = 0.0
         self.counts: tuple[tuple[int, int], tuple[int, int]] = ((3, 0), (4, 0))
+        self.others: list[Any] = []
+        self.ended = 0
+        self.state = "active"
         self.posted: list[Any] = []
         servers = self
 
@@ -90,25 +98,43 @@ class Servers:
 
     def _answer(self, path: str) -> Any:
         asked = urlsplit(path)
+        if self.early.get(asked.path):
+            return self.early[asked.path].pop(0)
         if asked.path == "/api/v1/query":
             return success(self._queried(parse_qs(asked.query)["query"][0]))
+        if asked.path == "/api/v2/alerts":
+            receivers = [{"name": "team"}]
+            return [
+                one | {"receivers": receivers, "status": {"state": self.state}} for one in self.posted[:1]
+            ]
+        if asked.path == "/api/v2/alerts/groups":
+            return self._groups()
         if asked.path == "/metrics":
             before, after = self.counts
             sent, failed = (
                 old + (new - old) * len(self.posted) for old, new in zip(before, after, strict=True)
             )
-            name = "alertmanager_notifications"
+            name = "alertmanager_notification_requests"
+            groups = len(self._groups()) + self.ended
             return (
                 f'# TYPE {name}_total counter\n{name}_total{{integration="webhook"}} {sent}\n'
                 f'# TYPE {name}_failed_total counter\n{name}_failed_total{{integration="webhook"}} {failed}\n'
+                f"alertmanager_dispatcher_aggregation_groups {groups}\n"
             )
         return self.answers.get(asked.path, 404)
+
+    def _groups(self) -> list[Any]:
+        return [*self.others, *(a_group(one["labels"]) for one in self.posted[:1])]
 
     def _queried(self, expression: str) -> Mapping[str, Any]:
         if expression == "time()":
             return {"resultType": "scalar", "result": [0, str(time.time() + self.skew)]}
         vector = self.queries.get(expression, [])
         return {"resultType": "vector", "result": [{"metric": one, "value": [0, "1"]} for one in vector]}
+
+
+def a_group(labels: Mapping[str, str], receiver: str = "team") -> dict[str, Any]:
+    return {"labels": labels, "receiver": {"name": receiver}, "alerts": [{"labels": labels}]}
 
 
 def success(data: Any) -> dict[str, Any]:

@@ -9,17 +9,20 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
-from tests.stack.doctor.servers import CONFIGURED, Servers, success
+from tests.stack.doctor.servers import CONFIGURED, Servers, a_group, success
 from traingauge import Endpoint, ModelMonitor
 from traingauge.bundle import places
 from traingauge.cli.main import main
-from traingauge.stack.doctor import notifications, runs
+from traingauge.stack.doctor import delivery, runs, waiting
 from traingauge.stack.doctor.every import examine
 from traingauge.stack.doctor.subject import Subject
 from traingauge.stack.server import free_port
+from traingauge.stack.webhook import WebhookReceiver
 
 
 @pytest.fixture
@@ -33,6 +36,8 @@ def subject(servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for name in os.environ:
         if name.startswith("TRAINGAUGE_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+    monkeypatch.setattr(waiting, "SETTLES_WITHIN", 0.0)
+    monkeypatch.setattr(delivery, "EVERY", 0.01)
     return Subject(
         tmp_path / "targets",
         servers.url,
@@ -295,9 +300,93 @@ def test_a_fault_of_a_server_is_found(
 def test_a_test_alert_that_reaches_no_receiver_is_found(
     subject: Subject, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notifications, "DELIVERED_WITHIN", 0.0)
+    monkeypatch.setattr(delivery, "DELIVERED_WITHIN", 0.0)
     servers.counts = ((3, 0), (3, 0))
     assert the_problem(subject).startswith("test alert: ModelTestAlert was notified to no one")
+
+
+def test_a_test_alert_that_is_muted_is_found(
+    subject: Subject, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "DELIVERED_WITHIN", 0.0)
+    servers.counts, servers.state = ((3, 0), (3, 0)), "suppressed"
+    assert the_problem(subject).startswith("test alert: ModelTestAlert is silenced or inhibited")
+
+
+@pytest.mark.parametrize("counts", [((3, 0), (4, 0)), ((3, 0), (4, 1))], ids=["sent", "failed"])
+@pytest.mark.parametrize(("listed", "ended"), [(True, 0), (False, 1)], ids=["firing", "over"])
+def test_a_notification_that_may_be_of_another_alert_proves_nothing(
+    subject: Subject, servers: Servers, counts: Any, listed: bool, ended: int
+) -> None:
+    servers.counts, servers.ended = counts, ended
+    servers.others = [a_group({"alertname": "DiskFull"})] * listed
+    assert the_problem(subject, "warning").startswith("test alert: a notification ")
+    assert problems(subject) == []
+
+
+def test_an_alert_that_notifies_no_one_leaves_no_doubt_about_a_notification(
+    subject: Subject, servers: Servers
+) -> None:
+    servers.answers["/api/v2/status"]["config"]["original"] = CONFIGURED + "  - name: blackhole\n"
+    servers.others = [a_group({"alertname": "ModelWatchdog"}, "blackhole")]
+    assert problems(subject, "warning") == []
+
+
+def test_the_receiver_of_up_knows_the_test_alert_among_the_notifications_of_others(
+    subject: Subject, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "DELIVERED_WITHIN", 0.0)
+    servers.others = [a_group({"alertname": "DiskFull"})]
+    with WebhookReceiver() as receiver:
+        ours = dataclasses.replace(subject, receiver_url=receiver.url)
+        post(receiver, {"alertname": "ModelTestAlert", "run": "test-of-before"})
+        assert the_problem(ours).startswith("test alert: ModelTestAlert was notified to no one")
+        servers.posted.clear()
+        monkeypatch.setattr(delivery.os, "urandom", lambda _: b"1234")
+        post(receiver, {"alertname": "ModelTestAlert", "run": f"test-{b'1234'.hex()}"})
+        assert problems(ours) == []
+
+
+def post(receiver: WebhookReceiver, labels: dict[str, str]) -> None:
+    alert = {"status": "firing", "labels": labels}
+    body = {"status": "firing", "receiver": "hook", "groupLabels": {}, "alerts": [alert]}
+    requests.post(receiver.url, json=body, timeout=60).raise_for_status()
+
+
+def test_each_test_alert_is_of_a_group_of_its_own(subject: Subject, servers: Servers) -> None:
+    problems(subject)
+    problems(subject)
+    assert len({alert["labels"]["run"] for alert in servers.posted}) == 2
+
+
+def test_what_prometheus_does_within_seconds_of_its_start_is_waited_for(
+    subject: Subject, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "SETTLES_WITHIN", 60.0)
+    monkeypatch.setattr(waiting, "EVERY", 0.01)
+    for path, early in {
+        "/api/v1/alertmanagers": {"activeAlertmanagers": []},
+        "/api/v1/targets": {"activeTargets": []},
+        "/api/v1/rules": {
+            "groups": [
+                group | {"rules": [{"name": "ModelStuck", "health": "unknown"}]}
+                for group in servers.answers["/api/v1/rules"]["data"]["groups"]
+            ]
+        },
+    }.items():
+        servers.early[path] = [success(early)]
+    scraped(servers, "up")
+    with ModelMonitor("digits", run="r1", delivery=[Endpoint(discovery_dir=subject.discovery_dir, linger=0)]):
+        assert {finding.status for _, finding in examine(subject)} == {"ok", "skipped"}
+    assert not any(servers.early.values())
+
+
+def test_rules_that_are_still_to_be_evaluated_are_pointed_out(subject: Subject, servers: Servers) -> None:
+    rule = {"name": "ModelStuck", "health": "unknown"}
+    servers.answers["/api/v1/rules"]["data"]["groups"][0]["rules"] = [rule]
+    assert the_problem(subject, "warning") == "rules: some rules were not evaluated yet"
+    servers.answers["/api/v1/rules"]["data"]["groups"][0]["interval"] = 300
+    assert problems(subject, "warning") == []
 
 
 def test_routes_that_mix_runs_are_pointed_out(subject: Subject, servers: Servers) -> None:

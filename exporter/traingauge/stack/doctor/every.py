@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from .delivery import delivered
 from .directories import discovery, state
 from .finding import Check, Finding
 from .grafana import grafana
-from .notifications import alertmanager, delivered
+from .notifications import alertmanager
 from .pushing import remote_write
 from .runs import endpoints, targets
 from .servers import prometheus, rules

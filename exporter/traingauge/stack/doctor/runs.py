@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import requests
@@ -10,10 +11,12 @@ import requests
 from traingauge.delivery.http.page import HEALTHY
 from traingauge.delivery.targets import Target, announced
 from traingauge.stack.client import get
+from traingauge.stack.prometheus import PrometheusApi
 
 from .finding import Finding, ok, problem, skipped, warning
 from .servers import BROKEN, NO_PROMETHEUS
 from .subject import Subject, is_on_this_machine
+from .waiting import settled
 
 #: Seconds for an answer of a run.
 TIMEOUT = 3.0
@@ -66,27 +69,37 @@ def targets(subject: Subject) -> Iterator[Finding]:
     if subject.prometheus is None:
         yield skipped(NO_PROMETHEUS)
         return
-    try:
-        known = subject.prometheus.targets()
-        by_url = {target["scrapeUrl"]: target for target in known}
-        by_name = {(target["labels"].get("model"), target["labels"].get("run")): target for target in known}
-    except BROKEN as error:
-        yield skipped(f"the targets of Prometheus cannot be read: {error}")
-        return
     live = [target for target in _live(subject) if _looked_at(target)[0] in (_ANSWERS, _UNVERIFIED)]
     if not live:
         yield skipped("no run answers that Prometheus could scrape")
-    for target in live:
-        # Of a run that was started again, the process that died may be a target too; relabelling may change an address.
-        seen = by_url.get(f"{target.url}/metrics") or by_name.get((target.model, target.run))
-        yield _scraped(f"{target.model} / {target.run}", seen, subject)
+        return
+    try:
+        seen = settled(partial(_seen, subject.prometheus, live), lambda found: all(map(_is_scraped, found)))
+    except BROKEN as error:
+        yield skipped(f"the targets of Prometheus cannot be read: {error}")
+        return
+    for target, found in zip(live, seen, strict=True):
+        yield _scraped(f"{target.model} / {target.run}", found, subject)
+
+
+def _seen(prometheus: PrometheusApi, live: Sequence[Target]) -> list[dict[str, Any] | None]:
+    """What Prometheus has of each run."""
+    known = prometheus.targets()
+    by_url = {target["scrapeUrl"]: target for target in known}
+    by_name = {(target["labels"].get("model"), target["labels"].get("run")): target for target in known}
+    # Of a run that was started again, the process that died may be a target too; relabelling may change an address.
+    return [by_url.get(f"{target.url}/metrics") or by_name.get((target.model, target.run)) for target in live]
+
+
+def _is_scraped(seen: dict[str, Any] | None) -> bool:
+    return seen is not None and seen["health"] in ("up", "down")
 
 
 def _scraped(name: str, seen: dict[str, Any] | None, subject: Subject) -> Finding:
     if seen is None:
         return problem(
             f"Prometheus does not know of {name}",
-            f"its `file_sd_configs` must name {subject.discovery_dir}/*.json, as Prometheus sees that folder; wait 10 s",
+            f"its `file_sd_configs` must name {subject.discovery_dir}/*.json, as Prometheus sees that folder",
         )
     if seen["health"] == "down":
         return problem(

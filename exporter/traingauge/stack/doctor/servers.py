@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
 
 import requests
 
 from traingauge.bundle import places
 from traingauge.stack.client import get
 from traingauge.stack.errors import QueryError
+from traingauge.stack.prometheus import PrometheusApi
 from traingauge.version import __version__
 
-from .finding import Finding, ok, problem, skipped
+from .finding import Finding, ok, problem, skipped, warning
 from .subject import Subject
+from .waiting import SETTLES_WITHIN, settled
 
 #: What goes wrong where a server does not answer as it should.
 BROKEN = (requests.RequestException, QueryError, ValueError, LookupError, TypeError, AttributeError)
@@ -71,7 +75,7 @@ def rules(subject: Subject) -> Iterator[Finding]:
         yield skipped(NO_PROMETHEUS)
         return
     try:
-        groups = {group["name"]: group for group in subject.prometheus.rule_groups()}
+        groups = settled(partial(_groups, subject.prometheus), _evaluated)
         versions = {
             sample.labels.get("version", "")
             for sample in subject.prometheus.query("global:traingauge_rules_info")
@@ -88,8 +92,8 @@ def rules(subject: Subject) -> Iterator[Finding]:
         yield problem(f"Prometheus lacks groups of rules: {', '.join(missing)}", export)
     failing = [
         f"{rule['name']}: {rule.get('lastError', '')}"
-        for name in shipped_groups() & set(groups)
-        for rule in groups[name]["rules"]
+        for group in groups.values()
+        for rule in group["rules"]
         if rule.get("health") == "err"
     ]
     if failing:
@@ -102,8 +106,26 @@ def rules(subject: Subject) -> Iterator[Finding]:
             f"the rules are of version {', '.join(others)}, and traingauge is {__version__}",
             "`traingauge bundle diff` shows what has changed; export them again",
         )
-    if not (missing or failing or others):
+    if not _evaluated(groups):
+        yield warning("some rules were not evaluated yet", "wait for an evaluation interval of Prometheus")
+    elif not (missing or failing or others):
         yield ok(f"{len(shipped_groups())} groups of rules are loaded")
+
+
+def _groups(prometheus: PrometheusApi) -> dict[str, Any]:
+    """The shipped groups of rules that are loaded, by name."""
+    shipped = shipped_groups()
+    return {group["name"]: group for group in prometheus.rule_groups() if group["name"] in shipped}
+
+
+def _evaluated(groups: Mapping[str, Any]) -> bool:
+    """Whether each rule was, of the groups that are evaluated so often that it can be waited for."""
+    return not any(
+        rule.get("health") == "unknown"
+        for group in groups.values()
+        for rule in group["rules"]
+        if group.get("interval", 0) <= SETTLES_WITHIN
+    )
 
 
 def shipped_groups() -> set[str]:

@@ -18,6 +18,7 @@ class Subject:
         discovery_dir: Where runs announce themselves.
         prometheus_url: The Prometheus that should scrape them; ``None`` if none is known.
         alertmanager_url: The Alertmanager that should notify; ``None`` if none is known.
+        receiver_url: Says what Alertmanager has notified, if it is that of ``traingauge up``; ``None`` if it is not.
         grafana_url: The Grafana that should show them; ``None`` if none is known.
         state_dir: Where runs save their state; ``None`` if they do not.
         is_ours: Whether the servers are those of ``traingauge up``, of the same user and machine.
@@ -27,6 +28,7 @@ class Subject:
     discovery_dir: Path
     prometheus_url: str | None = None
     alertmanager_url: str | None = None
+    receiver_url: str | None = None
     grafana_url: str | None = None
     state_dir: Path | None = None
     is_ours: bool = False
