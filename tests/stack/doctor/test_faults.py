@@ -386,6 +386,7 @@ def test_rules_that_are_still_to_be_evaluated_are_pointed_out(subject: Subject, 
     servers.answers["/api/v1/rules"]["data"]["groups"][0]["rules"] = [rule]
     assert the_problem(subject, "warning") == "rules: some rules were not evaluated yet"
     servers.answers["/api/v1/rules"]["data"]["groups"][0]["interval"] = 300
+    servers.posted.clear()
     assert problems(subject, "warning") == []
 
 

@@ -174,7 +174,7 @@ def _notified(test: _Test, failed: bool, others: int) -> Finding:
             f"Alertmanager could not deliver a notification after it got {name}",
             "its log says why: the address of the receiver, a token, a proxy",
         )
-    return ok(f"{name} was notified: look whether it has arrived. Its end follows")
+    return ok(f"{TEST_ALERT} was notified, for run {test.run}: look whether it has arrived. Its end follows")
 
 
 def _not_notified(test: _Test) -> Finding:
