@@ -213,7 +213,7 @@ def _over_time() -> list[Panel]:
             f"infinite. {_OF_MORE}",
             unit=units.NUMBER,
             linear_to=_LINEAR_TO,
-            last_in_legend=False,
+            last_in_legend="none",
         ),
         lines(
             "Training steps per second",

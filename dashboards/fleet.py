@@ -225,7 +225,7 @@ def _over_time() -> list[Panel]:
             description="Mean loss over the window. A line ends while the loss is NaN or infinite. Compare runs of one "
             "model only: losses of different models are not comparable.",
             unit=units.NUMBER,
-            last_in_legend=False,
+            last_in_legend="none",
             height=10,
             links=[from_line()],
         ),

@@ -34,6 +34,7 @@ class Expression:
         text: The expression, with the dashboard's variables in it.
         instant: Whether it is asked for one moment.
         ref: Name of the query in its panel.
+        points: For how many moments it is asked at most; ``None`` is one for each pixel of the panel.
     """
 
     where: str
@@ -41,6 +42,7 @@ class Expression:
     text: str
     instant: bool = True
     ref: str = ""
+    points: int | None = None
 
     @property
     def variables(self) -> set[str]:
@@ -80,7 +82,8 @@ def expressions(dashboard: Json) -> Iterator[Expression]:
     for panel in panels(dashboard):
         for target in panel.get("targets", []):
             instant = target.get("instant", False)
-            yield Expression(panel["title"], "panel", target["expr"], instant, target["refId"])
+            points = panel.get("maxDataPoints")
+            yield Expression(panel["title"], "panel", target["expr"], instant, target["refId"], points)
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
             yield Expression(variable["name"], "variable", _inside(variable["query"]))

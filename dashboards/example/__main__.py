@@ -15,7 +15,7 @@ from pathlib import Path
 from dashboards.example.history import END, History, recorded
 from dashboards.example.rules import evaluated
 from dashboards.example.runs import RUNS
-from dashboards.example.store import Prometheus, Store
+from dashboards.example.store import POINTS, Prometheus, Store
 from dashboards.reading import Json, expressions
 from dashboards.render import RENDERED
 from dashboards.vocabulary import links
@@ -99,12 +99,15 @@ def slowest(prometheus: Prometheus, dashboard: Json, since: float, kept: int) ->
     """
     chosen = EVERYTHING | (ONE_RUN if links.ONE_RUN in dashboard["tags"] else {})
     span = {"__range": f"{END - since:.0f}s", "__range_s": f"{END - since:.0f}"}
-    span |= {"__rate_interval": f"{4 * kept * SCRAPE_SECONDS:.0f}s"}
     worst = (0.0, "", 0)
     for expression in expressions(dashboard):
-        text = expression.filled_in(chosen | span)
+        points, scrape = expression.points or POINTS, kept * SCRAPE_SECONDS
+        rate = max(4 * scrape, (END - since) / points + scrape)
+        text = expression.filled_in(chosen | span | {"__rate_interval": f"{rate:.0f}s"})
         started = time.perf_counter()
-        answer = prometheus.at(text) if expression.instant else prometheus.over(text, since=since)
+        answer = (
+            prometheus.at(text) if expression.instant else prometheus.over(text, since=since, points=points)
+        )
         worst = max(worst, (time.perf_counter() - started, expression.where, len(answer)))
     return worst
 

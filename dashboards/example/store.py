@@ -24,8 +24,8 @@ from traingauge.stack.server import Server
 #: a backfill cannot: OpenMetrics has no notation for it.
 _ENDS_AFTER = 1.5 * SCRAPE_SECONDS
 
-#: Points of a line in a panel.
-_POINTS = 600
+#: Points of a line in a panel, about one a pixel.
+POINTS = 600
 
 
 class PromQLError(RuntimeError):
@@ -131,7 +131,9 @@ class Prometheus:
         """
         return self._ask("query", {"query": expr, "time": f"{moment:.3f}"})
 
-    def over(self, expr: str, until: float = END, since: float = BEGIN) -> list[dict[str, Any]]:
+    def over(
+        self, expr: str, until: float = END, since: float = BEGIN, points: int = POINTS
+    ) -> list[dict[str, Any]]:
         """What an expression was from one Unix time to another; each series has ``metric`` and ``values``.
 
         It is asked for at each scrape, or for as many points as a panel of Grafana draws if those are fewer.
@@ -139,7 +141,7 @@ class Prometheus:
         Raises:
             PromQLError: With the reason.
         """
-        step = max(SCRAPE_SECONDS, (until - since) / _POINTS)
+        step = max(SCRAPE_SECONDS, (until - since) / points)
         span = {"start": f"{since}", "end": f"{until}", "step": f"{step}"}
         return self._ask("query_range", {"query": expr} | span)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.vocabulary import reasons, units
 from dashboards.vocabulary.layout import Section
-from dashboards.vocabulary.metrics import better, series
+from dashboards.vocabulary.metrics import better, series, training_loss_or_nan
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import EXPECTED_OF_SPLIT, LIMIT_LINE, SPLIT, Query
 from dashboards.vocabulary.reasons import Reason
@@ -91,7 +91,7 @@ def _against_reference_run() -> list[Panel]:
         ),
         lines(
             "Loss against the reference run",
-            Query(series("model_loss_window_mean", split="train"), "window mean, " + SPLIT),
+            Query(training_loss_or_nan(), "window mean, train"),
             Query(series("model_loss", split="validation"), "last pass, " + SPLIT),
             Query(expected, "expected, " + SPLIT, style=EXPECTED_OF_SPLIT),
             Query(f"{expected} + on (model, run, split) {allowed}", "worst, " + SPLIT, style=LIMIT_LINE),
@@ -100,6 +100,7 @@ def _against_reference_run() -> list[Panel]:
             "a run that is worse than expected starts to wait.",
             unit=units.NUMBER,
             by_split=True,
+            last_in_legend="any",
             empty=_NO_EXPECTATION,
         ),
     ]

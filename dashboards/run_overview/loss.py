@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.vocabulary import units
 from dashboards.vocabulary.layout import Section
-from dashboards.vocabulary.metrics import per_run, series
+from dashboards.vocabulary.metrics import per_run, series, training_loss_or_nan
 from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import FAINT, SPLIT, Query
 from dashboards.vocabulary.reasons import Reason
@@ -17,15 +17,15 @@ def section() -> Section:
 
 
 def _panels() -> list[Panel]:
-    window_mean = per_run("model_loss_window_mean", split="train")
     held_out = per_run("model_loss", split="validation")
     return [
         lines(
             "Generalisation gap",
-            Query(f"{held_out} - on (model, run) {window_mean}", "validation above train"),
+            Query(f"{held_out} - on (model, run) {training_loss_or_nan()}", "validation above train"),
             description="Validation loss minus mean training loss. If it widens while the training loss still falls, "
             "the model overfits.",
             unit=units.NUMBER,
+            last_in_legend="any",
             empty=Reason("the run evaluates no validation data.", "no validation"),
         ),
         lines(

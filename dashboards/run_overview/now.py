@@ -7,7 +7,7 @@ from dashboards.vocabulary.absent import or_absent
 from dashboards.vocabulary.alerts import count_tile, firing_alerts
 from dashboards.vocabulary.identity import IDENTITY
 from dashboards.vocabulary.layout import Section
-from dashboards.vocabulary.metrics import per_run, series
+from dashboards.vocabulary.metrics import per_run, series, training_loss_or_nan
 from dashboards.vocabulary.panels import ABSENT, lines, nothing_drawn, number, states
 from dashboards.vocabulary.queries import BEST_OF_SPLIT, EXPECTED_OF_SPLIT, RAW_LINE, Query
 from dashboards.vocabulary.reasons import Reason
@@ -95,7 +95,7 @@ def _loss() -> Panel:
     return lines(
         "Loss",
         Query(series("model_loss", split="train"), "last step, {{split}}", style=RAW_LINE),
-        Query(series("model_loss_window_mean", split="train"), "{{split}}"),
+        Query(training_loss_or_nan(), "train"),
         Query(series("model_loss", split="validation|test"), "{{split}}"),
         Query(series("model_loss_best"), "best, {{split}}", style=BEST_OF_SPLIT),
         Query(series("model_expected", metric="loss"), "expected, {{split}}", style=EXPECTED_OF_SPLIT),
@@ -107,6 +107,7 @@ def _loss() -> Panel:
         "hold.",
         unit=units.NUMBER,
         by_split=True,
+        last_in_legend="any",
         width=13,
         height=8,
     )

@@ -72,7 +72,7 @@ def curve(
     panel = _over_steps(trend.Panel(), title, selector, description, unit=unit, empty=empty)
     panel.span(width).height(height).x_field(_STEP).no_value(NO_VALUE)
     # A run has no value at the steps of the grid that no scrape saw.
-    style_lines(panel, last=False).span_nulls(True)
+    style_lines(panel, last="none").span_nulls(True)
     return panel if linear_to is None else panel.scale_distribution(symmetric_log(linear_to))
 
 

@@ -193,8 +193,17 @@ def last_training_loss() -> str:
 
 def training_loss() -> str:
     """The mean training loss of each run over its window, and nothing while the last loss is NaN or infinite."""
-    broken = f"{per_run('model_loss_nonfinite', split='train')} == 1"
-    return f"({per_run('model_loss_window_mean', split='train')} unless on (model, run) {broken})"
+    return f"({per_run('model_loss_window_mean', split='train')} unless on (model, run) {_broken()})"
+
+
+def training_loss_or_nan() -> str:
+    """The mean training loss of each run over its window, and NaN while the last loss is NaN or infinite."""
+    return f"({training_loss()} or NaN * ({_broken()}))"
+
+
+def _broken() -> str:
+    """The runs whose last training loss is NaN or infinite."""
+    return f"{per_run('model_loss_nonfinite', split='train')} == 1"
 
 
 def last_validation_loss() -> str:

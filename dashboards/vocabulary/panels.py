@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from string import ascii_uppercase
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from dashboards.vocabulary import colours
 from dashboards.vocabulary.links import Link
@@ -26,6 +26,13 @@ from dashboards.vocabulary.sdk import dashboard as builders
 from dashboards.vocabulary.thresholds import PLAIN, Steps, steps
 from dashboards.vocabulary.units import COUNT
 
+#: The last values in a legend: of each line the last that is a number; the last, which may be NaN; or none.
+LastValues = Literal["finite", "any", "none"]
+
+_REDUCED: Mapping[LastValues, Sequence[str]] = MappingProxyType(
+    {"finite": ("lastNotNull",), "any": ("last",), "none": ()}
+)
+
 #: Where the reason that a panel may be empty begins in its description.
 MAY_BE_EMPTY = "May be empty: "
 
@@ -37,6 +44,9 @@ NO_DATA = "no data"
 
 #: Code of a strip of states for which there is nothing: without any strip, Grafana misses "a time field".
 ABSENT = -1
+
+#: Bars of events at most. More would be thinner than they can be seen, and Prometheus would add up each counter more often.
+_BARS = 100
 
 #: Columns from which there is room for the legend at the right of the lines.
 _WIDE = 16
@@ -93,18 +103,18 @@ def _last() -> options.ReduceDataOptions:
     return options.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
 
 
-def style_lines(panel: Lines, width: int = 0, *, last: bool = True) -> Lines:
+def style_lines(panel: Lines, width: int = 0, *, last: LastValues = "finite") -> Lines:
     """Draw as every panel with lines does: last values in the legend, all values of a moment in the tooltip.
 
     Args:
         panel: What to draw.
         width: Columns of the grid that it takes. Where there is room, the legend is a table at the right: below, it would
             leave half of the height for the lines.
-        last: Whether the legend has last values. Grafana takes the last one that is not a NaN: of several runs, the one that
-            fell apart would look as good as before.
+        last: Last values in the legend. The last finite loss of a run that fell apart would look as good as before. But
+            Grafana may append an empty value to a run that is over, so that the last of any is for lines that can be NaN.
     """
     wide = width >= _WIDE
-    values = (["lastNotNull", "min", "max"] if wide else ["lastNotNull"]) if last else []
+    values = [*_REDUCED[last], *(("min", "max") if wide and last != "none" else ())]
     panel.line_width(2).fill_opacity(0).show_points(common.VisibilityMode.NEVER).span_nulls(False)
     panel.color_scheme(_colour(model.FieldColorModeId.PALETTE_CLASSIC))
     panel.legend(
@@ -133,7 +143,7 @@ def lines(
     logarithmic: bool = False,
     linear_to: float | None = None,
     bars: bool = False,
-    last_in_legend: bool = True,
+    last_in_legend: LastValues = "finite",
     width: int = 12,
     height: int = 8,
     links: Sequence[Link] = (),
@@ -155,7 +165,7 @@ def lines(
         logarithmic: Whether the axis is logarithmic.
         linear_to: Up to which distance from 0 the axis is linear; beyond, it is logarithmic on both sides.
         bars: Bars for events that are counted, in place of lines.
-        last_in_legend: Whether the legend has last values; see :func:`style_lines`.
+        last_in_legend: Last values in the legend; see :func:`style_lines`.
         width: Columns of the grid's 24.
         height: Rows of the grid.
         links: Where to continue from a value.
@@ -191,7 +201,18 @@ def lines(
         panel.min(minimum)
     if maximum is not None:
         panel.max(maximum)
+    if last_in_legend == "any":
+        panel.mappings([_not_a_number()])
     return panel.data_links([link.builder() for link in links])
+
+
+def _not_a_number() -> model.ValueMapping:
+    """The word for NaN, for which Grafana has the one for no value."""
+    return model.SpecialValueMap(
+        model.DashboardSpecialValueMapOptions(
+            match=model.SpecialValueMatch.NA_N, result=model.ValueMappingResult(text="NaN", index=0)
+        )
+    )
 
 
 def _fixed(colour: str) -> model.DynamicConfigValue:
@@ -256,7 +277,7 @@ def events(
         width=width,
         height=height,
         empty=empty,
-    )
+    ).max_data_points(_BARS)
 
 
 def number(

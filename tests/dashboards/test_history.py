@@ -10,7 +10,7 @@ def test_a_scrape_lasts_as_long_as_the_run_takes_to_answer_and_has_all_of_its_sa
     target, clock, history = Target(Identity("m", "r")), Clock(BEGIN), History()
 
     def slow() -> list[Family]:
-        clock.move(2.0)
+        clock.move(60.0)
         return [single("model_warmup_steps", 1.0), single("model_learning_rate", 0.1)]
 
     with clock.installed():
@@ -22,7 +22,7 @@ def test_a_scrape_lasts_as_long_as_the_run_takes_to_answer_and_has_all_of_its_sa
     }
     assert (added["up"], added["scrape_samples_scraped"]) == ([1], [2])
     (seconds,) = added["scrape_duration_seconds"]
-    assert 2 <= seconds < 12
+    assert 30 < seconds < 90, "besides what this machine takes"
 
 
 def test_a_scrape_that_failed_has_neither_duration_nor_samples():

@@ -122,6 +122,24 @@ def test_a_legend_of_the_losses_of_many_runs_has_no_last_value(dashboard: Json):
                 assert panel["options"]["legend"]["calcs"] == [], panel["title"]
 
 
+def test_a_legend_says_so_where_the_loss_of_a_run_is_not_a_number(dashboard: Json):
+    """Grafana's usual last value is the last that is a number: a loss from before it broke."""
+    loss = re.compile(r"\bmodel_loss(_window_mean)?\b")
+    for panel in panels(dashboard):
+        drawn = panel["type"] == "timeseries" and any(loss.search(one["expr"]) for one in panel["targets"])
+        if drawn and "traingauge-one-run" in dashboard["tags"]:
+            assert panel["options"]["legend"]["calcs"][:1] == ["last"], panel["title"]
+            (word,) = (one["options"] for one in _defaults(panel)["mappings"])
+            assert (word["match"], word["result"]["text"]) == ("nan", "NaN"), panel["title"]
+
+
+def test_a_panel_of_events_has_no_more_bars_than_can_be_seen(dashboard: Json):
+    """Each is a sum over every series of a counter."""
+    for panel in panels(dashboard):
+        if _defaults(panel).get("custom", {}).get("drawStyle") == "bars":
+            assert panel["maxDataPoints"] <= 100, panel["title"]
+
+
 def test_strips_of_states_have_no_pages(dashboard: Json):
     """The switch between pages takes the height of a strip, even where there is one page."""
     for panel in panels(dashboard):

@@ -221,6 +221,22 @@ def test_the_line_of_the_training_loss_of_a_run_ends_where_its_loss_is_not_finit
         assert drawn == {"running"}, "faulty runs too, and its loss is NaN"
 
 
+def test_no_line_of_a_run_whose_loss_is_not_a_number_ends_with_a_number(prometheus: Prometheus):
+    """The mean over the window leaves out the steps that are not finite."""
+    dashboard = json.loads((RENDERED / "run-overview.json").read_text())
+    (panel,) = (one for one in panels(dashboard) if one["title"] == "Loss")
+    for target in (
+        one for one in panel["targets"] if one["legendFormat"] in {"train", "last step, {{split}}"}
+    ):
+        (line,) = prometheus.over(
+            Expression("Loss", "panel", target["expr"]).filled_in(SELECTIONS["one run"]),
+            until=BEGIN + 54.5 * 60,
+        )
+        values = [float(value) for _, value in line["values"]]
+        assert math.isnan(values[-1]), target["legendFormat"]
+        assert math.isfinite(values[0])
+
+
 def test_the_training_loss_of_a_run_is_one_number_wherever_tables_show_it(prometheus: Prometheus):
     shown = {
         json.dumps(
