@@ -20,12 +20,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
-from requests.auth import AuthBase, HTTPBasicAuth
+from requests.auth import AuthBase
 
 from traingauge import validation
 from traingauge.core.families import Identity
 from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.guard import Guard
+from traingauge.delivery import credentials
 from traingauge.delivery.alerts import SEVERITIES, Severity
 from traingauge.delivery.base import RunView
 from traingauge.delivery.outbox import MOST_PENDING, Alert, Labels, Outbox, UnavailableError
@@ -81,14 +82,7 @@ class Alertmanager:
             validation.http_url("Alertmanager.url", self.url)
         else:
             object.__setattr__(self, "url", validation.http_urls("Alertmanager.url", self.url))
-        if self.credentials_file is not None:
-            validation.path("Alertmanager.credentials_file", self.credentials_file)
-        if self.username is not None:
-            validation.name("Alertmanager.username", self.username)
-            if self.credentials_file is None:
-                raise InvalidArgumentError(
-                    "Alertmanager.username is given without credentials_file: expected a file with the password"
-                )
+        credentials.check("Alertmanager", self.username, self.credentials_file)
 
     def start(self, run: RunView) -> AlertSender:
         """Open a sender of the run's alerts."""
@@ -143,18 +137,21 @@ class _Client:
     def _auth(self) -> AuthBase | None:
         if self._file is None:
             return None
-        secret = self._file.read_bytes().decode("utf-8", "replace").strip()
-        if not (secret.isascii() and secret.isprintable() and secret):  # an error of requests would quote it
-            raise UnavailableError(f"{self._file}: expected one line of printable ASCII characters")
-        return _Bearer(secret) if self._username is None else HTTPBasicAuth(self._username, secret)
+        try:
+            secret = credentials.secret(self._file)
+        except ValueError as error:
+            raise UnavailableError(f"{self._file}: {error}") from None
+        return _Authorization(credentials.authorization(self._username, secret))
 
 
-class _Bearer(AuthBase):
-    def __init__(self, token: str) -> None:
-        self._token = token
+class _Authorization(AuthBase):
+    """A header as it is: without this, requests would take another one from ``.netrc``."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers["Authorization"] = self._value
         return request
 
 

@@ -200,3 +200,15 @@ def test_the_receiver_is_asked_for_its_clock_now_and_then(monkeypatch: pytest.Mo
         assert one.ahead == 0
         assert receiver.requests == 0
     one.ask_for_time()  # no one listens
+
+
+def test_what_netrc_has_for_the_host_does_not_replace_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine receiver.example login someone password else\n")
+    (tmp_path / "token").write_text("t0ken")
+    with Receiver() as receiver:
+        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+        monkeypatch.setenv("HTTP_PROXY", receiver.url)  # so that a host that is not the loopback leads there
+        client("http://receiver.example/", credentials=tmp_path / "token").post(LOSS)
+        assert receiver.headers["Authorization"] == "Bearer t0ken"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from traingauge.delivery import credentials
 from traingauge.delivery.http.hosts import is_loopback
 from traingauge.delivery.remote_write.errors import RefusedError, UnavailableError
 from traingauge.delivery.remote_write.messages import HEADERS, Version, request
@@ -47,7 +47,7 @@ class Client:
         url: The receiver's.
         headers: Further headers of each request.
         username: For basic authentication.
-        credentials: File with the token or the password; read for each request, so it may change.
+        file: File with the token or the password; read for each request, so it may change.
         protocol: Version of the protocol; ``auto`` finds it out.
 
     Attributes:
@@ -62,11 +62,11 @@ class Client:
         url: str,
         headers: Mapping[str, str],
         username: str | None,
-        credentials: Path | None,
+        file: Path | None,
         protocol: str,
     ) -> None:
         self.url, self._headers = url, dict(headers)
-        self._username, self._credentials = username, credentials
+        self._username, self._credentials = username, file
         self._secrets: set[str] = set(self._headers.values())
         self._version: Version = "1.0" if protocol == "1.0" else "2.0"
         self._asks = protocol == "auto"  # whether the receiver has still to say what it understands
@@ -79,6 +79,7 @@ class Client:
         self._receiver: float | None = None  # its clock less time.monotonic(), which no one sets back
         self._session = requests.Session()
         self._session.trust_env = not is_loopback(urlsplit(url).hostname or "")
+        self._session.auth = lambda request: request  # else requests puts what .netrc has in place of a token
 
     @property
     def version(self) -> Version:
@@ -186,15 +187,10 @@ class Client:
         if self._credentials is None:
             return {}
         try:
-            secret = self._credentials.read_text(encoding="utf-8").strip()
+            secret = credentials.secret(self._credentials)
         except (OSError, ValueError) as error:
             raise UnavailableError("credentials", f"{self._credentials}: {error}") from None
-        if not (secret and secret.isascii() and secret.isprintable()):
-            message = f"{self._credentials}: expected one line of printable ASCII characters"
-            raise UnavailableError("credentials", message)
-        value = f"Bearer {secret}"
-        if self._username is not None:
-            value = f"Basic {b64encode(f'{self._username}:{secret}'.encode()).decode()}"
+        value = credentials.authorization(self._username, secret)
         self._secrets |= {secret, value}
         return {"Authorization": value}
 

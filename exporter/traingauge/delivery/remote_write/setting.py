@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from traingauge import environment, validation
+from traingauge.delivery import credentials
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, shown
 
 if TYPE_CHECKING:
@@ -82,14 +83,7 @@ class RemoteWrite:
     def __post_init__(self) -> None:
         validation.http_url("RemoteWrite.url", self.url)
         object.__setattr__(self, "headers", _headers({} if self.headers is None else self.headers))
-        if self.credentials_file is not None:
-            validation.path("RemoteWrite.credentials_file", self.credentials_file)
-        if self.username is not None:
-            validation.name("RemoteWrite.username", self.username)
-            if self.credentials_file is None:
-                raise InvalidArgumentError(
-                    "RemoteWrite.username is given without credentials_file: expected a file with the password"
-                )
+        credentials.check("RemoteWrite", self.username, self.credentials_file)
         object.__setattr__(self, "every", validation.count("RemoteWrite.every", self.every))
         interval = validation.seconds("RemoteWrite.interval", self.interval, least=0.1)
         object.__setattr__(self, "interval", interval)
@@ -149,13 +143,7 @@ class RemoteWrite:
         """
         from traingauge.delivery.remote_write.client import Client
 
-        file = None if self.credentials_file is None else Path(self.credentials_file)
-        if file is not None:
-            try:
-                file.read_bytes()
-            except OSError as error:
-                message = f"RemoteWrite.credentials_file cannot be read: {error.strerror}: {str(file)!r}"
-                raise InvalidArgumentError(message) from error
+        file = credentials.readable("RemoteWrite", self.credentials_file)
         return Client(self.url, self.headers or {}, self.username, file, self.protocol)
 
 
