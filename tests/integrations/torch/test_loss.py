@@ -10,6 +10,7 @@ from torch import nn
 
 from tests.integrations.torch.lazy import DEVICE, Waits
 from tests.integrations.torch.loops import batches, errors, given, model, quiet
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 from traingauge.integrations.torch import watch
 
 
@@ -408,3 +409,122 @@ def test_gradients_that_no_backward_gave_have_no_loss_which_is_said(caplog):
         assert given(monitor, "loss") == []
         assert monitor.rows()["step"].tolist() == [1, 2]
     assert caplog.text.count("such a step has no loss") == 1
+
+
+def windowed(watched, windows, backward, **settings):
+    """A loop of windows of these lengths, which calls ``backward`` itself; the means of the losses in each, by hand."""
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer, found = torch.optim.SGD(net.parameters(), lr=0.1), []
+    data = batches(sum(windows))
+    with watch(watched, net, optimizer, **settings) as loop:
+        for length in windows:
+            losses = []
+            for _ in range(length):
+                x, y = next(data)
+                losses.append(criterion(net(x), y))
+                backward(loop, losses[-1])
+            optimizer.step()
+            optimizer.zero_grad()
+            found.append(sum(loss.item() for loss in losses) / length)
+    return found
+
+
+def outside(loop, loss):
+    (loop.loss(loss) / 4).backward()
+
+
+def inside(loop, loss):
+    loop.loss(loss / 4).backward()
+
+
+def of_parts(loop, loss):
+    loop.loss(0.5 * loss / 4 + 0.5 * loss * 0.25).backward()
+
+
+@pytest.mark.parametrize("backward", [outside, inside, of_parts])
+def test_a_function_may_be_given_a_loss_that_the_loop_has_divided(backward, caplog):
+    with quiet() as monitor:
+        expected = windowed(monitor, (4, 4, 3, 1), backward)
+        assert given(monitor, "loss") == pytest.approx(expected, rel=1e-6)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("backward", [outside, inside])
+@pytest.mark.parametrize("windows", [(1, 4, 4), (3, 4, 2), (1, 1), (2, 2)])
+def test_every_window_has_its_mean_where_the_loop_says_what_it_divides_by(windows, backward, caplog):
+    with quiet() as monitor:
+        expected = windowed(monitor, windows, backward, accumulation=4)
+        assert given(monitor, "loss") == pytest.approx(expected, rel=1e-6)
+    assert caplog.text == ""
+
+
+def test_a_divisor_that_cannot_be_read_may_be_said(caplog):
+    def spread(loop, loss):
+        (loop.loss(loss).expand(2) / 8).sum().backward()
+
+    with quiet() as monitor:
+        windowed(monitor, (4,), spread)
+        assert given(monitor, "loss") == []
+    caplog.clear()
+    with quiet() as monitor:
+        expected = windowed(monitor, (1, 4, 3), spread, accumulation=4)
+        assert given(monitor, "loss") == pytest.approx(expected, rel=1e-6)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("backward", [outside, inside])
+def test_a_divided_loss_of_one_pass_before_any_whole_window_is_published_as_it_is_which_is_said_once(
+    backward, caplog
+):
+    with quiet() as monitor:
+        expected = windowed(monitor, (1, 1, 4, 1), backward)
+        assert given(monitor, "loss") == pytest.approx(
+            [expected[0] / 4, expected[1] / 4, *expected[2:]], rel=1e-6
+        )
+    assert caplog.text.count("divided by 4, which is published as it is") == 1
+    assert caplog.text.count("accumulation=4") == 1
+
+
+@pytest.mark.parametrize("backward", [outside, inside])
+def test_a_short_window_before_any_whole_one_has_no_loss_which_is_said_once(backward, caplog):
+    with quiet() as monitor:
+        expected = windowed(monitor, (3, 2, 4, 2), backward)
+        assert given(monitor, "loss") == pytest.approx(expected[2:], rel=1e-6)
+    assert caplog.text.count("on losses divided by 4, so such a step has no loss") == 1
+
+
+def test_a_weight_of_one_loss_is_no_divisor_of_micro_batches_if_the_loop_says_so(caplog):
+    with quiet() as monitor:
+        expected = windowed(monitor, (1, 1), outside, accumulation="sum")
+        assert given(monitor, "loss") == pytest.approx([one / 4 for one in expected], rel=1e-6)
+    assert caplog.text == ""
+
+
+def test_the_mean_of_two_losses_is_no_division_by_micro_batches(caplog):
+    criteria = [nn.CrossEntropyLoss(), nn.CrossEntropyLoss(label_smoothing=0.1)]
+
+    def total(net, x, y):
+        loss = 0.5 * (criteria[0](net(x), y) + criteria[1](net(x), y))
+        loss.backward()
+        return loss.item()
+
+    with quiet() as monitor:
+        expected = stepped(monitor, total, criteria=criteria, steps=2)
+        assert given(monitor, "loss") == pytest.approx(expected, rel=1e-6)
+    assert caplog.text == ""
+
+
+def test_a_short_window_of_a_loop_that_cannot_be_read_has_no_loss_either():
+    def unreadable(loop, loss):
+        (0.3 * loop.loss(loss)).backward()
+
+    with quiet() as monitor:
+        windowed(monitor, (4, 1), unreadable)
+        assert given(monitor, "loss") == []
+
+
+@pytest.mark.parametrize("accumulation", [0, -4, 2.5, True, "half", [4]])
+def test_what_says_nothing_of_micro_batches_is_refused(accumulation):
+    net = model()
+    with pytest.raises((InvalidTypeError, UnknownNameError, InvalidArgumentError), match="accumulation"):
+        watch("watched", net, torch.optim.SGD(net.parameters()), accumulation=accumulation)

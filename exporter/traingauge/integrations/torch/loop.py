@@ -28,7 +28,7 @@ from traingauge.core.watch import Watched
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, shown
 from traingauge.integrations.base import RunSource
 from traingauge.integrations.torch import backward, loaders, scaling, structure
-from traingauge.integrations.torch.accumulation import KINDS
+from traingauge.integrations.torch.accumulation import validate_kind
 from traingauge.integrations.torch.optimizers import Updates, counted_steps, unwrapped
 from traingauge.integrations.torch.recording import Recording
 from traingauge.integrations.torch.values import runs_without_python
@@ -51,7 +51,7 @@ def watch(
     loader: Any = None,
     *,
     scaler: Any = None,
-    accumulation: str | None = None,
+    accumulation: str | int | None = None,
     split: str = "validation",
     gradient_norm: bool = False,
 ) -> Watch:
@@ -75,11 +75,12 @@ def watch(
         loader: The loader of the training batches, if waits for data and ends of epochs are to be recorded.
         scaler: The ``torch.amp.GradScaler``, if there is one: updates that it skips are then not counted as steps, but in
             the scalar ``skipped_steps``.
-        accumulation: Where gradients are accumulated, whether the loss of a step is the ``sum`` of what ``backward`` is
-            called on, because the loop divides it or calls ``backward`` on each term of one loss, or its ``mean``, because
-            the loop does not divide. Without it that is read from the numbers by which the loop divides. Losses that it does
-            not divide are assumed to be micro-batches: their mean is published, and the assumption is logged once. A step
-            where it cannot be read has no loss, which is logged once.
+        accumulation: How the loop accumulates gradients: the number by which it divides each loss, where the loss of a step
+            is the mean of its micro-batches, also of fewer; ``sum``, where it is the sum of what ``backward`` is called on,
+            because the loop weighs them or calls ``backward`` on each term of one loss; or ``mean``, because the loop does
+            neither. Without it that is read from the numbers by which the loop divides. Losses that it does not divide are
+            assumed to be micro-batches: their mean is published, and the assumption is logged once. A step where it cannot
+            be read has no loss, which is logged once.
         split: Where evaluations belong: ``validation`` or ``test``.
         gradient_norm: Also compute the global norm of the gradients that the optimizer gets, one more pass over them. A norm
             by which ``clip_grad_norm_`` clips all of them is recorded in any case, as it was before clipping.
@@ -108,7 +109,7 @@ def watch(
         () if criterion is None else _modules("criterion", criterion),
         None if loader is None else loaders.validate_loader(loader),
         None if scaler is None else scaling.validate_scaler(scaler),
-        None if accumulation is None else validation.choice("accumulation", accumulation, KINDS),
+        None if accumulation is None else validate_kind(accumulation),
         validation.choice("split of an evaluation", split, SPLITS[1:]),
         gradient_norm=validation.flag("gradient_norm", gradient_norm),
     )
@@ -131,7 +132,7 @@ class Watch(Unique):
         criteria: Sequence[Any],
         loader: Any,
         scaler: Any,
-        accumulation: str | None,
+        accumulation: str | int | None,
         split: str,
         *,
         gradient_norm: bool,
@@ -210,7 +211,7 @@ class Watch(Unique):
         if recording is not None and error is None:
             self._shield(recording.end_pass)
             if not any(updates.count for updates in self._updates):
-                self._shield(recording.warn_of_no_step)
+                self._shield(recording.notice_no_step)
         if self._session is not None:
             self._session.guard.shield("integration", self._undo.close)
         self._runs.end_after(error)

@@ -30,12 +30,13 @@ class Part:
     Attributes:
         kind: What computed it.
         adds_up: Whether it is the sum over its samples, or may be.
+        of_function: Whether a function computed it. The loop may have multiplied it before it was shown.
         tasks: Numbers of the passes that reached it.
         samples: As given.
         scored: As given.
     """
 
-    __slots__ = ("adds_up", "kind", "samples", "scored", "tasks")
+    __slots__ = ("adds_up", "kind", "of_function", "samples", "scored", "tasks")
 
     def __init__(
         self,
@@ -47,10 +48,8 @@ class Part:
         node = loss.grad_fn
         name = "" if node is None else node.name()
         self.kind = name if criterion is None else id(criterion)
-        reduction = getattr(criterion, "reduction", "")
-        self.adds_up = (
-            reduction == "sum" or getattr(node, "_saved_reduction", 1) == 2 or name.startswith("SumBackward")
-        )
+        self.of_function = criterion is None
+        self.adds_up = getattr(criterion, "reduction", "") == "sum" or terms.adds_up(node)
         self.tasks: list[int] = []
         self.samples, self.scored = samples, scored
         if loss.requires_grad:

@@ -24,12 +24,12 @@ from traingauge.errors import TrainGaugeError
 from traingauge.integrations.torch import targets as criteria
 from traingauge.integrations.torch.accumulation import Accumulation, Reached
 from traingauge.integrations.torch.backward import pass_under_way
+from traingauge.integrations.torch.notices import Notices
 from traingauge.integrations.torch.parts import MOST_PARTS, BackwardPass, Part
 from traingauge.integrations.torch.passes import OpenPass
 from traingauge.integrations.torch.reach import Mark, Reach
 from traingauge.integrations.torch.trials import Trials
 from traingauge.integrations.torch.values import local, number, runs_without_python
-from traingauge.logs import logger
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Session
@@ -67,7 +67,7 @@ class Recording:
         names: Sequence[str] | None,
         split: str,
         *,
-        accumulation: str | None = None,
+        accumulation: str | int | None = None,
     ) -> None:
         self._session, self._modules, self._names, self._split = session, modules, names, split
         self._last = len(optimizers) - 1
@@ -83,7 +83,7 @@ class Recording:
         self._explicit = self._trains_in_evaluation_mode = False
         self._inside = self._repeats = 0  # calls of closures, and those after the first, that are under way
         self._skipped = 0
-        self._said_unknown = self._said_assumed = self._said_left_out = self._said_tried = False
+        self._notices = Notices()
         self._calls: tuple[Any, ...] = ()  # what the last call was like
         self._scores_calls = False  # and whether such calls are scored
         self._scores: Any = None  # the criterion that is
@@ -197,7 +197,7 @@ class Recording:
         made.groups = reached - moved
         self.trials.passed(made.groups)
         if moved & reached:
-            self._say_tried()
+            self._notices.tried()
         if not made.groups:
             self._left_out |= not reached
             self._forget([task for task, one in self._backward.items() if one is made])
@@ -310,13 +310,10 @@ class Recording:
         for place in range(self._last + 1):
             self._trained(place)
 
-    def warn_of_no_step(self) -> None:
-        """Say that losses had gradients, and no optimizer used them: it is another one that trains."""
+    def notice_no_step(self) -> None:
+        """Say that losses had gradients, and no optimizer that is watched used them."""
         if self._left_out or any(part.tasks for part in self._parts):
-            logger.warning(
-                "the loop computed gradients, but the optimizer that is watched took no step, so none was recorded: "
-                "pass the optimizer whose step() the loop calls"
-            )
+            self._notices.no_step()
 
     def skipped(self, place: int) -> None:
         """A scaler has skipped an update, because gradients were not finite. No step is counted."""
@@ -328,59 +325,24 @@ class Recording:
         return place == self._last
 
     def _losses(self, trained: Trained, place: int) -> dict[str, Any]:
-        loss = self._accumulations[place].loss(trained.passes) if trained.passes else None
-        if loss is None and trained.parts:
-            self._say_unknown(len(trained.passes))
-        elif loss is None and self._left_out:
-            self._say_left_out()
-        self._left_out = False
-        if self._accumulations[place].assumed and not self._said_assumed:
-            self._said_assumed = True
-            self._say_assumed(place, len(trained.passes))
+        loss = self._accumulations[place].loss(trained.passes)
+        self._notice(trained, place, known=loss is not None)
         named = {} if self._names is None else {f"loss_{self._names[place]}": loss}
         return {"loss": loss, **named} if self._is_last(place) else named
 
-    def _say_assumed(self, place: int, passes: int) -> None:
-        logger.warning(
-            "the loop called backward %d times before an update%s, and does not divide the losses. They are taken for "
-            "micro-batches, and their mean is published. If they are terms of one loss, such as those of real and of made "
-            'samples, pass accumulation="sum" to watch(…); accumulation="mean" confirms micro-batches',
-            passes,
-            "" if self._names is None else f" of {self._names[place]}",
-        )
-
-    def _say_tried(self) -> None:
-        if not self._said_tried:
-            self._said_tried = True
-            logger.warning(
-                "the loop wrote to the weights between two calls of backward before an update, as sharpness-aware "
-                "minimisation does: the loss of such a step is the one before that, at the weights of the step"
-            )
-
-    def _say_left_out(self) -> None:
-        if not self._said_left_out:
-            self._said_left_out = True
-            logger.warning(
-                "no backward pass before an update reached a weight of its optimizer, so such a step has no loss: make the "
-                "optimizer from the parameters that the loop trains"
-            )
-
-    def _say_unknown(self, passes: int) -> None:
-        if self._said_unknown:
-            return
-        self._said_unknown = True
-        if passes > 1:
-            logger.warning(
-                "the loop called backward %d times before an update, and how it weighs them cannot be read from it, so such "
-                'a step has no loss: pass accumulation="sum" to watch(…) if the loop divides by their number, or '
-                'accumulation="mean" if it does not',
-                passes,
-            )
-        else:
-            logger.warning(
-                "the loop computed gradients from a loss, and what of cannot be read from it, so such a step has no loss: "
-                "call backward() on the loss, or record the loop with monitor.step(loss=…) instead"
-            )
+    def _notice(self, trained: Trained, place: int, *, known: bool) -> None:
+        """Say what is guessed, or not known, of an update."""
+        accumulation, passes = self._accumulations[place], len(trained.passes)
+        of = "" if self._names is None else f" of {self._names[place]}"
+        if known and accumulation.assumed:
+            self._notices.assumed(passes, of)
+        elif known and accumulation.divisor is not None:
+            self._notices.divided(accumulation.divisor, of)
+        elif not known and trained.parts:
+            self._notices.unknown(passes, of, accumulation.divisor)
+        elif not known and self._left_out:
+            self._notices.left_out()
+        self._left_out = False
 
     def _tasks(self, place: int) -> set[int]:
         """The passes that reached weights of an optimizer, or may have."""

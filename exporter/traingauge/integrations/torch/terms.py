@@ -21,9 +21,10 @@ MOST_NODES = 1000
 
 _SUMS = ("AddBackward0", "SubBackward0", "RsubBackward1", "NegBackward0")
 _PRODUCTS = ("MulBackward0", "MulBackward1", "DivBackward0", "DivBackward1")
+_RESHAPED = ("View", "UnsafeView", "ReshapeAlias", "Alias", "Clone", "ToCopy", "Squeeze", "Unsqueeze")
 _PASSED_ON = (
-    *("Sum", "Mean", "Stack", "Cat", "View", "UnsafeView", "ReshapeAlias", "Alias", "Clone", "ToCopy"),
-    *("Squeeze", "Unsqueeze", "Expand", "Select", "Slice", "Unbind", "Permute", "Transpose"),
+    *_RESHAPED,
+    *("Sum", "Mean", "Stack", "Cat", "Expand", "Select", "Slice", "Unbind", "Permute", "Transpose"),
 )
 _ELEMENTWISE = ("Sqrt", "Exp", "Log", "Log1P", "Pow", "Abs", "Clamp", "ClampMin", "Where", "NanToNum")
 
@@ -34,7 +35,8 @@ class Term(NamedTuple):
     Attributes:
         parts: The watched losses that it consists of; none if it is something else.
         factors: Numbers by which the loop multiplies it, the outermost first, without their signs.
-        known: Whether these are all.
+        outer: How many of these are outside of a watched loss; ``None`` for all.
+        known: Whether these are all of those outside.
         negative: Whether it is subtracted.
         summed: Whether elements may be added up on the way, so that one of the numbers may be how many they are.
         scale: The :class:`~traingauge.integrations.torch.scaling.Scale` of a scaler of gradients; ``None`` without one.
@@ -42,6 +44,7 @@ class Term(NamedTuple):
 
     parts: tuple[Any, ...] = ()
     factors: tuple[float, ...] = ()
+    outer: int | None = None
     known: bool = True
     negative: bool = False
     summed: bool = False
@@ -55,8 +58,28 @@ class Term(NamedTuple):
 
     @property
     def bare(self) -> bool:
-        """Whether it is known that the loop multiplies it by nothing."""
-        return self.known and all(math.isclose(factor, 1, rel_tol=1e-9) for factor in self.factors)
+        """Whether it is known that the loop multiplies a watched loss by nothing."""
+        return self.known and all(math.isclose(factor, 1, rel_tol=1e-9) for factor in self.outer_factors)
+
+    @property
+    def outer_factors(self) -> tuple[float, ...]:
+        """Those outside of a watched loss."""
+        return self.factors[: self.outer]
+
+    def within(self, parts: tuple[Any, ...]) -> Term:
+        """The same where these losses begin; what multiplies further is inside of them."""
+        if self.parts:
+            return self._replace(parts=self.parts + parts)
+        ended = self.ended(parts)
+        return ended._replace(outer=len(ended.factors))
+
+    def inner(self, factor: float) -> Term:
+        """The same, multiplied inside of a watched loss."""
+        return self._replace(factors=(*self.factors, abs(factor)))
+
+    def of_sum(self) -> Term:
+        """The same of a sum inside of a watched loss, whose mean the innermost number there may make."""
+        return self if self.factors == self.outer_factors else self._replace(factors=self.factors[:-1])
 
     def ended(self, parts: tuple[Any, ...]) -> Term:
         """The same, which consists of these losses.
@@ -93,27 +116,39 @@ def terms_of(total: torch.Tensor, gradient: Any = None) -> list[Term]:
 
     >>> from types import SimpleNamespace
     >>> loss = torch.ones(1, requires_grad=True).sum()
-    >>> note_part(loss, SimpleNamespace(adds_up=False))
+    >>> note_part(loss, SimpleNamespace(adds_up=False, of_function=False))
     >>> [(term.factors, term.negative) for term in terms_of((2 - 3 * loss) / 4)]
     [((0.25, 3.0), True)]
     """
-    node, output = total.grad_fn, total.output_nr
-    if gradient is None and (parts := _parts_at(node, output)):
-        return [Term(parts)]
     start = Term() if gradient is None else Term().times(_value(gradient))
-    waiting, found = [(node, output, start)], []
+    waiting, found = [(total.grad_fn, total.output_nr, start)], []
     for _ in range(MOST_NODES):
         if not waiting:
             break
         node, output, term = waiting.pop()
-        parts = _parts_at(node, output)
+        if parts := _parts_at(node, output):
+            term = term.within(parts)
         if node is not None and _SCALE in node.metadata:
             term = term._replace(scale=node.metadata[_SCALE])
-        onward = [] if parts or node is None else list(_onward(node, term))
+        onward = [] if node is None else list(_inside(node, term) if term.parts else _onward(node, term))
         waiting += onward
         if not onward:
-            found.append(term.ended(parts))
-    return found + [term.ended(()) for *_, term in waiting]
+            found.append(_last(node, term))
+    return found + [_last(None, term) for *_, term in waiting]
+
+
+def _last(node: Any, term: Term) -> Term:
+    """A term whose operands are not read."""
+    if not term.parts:
+        return term.ended(())
+    return term.of_sum() if adds_up(node) else term
+
+
+def adds_up(node: Any) -> bool:
+    """Whether a node computes a sum over samples, or may."""
+    return node is not None and (
+        node.name().startswith("SumBackward") or getattr(node, "_saved_reduction", 1) == 2
+    )
 
 
 def _parts_at(node: Any, output: int) -> tuple[Any, ...]:
@@ -143,6 +178,23 @@ def _onward(node: Any, term: Term) -> Iterator[tuple[Any, int, Term]]:
         summed, known = term.summed or summed, term.known and passed_on
         for _, operand, output in operands:
             yield operand, output, term._replace(summed=summed, known=known)
+
+
+def _inside(node: Any, term: Term) -> Iterator[tuple[Any, int, Term]]:
+    """The operands of a node inside of a loss that a function computed, of sums and of products with a known number."""
+    if not all(part.of_function for part in term.parts):
+        return
+    operands = [(at, *edge) for at, edge in enumerate(node.next_functions) if edge[0] is not None]
+    name = node.name()
+    if name in _SUMS:
+        yield from ((operand, output, term) for _, operand, output in operands)
+    elif len(operands) == 1 and name in _PRODUCTS:
+        ((at, operand, output),) = operands
+        factor = _factor(node, name, at)
+        if factor is not None:
+            yield operand, output, term.inner(factor)
+    elif _is_one_of(node, _RESHAPED):
+        yield from ((operand, output, term) for _, operand, output in operands)
 
 
 def _is_one_of(node: Any, names: Sequence[str]) -> bool:
