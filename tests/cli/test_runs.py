@@ -206,18 +206,54 @@ def test_a_sparkline_spans_its_values():
 
 @pytest.mark.parametrize(("width", "bars"), [(80, False), (120, True)])
 def test_the_live_view_has_bars_and_sparklines_where_there_is_room(tmp_path, width, bars):
-    from rich.console import Console
-
     with ModelMonitor("digits", run="r1", total_steps=9, delivery=[endpoint(tmp_path)]) as run:
         view = View(lambda: Reader().read(announced(tmp_path)))
         for loss in (3.0, 2.0, 1.0):
             run.step(loss=loss)
             frame = view.frame(width)
-    console = Console(width=width, file=io.StringIO(), record=True)
-    console.print(frame)
-    text = console.export_text()
+    text = _text(frame, width)
     assert "3 (33%)" in text
     assert ("█▅▁" in text) == ("━" in text) == bars
+
+
+def test_without_a_terminal_the_list_is_written_again_and_again(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "traingauge",
+        "runs",
+        "--watch",
+        "--every=0.05",
+        f"--directory={tmp_path}",
+    ]
+    viewer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: "no runs in" in viewer.stdout.readline())
+        with ModelMonitor("digits", run="r1", delivery=[endpoint(tmp_path)]):
+            for _ in range(2):
+                wait_until(lambda: "running" in viewer.stdout.readline())
+    finally:
+        viewer.send_signal(signal.SIGINT)
+        viewer.communicate(timeout=PATIENCE)
+
+
+def test_the_live_view_draws_the_loss_of_a_run_that_only_evaluates(tmp_path):
+    with ModelMonitor("digits", run="r1", delivery=[endpoint(tmp_path)]) as run:
+        view = View(lambda: Reader().read(announced(tmp_path)))
+        view.frame()
+        for loss in (3.0, 1.0):
+            run.evaluate("validation", loss=loss)
+            frame = view.frame(120)
+    assert "█▁" in _text(frame)
+    assert "!" not in _text(frame)
+
+
+def _text(frame, width=120):
+    from rich.console import Console
+
+    console = Console(width=width, file=io.StringIO(), record=True)
+    console.print(frame)
+    return console.export_text()
 
 
 def test_the_live_view_runs_in_a_terminal_until_ctrl_c(tmp_path):

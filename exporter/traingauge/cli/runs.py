@@ -35,8 +35,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="discovery directory (default: $TRAINGAUGE_DISCOVERY_DIR, or ~/.local/state/traingauge/targets)",
     )
-    parser.add_argument("--json", action="store_true", help="write a JSON list instead of a table")
-    parser.add_argument("--watch", action="store_true", help="show a live view until Ctrl-C")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="write a JSON list instead of a table")
+    form.add_argument(
+        "--watch",
+        action="store_true",
+        help="show a live view until Ctrl-C; without a terminal, the list again and again",
+    )
     parser.add_argument(
         "--every",
         type=float,
@@ -54,24 +59,33 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         IntervalError: ``--every`` is not above 0.
         OSError: The token file cannot be read.
-        ImportError: ``--watch`` needs rich, which is not installed.
+        ImportError: ``--watch`` in a terminal needs rich, which is not installed.
     """
     if not 0 < options.every < math.inf:
         raise IntervalError(f"--every={options.every:g}: expected seconds above 0")
     directory = options.directory or default_directory()
     reader = Reader(options.token_file, options.ca_file)
-    if options.watch:
+
+    def read() -> list[Status]:
+        return reader.read(announced(directory))
+
+    if options.json:
+        sys.stdout.write(json.dumps([as_json(each) for each in read()], indent=1) + "\n")
+    elif not options.watch:
+        sys.stdout.write(_listed(read(), directory))
+    elif sys.stdout.isatty():
         from traingauge.cli.runs_view import watch  # rich is an extra
 
-        watch(lambda: reader.read(announced(directory)), options.every)
-        return
-    found = reader.read(announced(directory))
-    if options.json:
-        sys.stdout.write(json.dumps([as_json(each) for each in found], indent=1) + "\n")
-    elif found:
-        sys.stdout.write(table(found))
+        watch(read, options.every)
     else:
-        sys.stdout.write(f"no runs in {directory}{_where_ended_runs_are(directory)}\n")
+        while True:
+            sys.stdout.write(f"{now()}\n{_listed(read(), directory)}\n")
+            sys.stdout.flush()
+            time.sleep(options.every)
+
+
+def _listed(found: Sequence[Status], directory: Path) -> str:
+    return table(found) if found else f"no runs in {directory}{_where_ended_runs_are(directory)}\n"
 
 
 def as_json(status: Status) -> dict[str, object]:
@@ -122,7 +136,7 @@ def cells(status: Status) -> dict[str, str]:
         "STATE": status.state,
         "HEALTH": status.health or "-",
         "STEP": _step(status),
-        "LOSS": _loss(status.loss),
+        "LOSS": " / ".join(f"{loss:.4g}" for loss in shown_losses(status.loss).values()) or "-",
         "AGE": duration(status.age),
         "LAST STEP": f"{duration(status.idle)} ago" if math.isfinite(status.idle) else "-",
         "URL": printable(target.url + (f" ({status.problem})" if status.problem else "")),
@@ -151,10 +165,13 @@ def _step(status: Status) -> str:
     return f"{status.step:,.0f}{done}"
 
 
-def _loss(loss: Mapping[str, float]) -> str:
-    """The losses of the first two splits, training first."""
-    known = [f"{loss[split]:.4g}" for split in _SPLITS if split in loss]
-    return " / ".join(known[:2]) or "-"
+def shown_losses(loss: Mapping[str, float]) -> dict[str, float]:
+    """The losses of the first two splits, training first.
+
+    >>> shown_losses({"test": 0.5, "validation": 0.25})
+    {'validation': 0.25, 'test': 0.5}
+    """
+    return {split: loss[split] for split in [one for one in _SPLITS if one in loss][:2]}
 
 
 def _known(number: float) -> float | None:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from traingauge.cli.run_status import GONE, UNREADABLE, Status
-from traingauge.cli.runs import cells, now
+from traingauge.cli.runs import cells, now, shown_losses
 from traingauge.delivery.plain_text import printable
 
 #: Losses of which a sparkline is drawn.
@@ -59,7 +59,7 @@ class View:
 
     def _seen(self, status: Status) -> deque[float]:
         losses = self._losses.get(_name(status), deque(maxlen=DRAWN))
-        losses.append(status.loss.get("train", math.nan))
+        losses.extend(list(shown_losses(status.loss).values())[:1])
         return losses
 
     def _table(self, found: Sequence[Status], *, wide: bool) -> Table:
