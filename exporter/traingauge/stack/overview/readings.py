@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,30 +66,29 @@ class Curve:
 
 
 def runs(prometheus: PrometheusApi) -> list[Run]:
-    """The runs of the last :data:`HOURS`, the newest first. Of several processes of a run the newest speaks for it.
+    """The runs of the last :data:`HOURS`, the newest first.
+
+    Of several processes of a run one speaks for it: one that runs rather than one that does not, one that has trained rather
+    than one that has only evaluated, and then the newest. Losses of later processes count, such as those of an evaluation.
 
     Raises:
         QueryError, OSError, ValueError: Prometheus does not answer as it should.
     """
-    processes: dict[tuple[str, str, str], dict[tuple[str, str], float]] = {}
-
+    found: dict[tuple[str, str], dict[str, _Process]] = {}
     for metric in ("run_start_timestamp_seconds", "run_state", "steps_total", "steps_planned", "loss"):
         for sample in prometheus.query(f"last_over_time(model_{metric}[{HOURS}h])"):
             labels = sample.labels
-            key = (labels.get("model", ""), labels.get("run", ""), labels.get("instance", ""))
-            part = labels.get("state") or labels.get("split", "")
-            processes.setdefault(key, {})[metric, part] = sample.value
-    answering = {
-        (sample.labels.get("model", ""), sample.labels.get("run", ""))
-        for sample in prometheus.query("model_run_state")
-    }
+            processes = found.setdefault((labels.get("model", ""), labels.get("run", "")), {})
+            process = processes.setdefault(labels.get("instance", ""), _Process())
+            process.values[metric, labels.get("state") or labels.get("split", "")] = sample.value
+    for sample in prometheus.query("model_run_state"):
+        labels = sample.labels
+        processes = found.get((labels.get("model", ""), labels.get("run", "")), {})
+        if labels.get("instance", "") in processes:
+            processes[labels.get("instance", "")].answers = True
     firing = sorted(prometheus.alerts("firing"), key=_badness)
-    newest: dict[tuple[str, str], dict[tuple[str, str], float]] = {}
-    for (model, run, _), values in processes.items():
-        if _started(values) >= _started(newest.get((model, run), {})):
-            newest[model, run] = values
-    found = [_run(*name, values, name in answering, firing) for name, values in newest.items()]
-    return sorted(found, key=lambda run: (-run.started, run.model, run.run))
+    every = [_run(*name, list(processes.values()), firing) for name, processes in found.items()]
+    return sorted(every, key=lambda run: (-run.started, run.model, run.run))
 
 
 def curves(prometheus: PrometheusApi, run: Run, now: float | None = None) -> list[Curve]:
@@ -113,24 +112,56 @@ def curves(prometheus: PrometheusApi, run: Run, now: float | None = None) -> lis
     ]
 
 
-def _started(values: Mapping[tuple[str, str], float]) -> float:
-    return values.get(("run_start_timestamp_seconds", ""), -math.inf)
+@dataclass(slots=True)
+class _Process:
+    """One process of a run.
+
+    Attributes:
+        values: By metric, and by state or split.
+        answers: Whether Prometheus scraped it last time.
+    """
+
+    values: dict[tuple[str, str], float] = field(default_factory=dict)
+    answers: bool = False
+
+    @property
+    def state(self) -> str:
+        states = (part for (name, part), value in self.values.items() if name == "run_state" and value == 1)
+        state = next(states, "unknown")
+        return "gone" if state == "running" and not self.answers else state
+
+    @property
+    def started(self) -> float:
+        return self.values.get(("run_start_timestamp_seconds", ""), 0.0)
+
+    @property
+    def step(self) -> float:
+        return self.values.get(("steps_total", "train"), math.nan)
+
+    @property
+    def losses(self) -> dict[str, float]:
+        return {part: value for (name, part), value in self.values.items() if name == "loss"}
+
+    @property
+    def rank(self) -> tuple[bool, bool, float]:
+        """By which the one is chosen that speaks for the run."""
+        return self.state == "running", self.step > 0, self.started
 
 
-def _run(
-    model: str, run: str, values: Mapping[tuple[str, str], float], answers: bool, firing: list[dict[str, Any]]
-) -> Run:
-    state = next((part for (name, part), value in values.items() if name == "run_state" and value == 1), "")
-    if state == "running" and not answers:
-        state = "gone"
+def _run(model: str, run: str, processes: Sequence[_Process], firing: list[dict[str, Any]]) -> Run:
+    speaker = max(processes, key=lambda process: process.rank)
+    loss: dict[str, float] = {}
+    for process in sorted(processes, key=lambda process: process.started):
+        if process.started >= speaker.started:
+            loss |= process.losses
     return Run(
         model,
         run,
-        state or "unknown",
-        _started(values) if math.isfinite(_started(values)) else 0.0,
-        values.get(("steps_total", "train"), math.nan),
-        values.get(("steps_planned", ""), math.nan),
-        {part: value for (name, part), value in values.items() if name == "loss"},
+        speaker.state,
+        speaker.started,
+        speaker.step,
+        speaker.values.get(("steps_planned", ""), math.nan),
+        loss,
         tuple(
             alert
             for alert in firing
