@@ -81,7 +81,9 @@ def test_the_servers_are_those_of_the_manifests_and_mount_the_same_files(
 ) -> None:
     here, exported = named(everything), files("kubernetes", charted[1])
     kustomization = yaml.safe_load(exported["kustomization.yaml"])
-    tags = {one["name"]: f"{one['name']}:{one['newTag']}" for one in kustomization["images"]}
+    pinned = {
+        one["name"]: f"{one['name']}:{one['newTag']}@{one['digest']}" for one in kustomization["images"]
+    }
     for key, document in named(of({f"{name}.yaml": exported[f"{name}.yaml"] for name in SERVERS})).items():
         content = here[key]
         assert content["metadata"]["labels"]["release"] == "stack"
@@ -90,7 +92,7 @@ def test_the_servers_are_those_of_the_manifests_and_mount_the_same_files(
             assert len(template["metadata"].pop("annotations")["checksum/files"]) == 64
             pod = document["spec"]["template"]["spec"]
             for container in (*pod["containers"], *pod.get("initContainers", ())):
-                container["image"] = tags[container["image"]]
+                container["image"] = pinned[container["image"]]
         assert {part: value for part, value in content.items() if part != "metadata"} == {
             part: value for part, value in document.items() if part != "metadata"
         }

@@ -57,8 +57,8 @@ def test_the_folder_of_discovery_files_is_the_exporters_default() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_image_is_pinned_to_a_release(service: str) -> None:
-    assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+", SERVICES[service]["image"])
+def test_every_image_is_pinned_to_a_release_and_its_content(service: str) -> None:
+    assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+@sha256:[0-9a-f]{64}", SERVICES[service]["image"])
 
 
 @pytest.mark.parametrize("service", SERVICES)

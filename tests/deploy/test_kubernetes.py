@@ -167,10 +167,16 @@ def test_prometheus_deletes_old_blocks_before_its_volume_is_full() -> None:
 
 def test_the_images_are_those_of_the_compose_file() -> None:
     compose = documents.load(ROOT / "deploy/compose/compose.yaml")["services"]
-    pinned = {f"{image['name']}:{image['newTag']}" for image in KUSTOMIZATION["images"]}
+    pinned = {f"{image['name']}:{image['newTag']}@{image['digest']}" for image in KUSTOMIZATION["images"]}
     assert pinned == {service["image"] for service in compose.values()}
     used = {container["image"] for name in DEPLOYMENTS for container in containers(pod(name))}
     assert used == {image["name"] for image in KUSTOMIZATION["images"]}
+
+
+def test_the_page_on_grafana_names_the_release_that_is_pinned() -> None:
+    page = (ROOT / "deploy/grafana/README.md").read_text()
+    releases = {image["name"]: image["newTag"] for image in KUSTOMIZATION["images"]}
+    assert set(re.findall(r"image: grafana/grafana:(\S+)", page)) == {releases["grafana/grafana"]}
 
 
 def appended() -> str:

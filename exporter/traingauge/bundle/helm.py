@@ -17,7 +17,7 @@ from traingauge.version import __version__
 SERVERS = ("prometheus", "alertmanager", "grafana", "networkpolicy")
 
 _IMAGE = re.compile(r"image: (?P<image>\w+/(?P<name>\w+))$", re.MULTILINE)
-_TAG = re.compile(r"  - name: (?P<image>\S+)\n    newTag: (?P<tag>\S+)\n")
+_PINNED = re.compile(r"  - name: (?P<image>\S+)\n    newTag: (?P<tag>\S+)\n    digest: (?P<digest>\S+)\n")
 
 #: Where the labels of an object of the manifests go, and a pod's annotation by which a change of configuration rolls it out.
 _METADATA = re.compile(r"^metadata:\n  name: \S+\n", re.MULTILINE)
@@ -41,8 +41,10 @@ def chart(options: Options) -> dict[str, str]:
     values = found["values.yaml"]
     if options.object_labels:
         values = values.replace("\nlabels: {}\n", "\n" + documents.as_yaml({"labels": options.object_labels}))
-    for image, tag in _TAG.findall((places.KUBERNETES / "kustomization.yaml").read_text(encoding="utf-8")):
-        values = values.replace(f": {image}\n", f": {image}:{tag}\n")
+    for image, tag, digest in _PINNED.findall(
+        (places.KUBERNETES / "kustomization.yaml").read_text(encoding="utf-8")
+    ):
+        values = values.replace(f": {image}\n", f": {image}:{tag}@{digest}\n")
     return found | {"values.yaml": values}
 
 
