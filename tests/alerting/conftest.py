@@ -13,6 +13,7 @@ from alerting import rulebook
 from alerting.identity import identity
 from alerting.unit import stage
 from dashboards.promql import grouping_labels, selectors
+from tests.alerting.narrowing import narrow
 from tests.waiting import PATIENCE
 from traingauge.catalog import CATALOG, RUN_LABELS
 
@@ -66,6 +67,16 @@ def tool() -> Callable[..., str]:
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the unit tests, next to the rules that they are about."""
     return stage(tmp_path_factory.mktemp("alerting"))
+
+
+@pytest.fixture(scope="session")
+def unit_test(tool: Callable[..., str], staged: Path) -> Callable[[str, str], str]:
+    """Run a unit test, by its name and its text, with those of its rules that it reads."""
+
+    def run(name: str, text: str) -> str:
+        return tool("promtool", "test", "rules", narrow(staged, name, text))
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ import yaml
 
 from alerting import rulebook
 from alerting.identity import identity
+from tests.alerting.narrowing import load, metric_of, seconds
 from traingauge.catalog import CATALOG
 
 ALERTS = {alert.name: alert for alert in rulebook.alerts() if not alert.of_no_run}
@@ -150,7 +151,7 @@ def _named_alike(series: str) -> str:
 def scenario_of(name: str) -> Scenario:
     (stem,) = {alert.file.stem for alert in rulebook.alerts() if alert.name == name}
     for path in sorted(rulebook.TESTS.glob(f"{stem}*.yml"), key=lambda path: len(path.name)):
-        file = yaml.load(path.read_text(), yaml.CBaseLoader)  # "0x40" is no hexadecimal number here
+        file = load(path.read_text())
         for case in file["tests"]:
             mine = [check for check in case.get("alert_rule_test", ()) if check["alertname"] == name]
             faulty = {alert["exp_labels"]["run"] for check in mine for alert in check["exp_alerts"]}
@@ -163,15 +164,6 @@ def scenario_of(name: str) -> Scenario:
 def run_of(series: str) -> str:
     found = re.search(r'run="([^"]*)"', series)
     return found[1] if found else ""
-
-
-def metric_of(series: str) -> str:
-    return series.partition("{")[0]
-
-
-def seconds(duration: str) -> float:
-    units = {"h": 3600, "m": 60, "s": 1, "d": 86400}
-    return sum(float(number) * units[unit] for number, unit in re.findall(r"([\d.]+)([dhms])", str(duration)))
 
 
 def expanded(notation: str) -> list[str]:
@@ -215,7 +207,7 @@ def test_a_unit_test_has_a_healthy_run_next_to_the_faulty_one(name: str) -> None
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_does_not_fire_for_nan_nor_for_series_that_are_absent_nor_for_a_restart_nor_for_a_namesake(
-    tool: Callable[..., str], staged: Path, name: str
+    unit_test: Callable[[str, str], str], name: str
 ) -> None:
     scenario = SCENARIOS[name]
     changes = {
@@ -224,11 +216,8 @@ def test_it_does_not_fire_for_nan_nor_for_series_that_are_absent_nor_for_a_resta
         "restarted": restarted,
     }
     variants = [scenario.variant(what, change) for what, change in changes.items() if change]
-    path = staged / f"cases-{name}.yml"
-    path.write_text(
-        json.dumps({**scenario.file, "tests": [*variants, scenario.on_two_clusters()]})
-    )  # JSON is YAML
-    tool("promtool", "test", "rules", path)
+    test = {**scenario.file, "tests": [*variants, scenario.on_two_clusters()]}
+    unit_test(f"cases-{name}", json.dumps(test))  # JSON is YAML
 
 
 #: Alerts that compare with what a rule recorded at the evaluation before.
@@ -243,7 +232,7 @@ REMEMBERING = [
 
 @pytest.mark.parametrize("name", REMEMBERING)
 def test_it_fires_for_the_same_runs_when_rules_and_groups_are_evaluated_in_the_reverse_order(
-    tool: Callable[..., str], staged: Path, name: str
+    unit_test: Callable[[str, str], str], staged: Path, name: str
 ) -> None:
     """A server may evaluate rules at the same time, and takes groups in no order."""
     scenario = SCENARIOS[name]
@@ -263,6 +252,4 @@ def test_it_fires_for_the_same_runs_when_rules_and_groups_are_evaluated_in_the_r
         "evaluation_interval": scenario.file["evaluation_interval"],
         "tests": [case | {"promql_expr_test": [fired]}],
     }
-    path = staged / f"reversed-{name}.yml"
-    path.write_text(json.dumps(test))
-    tool("promtool", "test", "rules", path)
+    unit_test(f"reversed-{name}", json.dumps(test))

@@ -5,33 +5,27 @@ import re
 import subprocess
 
 import pytest
-import yaml
 
+from tests.alerting.conftest import SELDOM_COLLECTING
+from tests.alerting.narrowing import load, narrow, seconds
 from traingauge.stack.programs import find_programs
 
 #: Alerts whose rules read what rules of other groups have recorded, also at the evaluation before.
 CHAINED = ("21-target-gone", "25-stuck")
 
 
-def seconds(time):
-    return sum(
-        int(number) * {"h": 3600, "m": 60, "s": 1}[unit] for number, unit in re.findall(r"(\d+)([hms])", time)
-    )
-
-
 def fired(folder, name, order):
     """What fires in each case of a unit test while it lasts, by what promtool finds where it should find nothing."""
-    test = yaml.safe_load((folder / f"{name}.yml").read_text())
+    test = load((folder / f"{name}.yml").read_text())
     test["group_eval_order"] = order(test["group_eval_order"])
     for case in test["tests"]:
         checks = [*case.pop("alert_rule_test", ()), *case.pop("promql_expr_test", ())]
         end = max(seconds(check["eval_time"]) for check in checks)
-        firing = f'max_over_time(ALERTS{{alertstate="firing"}}[{end}s])'
-        case["promql_expr_test"] = [{"expr": firing, "eval_time": f"{end}s"}]
-    path = folder / f"order-{name}-{order.__name__}.yml"
-    path.write_text(json.dumps(test))  # JSON is YAML
+        firing = f'max_over_time(ALERTS{{alertstate="firing"}}[{end:.0f}s])'
+        case["promql_expr_test"] = [{"expr": firing, "eval_time": f"{end:.0f}s"}]
+    path = narrow(folder, f"order-{name}-{order.__name__}", json.dumps(test))  # JSON is YAML
     command = [find_programs().promtool.path, "test", "rules", path]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=SELDOM_COLLECTING)
     return re.findall(r"got: (.*alertname=.*)", done.stdout + done.stderr)
 
 

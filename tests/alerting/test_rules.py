@@ -1,5 +1,6 @@
 """The rule files load, keep their conventions, and do what their unit tests say."""
 
+import json
 import re
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ import yaml
 
 from alerting import rulebook
 from alerting.identity import identity
+from tests.alerting.narrowing import load, metric_of, seconds
 from traingauge.catalog import RUN_LABELS
 
 FILES = rulebook.rule_files()
@@ -34,8 +36,25 @@ def test_promtool_has_nothing_to_say_about_the_rules(tool):
 
 
 @pytest.mark.parametrize("file", UNIT_TESTS, ids=ids(UNIT_TESTS))
-def test_the_rules_do_what_their_unit_tests_say(tool, staged, file):
-    tool("promtool", "test", "rules", staged / file.name)
+def test_the_rules_do_what_their_unit_tests_say(unit_test, staged, file):
+    unit_test(file.stem, (staged / file.name).read_text())
+
+
+def test_no_recording_fails_on_the_series_of_any_unit_test(tool, staged):
+    """promtool reports a rule whose evaluation fails; a unit test runs with the rules that it reads, here are all."""
+    recorded = {rule.name for rule in rulebook.recordings()}
+    cases = []
+    for file in UNIT_TESTS:
+        for case in load((staged / file.name).read_text())["tests"]:
+            checks = [*case.get("alert_rule_test", ()), *case.get("promql_expr_test", ())]
+            end = max((check["eval_time"] for check in checks), key=seconds)
+            given = [one for one in case.get("input_series", ()) if metric_of(one["series"]) not in recorded]
+            done = {"expr": "vector(0)", "eval_time": end, "exp_samples": [{"labels": "{}", "value": 0}]}
+            cases.append({"interval": case["interval"], "input_series": given, "promql_expr_test": [done]})
+    path = staged / "every-recording.yml"
+    test = {"rule_files": ["../recordings/*.yml"], "evaluation_interval": "10m", "tests": cases}
+    path.write_text(json.dumps(test))  # JSON is YAML
+    tool("promtool", "test", "rules", path)
 
 
 def test_no_rule_mixes_runs_of_two_clusters():
