@@ -91,9 +91,9 @@ def _against_reference_run() -> list[Panel]:
         ),
         lines(
             "Loss against the reference run",
+            Query(expected, "expected, " + SPLIT, style=EXPECTED_OF_SPLIT),
             Query(training_loss_or_nan(), "window mean, train"),
             Query(series("model_loss", split="validation"), "last pass, " + SPLIT),
-            Query(expected, "expected, " + SPLIT, style=EXPECTED_OF_SPLIT),
             Query(f"{expected} + on (model, run, split) {allowed}", "worst, " + SPLIT, style=LIMIT_LINE),
             Query(f"{expected} - on (model, run, split) {allowed}", "best, " + SPLIT, style=LIMIT_LINE),
             description="The loss, the reference run's loss at the same step, and the band outside which the alert for "

@@ -6,7 +6,7 @@ from dashboards.vocabulary import units
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import per_run, series, training_loss_or_nan
 from dashboards.vocabulary.panels import lines
-from dashboards.vocabulary.queries import FAINT, SPLIT, Query
+from dashboards.vocabulary.queries import FAINT, LIMIT_LINE, SPLIT, Query
 from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel
 
@@ -17,11 +17,12 @@ def section() -> Section:
 
 
 def _panels() -> list[Panel]:
-    held_out = per_run("model_loss", split="validation")
+    gap = f"{per_run('model_loss', split='validation')} - on (model, run) {training_loss_or_nan()}"
     return [
         lines(
             "Generalisation gap",
-            Query(f"{held_out} - on (model, run) {training_loss_or_nan()}", "validation above train"),
+            Query(f"0 * ({gap})", "limit: no gap", style=LIMIT_LINE),
+            Query(gap, "validation above train"),
             description="Validation loss minus mean training loss. If it widens while the training loss still falls, "
             "the model overfits.",
             unit=units.NUMBER,

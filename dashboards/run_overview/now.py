@@ -94,10 +94,10 @@ def _tiles() -> list[Panel]:
 def _loss() -> Panel:
     return lines(
         "Loss",
+        Query(series("model_loss_best"), "best, {{split}}", style=BEST_OF_SPLIT),
         Query(series("model_loss", split="train"), "last step, {{split}}", style=RAW_LINE),
         Query(training_loss_or_nan(), "train"),
         Query(series("model_loss", split="validation|test"), "{{split}}"),
-        Query(series("model_loss_best"), "best, {{split}}", style=BEST_OF_SPLIT),
         Query(series("model_expected", metric="loss"), "expected, {{split}}", style=EXPECTED_OF_SPLIT),
         *threshold_lines("loss"),
         baseline_line("loss"),

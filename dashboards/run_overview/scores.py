@@ -57,8 +57,8 @@ def score(name: str, description: str, *, width: int) -> Panel:
     """
     return lines(
         name.capitalize(),
-        Query(series(f"model_{name}"), SPLIT),
         Query(series("model_score_best", metric=name), f"best, {SPLIT}", style=BEST_OF_SPLIT),
+        Query(series(f"model_{name}"), SPLIT),
         Query(series("model_expected", metric=name), f"expected, {SPLIT}", style=EXPECTED_OF_SPLIT),
         *threshold_lines(name),
         baseline_line(name),
@@ -68,6 +68,7 @@ def score(name: str, description: str, *, width: int) -> Panel:
         decimals=1,
         maximum=1,
         by_split=True,
+        last_in_legend="any",
         width=width,
         height=7,
         empty=reasons.NO_CLASSES,

@@ -111,7 +111,8 @@ def style_lines(panel: Lines, width: int = 0, *, last: LastValues = "finite") ->
         width: Columns of the grid that it takes. Where there is room, the legend is a table at the right: below, it would
             leave half of the height for the lines.
         last: Last values in the legend. The last finite loss of a run that fell apart would look as good as before. But
-            Grafana may append an empty value to a run that is over, so that the last of any is for lines that can be NaN.
+            Grafana may append an empty value to the first line of a run that is over, so that the last of any is for panels
+            that begin with a query that the legend leaves out.
     """
     wide = width >= _WIDE
     values = [*_REDUCED[last], *(("min", "max") if wide and last != "none" else ())]
