@@ -27,7 +27,7 @@ from traingauge.core.events import DataWaits, Resumed
 from traingauge.core.watch import Watched
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, shown
 from traingauge.integrations.base import RunSource
-from traingauge.integrations.torch import backward, loaders, scaling, structure
+from traingauge.integrations.torch import backward, loaders, ranks, scaling, structure
 from traingauge.integrations.torch.accumulation import validate_kind
 from traingauge.integrations.torch.optimizers import Updates, counted_steps, unwrapped
 from traingauge.integrations.torch.recording import Recording
@@ -65,7 +65,7 @@ def watch(
 
     Args:
         monitor: A :class:`~traingauge.ModelMonitor`, whose run stays open; or the name of a model, for which a run is opened
-            with the ``with``, and ended with it.
+            with the ``with``, and ended with it. Where several processes train together, that run is opened in rank 0 alone.
         model: The module, or a sequence of modules that are trained together.
         optimizer: The optimizer. Of a sequence, all train on one loss, and an update of the last completes a step. Of a
             mapping, each has a loss of its own, published as the scalar ``loss_NAME``; the last completes a step and gives
@@ -179,13 +179,15 @@ class Watch(Unique):
         return nullcontext() if self._recording is None else self._recording.evaluation(split)
 
     def __enter__(self) -> Self:
-        """Begin to record.
+        """Begin to record; a run that is opened for a name, in rank 0 alone.
 
         Raises:
             InvalidArgumentError: The monitor, or a criterion, is watched already: its steps or losses would count twice.
             ClosedError: The monitor's run has ended.
         """
         self._refuse_what_is_watched()
+        if isinstance(self._runs.given, str) and ranks.rank():
+            return self
         session = self._session = self._runs.begin()
         if session.enabled:
             _active.append(self)

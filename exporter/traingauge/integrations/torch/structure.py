@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from traingauge.core.model_description import ModelDescription
+from traingauge.integrations.torch import ranks
 
 
 def describe(model: Any, optimizers: Sequence[Any] = (), criterion: Any = None) -> ModelDescription:
@@ -32,6 +33,7 @@ def describe(model: Any, optimizers: Sequence[Any] = (), criterion: Any = None) 
         "Layers": str(len(layers)),
         "Data types": ", ".join(sorted({_short(one.dtype) for one in parameters})),
         "Learning rate": ", ".join(_rates(optimizers)),
+        "Rank": ranks.of_all(),
     }
     return ModelDescription(
         architecture=_digest(modules),
