@@ -45,6 +45,24 @@ def test_a_run_is_named_by_its_variable_unless_the_script_names_it(monkeypatch: 
         assert monitor.run == "mine"
 
 
+def test_a_model_is_named_by_its_variable_where_the_script_names_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(InvalidTypeError, match=r"TRAINGAUGE_MODEL"):
+        ModelMonitor(delivery=[])
+    monkeypatch.setenv("TRAINGAUGE_MODEL", "churn")
+    with ModelMonitor(delivery=[]) as monitor:
+        assert monitor.model == "churn"
+    with ModelMonitor("digits", delivery=[]) as monitor:
+        assert monitor.model == "digits"
+
+
+def test_switched_off_a_model_needs_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAINGAUGE_DISABLED", "1")
+    with ModelMonitor() as monitor:
+        monitor.step(loss=1.0)
+
+
 def test_the_endpoint_listens_where_the_variables_say(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

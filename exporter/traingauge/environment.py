@@ -96,6 +96,9 @@ def _switch(variable: str, text: str) -> bool:
     return _SWITCH[text.lower()]
 
 
+#: Name of the model.
+MODEL = Variable("TRAINGAUGE_MODEL", validation.name)
+
 #: Name of the run.
 RUN = Variable("TRAINGAUGE_RUN", validation.name)
 
@@ -147,6 +150,7 @@ VARIABLES: tuple[
     | Variable[Mapping[str, str]],
     ...,
 ] = (
+    MODEL,
     RUN,
     LABELS,
     HOST,

@@ -84,8 +84,8 @@ class ModelMonitor(Unique):
     wins. With ``TRAINGAUGE_DISABLED=1`` a monitor does nothing at all.
 
     Args:
-        model: Name of the model; or a model of a framework that has an integration, such as Keras, which :meth:`fit` then
-            trains.
+        model: Name of the model, by default ``$TRAINGAUGE_MODEL``; or a model of a framework that has an integration, such
+            as Keras, which :meth:`fit` then trains.
         run: Name of this run of the model; by default ``$TRAINGAUGE_RUN``, else the time and a few random digits.
         labels: Labels of every series and alert of the run, such as ``{"team": "vision", "tier": "production"}``: up to
             eight, in addition to those of ``$TRAINGAUGE_LABELS``.
@@ -140,7 +140,7 @@ class ModelMonitor(Unique):
 
     def __init__(
         self,
-        model: str | Any,
+        model: str | Any = None,
         *,
         run: str | None = None,
         labels: Mapping[str, str] | None = None,
@@ -161,6 +161,9 @@ class ModelMonitor(Unique):
         digest_every: int = BACKLOG_STEPS,
         strict: bool = False,
     ) -> None:
+        off = environment.DISABLED.resolve(None, False)  # then variables raise nothing
+        if model is None:
+            model = _name_from_variable(off=off)
         self._wrapped = model
         self._integration = None if isinstance(model, str) else _integration_of(model, otherwise="a name or ")
         self.model = validation.name(
@@ -168,7 +171,6 @@ class ModelMonitor(Unique):
         )
         run = NAMES.free(self.model, environment.RUN.read()) if run is None else validation.name("run", run)
         own = validation.labels("labels", {} if labels is None else labels)
-        off = environment.DISABLED.resolve(None, False)  # then variables raise nothing
         self._labels = validation.labels(
             "labels", own if off else {**(environment.LABELS.read() or {}), **own}
         )
@@ -663,6 +665,16 @@ def _elsewhere(kind: type[ModelMonitor], model: str, run: str) -> ModelMonitor:
 
 
 # What most runs need not load is imported where it is used.
+
+
+def _name_from_variable(*, off: bool) -> str:
+    """The name of a model that the script does not give; while monitoring is switched off, none is needed."""
+    name = environment.MODEL.read() or ("unnamed" if off else None)
+    if name is None:
+        raise InvalidTypeError(
+            f"model is not given, and {environment.MODEL.name} is not set: expected a name in one of the two"
+        )
+    return name
 
 
 def _integration_of(model: object, *, otherwise: str = "") -> Integration:

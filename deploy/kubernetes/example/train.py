@@ -1,7 +1,5 @@
 """Train a linear classifier on handwritten digits, in a pod that Prometheus scrapes."""
 
-import os
-
 from sklearn.datasets import load_digits
 from sklearn.linear_model import SGDClassifier
 from sklearn.model_selection import train_test_split
@@ -13,13 +11,9 @@ BATCH = 64
 x, x_validation, y, y_validation = train_test_split(*load_digits(return_X_y=True), random_state=0)
 model = SGDClassifier(loss="log_loss", random_state=0)
 
-# The pod's variables name the run, and let the endpoint listen on all addresses. There is no folder for a discovery file:
-# the pod's annotations say what would be in it.
-with ModelMonitor(
-    os.environ["MODEL"],
-    thresholds={"accuracy": 0.9},
-    delivery=[Endpoint(discovery_dir=False)],
-) as monitor:
+# The pod's variables name model and run, and let the endpoint listen on all addresses. There is no folder for a discovery
+# file: the pod's annotations say what would be in it.
+with ModelMonitor(thresholds={"accuracy": 0.9}, delivery=[Endpoint(discovery_dir=False)]) as monitor:
     for _ in range(20):
         for start in range(0, len(x), BATCH):
             batch, labels = x[start : start + BATCH], y[start : start + BATCH]
