@@ -96,6 +96,12 @@ _METRICS = (
     ),
     Metric("model_run_start_timestamp_seconds", "gauge", "Time at which the run started.", unit="seconds"),
     Metric(
+        "model_run_resumed_timestamp_seconds",
+        "gauge",
+        "Time at which this process resumed the run from its state; absent in the process that began it.",
+        unit="seconds",
+    ),
+    Metric(
         "model_run_end_timestamp_seconds",
         "gauge",
         "Time at which the run ended; absent while it is running.",

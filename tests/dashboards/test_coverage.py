@@ -14,6 +14,7 @@ NOT_SHOWN: dict[str, str] = {
     "model_busy_deadline_timestamp_seconds": "what is drawn is how late the run is, which is 0 until the deadline",
     "model_canary_mismatches_best": "it is the lowest point of the mismatches that are drawn",
     "model_step_size_changed_timestamp_seconds": "the throughput that changes with it is drawn",
+    "model_run_resumed_timestamp_seconds": "restarts are drawn where they are counted",
     "model_loss_initial": "it is where the loss that is drawn began",
     "model_run_muted": "an alert that is muted does not fire, on the dashboards neither",
     "model_baseline": "what is drawn is the recorded series that the alert reads",

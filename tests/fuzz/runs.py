@@ -38,6 +38,7 @@ _OF_PROCESS = frozenset(
         *("model_run_state", "model_run_info", "model_restarts_total", "model_run_start_timestamp_seconds"),
         *(
             "model_run_end_timestamp_seconds",
+            "model_run_resumed_timestamp_seconds",
             "model_monitor_errors_total",
             "model_last_step_timestamp_seconds",
             "model_last_activity_timestamp_seconds",

@@ -104,6 +104,15 @@ def test_the_run_s_name_is_that_of_the_state_and_restarts_are_counted(tmp_path, 
     assert restarts == [0, 1, 2]
 
 
+def test_a_process_that_resumes_the_run_says_when_it_did_and_one_that_began_it_does_not(tmp_path, read):
+    name = "model_run_resumed_timestamp_seconds"
+    with start(tmp_path) as run:
+        assert read(run, name) is None
+    before = time.time()
+    with start(tmp_path) as run:
+        assert read(run, "model_run_start_timestamp_seconds") < before <= read(run, name) <= time.time()
+
+
 def test_training_that_goes_back_to_a_checkpoint_takes_the_history_with_it_and_no_counter(tmp_path, read):
     with start(tmp_path) as run:
         for _ in range(2):
