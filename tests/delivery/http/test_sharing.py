@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from tests.waiting import PATIENCE, wait_until
 from traingauge import Endpoint
+from traingauge.core.collectors.run import RunInfo
 from traingauge.core.families import Identity, single
 from traingauge.core.guard import Guard
 from traingauge.delivery.base import RunView
@@ -128,6 +130,50 @@ def test_a_run_that_is_over_is_no_longer_there_and_the_others_are(serve: Serve) 
     assert get(f"{one.url}/metrics").status_code == 404
     assert get(f"{two.url}/metrics").ok
     assert 'run="a"' not in get(f"{root(two)}/metrics").text
+
+
+@pytest.fixture
+def over(serve: Serve) -> Callable[[str], RunningEndpoint]:
+    """Serves a run at the one port, lets a Prometheus scrape it, and ends it before that comes again."""
+
+    def end(run: str) -> RunningEndpoint:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        info = RunInfo()
+        shown = view(run, lambda maybe_yield: [*info.families(), single("model_learning_rate", 0.1)])
+        running = serve(shown, port=port, linger=0)
+        get(f"{root(running)}/metrics", **AS_PROMETHEUS)
+        wait_until(lambda: bool(running.scrapes), "the scrape")
+        info.end("failed")
+        running.finish(time.monotonic(), time.monotonic())
+        running.close()
+        running.close()
+        return running
+
+    return end
+
+
+FAILED = 'model_run_state{model="m",run="a",state="failed"} 1.0'
+
+
+def test_an_end_that_no_scrape_has_seen_is_served_by_the_next_run_at_the_address_until_one_has(
+    serve: Serve, over: Callable[[str], RunningEndpoint]
+) -> None:
+    earlier = over("a")
+    later = serve("bb", port=earlier.server.port)
+    assert get(f"{root(later)}/metrics").text.count(FAILED) == 1
+    assert 'model_learning_rate{model="m",run="a"}' not in get(f"{root(later)}/metrics").text
+    assert 'run="a"' not in get(f"{later.url}/metrics").text
+    assert FAILED in get(f"{root(later)}/metrics", **AS_PROMETHEUS).text
+    wait_until(lambda: FAILED not in get(f"{root(later)}/metrics").text, "the scrape")
+
+
+def test_an_end_that_no_scrape_has_seen_is_not_served_of_a_run_that_continues(
+    serve: Serve, over: Callable[[str], RunningEndpoint]
+) -> None:
+    earlier = over("a")
+    later = serve("a", port=earlier.server.port)
+    assert "model_run_state" not in get(f"{root(later)}/metrics").text
 
 
 def test_the_last_run_closes_the_server_and_the_next_one_finds_its_port_free(serve: Serve) -> None:

@@ -197,6 +197,7 @@ class RunningEndpoint:
         self._longest, self._waits = linger, waits
         self._served, self._guard = served, served.view.guard
         self._seen = False
+        self._ended: float | None = None
 
     def announce(self, directory: Path | None) -> None:
         """Write the file by which Prometheus finds the run, into a directory or the default one."""
@@ -251,7 +252,7 @@ class RunningEndpoint:
             seen = self._is_seen(ended, until)
         if not self.scrapes:
             logger.info("%s was never scraped: Prometheus has no trace of it", self._name)
-        self._seen = seen
+        self._seen, self._ended = seen, ended
         self._let_later_runs_know(waited=patience > 0)
 
     def _is_seen(self, ended: float, until: float) -> bool:
@@ -298,5 +299,7 @@ class RunningEndpoint:
                 self._served.file.remove()
             except OSError as error:
                 self._guard.report("discovery", error)
-        SERVERS.leave(self._served, self.server)
+        unseen = self._ended if self.scrapes and not self._seen else None
+        self._ended = None  # it may be closed again
+        SERVERS.leave(self._served, self.server, unseen_since=unseen)
         self.scrapes.close()

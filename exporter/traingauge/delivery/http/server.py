@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from traingauge.core.families import Family
@@ -31,6 +31,9 @@ COMPRESS_FROM = 1024
 #: Bytes that are compressed in one call.
 COMPRESS_AT_ONCE = 65_536
 
+#: Runs whose end is served until it was seen.
+MOST_ENDED = 64
+
 #: Clients that may wait to be accepted.
 BACKLOG = 64
 
@@ -41,7 +44,7 @@ class Server:
     """Serves the runs of a process over HTTP until it is closed.
 
     Each run has its pages below a path of its own: ``/RUN/metrics`` and ``/RUN/``. ``/metrics`` has all of them, with one
-    comment for each family; ``/`` lists them.
+    comment for each family, and says how a run ended that it served before, until a scrape has seen that; ``/`` lists them.
 
     Args:
         host: Address to listen on.
@@ -53,6 +56,7 @@ class Server:
         host: As given.
         port: The port that it listens on.
         runs: What it serves, in the order in which they were added.
+        ended: What remains of runs whose end no scrape has seen, with the clock reading of that end.
 
     Raises:
         PortInUseError: Another process listens on the port.
@@ -70,6 +74,7 @@ class Server:
         self.runs: tuple[
             ServedRun, ...
         ] = ()  # replaced as a whole: the server's thread reads it without a lock
+        self.ended: tuple[tuple[ServedRun, float], ...] = ()
         listener = _listen(host, port)
         self.host, self.port = host, int(listener.getsockname()[1])
         self._advertise = advertise
@@ -92,6 +97,17 @@ class Server:
     def remove(self, run: ServedRun) -> None:
         """Serve a run no longer."""
         self.runs = tuple(one for one in self.runs if one is not run)
+
+    def keep(self, *ended: tuple[ServedRun, float]) -> None:
+        """Serve what remains of runs, until scrapes after the given clock readings have seen it."""
+        self.ended = (*self.ended, *ended)[-MOST_ENDED:]  # replaced as a whole, too
+
+    def forget(self, name: tuple[str, str]) -> None:
+        """Serve nothing of an earlier run of this model and name."""
+        self.ended = tuple(one for one in self.ended if one[0].view.identity.name != name)
+
+    def _unseen(self) -> Iterator[ServedRun]:
+        return (run for run, at in self.ended if not run.scrapes.wait(after=at, at_most=0.0))
 
     @property
     def address(self) -> str:
@@ -152,6 +168,8 @@ class Server:
                 runs, page = (run,), page.removeprefix(f"/{run.path}")
                 break
         if page == "/metrics":
+            if page == request.path:
+                runs = (*self._unseen(), *runs)
             return _metrics(runs, request)
         if page == "/healthz":
             return Response(HEALTHY.encode())

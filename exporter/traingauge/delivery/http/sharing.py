@@ -1,7 +1,7 @@
 """One server for all runs of this process that listen at the same address, with the same settings.
 
 So a sweep of hundreds of runs takes one socket, one thread and one port. The server is opened by the first run and closed by
-the last.
+the last. The next one at the same address says how runs ended whose end no scrape has seen: it is the same target.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ class SharedServers:
 
     def __init__(self) -> None:
         self._servers: dict[Hashable, Server] = {}
+        self._ended: dict[Hashable, tuple[tuple[ServedRun, float], ...]] = {}
         # A signal handler may close a run while its thread closes another.
         self._lock = threading.RLock()
         leave_to_parent_after_fork(self)
@@ -48,21 +49,34 @@ class SharedServers:
         with self._lock:
             if settings not in self._servers:
                 self._servers[settings] = start()
+                self._servers[settings].keep(*self._ended.pop(settings, ()))
+            for server in self._servers.values():
+                server.forget(run.view.identity.name)
             self._servers[settings].add(run)
             return self._servers[settings]
 
-    def leave(self, run: ServedRun, server: Server) -> None:
-        """Serve a run no longer; the server is closed with its last one."""
+    def leave(self, run: ServedRun, server: Server, *, unseen_since: float | None = None) -> None:
+        """Serve a run no longer; the server is closed with its last one.
+
+        Args:
+            run: The run.
+            server: Its server.
+            unseen_since: Clock reading of its end, if no scrape has seen that; what remains of the run is then served.
+        """
+        ended = [] if unseen_since is None else [(run.remains(), unseen_since)]
         with self._lock:  # held while it closes, so that the next run finds the port free
             server.remove(run)
+            server.keep(*ended)
             for settings, one in list(self._servers.items()):
                 if one is server and not server.runs:
                     del self._servers[settings]
+                    self._ended[settings] = server.ended  # few, and small
                     server.close()
 
     def leave_to_parent(self) -> None:
         """A child starts servers of its own."""
         self._servers.clear()
+        self._ended.clear()
         self._lock = threading.RLock()
 
 
