@@ -64,6 +64,8 @@ def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
         x, y = dataset(return_X_y=True)
         true = y[:400]
         predicted = np.eye(10)[true] if task == "multiclass" else true + 1.0
+        state = State(tmp_path_factory.mktemp("state"))
+        ModelMonitor(f"full-{task}", delivery=[], state=state).close()  # so that the other resumes it
         with ModelMonitor(
             f"full-{task}",
             scoring=Scoring(task=task, window=4),
@@ -75,7 +77,7 @@ def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
             mute=["ModelLossPlateau"],
             reference_run=ReferenceRun.record(good) if task == "multiclass" else None,
             delivery=[Endpoint(discovery_dir=False), RemoteWrite("http://127.0.0.1:9/write", linger=0)],
-            state=State(tmp_path_factory.mktemp("state")),
+            state=state,
         ) as monitor:
             for _ in monitor.watch(range(3)):
                 monitor.step(0.5, true, predicted, x[:400], learning_rate=0.1, gradient_norm=1.0, entropy=2.0)
