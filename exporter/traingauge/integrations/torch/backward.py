@@ -1,17 +1,18 @@
 """Backward passes as the loop starts them.
 
-``Tensor.backward`` looks ``torch.autograd.backward`` up in its module. While something watches, that function is replaced by
-one that also shows what it was called on. ``torch.autograd.grad``, which computes gradients and adds them to nothing, stays.
+``Tensor.backward`` looks ``torch.autograd.backward`` up in its module. That shows what it is called on.
+``torch.autograd.grad``, which computes gradients and adds them to nothing, stays.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import torch
+
+from traingauge.integrations.torch.observed import Observed
 
 
 class Observer(Protocol):
@@ -34,44 +35,33 @@ class Observer(Protocol):
         """
 
 
-_observers: list[Observer] = []
-_original: list[Callable[..., Any]] = []
-
-
-@contextmanager
-def watched(observer: Observer) -> Iterator[None]:
-    """Show an observer the passes that begin inside the ``with``, but those inside of another pass."""
-    if not _observers:
-        _install()
-    _observers.append(observer)
-    try:
-        yield
-    finally:
-        _observers.remove(observer)
-        if not _observers:
-            torch.autograd.backward = _original.pop()
-
-
 def pass_under_way() -> int:
     """Number of the pass that this thread takes part in, unique in the process; -1 if none is."""
     return int(torch._C._current_graph_task_id())
 
 
-def _install() -> None:
-    original = torch.autograd.backward
+def _backward(
+    original: Any,
+    observers: Sequence[Observer],
+    tensors: Any,
+    grad_tensors: Any = None,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    if pass_under_way() != -1:  # inside of another pass
+        return original(tensors, grad_tensors, *args, **kwargs)
+    inputs = kwargs.get("inputs", args[3] if len(args) > 3 else None)
+    for observer in observers:
+        observer.begin_backward(tensors, kwargs.get("grad_variables", grad_tensors), inputs)
+    result = original(tensors, grad_tensors, *args, **kwargs)
+    for observer in observers:
+        observer.end_backward(tensors)
+    return result
 
-    @functools.wraps(original)
-    def shown(tensors: Any, grad_tensors: Any = None, *args: Any, **kwargs: Any) -> Any:
-        if pass_under_way() != -1:
-            return original(tensors, grad_tensors, *args, **kwargs)
-        observers = tuple(_observers)
-        inputs = kwargs.get("inputs", args[3] if len(args) > 3 else None)
-        for observer in observers:
-            observer.begin_backward(tensors, kwargs.get("grad_variables", grad_tensors), inputs)
-        result = original(tensors, grad_tensors, *args, **kwargs)
-        for observer in observers:
-            observer.end_backward(tensors)
-        return result
 
-    _original.append(original)
-    torch.autograd.backward = shown
+_backward_passes = Observed[Observer](torch.autograd, "backward", _backward)
+
+
+def watched(observer: Observer) -> AbstractContextManager[None]:
+    """Show an observer the passes that begin inside the ``with``, but those inside of another pass."""
+    return _backward_passes.by(observer)

@@ -1,39 +1,44 @@
 """The norm of the gradients before clipping, where the loop computes it to clip by it.
 
-``torch.nn.utils.clip_grad_norm_`` looks its own function for the norm up in its module, however a script imported it. While
-something watches, that function is replaced by one that also shows its result, which costs nothing more.
+``torch.nn.utils.clip_grad_norm_`` looks its own function for the norm up in its module. That shows its result, which costs
+nothing more.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch.nn.utils import clip_grad
 
+from traingauge.integrations.torch.observed import Observed
+
 #: Called with the gradients, the order of the norm, and the norm.
 Observer = Callable[[Sequence[torch.Tensor], float, torch.Tensor], None]
 
-_NAME = "_get_total_norm"
-_observers: list[Observer] = []
-_original: list[Callable[..., Any]] = []
+
+def _total_norm(
+    original: Any,
+    observers: Sequence[Observer],
+    tensors: Any,
+    norm_type: float = 2.0,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    found = original(tensors, norm_type, *args, **kwargs)
+    for observer in observers:
+        observer(tensors, norm_type, found)
+    return found
 
 
-@contextmanager
-def watched(observer: Observer) -> Iterator[None]:
-    """Show an observer each norm by which gradients are clipped, in any thread."""
-    if not _observers:
-        _install()
-    _observers.append(observer)
-    try:
-        yield
-    finally:
-        _observers.remove(observer)
-        if not _observers:
-            _remove()
+_norms = Observed[Observer](clip_grad, "_get_total_norm", _total_norm)
+
+
+def watched(observer: Observer) -> AbstractContextManager[None]:
+    """Show an observer each norm by which gradients are clipped inside the ``with``, in any thread."""
+    return _norms.by(observer)
 
 
 def norm(gradients: Sequence[torch.Tensor]) -> torch.Tensor | None:
@@ -47,24 +52,3 @@ def norm(gradients: Sequence[torch.Tensor]) -> torch.Tensor | None:
     with torch.no_grad():
         found: torch.Tensor = torch.nn.utils.get_total_norm(gradients)
     return found
-
-
-def _install() -> None:
-    original = getattr(clip_grad, _NAME, None)
-    if original is None:  # another version: norms are not seen
-        return
-
-    @functools.wraps(original)
-    def shown(tensors: Any, norm_type: float = 2.0, *args: Any, **kwargs: Any) -> Any:
-        found = original(tensors, norm_type, *args, **kwargs)
-        for observer in tuple(_observers):
-            observer(tensors, norm_type, found)
-        return found
-
-    _original.append(original)
-    setattr(clip_grad, _NAME, shown)
-
-
-def _remove() -> None:
-    if _original:
-        setattr(clip_grad, _NAME, _original.pop())

@@ -6,9 +6,8 @@ scalers, and of each loaded one below it, also notes the scale at its result.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -16,6 +15,7 @@ import torch
 
 from traingauge.errors import InvalidTypeError, shown
 from traingauge.integrations.torch import in_place, terms
+from traingauge.integrations.torch.observed import Observed
 from traingauge.integrations.torch.values import number
 
 
@@ -33,9 +33,8 @@ class Scale(NamedTuple):
     version: int
 
 
-_watching = 0
 _noted: WeakKeyDictionary[Any, Scale] = WeakKeyDictionary()
-_originals: list[tuple[type, Callable[..., Any]]] = []
+_scaled: dict[type, Observed[Any]] = {}  # the classes whose results are noted
 
 
 def validate_scaler(scaler: Any) -> Any:
@@ -74,18 +73,11 @@ def watched(
 @contextmanager
 def scales_noted() -> Iterator[None]:
     """Note scales at what is scaled inside the ``with``."""
-    global _watching  # noqa: PLW0603 as of the classes
-    if not _watching:
+    with ExitStack() as undo:
         for kind in _classes(torch.amp.GradScaler):
-            _install(kind)
-    _watching += 1
-    try:
+            observed = _scaled.setdefault(kind, Observed(kind, "scale", _scale))
+            undo.enter_context(observed.by(_note))
         yield
-    finally:
-        _watching -= 1
-        while _originals and not _watching:
-            kind, original = _originals.pop()
-            kind.scale = original  # type: ignore[attr-defined]
 
 
 def _classes(kind: Any) -> list[Any]:
@@ -94,21 +86,14 @@ def _classes(kind: Any) -> list[Any]:
     return [kind, *below] if "scale" in vars(kind) else below
 
 
-def _install(kind: Any) -> None:
-    original = kind.scale
-
-    @functools.wraps(original)
-    def scale(self: Any, outputs: Any) -> Any:
-        result = original(self, outputs)
-        if isinstance(result, torch.Tensor):
-            if result is not outputs:
-                _note(self, [result])
-        elif isinstance(result, (list, tuple)):
-            _note(self, [one for one, was in zip(result, outputs, strict=False) if one is not was])
-        return result
-
-    _originals.append((kind, original))
-    kind.scale = scale
+def _scale(original: Any, _: Any, scaler: Any, outputs: Any) -> Any:
+    result = original(scaler, outputs)
+    if isinstance(result, torch.Tensor):
+        if result is not outputs:
+            _note(scaler, [result])
+    elif isinstance(result, (list, tuple)):
+        _note(scaler, [one for one, was in zip(result, outputs, strict=False) if one is not was])
+    return result
 
 
 def _note(scaler: Any, scaled: list[Any]) -> None:
