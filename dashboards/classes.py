@@ -8,7 +8,7 @@ from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import CLASSES
 from dashboards.vocabulary.matrix import SAME, matrix
 from dashboards.vocabulary.metrics import latest, series
-from dashboards.vocabulary.panels import bars, lines
+from dashboards.vocabulary.panels import bars, lines, not_a_number
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.ranking import lowest_now
 from dashboards.vocabulary.reasons import Reason
@@ -85,15 +85,24 @@ def _worst() -> list[Panel]:
             "Classes by recall",
             Column("Class", 90, label="class"),
             Column("Recall", 80, expr=per_class("model_class_recall"), unit=units.SHARE, decimals=1),
-            Column("Precision", 90, expr=per_class("model_class_precision"), unit=units.SHARE, decimals=1),
+            Column(
+                "Precision",
+                122,
+                expr=per_class("model_class_precision"),
+                unit=units.SHARE,
+                decimals=1,
+                mappings=[not_a_number("never predicted")],
+                fixed=True,
+            ),
             Column("F1", 80, expr=per_class("model_class_f1"), unit=units.SHARE, decimals=1),
             Column(
-                "Specificity", 100, expr=per_class("model_class_specificity"), unit=units.SHARE, decimals=1
+                "Specificity", 98, expr=per_class("model_class_specificity"), unit=units.SHARE, decimals=1
             ),
             Column("Support", 80, expr=per_class("model_class_support"), unit=units.COUNT, decimals=0),
             description="Every class, the worst first. Low recall: the class is missed. Low precision: other "
-            "classes are mistaken for it. Support is the number of samples in the window or pass: ignore "
-            "the scores where it is small. A class that disappears from the data loses its support.",
+            "classes are mistaken for it; a class that is never predicted has none. Support is the number of samples in "
+            "the window or pass: ignore the scores where it is small. A class that disappears from the data loses its "
+            "support.",
             sort_by="Recall",
             width=11,
             height=12,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.vocabulary import units, variables
+from dashboards.vocabulary import colours, units, variables
 from dashboards.vocabulary.by_step import curve, curve_table, step_grid
 from dashboards.vocabulary.layout import Section, compose
 from dashboards.vocabulary.links import to_run
@@ -29,6 +29,9 @@ UID = "traingauge-compare-runs"
 
 #: From this loss on, axes are logarithmic: one run that diverges must not flatten the others.
 _LINEAR_TO = 0.01
+
+#: No run has as many scores.
+_NO_COUNT = 1e6
 
 _OF_MORE = f"Of more than {DRAWN} runs, the newest."
 
@@ -152,8 +155,8 @@ def _standing() -> list[Panel]:
                 unit=units.SCIENTIFIC,
                 decimals=2,
             ),
-            Column("Train loss", 98, expr=last_training_loss(), unit=units.NUMBER, decimals=4, fixed=True),
-            Column("Val. loss", 80, expr=last_validation_loss(), unit=units.NUMBER, decimals=4, fixed=True),
+            Column("Train loss", 110, expr=last_training_loss(), unit=units.NUMBER, decimals=4, fixed=True),
+            Column("Val. loss", 78, expr=last_validation_loss(), unit=units.NUMBER, decimals=4, fixed=True),
             Column(
                 "Best val. loss",
                 112,
@@ -177,18 +180,20 @@ def _standing() -> list[Panel]:
             ),
             Column(
                 "Below baseline",
-                118,
+                117,
                 expr=_below_baseline(),
                 unit=units.COUNT,
                 decimals=0,
+                mappings=[_incomparable()],
                 colouring=NONE_ALLOWED,
             ),
             Column("Where", 80, label=WHERE),
             description="The chosen runs, the lowest training loss first. *Train loss* is the mean over the window, *Val. "
             "loss* that of the last pass; each is infinite while the last one is NaN or infinite, so that a run that fell "
             "apart after a good start comes last. *Below baseline* counts the validation and test scores, losses included, "
-            "whose last value is worse than the baseline; ∞ means that the last loss is NaN or infinite, so that no score "
-            "can be compared. A dash: the run does not report the value, or has no baseline. Click a name to open the run.",
+            "whose last value is worse than the baseline; *not finite* means that the last loss is NaN or infinite, so that "
+            "no score can be compared. A dash: the run does not report the value, or has no baseline. Click a name to open "
+            "the run.",
             sort_by="Train loss",
             height=8,
             empty=NO_RUN,
@@ -202,6 +207,12 @@ def _below_baseline() -> str:
     # Of a thousand runs, these are tens of thousands of series: they are read once.
     none = f"0 * {in_time_range('model_run_start_timestamp_seconds')}"
     return f"{worse} + on (model, run) {or_infinite(none, 'validation|test')}"
+
+
+def _incomparable() -> model.ValueMapping:
+    """The words for the infinity of :func:`_below_baseline`: a number of scores is never infinite."""
+    words = model.ValueMappingResult(text="not finite", color=colours.CRITICAL, index=0)
+    return model.RangeMap(options=model.DashboardRangeMapOptions(from_val=_NO_COUNT, result=words))
 
 
 def _over_time() -> list[Panel]:

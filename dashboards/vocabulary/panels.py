@@ -203,15 +203,15 @@ def lines(
     if maximum is not None:
         panel.max(maximum)
     if last_in_legend == "any":
-        panel.mappings([_not_a_number()])
+        panel.mappings([not_a_number("NaN")])
     return panel.data_links([link.builder() for link in links])
 
 
-def _not_a_number() -> model.ValueMapping:
-    """The word for NaN, for which Grafana has the one for no value."""
+def not_a_number(word: str, index: int = 0) -> model.ValueMapping:
+    """A word for NaN, which Grafana shows as it shows no value; the mapping of the lowest index decides."""
     return model.SpecialValueMap(
         model.DashboardSpecialValueMapOptions(
-            match=model.SpecialValueMatch.NA_N, result=model.ValueMappingResult(text="NaN", index=0)
+            match=model.SpecialValueMatch.NA_N, result=model.ValueMappingResult(text=word, index=index)
         )
     )
 

@@ -9,7 +9,7 @@ from string import ascii_uppercase
 from dashboards.vocabulary.identity import IDENTITY
 from dashboards.vocabulary.links import Link
 from dashboards.vocabulary.names import WHERE
-from dashboards.vocabulary.panels import NO_VALUE, describe
+from dashboards.vocabulary.panels import NO_VALUE, describe, not_a_number
 from dashboards.vocabulary.queries import DATASOURCE, Query
 from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import dashboard, model, options, table
@@ -67,7 +67,8 @@ class Column:
         }
         if self.decimals is not None:
             properties["decimals"] = self.decimals
-        properties["mappings"] = [*self.mappings, _undefined()]
+        # A NaN looks as a value that is not there, unless the column has a word for it.
+        properties["mappings"] = [*self.mappings, not_a_number(NO_VALUE, index=99)]
         if self.colouring is not None:
             properties["thresholds"] = steps(self.colouring).build()
             properties[CELL_MODE] = "color-text"
@@ -149,12 +150,3 @@ def _no_row(columns: Sequence[Column], nothing: str) -> str:
         if label != says:
             expr = f'label_replace({expr}, "{label}", " ", "", "")'
     return expr
-
-
-def _undefined() -> model.ValueMapping:
-    """A NaN in a cell looks as a value that is not there."""
-    return model.SpecialValueMap(
-        model.DashboardSpecialValueMapOptions(
-            match=model.SpecialValueMatch.NA_N, result=model.ValueMappingResult(text=NO_VALUE, index=99)
-        )
-    )

@@ -1,6 +1,7 @@
 """What was seen to be unreadable in Grafana's own frontend, held on the files that Grafana gets."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from dashboards.vocabulary import colours
 from dashboards.vocabulary.identity import IDENTITY
 from dashboards.vocabulary.panels import MAY_BE_EMPTY, NO_DATA, NO_VALUE
 from dashboards.vocabulary.states import HEALTH_COLOURS
+from traingauge.catalog import CATALOG
 
 #: Kinds of panels with an axis of values.
 WITH_AXIS = {"timeseries", "trend", "barchart"}
@@ -341,6 +343,26 @@ def test_the_columns_of_a_table_fit_its_panel_on_a_laptop(dashboard: Json):
             room = 55 * panel["gridPos"]["w"]
             share = (room - fixed) / max(len(growing), 1)
             assert fixed + sum(max(share, least) for least in growing) <= room + 1, panel["title"]
+            styles = dict(_overrides(panel))
+            for heading in (one["displayName"] for one in panel["options"]["sortBy"]):
+                width = styles[heading].get("custom.width") or max(share, styles[heading]["custom.minWidth"])
+                assert width >= 7 * len(heading) + 40, f"{panel['title']}: {heading} and its arrow"
+
+
+def test_a_count_that_there_cannot_be_is_a_word():
+    dashboard = json.loads((RENDERED / "compare-runs.json").read_text())
+    (table,) = (panel for panel in panels(dashboard) if panel["title"] == "Chosen runs")
+    column = dict(_overrides(table))["Below baseline"]
+    (word,) = (one["options"] for one in column["mappings"] if one["type"] == "range")
+    assert (word["result"]["text"], word["to"]) == ("not finite", None)
+    assert len(CATALOG) < word["from"] < math.inf
+
+
+def test_a_class_that_is_never_predicted_says_so_in_place_of_its_precision():
+    dashboard = json.loads((RENDERED / "classes.json").read_text())
+    (table,) = (panel for panel in panels(dashboard) if panel["title"] == "Classes by recall")
+    (first, *_) = dict(_overrides(table))["Precision"]["mappings"]
+    assert (first["options"]["match"], first["options"]["result"]["text"]) == ("nan", "never predicted")
 
 
 def test_what_is_measured_does_not_have_the_colour_of_a_threshold(dashboard: Json):
