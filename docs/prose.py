@@ -63,20 +63,19 @@ def whole(source: str) -> Iterator[Text]:
 
 def docstrings(source: str) -> Iterator[Text]:
     """The docstrings of a Python file."""
-    for node in _documented(source):
-        yield Text(node.lineno, node.value)
-
-
-def strings(source: str) -> Iterator[Text]:
-    """All other strings of a Python file: messages, titles, descriptions."""
-    known = {(node.lineno, node.col_offset) for node in _documented(source)}
     for node in ast.walk(ast.parse(source)):
         if (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and (node.lineno, node.col_offset) not in known
+            not isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+            or not node.body
         ):
-            yield Text(node.lineno, node.value)
+            continue
+        first = node.body[0]
+        if (
+            isinstance(first, ast.Expr)
+            and isinstance(first.value, ast.Constant)
+            and isinstance(first.value.value, str)
+        ):
+            yield Text(first.value.lineno, first.value.value)
 
 
 def comments(source: str) -> Iterator[Text]:
@@ -96,15 +95,17 @@ def comments(source: str) -> Iterator[Text]:
 
 
 def code(source: str) -> Iterator[Text]:
-    """All that a person reads in a Python file."""
-    yield from docstrings(source)
-    yield from strings(source)
+    """All that a person reads in a Python file: every string of it, and its comments."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield Text(node.lineno, node.value)
     yield from comments(source)
 
 
 def names(source: str) -> Iterator[Text]:
     """The sentences that tests are named by."""
-    for node in ast.walk(ast.parse(source)):
+    body = ast.parse(source).body
+    for node in (*body, *(inner for one in body if isinstance(one, ast.ClassDef) for inner in one.body)):
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             yield Text(node.lineno, node.name.removeprefix("test_").replace("_", " "))
 
@@ -163,22 +164,6 @@ def banned(text: str) -> Iterator[tuple[int, str, str]]:
     for pattern, instead in _PATTERNS.items():
         for match in pattern.finditer(text):
             yield text.count("\n", 0, match.start()), " ".join(match[0].split()), instead
-
-
-def _documented(source: str) -> Iterator[ast.Constant]:
-    for node in ast.walk(ast.parse(source)):
-        if (
-            not isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
-            or not node.body
-        ):
-            continue
-        first = node.body[0]
-        if (
-            isinstance(first, ast.Expr)
-            and isinstance(first.value, ast.Constant)
-            and isinstance(first.value.value, str)
-        ):
-            yield first.value
 
 
 def main() -> int:

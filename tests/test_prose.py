@@ -25,7 +25,7 @@ def test_whoever_asks_gets_an_answer():
     [
         (prose.docstrings, [(1, "sick"), (10, "Nobody")]),
         (prose.comments, [(4, "so # many")]),
-        (prose.strings, [(6, "goes on")]),
+        (prose.code, [(1, "sick"), (6, "goes on"), (10, "Nobody"), (4, "so # many")]),
         (prose.names, [(9, "whoever")]),
     ],
 )
