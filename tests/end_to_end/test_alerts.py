@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,6 +35,9 @@ PACE = Pace(30.0)
 #: Seconds that ModelExporterDown waits, the longest of the rules about runs that are gone.
 LONGEST_WAIT = 300
 
+#: Seconds without a step after which the run "stuck" is, as it says itself: by default that is half an hour.
+STUCK = 300
+
 pytestmark = pytest.mark.servers
 
 PIXELS, DIGITS = load_digits(return_X_y=True)
@@ -44,11 +46,14 @@ PIXELS, DIGITS = load_digits(return_X_y=True)
 class Run:
     """A training loop in a thread: a linear classifier on digits, a fault that a test switches on and off."""
 
-    def __init__(self, name: str, discovery_dir: Path) -> None:
+    def __init__(self, name: str, stack: Stack) -> None:
         self.name = name
         self.broken = threading.Event()
         self._over = threading.Event()
-        self._discovery_dir = discovery_dir
+        self._discovery_dir = stack.discovery_dir
+        self._thresholds: dict[str, Any] = {"accuracy": {"warning": 0.8, "critical": 0.6}}
+        if name == "stuck":
+            self._thresholds["stuck_seconds"] = STUCK / stack.pace.factor
         self._thread = threading.Thread(target=self._train, name=name)
         self._thread.start()
 
@@ -66,7 +71,7 @@ class Run:
             run=self.name,
             scoring=Scoring(window=20),
             drift=Drift(reference, window=500),
-            thresholds={"accuracy": {"warning": 0.8, "critical": 0.6}},
+            thresholds=self._thresholds,
             delivery=[Endpoint(discovery_dir=self._discovery_dir)],
         ) as monitor:
             while not self._over.wait(0.05):
@@ -132,7 +137,7 @@ class World:
 
     def __init__(self, stack: Stack, receiver: WebhookReceiver) -> None:
         self.stack, self.receiver = stack, receiver
-        self.runs = {name: Run(name, stack.discovery_dir) for name in ("healthy", *REPAIRED)}
+        self.runs = {name: Run(name, stack) for name in ("healthy", *REPAIRED)}
         self.children = {name: self._child(name) for name in ENDED}
 
     def _child(self, name: str) -> subprocess.Popen[str]:
@@ -193,11 +198,16 @@ def world(pace: Pace) -> Iterator[World]:
 
 
 def tell(pace: Pace) -> Record:
-    """The whole story: all runs are healthy, all but one break, four are repaired, the healthy one ends."""
+    """The whole story: all runs are healthy, all but one break, the healthy one ends, four are repaired."""
     record = Record()
     with world(pace) as it:
         it.wait_until_scraped()
         it.break_everything()
+        it.runs["healthy"].end()
+        finished = 'last_over_time(model_run_state{run="healthy",state="finished"}[5m]) == 1'
+        it.wait(lambda: it.stack.prometheus.query(finished), "the end was scraped")
+        it.wait(lambda: not it.stack.prometheus.query('up{run="healthy"}'), "its target is gone")
+        record.finished = bool(it.stack.prometheus.query(finished))
         for run, alert in (REPAIRED | ENDED).items():
             it.wait_until_delivered(run, alert, "firing")
         record.repaired = time.time()
@@ -206,11 +216,6 @@ def tell(pace: Pace) -> Record:
         it.remove_target("killed")
         for run, alert in (*REPAIRED.items(), ("killed", ENDED["killed"])):
             it.wait_until_delivered(run, alert, "resolved")
-        it.runs["healthy"].end()
-        finished = 'last_over_time(model_run_state{run="healthy",state="finished"}[5m]) == 1'
-        it.wait(lambda: it.stack.prometheus.query(finished), "the end was scraped")
-        it.wait(lambda: not it.stack.prometheus.query('up{run="healthy"}'), "its target is gone")
-        record.finished = bool(it.stack.prometheus.query(finished))
         it.wait(it.stack.evaluated_for(LONGEST_WAIT / pace.factor + 2), "time for a late alert")
         record.alerts = it.receiver.alerts()
     return record
