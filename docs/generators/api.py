@@ -26,7 +26,10 @@ Everything here is imported from the module named at its heading. [Errors](error
 #: Where public names are imported from, and which, by the heading they stand under. A new public name needs a place here.
 SECTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "The monitor": ("traingauge", ("ModelMonitor",)),
-    "Settings": ("traingauge", ("Scoring", "Drift", "Endpoint", "RemoteWrite", "State", "Alertmanager")),
+    "Settings": (
+        "traingauge",
+        ("Scoring", "Drift", "Endpoint", "RemoteWrite", "Pushgateway", "State", "Alertmanager"),
+    ),
     "References": ("traingauge", ("Reference", "ReferenceRun", "Canary")),
     "Detectors": ("traingauge", ("Cusum", "Ewma", "PageHinkley", "Adwin", "RobustZ")),
     "PyTorch": ("traingauge.integrations.torch", ("watch", "Watch")),

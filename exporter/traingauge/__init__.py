@@ -14,6 +14,7 @@ TYPE_CHECKING = False  # type checkers take it for true; typing's own would be n
 if TYPE_CHECKING:
     from traingauge.delivery.alertmanager import Alertmanager
     from traingauge.delivery.http import Endpoint
+    from traingauge.delivery.pushgateway import Pushgateway
     from traingauge.delivery.remote_write.setting import RemoteWrite
     from traingauge.errors import TrainGaugeError
     from traingauge.monitor import ModelMonitor
@@ -37,6 +38,7 @@ __all__ = [
     "Ewma",
     "ModelMonitor",
     "PageHinkley",
+    "Pushgateway",
     "Reference",
     "ReferenceRun",
     "RemoteWrite",
@@ -57,6 +59,7 @@ _HOMES = {
     "Ewma": "traingauge.stats.detectors.ewma",
     "ModelMonitor": "traingauge.monitor",
     "PageHinkley": "traingauge.stats.detectors.page_hinkley",
+    "Pushgateway": "traingauge.delivery.pushgateway",
     "Reference": "traingauge.reference",
     "ReferenceRun": "traingauge.reference.run",
     "RemoteWrite": "traingauge.delivery.remote_write.setting",

@@ -26,6 +26,7 @@ from traingauge import (
     Ewma,
     ModelMonitor,
     PageHinkley,
+    Pushgateway,
     Reference,
     ReferenceRun,
     RemoteWrite,
@@ -166,6 +167,7 @@ FUNCTIONS: dict[str, Callable[[], Call]] = {
     "State": lambda: (State, {**defaults(State), "directory": _folder() / "state"}),
     "Endpoint": lambda: (Endpoint, defaults(Endpoint)),
     "RemoteWrite": lambda: (RemoteWrite, {**defaults(RemoteWrite), "url": "http://127.0.0.1:9"}),
+    "Pushgateway": lambda: (Pushgateway, {**defaults(Pushgateway), "url": "http://127.0.0.1:9"}),
     "Alertmanager": lambda: (Alertmanager, {**defaults(Alertmanager), "url": "http://127.0.0.1:9"}),
     **{
         kind.__name__: lambda kind=kind: (kind, defaults(kind))

@@ -1,0 +1,126 @@
+"""A copy of what a run shows, kept outside of it: replaced at intervals, and removed once its end was seen there."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from traingauge.catalog import Metric
+from traingauge.core.forks import leave_to_parent_after_fork
+from traingauge.delivery.base import RunView
+from traingauge.delivery.exposition import Renderer
+from traingauge.delivery.gil import GilYielder
+
+#: Most seconds for the copy that shows the end, and seconds between two attempts at it.
+LAST_SECONDS, LAST_RETRY = 10.0, 0.25
+
+#: Most seconds until the end of the run is noticed, while other deliveries wait for theirs to be seen.
+POLL = 1.0
+
+#: Seconds after which a later run removes a copy that nothing replaces any more: one that shows an end, and one of a run
+#: that was killed, which has to stay until its alert was noticed.
+ENDED_SECONDS, DEAD_SECONDS = 3600.0, 86_400.0
+
+#: Most seconds between two copies, and after the end until the copy is removed.
+MOST_SECONDS = 1800.0
+
+
+class Place(Protocol):
+    """Where the copy of one run is kept. One thread uses it."""
+
+    def put(self, text: bytes) -> None:
+        """Replace the copy; text is in Prometheus' text format."""
+
+    def remove(self) -> None:
+        """Remove the copy."""
+
+    def sweep(self) -> None:
+        """Remove copies of other runs that are older than :data:`ENDED_SECONDS` or :data:`DEAD_SECONDS`."""
+
+    def close(self) -> None:
+        """Release everything; the copy stays."""
+
+
+class KeptCopy:
+    """Keeps the copy of one run.
+
+    All work is done by its thread. It notices the end of the run by itself, as :meth:`finish` may come late: other
+    deliveries wait first.
+
+    Args:
+        place: Where.
+        run: The run.
+        every: Seconds between two copies.
+        remove_after: Seconds after the end until the copy is removed.
+        shows: Whether a metric is part of it.
+    """
+
+    url = None
+
+    def __init__(
+        self,
+        place: Place,
+        run: RunView,
+        *,
+        every: float,
+        remove_after: float,
+        shows: Callable[[Metric], bool] = lambda _: True,
+    ) -> None:
+        self.linger = remove_after + LAST_SECONDS
+        self._place, self._run, self._shows = place, run, shows
+        self._every, self._remove_after = every, remove_after
+        self._renderer = Renderer(run.identity)
+        self._ending, self._closed = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._work, name="traingauge-copy", daemon=True)
+        self._thread.start()
+        leave_to_parent_after_fork(self)
+
+    def leave_to_parent(self) -> None:
+        """A forked child has no such thread, and closes its copy of a connection."""
+        self._ending, self._closed = threading.Event(), threading.Event()
+        self._place.close()
+
+    def finish(self, ended: float, deadline: float) -> None:
+        """Wait until the copy that shows the end was there for long enough."""
+        self._ending.set()
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+
+    def close(self) -> None:
+        """Stop, and leave the copy where it is: a new run of the name may be replacing it."""
+        self._closed.set()
+        self._ending.set()
+
+    def _work(self) -> None:
+        shield = self._run.guard.shield
+        shield("delivery", self._put)
+        shield("delivery", self._place.sweep)
+        while not self._has_ended(self._every):
+            shield("delivery", self._put)
+        if not self._closed.is_set():
+            shield("delivery", self._end)
+        self._place.close()
+
+    def _has_ended(self, seconds: float) -> bool:
+        """Whether the run ends within some seconds."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self._ending.wait(min(POLL, left)) or self._run.state() != "running":
+                return True
+        return False
+
+    def _end(self) -> None:
+        """Show the end, and remove the copy once that was seen. Where it cannot be shown, a later run removes the copy."""
+        until = time.monotonic() + LAST_SECONDS
+        while not self._run.guard.shield("delivery", self._put):
+            if self._closed.wait(LAST_RETRY) or time.monotonic() > until:
+                return
+        if not self._closed.wait(self._remove_after):
+            self._place.remove()
+
+    def _put(self) -> bool:
+        maybe_yield = GilYielder().maybe_yield
+        families = [one for one in self._run.families(maybe_yield) if self._shows(one.metric)]
+        self._place.put(self._renderer.render(families, "text", maybe_yield))
+        return True

@@ -1,0 +1,263 @@
+"""A run on a Pushgateway: a few of its series, pushed at intervals by a thread."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from traingauge import validation
+from traingauge.catalog import Metric
+from traingauge.core.collectors.delivery import DeliveryCounts
+from traingauge.core.families import Identity
+from traingauge.delivery import credentials
+from traingauge.delivery.base import RunView
+from traingauge.delivery.exposition import CONTENT_TYPES
+from traingauge.delivery.http.hosts import is_loopback
+from traingauge.delivery.kept_copy import DEAD_SECONDS, ENDED_SECONDS, MOST_SECONDS, KeptCopy
+from traingauge.errors import TrainGaugeError
+
+#: Label ``job`` of every group.
+JOB = "traingauge"
+
+#: Seconds for a connection, and for an answer.
+TIMEOUT = (3.0, 10.0)
+
+#: Bytes of an answer that are shown, and most bytes of the list of all groups that are read.
+_SAID_BYTES, _LIST_BYTES = 2048, 64 << 20
+
+#: A run has dozens or thousands of series with one of these labels: they are not pushed, but for those of some metrics.
+_MANY = frozenset({"class", "actual", "feature", "signal"})
+_FEW = frozenset({"model_nonfinite_total", "model_threshold"})
+
+
+@dataclass(frozen=True)
+class Pushgateway:
+    """Pushes state, progress, loss, scores and thresholds to a Pushgateway, which keeps the last of each for Prometheus.
+
+    It is for networks that allow nothing else: of the values between two scrapes it shows the last one, where
+    :class:`~traingauge.RemoteWrite` sends every step. Series by class, feature or signal are not pushed, nor are histograms.
+    Each run is a group by itself, with the labels ``job="traingauge"``, ``model`` and ``run``.
+
+    A thread pushes, so training waits for nothing. The end of the run is pushed, and the group deleted once Prometheus had
+    time to scrape it; the process exits after that. A killed run leaves its group, with the state ``running``. A run that
+    starts a day later deletes that.
+
+    Args:
+        url: Where the Pushgateway serves, as ``http://pushgateway:9091``.
+        every: Seconds between two pushes, at most 1800.
+        delete_after: Seconds after the last push until the group is deleted, at most 1800; at least two scrape intervals of
+            the Prometheus that reads the Pushgateway.
+        username: Name for basic authentication; the file then holds the password.
+        credentials_file: File with a bearer token, or with the password. It is read at each push, so it may change.
+
+    Raises:
+        TrainGaugeError: A field that does not fit.
+
+    >>> Pushgateway("http://pushgateway:9091", delete_after=120).every
+    30.0
+    >>> Pushgateway("http://pushgateway:9091", every=0)
+    Traceback (most recent call last):
+    traingauge.errors.InvalidArgumentError: Pushgateway.every is 0.0: expected at least 0.1 and at most 1800.0
+    """
+
+    url: str
+    _: KW_ONLY
+    every: float = 30.0
+    delete_after: float = 30.0
+    username: str | None = None
+    credentials_file: str | os.PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        validation.http_url("Pushgateway.url", self.url)
+        every = validation.number("Pushgateway.every", self.every, least=0.1, most=MOST_SECONDS)
+        object.__setattr__(self, "every", every)
+        after = validation.number("Pushgateway.delete_after", self.delete_after, least=0.0, most=MOST_SECONDS)
+        object.__setattr__(self, "delete_after", after)
+        credentials.check("Pushgateway", self.username, self.credentials_file)
+
+    def start(self, run: RunView) -> KeptCopy:
+        """Start pushing a run.
+
+        Raises:
+            InvalidArgumentError: The file with the token or the password cannot be read.
+        """
+        file = credentials.readable("Pushgateway", self.credentials_file)
+        group = Group(self.url, run.identity, self.username, file, run.counts())
+        return KeptCopy(group, run, every=self.every, remove_after=self.delete_after, shows=is_pushed)
+
+
+def is_pushed(metric: Metric) -> bool:
+    """Whether a metric is pushed.
+
+    >>> from traingauge.catalog import CATALOG
+    >>> is_pushed(CATALOG["model_loss"]), is_pushed(CATALOG["model_class_recall"])
+    (True, False)
+    """
+    return metric.name in _FEW or (metric.kind != "histogram" and not _MANY.intersection(metric.labels))
+
+
+class PushError(TrainGaugeError, ConnectionError):
+    """A Pushgateway did not take a request.
+
+    Attributes:
+        reason: One of :data:`traingauge.core.collectors.delivery.FAILURES`.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Group:
+    """The group of one run on a Pushgateway.
+
+    Args:
+        url: Where that serves.
+        identity: The run.
+        username: For basic authentication.
+        file: With the token or the password.
+        counts: Of the delivery.
+    """
+
+    def __init__(
+        self, url: str, identity: Identity, username: str | None, file: Path | None, counts: DeliveryCounts
+    ) -> None:
+        self._root, self._url = url.rstrip("/"), _address(url, *identity.name)
+        self._username, self._file, self._counts = username, file, counts
+        self._secrets: tuple[str, ...] = ()  # those of the last request
+        self._session = requests.Session()
+        self._session.trust_env = not is_loopback(urlsplit(url).hostname or "")
+
+    def put(self, text: bytes) -> None:
+        """Replace the group.
+
+        Raises:
+            PushError: The Pushgateway did not take it.
+        """
+        try:
+            self._request("PUT", self._url, text)
+        except PushError as error:
+            self._counts.failures[error.reason] += 1
+            self._counts.pending, self._counts.oldest = 1, self._counts.oldest or time.time()
+            raise
+        self._counts.pending, self._counts.oldest = 0, None
+
+    def remove(self) -> None:
+        """Delete the group.
+
+        Raises:
+            PushError: The Pushgateway did not take the request.
+        """
+        self._request("DELETE", self._url)
+
+    def sweep(self) -> None:
+        """Delete groups of other runs that nothing has pushed to for long. Ages are those of the Pushgateway's own clock.
+
+        Raises:
+            PushError: The Pushgateway did not take a request.
+        """
+        listed, now = self._request("GET", f"{self._root}/api/v1/metrics", most=_LIST_BYTES)
+        for model, run in _left(json.loads(listed)["data"], now):
+            if (address := _address(self._root, model, run)) != self._url:
+                self._request("DELETE", address)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def _request(
+        self, method: str, url: str, body: bytes | None = None, *, most: int = _SAID_BYTES
+    ) -> tuple[bytes, float]:
+        """What is answered, and the Unix time in seconds there."""
+        try:
+            with self._session.request(
+                method,
+                url,
+                data=body,
+                headers={"Content-Type": CONTENT_TYPES["text"]},
+                auth=self._sign,
+                timeout=TIMEOUT,
+                allow_redirects=False,  # a login page would answer 200
+                stream=True,
+            ) as answer:
+                said = answer.raw.read(most, decode_content=True)
+        except requests.Timeout:
+            raise PushError("timeout", f"{self._root} does not answer") from None
+        except (requests.RequestException, OSError) as error:
+            if isinstance(error, PushError):
+                raise
+            raise PushError("connection", f"{self._root} cannot be reached: {_innermost(error)}") from None
+        if not 200 <= answer.status_code < 300:
+            text = self._redacted(" ".join(said.decode("utf-8", "replace").split()))[:200]
+            reason = _REASONS.get(answer.status_code, "server" if answer.status_code >= 500 else "protocol")
+            raise PushError(reason, f"{self._root} answered {answer.status_code} {text}".rstrip())
+        return said, _time_of(answer)
+
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add who sends it. Without that, requests would take someone from ``.netrc``."""
+        if self._file is not None:
+            try:
+                secret = credentials.secret(self._file)
+            except (OSError, ValueError) as error:
+                raise PushError("credentials", f"{self._file}: {error}") from None
+            value = credentials.authorization(self._username, secret)
+            self._secrets = (value, secret)
+            request.headers["Authorization"] = value
+        return request
+
+    def _redacted(self, answer: str) -> str:
+        """An answer, which may repeat the request."""
+        for secret in self._secrets:
+            answer = answer.replace(secret, "***")
+        return answer
+
+
+_REASONS = {400: "refused", 401: "credentials", 403: "credentials", 407: "credentials", 429: "throttled"}
+
+
+def _address(root: str, model: str, run: str) -> str:
+    """Address of a group; encoded, as a name may hold a slash."""
+    labels = {"model": model, "run": run}
+    parts = [
+        f"{name}@base64/{urlsafe_b64encode(value.encode('utf-8', 'replace')).decode()}"
+        for name, value in labels.items()
+    ]
+    return "/".join([root.rstrip("/"), "metrics", "job", JOB, *parts])
+
+
+def _left(groups: list[Mapping[str, Any]], now: float) -> Iterator[tuple[str, str]]:
+    """Model and run of each group that no process will push to or delete any more."""
+    for group in groups:
+        labels = group["labels"]
+        if labels.get("job") != JOB or labels.keys() != {"job", "model", "run"}:
+            continue
+        age = now - max(float(one["value"]) for one in group["push_time_seconds"]["metrics"])
+        running = any(
+            one["labels"].get("state") == "running" and float(one["value"]) == 1
+            for one in group.get("model_run_state", {}).get("metrics", ())
+        )
+        if age > (DEAD_SECONDS if running else ENDED_SECONDS):
+            yield labels["model"], labels["run"]
+
+
+def _time_of(answer: requests.Response) -> float:
+    try:
+        return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+    except (TypeError, ValueError):
+        return time.time()
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
