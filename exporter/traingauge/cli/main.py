@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from traingauge.cli import bundle, doctor, down, push, runs, state, status, up
+from traingauge.cli import bundle, doctor, down, logs, push, runs, state, status, up
 from traingauge.cli.command import Command
 from traingauge.errors import TrainGaugeError
 from traingauge.version import __version__
@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, Command] = {
     "doctor": doctor,
     "bundle": bundle,
     "runs": runs,
+    "logs": logs,
     "state": state,
     "push": push,
 }

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from urllib3.exceptions import HTTPError
 
 from traingauge.delivery.targets import Target
+from traingauge.errors import TrainGaugeError
 
 #: Seconds that an endpoint has for its whole answer.
 TIMEOUT = 3.0
@@ -73,6 +74,10 @@ class Status:
         return min(1.0, self.step / self.planned) if self.planned > 0 else math.nan
 
 
+class UnreadableError(TrainGaugeError):
+    """An endpoint does not answer as it should."""
+
+
 class Reader:
     """Reads many endpoints at once.
 
@@ -99,15 +104,26 @@ class Reader:
 
     def _read(self, target: Target) -> Status:
         try:
-            return status(target, self._answer(target.url), time.time())
+            return status(target, self._answer(f"{target.url}/metrics"), time.time())
         except (requests.RequestException, OSError, ValueError) as error:
             if target.ended:
                 return Status(target, target.ended)
             problem = _in_short(error)
             return Status(target, GONE if problem == _NOTHING_LISTENS else UNREADABLE, problem=problem)
 
+    def log(self, target: Target) -> list[str]:
+        """What monitoring logged in the process of a run, the oldest line first.
+
+        Raises:
+            UnreadableError: Its endpoint does not answer as it should.
+        """
+        try:
+            return self._answer(f"{target.url}/log").splitlines()
+        except (requests.RequestException, OSError, ValueError) as error:
+            raise UnreadableError(_in_short(error)) from error
+
     def _answer(self, url: str) -> str:
-        """The metrics of an endpoint, which is not asked again while it still answers.
+        """The page of an endpoint, which is not asked again while it still answers.
 
         The timeout of a request bounds each read of it and not their sum, so that a thread of its own asks.
         """
@@ -123,15 +139,15 @@ class Reader:
 
     def _ask(self, url: str, answer: Future[str]) -> None:
         try:
-            answer.set_result(self._metrics(url))
+            answer.set_result(self._page(url))
         except Exception as error:  # noqa: BLE001 it is raised where the answer is waited for
             answer.set_exception(error)
 
-    def _metrics(self, url: str) -> str:
+    def _page(self, url: str) -> str:
         with requests.Session() as session:
             session.trust_env = False  # a proxy knows no loopback
             with session.get(
-                f"{url}/metrics", headers=self._headers, verify=self._verify, timeout=TIMEOUT, stream=True
+                url, headers=self._headers, verify=self._verify, timeout=TIMEOUT, stream=True
             ) as answer:
                 answer.raise_for_status()
                 try:

@@ -30,11 +30,6 @@ class IntervalError(TrainGaugeError, ValueError):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument(
-        "--directory",
-        type=Path,
-        help="discovery directory (default: $TRAINGAUGE_DISCOVERY_DIR, or ~/.local/state/traingauge/targets)",
-    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="write a JSON list instead of a table")
     form.add_argument(
@@ -48,6 +43,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=EVERY,
         metavar="SECONDS",
         help="of the live view (default: %(default)g)",
+    )
+    endpoints(parser)
+
+
+def endpoints(parser: argparse.ArgumentParser) -> None:
+    """Add the options by which the endpoints of runs are found and read."""
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        help="discovery directory (default: $TRAINGAUGE_DISCOVERY_DIR, or ~/.local/state/traingauge/targets)",
     )
     parser.add_argument("--token-file", type=Path, help="bearer token of endpoints that ask for one")
     parser.add_argument("--ca-file", type=Path, help="certificates to verify endpoints with TLS by")

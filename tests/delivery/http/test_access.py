@@ -62,7 +62,7 @@ def tls(certificate: Path, **more: str) -> dict[str, object]:
     return {"tls_server_config": files | more}
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/nowhere"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/log", "/nowhere"])
 def test_nothing_is_answered_without_the_password(serve: Serve, path: str) -> None:
     url = serve({"basic_auth_users": {"ann": HASH}}).url + path
     for wrong in (None, ("ann", "wrong"), ("bob", "secret"), ("ann", ""), ("", "")):

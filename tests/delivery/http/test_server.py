@@ -67,7 +67,7 @@ def test_a_short_body_is_not_worth_compressing(start: Start, connect: Connect) -
     assert "content-encoding" not in headers
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/healthz", "/", "/nowhere"])
+@pytest.mark.parametrize("path", ["/metrics", "/healthz", "/log", "/", "/nowhere"])
 def test_a_head_says_what_a_get_would_without_the_body(start: Start, connect: Connect, path: str) -> None:
     client = connect(start())
     of_head, of_get = client.request(path, "HEAD"), client.request(path)
@@ -121,7 +121,7 @@ def test_the_links_of_the_landing_page_hold_behind_the_path_of_a_proxy(
     start: Start, connect: Connect
 ) -> None:
     body = connect(start()).request("/")[2].decode()
-    assert set(re.findall('href="(.*?)"', body)) == {"metrics", "healthz"}
+    assert set(re.findall('href="(.*?)"', body)) == {"metrics", "healthz", "log"}
 
 
 def test_a_browser_may_do_nothing_with_the_landing_page_but_show_it(start: Start, connect: Connect) -> None:
@@ -130,7 +130,7 @@ def test_a_browser_may_do_nothing_with_the_landing_page_but_show_it(start: Start
     assert headers["referrer-policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/nowhere"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/log", "/nowhere"])
 def test_no_answer_is_taken_for_another_type(start: Start, connect: Connect, path: str) -> None:
     assert connect(start()).request(path)[1]["x-content-type-options"] == "nosniff"
 

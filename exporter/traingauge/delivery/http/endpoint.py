@@ -38,7 +38,7 @@ SILENT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An HTTP endpoint with ``/metrics``, ``/healthz`` and a landing page.
+    """An HTTP endpoint with ``/metrics``, ``/healthz``, ``/log`` and a landing page.
 
     What is ``None`` comes from a variable, if that is set.
 

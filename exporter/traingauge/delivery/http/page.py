@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 
 from traingauge.core.families import Identity
 
@@ -24,11 +25,27 @@ def landing_page(facts: Mapping[str, str], links: Mapping[str, str]) -> str:
     rows = "".join(
         f"<tr><th>{_escaped(name)}</th><td>{_escaped(fact)}</td></tr>" for name, fact in facts.items()
     )
-    own = {"Metrics": "metrics", "Health": "healthz"}  # relative, so that they hold behind a proxy's path
+    own = {
+        "Metrics": "metrics",
+        "Health": "healthz",
+        "Log": "log",
+    }  # relative, so that they hold behind a proxy's path
     items = "".join(
         f'<li><a href="{_escaped(to)}">{_escaped(title)}</a></li>' for title, to in {**own, **links}.items()
     )
     return _document(f"<table>{rows}</table><ul>{items}</ul>")
+
+
+def log_page(records: Iterable[tuple[float, str]]) -> str:
+    r"""Text with a line for each record, from its Unix time in seconds and its text.
+
+    >>> log_page([(0.0, "monitoring failed:\nno space left")])
+    '1970-01-01T00:00:00Z monitoring failed: no space left\n'
+    """
+    return "".join(
+        f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(when))} {' '.join(text.split())}\n"
+        for when, text in records
+    )
 
 
 def list_of_runs(runs: Mapping[str, Identity]) -> str:

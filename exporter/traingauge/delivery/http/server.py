@@ -1,4 +1,4 @@
-"""The server of the runs of a process: ``/metrics``, ``/healthz`` and a landing page."""
+"""The server of the runs of a process: ``/metrics``, ``/healthz``, ``/log`` and a landing page."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from traingauge import logs
 from traingauge.core.families import Family
 from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.guard import Guard
@@ -20,7 +21,7 @@ from traingauge.delivery.http.access import Access
 from traingauge.delivery.http.hosts import is_expected, is_loopback
 from traingauge.delivery.http.loop import Loop, Stream
 from traingauge.delivery.http.negotiation import accepts_gzip, choose_format
-from traingauge.delivery.http.page import HEALTHY, POLICY, landing_page, list_of_runs
+from traingauge.delivery.http.page import HEALTHY, POLICY, landing_page, list_of_runs, log_page
 from traingauge.delivery.http.served import ServedRun
 from traingauge.delivery.http.wire import Request, Response
 from traingauge.errors import AddressError, PortInUseError
@@ -173,9 +174,11 @@ class Server:
             return _metrics(runs, request)
         if page == "/healthz":
             return Response(HEALTHY.encode())
+        if page == "/log":
+            return Response(log_page(list(logs.recent)).encode("utf-8", "replace"))
         if page == "/":
             return _page(runs)
-        return Response(b"404: /, /metrics and /healthz are here\n", status=404)
+        return Response(b"404: /, /metrics, /healthz and /log are here\n", status=404)
 
 
 class _Foremost(Guard):
