@@ -39,6 +39,7 @@ OWN = (
     "model_run_state",
     "model_run_end",
     "model_restarts",
+    "model_run_resumed",
     "model_monitor",
     "model_state",
 )
