@@ -169,4 +169,4 @@ def test_an_unknown_platform_is_refused() -> None:
 
 
 def test_the_command_offers_every_platform() -> None:
-    assert tuple(PLATFORMS) == command.PLATFORMS
+    assert list(PLATFORMS) == list(command.PLATFORMS)

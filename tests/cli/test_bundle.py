@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from traingauge.cli.bundle import PLATFORMS
 from traingauge.cli.main import main
 
 
@@ -24,9 +26,23 @@ def test_it_exports_with_options_and_a_values_file(
         "https://g.example.org",
     ]
     assert main(["bundle", "export", str(folder), *arguments]) == 0
-    assert capsys.readouterr().out.endswith(f"files for prometheus in {folder}\n")
+    assert f"files for prometheus in {folder}\n" in capsys.readouterr().out
     assert "vector(0.9)" in (folder / "rules/01-thresholds.yml").read_text()
     assert "https://g.example.org/d/" in (folder / "rules/20-run.yml").read_text()
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_what_comes_next_after_an_export_names_files_that_it_wrote(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], platform: str
+) -> None:
+    folder = tmp_path / "out"
+    assert main(["bundle", "export", str(folder), "--for", platform]) == 0
+    said = capsys.readouterr().out
+    assert "\nnext: " in said
+    named = re.findall(rf"{re.escape(str(folder))}[\w/.*-]*", said.partition("\nnext: ")[2])
+    assert named
+    for path in named:
+        assert list(tmp_path.glob(str(Path(path).relative_to(tmp_path)))), path
 
 
 def test_an_edited_file_fails_in_one_line_that_says_what_to_do(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,17 +14,17 @@ SUMMARY = (
     "Export rules, dashboards and configuration for your platform, and compare an export with this version."
 )
 
-#: As in :mod:`traingauge.bundle.platforms`, which is not loaded until it is needed.
-PLATFORMS = (
-    "prometheus",
-    "prometheus-operator",
-    "mimir",
-    "victoriametrics",
-    "grafana",
-    "compose",
-    "kubernetes",
-    "helm",
-)
+#: As in :mod:`traingauge.bundle.platforms`, which is not loaded until it is needed: what to do with each export.
+PLATFORMS = {
+    "prometheus": "name {0}/rules/*.yml in `rule_files` of your Prometheus, and reload it",
+    "prometheus-operator": "kubectl apply --server-side --kustomize {0}",
+    "mimir": "mimirtool rules load {0}/rules.yml && mimirtool alertmanager load {0}/alertmanager.yml {0}/training.tmpl",
+    "victoriametrics": "give {0}/scrape.yml to victoria-metrics, and {0}/rules/*.yml to vmalert",
+    "grafana": "start Grafana on {0}/provisioning, with PROMETHEUS_URL, and DASHBOARDS={0}/dashboards",
+    "compose": "mkdir -p ~/.local/state/traingauge/targets && docker compose --file {0}/compose.yaml up --detach --wait",
+    "kubernetes": "kubectl apply --server-side --kustomize {0}",
+    "helm": "helm upgrade --install traingauge {0} --namespace NAMESPACE",
+}
 
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ def run(options: argparse.Namespace) -> None:
             raise DifferentError(f"{changed} {'file differs' if changed == 1 else 'files differ'}")
         return
     written = export.export(options.directory, options.platform, _given(options), force=options.force)
-    sys.stdout.write(f"{len(written)} files for {options.platform} in {options.directory}\n")
+    then = PLATFORMS[options.platform].format(shlex.quote(str(options.directory)))
+    sys.stdout.write(f"{len(written)} files for {options.platform} in {options.directory}\nnext: {then}\n")
 
 
 def _given(options: argparse.Namespace) -> Options:
