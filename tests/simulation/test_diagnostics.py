@@ -37,8 +37,9 @@ def first_alarms(seed):
     first = {}
     with diagnostics.watched() as monitor:
         for reading in diagnostics.train(monitor, seed, rate=diagnostics.growing):
+            value = diagnostics.published(monitor)
             for signal in ("gradient_norm", "loss"):
-                if diagnostics.published(monitor)("anomalies_total", signal, "cusum") > 0:
+                if value("anomalies_total", signal, "cusum") > 0:
                     first.setdefault(signal, reading.step)
             if len(first) == 2:
                 return first["gradient_norm"], first["loss"]
