@@ -28,7 +28,7 @@ SECTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "The monitor": ("traingauge", ("ModelMonitor",)),
     "Settings": (
         "traingauge",
-        ("Scoring", "Drift", "Endpoint", "RemoteWrite", "Pushgateway", "State", "Alertmanager"),
+        ("Scoring", "Drift", "Endpoint", "RemoteWrite", "Pushgateway", "TextFile", "State", "Alertmanager"),
     ),
     "References": ("traingauge", ("Reference", "ReferenceRun", "Canary")),
     "Detectors": ("traingauge", ("Cusum", "Ewma", "PageHinkley", "Adwin", "RobustZ")),

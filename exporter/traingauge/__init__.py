@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from traingauge.delivery.http import Endpoint
     from traingauge.delivery.pushgateway import Pushgateway
     from traingauge.delivery.remote_write.setting import RemoteWrite
+    from traingauge.delivery.text_file import TextFile
     from traingauge.errors import TrainGaugeError
     from traingauge.monitor import ModelMonitor
     from traingauge.options import Drift, Scoring, State
@@ -45,6 +46,7 @@ __all__ = [
     "RobustZ",
     "Scoring",
     "State",
+    "TextFile",
     "TrainGaugeError",
     "__version__",
 ]
@@ -66,6 +68,7 @@ _HOMES = {
     "RobustZ": "traingauge.stats.detectors.robust_z",
     "Scoring": "traingauge.options",
     "State": "traingauge.options",
+    "TextFile": "traingauge.delivery.text_file",
     "TrainGaugeError": "traingauge.errors",
 }
 

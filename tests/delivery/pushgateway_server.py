@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 
-from traingauge.stack.programs import APT_INSTALL
-from traingauge.stack.reaper import Reaper
+from tests.delivery.real_server import real_server
 from traingauge.stack.server import Server
 
 
-def _program() -> str | None:
-    return shutil.which("pushgateway") or shutil.which("prometheus-pushgateway")
-
-
-@contextmanager
-def pushgateway(folder: Path) -> Iterator[Server]:
-    """Start one; where there is none and it cannot be installed, the test is skipped."""
-    if (program := _program()) is None:
-        subprocess.run([APT_INSTALL, "prometheus-pushgateway"], check=False)
-        program = _program()
-    if program is None:
-        pytest.skip("there is no Pushgateway on this machine, and it cannot be installed")
-    with Reaper() as reaper:
-        server = Server(
-            name="pushgateway",
-            command=lambda port: [
-                program,
-                f"--web.listen-address=127.0.0.1:{port}",
-                "--persistence.file=",  # Debian's has one that all would share
-            ],
-            ready_path="/-/ready",
-            listening="Listening on",
-            log=folder / "pushgateway.log",
-            reaper=reaper,
-        )
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
+def pushgateway(folder: Path) -> AbstractContextManager[Server]:
+    """Start one that keeps nothing on disk: Debian's has a file that all would share."""
+    return real_server("pushgateway", folder, "--persistence.file=", ready_path="/-/ready")
 
 
 def groups(url: str) -> dict[tuple[str, ...], Mapping[str, Any]]:

@@ -33,6 +33,7 @@ from traingauge import (
     RobustZ,
     Scoring,
     State,
+    TextFile,
     export,
 )
 from traingauge.core.families import Identity
@@ -168,6 +169,7 @@ FUNCTIONS: dict[str, Callable[[], Call]] = {
     "Endpoint": lambda: (Endpoint, defaults(Endpoint)),
     "RemoteWrite": lambda: (RemoteWrite, {**defaults(RemoteWrite), "url": "http://127.0.0.1:9"}),
     "Pushgateway": lambda: (Pushgateway, {**defaults(Pushgateway), "url": "http://127.0.0.1:9"}),
+    "TextFile": lambda: (TextFile, {**defaults(TextFile), "directory": _folder()}),
     "Alertmanager": lambda: (Alertmanager, {**defaults(Alertmanager), "url": "http://127.0.0.1:9"}),
     **{
         kind.__name__: lambda kind=kind: (kind, defaults(kind))

@@ -1,0 +1,136 @@
+"""A run in a file for node_exporter's textfile collector."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+
+from traingauge import validation
+from traingauge.archive import not_following
+from traingauge.core.families import Identity
+from traingauge.delivery.base import RunView
+from traingauge.delivery.kept_copy import DEAD_SECONDS, ENDED_SECONDS, MOST_SECONDS, KeptCopy
+from traingauge.errors import InvalidArgumentError
+
+_PREFIX, _SUFFIX, _UNFINISHED = "traingauge-", ".prom", ".tmp"
+
+#: Finds the state of a run that its end never changed.
+_RUNNING = re.compile(rb'^model_run_state\{.*\bstate="running".*\} 1', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """Writes the run to a file for the textfile collector of a node_exporter on the same machine.
+
+    It is for machines whose node_exporter is scraped, and nothing else. The file has everything that the endpoint would
+    show, and is replaced as a whole. A thread writes, so training waits for nothing.
+
+    The end of the run is written, and the file removed once Prometheus had time to scrape it; the process exits after that.
+    A killed run leaves its file, with the state ``running``. A run that starts a day later removes that.
+
+    Args:
+        directory: The one that ``node_exporter --collector.textfile.directory`` names.
+        every: Seconds between two writes, at most 1800.
+        delete_after: Seconds after the last write until the file is removed, at most 1800; at least two scrape intervals.
+
+    Raises:
+        TrainGaugeError: A field that does not fit.
+
+    >>> TextFile("/var/lib/node_exporter", every=60).every
+    60.0
+    >>> TextFile("/var/lib/node_exporter", every=0)
+    Traceback (most recent call last):
+    traingauge.errors.InvalidArgumentError: TextFile.every is 0.0: expected at least 0.1 and at most 1800.0
+    """
+
+    directory: str | os.PathLike[str]
+    _: KW_ONLY
+    every: float = 15.0
+    delete_after: float = 30.0
+
+    def __post_init__(self) -> None:
+        validation.path("TextFile.directory", self.directory)
+        every = validation.number("TextFile.every", self.every, least=0.1, most=MOST_SECONDS)
+        object.__setattr__(self, "every", every)
+        after = validation.number("TextFile.delete_after", self.delete_after, least=0.0, most=MOST_SECONDS)
+        object.__setattr__(self, "delete_after", after)
+
+    def start(self, run: RunView) -> KeptCopy:
+        """Start writing a run.
+
+        Raises:
+            InvalidArgumentError: There is no such directory, or it cannot be written.
+        """
+        directory = Path(self.directory)
+        if not (directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)):
+            raise InvalidArgumentError(
+                f"TextFile.directory is {os.fspath(directory)!r}: expected a directory that can be written, the one that "
+                "node_exporter --collector.textfile.directory names"
+            )
+        return KeptCopy(
+            RunFile(directory, run.identity), run, every=self.every, remove_after=self.delete_after
+        )
+
+
+class RunFile:
+    """The file of one run.
+
+    Args:
+        directory: Where.
+        identity: The run.
+    """
+
+    def __init__(self, directory: Path, identity: Identity) -> None:
+        self._path = directory / f"{_PREFIX}{identity.path_name()}{_SUFFIX}"
+
+    def put(self, text: bytes) -> None:
+        """Replace the file, so that no one reads half of it.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        unfinished = self._path.with_suffix(f".{os.urandom(8).hex()}{_UNFINISHED}")
+        try:
+            with unfinished.open("xb") as file:
+                file.write(text)
+            unfinished.replace(self._path)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
+
+    def remove(self) -> None:
+        """Remove the file, if it still exists.
+
+        Raises:
+            OSError: It cannot be removed.
+        """
+        self._path.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove files of other runs that nothing has written for long, and what a killed one was writing."""
+        for path in list(self._left()):
+            with suppress(OSError):  # another run may sweep at the same time
+                path.unlink()
+
+    def close(self) -> None:
+        """Nothing is open between two writes."""
+
+    def _left(self) -> Iterator[Path]:
+        for path in self._path.parent.glob(f"{_PREFIX}*"):
+            with suppress(OSError):
+                age = time.time() - path.lstat().st_mtime
+                if path == self._path or age <= ENDED_SECONDS:
+                    continue
+                if path.suffix == _UNFINISHED or (path.suffix == _SUFFIX and age > _kept(path)):
+                    yield path
+
+
+def _kept(path: Path) -> float:
+    """Seconds for which a file is kept that nothing writes any more."""
+    with open(path, "rb", opener=not_following) as file:
+        return DEAD_SECONDS if _RUNNING.search(file.read()) else ENDED_SECONDS
