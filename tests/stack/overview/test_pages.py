@@ -47,6 +47,19 @@ def test_what_a_run_calls_itself_is_no_markup() -> None:
         assert 'href="javascript' not in text
 
 
+def test_an_alert_leads_to_its_runbook_and_one_that_is_not_shipped_nowhere() -> None:
+    unknown = {**ALERT, "labels": {"alertname": "../Mine", "severity": "critical"}}
+    text = pages.one_run(Run("m", "r", "running", 1.0, alerts=(ALERT, unknown)), [], {}, 2.0)
+    (link,) = re.findall(r'href="(/runbook[^"]*)"', text)
+    with Overview("http://127.0.0.1:9", {}) as overview:
+        page = requests.get(f"{overview.url}{link}", timeout=60)
+        beside = requests.get(f"{overview.url}/runbook?alert=../README", timeout=60)
+    assert page.status_code == 200
+    assert "## Diagnosis" in page.text
+    assert "<h1>ModelStuck</h1>" in page.text
+    assert beside.status_code == 404
+
+
 def test_the_link_of_a_run_leads_to_it_whatever_its_name() -> None:
     (link,) = re.findall(
         r'href="(/run\?[^"]*)"', pages.all_runs([Run("a&b", "lr=1e+3", "running", 1.0)], {}, 2.0)

@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import urlencode
 
+from traingauge.bundle import places
 from traingauge.delivery.plain_text import duration
 
 from .drawing import drawn
@@ -17,6 +18,9 @@ from .readings import HOURS, Curve, Run
 
 #: Seconds until a browser asks again.
 EVERY = 5
+
+#: The runbook of each shipped alert.
+RUNBOOKS = {path.stem: path for path in places.RUNBOOKS.glob("*.md")}
 
 _STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 
@@ -53,6 +57,16 @@ def one_run(run: Run, curves: Sequence[Curve], links: Mapping[str, str], now: fl
     figures = "".join(map(drawn, curves)) or '<p class="dim">Nothing was scraped yet.</p>'
     body = f'{facts}{_alerts(run, now)}<h2>Course</h2><div class="figures">{figures}</div>'
     return _document(f"{run.model} / {run.run}", body, {"All runs": "/", **links}, now)
+
+
+def runbook(alert: str) -> str:
+    """The page with the runbook of an alert, as it is written.
+
+    Raises:
+        KeyError: The alert is none of the shipped ones.
+    """
+    text = RUNBOOKS[alert].read_text(encoding="utf-8").partition("\n\n")[2]  # its title is that of the page
+    return _page(alert, f'<pre class="text">{escape(text)}</pre>', {"All runs": "/"})
 
 
 def problem(text: str, links: Mapping[str, str], now: float) -> str:
@@ -112,7 +126,7 @@ def _alerts(run: Run, now: float) -> str:
         '<tr><td><span class="severity {severity}">{severity}</span></td><td>{name}</td>'
         '<td>{since}</td><td class="wrap">{text}</td></tr>'.format(
             severity=escape(alert["labels"].get("severity", "")),
-            name=_linked(alert["labels"]["alertname"], alert["annotations"].get("runbook_url", "")),
+            name=_linked(alert["labels"]["alertname"]),
             since=_ago(datetime.fromisoformat(alert["activeAt"]).timestamp(), now),
             text=escape(alert["annotations"].get("summary", "")) + _about(alert["labels"]),
         )
@@ -129,18 +143,29 @@ def _about(labels: Mapping[str, str]) -> str:
     return f' <span class="dim">{escape(", ".join(parts))}</span>' if parts else ""
 
 
-def _linked(text: str, url: str) -> str:
-    return f'<a href="{escape(url)}">{escape(text)}</a>' if url.startswith("https://") else escape(text)
+def _linked(alert: str) -> str:
+    """The name of an alert, which leads to its runbook."""
+    if alert not in RUNBOOKS:
+        return escape(alert)
+    link = f"/runbook?{urlencode({'alert': alert})}"
+    return f'<a href="{escape(link)}">{escape(alert)}</a>'
 
 
 def _document(title: str, body: str, links: Mapping[str, str], now: float) -> str:
-    leading = "".join(f'<a href="{escape(url)}">{escape(name)}</a>' for name, url in links.items())
     seen = time.strftime("%H:%M:%S", time.localtime(now))
+    foot = f"As of {seen}, every {EVERY} seconds. Runs of the last {HOURS} hours."
+    return _page(
+        title, body, links, f'<meta http-equiv="refresh" content="{EVERY}">', f"<footer>{foot}</footer>"
+    )
+
+
+def _page(title: str, body: str, links: Mapping[str, str], head: str = "", foot: str = "") -> str:
+    leading = "".join(f'<a href="{escape(url)}">{escape(name)}</a>' for name, url in links.items())
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<meta http-equiv="refresh" content="{EVERY}"><title>{escape(title)} · traingauge</title>'
+        f"{head}<title>{escape(title)} · traingauge</title>"
         f"<style>{_STYLE}</style></head>"
         f"<body><header><h1>{escape(title)}</h1>{leading}</header><main>{body}</main>"
-        f"<footer>As of {seen}, every {EVERY} seconds. Runs of the last {HOURS} hours.</footer></body></html>\n"
+        f"{foot}</body></html>\n"
     )

@@ -57,6 +57,11 @@ class Overview:
             if asked.path == "/run":
                 given = parse_qs(asked.query)
                 return self._run(given.get("model", [""])[0], given.get("run", [""])[0], now)
+            if (
+                asked.path == "/runbook"
+                and (alert := parse_qs(asked.query).get("alert", [""])[0]) in html.RUNBOOKS
+            ):
+                return HTTPStatus.OK, html.runbook(alert)
         except (requests.RequestException, QueryError, ValueError, LookupError) as error:
             text = f"Prometheus does not answer as it should: {error}"
             return HTTPStatus.BAD_GATEWAY, html.problem(text, self._links, now)
