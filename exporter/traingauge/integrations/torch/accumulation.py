@@ -102,6 +102,8 @@ class Accumulation:
             return self._kind / count
         if self._kind is not None:
             return 1 if self._kind == "sum" else 1 / count
+        if count == 1 and passes[0].backward.is_bare:
+            return 1
         paths = [one.backward.paths(one.parts) for one in passes]
         return (
             self._single(paths[0]) if count == 1 else self._several(paths) if _alike(passes, paths) else None

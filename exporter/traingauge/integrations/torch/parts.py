@@ -84,6 +84,11 @@ class BackwardPass:
         elif scale is not None:
             self.value = None if scale.value is None else self.value / scale.value
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether it began from one watched loss as that is."""
+        return len(self.terms) == 1 and not self.terms[0].factors and self.terms[0].bare
+
     def paths(self, parts: Sequence[Part]) -> list[terms.Term]:
         """Its terms that are watched losses; where one of them cannot be found among the terms, all terms."""
         found = {id(part) for term in self.terms for part in term.parts}

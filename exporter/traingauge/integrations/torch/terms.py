@@ -120,8 +120,11 @@ def terms_of(total: torch.Tensor, gradient: Any = None) -> list[Term]:
     >>> [(term.factors, term.negative) for term in terms_of((2 - 3 * loss) / 4)]
     [((0.25, 3.0), True)]
     """
+    node, output = total.grad_fn, total.output_nr
+    if gradient is None and (parts := _parts_at(node, output)) and not _is_read_inside(node, parts):
+        return [Term(parts, outer=0)]
     start = Term() if gradient is None else Term().times(_value(gradient))
-    waiting, found = [(total.grad_fn, total.output_nr, start)], []
+    waiting, found = [(node, output, start)], []
     for _ in range(MOST_NODES):
         if not waiting:
             break
@@ -180,20 +183,27 @@ def _onward(node: Any, term: Term) -> Iterator[tuple[Any, int, Term]]:
             yield operand, output, term._replace(summed=summed, known=known)
 
 
+def _is_read_inside(node: Any, parts: tuple[Any, ...]) -> bool:
+    """Whether what a watched loss consists of is read: that of a function, where it is a sum or a product."""
+    if not all(part.of_function for part in parts):
+        return False
+    return node.name() in _SUMS or node.name() in _PRODUCTS or _is_one_of(node, _RESHAPED)
+
+
 def _inside(node: Any, term: Term) -> Iterator[tuple[Any, int, Term]]:
     """The operands of a node inside of a loss that a function computed, of sums and of products with a known number."""
-    if not all(part.of_function for part in term.parts):
+    if not _is_read_inside(node, term.parts):
         return
     operands = [(at, *edge) for at, edge in enumerate(node.next_functions) if edge[0] is not None]
     name = node.name()
     if name in _SUMS:
         yield from ((operand, output, term) for _, operand, output in operands)
-    elif len(operands) == 1 and name in _PRODUCTS:
-        ((at, operand, output),) = operands
-        factor = _factor(node, name, at)
+    elif name in _PRODUCTS:
+        at, operand, output = operands[0]
+        factor = _factor(node, name, at) if len(operands) == 1 else None
         if factor is not None:
             yield operand, output, term.inner(factor)
-    elif _is_one_of(node, _RESHAPED):
+    else:
         yield from ((operand, output, term) for _, operand, output in operands)
 
 

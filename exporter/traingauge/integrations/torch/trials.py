@@ -31,17 +31,18 @@ class Trials:
 
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
-        self._at: dict[int, Sequence[tuple[Any, int]]] = {}  # weights, and their versions after that pass
+        self._looked_at: dict[int, Sequence[Any]] = {}  # weights of each group
+        self._at: dict[int, list[int]] = {}  # their versions after that pass
 
     def passed(self, groups: Collection[int]) -> None:
         """A pass has given gradients to these groups."""
         for group in groups:
             if group not in self._at:
-                self._at[group] = [(one, one._version) for one in _some(self._reach.trained(group))]
+                self._at[group] = [one._version for one in self._look_at(group)]
 
     def moved(self) -> set[int]:
         """The groups that have been moved."""
-        return {group for group, weights in self._at.items() if _all_written(weights)}
+        return {group for group, versions in self._at.items() if self._all_written(group, versions)}
 
     def updated(self, group: int) -> None:
         """An optimizer has updated a group, or was to: the next pass is the first of its step."""
@@ -61,15 +62,20 @@ class Trials:
             hook.remove()
 
     def _forget(self, optimizer: Any) -> None:
+        if not self._at:
+            return
         updated = {id(one) for group in optimizer.param_groups for one in group["params"]}
-        for group, weights in list(self._at.items()):
-            if any(id(one) in updated for one, _ in weights):
+        for group in list(self._at):
+            if any(id(one) in updated for one in self._looked_at[group]):
                 self.updated(group)
 
+    def _look_at(self, group: int) -> Sequence[Any]:
+        weights = self._looked_at.get(group)
+        if not weights or any(one.grad is None for one in weights):
+            trained = self._reach.trained(group)
+            weights = self._looked_at[group] = trained[:: max(1, -(-len(trained) // MOST_WEIGHTS))]
+        return weights
 
-def _some(weights: Sequence[Any]) -> Sequence[Any]:
-    return weights[:: max(1, -(-len(weights) // MOST_WEIGHTS))]
-
-
-def _all_written(weights: Sequence[tuple[Any, int]]) -> bool:
-    return bool(weights) and all(one._version != version for one, version in weights)
+    def _all_written(self, group: int, versions: Sequence[int]) -> bool:
+        pairs = zip(self._looked_at[group], versions, strict=True)
+        return bool(versions) and all(one._version != version for one, version in pairs)
