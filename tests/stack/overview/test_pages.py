@@ -81,7 +81,7 @@ def test_a_stretch_of_values_that_are_not_finite_is_marked_and_named() -> None:
         (float(x), float(width))
         for x, width in re.findall(r'<rect class="lost" x="([\d.]+)" y="0" width="([\d.]+)"', text)
     ]
-    assert bands == [(160.0, 104.0), (472.0, 3.0)]
+    assert bands == [(169.0, 101.0), (472.0, 3.0)]
     assert "NaN or infinite" in text
     assert "NaN or infinite" not in drawn(Curve("Loss", {"train": points[:1]}))
 
@@ -120,6 +120,13 @@ def test_every_range_of_values_is_drawn_within_the_picture(values: tuple[float, 
     (line,) = re.findall(r'class="line a" d="([^"]*)"', text)
     heights = [float(y) for y in re.findall(r" ([\d.-]+)", line)]
     assert all(0 <= y <= 180 for y in heights)
+
+
+def test_the_longest_number_of_an_axis_has_room_next_to_it() -> None:
+    text = drawn(Curve("Learning rate", {"": [(0.0, -1.234e-5), (5.0, 0.000432)]}))
+    labels = re.findall(r'<text x="(\d+)" y="[\d.]+" text-anchor="end">(-?\d[\d.e-]*)</text>', text)
+    assert "-1.23e-05" in [number for _, number in labels]
+    assert all(float(end) >= 6.6 * len(number) for end, number in labels)
 
 
 def test_nothing_is_drawn_of_a_curve_without_a_finite_value() -> None:

@@ -10,7 +10,8 @@ from itertools import groupby
 
 from .readings import Curve
 
-_WIDTH, _HEIGHT, _LEFT, _BELOW = 480, 180, 56, 20
+#: On the left there is room for the longest number, such as -1.23e-05.
+_WIDTH, _HEIGHT, _LEFT, _BELOW = 480, 180, 68, 20
 
 #: Classes of the lines, which the page gives colours.
 _CLASSES = {"train": "a", "": "a", "validation": "b", "test": "c"}
