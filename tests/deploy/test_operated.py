@@ -152,8 +152,11 @@ def test_replicas_of_prometheus_send_one_alert_without_the_label_that_tells_them
     alertmanager = started("alertmanager", "alertmanager", routed_to(people), "--cluster.listen-address=")
     replicas = {name: prometheus(name, alertmanager) for name in "abc"}
     del replicas["c"]["alerting"]["alert_relabel_configs"]
-    for name, document in replicas.items():
-        server = started("prometheus", name, document, "--rules.alert.resend-delay=1s")
+    servers = [
+        started("prometheus", name, document, "--rules.alert.resend-delay=1s")
+        for name, document in replicas.items()
+    ]
+    for server in servers:
         wait_until(
             lambda server=server: metric(server, "prometheus_notifications_sent_total") >= 1, "an alert"
         )

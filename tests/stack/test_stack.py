@@ -142,9 +142,9 @@ def follow_a_run_into_nan_and_out(run: FakeRun, pace: Pace) -> None:
 
 def test_a_scrape_that_takes_too_long_loses_the_pace(run: FakeRun) -> None:
     with Stack(pace=PACE) as stack:
-        stack.wait_for(lambda: stack.prometheus.query("count(up == 1) == 2"), "both servers up")
         run.delay = 2 * stack.interval
         run.announce(stack.discovery_dir)
+        stack.wait_for(lambda: stack.prometheus.query("count(up == 1) == 2"), "both servers up")
         stack.wait_for(lambda: stack.prometheus.query('up{job="traingauge"} == 0'), "a scrape that failed")
         with pytest.raises(PaceLostError, match=r"a scrape took \d\.\d s, too long for intervals of 1 s"):
             stack.check_pace()
