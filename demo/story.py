@@ -59,15 +59,14 @@ class Storyteller(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
         yield from self._until(self._found)
         self._report.say("Prometheus has discovered the run and scrapes it")
         yield from self._until(self._healthy)
-        yield from self._until(self._calm())
         for fault in self._faults:
+            yield from self._until(self._calm())
             episode = self._report.begin(fault)
             fault.begin()
             yield from self._until(episode.arrived)
             fault.fix()
             self._report.fix(episode)
             yield from self._until(lambda episode=episode: episode.over() and self._healthy())
-            yield from self._until(self._calm())
 
     def _until(self, condition: Callable[[], bool]) -> Iterator[bool]:
         """Yield until a condition holds or patience runs out; the table then shows what did not arrive."""
