@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from traingauge.cli import bundle, doctor, down, logs, push, runs, state, status, up
+from traingauge.cli import bundle, doctor, down, logs, push, runs, sd, state, status, up
 from traingauge.cli.command import Command
 from traingauge.errors import TrainGaugeError
 from traingauge.version import __version__
@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, Command] = {
     "logs": logs,
     "state": state,
     "push": push,
+    "sd": sd,
 }
 
 FAILED, INTERRUPTED, NO_READER = 1, 130, 141

@@ -66,14 +66,18 @@ class LocalServer:
     Args:
         name: Of its thread.
         handler: Answers the clients, each in a thread.
-        port: The port of 127.0.0.1; 0 takes a free one.
+        port: The port; 0 takes a free one.
+        host: The address; the loopback by default.
 
     Raises:
         OSError: The port is taken.
     """
 
-    def __init__(self, name: str, handler: type[LocalHandler], *, port: int = 0) -> None:
-        self._server = _Server(("127.0.0.1", port), handler)
+    def __init__(
+        self, name: str, handler: type[LocalHandler], *, port: int = 0, host: str = "127.0.0.1"
+    ) -> None:
+        self._host = host
+        self._server = _Server((host, port), handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name=name, daemon=True
         )
@@ -96,7 +100,7 @@ class LocalServer:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://{self._host}:{self._server.server_port}"
 
 
 class _Server(ThreadingHTTPServer):

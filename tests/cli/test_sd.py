@@ -1,0 +1,187 @@
+"""The announced runs, served to a Prometheus that does not see their directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from tests.waiting import PATIENCE, wait_until
+from traingauge import Endpoint, ModelMonitor
+from traingauge.cli import sd
+from traingauge.cli.main import main
+from traingauge.cli.sd import Service
+from traingauge.core.families import Identity
+from traingauge.delivery.discovery import DiscoveryFile
+from traingauge.stack.programs import find_programs
+from traingauge.stack.prometheus import PrometheusApi
+from traingauge.stack.reaper import Reaper
+from traingauge.stack.server import Server
+
+Start = Callable[..., str]
+
+
+@pytest.fixture
+def serving(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Serves a directory, and returns where."""
+    monkeypatch.setattr(sd, "EVERY", 0.05)
+    over, threads = threading.Event(), []
+
+    def start(directory: Path, token: str | None = None) -> str:
+        service, ready = Service(directory, token), threading.Event()
+
+        def wait() -> None:
+            ready.set()
+            over.wait(PATIENCE)
+
+        threads.append(threading.Thread(target=sd.serve, args=(service, "127.0.0.1", 0, wait)))
+        threads[-1].start()
+        assert ready.wait(PATIENCE)
+        return capsys.readouterr().out.split()[0]
+
+    yield start
+    over.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+
+
+def listed(url: str) -> list[dict[str, Any]]:
+    return requests.get(url, timeout=30).json()
+
+
+def announce(directory: Path, run: str) -> DiscoveryFile:
+    file = DiscoveryFile(directory, Identity("m", run), "node:9109")
+    file.write()
+    return file
+
+
+def test_the_list_follows_the_runs_of_the_directory(tmp_path: Path, serving: Start) -> None:
+    first = announce(tmp_path, "r1")
+    url = serving(tmp_path)
+    assert listed(url) == json.loads(first.path.read_text())
+    announce(tmp_path, "r2")
+    wait_until(lambda: [group["labels"]["run"] for group in listed(url)] == ["r1", "r2"])
+    first.note("failed")
+    wait_until(lambda: [group["labels"].get("ended") for group in listed(url)] == [None, "failed", None])
+    first.remove()
+    wait_until(lambda: [group["labels"]["run"] for group in listed(url)] == ["r2"])
+    assert requests.get(url, timeout=30).headers["Content-Type"].startswith("application/json")
+
+
+def test_what_cannot_be_read_leaves_the_list_as_it_was(
+    tmp_path: Path, serving: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "targets").mkdir()
+    announce(tmp_path / "targets", "r1")
+    url = serving(tmp_path / "targets")
+    (tmp_path / "targets").rename(tmp_path / "away")
+    wait_until(lambda: "cannot be read" in capsys.readouterr().err)
+    assert [group["labels"]["run"] for group in listed(url)] == ["r1"]
+
+
+def test_a_directory_that_was_never_read_is_an_error_and_no_empty_list(
+    tmp_path: Path, serving: Start
+) -> None:
+    url = serving(tmp_path / "later")
+    assert requests.get(url, timeout=30).status_code == 503
+    (tmp_path / "later").mkdir()
+    wait_until(lambda: requests.get(url, timeout=30).status_code == 200)
+    assert listed(url) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["no JSON", "{}", "[1]", '[{"targets": [1], "labels": {}}]', '[{"targets": [], "labels": {"a": 1}}]'],
+)
+def test_a_file_that_is_none_of_a_run_is_left_out_and_named(
+    text: str, tmp_path: Path, serving: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    announce(tmp_path, "r1")
+    url = serving(tmp_path)
+    (tmp_path / "wrong.json").write_text(text)
+    wait_until(lambda: "wrong.json" in capsys.readouterr().err)
+    assert [group["labels"]["run"] for group in listed(url)] == ["r1"]
+
+
+def test_only_who_shows_the_token_gets_the_list(tmp_path: Path, serving: Start) -> None:
+    url = serving(tmp_path, "t0ken")
+    assert requests.get(url, timeout=30).status_code == 401
+    assert requests.get(url, headers={"Authorization": "Bearer t0ken"}, timeout=30).json() == []
+
+
+def test_a_web_page_cannot_read_the_list_through_a_browser(tmp_path: Path, serving: Start) -> None:
+    assert (
+        requests.get(serving(tmp_path), headers={"Host": "evil.example.com"}, timeout=30).status_code == 421
+    )
+
+
+def test_a_run_knows_that_a_prometheus_looks_once_one_has_asked(tmp_path: Path, serving: Start) -> None:
+    file = announce(tmp_path, "r1")
+    url = serving(tmp_path)
+    assert not file.is_looked_for()
+    listed(url)
+
+    def known() -> bool:
+        file.touch()  # as the run does now and then
+        return file.is_looked_for()
+
+    wait_until(known)
+
+
+def test_a_token_file_without_a_token_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "token").write_text("")
+    assert main(["sd", f"--token-file={tmp_path / 'token'}"]) == 1
+    assert "expected one line" in capsys.readouterr().err
+
+
+def test_the_command_serves_until_it_is_asked_to_end(tmp_path: Path) -> None:
+    announce(tmp_path, "r1")
+    command = [sys.executable, "-m", "traingauge", "sd", f"--directory={tmp_path}", "--port=0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[0]
+        assert [group["labels"]["run"] for group in listed(url)] == ["r1"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 128 + signal.SIGTERM
+
+
+@pytest.mark.servers
+def test_a_prometheus_finds_and_scrapes_the_runs(tmp_path: Path, serving: Start) -> None:
+    delivery = [Endpoint(discovery_dir=tmp_path / "targets", linger=0)]
+    with ModelMonitor("m", run="r", delivery=delivery), Reaper() as reaper:
+        job = {
+            "job_name": "traingauge",
+            "scrape_interval": "1s",
+            "http_sd_configs": [{"url": serving(tmp_path / "targets"), "refresh_interval": "5s"}],
+        }
+        (tmp_path / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [job]}))
+        prometheus = Server(
+            name="prometheus",
+            command=lambda port: [
+                find_programs().prometheus.path,
+                f"--config.file={tmp_path / 'prometheus.yml'}",
+                f"--storage.tsdb.path={tmp_path / 'data'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            ready_path="/-/ready",
+            listening="ready to receive web requests",
+            log=tmp_path / "log",
+            reaper=reaper,
+        )
+        prometheus.start()
+        try:
+            wait_until(
+                lambda: PrometheusApi(prometheus.url).query('up{model="m", run="r", job="traingauge"} == 1')
+            )
+        finally:
+            prometheus.stop()
