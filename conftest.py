@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from typing import Any
+
+# Tests run in a process a core or more. Further threads of numpy, scikit-learn and PyTorch would mostly spin, on cores that
+# others wait for. The libraries read it when they are loaded, also in the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 #: Tests and doctests that need a framework, by their folder.
 NEEDING = {
