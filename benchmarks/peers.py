@@ -40,6 +40,12 @@ def missing(modules: Iterable[str]) -> dict[str, str]:
     return {module: _ADVICE for module in modules if find_spec(module) is None}
 
 
+def missing_apart(modules: Iterable[str]) -> dict[str, str]:
+    """Those that are not installed here, of an environment with a framework that the others do without."""
+    advice = "not installed: make test-integrations, then .venv-integrations/bin/python -m benchmarks.cost"
+    return dict.fromkeys(missing(modules), advice)
+
+
 class PeerError(Exception):
     """A peer is not installed or does not run; the message says which, and what to do."""
 

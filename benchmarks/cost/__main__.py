@@ -14,6 +14,7 @@ from benchmarks.cost import (
     growth,
     import_time,
     keras_step,
+    lightning_step,
     machine,
     render,
     report,
@@ -21,6 +22,7 @@ from benchmarks.cost import (
     step,
     torch_loop,
     torch_watch,
+    transformers_step,
 )
 from benchmarks.cost.harness import Row
 
@@ -32,11 +34,16 @@ ROWS: Mapping[str, tuple[Callable[[float], Row | list[Row]], float, float]] = {
     "keras": (keras_step.measure, 9, 90),
     "torch": (torch_loop.measure, 3, 15),
     "torch_watch": (torch_watch.measure, 3, 30),
+    "lightning": (lightning_step.measure, 10, 40),
+    "transformers": (transformers_step.measure, 10, 40),
     "confusion": (confusion_matrix.measure, 5, 40),
     "drift_update": (drift_update.measure, 2, 10),
     "drift_window": (drift_window.measure, 5, 20),
     "import": (import_time.measure, 4, 30),
 }
+
+#: Rows of frameworks with an environment of their own: measured when they are named, and on no page.
+APART = ("lightning", "transformers")
 
 #: The curves of growth, in addition to the rows.
 GROWTH = "growth"
@@ -56,10 +63,13 @@ def main(arguments: list[str]) -> int:
         help="folder to write to; a full run writes docs/explanation and benchmarks/results",
     )
     parser.add_argument(
-        "names", nargs="*", metavar="name", help=f"of {', '.join([*ROWS, GROWTH])}; all if none is given"
+        "names",
+        nargs="*",
+        metavar="name",
+        help=f"of {', '.join([*ROWS, GROWTH])}; without one, all but {' and '.join(APART)}",
     )
     given = parser.parse_args(arguments)
-    names = given.names or [*ROWS, GROWTH]
+    names = given.names or [*(name for name in ROWS if name not in APART), GROWTH]
     for name in names:
         if name not in {*ROWS, GROWTH}:
             parser.error(f"unknown name {name!r}: expected one of {', '.join([*ROWS, GROWTH])}")

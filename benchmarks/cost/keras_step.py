@@ -20,7 +20,6 @@ from prometheus_client import CollectorRegistry, Gauge
 from benchmarks.cost.harness import NULL, Arm, Check, Row, race
 from benchmarks.peers import missing
 from traingauge import ModelMonitor
-from traingauge.integrations.keras import MonitorCallback
 
 #: Steps of one ``fit``, enough for its start and end to be negligible; for a peer that takes milliseconds; for quick ones.
 STEPS, PEER_STEPS, FEWER, FEWER_OF_PEERS = 5_000, 100, 2_000, 30
@@ -47,7 +46,7 @@ def _of_nothing(seconds: float, absent: dict[str, str]) -> Row:
             [
                 bare,
                 _arm("four Gauge.set a batch", lambda: [_gauges()], steps),
-                _arm("traingauge: the callback", lambda: [MonitorCallback(monitor)], steps, ours=True),
+                _arm("traingauge: the callback", lambda: [_callback(monitor)], steps, ours=True),
             ],
             seconds / 2,
         )
@@ -88,7 +87,7 @@ def _of_a_network(seconds: float) -> Row:
                 _network("keras.metrics: accuracy", steps, lambda: [metrics.CategoricalAccuracy()]),
                 _network("keras.metrics: F1Score, AUC", steps, of_classes),
                 _network(
-                    "traingauge: the callback", steps, callbacks=lambda: [MonitorCallback(monitor)], ours=True
+                    "traingauge: the callback", steps, callbacks=lambda: [_callback(monitor)], ours=True
                 ),
             ],
             seconds,
@@ -101,6 +100,12 @@ def _of_a_network(seconds: float) -> Row:
         note=f"{INPUTS} inputs, 128 hidden units, processor time of all threads. Traingauge keeps the confusion matrix, log "
         "loss, Brier score, top-k accuracy and calibration of every step; ranking is for evaluation passes alone.",
     )
+
+
+def _callback(monitor: ModelMonitor) -> Any:
+    from traingauge.integrations.keras import MonitorCallback
+
+    return MonitorCallback(monitor)
 
 
 def _network(

@@ -1,11 +1,12 @@
 """What the rows compare does the same work: they assert it while they are set up."""
 
 from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 
 from benchmarks import peers
-from benchmarks.cost import drift_update, render, stall
+from benchmarks.cost import drift_update, lightning_step, render, stall, transformers_step
 from benchmarks.cost.harness import Row
 from traingauge.delivery.exposition import Renderer
 
@@ -37,6 +38,17 @@ def test_a_peer_that_is_not_there_is_named_with_how_to_get_it() -> None:
     assert peers.missing(["numpy", "no_such_peer"]) == {
         "no_such_peer": "not installed: pip install 'traingauge[bench]'"
     }
+
+
+@pytest.mark.parametrize("row", [lightning_step, transformers_step])
+def test_a_framework_that_is_not_there_is_named_with_how_to_get_it(
+    row: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "find_spec", lambda module: None)
+    found = row.measure(0.1)
+    assert not found.figures
+    assert all("make test-integrations" in advice for advice in found.missing.values())
+    assert {"lightning", "transformers"} & found.missing.keys()
 
 
 def test_a_peer_without_its_environment_says_how_to_make_it(
