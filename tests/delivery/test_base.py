@@ -20,7 +20,7 @@ Reading = Callable[..., float | None]
 
 
 @dataclass(frozen=True)
-class TextFile:
+class Report:
     """Writes what a run publishes to a file, at its start and at its end."""
 
     path: Path
@@ -47,7 +47,7 @@ class _Writer:
 
 def test_a_delivery_is_added_by_its_own_class_and_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / "m.prom"
-    with ModelMonitor("m", run="r", delivery=[TextFile(file)]) as monitor:
+    with ModelMonitor("m", run="r", delivery=[Report(file)]) as monitor:
         assert monitor.url == file.as_uri()
         assert 'model_run_state{model="m",run="r",state="running"} 1.0' in file.read_text()
         monitor.step(loss=0.5)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 
-from tests.waiting import FOREVER, wait_until
+from tests.waiting import FOREVER, finished, wait_until
 from traingauge import ModelMonitor
+from traingauge.catalog import CATALOG
+from traingauge.core.families import Family, Identity, keys
+from traingauge.core.guard import Guard
 from traingauge.delivery import kept_copy
 from traingauge.delivery.base import RunView
 from traingauge.delivery.kept_copy import KeptCopy
+
+RUNNING = Family(CATALOG["model_run_state"], keys(("running",)), (1.0,))
 
 
 @dataclass
@@ -112,6 +118,17 @@ def test_a_copy_that_cannot_show_the_end_stays(monkeypatch: pytest.MonkeyPatch) 
         full.set()
     wait_until(lambda: "close" in place.calls)
     assert "remove" not in place.calls
+
+
+def test_an_end_that_leaves_too_little_time_for_the_removal_does_not_wait_in_vain() -> None:
+    place = Place(remove_after=FOREVER)
+    view = RunView(Identity("m", "r"), lambda _: [RUNNING], dict, Guard())
+    copy = place.start(view)
+    wait_until(lambda: "sweep" in place.calls)
+    finished(lambda: copy.finish(time.monotonic(), time.monotonic() + FOREVER / 2))
+    copy.close()
+    wait_until(lambda: "close" in place.calls)
+    assert place.calls == ["put running", "sweep", "put running", "close"]
 
 
 def test_a_forked_child_closes_its_connection_and_leaves_the_copy_to_its_parent() -> None:

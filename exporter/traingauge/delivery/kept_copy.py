@@ -72,20 +72,23 @@ class KeptCopy:
         self._place, self._run, self._shows = place, run, shows
         self._every, self._remove_after = every, remove_after
         self._renderer = Renderer(run.identity)
-        self._ending, self._closed = threading.Event(), threading.Event()
+        self._ending, self._closed, self._shown = threading.Event(), threading.Event(), threading.Event()
+        self._removal = 0.0  # reading of time.monotonic()
         self._thread = threading.Thread(target=self._work, name="traingauge-copy", daemon=True)
         self._thread.start()
         leave_to_parent_after_fork(self)
 
     def leave_to_parent(self) -> None:
         """A forked child has no such thread, and closes its copy of a connection."""
-        self._ending, self._closed = threading.Event(), threading.Event()
+        self._ending, self._closed, self._shown = threading.Event(), threading.Event(), threading.Event()
         self._place.close()
 
     def finish(self, ended: float, deadline: float) -> None:
-        """Wait until the copy that shows the end was there for long enough."""
+        """Wait until the copy that shows the end was there for long enough, or is there if the time does not suffice."""
         self._ending.set()
-        self._thread.join(max(0.0, deadline - time.monotonic()))
+        self._shown.wait(max(0.0, deadline - time.monotonic()))
+        if self._removal <= deadline:
+            self._thread.join(max(0.0, deadline - time.monotonic()))
 
     def close(self) -> None:
         """Stop, and leave the copy where it is: a new run of the name may be replacing it."""
@@ -100,6 +103,7 @@ class KeptCopy:
             shield("delivery", self._put)
         if not self._closed.is_set():
             shield("delivery", self._end)
+        self._shown.set()
         self._place.close()
 
     def _has_ended(self, seconds: float) -> bool:
@@ -116,6 +120,8 @@ class KeptCopy:
         while not self._run.guard.shield("delivery", self._put):
             if self._closed.wait(LAST_RETRY) or time.monotonic() > until:
                 return
+        self._removal = time.monotonic() + self._remove_after
+        self._shown.set()
         if not self._closed.wait(self._remove_after):
             self._place.remove()
 
