@@ -382,3 +382,50 @@ def test_under_autocast_the_loss_is_that_of_the_loop():
         assert given(monitor, "loss") == losses
         monitor.end_epoch()
         assert "accuracy" in monitor.history
+
+
+def test_a_closure_that_accumulates_has_the_mean_of_its_micro_batches_at_the_first_call():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.LBFGS(net.parameters(), max_iter=4)
+    data, first = list(batches(9)), []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for at in range(0, 9, 3):
+                asked = []
+
+                def closure(at=at, asked=asked):
+                    optimizer.zero_grad()
+                    losses = [criterion(net(x), y) / 3 for x, y in data[at : at + 3]]
+                    for loss in losses:
+                        loss.backward()
+                    asked.append(sum(losses).item())
+                    return sum(losses)
+
+                optimizer.step(closure)
+                first.append(asked[0])
+        assert given(monitor, "loss") == pytest.approx(first, rel=1e-6)
+        assert monitor.rows()["samples"].tolist() == [24, 24, 24]
+
+
+def test_a_window_that_a_scaler_skips_is_no_part_of_the_next_one():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    means, micro = [], []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion, scaler=scaler):
+            for at, (x, y) in enumerate(batches(9), start=1):
+                loss = criterion(net(x), y)
+                micro.append(loss.item())
+                scaler.scale(loss / 3).backward()
+                if at == 4:
+                    net[0].weight.grad.fill_(math.inf)
+                if at % 3 == 0:
+                    scaler.step(optimizer)
+                    scaler.update()
+                    optimizer.zero_grad(set_to_none=False)
+                    means.append(sum(micro) / 3)
+                    micro.clear()
+        assert given(monitor, "loss") == pytest.approx(means, rel=1e-6)
+        assert monitor.rows()["step"].tolist() == [1, 1, 2]
+        assert given(monitor, "skipped_steps") == [1.0]

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.integrations.torch.lazy import DEVICE, Waits
 from tests.integrations.torch.loops import batches, errors, given, model, quiet
 from traingauge.integrations.torch import watch
 
@@ -115,3 +116,21 @@ def test_micro_batches_count_though_an_embedding_writes_to_its_weights(caplog):
             optimizer.step()
         assert given(monitor, "loss") == pytest.approx([sum(losses)], rel=1e-6)
     assert caplog.text == ""
+
+
+def test_a_loss_at_moved_weights_on_a_device_waits_for_nothing():
+    weights = torch.randn(4, 3).to(DEVICE).requires_grad_()
+    criterion, optimizer = nn.CrossEntropyLoss(), torch.optim.SGD([weights], lr=0.1, foreach=False)
+    ((x, y),) = batches(1)
+    x, y = x.to(DEVICE), y.to(DEVICE)
+    with quiet() as monitor:
+        with watch(monitor, nn.Identity(), optimizer, criterion), Waits() as waits:
+            loss = criterion(x.mm(weights), y)
+            loss.backward()
+            with torch.no_grad():
+                weights.add_(weights.grad)
+            optimizer.zero_grad()
+            criterion(x.mm(weights), y).backward()
+            optimizer.step()
+        assert waits.seen == []
+        assert given(monitor, "loss") == pytest.approx([loss.item()], rel=1e-6)
