@@ -88,7 +88,7 @@ def _worst() -> list[Panel]:
             Column(
                 "Precision",
                 122,
-                expr=per_class("model_class_precision"),
+                expr=_precision(per_class("model_class_precision"), per_class("model_class_support")),
                 unit=units.SHARE,
                 decimals=1,
                 mappings=[not_a_number("never predicted")],
@@ -124,6 +124,11 @@ def _worst() -> list[Panel]:
             empty=_NO_CLASSES,
         ),
     ]
+
+
+def _precision(precision: str, support: str) -> str:
+    """The precision of each class: NaN for one that is never predicted, and nothing if its samples are missing as well."""
+    return f"{precision} unless on (class) (({precision} != {precision}) and on (class) ({support} == 0))"
 
 
 def _confusion() -> list[Panel]:

@@ -123,6 +123,7 @@ def _runs() -> Panel:
             unit=units.COUNT,
             decimals=0,
             colouring=NONE_ALLOWED,
+            fixed=True,
         ),
         Column(
             "State",
@@ -135,7 +136,7 @@ def _runs() -> Panel:
         ),
         Column(
             "Health",
-            70,
+            76,
             expr=health_codes("[$__range]"),
             unit=units.NUMBER,
             mappings=health_words(),
@@ -144,7 +145,7 @@ def _runs() -> Panel:
         ),
         Column(
             "Steps late",
-            82,
+            80,
             expr=f"({age_in_steps()}) and on (model, run) {RUNNING}",
             unit=units.COUNT,
             decimals=0,
@@ -153,21 +154,21 @@ def _runs() -> Panel:
         Column("Progress", 72, expr=f"{steps} / on (model, run) {planned}", unit=units.SHARE, decimals=0),
         Column(
             "Time left",
-            82,
+            80,
             expr=f"{left} * on (model, run) {in_time_range('model_step_expected_seconds')} "
             f"and on (model, run) {RUNNING}",
             unit=units.DURATION,
         ),
         Column(
             "Train loss",
-            82,
+            80,
             expr=last_training_loss(),
             unit=units.NUMBER,
             decimals=4,
         ),
         Column(
             "Started",
-            112,
+            136,
             expr=where(f"{in_time_range('model_run_start_timestamp_seconds')} * 1000"),
             unit=units.SINCE,
             fixed=True,

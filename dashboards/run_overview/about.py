@@ -32,14 +32,14 @@ def _panels() -> list[Panel]:
     return [
         rows(
             "Software and host",
-            Column("Run", 110, label="run"),
+            Column("Run", 106, label="run"),
             *(
                 Column(_HEADINGS.get(name, name.replace("_", " ").capitalize()), 98, label=name)
                 for name in labels
             ),
             Column(
                 "Started",
-                112,
+                136,
                 expr=f"max by (run, {', '.join(labels)}) ({series('model_run_info')} "
                 f"* on (model, run) group_left () {series('model_run_start_timestamp_seconds')}) * 1000",
                 unit=units.SINCE,
@@ -69,7 +69,7 @@ def _panels() -> list[Panel]:
             ),
             Column(
                 "Ended",
-                130,
+                136,
                 expr=f"{_of_the_run('model_run_end_timestamp_seconds')} * 1000",
                 unit=units.SINCE,
             ),

@@ -141,14 +141,15 @@ def firing_alerts(*, one_run: bool, width: int, height: int) -> table.Panel:
         Column("Alert", 205, label="alertname", link=to_runbook("${__value.text}")),
         Column(
             "Severity",
-            92,
+            96,
             expr=f"max by ({by}) ({_about(severities)})",
             unit=units.NUMBER,
             mappings=_words(enumerate(reversed(_SEVERITIES))),
             colouring=(),
+            fixed=True,
         ),
         *of_run,
-        Column("Holds since", 128, expr=since if one_run else where(since), unit=units.SINCE),
+        Column("Holds since", 136, expr=since if one_run else where(since), unit=units.SINCE),
         Column("About", 130 if one_run else 300, label="about"),
         *of_model,
         description="Alerts that fire now, the most severe first, since when their condition holds, and the score, split, "

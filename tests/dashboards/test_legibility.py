@@ -349,6 +349,16 @@ def test_the_columns_of_a_table_fit_its_panel_on_a_laptop(dashboard: Json):
                 assert width >= 7 * len(heading) + 40, f"{panel['title']}: {heading} and its arrow"
 
 
+def test_a_moment_ago_fits_its_column(dashboard: Json):
+    """The longest words for it are *a few seconds ago*."""
+    for panel in (one for one in panels(dashboard) if one["type"] == "table"):
+        for heading, style in _overrides(panel):
+            if style.get("unit") == "dateTimeFromNow":
+                assert style.get("custom.width", style.get("custom.minWidth")) >= 136, (
+                    f"{panel['title']}: {heading}"
+                )
+
+
 def test_a_count_that_there_cannot_be_is_a_word():
     dashboard = json.loads((RENDERED / "compare-runs.json").read_text())
     (table,) = (panel for panel in panels(dashboard) if panel["title"] == "Chosen runs")

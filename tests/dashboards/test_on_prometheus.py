@@ -258,6 +258,21 @@ def test_a_class_that_is_never_predicted_has_the_lowest_precision_in_the_heatmap
     assert {name for name, value in drawn.items() if value == 0} == {"3", "4"}
 
 
+def test_only_a_class_with_samples_is_said_to_be_never_predicted(prometheus: Prometheus):
+    """A pass whose predictions are all NaN has no samples that count."""
+    classes = json.loads((RENDERED / "classes.json").read_text())
+    (table,) = (one for one in panels(classes) if one["title"] == "Classes by recall")
+    (asked,) = (one["expr"] for one in table["targets"] if "model_class_precision" in one["expr"])
+    filled = Expression("", "panel", asked).filled_in(SELECTIONS["one run"])
+    relabelled, broken = (
+        {one["metric"]["class"]: float(one["value"][1]) for one in prometheus.at(filled, moment)}
+        for moment in (MOMENTS[0], BEGIN + 54.5 * 60)
+    )
+    assert {name for name, value in relabelled.items() if math.isnan(value)} == {"3", "4"}
+    assert set(relabelled) == set("0123456789")
+    assert broken == {}
+
+
 def test_the_diagonal_of_a_confusion_matrix_is_in_its_column_and_nowhere_else(prometheus: Prometheus):
     """So that every cell outside of that column is an error."""
     classes = json.loads((RENDERED / "classes.json").read_text())
