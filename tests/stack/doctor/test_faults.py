@@ -305,6 +305,14 @@ def test_a_test_alert_that_reaches_no_receiver_is_found(
     assert the_problem(subject).startswith("test alert: ModelTestAlert was notified to no one")
 
 
+def test_no_test_alert_is_sent_whose_notification_cannot_be_watched(
+    subject: Subject, servers: Servers
+) -> None:
+    servers.early["/api/v2/alerts/groups"] = [404]
+    assert any(text.startswith("test alert: no test alert was sent") for text in problems(subject, "skipped"))
+    assert servers.posted == []
+
+
 def test_a_test_alert_that_is_muted_is_found(
     subject: Subject, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
