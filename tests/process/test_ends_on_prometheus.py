@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -72,6 +74,7 @@ def states(stack: Stack, kind: str) -> dict[str, str]:
     return {one.labels["run"].removeprefix(f"{kind}-"): one.labels["state"] for one in found}
 
 
+@pytest.mark.usefixtures("unseen")
 def test_prometheus_has_the_end_of_runs_that_it_scraped(stack: Stack, directory: Path) -> None:
     processes = {name: start(directory, f"long-{name}", end) for name, (end, _) in ENDS.items()}
     stack.wait_for(lambda: len(states(stack, "long")) == len(ENDS), "every run is scraped", timeout=PATIENCE)
@@ -94,32 +97,69 @@ def test_prometheus_has_the_end_of_runs_that_ended_before_their_first_scrape(
     assert states(stack, "short") == {name: state for name, (_, state) in ends.items()}
 
 
-def test_prometheus_learns_of_ends_between_two_scrapes_from_the_discovery_file(tmp_path: Path) -> None:
+class Unseen(NamedTuple):
+    """Runs that have ended between two scrapes of a slow Prometheus, once it has reported the kill.
+
+    Attributes:
+        seen: The state in which each was scraped last.
+        firing: See :func:`firing`.
+        last: The last state of each, by the rules.
+        up: Runs whose targets the rules still know.
+    """
+
+    seen: set[str]
+    firing: set[tuple[str, str]]
+    last: dict[str, str]
+    up: list[str]
+
+
+UNSEEN = ("preempted", "raise", "killed")
+
+
+def end_unseen(directory: Path) -> Unseen:
     # Much faster, rules would wait for less time than Prometheus takes to read the list of targets.
-    with Stack(pace=Pace(4.0, shortest_interval=5000), discovery_dir=tmp_path) as stack:
-        ended = {name: ENDS[name] for name in ("preempted", "raise", "killed")}
+    with Stack(pace=Pace(4.0, shortest_interval=5000), discovery_dir=directory) as stack:
         processes = [
-            start(tmp_path, f"unseen-{name}", end, TRAINGAUGE_LINGER_SECONDS="0")
-            for name, (end, _) in ended.items()
+            start(directory, f"unseen-{name}", ENDS[name][0], TRAINGAUGE_LINGER_SECONDS="0")
+            for name in UNSEEN
         ]
         stack.wait_for(
-            lambda: len(states(stack, "unseen")) == len(ended), "every run is scraped", timeout=PATIENCE
+            lambda: len(states(stack, "unseen")) == len(UNSEEN), "every run is scraped", timeout=PATIENCE
         )
         for process in processes:
             let_end(process)
-        assert set(states(stack, "unseen").values()) == {"running"}, "no scrape has seen an end"
+        seen = set(states(stack, "unseen").values())
         stack.wait_for(
             lambda: ("ModelRunVanished", "unseen-killed") in firing(stack), "the kill", timeout=PATIENCE
         )
-        assert firing(stack) == {("ModelRunVanished", "unseen-killed"), ("ModelRunFailed", "unseen-raise")}
         last = stack.prometheus.query("model_run_process:model_run_state:last")
-        assert {one.labels["run"].removeprefix("unseen-"): one.labels["state"] for one in last} == {
-            name: state for name, (_, state) in ended.items()
-        }
-        assert [one.labels["run"] for one in stack.prometheus.query("model_run:up:max")] == ["unseen-killed"]
+        up = stack.prometheus.query("model_run:up:max")
+        return Unseen(
+            seen,
+            firing(stack),
+            {one.labels["run"].removeprefix("unseen-"): one.labels["state"] for one in last},
+            [one.labels["run"] for one in up],
+        )
+
+
+@pytest.fixture(scope="module")
+def unseen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[Unseen]]:
+    """What comes of it while the other tests run: nearly all of it is waiting."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(end_unseen, tmp_path_factory.mktemp("unseen"))
 
 
 def firing(stack: Stack) -> set[tuple[str, str]]:
     """Alerts that fire, and the run of each."""
     found = stack.prometheus.query('ALERTS{alertstate="firing", model="ends"}')
     return {(one.labels["alertname"], one.labels["run"]) for one in found}
+
+
+def test_prometheus_learns_of_ends_between_two_scrapes_from_the_discovery_file(
+    unseen: Future[Unseen],
+) -> None:
+    found = unseen.result()
+    assert found.seen == {"running"}, "no scrape has seen an end"
+    assert found.firing == {("ModelRunVanished", "unseen-killed"), ("ModelRunFailed", "unseen-raise")}
+    assert found.last == {name: ENDS[name][1] for name in UNSEEN}
+    assert found.up == ["unseen-killed"]
