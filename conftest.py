@@ -17,7 +17,16 @@ NEEDING = {
     for framework in ("torch", "lightning", "transformers")
 }
 
+NEEDING["exporter/traingauge/integrations/keras/backends/torch.py"] = "torch"
+
 collect_ignore = [folder for folder, framework in NEEDING.items() if find_spec(framework) is None]
+
+#: Keras runs on one backend in a process: tests of the others, which the variable chooses.
+OTHER_BACKENDS = "tests/integrations/keras/backends"
+
+if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+    collect_ignore.append(OTHER_BACKENDS)
+    NEEDING[OTHER_BACKENDS] = "Keras on another backend (KERAS_BACKEND=torch)"
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -21,7 +21,7 @@ from traingauge.errors import (
     ReferenceMismatchError,
     UnsupportedBackendError,
 )
-from traingauge.integrations.keras import hook, probe, tables
+from traingauge.integrations.keras import graph_hook, probe, tables
 from traingauge.integrations.keras.callback import MonitorCallback
 from traingauge.reference import Reference
 
@@ -140,7 +140,7 @@ def fails(*_, **__):
         pytest.param(probe, "_samples", True, id="samples"),
         pytest.param(tables.StepRing, "write", False, id="writing"),
         pytest.param(tables.StepRing, "read", False, id="reading"),
-        pytest.param(hook.StepHook, "_rate", True, id="learning rate"),
+        pytest.param(graph_hook.GraphHook, "_rate", True, id="learning rate"),
     ],
 )
 def test_an_error_inside_monitoring_is_counted_and_training_continues(
@@ -159,7 +159,7 @@ def test_an_error_inside_monitoring_is_counted_and_training_continues(
 
 
 def test_a_model_that_cannot_be_tapped_trains_unwatched(digits, monkeypatch):
-    monkeypatch.setattr(hook.StepHook, "attach", fails)
+    monkeypatch.setattr(graph_hook.GraphHook, "attach", fails)
     session = KerasSession()
     assert fit(classifier(), *digits, session=session, batch_size=600).history["loss"]
     assert session.errors == {"integration": 1}

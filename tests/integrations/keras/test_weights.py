@@ -11,7 +11,7 @@ import pytest
 from tests.integrations.keras.watched import KerasSession, dense, evaluate, fit
 from tests.waiting import FOREVER, PATIENCE
 from traingauge import ModelMonitor
-from traingauge.integrations.keras import MonitorCallback
+from traingauge.integrations.keras import MonitorCallback, weight_check
 from traingauge.integrations.keras import weights as module
 from traingauge.integrations.keras.weights import Weights
 
@@ -73,7 +73,7 @@ def test_health_is_failing_with_such_weights(reader, digits):
 @pytest.fixture
 def hardly_ever(monkeypatch):
     """No second look but the one when training ends."""
-    monkeypatch.setattr(module, "SHARE", 1e-12)
+    monkeypatch.setattr(weight_check, "SHARE", 1e-12)
 
 
 def test_what_the_last_step_destroys_is_seen_when_fit_ends(reader, digits, hardly_ever):
@@ -148,7 +148,7 @@ def test_a_model_without_weights_has_none_that_are_no_numbers():
 def test_a_look_pays_for_the_time_until_the_next(reader, monkeypatch, hardly_ever):
     weights = Weights(reader)
     assert [weights.look() for _ in range(3)] == [0, None, None]
-    monkeypatch.setattr(module, "SHARE", 1.0)
+    monkeypatch.setattr(weight_check, "SHARE", 1.0)
     weights, deadline, looks = Weights(reader), time.monotonic() + PATIENCE, 0
     while looks < 5 and time.monotonic() < deadline:
         looks += weights.look() is not None

@@ -1,7 +1,7 @@
 """Keras: a callback that records ``fit`` and ``evaluate``.
 
-The values come from inside of the graph (:mod:`traingauge.integrations.keras.probe`). The callback only notes when steps
-ended, and reads the graph's variables when many steps, or a fraction of a second, have passed.
+The values come from inside of the steps (:mod:`traingauge.integrations.keras.backends`). The callback only notes when steps
+ended, and reads what they left when many steps, or a fraction of a second, have passed.
 
 Scores weigh samples as the model's own loss does: with ``sample_weight``, with the output's mask, and in training with
 ``class_weight``, which Keras makes sample weights of. Features are compared with the reference as the model gets them; what
@@ -18,24 +18,21 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
 from traingauge import validation
 from traingauge.catalog import SPLITS
-from traingauge.core.events import EpochEnd, Pass, Resumed, Steps, WeightsChecked
+from traingauge.core.events import EpochEnd, Resumed, WeightsChecked
 from traingauge.errors import UnsupportedBackendError
 from traingauge.integrations.base import RunSource
+from traingauge.integrations.keras import backends
 from traingauge.integrations.keras.structure import describe
 from traingauge.reference.canary import validate_canary
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Monitor, Session
+    from traingauge.integrations.keras.backends import Watch
     from traingauge.integrations.keras.canary_check import CanaryCheck
-    from traingauge.integrations.keras.probe import GraphProbe
-    from traingauge.integrations.keras.tables import Rows
     from traingauge.reference.canary import Canary
-    from traingauge.stats.drift.binning import Binned
 
 Hook = TypeVar("Hook", bound=Callable[..., None])
 Logs = Mapping[str, Any] | None
@@ -53,7 +50,7 @@ def _guarded(hook: Hook) -> Hook:
     @functools.wraps(hook)
     def guarded(self: MonitorCallback, *args: Any, **kwargs: Any) -> None:
         session = self._session
-        if session is not None and self._probe is not None and not session.ended:
+        if session is not None and self._watch is not None and not session.ended:
             session.guard.shield("integration", hook, self, *args, **kwargs)
 
     return cast("Hook", guarded)
@@ -78,7 +75,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         canary_every: Training steps from one check to the next; ``None`` checks at the end of each epoch.
 
     Raises:
-        UnsupportedBackendError: Keras does not run on TensorFlow.
+        UnsupportedBackendError: Keras runs on a backend that the callback does not serve.
         UnknownNameError: Another split.
         ReferenceMismatchError: The canary of another model.
         TrainGaugeError: Any other argument that does not fit.
@@ -94,10 +91,10 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         canary_every: int | None = None,
     ) -> None:
         super().__init__()
-        if keras.backend.backend() != "tensorflow":
-            raise UnsupportedBackendError(
-                f"Keras runs on {keras.backend.backend()!r}: the callback needs its 'tensorflow' backend; "
-                "in a loop of your own, monitor.step(…) takes any framework"
+        self._backend = backends.current()
+        if not self._backend.HOOKS_AT_END:
+            self.__dict__.update(
+                on_train_batch_begin=self._between_steps, on_train_batch_end=super().on_train_batch_end
             )
         self._runs = RunSource(monitor)
         self._split = validation.choice("split of an evaluation", split, SPLITS[1:])
@@ -106,13 +103,13 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._canary_every = None if canary_every is None else validation.count("canary_every", canary_every)
         self._session: Session | None = None
         self._check: CanaryCheck | None = None
-        self._probe: GraphProbe | None = None
+        self._watch: Watch | None = None
         self._fitting = self._begun = False  # inside of fit; whether a hook was called since set_model
         self._ends: deque[float] = deque(maxlen=MOST_ENDS)  # a run that has ended reads them no more
         self._resumed = self._read_by = 0.0
         self._read_at = self._together = 1
         self._epoch_steps: int | None = None
-        self._taken = 0
+        self._taken = self._asked = 0
         self._planned = self._described = self._counted = False
 
     def __reduce__(self) -> tuple[Callable[[], MonitorCallback], tuple[()]]:
@@ -141,20 +138,20 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             self._read_the_rest()
             self._fitting = False
         session = self._begin()
-        self._probe = self._check = None
+        self._watch = self._check = None
         if not session.enabled:
             return
         self._refuse_replicas(model)
         session.describe_framework("keras", keras.__version__)
         self._together = int(model.steps_per_execution)
         from traingauge.integrations.keras.canary_check import CanaryCheck
-        from traingauge.integrations.keras.probe import attach
 
-        self._probe = session.guard.shield(
-            "integration", attach, model, session, gradients=self._gradient_norm
+        self._watch = session.guard.shield(
+            "integration", self._backend.attach, model, session, gradients=self._gradient_norm
         )
         if self._canary is not None:
-            self._check = CanaryCheck(self._canary, self._canary_every, session, model)
+            predict = self._backend.predictor(model)
+            self._check = CanaryCheck(self._canary, self._canary_every, session, model, predict)
 
     def _begin(self) -> Session:
         """The run to record: one that was opened for nothing so far, or the next."""
@@ -164,7 +161,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         return self._session
 
     def _refuse_replicas(self, model: Any) -> None:
-        replicas = model.distribute_strategy.num_replicas_in_sync
+        replicas = self._backend.replicas(model)
         if replicas > 1:
             self._begun = True
             self._runs.end("failed")
@@ -186,14 +183,12 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
     @_guarded
     def _begin_fit(self) -> None:
         """Leave out steps that were taken while no run recorded them."""
-        probe = self._active
+        watch = self._active
         self._planned = self._described = self._counted = False
         self._epoch_steps = self.params.get("steps")
         self._ends.clear()
-        probe.read_steps()
-        probe.read_bins()
-        probe.read_targets()
-        probe.before_end = self._before_end
+        watch.begin_fit()
+        watch.before_end = self._before_end
         self._read_at = 1  # what is scored, and so how much room there is, is known after the first
 
     @_guarded
@@ -223,9 +218,18 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             self._ask(after=self._together)
 
     @_guarded
+    def _between_steps(self, batch: int, logs: Logs = None) -> None:
+        """What the hooks above do, where Keras may call the one at the end of a batch in any thread."""
+        if time.perf_counter() > self._read_by:
+            self._read_and_describe()
+        self._ask_after_steps()
+
+    @_guarded
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """End the epoch. The first one reveals the steps per epoch if Keras did not know them."""
-        self._read()
+        self._read_and_describe()
+        if not self._backend.HOOKS_AT_END:
+            self._ask_after_steps()
         self._epoch_steps = self._epoch_steps or self._taken
         self._active_session.record(EpochEnd(time.perf_counter()))
         self._ask(after=0)
@@ -268,17 +272,8 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
 
     @_guarded
     def _end_pass(self) -> None:
-        rows = self._active.read_pass()
-        if rows is not None:
-            done = Pass(
-                split="validation" if self._fitting else self._split,
-                at=time.perf_counter(),
-                loss=None if rows.losses is None else float(rows.losses[0]),
-                steps=rows.steps,
-                samples=rows.samples,
-                measured=rows.scored[0] if len(rows.scored) == 1 else None,
-                nonfinite=rows.nonfinite,
-            )
+        done = self._active.end_pass("validation" if self._fitting else self._split)
+        if done is not None:
             self._active_session.record(done)
 
     @_guarded
@@ -297,6 +292,12 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             self._check.ask()
             self._resumed = time.perf_counter()
 
+    def _ask_after_steps(self) -> None:
+        """Run the canary check if it is due by the steps since the last time."""
+        asked, self._asked = self._asked, self._active.steps
+        if self._check is not None and self._asked > asked:
+            self._ask(after=self._asked - asked)
+
     @_guarded
     def _read_and_describe(self) -> None:
         self._read()
@@ -306,6 +307,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         """Say what is trained, once it is built: after a step."""
         if not self._described:
             self._described = True
+            self._backend.make_readable(self.model)
             self._active_session.describe(describe(self.model))
 
     @property
@@ -314,34 +316,26 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         return self._session
 
     @property
-    def _active(self) -> GraphProbe:
-        assert self._probe is not None  # no hook runs without
-        return self._probe
+    def _active(self) -> Watch:
+        assert self._watch is not None  # no hook runs without
+        return self._watch
 
     def _read(self) -> None:
         """Record the steps since the last reading."""
         ends = list(self._ends)
         self._ends.clear()
         began, self._resumed = self._resumed, ends[-1] if ends else self._resumed
-        rows, lost = self._active.read_steps()
-        if lost:
-            error = RuntimeError(f"{lost} steps were overwritten before they were read")
-            self._active_session.guard.report("integration", error)
-        if rows is not None:  # without an end if fit was interrupted before it called the hook
-            at = _spread(np.array(ends or [time.perf_counter()]), began, rows.steps, self._together)
-            self._active_session.record(self._steps(rows, at))
-            self._taken += rows.steps
-        elif ends:  # what they computed is not known, but they were taken
-            self._active_session.record(Steps(np.array(ends), None, 0))
+        taken = self._active.read(ends, began)
+        self._taken += taken
         self._read_at = max(1, self._active.room // (2 * self._together))
         self._read_by = time.perf_counter() + READ_EVERY
-        if rows is not None:
+        if taken:
             self._look_at_weights()
 
     @_guarded
     def _look_at_weights(self, *, now: bool = False) -> None:
         """Check them once in a while, and when training ends; the duration is not part of a step."""
-        found = self._active.weights.look(now=now)
+        found = self._active.look_at_weights(now=now)
         if found is not None:
             self._resumed = time.perf_counter()
             self._active_session.record(WeightsChecked(self._resumed, found))
@@ -351,22 +345,6 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._read()
         if self._fitting:
             self._look_at_weights(now=True)
-
-    def _steps(self, rows: Rows, at: NDArray[np.float64]) -> Steps:
-        scalars = {}
-        if not np.isnan(rows.rates[-1]):
-            scalars["learning_rate"] = rows.rates
-        if not rows.norms[-1] < 0:
-            scalars["gradient_norm"] = rows.norms
-        return Steps(at, rows.losses, rows.samples, rows.scored, self._binned(), rows.nonfinite, scalars)
-
-    def _binned(self) -> Binned | None:
-        """What was counted since the last reading."""
-        bins = self._active_session.bins
-        if bins is None:
-            return None
-        counts, infinite = self._active.read_bins() or (None, None)
-        return bins.binned(counts, infinite, self._active.read_targets())
 
 
 def _calls(model: Any) -> list[str]:
@@ -386,16 +364,3 @@ def _counted(optimizer: Any) -> tuple[int | None, int]:
         return None, 1
     at_once = optimizer.gradient_accumulation_steps or 1
     return int(keras.ops.convert_to_numpy(optimizer.iterations)) * at_once, at_once
-
-
-def _spread(ends: NDArray[np.float64], began: float, count: int, together: int) -> NDArray[np.float64]:
-    """When each of ``count`` steps ended, spread evenly between the hooks, which see the end of an execution of several.
-
-    >>> _spread(np.array([2.0, 3.0]), 0.0, 3, 2)
-    array([1., 2., 3.])
-    """
-    if count == len(ends):
-        return ends
-    hooks = np.minimum(np.arange(len(ends) + 1) * together, count)
-    hooks[-1] = count  # the last execution of an epoch may be shorter
-    return np.asarray(np.interp(np.arange(1, count + 1), hooks, [began, *ends]))

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-import tensorflow as tf
-from numpy.typing import NDArray
-
 from traingauge.core.canary_probe import CanaryProbe
-from traingauge.errors import ShapeError
 from traingauge.integrations.base import Session
 from traingauge.reference.canary import Canary, Predict
 
@@ -22,14 +17,17 @@ class CanaryCheck:
         every: Training steps from one check to the next; ``None`` to check at the end of each epoch.
         session: The run.
         model: Asked at once if it is built: then what does not fit is known at the start.
+        predict: Gives its outputs for a batch.
 
     Raises:
         ShapeError: The model does not take the canary's inputs, or its outputs have another shape.
     """
 
-    def __init__(self, canary: Canary, every: int | None, session: Session, model: Any) -> None:
+    def __init__(
+        self, canary: Canary, every: int | None, session: Session, model: Any, predict: Predict
+    ) -> None:
         self._guard, self._every, self._steps = session.guard, every, 0
-        self._probe = CanaryProbe(session, canary, predictor(model), None)
+        self._probe = CanaryProbe(session, canary, predict, None)
         if model.built:
             self._probe.check()
 
@@ -46,28 +44,3 @@ class CanaryCheck:
     def ask(self) -> None:
         """Check now; an error is counted, and training continues."""
         self._guard.shield("integration", self._probe.check)
-
-
-def predictor(model: Any) -> Predict:
-    """What gives a model's outputs for a batch, as ``predict`` does, and leaves no trace in it.
-
-    The model is called for inference in a scope in which it reads its own variables, while what it would write, such as the
-    state of a random generator or of a recurrent layer, goes nowhere. It is traced once, apart from its own functions.
-    """
-
-    def outputs(batch: Any) -> Any:
-        with keras.StatelessScope():
-            return model(batch, training=False)
-
-    call = outputs if model.run_eagerly else tf.function(outputs)
-
-    def predict(inputs: NDArray[Any]) -> Any:
-        try:
-            given = call(tf.convert_to_tensor(inputs))
-        except (ValueError, tf.errors.InvalidArgumentError) as error:
-            raise ShapeError(
-                f"model {model.name!r} does not take the canary's inputs of shape {inputs.shape}: {error}"
-            ) from error
-        return keras.tree.map_structure(keras.ops.convert_to_numpy, given)
-
-    return predict

@@ -21,10 +21,11 @@ from traingauge.core.guard import Guard
 from traingauge.core.task_hints import TaskHints
 from traingauge.integrations.base import Session
 from traingauge.integrations.keras.bins import Bins
-from traingauge.integrations.keras.hook import StepHook, TracedStep
+from traingauge.integrations.keras.graph_hook import GraphHook, TracedStep
 from traingauge.integrations.keras.loss_calls import LossCall
+from traingauge.integrations.keras.rows import Rows
 from traingauge.integrations.keras.scores.plan import ScoringPlan, UnclearError, comparable, find_plan
-from traingauge.integrations.keras.tables import Rows, StepRing, StepRow, Sum, statistic_of
+from traingauge.integrations.keras.tables import StepRing, StepRow, Sum, statistic_of
 from traingauge.integrations.keras.targets import Targets
 from traingauge.integrations.keras.unchecked import unchecked
 from traingauge.integrations.keras.weights import Weights
@@ -75,12 +76,12 @@ class GraphProbe:
         self._targets = Targets(targets)
         self._begun = False
         self._said: set[str] = set()
-        StepHook.attach(model, self)
+        GraphHook.attach(model, self)
 
     @staticmethod
     def of(model: Any, owner: object) -> GraphProbe | None:
         """The probe that watches a model for an owner, if there is one."""
-        hook = StepHook.of(model)
+        hook = GraphHook.of(model)
         for watcher in () if hook is None else hook.watchers:
             if isinstance(watcher, GraphProbe) and watcher.owner is owner:
                 return watcher
@@ -126,7 +127,7 @@ class GraphProbe:
             if self.before_end is not None:
                 self.before_end()
         finally:
-            StepHook.detach(self.model, self)
+            GraphHook.detach(self.model, self)
 
     # Inside the graph
 

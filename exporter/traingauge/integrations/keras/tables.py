@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from traingauge.integrations.keras.kept_rows import KeptRows
+from traingauge.integrations.keras.rows import Rows
 from traingauge.integrations.keras.scores.classifier import ClassifierSums
 from traingauge.integrations.keras.scores.plan import ScoringPlan
 from traingauge.integrations.keras.scores.residuals import ResidualSums
@@ -46,28 +46,6 @@ class StepRow(NamedTuple):
     loss: Any = None
     plan: ScoringPlan | None = None
     reduced: Reduced = Reduced(None, 0.0)
-
-
-class Rows(NamedTuple):
-    """What was read.
-
-    Attributes:
-        steps: How many.
-        samples: In all of them.
-        losses: One a step, or one for the pass: its mean a sample. ``None`` if one is unknown.
-        nonfinite: Predictions that were not finite.
-        scored: What scores are made of, one a step that was scored, or one for the pass.
-        rates: Learning rates, NaN where unknown; of training steps.
-        norms: Norms of the gradients, negative where unknown; of training steps.
-    """
-
-    steps: int
-    samples: int
-    losses: NDArray[np.float64] | None
-    nonfinite: int
-    scored: list[Measured]
-    rates: NDArray[np.float64] = np.zeros(0)
-    norms: NDArray[np.float64] = np.zeros(0)
 
 
 class _Block:

@@ -7,21 +7,16 @@ everything, or nonsense, and its loss looks as if it had merely stopped to fall.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from operator import is_not
 from typing import Any
 
 import tensorflow as tf
 
-#: Largest share of the time of training that looking at the weights may take, not counting the look when it ends.
-SHARE = 0.01
-
-#: Longest time, in seconds, between two looks: alerts look back over five minutes.
-LONGEST = 120.0
+from traingauge.integrations.keras.weight_check import WeightCheck
 
 
-class Weights:
+class Weights(WeightCheck):
     """Counts the trainable weights, as tensors, that hold NaN or infinite values, as often as that costs next to nothing.
 
     Each is summed up, which is one pass over memory and needs no room of its own but for float16, of which float32 is made.
@@ -32,29 +27,12 @@ class Weights:
     """
 
     def __init__(self, model: Any) -> None:
+        super().__init__()
         self._model = model
         self._tensors: Sequence[Any] = ()
         self._count: Callable[[], Any] = int  # which gives 0: a model without weights is never traced
-        self._due_at = 0.0
 
-    def look(self, *, now: bool = False) -> int | None:
-        """The count, if the last one is long enough ago; else ``None``.
-
-        Args:
-            now: Whether to count in any case.
-        """
-        began = time.perf_counter()
-        if began < self._due_at and not now:
-            return None
-        self._due_at = began + LONGEST  # if it fails
-        self._trace()
-        began = time.perf_counter()  # what is traced once says nothing about the next time
-        found = int(self._count())
-        done = time.perf_counter()
-        self._due_at = done + min((done - began) / SHARE, LONGEST)
-        return found
-
-    def _trace(self) -> None:
+    def _prepare(self) -> None:
         """Make a graph for the weights as they are now, if it is not there: layers may be frozen, set free or replaced.
 
         Not by calling a ``tf.function``, which would warn of being traced again once there have been many models.
@@ -63,6 +41,9 @@ class Weights:
         if len(tensors) != len(self._tensors) or any(map(is_not, tensors, self._tensors)):
             self._count = tf.function(lambda: _nonfinite(tensors)).get_concrete_function()
             self._tensors = tensors
+
+    def _counted(self) -> int:
+        return int(self._count())
 
 
 def _nonfinite(tensors: Sequence[Any]) -> Any:

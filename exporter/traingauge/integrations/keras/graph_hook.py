@@ -1,0 +1,95 @@
+"""The hook in the steps of a model on TensorFlow, which Keras traces into a graph.
+
+The wrappers run while it is traced; with ``run_eagerly`` they run every step.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import keras
+import tensorflow as tf
+
+from traingauge.integrations.keras.hook import StepHook, Watcher, norms_of
+from traingauge.integrations.keras.joined_calls import call_of_step
+from traingauge.integrations.keras.loss_calls import LossCall
+from traingauge.integrations.keras.unchecked import unchecked
+
+
+class TracedStep(NamedTuple):
+    """A step that is being traced.
+
+    Attributes:
+        data: What the step was given.
+        call: The calls of ``compute_loss`` as one; ``None`` if there are none that can be read.
+        rate: Learning rate, a scalar; ``None`` where there is none.
+        gradients: Norm of the gradients given to the optimizer, a scalar; ``None`` if not wanted or not given.
+    """
+
+    data: Any
+    call: LossCall | None
+    rate: Any = None
+    gradients: Any = None
+
+
+class GraphWatcher(Watcher, Protocol):
+    """Watches a model's steps in its graph."""
+
+    def trained(self, step: TracedStep) -> None:
+        """Inside the graph, at the end of a training step."""
+
+    def tested(self, step: TracedStep) -> None:
+        """Inside the graph, at the end of an evaluation step."""
+
+
+class GraphHook(StepHook):
+    """The wrapping around the steps of a model on TensorFlow."""
+
+    def _train_step(self, data: Any) -> Any:
+        rate = self._guarded(self._rate)
+        wanted = any(watcher.gradients for watcher in self._watchers)
+        self._calls = []
+        with norms_of(self._model.optimizer if wanted else None, self._guarded, global_norm) as norms:
+            logs = self._own["train_step"](data)
+        gradients = self._guarded(functools.partial(tf.identity, norms[-1])) if norms else None
+        self._hand_over(TracedStep(data, self._take_call(), rate, gradients), "trained")
+        return logs
+
+    def _test_step(self, data: Any) -> Any:
+        self._calls = []
+        logs = self._own["test_step"](data)
+        self._hand_over(TracedStep(data, self._take_call()), "tested")
+        return logs
+
+    def _take_call(self) -> LossCall | None:
+        calls, self._calls = self._calls, []
+        call: LossCall | None = self._guarded(functools.partial(call_of_step, calls))
+        return call
+
+    def _hand_over(self, step: TracedStep, how: str) -> None:
+        with unchecked():
+            for watcher in self._watchers:
+                getattr(watcher, how)(step)
+
+    def _rate(self) -> Any:
+        """The learning rate before the step, a tensor: a step of a schedule moves it on."""
+        rate = getattr(self._model.optimizer, "learning_rate", None)
+        return None if rate is None else tf.cast(keras.ops.convert_to_tensor(rate), tf.float64)
+
+    def _guarded(self, work: Callable[[], Any]) -> Any:
+        """What ``work`` returns, ``None`` if it fails: then the first watcher counts it."""
+        with unchecked():
+            return self._watchers[0].guard.shield("integration", work) if self._watchers else None
+
+
+def global_norm(gradients: list[Any], scale: Any) -> Any:
+    """√ Σ g², over all elements of all gradients, before clipping and free of the loss scale; a scalar of float64.
+
+    >>> float(global_norm([tf.constant([6.0]), None, tf.constant([[8.0]])], 2.0))
+    5.0
+    """
+    dense = [tf.cast(tf.convert_to_tensor(each), tf.float64) for each in gradients if each is not None]
+    squares = tf.add_n([tf.reduce_sum(each * each) for each in dense])
+    return tf.sqrt(squares) / tf.cast(scale, tf.float64)
