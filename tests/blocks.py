@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from traingauge.stack.local import LocalHandler, LocalServer
+
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CURL = re.compile(r"^\$ curl -s http://\S+/metrics \| grep -E '(.*)'\n")
 
@@ -22,6 +24,12 @@ print("</shown>")
 """
 
 
+class _Alertmanager(LocalHandler):
+    def post(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(200, "")
+
+
 def blocks(page: Path) -> list[tuple[str, str]]:
     """Language and text of every block, in order."""
     return _BLOCK.findall(page.read_text(encoding="utf-8"))
@@ -29,6 +37,8 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 
 def run(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     """Runs the Python blocks in their order, in one process in an empty folder, with free ports in place of fixed ones.
+
+    Alerts go to a server that takes them all, not to an Alertmanager of the machine.
 
     Blocks that sleep so that a person can watch do not here.
 
@@ -41,16 +51,13 @@ def run(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
         "TRAINGAUGE_DISCOVERY_DIR": str(folder / "targets"),
         "TRAINGAUGE_LINGER_SECONDS": "0",
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "OMP_NUM_THREADS": "1",  # threads of PyTorch wait for each other where the machine is busy
     }
-    return subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", "-c", script],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=folder,
-        check=False,
-    )
+    with LocalServer("alertmanager", _Alertmanager) as alertmanager:
+        script = script.replace("http://127.0.0.1:9093", alertmanager.url)
+        command = [sys.executable, "-W", "error::UserWarning", "-c", script]
+        return subprocess.run(
+            command, capture_output=True, text=True, env=environment, cwd=folder, check=False
+        )
 
 
 def shown(page: Path) -> list[list[tuple[str, float]]]:
