@@ -82,7 +82,7 @@ def test_the_loss_of_sharpness_aware_minimisation_is_that_before_the_weights_mov
 def test_that_a_loss_was_computed_at_moved_weights_is_said_once(caplog):
     with quiet() as monitor:
         train(monitor)
-    assert caplog.text.count("wrote to the weights between two calls of backward") == 1
+    assert caplog.text.count("moved the weights between two calls of backward") == 1
 
 
 def test_a_loss_after_an_update_of_an_optimizer_that_is_not_watched_counts():
@@ -127,10 +127,86 @@ def test_a_loss_at_moved_weights_on_a_device_waits_for_nothing():
         with watch(monitor, nn.Identity(), optimizer, criterion), Waits() as waits:
             loss = criterion(x.mm(weights), y)
             loss.backward()
+            moved = weights.grad
             with torch.no_grad():
-                weights.add_(weights.grad)
+                weights.add_(moved)
             optimizer.zero_grad()
             criterion(x.mm(weights), y).backward()
+            with torch.no_grad():
+                weights.sub_(moved)
             optimizer.step()
         assert waits.seen == []
         assert given(monitor, "loss") == pytest.approx([loss.item()], rel=1e-6)
+
+
+def returned(optimizer, was):
+    """The loop returns to earlier weights, in place."""
+    with torch.no_grad():
+        for one, before in zip(optimizer.param_groups[0]["params"], was, strict=True):
+            one.copy_(before)
+
+
+def test_the_loss_of_a_batch_after_which_the_loop_returns_to_earlier_weights_is_no_part_of_the_next_step(
+    caplog,
+):
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer, losses = torch.optim.SGD(net.parameters(), lr=0.1), []
+    was = [one.detach().clone() for one in net.parameters()]
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for at, (x, y) in enumerate(batches(7)):
+                optimizer.zero_grad()
+                loss = criterion(net(x), y)
+                loss.backward()
+                if at in {1, 3, 4}:
+                    returned(optimizer, was)
+                    continue
+                optimizer.step()
+                losses.append(loss.item())
+        assert given(monitor, "loss") == losses
+        assert monitor.rows()["samples"].tolist() == [8] * 4
+    assert caplog.text == ""
+
+
+def test_a_player_whose_weights_are_clamped_before_its_pass_has_its_loss(caplog):
+    generator, critic = nn.Linear(2, 4), nn.Linear(4, 1)
+    players = {
+        "critic": torch.optim.SGD(critic.parameters(), lr=0.1),
+        "generator": torch.optim.SGD(generator.parameters(), lr=0.1),
+    }
+    expected = []
+    with quiet() as monitor:
+        with watch(monitor, [critic, generator], players) as watched:
+            for x, _ in batches(3):
+                with torch.no_grad():
+                    for one in critic.parameters():
+                        one.clamp_(-0.1, 0.1)
+                critic.zero_grad()
+                made = generator(torch.randn(8, 2))
+                loss = watched.loss(critic(made.detach()).mean() - critic(x).mean())
+                loss.backward()
+                players["critic"].step()
+                expected.append(loss.item())
+                generator.zero_grad()
+                watched.loss(-critic(made).mean()).backward()
+                players["generator"].step()
+        assert given(monitor, "loss_critic") == pytest.approx(expected, rel=1e-6)
+    assert caplog.text == ""
+
+
+def test_micro_batches_count_though_the_loop_evaluates_other_weights_between_them(caplog):
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer, losses = torch.optim.SGD(net.parameters(), lr=0.1), []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(4):
+                loss = criterion(net(x), y)
+                (loss / 4).backward()
+                losses.append(loss.item())
+                was = [one.detach().clone() for one in net.parameters()]
+                if len(losses) == 2:
+                    returned(optimizer, [one / 2 for one in was])
+                    returned(optimizer, was)
+            optimizer.step()
+        assert given(monitor, "loss") == pytest.approx([sum(losses) / 4], rel=1e-6)
+    assert caplog.text == ""

@@ -66,10 +66,10 @@ class Notices:
         )
 
     def tried(self) -> None:
-        """A pass at weights that the loop has moved is no part of its step."""
+        """A pass at weights that the loop has moved for it is no part of its step."""
         self._once(
-            "the loop wrote to the weights between two calls of backward before an update, as sharpness-aware minimisation "
-            "does: the loss of such a step is the one before that, at the weights of the step"
+            "the loop moved the weights between two calls of backward before an update, and back again, as sharpness-aware "
+            "minimisation does: the loss of such a step is the one before that, at the weights of the step"
         )
 
     def no_step(self) -> None:

@@ -78,6 +78,7 @@ class Recording:
         self._accumulations = [Accumulation(accumulation) for _ in optimizers]
         self._opened: tuple[BackwardPass, list[list[Mark]], set[int]] | None = None  # the pass under way
         self._has_new = False  # losses since the pass before began
+        self._dropped: set[int] = set()  # groups whose gradients were dropped before the weights were moved
         self._left_out = False  # a pass since the last update
         self._pass: OpenPass | None = None
         self._explicit = self._trains_in_evaluation_mode = False
@@ -194,24 +195,42 @@ class Recording:
         reached = self._reach.since(before, [tensors] if isinstance(tensors, torch.Tensor) else tensors)
         if reached is None:
             return
-        made.groups = reached - moved
-        self.trials.passed(made.groups)
-        if moved & reached:
-            self._notices.tried()
-        if not made.groups:
-            self._left_out |= not reached
+        made.groups, made.moved = reached, reached & moved
+        self.trials.passed(reached - moved)
+        self.trials.tried(made.moved)
+        if not reached:
+            self._left_out = True
             self._forget([task for task, one in self._backward.items() if one is made])
 
     def _forget_dropped(self, moved: set[int]) -> None:
-        """Forget losses whose gradients the loop has dropped without an update, but to try another at moved weights."""
-        dropped = {group for group in range(len(self._reach)) if not self._reach.trained(group)} - moved
+        """Forget losses whose gradients the loop has dropped without an update.
+
+        Where it has also moved the weights, the first may be that of the step, see :mod:`.trials`; trials are forgotten.
+        """
+        dropped = {group for group in range(len(self._reach)) if not self._reach.trained(group)}
+        self._dropped |= dropped & moved
+        self._leave(lambda one: (dropped - moved) | (dropped & one.moved))
+
+    def _leave(self, groups: Callable[[BackwardPass], set[int]]) -> None:
+        """Take groups of weights out of backward passes, and forget those that have none left."""
         gone = []
         for task, one in self._backward.items():
             if one.groups is not None:
-                one.groups -= dropped
+                one.groups = one.groups - groups(one)
                 if not one.groups:
                     gone.append(task)
         self._forget(gone)
+
+    def _settle(self, group: int) -> None:
+        """Decide which passes are those of a step whose weights the loop has moved in between."""
+        if any(group in one.moved for one in self._backward.values()):
+            if self.trials.restored(group):
+                self._notices.tried()
+                self._leave(lambda one: {group} & one.moved)
+            elif group in self._dropped:
+                self._leave(lambda one: {group} - one.moved)
+        self._dropped.discard(group)
+        self.trials.updated(group)
 
     def _forget(self, tasks: Sequence[int]) -> None:
         """Forget backward passes, and the losses that only they have reached."""
@@ -351,7 +370,7 @@ class Recording:
 
     def _trained(self, place: int) -> Trained:
         """What backward passes have reached weights of an optimizer since its last step."""
-        self.trials.updated(0 if self._names is None else place)
+        self._settle(0 if self._names is None else place)
         tasks = self._tasks(place)
         others = self._backward.keys() - tasks
         parts = [part for part in self._parts if part.tasks and not others.issuperset(part.tasks)]
