@@ -62,8 +62,8 @@ test-integrations: $(INTEGRATIONS)/.installed ## Install PyTorch and what builds
 	$(INTEGRATIONS)/bin/python -m pytest tests/integrations/torch exporter/traingauge/integrations/torch
 	$(INTEGRATIONS)/bin/python -m pytest tests/integrations/lightning exporter/traingauge/integrations/lightning
 	$(INTEGRATIONS)/bin/python -m pytest tests/integrations/transformers exporter/traingauge/integrations/transformers
-	KERAS_BACKEND=torch $(INTEGRATIONS)/bin/python -m pytest tests/integrations/keras/backends \
-		exporter/traingauge/integrations/keras/backends
+	for backend in torch jax; do KERAS_BACKEND=$$backend $(INTEGRATIONS)/bin/python -m pytest \
+		tests/integrations/keras/backends exporter/traingauge/integrations/keras/backends || exit 1; done
 	$(INTEGRATIONS)/bin/python -m pytest tests/test_docs.py -k "pytorch or lightning or transformers"
 
 .PHONY: fuzz

@@ -16,8 +16,10 @@ NEEDING = {
     for folder in ("tests/integrations", "exporter/traingauge/integrations")
     for framework in ("torch", "lightning", "transformers")
 }
-
-NEEDING["exporter/traingauge/integrations/keras/backends/torch.py"] = "torch"
+NEEDING |= {
+    f"exporter/traingauge/integrations/keras/backends/{framework}.py": framework
+    for framework in ("jax", "tensorflow", "torch")
+}
 
 collect_ignore = [folder for folder, framework in NEEDING.items() if find_spec(framework) is None]
 
@@ -26,7 +28,7 @@ OTHER_BACKENDS = "tests/integrations/keras/backends"
 
 if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
     collect_ignore.append(OTHER_BACKENDS)
-    NEEDING[OTHER_BACKENDS] = "Keras on another backend (KERAS_BACKEND=torch)"
+    NEEDING[OTHER_BACKENDS] = "Keras on another backend (KERAS_BACKEND=torch or jax)"
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

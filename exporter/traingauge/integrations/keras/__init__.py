@@ -1,4 +1,4 @@
-"""Keras, on TensorFlow or PyTorch: :class:`MonitorCallback`, and ``fit`` with everything recorded.
+"""Keras, on TensorFlow, PyTorch or JAX: :class:`MonitorCallback`, and ``fit`` with everything recorded.
 
 Nothing here imports Keras until it is used, and a model is described on any backend.
 """

@@ -9,6 +9,8 @@ It does not know the backend, and nor does what finds out how a model is scored
   once in a while (:mod:`traingauge.integrations.keras.probe`).
 * On PyTorch a step runs eagerly. Its values are recorded when it ends: what is on a device stays there until it is drained
   (:mod:`traingauge.integrations.keras.backends.array_watch`).
+* On JAX a step is a pure function that is compiled. Its values leave it as further outputs, and are recorded in the same way
+  once many of them have been brought over together.
 
 On a thread-safe backend, Keras calls what follows a batch from other threads, in no order, unless a callback takes part in
 it: then it turns the logs into numbers at each step, which waits for the device. So there the callback has no such hook, and
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from traingauge.reference.canary import Predict
 
 #: Backends of Keras that train, each by its file.
-BACKENDS = ("tensorflow", "torch")
+BACKENDS = ("tensorflow", "torch", "jax")
 
 
 class Watch(Protocol):

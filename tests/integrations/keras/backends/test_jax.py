@@ -1,0 +1,142 @@
+"""Compiled steps on JAX: several an execution, traced once, and steps of one's own."""
+
+from __future__ import annotations
+
+import logging
+
+import keras
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from tests.integrations.keras.by_hand import softmax_regression
+from tests.integrations.keras.watched import dense, fit
+from traingauge.core.events import Scored
+
+if keras.backend.backend() != "jax":
+    pytest.skip("Keras runs on another backend", allow_module_level=True)
+
+import jax
+
+from traingauge.integrations.keras.backends import jax as backend
+
+pytestmark = pytest.mark.keras
+
+BATCH = 64
+CROSS_ENTROPY = "sparse_categorical_crossentropy"
+
+
+def linear(kind=None, **options):
+    """Softmax regression from weights of 0."""
+    layers = [keras.Input((64,)), keras.layers.Dense(10, "softmax", kernel_initializer="zeros")]
+    model = (kind or keras.Sequential)(layers)
+    model.compile(keras.optimizers.SGD(0.5), CROSS_ENTROPY, **options)
+    return model
+
+
+def losses(session):
+    return [event.numbers.get("loss") for event in session.of(Scored)]
+
+
+class Counting(keras.Sequential):
+    """Counts how often its steps are traced."""
+
+    traced = 0
+
+    def train_step(self, *given):
+        type(self).traced += 1
+        return super().train_step(*given)
+
+
+class AsInTheGuide(keras.Sequential):
+    """Keras' own guide to a ``train_step`` on JAX."""
+
+    def losses_of(self, trainable, others, x, y):
+        outputs, others = self.stateless_call(trainable, others, x, training=True)
+        return self.compute_loss(x, y, outputs), (outputs, others)
+
+    def train_step(self, state, data):
+        trainable, others, optimizer, metric = state
+        gradient = jax.value_and_grad(self.losses_of, has_aux=True)
+        (loss, (_, others)), gradients = gradient(trainable, others, *data[:2])
+        trainable, optimizer = self.optimizer.stateless_apply(optimizer, gradients, trainable)
+        return {"loss": loss}, (trainable, others, optimizer, metric)
+
+
+class InALoop(AsInTheGuide):
+    """Computes its loss inside a loop that JAX traces apart."""
+
+    def losses_of(self, trainable, others, x, y):
+        def once(total, _):
+            loss, _ = AsInTheGuide.losses_of(self, trainable, others, x, y)
+            return total + loss, None
+
+        total, _ = jax.lax.scan(once, 0.0, length=2)
+        return total, (None, others)
+
+
+@pytest.mark.parametrize("together", [1, 4, 7])
+def test_no_step_is_lost_in_executions_of_several(session, digits, together):
+    by_hand = softmax_regression(*digits, batch=BATCH, epochs=2, rate=0.5)
+    model = linear(steps_per_execution=together)
+    fit(model, *digits, session=session, batch_size=BATCH, epochs=2, validation_data=digits)
+    np.testing.assert_allclose(losses(session), by_hand.losses, rtol=1e-5)
+    published = session.published()
+    assert published["steps_total", "train"] == published["steps_total", "validation"] == 58
+    assert published["samples_total", "validation"] == 2 * 1797
+
+
+def test_a_step_is_traced_once(session, digits):
+    x, y = digits[0][: 4 * BATCH], digits[1][: 4 * BATCH]
+    Counting.traced = 0
+    model = linear(Counting)
+    for _ in range(2):
+        fit(model, x, y, session=session, batch_size=BATCH, epochs=2, validation_data=(x, y))
+    assert Counting.traced == 1
+    assert session.published()["steps_total", "train"] == 16
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_step_of_one_s_own_has_its_loss_and_scores(session, digits, eager):
+    by_hand = softmax_regression(*digits, batch=BATCH, epochs=1, rate=0.5)
+    model = linear(AsInTheGuide, run_eagerly=eager)
+    fit(model, *digits, session=session, batch_size=BATCH, gradient_norm=True)
+    np.testing.assert_allclose(losses(session), by_hand.losses, rtol=1e-5)
+    published, predicted = session.published(), np.concatenate(by_hand.predicted)
+    assert published["accuracy", "train"] == pytest.approx(metrics.accuracy_score(digits[1], predicted))
+    assert published["gradient_norm",] == pytest.approx(by_hand.norms[-1], rel=1e-4)
+
+
+def test_a_loss_that_cannot_leave_its_step_is_said_once(session, digits, caplog):
+    with caplog.at_level(logging.WARNING, "traingauge"):
+        fit(linear(InALoop), *digits, session=session, batch_size=BATCH)
+    assert losses(session) == [None] * 29
+    assert len([record for record in caplog.records if "never calls compute_loss" in record.message]) == 1
+    assert not session.errors
+
+
+def test_steps_that_wait_are_brought_over_before_they_fill_the_device(session, digits, monkeypatch):
+    monkeypatch.setattr(backend, "MOST_WAITING", 10_000)
+    waiting = []
+    settle = backend.JaxWatch._settle
+
+    def noting(watch):
+        waiting.append(len(watch._waiting))
+        settle(watch)
+
+    monkeypatch.setattr(backend.JaxWatch, "_settle", noting)
+    fit(linear(), *digits, session=session, batch_size=BATCH)
+    assert max(waiting) < 5
+    assert len(losses(session)) == 29
+
+
+def test_of_many_classes_on_a_device_the_decisions_are_scored(session, digits, monkeypatch):
+    x, y = digits
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    model = dense(30, inputs=64, last="softmax")
+    model.compile(keras.optimizers.SGD(0.0), CROSS_ENTROPY)
+    fit(model, x, y, session=session)
+    published = session.published()
+    predicted = model.predict(x, verbose=0).argmax(axis=1)
+    assert published["accuracy", "train"] == pytest.approx(metrics.accuracy_score(y, predicted))
+    assert ("log_loss", "train") not in published
