@@ -86,21 +86,17 @@ def test_a_stretch_of_values_that_are_not_finite_is_marked_and_named() -> None:
     assert "NaN or infinite" not in drawn(Curve("Loss", {"train": points[:1]}))
 
 
-@pytest.mark.parametrize(
-    ("state", "alerts", "colour"),
-    [
-        ("running", (), "running"),
-        ("running", (ALERT,), "critical"),
-        ("finished", (ALERT,), "critical"),
-        ("interrupted", (ALERT,), "interrupted"),
-    ],
-)
-def test_a_run_for_which_an_alert_fires_is_not_green(
-    state: str, alerts: tuple[dict[str, object], ...], colour: str
-) -> None:
-    run = Run("m", "r", state, 1.0, alerts=alerts)
+@pytest.mark.parametrize("state", ["running", "finished", "interrupted"])
+def test_a_state_keeps_its_colour_while_an_alert_fires(state: str) -> None:
+    run = Run("m", "r", state, 1.0, alerts=(ALERT,))
     for text in (pages.all_runs([run], {}, 2.0), pages.one_run(run, [], {}, 2.0)):
-        assert f'<span class="state {colour}">{state}</span>' in text
+        assert f'<span class="state {state}">{state}</span>' in text
+
+
+def test_an_alert_has_the_colour_of_its_severity() -> None:
+    run = Run("m", "r", "running", 1.0, alerts=(ALERT,))
+    assert '<span class="severity critical">1 critical</span>' in pages.all_runs([run], {}, 2.0)
+    assert '<span class="severity critical">critical</span>' in pages.one_run(run, [], {}, 2.0)
 
 
 def test_each_loss_is_shown_with_its_split() -> None:

@@ -76,7 +76,7 @@ def problem(text: str, links: Mapping[str, str], now: float) -> str:
 
 def _row(run: Run, now: float) -> str:
     link = f"/run?{urlencode({'model': run.model, 'run': run.run})}"
-    worst = escape(_worst(run))
+    worst = escape(next((alert["labels"].get("severity", "") for alert in run.alerts), ""))
     alerts = f'<span class="severity {worst}">{len(run.alerts)} {worst}</span>' if run.alerts else "none"
     cells = (
         escape(run.model),
@@ -91,14 +91,9 @@ def _row(run: Run, now: float) -> str:
 
 
 def _state(run: Run) -> str:
-    """In green only where nothing fires."""
-    colour = _worst(run) if run.alerts and run.state in ("running", "finished") else run.state
-    return f'<span class="state {escape(colour)}">{escape(run.state)}</span>'
-
-
-def _worst(run: Run) -> str:
-    """The severity of the worst alert; empty without one."""
-    return next((alert["labels"].get("severity", "") for alert in run.alerts), "")
+    """In the colour of the state: what fires has a colour of its own, and running is no fault."""
+    state = escape(run.state)
+    return f'<span class="state {state}">{state}</span>'
 
 
 def _step(run: Run) -> str:
