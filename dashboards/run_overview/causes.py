@@ -18,7 +18,7 @@ from dashboards.vocabulary.queries import (
 from dashboards.vocabulary.ranking import highest
 from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel
-from dashboards.vocabulary.thresholds import level_lines, threshold_lines
+from dashboards.vocabulary.thresholds import FARTHEST, level_lines, threshold_lines
 from traingauge.stats.health.states import LEVELS, STATES
 
 #: Where each state of health begins.
@@ -65,6 +65,7 @@ def _signals() -> list[Panel]:
             decimals=1,
             minimum=0,
             linear_to=LEVELS[0],
+            up_to=FARTHEST,
             by_split=True,
             shades=_SHADES,
             width=_WIDTH,
@@ -106,6 +107,7 @@ def _if_reported(title: str, metric: str, legend: str, description: str) -> Pane
         unit=units.SCIENTIFIC,
         decimals=1,
         logarithmic=True,
+        last_in_legend="any",
         width=_WIDTH,
         height=_HEIGHT,
         empty=Reason(f"the script does not report a {title.lower()}.", "not reported"),

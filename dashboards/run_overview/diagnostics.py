@@ -10,7 +10,7 @@ from dashboards.vocabulary.queries import EXPECTED_OF_SPLIT, LIMIT_LINE, SPLIT, 
 from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel
 from dashboards.vocabulary.states import HEALTH_COLOURS
-from dashboards.vocabulary.thresholds import threshold, threshold_lines
+from dashboards.vocabulary.thresholds import FARTHEST, threshold, threshold_lines
 
 _NO_EXPECTATION = Reason("the run has no reference run.", "no reference run")
 
@@ -87,6 +87,7 @@ def _against_reference_run() -> list[Panel]:
             unit=units.NUMBER,
             decimals=1,
             linear_to=3,
+            up_to=FARTHEST,
             empty=_NO_EXPECTATION,
         ),
         lines(

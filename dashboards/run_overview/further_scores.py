@@ -38,6 +38,7 @@ def _of_classes() -> list[Panel]:
             unit=units.NUMBER,
             decimals=3,
             maximum=1,
+            last_in_legend="any",
             width=8,
             height=7,
             empty=reasons.NO_CLASSES,
@@ -53,6 +54,7 @@ def _of_a_regression() -> list[Panel]:
             description="Percentiles of prediction minus target. A fan that opens to one side is a bias for part of "
             "the samples, which the mean hides.",
             unit=units.NUMBER,
+            last_in_legend="any",
             width=12,
             height=7,
             empty=reasons.NO_REGRESSION,
@@ -64,6 +66,7 @@ def _of_a_regression() -> list[Panel]:
             description="R², the share of the target's variance that is explained, and the mean of prediction minus "
             "target. A bias away from 0 affects all samples.",
             unit=units.NUMBER,
+            last_in_legend="any",
             width=12,
             height=7,
             empty=reasons.NO_REGRESSION,

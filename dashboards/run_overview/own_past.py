@@ -9,7 +9,7 @@ from dashboards.vocabulary.panels import events, lines, number
 from dashboards.vocabulary.queries import FAINT, LIMIT_LINE, SPLIT, Query
 from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import Panel
-from dashboards.vocabulary.thresholds import level_lines
+from dashboards.vocabulary.thresholds import FARTHEST, level_lines
 
 
 def section() -> Section:
@@ -49,6 +49,7 @@ def _panels() -> list[Panel]:
             unit=units.NUMBER,
             decimals=1,
             linear_to=3,
+            up_to=FARTHEST,
             width=12,
             height=9,
             empty=reasons.TOO_FEW_STEPS,
@@ -86,6 +87,7 @@ def _panels() -> list[Panel]:
             unit=units.NUMBER,
             decimals=1,
             linear_to=3,
+            up_to=FARTHEST,
             width=8,
             empty=young,
         ),

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 from dashboards.vocabulary import colours
 from dashboards.vocabulary.links import Link
-from dashboards.vocabulary.queries import DATASOURCE, Query
+from dashboards.vocabulary.queries import DATASOURCE, UNSEEN, Query
 from dashboards.vocabulary.reasons import Reason
 from dashboards.vocabulary.sdk import (
     bargauge,
@@ -110,9 +110,7 @@ def style_lines(panel: Lines, width: int = 0, *, last: LastValues = "finite") ->
         panel: What to draw.
         width: Columns of the grid that it takes. Where there is room, the legend is a table at the right: below, it would
             leave half of the height for the lines.
-        last: Last values in the legend. The last finite loss of a run that fell apart would look as good as before. But
-            Grafana may append an empty value to the first line of a run that is over, so that the last of any is for panels
-            that begin with a query that the legend leaves out.
+        last: Last values in the legend. The last finite loss of a run that fell apart would look as good as before.
     """
     wide = width >= _WIDE
     values = [*_REDUCED[last], *(("min", "max") if wide and last != "none" else ())]
@@ -143,6 +141,7 @@ def lines(
     maximum: float | None = None,
     logarithmic: bool = False,
     linear_to: float | None = None,
+    up_to: float | None = None,
     bars: bool = False,
     last_in_legend: LastValues = "finite",
     width: int = 12,
@@ -165,6 +164,8 @@ def lines(
         maximum: Upper end of the axis.
         logarithmic: Whether the axis is logarithmic.
         linear_to: Up to which distance from 0 the axis is linear; beyond, it is logarithmic on both sides.
+        up_to: The largest distance from 0 that is drawn. Larger ones are drawn there, and read *≥ 1,000*. An explosion would
+            leave an axis without labels.
         bars: Bars for events that are counted, in place of lines.
         last_in_legend: Last values in the legend; see :func:`style_lines`.
         width: Columns of the grid's 24.
@@ -173,6 +174,10 @@ def lines(
     """
     drawn = timeseries.Panel()
     queries = _coloured(queries)
+    if last_in_legend == "any" and not _out_of_legend(queries[0]):
+        queries = [_in_front(queries[0]), *queries]
+    if up_to is not None:
+        queries = [replace(query, expr=f"clamp({query.expr}, -{up_to:g}, {up_to:g})") for query in queries]
     for split, colour in _SPLIT_COLOURS.items() if by_split else ():
         drawn.override_by_regexp(f"/{split}$/", [_fixed(colour)])
         for shade, names in shades.items():
@@ -202,8 +207,12 @@ def lines(
         panel.min(minimum)
     if maximum is not None:
         panel.max(maximum)
-    if last_in_legend == "any":
-        panel.mappings([not_a_number("NaN")])
+    words = [
+        *([not_a_number("NaN")] if last_in_legend == "any" else []),
+        *([] if up_to is None else _beyond(up_to)),
+    ]
+    if words:
+        panel.mappings(words)
     return panel.data_links([link.builder() for link in links])
 
 
@@ -214,6 +223,30 @@ def not_a_number(word: str, index: int = 0) -> model.ValueMapping:
             match=model.SpecialValueMatch.NA_N, result=model.ValueMappingResult(text=word, index=index)
         )
     )
+
+
+def _in_front(query: Query) -> Query:
+    """One line, unseen: Grafana may append an empty value to the first line of a run that is over.
+
+    The legend would show it as the last value.
+    """
+    return Query(f"max({query.expr})", "unseen", style=UNSEEN)
+
+
+def _out_of_legend(query: Query) -> bool:
+    return "custom.hideFrom" in (query.style or {})
+
+
+def _beyond(up_to: float) -> list[model.ValueMapping]:
+    """Words for what is further from 0 than is drawn."""
+
+    def word(sign: str) -> model.ValueMappingResult:
+        return model.ValueMappingResult(text=f"{sign}{up_to:,g}", index=1)
+
+    return [
+        model.RangeMap(options=model.DashboardRangeMapOptions(from_val=up_to, result=word("≥ "))),
+        model.RangeMap(options=model.DashboardRangeMapOptions(to=-up_to, result=word("≤ -"))),
+    ]
 
 
 def _fixed(colour: str) -> model.DynamicConfigValue:

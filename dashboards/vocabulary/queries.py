@@ -49,6 +49,9 @@ SPLIT = "{{split}}"
 #: Where a band ends that values should stay within.
 LIMIT_LINE = _reference(colours.MUTED, "dash", 4, 4)
 
+#: What is asked for and not shown at all.
+UNSEEN: Style = MappingProxyType({"custom.hideFrom": {"legend": True, "tooltip": True, "viz": True}})
+
 #: The raw value behind a smoothed one.
 FAINT: Style = MappingProxyType(
     {"custom.lineWidth": 1, "custom.fillOpacity": 0, "custom.lineStyle": {"fill": "solid"}}

@@ -8,6 +8,9 @@ from dashboards.vocabulary.metrics import BASELINE, RUNNING, series
 from dashboards.vocabulary.queries import BASELINE_LINE, CRITICAL_LINE, WARNING_LINE, Query, Style
 from dashboards.vocabulary.sdk import dashboard, model
 
+#: Standard deviations up to which a distance is drawn. From hundreds on, the number says no more than *broken*.
+FARTHEST = 1000.0
+
 #: A series that a run has if a threshold applies to it, where the metric's own has another name or many labels.
 _APPLIES_TO = {
     "class_recall": "model_recall",

@@ -126,7 +126,8 @@ def test_a_legend_of_the_losses_of_many_runs_has_no_last_value(dashboard: Json):
 
 def test_a_legend_says_so_where_the_loss_or_a_score_of_a_run_is_not_a_number(dashboard: Json):
     """Grafana's usual last value is the last that is a number: one from before the run broke."""
-    breaks = re.compile(r"\bmodel_(loss|loss_window_mean|accuracy|precision|recall|f1)\b")
+    scores = [metric.name for metric in CATALOG.values() if metric.better and metric.labels == ("split",)]
+    breaks = re.compile(rf"\b({'|'.join(scores)}|model_loss_window_mean|model_gradient_norm)\b")
     for panel in panels(dashboard):
         if panel["type"] != "timeseries" or "traingauge-one-run" not in dashboard["tags"]:
             continue
@@ -204,19 +205,28 @@ def test_a_logarithmic_axis_has_a_unit_that_can_be_read_at_every_order_of_magnit
             assert _defaults(panel)["unit"] in {"sci", "locale"}, panel["title"]
 
 
+def _distances(dashboard: Json) -> list[Json]:
+    """The panels whose lines are distances in standard deviations."""
+    distances = re.compile(r"\bmodel_(health_strain|deviation|signal_robust_zscore|signal_zscore)\b")
+    return [
+        panel
+        for panel in panels(dashboard)
+        if "standard deviations" in panel["description"] and panel["type"] == "timeseries"
+        if any(distances.search(target["expr"]) for target in panel["targets"])
+    ]
+
+
 def test_distances_in_standard_deviations_are_not_flattened_by_one_spike(dashboard: Json):
-    for panel in panels(dashboard):
-        if "standard deviations" in panel["description"] and panel["type"] == "timeseries":
-            names = {target["expr"].partition("{")[0].strip("(") for target in panel["targets"]}
-            distances = {
-                "model_health_strain",
-                "model_deviation",
-                "model_signal_robust_zscore",
-                "model_signal_zscore",
-            }
-            if names & distances:
-                scale = _defaults(panel)["custom"]["scaleDistribution"]
-                assert scale["type"] == "symlog", panel["title"]
+    for panel in _distances(dashboard):
+        assert _defaults(panel)["custom"]["scaleDistribution"]["type"] == "symlog", panel["title"]
+
+
+def test_distances_in_standard_deviations_end_where_an_axis_can_still_be_read(dashboard: Json):
+    """An explosion takes a z-score to 1e21: 22 digits in a legend, and no room between the labels of an axis."""
+    for panel in _distances(dashboard):
+        assert all(target["expr"].endswith(", -1000, 1000)") for target in panel["targets"]), panel["title"]
+        words = {one["options"]["result"]["text"] for one in _defaults(panel)["mappings"]}
+        assert words == {"≥ 1,000", "≤ -1,000"}, panel["title"]
 
 
 def test_the_share_of_drifted_features_is_red_from_the_threshold_of_the_critical_alert_on():

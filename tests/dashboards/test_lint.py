@@ -281,7 +281,7 @@ def test_every_override_matches_a_query_or_a_column(dashboard: Json):
             matcher = override["matcher"]
             wanted = {"byFrameRefID": queries, "byName": columns, "byRegexp": REGEXPS}[matcher["id"]]
             # A shade of a split's colour, for some of its signals.
-            options = re.sub(r"^/\^\([\w|]+\), ", "/", matcher["options"])
+            options = re.sub(r"^/\^\([\w |]+\), ", "/", matcher["options"])
             assert options in {*wanted, *IDENTITY}, panel["title"]
 
 
