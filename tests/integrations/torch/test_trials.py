@@ -210,3 +210,140 @@ def test_micro_batches_count_though_the_loop_evaluates_other_weights_between_the
             optimizer.step()
         assert given(monitor, "loss") == pytest.approx([sum(losses) / 4], rel=1e-6)
     assert caplog.text == ""
+
+
+def clamped(net):
+    """The loop keeps weights within bounds."""
+    with torch.no_grad():
+        for one in net.parameters():
+            one.clamp_(-0.3, 0.3)
+
+
+@pytest.mark.parametrize("device", ["cpu", DEVICE], ids=["CPU", "device"])
+def test_micro_batches_count_though_the_loop_clamps_the_weights_after_each(device, caplog):
+    net, criterion = model().to(device), nn.CrossEntropyLoss()
+    optimizer, expected = torch.optim.SGD(net.parameters(), lr=0.5, foreach=False), []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for _ in range(3):
+                losses = []
+                for x, y in batches(2):
+                    loss = criterion(net(x.to(device)), y.to(device))
+                    (loss / 2).backward()
+                    losses.append(loss.item())
+                    clamped(net)
+                optimizer.step()
+                optimizer.zero_grad()
+                expected.append(sum(losses) / 2)
+        assert given(monitor, "loss") == pytest.approx(expected, rel=1e-6)
+        assert monitor.rows()["samples"].tolist() == [16] * 3
+    assert caplog.text == ""
+
+
+def test_micro_batches_count_though_all_that_is_trained_is_an_embedding_that_writes_to_its_weights(caplog):
+    net, criterion = nn.Embedding(4, 3, max_norm=0.5), nn.CrossEntropyLoss()
+    optimizer, expected = torch.optim.SGD(net.parameters(), lr=0.5), []
+    inputs = torch.randint(4, (8,))
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for _ in range(3):
+                losses = []
+                for _, y in batches(2):
+                    loss = criterion(net(inputs), y)
+                    (loss / 2).backward()
+                    losses.append(loss.item())
+                with torch.no_grad():
+                    net(inputs)  # another write before the update
+                optimizer.step()
+                optimizer.zero_grad()
+                expected.append(sum(losses) / 2)
+        assert given(monitor, "loss") == pytest.approx(expected, rel=1e-6)
+    assert caplog.text == ""
+
+
+def moved(net, by, *, seen=True):
+    """The loop adds to the weights; ``seen`` by PyTorch, which does not count what goes through ``.data``."""
+    with torch.no_grad():
+        for one, added in zip(net.parameters(), by, strict=True):
+            (one if seen else one.data).add_(added)
+
+
+def test_a_move_of_the_weights_that_pytorch_does_not_count_is_seen_on_the_cpu():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer, expected = torch.optim.SGD(net.parameters(), lr=0.1), []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(3):
+                loss = criterion(net(x), y)
+                loss.backward()
+                expected.append(loss.item())
+                by = [one.grad for one in net.parameters()]
+                moved(net, by, seen=False)
+                optimizer.zero_grad()
+                criterion(net(x), y).backward()
+                moved(net, [-one for one in by], seen=False)
+                optimizer.step()
+                optimizer.zero_grad()
+        assert given(monitor, "loss") == pytest.approx(expected, rel=1e-6)
+
+
+def try_each(net, optimizer, criterion, micro, gather):
+    """Sharpness-aware minimisation of each micro-batch by itself; their losses at the weights of the step."""
+    losses, sums = [], [torch.zeros_like(one) for one in net.parameters()]
+    for x, y in micro:
+        loss = criterion(net(x), y)
+        loss.backward()
+        losses.append(loss.item())
+        by = [one.grad for one in net.parameters()]
+        moved(net, by)
+        optimizer.zero_grad()
+        criterion(net(x), y).backward()
+        moved(net, [-one for one in by])
+        for one, total in zip(net.parameters(), sums, strict=True):
+            total.add_(one.grad)
+        if len(losses) < len(micro):
+            optimizer.zero_grad()
+    for one, total in zip(net.parameters(), sums, strict=True):
+        gather(one, total)
+    return losses
+
+
+def assign(weight, total):
+    weight.grad = total
+
+
+@pytest.mark.parametrize("device", ["cpu", DEVICE], ids=["CPU", "device"])
+def test_where_each_micro_batch_is_tried_by_itself_the_mean_of_all_at_the_weights_of_the_step_counts(device):
+    net, criterion = model().to(device), nn.CrossEntropyLoss()
+    optimizer, expected = torch.optim.SGD(net.parameters(), lr=0.1, foreach=False), []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for _ in range(3):
+                micro = [(x.to(device), y.to(device)) for x, y in batches(3)]
+                expected.append(sum(try_each(net, optimizer, criterion, micro, assign)) / 3)
+                optimizer.step()
+                optimizer.zero_grad()
+        assert given(monitor, "loss") == pytest.approx(expected, rel=1e-5)
+        assert monitor.rows()["samples"].tolist() == [24] * 3
+
+
+def test_a_step_has_no_loss_where_tries_of_micro_batches_look_like_steps_that_were_given_up(caplog):
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            try_each(net, optimizer, criterion, list(batches(2)), lambda one, total: one.grad.copy_(total))
+            optimizer.step()
+        assert given(monitor, "loss") == []
+    assert "how it weighs them cannot be read" in caplog.text
+
+
+def test_a_step_that_is_given_up_after_its_trial_is_no_part_of_the_next():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            losses = try_each(net, optimizer, criterion, list(batches(2)), lambda one, total: None)
+            optimizer.step()
+        assert given(monitor, "loss") == pytest.approx(losses[1:], rel=1e-6)
+        assert monitor.rows()["samples"].tolist() == [8]

@@ -69,14 +69,18 @@ class BackwardPass:
         terms: Its terms.
         groups: The groups of weights that it reached, see :class:`~traingauge.integrations.torch.reach.Reach`, and whose
             gradients the loop has not dropped since; ``None`` if that is not known.
-        moved: The groups whose weights the loop had moved since the first pass of their step.
+        moved: The groups for which it may be a trial, see :mod:`~traingauge.integrations.torch.trials`.
+        round: How often each group had been moved to a trial before, or for it.
+        dropped: The groups whose gradients the loop has dropped since, but whose trials may have them count.
     """
 
-    __slots__ = ("groups", "moved", "terms", "value")
+    __slots__ = ("dropped", "groups", "moved", "round", "terms", "value")
 
     def __init__(self, roots: Sequence[torch.Tensor], gradients: Sequence[Any]) -> None:
         self.groups: set[int] | None = None
         self.moved: set[int] = set()
+        self.round: dict[int, int] = {}
+        self.dropped: set[int] = set()
         pairs = list(zip(roots, gradients, strict=True))
         self.terms = [term for root, gradient in pairs for term in terms.terms_of(root, gradient)]
         self.value: Any = sum(_contribution(root, gradient) for root, gradient in pairs)

@@ -46,7 +46,7 @@ class Reach:
 
     def marks(self) -> list[list[Mark]]:
         """What :meth:`since` compares with."""
-        return [[_mark(one) for one in self.weights(group)] for group in range(len(self))]
+        return [[mark(one) for one in self.weights(group)] for group in range(len(self))]
 
     def since(self, before: Sequence[Sequence[Mark]], roots: Iterable[torch.Tensor]) -> set[int] | None:
         """The groups whose gradients a pass has changed; ``None`` if that is not known.
@@ -61,7 +61,7 @@ class Reach:
         changed = {
             group
             for group, marks in enumerate(before)
-            if any(_mark(one) != mark for one, mark in zip(self.weights(group), marks, strict=False))
+            if any(mark(one) != was for one, was in zip(self.weights(group), marks, strict=False))
         }
         return changed or self._in_graph(roots)
 
@@ -78,7 +78,8 @@ class Reach:
         return reached or (None if unknown or not foreign else set())
 
 
-def _mark(weight: Any) -> Mark:
+def mark(weight: Any) -> Mark:
+    """The mark of the gradient of a weight."""
     gradient = weight.grad
     return None if gradient is None else (id(gradient), gradient._version)
 

@@ -28,7 +28,7 @@ from traingauge.integrations.torch.notices import Notices
 from traingauge.integrations.torch.parts import MOST_PARTS, BackwardPass, Part
 from traingauge.integrations.torch.passes import OpenPass
 from traingauge.integrations.torch.reach import Mark, Reach
-from traingauge.integrations.torch.trials import Trials
+from traingauge.integrations.torch.trials import Trials, Window
 from traingauge.integrations.torch.values import local, number, runs_without_python
 
 if TYPE_CHECKING:
@@ -78,7 +78,6 @@ class Recording:
         self._accumulations = [Accumulation(accumulation) for _ in optimizers]
         self._opened: tuple[BackwardPass, list[list[Mark]], set[int]] | None = None  # the pass under way
         self._has_new = False  # losses since the pass before began
-        self._dropped: set[int] = set()  # groups whose gradients were dropped before the weights were moved
         self._left_out = False  # a pass since the last update
         self._pass: OpenPass | None = None
         self._explicit = self._trains_in_evaluation_mode = False
@@ -172,9 +171,9 @@ class Recording:
             return
         if inputs is not None and not self._reach.trains_any(inputs):
             return  # such as the pixels of an adversarial example
-        moved = self.trials.moved()
+        moved = self.trials.begin()
         if self._has_new:
-            self._forget_dropped(moved)
+            self._forget_dropped()
         self._has_new = False
         made = BackwardPass(roots, given if len(given) == len(roots) else [None] * len(roots))
         waiting = [made]  # a root that is kept may have further passes
@@ -196,20 +195,19 @@ class Recording:
         if reached is None:
             return
         made.groups, made.moved = reached, reached & moved
-        self.trials.passed(reached - moved)
-        self.trials.tried(made.moved)
+        made.round = {group: self.trials.rounds(group) for group in reached}
+        self.trials.end(reached)
         if not reached:
             self._left_out = True
             self._forget([task for task, one in self._backward.items() if one is made])
 
-    def _forget_dropped(self, moved: set[int]) -> None:
-        """Forget losses whose gradients the loop has dropped without an update.
-
-        Where it has also moved the weights, the first may be that of the step, see :mod:`.trials`; trials are forgotten.
-        """
+    def _forget_dropped(self) -> None:
+        """Forget losses whose gradients the loop has dropped without an update; once it has tried others, see later."""
         dropped = {group for group in range(len(self._reach)) if not self._reach.trained(group)}
-        self._dropped |= dropped & moved
-        self._leave(lambda one: (dropped - moved) | (dropped & one.moved))
+        tried = {group for group in dropped if self.trials.rounds(group)}
+        for one in self._backward.values():
+            one.dropped |= tried
+        self._leave(lambda _: dropped - tried)
 
     def _leave(self, groups: Callable[[BackwardPass], set[int]]) -> None:
         """Take groups of weights out of backward passes, and forget those that have none left."""
@@ -222,15 +220,27 @@ class Recording:
         self._forget(gone)
 
     def _settle(self, group: int) -> None:
-        """Decide which passes are those of a step whose weights the loop has moved in between."""
-        if any(group in one.moved for one in self._backward.values()):
-            if self.trials.restored(group):
+        """Decide which passes are those of a step in which the loop has moved the weights."""
+        window = self.trials.window(group)
+        if window is not None and window.rounds:
+            if window.restored:
                 self._notices.tried()
                 self._leave(lambda one: {group} & one.moved)
-            elif group in self._dropped:
-                self._leave(lambda one: {group} - one.moved)
-        self._dropped.discard(group)
+                self._settle_rounds(group, window)
+            else:
+                self._leave(lambda one: {group} & one.dropped)
         self.trials.updated(group)
+
+    def _settle_rounds(self, group: int, window: Window) -> None:
+        """Of a loop that tried several times: each a micro-batch, or all but the last given up."""
+        early = [
+            one for one in self._backward.values() if one.round.get(group, window.rounds) < window.rounds - 1
+        ]
+        if early and window.gathered is None:
+            for one in early:
+                one.value = None
+        elif early and not window.gathered:
+            self._leave(lambda one: {group} if one in early else set())
 
     def _forget(self, tasks: Sequence[int]) -> None:
         """Forget backward passes, and the losses that only they have reached."""

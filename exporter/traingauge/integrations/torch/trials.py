@@ -1,14 +1,18 @@
 """Weights that the loop moves between two backward passes of one step, to try a loss there.
 
 Sharpness-aware minimisation calls ``backward`` at the weights of the step, moves the weights, calls ``backward`` there,
-moves them back, and updates with the second gradient. The loss of the step is the first. PyTorch counts the writes to a
-weight, so that the move shows without a look at a value. A write through ``.data`` does not show.
+moves them back, and updates with the second gradient. The loss of the step is the first.
 
-A loop may write to weights for another reason, such as to return to earlier ones after a bad batch, or to clamp them. Then
-it does not move them back before the update, and what it computed last counts.
+A loop may write to weights for another reason, such as to clamp them after each micro-batch, or to return to earlier ones
+after a bad batch; and some modules write to theirs while they compute, such as an embedding with a largest norm. So a trial
+is a pass before which the loop both moved the weights and dropped the gradients, and which counts as one only if the weights
+are back before the update.
 
-Some modules write to a weight of theirs while they compute, such as an embedding with a largest norm. So weights have moved
-only if all that are looked at have.
+On the CPU the values of two weights show where they are. On a device a look at them would wait, so there the writes have to
+do: weights have moved if all that are looked at were written to.
+
+A loop may try each micro-batch by itself. Then it gathers the gradients in tensors of its own, which shows at the update.
+Where it writes to those of the last pass instead, it may as well have given up an earlier step.
 """
 
 from __future__ import annotations
@@ -17,13 +21,17 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from traingauge.integrations.torch.reach import Reach
+from traingauge.integrations.torch.reach import Mark, Reach, mark
 from traingauge.integrations.torch.values import local
 
 #: Weights of a group that are looked at: a few show what happens to all.
 MOST_WEIGHTS = 8
+
+#: Of how many of these, and of how many numbers in each, the values are looked at.
+MOST_SAMPLED, MOST_NUMBERS = 2, 64
 
 
 class Place(NamedTuple):
@@ -31,6 +39,74 @@ class Place(NamedTuple):
 
     writes: int
     memory: int
+
+
+class Look(NamedTuple):
+    """What weights were like.
+
+    Attributes:
+        places: Where each is.
+        values: Some numbers of some; empty on a device.
+        gradients: Marks of their gradients.
+    """
+
+    places: list[Place]
+    values: list[torch.Tensor]
+    gradients: list[Mark]
+
+
+class Window:
+    """The passes of one group since its last update.
+
+    Args:
+        weights: Those that are looked at.
+
+    Attributes:
+        tries: Whether the last pass was a trial.
+        rounds: How often the weights were moved to a trial, so far.
+        restored: Whether they were back after it when an optimizer began to update.
+        gathered: Whether the gradients were then tensors of the loop; ``None`` if it may only have written to those that the
+            last pass left.
+    """
+
+    def __init__(self, weights: Sequence[Any]) -> None:
+        self._weights = weights
+        self._last = self._base = _look(weights)
+        self.tries, self.rounds = False, 0
+        self.restored = False
+        self.gathered: bool | None = False
+
+    def begin(self) -> None:
+        """A pass begins."""
+        if all(was != mark(one) for one, was in zip(self._weights, self._last.gradients, strict=True)):
+            now = _look(self._weights)
+            if self.tries and self._is_back(now):
+                self.tries = False
+            elif not self.tries and _moved(now, self._last):
+                self.tries, self.rounds = True, self.rounds + 1
+
+    def end(self) -> None:
+        """A pass has ended."""
+        self._last = _look(self._weights)
+        if not self.tries:
+            self._base = self._last
+
+    def update(self) -> None:
+        """An optimizer begins to update."""
+        if not self.tries or self.restored:
+            return
+        now = _look(self._weights)
+        if self._is_back(now):
+            self.restored = True
+            pairs = list(zip(now.gradients, self._last.gradients, strict=True))
+            others = all(one is None or was is None or one[0] != was[0] for one, was in pairs)
+            self.gathered = True if others else False if now.gradients == self._last.gradients else None
+
+    def _is_back(self, now: Look) -> bool:
+        if not now.values:
+            return _moved(now, self._last)
+        at = zip(now.values, self._last.values, self._base.values, strict=True)
+        return all(_close(one, tried, base) for one, tried, base in at)
 
 
 class Trials:
@@ -43,38 +119,35 @@ class Trials:
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
         self._looked_at: dict[int, Sequence[Any]] = {}  # weights of each group
-        self._at: dict[int, list[int]] = {}  # how often they were written to before the end of that pass
-        self._tried: dict[int, list[Place]] = {}  # where they were at the end of the last trial
-        self._restored: set[int] = set()  # groups that were moved once more before their update
+        self._windows: dict[int, Window] = {}
 
-    def passed(self, groups: Collection[int]) -> None:
+    def begin(self) -> set[int]:
+        """A pass begins; the groups for which it is a trial."""
+        for window in self._windows.values():
+            window.begin()
+        return {group for group, window in self._windows.items() if window.tries}
+
+    def end(self, groups: Collection[int]) -> None:
         """A pass has given gradients to these groups."""
         for group in groups:
-            if group not in self._at:
-                self._at[group] = [one._version for one in self._look_at(group)]
+            if group in self._windows:
+                self._windows[group].end()
+            else:
+                weights = self._look_at(group)
+                if weights:
+                    self._windows[group] = Window(weights)
 
-    def tried(self, groups: Collection[int]) -> None:
-        """A pass has given gradients to these groups, which have been moved."""
-        for group in groups:
-            self._tried[group] = [_place(one) for one in self._looked_at[group]]
+    def rounds(self, group: int) -> int:
+        """How often a group was moved to a trial in its step."""
+        return self._windows[group].rounds if group in self._windows else 0
 
-    def moved(self) -> set[int]:
-        """The groups that have been moved."""
-        return {
-            group
-            for group, writes in self._at.items()
-            if writes and all(_differ(self._looked_at[group], writes, lambda one: one._version))
-        }
-
-    def restored(self, group: int) -> bool:
-        """Whether a group was moved once more between the last trial and its update."""
-        return group in self._restored
+    def window(self, group: int) -> Window | None:
+        """The passes of a group since its last update; ``None`` without one."""
+        return self._windows.get(group)
 
     def updated(self, group: int) -> None:
         """An optimizer has updated a group, or was to: the next pass is the first of its step."""
-        self._at.pop(group, None)
-        self._tried.pop(group, None)
-        self._restored.discard(group)
+        self._windows.pop(group, None)
 
     @contextmanager
     def watched(self, catch: Callable[..., Any]) -> Iterator[None]:
@@ -92,20 +165,19 @@ class Trials:
             after.remove()
 
     def _look_again(self, optimizer: Any) -> None:
-        for group in self._of(optimizer, self._tried):
-            if all(_differ(self._looked_at[group], self._tried[group], _place)):
-                self._restored.add(group)
+        for group in self._of(optimizer):
+            self._windows[group].update()
 
     def _forget(self, optimizer: Any) -> None:
-        for group in self._of(optimizer, self._at):
+        for group in self._of(optimizer):
             self.updated(group)
 
-    def _of(self, optimizer: Any, groups: Collection[int]) -> list[int]:
-        """Those of the groups that have weights of an optimizer."""
-        if not groups:
+    def _of(self, optimizer: Any) -> list[int]:
+        """The groups under way that have weights of an optimizer."""
+        if not self._windows:
             return []
         updated = {id(one) for group in optimizer.param_groups for one in group["params"]}
-        return [group for group in groups if any(id(one) in updated for one in self._looked_at[group])]
+        return [group for group in self._windows if any(id(one) in updated for one in self._looked_at[group])]
 
     def _look_at(self, group: int) -> Sequence[Any]:
         weights = self._looked_at.get(group)
@@ -115,9 +187,28 @@ class Trials:
         return weights
 
 
-def _place(weight: Any) -> Place:
-    return Place(weight._version, local(weight).data_ptr())
+def _look(weights: Sequence[Any]) -> Look:
+    here = [local(one) for one in weights]
+    places = [Place(one._version, its.data_ptr()) for one, its in zip(weights, here, strict=True)]
+    values = [_numbers(one) for one in here[-MOST_SAMPLED:] if one.is_cpu]
+    return Look(places, values, [mark(one) for one in weights])
 
 
-def _differ(weights: Sequence[Any], before: Sequence[Any], look: Callable[[Any], Any]) -> Iterator[bool]:
-    return (look(one) != was for one, was in zip(weights, before, strict=True))
+def _numbers(weight: torch.Tensor) -> torch.Tensor:
+    """Some numbers of a weight, copied; from its memory, whatever its layout."""
+    count = min(weight.numel(), MOST_NUMBERS)
+    every = weight.numel() // count if count else 1
+    with torch.no_grad():
+        return weight.as_strided((count,), (every,), weight.storage_offset()).clone()
+
+
+def _moved(now: Look, before: Look) -> bool:
+    if now.values:
+        return any(not torch.equal(one, was) for one, was in zip(now.values, before.values, strict=True))
+    return all(one != was for one, was in zip(now.places, before.places, strict=True))
+
+
+def _close(now: torch.Tensor, tried: torch.Tensor, base: torch.Tensor) -> bool:
+    """Whether numbers are back, but for what rounds off when a move is added and subtracted."""
+    rounds_off = 4 * torch.finfo(base.dtype).eps * torch.maximum(tried.abs(), base.abs())
+    return bool(((now - base).abs() <= rounds_off).all())
