@@ -27,6 +27,9 @@ GRID = "grid"
 #: Approximate number of grid steps of the longest run.
 _POINTS = 300
 
+#: Least width of a run's column in pixels: Grafana's own 150 leave room for three runs on a laptop.
+_COLUMN = 80
+
 #: The two ways to show a curve.
 Curve = TypeVar("Curve", trend.Panel, table.Panel)
 
@@ -88,7 +91,7 @@ def curve_table(
 ) -> table.Panel:
     """The same as :func:`curve`, as a table: a row for each step of the grid, a column for each run."""
     panel = _over_steps(table.Panel(), title, selector, description, unit=unit, empty=empty)
-    panel.span(width).height(height).filterable(False).no_value(NO_VALUE)
+    panel.span(width).height(height).filterable(False).no_value(NO_VALUE).min_width(_COLUMN)
     # Shades span the values of all numeric columns: as text, steps do not count.
     panel.with_transformation(_converted(_STEP, "string"))
     return shaded(panel).override_by_name(_STEP, [model.DynamicConfigValue(CELL_MODE, "auto")])

@@ -98,6 +98,15 @@ def test_every_column_of_a_table_has_a_width(dashboard: Json):
             assert columns <= wide | {"Step"}, panel["title"]
 
 
+def test_five_runs_fit_a_table_by_step_on_a_laptop():
+    """Its columns are runs, and have no names before there are any. A column of the grid is 55 pixels wide there."""
+    compare = json.loads((RENDERED / "compare-runs.json").read_text())
+    tables = [panel for panel in panels(compare) if panel["title"].endswith(" at step")]
+    assert tables
+    for panel in tables:
+        assert 6 * _defaults(panel)["custom"]["minWidth"] <= 55 * panel["gridPos"]["w"], panel["title"]
+
+
 def test_lines_that_are_compared_with_stay_out_of_the_legend(dashboard: Json):
     for panel in panels(dashboard):
         if panel["type"] != "timeseries":
