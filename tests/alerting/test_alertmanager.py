@@ -199,12 +199,6 @@ def test_scores_that_are_critical_mute_single_classes():
     assert "ModelClassRecallCollapsed" not in muted_by("ModelScoreBelowThreshold", severity="warning")
 
 
-def test_overfitting_mutes_the_classes_that_it_loses_and_not_the_scores():
-    for severity in ("warning", "critical"):
-        muted = muted_by("ModelOverfitting", severity="warning", of=severity)
-        assert muted == {"ModelClassRecallCollapsed"}
-
-
 def test_critical_mutes_the_warning_of_the_same_thing():
     (rule,) = (rule for rule in DOCUMENT["inhibit_rules"] if "alertname" in rule["equal"])
     identifying = {*identity(), "model", "run", "split", "metric", "class", "feature"}
