@@ -153,7 +153,7 @@ def _confusion() -> list[Panel]:
             descending=True,
             width=8,
             height=14,
-            empty=Reason(f"no sample is predicted as another class, or {_NO_MATRIX.why}", "none"),
+            empty=Reason(f"no sample is predicted as another class, or {_NO_MATRIX.why}", "none known"),
         ),
         matrix(
             "Confusion: actual class by row, predicted by column",

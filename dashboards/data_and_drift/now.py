@@ -22,7 +22,7 @@ _DRIFTED: Steps = (
 )
 
 _FEW = "the window does not hold enough samples yet."
-_TOO_FEW = reasons.NO_REFERENCE.or_(_FEW, "not known yet")
+_TOO_FEW = reasons.NO_REFERENCE.or_(_FEW, "not computed")
 
 
 def section() -> Section:

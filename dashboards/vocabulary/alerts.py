@@ -29,7 +29,7 @@ _BEFORE_ALL = 1e11
 #: What is pending is neither good nor bad yet.
 _PENDING = {"color": {"mode": "fixed", "fixedColor": colours.NOTHING}}
 
-_NONE_KNOWN = NO_RUN.or_("Prometheus does not have the rules.", "no run")
+_NONE_KNOWN = NO_RUN.or_("Prometheus does not have the rules.", "no run or rules")
 
 
 def _words(coded: Iterable[tuple[int, str]]) -> list[model.ValueMapping]:

@@ -187,6 +187,33 @@ def test_a_reason_is_short_enough_for_a_legend(dashboard: Json):
             assert len(_defaults(panel)["noValue"]) <= 30, panel["title"]
 
 
+@pytest.mark.parametrize(
+    ("name", "titles", "reasons"),
+    [
+        ("run-overview", ("Critical", "Warning"), ("there is no run", "does not have the rules")),
+        (
+            "data-and-drift",
+            ("Strongest drift", "Multivariate drift"),
+            ("no drift reference", "enough samples"),
+        ),
+        ("classes", ("Most confused",), ("no sample is predicted as another", "too many classes")),
+    ],
+)
+def test_a_panel_that_is_empty_for_one_of_two_reasons_does_not_claim_the_other(
+    name: str, titles: tuple[str, ...], reasons: tuple[str, str]
+):
+    """A run without a reference would seem to be waited for, and a run without rules not to be there."""
+    found = [
+        one
+        for one in panels(json.loads((RENDERED / f"{name}.json").read_text()))
+        if one["title"] in titles and all(reason in one["description"] for reason in reasons)
+    ]
+    assert len(found) == len(titles)
+    for panel in found:
+        says = json.dumps([_defaults(panel)["noValue"], [target["expr"] for target in panel["targets"]]])
+        assert not re.search(r'"(no run|not known yet|none)\\*"', says), panel["title"]
+
+
 def test_a_legend_does_not_name_the_run_where_one_is_shown(dashboard: Json):
     if "traingauge-one-run" in dashboard["tags"]:
         for panel in panels(dashboard):
