@@ -15,6 +15,7 @@ from dashboards.vocabulary.metrics import (
     per_second,
     series,
     training_loss,
+    training_loss_or_nan,
 )
 from dashboards.vocabulary.names import DRAWN, NAME, WHERE, named, where
 from dashboards.vocabulary.panels import lines
@@ -38,20 +39,23 @@ _OF_MORE = f"Of more than {DRAWN} runs, the newest."
 _NO_VALIDATION = Reason("no chosen run evaluates validation data.", "no validation")
 _NO_CLASSES = Reason("no chosen run reports class predictions on validation data.", "no class predictions")
 
-#: Curves over steps: title, metric, split, unit, description, and why it may be empty.
+#: Curves over steps: title, metric, split, what is drawn of it if not all, unit, description, and why it may be empty.
 _CURVES = (
     (
         "Training loss",
         "model_loss_window_mean",
         "train",
+        # The window leaves out what is not finite: the mean of ever fewer steps would keep rising.
+        training_loss_or_nan(),
         units.NUMBER,
-        "Mean loss over the window, at the same step of each run.",
+        "Mean loss over the window, at the same step of each run. A line ends while the loss is NaN or infinite.",
         None,
     ),
     (
         "Validation loss",
         "model_loss",
         "validation",
+        None,
         units.NUMBER,
         "Loss of the last validation pass, at the same training step of each run.",
         _NO_VALIDATION,
@@ -60,6 +64,7 @@ _CURVES = (
         "Validation accuracy",
         "model_accuracy",
         "validation",
+        None,
         units.SHARE,
         "Accuracy of the last validation pass, at the same training step of each run.",
         _NO_CLASSES,
@@ -68,6 +73,7 @@ _CURVES = (
         "Validation recall",
         "model_recall",
         "validation",
+        None,
         units.SHARE,
         "Recall of the last validation pass, at the same training step of each run.",
         _NO_CLASSES,
@@ -93,10 +99,11 @@ def dashboard() -> model.Dashboard:
                         series(metric, split=split),
                         description=f"{says} {_OF_MORE}",
                         unit=unit,
+                        expr=expr,
                         empty=empty,
                         linear_to=_LINEAR_TO if metric.startswith("model_loss") else None,
                     )
-                    for title, metric, split, unit, says, empty in _CURVES
+                    for title, metric, split, expr, unit, says, empty in _CURVES
                 ],
             ),
             Section(
@@ -107,9 +114,10 @@ def dashboard() -> model.Dashboard:
                         series(metric, split=split),
                         f"{says} {_OF_MORE}",
                         unit=unit,
+                        expr=expr,
                         empty=empty,
                     )
-                    for title, metric, split, unit, says, empty in _CURVES
+                    for title, metric, split, expr, unit, says, empty in _CURVES
                 ],
                 collapsed=True,
             ),
@@ -192,8 +200,9 @@ def _standing() -> list[Panel]:
             "loss* that of the last pass; each is infinite while the last one is NaN or infinite, so that a run that fell "
             "apart after a good start comes last. *Below baseline* counts the validation and test scores, losses included, "
             "whose last value is worse than the baseline; *not finite* means that the last loss is NaN or infinite, so that "
-            "no score can be compared. A dash: the run does not report the value, or has no baseline. Click a name to open "
-            "the run.",
+            "no score can be compared. A run may be above its baseline and lag behind its reference run, which is what "
+            "*ModelWorseThanExpected* reports. A dash: the run does not report the value, or has no baseline. Click a "
+            "name to open the run.",
             sort_by="Train loss",
             height=8,
             empty=NO_RUN,

@@ -132,10 +132,17 @@ def firing_alerts(*, one_run: bool, width: int, height: int) -> table.Panel:
         f"{rank} * {series('ALERTS', alertstate='firing', severity=severity)}"
         for rank, severity in enumerate(reversed(_SEVERITIES))
     )
-    began = f"{series('ALERTS_FOR_STATE')} and ignoring (alertstate) {series('ALERTS', alertstate='firing')}"
+    # Of an alert that fires in two severities, the start of the one that is shown.
+    began = " or ".join(
+        one(
+            f"{series('ALERTS_FOR_STATE', severity=severity)} "
+            f"and ignoring (alertstate) {series('ALERTS', alertstate='firing', severity=severity)}"
+        )
+        for severity in _SEVERITIES
+    )
     of_run = [] if one_run else [Column("Run", 150, label="run", link=to_run())]
     of_model = [] if one_run else [Column("Model", 110, label="model"), Column("Where", 110, label=WHERE)]
-    since = f"{one(began)} * 1000"
+    since = f"({began}) * 1000"
     return rows(
         "Firing alerts" if one_run else "Firing alerts by run",
         Column("Alert", 205, label="alertname", link=to_runbook("${__value.text}")),
@@ -152,9 +159,10 @@ def firing_alerts(*, one_run: bool, width: int, height: int) -> table.Panel:
         Column("Holds since", 136, expr=since if one_run else where(since), unit=units.SINCE),
         Column("About", 130 if one_run else 300, label="about"),
         *of_model,
-        description="Alerts that fire now, the most severe first, since when their condition holds, and the score, split, "
-        "class or feature that they are about. A notification says when the alert fired: later, by as long as its rule "
-        "waits (`for`). Click a name for its runbook" + (".", ", a run for its overview.")[not one_run],
+        description="Alerts that fire now, the most severe first, since when their condition holds in that severity, and "
+        "the score, split, class or feature that they are about. A notification says when the alert fired: later, by as "
+        "long as its rule waits (`for`). Click a name for its runbook"
+        + (".", ", a run for its overview.")[not one_run],
         sort_by="Severity",
         descending=True,
         width=width,

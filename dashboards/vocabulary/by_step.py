@@ -55,6 +55,7 @@ def curve(
     *,
     description: str,
     unit: str,
+    expr: str | None = None,
     empty: Reason | None = None,
     linear_to: float | None = None,
     width: int = 12,
@@ -67,12 +68,13 @@ def curve(
         selector: The series to draw, one a run.
         description: What it says about a run, and what to look for.
         unit: Unit of the values.
+        expr: What is drawn of these series; they themselves if ``None``.
         empty: Why it may be empty; without one it may not.
         linear_to: Up to which distance from 0 the axis is linear; beyond, it is logarithmic. All of it if ``None``.
         width: Columns of the grid's 24.
         height: Rows of the grid.
     """
-    panel = _over_steps(trend.Panel(), title, selector, description, unit=unit, empty=empty)
+    panel = _over_steps(trend.Panel(), title, selector, description, unit=unit, expr=expr, empty=empty)
     panel.span(width).height(height).x_field(_STEP).no_value(NO_VALUE)
     # A run has no value at the steps of the grid that no scrape saw.
     style_lines(panel, last="none").span_nulls(True)
@@ -85,12 +87,13 @@ def curve_table(
     description: str,
     *,
     unit: str,
+    expr: str | None = None,
     empty: Reason | None = None,
     width: int = 12,
     height: int = 9,
 ) -> table.Panel:
     """The same as :func:`curve`, as a table: a row for each step of the grid, a column for each run."""
-    panel = _over_steps(table.Panel(), title, selector, description, unit=unit, empty=empty)
+    panel = _over_steps(table.Panel(), title, selector, description, unit=unit, expr=expr, empty=empty)
     panel.span(width).height(height).filterable(False).no_value(NO_VALUE).min_width(_COLUMN)
     # Shades span the values of all numeric columns: as text, steps do not count.
     panel.with_transformation(_converted(_STEP, "string"))
@@ -98,7 +101,14 @@ def curve_table(
 
 
 def _over_steps(
-    panel: Curve, title: str, selector: str, description: str, *, unit: str, empty: Reason | None
+    panel: Curve,
+    title: str,
+    selector: str,
+    description: str,
+    *,
+    unit: str,
+    expr: str | None,
+    empty: Reason | None,
 ) -> Curve:
     steps = _by_name(series("model_step"))
     panel.title(title).description(describe(description, empty)).datasource(DATASOURCE).unit(unit)
@@ -109,7 +119,7 @@ def _over_steps(
     panel.with_target(
         Query(or_absent(on_grid, selector, CALLED, short_reason(empty), 0), table=True).target("A")
     )
-    panel.with_target(Query(_by_name(selector), table=True).target("B"))
+    panel.with_target(Query(_by_name(expr or selector), table=True).target("B"))
     matrix = f"Value #A\\{CALLED}"
     for transformation in (
         _transformation("merge"),
@@ -135,9 +145,9 @@ def _over_steps(
     )
 
 
-def _by_name(selector: str) -> str:
+def _by_name(expr: str) -> str:
     """One series a run, with its name and no other label."""
-    return f"max by ({CALLED}) ({named(f'max by (model, run) ({selector})', newest=DRAWN)})"
+    return f"max by ({CALLED}) ({named(f'max by (model, run) ({expr})', newest=DRAWN)})"
 
 
 def _converted(field: str, kind: str) -> model.DataTransformerConfig:

@@ -177,8 +177,8 @@ def test_what_a_killed_run_published_ends_with_it(prometheus: Prometheus):
     assert not prometheus.at(published, ended + 60)
 
 
-def _column(name: str, title: str, heading: str) -> str:
-    """What a column of a table asks for, for all runs."""
+def _column(name: str, title: str, heading: str, selection: str = "all runs") -> str:
+    """What a column of a table asks for."""
     table = next(
         panel
         for panel in panels(json.loads((RENDERED / f"{name}.json").read_text()))
@@ -188,7 +188,7 @@ def _column(name: str, title: str, heading: str) -> str:
     (column,) = (
         target["expr"] for target in table["targets"] if headings[f"Value #{target['refId']}"] == heading
     )
-    return Expression(title, "panel", column).filled_in(SELECTIONS["all runs"])
+    return Expression(title, "panel", column).filled_in(SELECTIONS[selection])
 
 
 @pytest.mark.parametrize(
@@ -219,6 +219,41 @@ def test_the_line_of_the_training_loss_of_a_run_ends_where_its_loss_is_not_finit
         asked = Expression(title, "panel", panel["targets"][0]["expr"]).filled_in(SELECTIONS["all runs"])
         drawn = {one["metric"]["called"] for one in prometheus.at(asked, BEGIN + 54.5 * 60)}
         assert drawn == {"running"}, "faulty runs too, and its loss is NaN"
+
+
+@pytest.mark.parametrize("title", ["Training loss", "Training loss at step"])
+def test_the_training_loss_at_a_step_is_not_a_number_where_that_of_the_step_is_not(
+    prometheus: Prometheus, title: str
+):
+    """The mean of the steps of the window that are finite rises on, while lines over time have ended."""
+    (values,) = (
+        Expression(title, "panel", target["expr"])
+        for panel in panels(json.loads((RENDERED / "compare-runs.json").read_text()))
+        if panel["title"] == title
+        for target in panel["targets"]
+        if target["refId"] == "B"
+    )
+    answer = prometheus.at(values.filled_in(SELECTIONS["all runs"]), BEGIN + 54.5 * 60)
+    drawn = {one["metric"]["called"]: float(one["value"][1]) for one in answer}
+    assert math.isnan(drawn.pop("faulty"))
+    assert set(drawn) == {"running"}
+    assert math.isfinite(drawn["running"])
+
+
+def test_an_alert_that_fires_in_two_severities_holds_since_the_worse_one_does(prometheus: Prometheus):
+    """Labels drifted above the warning threshold at 09:32:30, and above the critical one at 09:33."""
+    for name, title, selection in (
+        ("run-overview", "Firing alerts", "one run"),
+        ("fleet", "Firing alerts by run", "all runs"),
+    ):
+        asked = _column(name, title, "Holds since", selection)
+        (since,) = {
+            float(one["value"][1])
+            for one in prometheus.at(asked, MOMENTS[0])
+            if (one["metric"]["alertname"], one["metric"].get("run", "faulty"))
+            == ("ModelLabelDrift", "faulty")
+        }
+        assert since / 1000 == BEGIN + 33 * 60
 
 
 def test_no_line_of_a_run_whose_loss_is_not_a_number_ends_with_a_number(prometheus: Prometheus):
