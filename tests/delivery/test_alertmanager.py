@@ -398,6 +398,26 @@ def test_unusable_credentials_are_counted_and_never_logged(
     assert "hunter2" not in caplog.text
 
 
+def test_what_answers_no_http_is_quoted_without_the_token_that_it_repeats(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, guard = tmp_path / "token", Guard()
+    file.write_text("hunter2")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def repeat() -> None:
+            with server.accept()[0] as peer:
+                peer.recv(65_536)
+                peer.sendall(b"no such token: hunter2\r\n\r\n")
+
+        Thread(target=repeat, daemon=True).start()
+        sender = start(f"http://127.0.0.1:{server.getsockname()[1]}", guard=guard, credentials_file=file)
+        sender.send("A", "with a token", severity="info")
+        wait_until(lambda: guard.errors["alert"])
+    assert "no such token: ***" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("url", "says"),
     [

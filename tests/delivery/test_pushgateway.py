@@ -117,10 +117,19 @@ def test_a_run_deletes_groups_of_others_that_are_too_old_for_their_state(
 
 
 class Gateway(ThreadingHTTPServer):
-    """Answers every request with a status, and keeps what it was sent."""
+    """Answers every request with a status, and keeps what it was sent.
 
-    def __init__(self, status: int = 200, port: int = 0) -> None:
+    Args:
+        status: The status.
+        port: Where it listens; 0 takes a free one.
+        broken: Headers and body of the answer, in place of one that can be read.
+    """
+
+    def __init__(
+        self, status: int = 200, port: int = 0, broken: tuple[dict[str, str], bytes] | None = None
+    ) -> None:
         gateway, self.status, self.headers = self, status, []
+        stalls = broken is not None and "X-Stalls" in broken[0]
 
         class Handler(BaseHTTPRequestHandler):
             def answer(self) -> None:
@@ -131,10 +140,14 @@ class Gateway(ThreadingHTTPServer):
                     if gateway.status == 200
                     else b"no: " + self.headers["Authorization"].encode()
                 )
+                headers, body = broken or ({"Content-Length": str(len(body))}, body)
                 self.send_response(gateway.status)
-                self.send_header("Content-Length", str(len(body)))
+                for header in headers.items():
+                    self.send_header(*header)
                 self.end_headers()
                 self.wfile.write(body)
+                if stalls:
+                    self.connection.recv(1)  # until the client has given up
 
             do_PUT = do_GET = do_DELETE = answer  # noqa: N815 - http.server's names
 
@@ -187,6 +200,27 @@ def test_a_refusal_is_counted_by_its_reason_and_no_secret_is_logged(
     assert gateway.headers[0]["Authorization"] == "Bearer s3cret"
     assert f"answered {status}" in caplog.text
     assert "s3cret" not in caplog.text
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({"Content-Length": "100"}, "connection"),
+        ({"Content-Encoding": "gzip"}, "connection"),
+        ({"Content-Length": "100", "X-Stalls": "1"}, "timeout"),
+    ],
+    ids=["short", "not gzip", "stalled"],
+)
+def test_an_answer_that_cannot_be_read_is_a_failure(
+    headers: dict[str, str], reason: str, read: Reading, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Gateway(broken=(headers, b"not what it says")) as gateway:
+        delivery = [Pushgateway(gateway.url, delete_after=AT_ONCE)]
+        with ModelMonitor("m", run="r", delivery=delivery) as monitor:
+            wait_until(lambda: read(monitor, "model_delivery_failures_total", reason=reason))
+            assert read(monitor, "model_delivery_pending") == 1
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.usefixtures("impatient")

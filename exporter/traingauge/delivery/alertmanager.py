@@ -26,7 +26,7 @@ from traingauge import validation
 from traingauge.core.families import Identity
 from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.guard import Guard
-from traingauge.delivery import credentials
+from traingauge.delivery import answers, credentials
 from traingauge.delivery.alerts import SEVERITIES, Severity
 from traingauge.delivery.base import RunView
 from traingauge.delivery.outbox import MOST_PENDING, Alert, Labels, Outbox, UnavailableError
@@ -105,6 +105,7 @@ class _Client:
         self._endpoint = f"{url.rstrip('/')}/api/v2/alerts"
         self._is_local = _is_loopback(urlsplit(url).hostname or "")
         self._username, self._file = username, file
+        self._secrets: tuple[str, ...] = ()  # those of the last request
 
     def post(self, alerts: Sequence[Alert]) -> None:
         """Send alerts in one request; the answer's status decides, and its body is not read.
@@ -126,7 +127,8 @@ class _Client:
                 ) as answer:
                     status = answer.status_code
         except requests.RequestException as error:
-            raise UnavailableError(f"{self._endpoint} does not answer: {_innermost(error)}") from error
+            cause = answers.without(self._secrets, str(answers.innermost(error)))
+            raise UnavailableError(f"{self._endpoint} does not answer: {cause}") from None
         except OSError as error:
             raise UnavailableError(str(error)) from error
         if status in REFUSALS:
@@ -141,7 +143,9 @@ class _Client:
             secret = credentials.secret(self._file)
         except ValueError as error:
             raise UnavailableError(f"{self._file}: {error}") from None
-        return _Authorization(credentials.authorization(self._username, secret))
+        value = credentials.authorization(self._username, secret)
+        self._secrets = (value, secret)
+        return _Authorization(value)
 
 
 class _Authorization(AuthBase):
@@ -302,10 +306,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """The one that the libraries in between have wrapped."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return error

@@ -19,7 +19,7 @@ from traingauge import validation
 from traingauge.catalog import Metric
 from traingauge.core.collectors.delivery import DeliveryCounts
 from traingauge.core.families import Identity
-from traingauge.delivery import credentials
+from traingauge.delivery import answers, credentials
 from traingauge.delivery.base import RunView
 from traingauge.delivery.exposition import CONTENT_TYPES
 from traingauge.delivery.http.hosts import is_loopback
@@ -32,8 +32,8 @@ JOB = "traingauge"
 #: Seconds for a connection, and for an answer.
 TIMEOUT = (3.0, 10.0)
 
-#: Bytes of an answer that are shown, and most bytes of the list of all groups that are read.
-_SAID_BYTES, _LIST_BYTES = 2048, 64 << 20
+#: Most bytes of the list of all groups that are read.
+_LIST_BYTES = 64 << 20
 
 #: A run has dozens or thousands of series with one of these labels: they are not pushed, but for those of some metrics.
 _MANY = frozenset({"class", "actual", "feature", "signal"})
@@ -176,7 +176,7 @@ class Group:
         self._session.close()
 
     def _request(
-        self, method: str, url: str, body: bytes | None = None, *, most: int = _SAID_BYTES
+        self, method: str, url: str, body: bytes | None = None, *, most: int = answers.SAID_BYTES
     ) -> tuple[bytes, float]:
         """What is answered, and the Unix time in seconds there."""
         try:
@@ -190,17 +190,18 @@ class Group:
                 allow_redirects=False,  # a login page would answer 200
                 stream=True,
             ) as answer:
-                said = answer.raw.read(most, decode_content=True)
+                said = answers.read(answer, most)
         except requests.Timeout:
             raise PushError("timeout", f"{self._root} does not answer") from None
         except (requests.RequestException, OSError) as error:
             if isinstance(error, PushError):
                 raise
-            raise PushError("connection", f"{self._root} cannot be reached: {_innermost(error)}") from None
+            cause = answers.without(self._secrets, str(answers.innermost(error)))
+            raise PushError("connection", f"{self._root} cannot be reached: {cause}") from None
         if not 200 <= answer.status_code < 300:
-            text = self._redacted(" ".join(said.decode("utf-8", "replace").split()))[:200]
             reason = _REASONS.get(answer.status_code, "server" if answer.status_code >= 500 else "protocol")
-            raise PushError(reason, f"{self._root} answered {answer.status_code} {text}".rstrip())
+            shown = answers.said(answer.status_code, said, self._secrets)
+            raise PushError(reason, f"{self._root} answered {shown}")
         return said, _time_of(answer)
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -214,12 +215,6 @@ class Group:
             self._secrets = (value, secret)
             request.headers["Authorization"] = value
         return request
-
-    def _redacted(self, answer: str) -> str:
-        """An answer, which may repeat the request."""
-        for secret in self._secrets:
-            answer = answer.replace(secret, "***")
-        return answer
 
 
 _REASONS = {400: "refused", 401: "credentials", 403: "credentials", 407: "credentials", 429: "throttled"}
@@ -255,9 +250,3 @@ def _time_of(answer: requests.Response) -> float:
         return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
     except (TypeError, ValueError):
         return time.time()
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while error.__context__ is not None:
-        error = error.__context__
-    return error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -143,6 +145,31 @@ def test_secrets_are_in_no_message_though_the_receiver_repeats_them(tmp_path: Pa
     assert "***" in str(failed.value)
     assert "s3cret" not in str(failed.value)
     assert "hidden" not in str(failed.value)
+
+
+def test_an_answer_that_cannot_be_read_is_a_failure_that_may_pass() -> None:
+    broken = Answer(500, "not what it says", {"Content-Encoding": "gzip"})
+    with Receiver(fault=answering(broken)) as receiver, pytest.raises(UnavailableError) as failed:
+        client(receiver.url).post(LOSS)
+    assert failed.value.reason == "connection"
+    assert failed.value.unknown
+
+
+def test_a_status_that_no_server_sends_is_quoted_without_secrets(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("s3cret-token")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with server.accept()[0] as peer:
+                peer.recv(65_536)
+                peer.sendall(b"no such token: s3cret-token\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(UnavailableError) as failed:
+            client(f"http://127.0.0.1:{server.getsockname()[1]}", credentials=file).post(LOSS)
+    assert "***" in str(failed.value)
+    assert "s3cret" not in str(failed.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"two\nlines", b"\xff", "smörgås".encode()])

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from traingauge.delivery import credentials
+from traingauge.delivery import answers, credentials
 from traingauge.delivery.http.hosts import is_loopback
 from traingauge.delivery.remote_write.errors import RefusedError, UnavailableError
 from traingauge.delivery.remote_write.messages import HEADERS, Version, request
@@ -33,8 +33,11 @@ CLOCK_TOLERANCE, ASK_SECONDS = 2.0, 15.0
 #: Seconds by which a sample may be ahead of both clocks: beyond that, the clock was set back since it was recorded.
 MOST_AHEAD = 60.0
 
-#: Bytes of an answer that are read.
-_ANSWER_BYTES = 2048
+#: Characters of an answer in which its reason is looked for.
+_TOLD = 200
+
+#: Most characters of a header that is no secret: without them, an answer could not be read.
+_NO_SECRET = 3
 
 #: The header by which a receiver shows that it has understood 2.0.
 _WRITTEN = "X-Prometheus-Remote-Write-Samples-Written"
@@ -67,7 +70,7 @@ class Client:
     ) -> None:
         self.url, self._headers = url, dict(headers)
         self._username, self._credentials = username, file
-        self._secrets: set[str] = set(self._headers.values())
+        self._secrets: set[str] = {value for value in headers.values() if len(value) > _NO_SECRET}
         self._version: Version = "1.0" if protocol == "1.0" else "2.0"
         self._asks = protocol == "auto"  # whether the receiver has still to say what it understands
         self.ahead, self.deadline = 0.0, math.inf
@@ -166,20 +169,20 @@ class Client:
                 allow_redirects=False,
                 stream=True,
             ) as answer:
-                said = self._shortened(answer.raw.read(_ANSWER_BYTES, decode_content=True))
+                said = answers.read(answer)
         except requests.Timeout as error:
             connected = not isinstance(error, requests.ConnectTimeout)
             raise UnavailableError("timeout", f"{self.url} does not answer", unknown=connected) from None
         except (requests.RequestException, OSError) as error:
-            cause = _innermost(error)
+            cause = answers.innermost(error)
             sent = not isinstance(cause, ConnectionRefusedError)
-            message = f"{self.url} cannot be reached: {self._redacted(str(cause))}"
+            message = f"{self.url} cannot be reached: {answers.without(self._secrets, str(cause))}"
             raise UnavailableError("connection", message, unknown=sent) from None
         self._answered = time.monotonic()
         self._compare_clocks(answer.headers.get("Date"), began, asked)
         if version == "2.0" and answer.status_code == 415:
             return False
-        _check(answer, f"{self.url} answered {answer.status_code} {said}".rstrip())
+        _check(answer, said, f"{self.url} answered {answers.said(answer.status_code, said, self._secrets)}")
         self.taken += 1
         return version == "1.0" or _WRITTEN in answer.headers
 
@@ -210,18 +213,10 @@ class Client:
                 self.url,
             )
 
-    def _shortened(self, answer: bytes) -> str:
-        return self._redacted(" ".join(answer.decode("utf-8", "replace").split()))[:200]
 
-    def _redacted(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***") if len(secret) > 3 else text
-        return text
-
-
-def _check(answer: requests.Response, message: str) -> None:
+def _check(answer: requests.Response, body: bytes, message: str) -> None:
     """Raise what the status of an answer means."""
-    status, said = answer.status_code, message.lower()
+    status, said = answer.status_code, " ".join(body.decode("utf-8", "replace").lower().split())[:_TOLD]
     if 200 <= status < 300:
         return
     # Prometheus before 2.50 answers 500 to a sample that is too old for its window, and always will.
@@ -260,9 +255,3 @@ def _asked_to_wait(header: str | None) -> float:
         except (TypeError, ValueError):
             return 0.0
     return min(max(0.0, seconds), MOST_WAIT) if math.isfinite(seconds) else 0.0
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while error.__context__ is not None:
-        error = error.__context__
-    return error
