@@ -444,13 +444,13 @@ def of_parts(loop, loss):
 @pytest.mark.parametrize("backward", [outside, inside, of_parts])
 def test_a_function_may_be_given_a_loss_that_the_loop_has_divided(backward, caplog):
     with quiet() as monitor:
-        expected = windowed(monitor, (4, 4, 3, 1), backward)
+        expected = windowed(monitor, (4, 4, 3), backward)
         assert given(monitor, "loss") == pytest.approx(expected, rel=1e-6)
     assert caplog.text == ""
 
 
 @pytest.mark.parametrize("backward", [outside, inside])
-@pytest.mark.parametrize("windows", [(1, 4, 4), (3, 4, 2), (1, 1), (2, 2)])
+@pytest.mark.parametrize("windows", [(1, 4, 4), (3, 4, 2), (4, 1, 1), (1, 1), (2, 2)])
 def test_every_window_has_its_mean_where_the_loop_says_what_it_divides_by(windows, backward, caplog):
     with quiet() as monitor:
         expected = windowed(monitor, windows, backward, accumulation=4)
@@ -477,12 +477,33 @@ def test_a_divided_loss_of_one_pass_before_any_whole_window_is_published_as_it_i
     backward, caplog
 ):
     with quiet() as monitor:
-        expected = windowed(monitor, (1, 1, 4, 1), backward)
+        expected = windowed(monitor, (1, 1, 4, 2), backward)
         assert given(monitor, "loss") == pytest.approx(
             [expected[0] / 4, expected[1] / 4, *expected[2:]], rel=1e-6
         )
     assert caplog.text.count("divided by 4, which is published as it is") == 1
     assert caplog.text.count("accumulation=4") == 1
+
+
+@pytest.mark.parametrize("backward", [outside, inside, of_parts])
+def test_one_pass_after_whole_windows_is_taken_for_a_short_one_which_is_said_once(backward, caplog):
+    with quiet() as monitor:
+        expected = windowed(monitor, (4, 4, 1, 4, 1), backward)
+        assert given(monitor, "loss") == pytest.approx(expected, rel=1e-6)
+    assert caplog.text.count("published times 4") == caplog.text.count('accumulation="sum"') == 1
+
+
+@pytest.mark.parametrize("backward", [outside, inside])
+def test_several_steps_of_one_pass_after_whole_windows_have_no_loss_which_is_said_once(backward, caplog):
+    with quiet() as monitor:
+        expected = windowed(monitor, (4, 1, 1, 1, 4), backward)
+        assert given(monitor, "loss") == pytest.approx([*expected[:2], expected[-1]], rel=1e-6)
+    assert (
+        caplog.text.count(
+            "called backward once before an update, on losses divided by 4, so such a step has no"
+        )
+        == 1
+    )
 
 
 @pytest.mark.parametrize("backward", [outside, inside])

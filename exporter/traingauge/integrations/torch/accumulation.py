@@ -15,8 +15,11 @@ Several passes before a step are micro-batches. The optimizer descends their sum
 
 Which it is can be read from the graph, where a loop writes numbers. It cannot where a divisor is a tensor on a device, or
 part of other weights. Then, and where passes differ in what they are made of, the step has no loss: a factor that is guessed
-would be wrong without a sign of it. A single pass of ``loss / 4`` before any whole window may be either: its loss is the
-value of that, and the number is reported. The loop may say what holds.
+would be wrong without a sign of it.
+
+A single pass of ``loss / 4`` may be a short window or have a weight. Before a window of four its loss is the value of that.
+After one it is four times that, as of the last window of an epoch. Either is reported. If another such pass follows at once,
+it has no loss: the loop may have begun to weigh. The loop may say what holds.
 """
 
 from __future__ import annotations
@@ -75,9 +78,10 @@ class Accumulation:
         assumed: Whether the last loss is a mean although the passes may be terms of a sum.
         divisor: A number by which the loop divides all of the last step, and which may be that of the micro-batches of a
             longer window; ``None`` without one.
+        restored: Whether the last loss is that of a single pass times this number, which may as well be a weight.
     """
 
-    assumed = False
+    assumed = restored = False
     divisor: int | None = None
 
     def __init__(self, kind: str | int | None = None) -> None:
@@ -85,18 +89,20 @@ class Accumulation:
         self._divisors: set[int] = set()  # of whole windows so far
         self._leaves = False  # a window before was left as it is
         self._unread = False  # a window before could not be read
+        self._short = False  # the step before was a single pass, divided as those of a longer window
 
     def loss(self, passes: Sequence[Reached]) -> Any:
         """The loss of a step, a float or a tensor; ``None`` if it is not known."""
-        self.assumed, self.divisor = False, None
+        after_short, self._short = self._short, False
+        self.assumed, self.restored, self.divisor = False, False, None
         values = [one.backward.value for one in passes]
         if not values or any(value is None for value in values):
             return None
-        factor = self._factor(passes)
+        factor = self._factor(passes, after_short=after_short)
         return None if factor is None else sum(values) if factor == 1 else sum(values) * factor
 
-    def _factor(self, passes: Sequence[Reached]) -> float | None:
-        """What the sum of the passes is multiplied by."""
+    def _factor(self, passes: Sequence[Reached], *, after_short: bool) -> float | None:
+        """What the sum of the passes is multiplied by; of a single one, which may follow another such one."""
         count = len(passes)
         if isinstance(self._kind, int):
             return self._kind / count
@@ -105,15 +111,18 @@ class Accumulation:
         if count == 1 and passes[0].backward.is_bare:
             return 1
         paths = [one.backward.paths(one.parts) for one in passes]
-        return (
-            self._single(paths[0]) if count == 1 else self._several(paths) if _alike(passes, paths) else None
-        )
+        if count == 1:
+            return self._single(paths[0], after_short)
+        return self._several(paths) if _alike(passes, paths) else None
 
-    def _single(self, path: Sequence[Term]) -> float | None:
+    def _single(self, path: Sequence[Term], after_short: bool) -> float | None:
         """Of one pass, which may be a short window."""
         longer = [known for known in self._divisors if _divided(path, known)]
         if longer:
-            return longer[0] if len(longer) == 1 else None
+            self._short = True
+            self.divisor = longer[0] if len(longer) == 1 else None
+            self.restored = self.divisor is not None and not after_short
+            return self.divisor if self.restored else None
         if self._unread and not all(term.bare for term in path):
             return None
         self.divisor = None if self._leaves else _divisor(path, 1)

@@ -32,14 +32,26 @@ class Notices:
             divisor,
         )
 
+    def restored(self, divisor: int, of: str = "") -> None:
+        """A loss was multiplied by the number that divides it, which may be a weight."""
+        self._once(
+            "the loop called backward once before an update%s, on its loss divided by %d, as those of micro-batches before. "
+            "It is taken for a short window, and published times %d. If it has a weight instead, pass "
+            'accumulation="sum" to watch(…); accumulation=%d confirms what is published',
+            of,
+            divisor,
+            divisor,
+            divisor,
+        )
+
     def unknown(self, passes: int, of: str = "", divisor: int | None = None) -> None:
         """An update has no loss, of one or more passes; with a number by which all were divided, if there is one."""
         if divisor is not None:
             self._once(
-                "the loop called backward %d times before an update%s, on losses divided by %d, so such a step has no loss: "
+                "the loop called backward %s before an update%s, on losses divided by %d, so such a step has no loss: "
                 "pass accumulation=%d to watch(…) if that is the number of micro-batches of an update, of which others have "
                 'more, or accumulation="sum" if it is a weight',
-                passes,
+                "once" if passes == 1 else f"{passes} times",
                 of,
                 divisor,
                 divisor,

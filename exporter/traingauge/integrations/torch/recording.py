@@ -366,7 +366,8 @@ class Recording:
         if known and accumulation.assumed:
             self._notices.assumed(passes, of)
         elif known and accumulation.divisor is not None:
-            self._notices.divided(accumulation.divisor, of)
+            notice = self._notices.restored if accumulation.restored else self._notices.divided
+            notice(accumulation.divisor, of)
         elif not known and trained.parts:
             self._notices.unknown(passes, of, accumulation.divisor)
         elif not known and self._left_out:
