@@ -16,6 +16,7 @@ import pytest
 import requests
 import yaml
 
+from tests.blocks import blocks
 from tests.waiting import PATIENCE, wait_until
 from traingauge import Endpoint, ModelMonitor
 from traingauge.cli import sd
@@ -27,6 +28,8 @@ from traingauge.stack.programs import find_programs
 from traingauge.stack.prometheus import PrometheusApi
 from traingauge.stack.reaper import Reaper
 from traingauge.stack.server import Server
+
+PAGE = Path(__file__).parents[2] / "docs/how-to/scraping.md"
 
 Start = Callable[..., str]
 
@@ -156,14 +159,18 @@ def test_the_command_serves_until_it_is_asked_to_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.servers
-def test_a_prometheus_finds_and_scrapes_the_runs(tmp_path: Path, serving: Start) -> None:
+def test_a_prometheus_with_the_job_of_the_page_and_the_token_finds_and_scrapes_the_runs(
+    tmp_path: Path, serving: Start
+) -> None:
     delivery = [Endpoint(discovery_dir=tmp_path / "targets", linger=0)]
     with ModelMonitor("m", run="r", delivery=delivery), Reaper() as reaper:
-        job = {
-            "job_name": "traingauge",
-            "scrape_interval": "1s",
-            "http_sd_configs": [{"url": serving(tmp_path / "targets"), "refresh_interval": "5s"}],
-        }
+        (text,) = [text for _, text in blocks(PAGE) if "http_sd_configs" in text]
+        (job,) = yaml.safe_load(text)["scrape_configs"]
+        (source,) = job["http_sd_configs"]
+        (tmp_path / "token").write_text("t0ken\n")
+        source["url"] = serving(tmp_path / "targets", "t0ken")
+        source["authorization"]["credentials_file"] = str(tmp_path / "token")
+        source["refresh_interval"] = job["scrape_interval"] = "1s"
         (tmp_path / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [job]}))
         prometheus = Server(
             name="prometheus",
