@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dashboards.vocabulary import reasons, units
+from dashboards.vocabulary.absent import present
 from dashboards.vocabulary.layout import Section
 from dashboards.vocabulary.metrics import better, series, training_loss_or_nan
 from dashboards.vocabulary.panels import lines
@@ -93,8 +94,14 @@ def _against_reference_run() -> list[Panel]:
         lines(
             "Loss against the reference run",
             Query(expected, "expected, " + SPLIT, style=EXPECTED_OF_SPLIT),
-            Query(training_loss_or_nan(), "window mean, train"),
-            Query(series("model_loss", split="validation"), "last pass, " + SPLIT),
+            *(
+                # Without a reference run, a loss alone would seem to be compared with nothing.
+                Query(f"{loss} and on () {present(expected)}", legend)
+                for loss, legend in (
+                    (training_loss_or_nan(), "window mean, train"),
+                    (series("model_loss", split="validation"), "last pass, " + SPLIT),
+                )
+            ),
             Query(f"{expected} + on (model, run, split) {allowed}", "worst, " + SPLIT, style=LIMIT_LINE),
             Query(f"{expected} - on (model, run, split) {allowed}", "best, " + SPLIT, style=LIMIT_LINE),
             description="The loss, the reference run's loss at the same step, and the band outside which the alert for "

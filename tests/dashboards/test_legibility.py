@@ -506,3 +506,10 @@ def test_strips_of_states_say_so_where_there_are_none(dashboard: Json):
             words = [one["options"] for one in _defaults(panel)["mappings"] if one["type"] == "value"]
             assert any("-1" in one for one in words), panel["title"]
             assert 'or on () (label_replace(vector(-1), "' in panel["targets"][0]["expr"], panel["title"]
+
+
+def test_a_loss_is_not_drawn_against_a_reference_run_that_there_is_not():
+    overview = json.loads((RENDERED / "run-overview.json").read_text())
+    (against,) = (one for one in panels(overview) if one["title"] == "Loss against the reference run")
+    for target in against["targets"]:
+        assert "model_expected{" in target["expr"], target["legendFormat"]
