@@ -14,7 +14,7 @@ from torch import distributed, nn
 
 from tests.integrations.torch.loops import batches, errors, given, model
 from traingauge import ModelMonitor
-from traingauge.integrations.torch import watch
+from traingauge.integrations.torch import ranks, watch
 from traingauge.process.runs import live_runs
 
 RANKS, STEPS, MICRO = 2, 3, 2
@@ -98,3 +98,36 @@ def test_a_run_for_a_name_is_opened_in_rank_0_alone(recorded):
 
 def test_a_run_says_of_which_rank_it_is(recorded):
     assert [found["rank"] for found in recorded] == ["0 of 2", "1 of 2"]
+
+
+def launch(monkeypatch, rank, of="2", address="127.0.0.1"):
+    """What ``torchrun`` sets."""
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", of)
+    monkeypatch.setenv("MASTER_ADDR", address)
+
+
+@pytest.mark.parametrize(("rank", "opens"), [("0", True), ("1", False)])
+def test_a_run_for_a_name_is_opened_in_rank_0_alone_though_the_processes_meet_later(
+    rank, opens, monkeypatch, tmp_path
+):
+    launch(monkeypatch, rank)
+    monkeypatch.setenv("TRAINGAUGE_DISCOVERY_DIR", str(tmp_path))
+    monkeypatch.setenv("TRAINGAUGE_LINGER_SECONDS", "0")
+    net = model()
+    with watch("met later", net, torch.optim.SGD(net.parameters(), lr=0.1)):
+        assert ("met later" in {run.name[0] for run in live_runs}) is opens
+    assert ranks.of_all() == f"{rank} of 2"
+
+
+@pytest.mark.parametrize(("rank", "of"), [("2", "2"), ("-1", "2"), ("first", "2"), ("1", ""), ("1", "0")])
+def test_a_process_trains_alone_where_variables_give_it_no_place(rank, of, monkeypatch):
+    launch(monkeypatch, rank, of)
+    assert ranks.rank() == 0
+    assert ranks.of_all() == ""
+
+
+def test_a_rank_without_an_address_to_meet_at_is_another_programs(monkeypatch):
+    launch(monkeypatch, "1")
+    monkeypatch.delenv("MASTER_ADDR")
+    assert ranks.rank() == 0
