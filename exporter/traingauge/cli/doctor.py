@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from traingauge import validation
 from traingauge.cli import up
 from traingauge.delivery.discovery import default_directory
 from traingauge.errors import TrainGaugeError
@@ -94,8 +96,14 @@ def _receiver(running: Record | None, given: str | None) -> str | None:
 
 
 def _url(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected an address, http://…")
+    """Checked without the user and password; no error quotes these."""
+    parts = re.fullmatch(r"(https?://)(?:[^/?#@\s]+@)?([^@]*)", text)
+    if parts is None:
+        raise argparse.ArgumentTypeError("expected an address, http://…, with / ? # @ of a password encoded")
+    try:
+        validation.http_url("the address", "".join(parts.groups()))
+    except TrainGaugeError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     return text.rstrip("/")
 
 

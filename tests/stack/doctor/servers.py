@@ -34,6 +34,7 @@ class Servers:
         ended: Groups of other alerts that are over, which Alertmanager counts and does not list.
         state: Of posted alerts.
         posted: Bodies of posted alerts.
+        authorizations: What requests showed to be let in.
     """
 
     def __init__(self) -> None:
@@ -59,10 +60,12 @@ class Servers:
         self.ended = 0
         self.state = "active"
         self.posted: list[Any] = []
+        self.authorizations: set[str] = set()
         servers = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                servers.authorizations.add(self.headers.get("Authorization", ""))
                 self._send(servers._answer(self.path))
 
             def do_POST(self) -> None:

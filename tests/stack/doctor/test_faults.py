@@ -466,3 +466,38 @@ def test_the_exit_status_and_json_say_whether_something_is_wrong(
     said = capsys.readouterr()
     assert said.err == "traingauge: 1 problem\n"
     assert [one["check"] for one in json.loads(said.out) if one["status"] == "problem"] == ["rules"]
+
+
+@pytest.mark.parametrize(
+    "answered", [{}, {"/api/v1/status/buildinfo": "no JSON"}], ids=["all-well", "broken"]
+)
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "json"])
+def test_a_password_in_an_address_is_sent_and_never_shown(
+    answered: dict[str, str],
+    form: list[str],
+    subject: Subject,
+    servers: Servers,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    servers.answers |= answered
+    url = servers.url.replace("://", "://ann:s3cr%2Fet@")
+    urls = [f"--{server}-url={url}" for server in ("prometheus", "alertmanager", "grafana")]
+    folder = subject.discovery_dir
+    main(["doctor", *form, f"--directory={folder.parent}", f"--discovery-dir={folder}", *urls])
+    said = "".join(capsys.readouterr())
+    assert "http://***@127.0.0.1" in said
+    assert "s3cr" not in said
+    assert "Basic YW5uOnMzY3IvZXQ=" in servers.authorizations
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://ann:s3cret@host", "http://ann:s3/cret@host", "http://ann:s3cret@[host"]
+)
+def test_an_address_that_is_none_is_refused_without_its_password(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["doctor", f"--prometheus-url={url}"])
+    said = capsys.readouterr().err
+    assert "--prometheus-url: " in said
+    assert "s3" not in said

@@ -35,4 +35,4 @@ def examine(subject: Subject) -> Iterator[tuple[str, Finding]]:
     """What each check finds, as it is found."""
     for name, check in CHECKS.items():
         for finding in check(subject):
-            yield name, finding
+            yield name, finding.without_logins()

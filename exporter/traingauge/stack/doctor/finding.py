@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from .subject import Subject
+
+_LOGIN = re.compile(r"(?<=://)[^/?#@\s]+@")
 
 Status = Literal["ok", "warning", "problem", "skipped"]
 
@@ -24,6 +27,14 @@ class Finding:
     status: Status
     text: str
     advice: str = ""
+
+    def without_logins(self) -> Finding:
+        """As it may be shown: the addresses in it, also those that errors of libraries quote, without user and password.
+
+        >>> Finding("ok", "Prometheus answers at http://me:secret@example.org:9090").without_logins().text
+        'Prometheus answers at http://***@example.org:9090'
+        """
+        return Finding(self.status, _LOGIN.sub("***@", self.text), _LOGIN.sub("***@", self.advice))
 
 
 Check = Callable[[Subject], Iterator[Finding]]
