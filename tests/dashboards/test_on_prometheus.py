@@ -9,6 +9,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,9 @@ SELECTIONS = {
 
 #: Moments at which one looks: in a faulty minute of the faulty run, and at the end.
 MOMENTS = (BEGIN + 38 * 60, END)
+
+#: The page that follows the wrong labels of this history.
+INCIDENT = Path(__file__).parents[2] / "docs" / "how-to" / "incident.md"
 
 CONFUSION = "Confusion: actual class by row, predicted by column"
 
@@ -254,6 +258,40 @@ def test_an_alert_that_fires_in_two_severities_holds_since_the_worse_one_does(pr
             == ("ModelLabelDrift", "faulty")
         }
         assert since / 1000 == BEGIN + 33 * 60
+
+
+def test_the_page_about_an_incident_dates_label_drift_as_the_history_does(prometheus: Prometheus):
+    run = 'model="digits", run="faulty"'
+    firing = f'ALERTS{{alertname="ModelLabelDrift", alertstate="firing", severity="critical", {run}}}'
+    held = firing.replace("ALERTS", "ALERTS_FOR_STATE").replace('alertstate="firing", ', "")
+
+    def minutes(expr: str) -> list[str]:
+        (series,) = prometheus.over(expr, since=BEGIN + 27 * 60, until=MOMENTS[0])
+        return [datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S") for at, _ in series["values"]]
+
+    page = " ".join(INCIDENT.read_text().split())
+    drift = f'model_label_drift{{statistic="psi", {run}}}'
+    assert f"The last scrape that saw it at 0 is that of {minutes(f'{drift} == 0')[-1]}:" in page
+    assert f"last checkpoint before {minutes(f'{drift} == 0')[-1]}." in page
+    assert f"**It rises at {minutes(f'{drift} > 0')[0]},**" in page
+    assert f"0.5, in the scrape of {minutes(f'{drift} > 0.5')[0]}: *Holds since*" in page
+    assert minutes(held)[0] == minutes(f"{drift} > 0.5")[0]
+    assert f"The alert fires at {minutes(firing)[0]}," in page
+
+
+def test_the_page_about_an_incident_counts_the_samples_of_lost_classes_as_the_history_does(
+    prometheus: Prometheus,
+):
+    page = " ".join(INCIDENT.read_text().split())
+
+    def support(split: str, moment: float) -> dict[str, str]:
+        asked = f'model_class_support{{model="digits", run="faulty", split="{split}", class=~"3|4"}}'
+        return {one["metric"]["class"]: one["value"][1] for one in prometheus.at(asked, moment)}
+
+    counted = support("validation", MOMENTS[0])
+    assert counted == support("validation", BEGIN + 31 * 60)
+    assert f"{counted['3']} are still labelled 3, and {counted['4']} are labelled 4." in page
+    assert support("train", MOMENTS[0]) == {"3": "0", "4": "0"}
 
 
 def test_no_line_of_a_run_whose_loss_is_not_a_number_ends_with_a_number(prometheus: Prometheus):
