@@ -104,7 +104,17 @@ def test_a_directory_that_was_never_read_is_an_error_and_no_empty_list(
 
 @pytest.mark.parametrize(
     "text",
-    ["no JSON", "{}", "[1]", '[{"targets": [1], "labels": {}}]', '[{"targets": [], "labels": {"a": 1}}]'],
+    [
+        "no JSON",
+        "{}",
+        "[1]",
+        '[{"targets": [1], "labels": {}}]',
+        '[{"targets": [], "labels": {"a": 1}}]',
+        *(
+            f'[{{"targets": ["h:1"], "labels": {{"{name}": "x"}}}}]'
+            for name in ("", "a b", "1a", "ä", "a\\n")
+        ),
+    ],
 )
 def test_a_file_that_is_none_of_a_run_is_left_out_and_named(
     text: str, tmp_path: Path, serving: Start, capsys: pytest.CaptureFixture[str]

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from traingauge.archive import not_following
 from traingauge.delivery.targets import LONGEST_BYTES, unnoticed
+
+#: A name of a label that every version of Prometheus takes; for one that it does not take, it refuses the whole list.
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def _groups(text: bytes) -> list[Any]:
     """
     groups = json.loads(text)
     if not isinstance(groups, list) or not all(map(_fits, groups)):
-        raise ValueError("expected a list of targets with labels")
+        raise ValueError("expected a list of targets with labels that Prometheus takes")
     return groups
 
 
@@ -112,4 +116,5 @@ def _fits(group: Any) -> bool:
         and isinstance(group["targets"], list)
         and isinstance(group["labels"], dict)
         and all(isinstance(one, str) for one in (*group["targets"], *group["labels"].values()))
+        and all(map(_LABEL.fullmatch, group["labels"]))
     )
