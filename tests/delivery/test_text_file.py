@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,9 @@ import requests
 from tests.delivery.real_server import real_server
 from tests.waiting import wait_until
 from traingauge import ModelMonitor, TextFile, TrainGaugeError
+from traingauge.core.families import Identity
 from traingauge.delivery import kept_copy
+from traingauge.delivery.text_file import RunFile
 from traingauge.errors import InvalidArgumentError
 
 Reading = Callable[..., float | None]
@@ -46,6 +49,18 @@ def test_nothing_is_left_of_a_run_whose_end_was_shown_for_long_enough(tmp_path: 
     with ModelMonitor("m", run="r", delivery=[TextFile(tmp_path, delete_after=AT_ONCE)]):
         wait_until(lambda: text_of(tmp_path))
     wait_until(lambda: not list(tmp_path.iterdir()))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o644), (0o002, 0o664), (0o777, 0o444)])
+def test_every_user_can_read_the_file_whatever_the_umask(umask: int, mode: int, tmp_path: Path) -> None:
+    file = RunFile(tmp_path, Identity("m", "r"))
+    before = os.umask(umask)
+    try:
+        file.put(b"")
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [mode]
 
 
 def test_no_reader_ever_sees_half_a_file(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,6 +20,9 @@ from traingauge.errors import InvalidArgumentError
 
 _PREFIX, _SUFFIX, _UNFINISHED = "traingauge-", ".prom", ".tmp"
 
+#: node_exporter is another user, whatever the umask of the one who trains.
+_READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
+
 #: Finds the state of a run that its end never changed.
 _RUNNING = re.compile(rb'^model_run_state\{.*\bstate="running".*\} 1', re.MULTILINE)
 
@@ -28,7 +32,7 @@ class TextFile:
     """Writes the run to a file for the textfile collector of a node_exporter on the same machine.
 
     It is for machines whose node_exporter is scraped, and nothing else. The file has everything that the endpoint would
-    show, and is replaced as a whole. A thread writes, so training waits for nothing.
+    show, can be read by every user, and is replaced as a whole. A thread writes, so training waits for nothing.
 
     The end of the run is written, and the file removed once Prometheus had time to scrape it; the process exits after that.
     A killed run leaves its file, with the state ``running``. A run that starts a day later removes that.
@@ -98,6 +102,8 @@ class RunFile:
         try:
             with unfinished.open("xb") as file:
                 file.write(text)
+            if (mode := stat.S_IMODE(unfinished.stat().st_mode)) & _READABLE != _READABLE:
+                unfinished.chmod(mode | _READABLE)
             unfinished.replace(self._path)
         except OSError:
             unfinished.unlink(missing_ok=True)
