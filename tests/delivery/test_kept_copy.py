@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from tests.waiting import FOREVER, finished, wait_until
-from traingauge import ModelMonitor
+from traingauge import ModelMonitor, Pushgateway, TextFile
 from traingauge.catalog import CATALOG
 from traingauge.core.families import Family, Identity, keys
 from traingauge.core.guard import Guard
@@ -146,3 +147,9 @@ def test_a_forked_child_closes_its_connection_and_leaves_the_copy_to_its_parent(
         wait_until(lambda: place.calls.count("put running") > puts)
     os.close(read)
     os.close(write)
+
+
+def test_the_end_is_shown_for_two_scrapes_of_a_prometheus_that_is_set_to_nothing_else(tmp_path: Path) -> None:
+    a_minute = 60.0
+    for delivery in (TextFile(tmp_path), Pushgateway("http://gateway:9091")):
+        assert delivery.delete_after >= 2 * a_minute

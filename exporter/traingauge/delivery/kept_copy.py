@@ -23,6 +23,10 @@ POLL = 1.0
 #: that was killed, which has to stay until its alert was noticed.
 ENDED_SECONDS, DEAD_SECONDS = 3600.0, 86_400.0
 
+#: Seconds after the end until the copy is removed, unless it is set: two scrapes at Prometheus' default interval, a minute.
+#: Removed before a scrape has seen the end, the run would count as vanished.
+SHOWN_SECONDS = 120.0
+
 #: Most seconds between two copies, and after the end until the copy is removed.
 MOST_SECONDS = 1800.0
 

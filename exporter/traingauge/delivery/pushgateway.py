@@ -23,7 +23,7 @@ from traingauge.delivery import answers, credentials
 from traingauge.delivery.base import RunView
 from traingauge.delivery.exposition import CONTENT_TYPES
 from traingauge.delivery.http.hosts import is_loopback
-from traingauge.delivery.kept_copy import DEAD_SECONDS, ENDED_SECONDS, MOST_SECONDS, KeptCopy
+from traingauge.delivery.kept_copy import DEAD_SECONDS, ENDED_SECONDS, MOST_SECONDS, SHOWN_SECONDS, KeptCopy
 from traingauge.errors import TrainGaugeError
 
 #: Label ``job`` of every group.
@@ -56,7 +56,7 @@ class Pushgateway:
         url: Where the Pushgateway serves, as ``http://pushgateway:9091``.
         every: Seconds between two pushes, at most 1800.
         delete_after: Seconds after the last push until the group is deleted, at most 1800; at least two scrape intervals of
-            the Prometheus that reads the Pushgateway.
+            the Prometheus that reads the Pushgateway. The default fits those of a minute.
         username: Name for basic authentication; the file then holds the password.
         credentials_file: File with a bearer token, or with the password. It is read at each push, so it may change.
 
@@ -73,7 +73,7 @@ class Pushgateway:
     url: str
     _: KW_ONLY
     every: float = 30.0
-    delete_after: float = 30.0
+    delete_after: float = SHOWN_SECONDS
     username: str | None = None
     credentials_file: str | os.PathLike[str] | None = None
 

@@ -15,7 +15,7 @@ from traingauge import validation
 from traingauge.archive import not_following
 from traingauge.core.families import Identity
 from traingauge.delivery.base import RunView
-from traingauge.delivery.kept_copy import DEAD_SECONDS, ENDED_SECONDS, MOST_SECONDS, KeptCopy
+from traingauge.delivery.kept_copy import DEAD_SECONDS, ENDED_SECONDS, MOST_SECONDS, SHOWN_SECONDS, KeptCopy
 from traingauge.errors import InvalidArgumentError
 
 _PREFIX, _SUFFIX, _UNFINISHED = "traingauge-", ".prom", ".tmp"
@@ -41,6 +41,7 @@ class TextFile:
         directory: The one that ``node_exporter --collector.textfile.directory`` names.
         every: Seconds between two writes, at most 1800.
         delete_after: Seconds after the last write until the file is removed, at most 1800; at least two scrape intervals.
+            The default fits those of a minute.
 
     Raises:
         TrainGaugeError: A field that does not fit.
@@ -55,7 +56,7 @@ class TextFile:
     directory: str | os.PathLike[str]
     _: KW_ONLY
     every: float = 15.0
-    delete_after: float = 30.0
+    delete_after: float = SHOWN_SECONDS
 
     def __post_init__(self) -> None:
         validation.path("TextFile.directory", self.directory)
