@@ -25,6 +25,7 @@ class Target(NamedTuple):
         url: Its page; the metrics are at ``{url}/metrics``.
         touched: Seconds since the run last touched its file, which a live run does every minute.
         ended: Final state of a run whose end Prometheus has not scraped; empty for a live or killed one.
+        path: Its discovery file.
     """
 
     model: str
@@ -32,6 +33,7 @@ class Target(NamedTuple):
     url: str
     touched: float
     ended: str = ""
+    path: Path = Path()
 
 
 def announced(directory: Path) -> list[Target]:
@@ -57,7 +59,7 @@ def _read(path: Path) -> Target:
     labels: dict[str, Any] = group["labels"]
     directory = str(labels.get("__metrics_path__", "/metrics")).rpartition("/")[0]
     url = f"{labels.get('__scheme__', 'http')}://{group['targets'][0]}{directory}"
-    return Target(str(labels["model"]), str(labels["run"]), url, touched, str(labels.get(ENDED, "")))
+    return Target(str(labels["model"]), str(labels["run"]), url, touched, str(labels.get(ENDED, "")), path)
 
 
 def unnoticed(path: Path) -> bytes:

@@ -140,6 +140,15 @@ def test_a_run_whose_process_is_gone_is_pointed_out_and_is_no_fault_of_the_way(
     assert problems(subject) == []
 
 
+def test_the_advice_about_a_dead_run_names_the_file_to_delete(subject: Subject) -> None:
+    announce(subject, free_port(0))
+    (advice,) = [finding.advice for name, finding in examine(subject) if name == "runs"]
+    assert (
+        f"delete {subject.discovery_dir / 'r1.json'}, or leave that to a run that starts a day later"
+        in advice
+    )
+
+
 def test_a_run_that_does_not_answer_is_found(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "TIMEOUT", 0.05)
     with socket.socket() as silent:

@@ -40,12 +40,12 @@ def _reached(target: Target, *, elsewhere: bool) -> Finding:
     if state == _GONE:
         return warning(
             f"{name} is announced, but nothing listens at {target.url}",
-            "if its process is gone, the alert about it is right; else look for a container between",
+            f"{_if_dead(target)}; if it lives, look for a firewall or a container between here and the run",
         )
     if state == _TAKEN:
         return warning(
             f"{name} is announced, but another program listens at {target.url}: {reason}",
-            "if the process of the run is gone, the alert about it is right",
+            _if_dead(target),
         )
     if state == _BROKEN:
         return problem(
@@ -62,6 +62,13 @@ def _reached(target: Target, *, elsewhere: bool) -> Finding:
             "Prometheus needs ca_file, and cert_file if the run asks for it, in tls_config of the job of the runs",
         )
     return ok(f"{name} answers at {target.url}{reason}")
+
+
+def _if_dead(target: Target) -> str:
+    return (
+        f"if its process has died, the alert about it is right: delete {target.path}, "
+        "or leave that to a run that starts a day later"
+    )
 
 
 def targets(subject: Subject) -> Iterator[Finding]:
