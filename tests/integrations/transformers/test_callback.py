@@ -15,6 +15,8 @@ from transformers import Trainer
 import traingauge
 from tests.integrations.torch.loops import errors, given, quiet
 from tests.integrations.transformers.trainers import (
+    BEFORE_5,
+    LOGGED,
     Noted,
     classifier,
     language_model,
@@ -83,7 +85,7 @@ def test_a_step_has_the_loss_the_rate_and_the_norm_that_the_trainer_logs_for_it(
             data=data(),
             gradient_accumulation_steps=window,
         ).train()
-        assert given(monitor, "loss") == pytest.approx(noted.of("loss"), rel=1e-6)
+        assert given(monitor, "loss") == pytest.approx(noted.of("loss"), **LOGGED)
         assert given(monitor, "learning_rate") == noted.of("learning_rate")
         assert given(monitor, "gradient_norm") == pytest.approx(noted.of("grad_norm"))
         assert monitor.rows()["step"].tolist() == list(range(1, len(noted.of("loss")) + 1))
@@ -103,7 +105,8 @@ def test_the_loss_is_that_of_each_step_however_often_and_whatever_the_trainer_lo
         made.train()
         sums = [sum(made.micro[at : at + 2]) for at in range(0, 10, 2)]
         assert given(monitor, "loss") == pytest.approx(sums, rel=1e-6)
-        assert len(given(monitor, "gradient_norm")) == 5
+        norms = given(monitor, "gradient_norm") if "gradient_norm" in monitor.rows() else []
+        assert len(norms) == (0 if BEFORE_5 and not made.args.max_grad_norm else 5)
 
 
 def test_a_loss_that_is_not_a_number_is_seen_at_its_step_though_the_log_hides_it(tmp_path):
@@ -111,7 +114,7 @@ def test_a_loss_that_is_not_a_number_is_seen_at_its_step_though_the_log_hides_it
     with quiet() as monitor:
         trainer(tmp_path, MonitorCallback(monitor), noted, kind=Faulty, max_steps=3).train()
         first, second, third = given(monitor, "loss")
-        assert [first, second] == pytest.approx(noted.of("loss")[:2])
+        assert [first, second] == pytest.approx(noted.of("loss")[:2], **LOGGED)
         assert math.isnan(third)
         assert not any(math.isnan(loss) for loss in noted.of("loss"))
 
@@ -125,7 +128,7 @@ def test_an_update_that_mixed_precision_skips_is_counted_apart_and_its_loss_has_
         made.change = lambda loss: loss * 3e38
         made.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
         made.train()
-        assert given(monitor, "loss")[:2] == pytest.approx(noted.of("loss")[:2])
+        assert given(monitor, "loss")[:2] == pytest.approx(noted.of("loss")[:2], **LOGGED)
         assert monitor.rows()["step"].tolist() == [1, 2, 3, 4]
         assert given(monitor, "skipped_steps") == [1, 1]
         assert len(given(monitor, "learning_rate")) == 3
