@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -34,20 +35,28 @@ PAGE = Path(__file__).parents[2] / "docs/how-to/scraping.md"
 Start = Callable[..., str]
 
 
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
 @pytest.fixture
 def serving(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Serves a directory, and returns where."""
     monkeypatch.setattr(sd, "EVERY", 0.05)
     over, threads = threading.Event(), []
 
-    def start(directory: Path, token: str | None = None) -> str:
+    def start(directory: Path, token: str | None = None, host: str = "127.0.0.1") -> str:
         service, ready = Service(directory, token), threading.Event()
 
         def wait() -> None:
             ready.set()
             over.wait(PATIENCE)
 
-        threads.append(threading.Thread(target=sd.serve, args=(service, "127.0.0.1", 0, wait)))
+        threads.append(threading.Thread(target=sd.serve, args=(service, host, 0, wait)))
         threads[-1].start()
         assert ready.wait(PATIENCE)
         return capsys.readouterr().out.split()[0]
@@ -149,6 +158,23 @@ def test_a_run_knows_that_a_prometheus_looks_once_one_has_asked(tmp_path: Path, 
         return file.is_looked_for()
 
     wait_until(known)
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize(("host", "others"), [("::1", []), ("::", ["127.0.0.1"])])
+def test_it_listens_on_an_address_of_ipv6(
+    host: str, others: list[str], tmp_path: Path, serving: Start
+) -> None:
+    url = serving(tmp_path, host=host)
+    for one in ("[::1]", *others):
+        assert listed(url.replace(f"[{host}]", one)) == []
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "x", "1e3", "²"])
+def test_a_port_that_there_is_none_of_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["sd", f"--port={port}"])
+    assert f"{port!r}: expected 0 to 65535" in capsys.readouterr().err
 
 
 def test_a_token_file_without_a_token_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

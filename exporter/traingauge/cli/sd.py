@@ -25,6 +25,9 @@ SUMMARY = "Serve the announced runs to a Prometheus that does not see their dire
 #: Where it listens, unless it is set.
 HOST, PORT = "127.0.0.1", 9096
 
+#: The last port that there is.
+LAST_PORT = 65_535
+
 #: Seconds between two looks into the directory, and how many times longer than a look they are at least.
 EVERY, REST = 2.0, 10.0
 
@@ -44,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="discovery directory (default: $TRAINGAUGE_DISCOVERY_DIR, or ~/.local/state/traingauge/targets)",
     )
     parser.add_argument("--host", default=HOST, help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=PORT, help="port to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=PORT, help="port to listen on (default: %(default)s)")
     parser.add_argument("--token-file", type=Path, help="bearer token that a client has to show")
 
 
@@ -139,6 +142,12 @@ class Service:
         if self._list.text is None:
             return HTTPStatus.SERVICE_UNAVAILABLE, b"the directory could not be read yet\n"
         return HTTPStatus.OK, self._list.text
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= LAST_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected 0 to {LAST_PORT}")
+    return int(text)
 
 
 def _token(file: Path | None) -> str | None:
