@@ -229,6 +229,7 @@ def test_a_nonfinite_loss_is_published_and_counted_and_stays_counted(
         ({"loss": [1.0, 2.0]}, ShapeError, r"loss has shape \(2,\): expected one number"),
         ({"loss": "low"}, InvalidTypeError, "loss is 'low': expected a number"),
         ({"entropy": "high"}, InvalidTypeError, "entropy is 'high'"),
+        ({"scalars": {"a b": 1}}, InvalidTypeError, "each number is a keyword of its own, which .. unpacks"),
         ({"y_true": [0, 1], "y_pred": [0]}, ShapeError, "2"),
         ({"y_true": [0, 1]}, TrainGaugeError, "y_pred"),
         ({"sample_weight": [1.0]}, TrainGaugeError, "y_true"),

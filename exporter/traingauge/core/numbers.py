@@ -8,6 +8,7 @@ from typing import Any
 from traingauge import validation
 from traingauge.core import scalar_names
 from traingauge.core.guard import Guard
+from traingauge.errors import InvalidTypeError, shown
 from traingauge.stats.arrays import as_scalar
 
 
@@ -35,6 +36,10 @@ def admitted(
 def _checked(given: Mapping[str, Any], samples: Any, steps: Any) -> tuple[dict[str, Any], int, int]:
     numbers = {}
     for name, value in given.items():
+        if isinstance(value, dict):
+            raise InvalidTypeError(
+                f"{name} is {shown(value)}: expected a number; each number is a keyword of its own, which ** unpacks"
+            )
         number = value if type(value) is float or value is None else as_scalar(value, name)
         if number is None:
             continue
