@@ -214,6 +214,15 @@ def test_a_page_says_how_to_install_whatever_its_python_blocks_import(page: Path
     assert not lacking
 
 
+@pytest.mark.parametrize("name", ["keras", "lightning", "pytorch", "transformers"])
+def test_the_page_of_a_framework_says_where_its_run_shows_and_why_a_script_waits_at_its_end(
+    name: str,
+) -> None:
+    text = (DOCS / f"how-to/{name}.md").read_text(encoding="utf-8")
+    assert "`traingauge runs` lists the run" in text
+    assert "(scraping.md#the-end-of-a-run)" in text
+
+
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_command_that_a_page_names_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
