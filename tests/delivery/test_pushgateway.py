@@ -223,6 +223,19 @@ def test_an_answer_that_cannot_be_read_is_a_failure(
     assert "Traceback" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    "text", [b"<html>log in</html>", b"[]", b'{"data": 1}', b'{"data": [1]}', b'{"data": [{}]}']
+)
+def test_a_list_of_groups_that_is_none_is_said_in_a_sentence(
+    text: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Gateway(broken=({"Content-Length": str(len(text))}, text)) as gateway:
+        delivery = [Pushgateway(gateway.url, delete_after=AT_ONCE)]
+        with ModelMonitor("m", run="r", delivery=delivery):
+            wait_until(lambda: "answered no list of groups" in caplog.text)
+    assert "Traceback" not in caplog.text
+
+
 @pytest.mark.usefixtures("impatient")
 def test_a_gateway_that_never_answers_holds_up_neither_training_nor_the_end(read: Reading) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -164,10 +164,14 @@ class Group:
         """Delete groups of other runs that nothing has pushed to for long. Ages are those of the Pushgateway's own clock.
 
         Raises:
-            PushError: The Pushgateway did not take a request.
+            PushError: The Pushgateway did not take a request, or its list cannot be read.
         """
         listed, now = self._request("GET", f"{self._root}/api/v1/metrics", most=_LIST_BYTES)
-        for model, run in _left(json.loads(listed)["data"], now):
+        try:
+            left = list(_left(json.loads(listed)["data"], now))
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+            raise PushError("protocol", f"{self._root} answered no list of groups") from None
+        for model, run in left:
             if (address := _address(self._root, model, run)) != self._url:
                 self._request("DELETE", address)
 
