@@ -45,7 +45,7 @@ class Look(NamedTuple):
     """What weights were like.
 
     Attributes:
-        places: Where each is.
+        places: Where each is; empty on the CPU.
         values: Some numbers of some; empty on a device.
         gradients: Marks of their gradients.
     """
@@ -188,18 +188,19 @@ class Trials:
 
 
 def _look(weights: Sequence[Any]) -> Look:
-    here = [local(one) for one in weights]
-    places = [Place(one._version, its.data_ptr()) for one, its in zip(weights, here, strict=True)]
-    values = [_numbers(one) for one in here[-MOST_SAMPLED:] if one.is_cpu]
-    return Look(places, values, [mark(one) for one in weights])
+    gradients = [mark(one) for one in weights]
+    sampled = [local(one) for one in weights[-MOST_SAMPLED:]]
+    if all(one.is_cpu for one in sampled):
+        with torch.no_grad():
+            return Look([], [_numbers(one) for one in sampled], gradients)
+    return Look([Place(one._version, local(one).data_ptr()) for one in weights], [], gradients)
 
 
 def _numbers(weight: torch.Tensor) -> torch.Tensor:
     """Some numbers of a weight, copied; from its memory, whatever its layout."""
-    count = min(weight.numel(), MOST_NUMBERS)
-    every = weight.numel() // count if count else 1
-    with torch.no_grad():
-        return weight.as_strided((count,), (every,), weight.storage_offset()).clone()
+    size = weight.numel()
+    count = min(size, MOST_NUMBERS)
+    return weight.as_strided((count,), (size // count if count else 1,), weight.storage_offset()).clone()
 
 
 def _moved(now: Look, before: Look) -> bool:
