@@ -22,7 +22,7 @@ from dashboards.vocabulary.panels import lines
 from dashboards.vocabulary.queries import Query
 from dashboards.vocabulary.reasons import NO_RUN, Reason
 from dashboards.vocabulary.sdk import Panel, model
-from dashboards.vocabulary.states import state_codes, state_words
+from dashboards.vocabulary.states import RUNNING, state_codes, state_words
 from dashboards.vocabulary.tables import Column, rows
 from dashboards.vocabulary.thresholds import NONE_ALLOWED
 
@@ -225,6 +225,8 @@ def _incomparable() -> model.ValueMapping:
 
 
 def _over_time() -> list[Panel]:
+    # After the end of a run, the rate falls for as long as it looks back.
+    speed = f"{per_second('model_steps_total', 'model, run', split='train')} and on (model, run) {RUNNING}"
     return [
         lines(
             "Training loss over time",
@@ -237,8 +239,8 @@ def _over_time() -> list[Panel]:
         ),
         lines(
             "Training steps per second",
-            Query(named(per_second("model_steps_total", "model, run", split="train"), newest=DRAWN), NAME),
-            description=f"Speed of each run. {_OF_MORE}",
+            Query(named(speed, newest=DRAWN), NAME),
+            description=f"Speed of each run until it ends. {_OF_MORE}",
             unit=units.STEPS_PER_SECOND,
             minimum=0,
         ),

@@ -294,6 +294,16 @@ def test_the_page_about_an_incident_counts_the_samples_of_lost_classes_as_the_hi
     assert support("train", MOMENTS[0]) == {"3": "0", "4": "0"}
 
 
+def test_no_run_seems_to_slow_down_because_it_has_ended(prometheus: Prometheus):
+    """A rate falls for as long as it looks back, and the legend shows its last value."""
+    dashboard = json.loads((RENDERED / "compare-runs.json").read_text())
+    (panel,) = (one for one in panels(dashboard) if one["title"] == "Training steps per second")
+    asked = Expression(panel["title"], "panel", panel["targets"][0]["expr"]).filled_in(SELECTIONS["all runs"])
+    last = {one["metric"]["called"]: float(one["values"][-1][1]) for one in prometheus.over(asked)}
+    assert set(last) == {run.name for run in RUNS}
+    assert min(last.values()) > 0.4, "a step takes two seconds"
+
+
 def test_no_line_of_a_run_whose_loss_is_not_a_number_ends_with_a_number(prometheus: Prometheus):
     """The mean over the window leaves out the steps that are not finite."""
     dashboard = json.loads((RENDERED / "run-overview.json").read_text())
