@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 
@@ -38,6 +39,23 @@ def test_a_handler_that_raises_does_not_reach_the_script() -> None:
     with ModelMonitor("m", run="r", delivery=[], reference=reference) as monitor:  # which replaces the first
         monitor.step(loss=1.0, features=np.ones((4, 2)))
         assert monitor.rows()["loss"].tolist() == [1.0]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_does_not_show_what_its_parent_logged() -> None:
+    script = """
+import os
+from traingauge import logs
+logs.logger.warning("of the parent")
+if not (child := os.fork()):
+    logs.logger.warning("of the child")
+    print([text for _, text in logs.recent], flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+print([text for _, text in logs.recent])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "['of the child']\n['of the parent']\n"
 
 
 CLOSED = """

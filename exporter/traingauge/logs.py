@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import deque
 from contextlib import suppress
@@ -13,6 +14,8 @@ KEPT, LONGEST = 100, 2_000
 
 #: What this process logged last, the oldest first: Unix time and text.
 recent: deque[tuple[float, str]] = deque(maxlen=KEPT)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=recent.clear)  # what the parent logged is none of the child's runs
 
 
 class _Logger(logging.LoggerAdapter[logging.Logger]):
