@@ -64,10 +64,12 @@ def said(status: int, body: bytes, secrets: Collection[str]) -> str:
     '400 no sample for user me'
     >>> said(400, b"me:secret is no one", ["secret"])
     '400 me:*** is no one'
+    >>> said(404, b"404 page not found", ())
+    '404 page not found'
     >>> said(401, b"no one is called so", ["secret"])
     '401 ***'
     """
-    text = " ".join(body[:SAID_BYTES].decode("utf-8", "replace").split())
+    text = " ".join(body[:SAID_BYTES].decode("utf-8", "replace").split()).removeprefix(f"{status} ")
     if secrets and text and status in {401, 403, 407}:  # it is about the secret, and may quote it in any form
         text = HIDDEN
     return f"{status} {without(secrets, text)[:_SHOWN]}".rstrip()
