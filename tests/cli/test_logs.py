@@ -46,7 +46,12 @@ def test_the_last_lines_of_one_run_are_shown(tmp_path: Path, capsys: pytest.Capt
             logger.warning("line %d", number)
         _, *lines = shown(capsys, tmp_path, "r1", "--tail=2").splitlines()
         assert [line.split(" ", 3)[-1] for line in lines] == ["line 1", "line 2"]
-        assert shown(capsys, tmp_path, "r2") == f"no run r2 in {tmp_path}\n"
+
+
+def test_a_run_that_there_is_not_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown(capsys, tmp_path) == f"no runs in {tmp_path}\n"
+    assert main(["logs", "r2", f"--directory={tmp_path}"]) == 1
+    assert capsys.readouterr().err == f"traingauge: no run r2 in {tmp_path}\n"
 
 
 def test_a_number_of_lines_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,8 +12,13 @@ from traingauge.cli.run_status import Reader, UnreadableError
 from traingauge.delivery.discovery import default_directory
 from traingauge.delivery.plain_text import printable
 from traingauge.delivery.targets import Target, announced
+from traingauge.errors import TrainGaugeError
 
 SUMMARY = "Show what monitoring itself complained about in the runs that are announced."
+
+
+class UnknownRunError(TrainGaugeError, LookupError):
+    """The run that was named is not announced."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,13 +34,16 @@ def run(options: argparse.Namespace) -> None:
     """Show the last lines of each process.
 
     Raises:
+        UnknownRunError: No such run is announced.
         OSError: The token file cannot be read.
     """
     directory = options.directory or default_directory()
     reader = Reader(options.token_file, options.ca_file)
     found = [one for one in announced(directory) if options.run in (None, one.run) and not one.ended]
+    if options.run is not None and not found:
+        raise UnknownRunError(f"no run {options.run} in {directory}")
     if not found:
-        sys.stdout.write(f"no run{f' {options.run}' if options.run else 's'} in {directory}\n")
+        sys.stdout.write(f"no runs in {directory}\n")
     for _, together in groupby(sorted(found, key=_process), _process):
         sys.stdout.write(_shown(reader, list(together), options.tail))
 
