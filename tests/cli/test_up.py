@@ -68,6 +68,7 @@ def test_it_returns_when_all_is_ready_and_a_second_one_and_status_say_where_it_l
     assert first.returncode == 0, first.stderr
     url = next(line.split()[1] for line in first.stdout.splitlines() if line.startswith("Prometheus"))
     assert str(commands.home.log) in first.stdout
+    assert "printed here. `traingauge down` stops everything." in commands.home.log.read_text()
     for again in (commands("up", "--detach"), commands("up")):
         assert again.returncode == 1
         assert "already running: " in again.stderr
@@ -78,7 +79,7 @@ def test_it_returns_when_all_is_ready_and_a_second_one_and_status_say_where_it_l
     assert commands("down").stdout == "stopped\n"
     stopped = commands("status")
     assert (stopped.returncode, stopped.stdout) == (1, "")
-    assert "the last one: it was stopped" in stopped.stderr
+    assert stopped.stderr.endswith("start it with `traingauge up`. The last one was stopped\n")
     assert commands("down").stdout == "nothing is running\n"
 
 
@@ -199,7 +200,7 @@ def test_if_it_is_killed_no_server_is_left_and_a_new_one_has_its_data_and_ports(
     os.kill(before.pid, signal.SIGKILL)
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in servers))
     kept = {path.name for path in mark.iterdir()}
-    assert "the last one: it was killed" in commands("status").stderr
+    assert "The last one was killed" in commands("status").stderr
     assert commands("up", "--detach").returncode == 0
     after = commands.home.running()
     assert after is not None

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
     record = home.running()
     if record is None:
         last = home.record()
-        raise NotUpError("" if last is None else last.ended or "it was killed")
+        raise NotUpError("" if last is None else last.ended or "was killed")
     if not record.urls:
         sys.stdout.write("the servers are starting\n")
         return

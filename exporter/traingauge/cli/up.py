@@ -79,9 +79,17 @@ def run(options: argparse.Namespace) -> None:
         _detach(settings)
         return
     try:
-        up(settings, lambda text: _say(f"{text}\nNotifications are printed here. Ctrl-C stops everything."))
+        up(
+            settings,
+            lambda text: _say(f"{text}\nNotifications are printed here. {_stop()} stops everything."),
+        )
     except KeyboardInterrupt:
         _say("\nstopped")
+
+
+def _stop() -> str:
+    """How the one who reads what is printed stops it: in the background no key reaches it."""
+    return "Ctrl-C" if sys.stdin is not None and sys.stdin.isatty() else "`traingauge down`"
 
 
 def _detach(settings: Settings) -> None:

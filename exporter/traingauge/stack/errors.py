@@ -70,8 +70,8 @@ class NotUpError(StackError, RuntimeError):
     """No stack runs in this directory."""
 
     def __init__(self, ended: str) -> None:
-        last = f" (the last one: {ended})" if ended else ""
-        super().__init__(f"nothing is running{last}; `traingauge up` starts it")
+        last = f". The last one {ended}" if ended else ""
+        super().__init__(f"nothing is running: start it with `traingauge up`{last}")
 
 
 class QueryError(StackError, ValueError):

@@ -37,7 +37,7 @@ class Record:
         versions: Of each server.
         discovery_dir: Where it looks for runs.
         receiver: Where it takes the notifications of its Alertmanager, and says which have come.
-        ended: Why it ended; empty while it runs, and if it was killed.
+        ended: How it ended, as "was stopped"; empty while it runs, and if it was killed.
     """
 
     pid: int

@@ -84,10 +84,10 @@ def up(settings: Settings, ready: Callable[[str], None]) -> None:
                 ready(described(record))
                 stack.wait()
         except StackError as error:
-            home.end(str(error))
+            home.end(f"failed: {error}")
             raise
         except (KeyboardInterrupt, SystemExit):
-            home.end("it was stopped")
+            home.end("was stopped")
             raise
 
 
