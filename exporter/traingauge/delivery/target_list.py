@@ -22,10 +22,11 @@ _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class _File:
-    """A discovery file as it was read: what tells whether it has changed since, and its targets as JSON."""
+    """A discovery file as it was read: the sign of a change, its targets as JSON, and whether its run noticed."""
 
     version: tuple[int, int, int]
     targets: bytes
+    noticed: bool
 
 
 class TargetList:
@@ -86,10 +87,10 @@ class TargetList:
         status = entry.stat(follow_symlinks=False)
         version = status.st_mtime_ns, status.st_size, status.st_ino
         known = self._files.get(entry.name)
-        if known is not None and known.version == version:
+        if known is not None and known.version == version and (known.noticed or not noticed):
             return known
         text = _noticed(entry.path) if noticed else unnoticed(Path(entry.path))
-        return _File(version, b",".join(json.dumps(one).encode() for one in _groups(text)))
+        return _File(version, b",".join(json.dumps(one).encode() for one in _groups(text)), noticed)
 
 
 def _noticed(path: str) -> bytes:
