@@ -12,6 +12,7 @@ import yaml
 
 from tests.blocks import blocks
 from tests.waiting import PATIENCE
+from traingauge import ModelMonitor
 from traingauge.environment import VARIABLES
 
 HOW_TO = Path(__file__).parents[2] / "docs/how-to"
@@ -59,3 +60,15 @@ def test_every_variable_to_be_set_is_one_that_is_read(page: Path) -> None:
 )
 def test_the_page_that_helps_to_choose_leads_to_each_way(page: Path) -> None:
     assert f"]({page.name}" in (HOW_TO / "which-way-out.md").read_text(encoding="utf-8")
+
+
+def test_each_run_of_the_remote_write_example_has_a_state_directory_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _, example = blocks(HOW_TO / "remote-write.md")[0]
+    for run in ("nightly", "weekly"):
+        made: dict[str, Any] = {}
+        exec(example.replace('"nightly"', repr(run)), made)
+        with ModelMonitor("digits", run=run, state=made["state"], delivery=[]) as monitor:
+            monitor.step(loss=1.0)
