@@ -22,6 +22,9 @@ from traingauge.state.transient import Transient
 #: Seconds that the process waits at its exit before it says what for.
 SILENT_SECONDS = 10.0
 
+#: Seconds between two looks at what it waits for then.
+POLL = 1.0
+
 
 class Ending:
     """What has to be done at the end of one run: a :class:`~traingauge.process.runs.LiveRun`.
@@ -138,15 +141,20 @@ class Ending:
             self._release()
 
     def _wait_for_others(self, at_most: float) -> None:
-        """Wait for the thread that waits for a scrape; a person who sees the process hang reads why."""
-        silent = min(SILENT_SECONDS, at_most)
-        if not self._gone.wait(silent) and at_most > silent:
-            logger.warning(
-                "the process waits until the end of run %s of %s was seen",
-                self.identity.run,
-                self.identity.model,
-            )
-            self._gone.wait(None if at_most == math.inf else at_most - silent)
+        """Wait for the thread that delivers the end; a person who sees the process hang reads what for."""
+        until, said = time.monotonic() + at_most, ""
+        pause = SILENT_SECONDS
+        while (left := until - time.monotonic()) > 0 and not self._gone.wait(min(pause, left)):
+            pause, awaited = POLL, self._deliveries.awaited
+            if awaited is not None and awaited[0] != said and awaited[1] >= POLL:
+                said = awaited[0]
+                logger.warning(
+                    "the process waits up to %.0f s for %s to deliver the end of run %s of %s; Ctrl-C ends the wait",
+                    min(awaited[1], left),
+                    said,
+                    self.identity.run,
+                    self.identity.model,
+                )
 
     def lost(self) -> None:
         """End the run soon, as nothing refers to its monitor any more; the garbage collector calls it."""

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.waiting import wait_until
+from tests.waiting import FOREVER, wait_until
 from traingauge import Endpoint, ModelMonitor
-from traingauge.delivery.base import RunView
+from traingauge.core.families import Identity
+from traingauge.core.guard import Guard
+from traingauge.delivery.base import Deliveries, RunView
 from traingauge.delivery.exposition import Renderer
 from traingauge.errors import InvalidArgumentError
 from traingauge.testing import Broken, InMemory
@@ -83,13 +85,13 @@ class Recording:
         self.calls.append(f"{self.name} close")
 
 
-def test_deliveries_start_in_order_finish_under_one_deadline_and_close_in_reverse() -> None:
+def test_deliveries_start_in_order_finish_by_their_own_linger_and_close_in_reverse() -> None:
     calls: list[str] = []
     with ModelMonitor(
         "m", delivery=[Recording("a", calls), Recording("b", calls, linger=60, url="http://b")]
     ) as monitor:
         assert monitor.url is None, "it is that of the first one"
-    assert calls == ["a start", "b start", "a finish, True", "b finish, True", "b close", "a close"]
+    assert calls == ["a start", "b start", "a finish, False", "b finish, True", "b close", "a close"]
 
 
 def test_one_that_waits_for_long_leaves_the_others_their_time() -> None:
@@ -99,7 +101,67 @@ def test_one_that_waits_for_long_leaves_the_others_their_time() -> None:
     ):
         pass
     wait_until(lambda: len(calls) == 6)
-    assert calls[2:4] == ["quick finish, True", "patient finish, True"]
+    assert calls[2:4] == ["quick finish, False", "patient finish, True"]
+
+
+@dataclass(frozen=True)
+class Silent:
+    """Waits as long as it may for an answer that never comes, unless it only notes how long that would be."""
+
+    linger: float
+    waited: list[float]
+    waits: bool = True
+    url: str | None = None
+
+    def start(self, run: RunView) -> Silent:
+        return self
+
+    def finish(self, ended: float, deadline: float) -> None:
+        self.waited.append(deadline - time.monotonic())
+        if self.waits:
+            time.sleep(max(0.0, self.waited[-1]))
+
+    def close(self) -> None:
+        pass
+
+
+def ending(*settings: Silent) -> Deliveries:
+    return Deliveries(settings, RunView(Identity("m", "r"), lambda _: [], dict, Guard()))
+
+
+def test_one_that_gets_no_answer_waits_no_longer_than_its_own_linger_next_to_a_patient_one() -> None:
+    waited: list[float] = []
+    ending(Silent(0.1, waited, waits=False), Silent(FOREVER, [], waits=False)).finish(time.monotonic())
+    assert waited[0] <= 0.1
+
+
+def test_what_was_waited_for_before_takes_no_time_from_a_delivery() -> None:
+    waited: list[float] = []
+    ending(Silent(FOREVER, waited, waits=False)).finish(time.monotonic() - 2 * FOREVER)
+    assert waited[0] > 0.0
+
+
+def test_a_signal_that_ends_the_process_leaves_all_together_no_more_than_its_time() -> None:
+    waited: list[float] = []
+    ending(Silent(FOREVER, waited), Silent(FOREVER, waited)).finish(time.monotonic(), at_most=0.2)
+    assert waited[0] <= 0.2
+    assert waited[1] <= 0.0
+
+
+def test_the_one_that_is_waited_for_is_known_by_its_class_and_the_time_that_it_has_left() -> None:
+    seen: list[tuple[str, float] | None] = []
+
+    class Looking(Silent):
+        def finish(self, ended: float, deadline: float) -> None:
+            seen.append(deliveries.awaited)
+
+    deliveries = ending(Looking(60.0, []))
+    deliveries.finish(time.monotonic())
+    (awaited,) = seen
+    assert awaited is not None
+    assert awaited[0] == "Looking"
+    assert 0.0 < awaited[1] <= 60.0
+    assert deliveries.awaited is None
 
 
 def test_a_setting_that_does_not_fit_raises_and_closes_those_before_it() -> None:

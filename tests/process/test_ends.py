@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -230,3 +231,52 @@ def test_each_end_of_a_script_that_ipython_runs_is_reported_as_what_it_is(
         env={**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")},
     )
     assert done.stdout.endswith(state), done.stdout + done.stderr
+
+
+WAITING = """
+import threading
+import traingauge.ending
+from traingauge import ModelMonitor
+
+traingauge.ending.SILENT_SECONDS = 0.0
+
+class Receiver:
+    url, linger = None, 3000.0
+
+    def start(self, run):
+        return self
+
+    def finish(self, ended, deadline):
+        print("waiting", flush=True)
+        threading.Event().wait()
+
+    def close(self):
+        print("closed", flush=True)
+
+monitor = ModelMonitor("m", run="r", delivery=[Receiver()])
+{end}
+"""
+
+
+def waiting(end: str) -> subprocess.Popen[str]:
+    """A process that waits for an answer that never comes."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING.format(end=end)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "waiting\n"
+    return process
+
+
+def test_a_process_that_waits_for_a_delivery_says_which_one_and_how_long_at_most() -> None:
+    process = waiting("monitor.close()")
+    assert process.stderr is not None
+    said = process.stderr.readline()
+    process.kill()
+    process.communicate(timeout=PATIENCE)
+    assert re.search(
+        r"the process waits up to (3000|2\d\d\d) s for Receiver to deliver the end of run r of m", said
+    )

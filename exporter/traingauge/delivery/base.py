@@ -6,9 +6,11 @@ belongs to one run and ends with it.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol, TypeVar, cast, runtime_checkable
 
@@ -129,11 +131,14 @@ class Deliveries:
         self._guard = run.guard
         self._started: list[StartedDelivery] = []
         self._lingers: dict[int, float] = {}
+        self._names: dict[int, str] = {}
+        self._awaited: tuple[str, float] | None = None
         try:
             for setting in settings:
                 started = self._guard.run("delivery", setting.start, run)
                 if started is not None:
                     self._started.append(started)
+                    self._names[id(started)] = type(setting).__name__
         except BaseException:
             self.close()
             raise
@@ -145,22 +150,31 @@ class Deliveries:
 
     @cached_property
     def linger(self) -> float:
-        """Longest time in seconds that :meth:`finish` may need; they are asked once, when the run has ended."""
+        """Longest time in seconds that one of them may need; they are asked once, when the run has ended."""
         return max(map(self._linger_of, self._started), default=0.0)
 
-    def finish(self, ended: float, at_most: float | None = None) -> None:
-        """Make the end of the run seen by all, one after another, until the time that the most patient one may need.
+    @property
+    def awaited(self) -> tuple[str, float] | None:
+        """Class of the setting that :meth:`finish` waits for, and the most seconds for which it still does."""
+        if (awaited := self._awaited) is None:
+            return None
+        return awaited[0], max(0.0, awaited[1] - time.monotonic())
 
-        The least patient comes first: one that waits for a scrape leaves no time to those after it.
+    def finish(self, ended: float, at_most: float | None = None) -> None:
+        """Make the end of the run seen by all, one after another, each within its own linger.
+
+        The least patient comes first. A linger begins when its turn comes: none takes time from those after it.
 
         Args:
             ended: Reading of ``time.monotonic()`` when the run had ended.
             at_most: Longest time from then in seconds, however patient they are.
         """
-        longest = self.linger
-        deadline = ended + (longest if at_most is None else min(longest, at_most))
+        last = math.inf if at_most is None else ended + at_most
         for one in sorted(self._started, key=self._linger_of):
-            self._shield(one, lambda one: one.finish(ended, deadline))
+            deadline = min(time.monotonic() + self._linger_of(one), last)
+            self._awaited = self._names[id(one)], deadline
+            self._shield(one, partial(_finish, ended=ended, deadline=deadline))
+        self._awaited = None
 
     def close(self) -> None:
         """Close them, the last one first."""
@@ -175,6 +189,10 @@ class Deliveries:
     def _shield(self, one: StartedDelivery, work: Callable[[StartedDelivery], T]) -> T | None:
         """Do something with a delivery; what it raises, or lacks, is counted."""
         return self._guard.shield("delivery", work, one)
+
+
+def _finish(one: StartedDelivery, ended: float, deadline: float) -> None:
+    one.finish(ended, deadline)
 
 
 def checked(deliveries: object) -> tuple[Delivery, ...]:
