@@ -144,7 +144,7 @@ def test_a_browser_shows_the_runs_of_this_machine_and_what_is_wrong_with_one(
     wait_until(lambda: "1 critical" in requests.get(page, timeout=PATIENCE).text)
     shown = in_a_browser(page)
     assert '<a href="/run?model=digits&amp;run=r1">r1</a>' in shown
-    assert '<span class="state critical">running</span>' in shown
+    assert '<span class="state running">running</span>' in shown
     one = f"{page}/run?model=digits&run=r1"
     wait_until(lambda: 'aria-label="Loss"' in requests.get(one, timeout=PATIENCE).text)
     shown = in_a_browser(one)
