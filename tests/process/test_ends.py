@@ -280,3 +280,15 @@ def test_a_process_that_waits_for_a_delivery_says_which_one_and_how_long_at_most
     assert re.search(
         r"the process waits up to (3000|2\d\d\d) s for Receiver to deliver the end of run r of m", said
     )
+
+
+@pytest.mark.parametrize("end", ["pass", "monitor.close()"], ids=["without an end", "ended"])
+def test_ctrl_c_ends_the_wait_at_the_exit_without_a_traceback(end: str) -> None:
+    process = waiting(end)
+    assert process.stderr is not None
+    if end != "pass":
+        process.stderr.readline()  # the main thread waits at the exit
+    process.send_signal(signal.SIGINT)
+    said, complaint = process.communicate(timeout=PATIENCE)
+    assert (said, process.returncode) == ("closed\n", 0)
+    assert "Traceback" not in complaint

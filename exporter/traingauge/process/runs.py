@@ -140,7 +140,10 @@ class LiveRuns:
         for run in runs:
             run.conclude(end)
         for run in runs:
-            run.leave(at_most)
+            try:
+                run.leave(at_most)
+            except KeyboardInterrupt:  # it ends the waiting, and nothing else
+                at_most = 0.0
 
     def _install(self) -> None:
         atexit.register(self._end_with_interpreter)
