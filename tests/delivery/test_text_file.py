@@ -63,6 +63,16 @@ def test_every_user_can_read_the_file_whatever_the_umask(umask: int, mode: int, 
     assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [mode]
 
 
+def test_a_process_that_ends_leaves_the_file_of_the_next_process_of_its_run(tmp_path: Path) -> None:
+    ended, successor = (RunFile(tmp_path, Identity("m", "r")) for _ in range(2))
+    ended.put(b"a 1\n")
+    successor.put(b"a 1\n")
+    ended.remove()
+    assert text_of(tmp_path) == "a 1\n"
+    successor.remove()
+    assert not text_of(tmp_path)
+
+
 def test_no_reader_ever_sees_half_a_file(tmp_path: Path) -> None:
     with ModelMonitor("m", run="r", delivery=[TextFile(tmp_path, every=OFTEN, delete_after=LATE)]) as monitor:
         wait_until(lambda: text_of(tmp_path))

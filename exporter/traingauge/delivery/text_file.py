@@ -92,6 +92,7 @@ class RunFile:
 
     def __init__(self, directory: Path, identity: Identity) -> None:
         self._path = directory / f"{_PREFIX}{identity.path_name()}{_SUFFIX}"
+        self._own: tuple[int, int] | None = None  # what was put last
 
     def put(self, text: bytes) -> None:
         """Replace the file, so that no one reads half of it.
@@ -105,18 +106,22 @@ class RunFile:
                 file.write(text)
             if (mode := stat.S_IMODE(unfinished.stat().st_mode)) & _READABLE != _READABLE:
                 unfinished.chmod(mode | _READABLE)
+            own = _identified(unfinished)
             unfinished.replace(self._path)
+            self._own = own
         except OSError:
             unfinished.unlink(missing_ok=True)
             raise
 
     def remove(self) -> None:
-        """Remove the file, if it still exists.
+        """Remove the file, if it is still the one that was put last: the next process of the run may have replaced it.
 
         Raises:
             OSError: It cannot be removed.
         """
-        self._path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if _identified(self._path) == self._own:
+                self._path.unlink()
 
     def sweep(self) -> None:
         """Remove files of other runs that nothing has written for long, and what a killed one was writing."""
@@ -135,6 +140,12 @@ class RunFile:
                     continue
                 if path.suffix == _UNFINISHED or (path.suffix == _SUFFIX and age > _kept(path)):
                     yield path
+
+
+def _identified(path: Path) -> tuple[int, int]:
+    """Tells a file from another one that may have been given its inode since."""
+    found = path.lstat()
+    return found.st_ino, found.st_mtime_ns
 
 
 def _kept(path: Path) -> float:
