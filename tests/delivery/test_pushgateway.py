@@ -15,9 +15,11 @@ import requests
 from tests.delivery.pushgateway_server import groups, pushgateway, value
 from tests.waiting import wait_until
 from traingauge import ModelMonitor, TrainGaugeError
+from traingauge.core.collectors.delivery import DeliveryCounts
+from traingauge.core.families import Identity
 from traingauge.delivery import kept_copy
 from traingauge.delivery import pushgateway as module
-from traingauge.delivery.pushgateway import Pushgateway
+from traingauge.delivery.pushgateway import Group, Pushgateway
 from traingauge.errors import InvalidArgumentError
 
 Reading = Callable[..., float | None]
@@ -77,6 +79,20 @@ def test_nothing_is_left_of_a_run_whose_end_was_shown_for_long_enough(gateway: s
         wait_until(lambda: ("traingauge", "m", "r") in groups(gateway))
         monitor.step(loss=0.5)
     wait_until(lambda: ("traingauge", "m", "r") not in groups(gateway))
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("successor", [b"", b'model_run_end_timestamp_seconds{exception=""} 1.8e+09\n'])
+def test_a_process_that_ends_leaves_the_group_of_the_next_process_of_its_run(
+    successor: bytes, gateway: str
+) -> None:
+    ended, following = (Group(gateway, Identity("m", "next"), None, None, DeliveryCounts()) for _ in range(2))
+    ended.put(b'model_run_end_timestamp_seconds{exception=""} 1.7000000001e+09\n')
+    following.put(successor + b"model_step 1\n")
+    ended.remove()
+    assert ("traingauge", "m", "next") in groups(gateway)
+    following.remove()
+    assert ("traingauge", "m", "next") not in groups(gateway)
 
 
 @pytest.mark.servers

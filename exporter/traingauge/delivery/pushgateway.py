@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -38,6 +39,12 @@ _LIST_BYTES = 64 << 20
 #: A run has dozens or thousands of series with one of these labels: they are not pushed, but for those of some metrics.
 _MANY = frozenset({"class", "actual", "feature", "signal"})
 _FEW = frozenset({"model_nonfinite_total", "model_threshold"})
+
+
+T = TypeVar("T")
+
+#: Finds the time at which the run ended.
+_END = re.compile(rb"^model_run_end_timestamp_seconds\{.*\} (\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -135,6 +142,7 @@ class Group:
         self._root, self._url = url.rstrip("/"), _address(url, *identity.name)
         self._username, self._file, self._counts = username, file, counts
         self._secrets: tuple[str, ...] = ()  # those of the last request
+        self._end: float | None = None  # of the run, as put last
         self._session = requests.Session()
         self._session.trust_env = not is_loopback(urlsplit(url).hostname or "")
 
@@ -151,14 +159,17 @@ class Group:
             self._counts.pending, self._counts.oldest = 1, self._counts.oldest or time.time()
             raise
         self._counts.pending, self._counts.oldest = 0, None
+        found = _END.search(text)
+        self._end = None if found is None else float(found[1])
 
     def remove(self) -> None:
-        """Delete the group.
+        """Delete the group, if it shows the end that was put: the next process of the run may have replaced it.
 
         Raises:
             PushError: The Pushgateway did not take the request.
         """
-        self._request("DELETE", self._url)
+        if self._end in self._found(self._shown_ends):
+            self._request("DELETE", self._url)
 
     def sweep(self) -> None:
         """Delete groups of other runs that nothing has pushed to for long. Ages are those of the Pushgateway's own clock.
@@ -166,18 +177,28 @@ class Group:
         Raises:
             PushError: The Pushgateway did not take a request, or its list cannot be read.
         """
-        listed, now = self._request("GET", f"{self._root}/api/v1/metrics", most=_LIST_BYTES)
-        try:
-            left = list(_left(json.loads(listed)["data"], now))
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-            raise PushError("protocol", f"{self._root} answered no list of groups") from None
-        for model, run in left:
+        for model, run in self._found(_left):
             if (address := _address(self._root, model, run)) != self._url:
                 self._request("DELETE", address)
 
     def close(self) -> None:
         """Close the connection."""
         self._session.close()
+
+    def _found(self, find: Callable[[list[Mapping[str, Any]], float], Iterator[T]]) -> list[T]:
+        """What is found among all groups at the Unix time in seconds there."""
+        listed, now = self._request("GET", f"{self._root}/api/v1/metrics", most=_LIST_BYTES)
+        try:
+            return list(find(json.loads(listed)["data"], now))
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+            raise PushError("protocol", f"{self._root} answered no list of groups") from None
+
+    def _shown_ends(self, groups: list[Mapping[str, Any]], _: float) -> Iterator[float | None]:
+        """The end that the group of the run shows; nothing if there is no such group."""
+        for group in groups:
+            labels = group["labels"]
+            if _is_of_a_run(labels) and _address(self._root, labels["model"], labels["run"]) == self._url:
+                yield _end_of(group)
 
     def _request(
         self, method: str, url: str, body: bytes | None = None, *, most: int = answers.SAID_BYTES
@@ -234,11 +255,21 @@ def _address(root: str, model: str, run: str) -> str:
     return "/".join([root.rstrip("/"), "metrics", "job", JOB, *parts])
 
 
+def _is_of_a_run(labels: Mapping[str, str]) -> bool:
+    return labels.get("job") == JOB and labels.keys() == {"job", "model", "run"}
+
+
+def _end_of(group: Mapping[str, Any]) -> float | None:
+    """Unix time in seconds at which the run of a group ended, if it shows that."""
+    found = group.get("model_run_end_timestamp_seconds", {}).get("metrics", ())
+    return next((float(one["value"]) for one in found), None)
+
+
 def _left(groups: list[Mapping[str, Any]], now: float) -> Iterator[tuple[str, str]]:
     """Model and run of each group that no process will push to or delete any more."""
     for group in groups:
         labels = group["labels"]
-        if labels.get("job") != JOB or labels.keys() != {"job", "model", "run"}:
+        if not _is_of_a_run(labels):
             continue
         age = now - max(float(one["value"]) for one in group["push_time_seconds"]["metrics"])
         running = any(
