@@ -133,12 +133,13 @@ def test_a_run_that_is_over_is_no_longer_there_and_the_others_are(serve: Serve) 
 
 
 @pytest.fixture
-def over(serve: Serve) -> Callable[[str], RunningEndpoint]:
-    """Serves a run at the one port, lets a Prometheus scrape it, and ends it before that comes again."""
+def over(serve: Serve) -> Callable[..., RunningEndpoint]:
+    """Serves a run at one port, lets a Prometheus scrape it, and ends it before that comes again."""
 
-    def end(run: str) -> RunningEndpoint:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+    def end(run: str, port: int | None = None) -> RunningEndpoint:
+        if port is None:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
         info = RunInfo()
         shown = view(run, lambda maybe_yield: [*info.families(), single("model_learning_rate", 0.1)])
         running = serve(shown, port=port, linger=0)
@@ -157,7 +158,7 @@ FAILED = 'model_run_state{model="m",run="a",state="failed"} 1.0'
 
 
 def test_an_end_that_no_scrape_has_seen_is_served_by_the_next_run_at_the_address_until_one_has(
-    serve: Serve, over: Callable[[str], RunningEndpoint]
+    serve: Serve, over: Callable[..., RunningEndpoint]
 ) -> None:
     earlier = over("a")
     later = serve("bb", port=earlier.server.port)
@@ -169,11 +170,18 @@ def test_an_end_that_no_scrape_has_seen_is_served_by_the_next_run_at_the_address
 
 
 def test_an_end_that_no_scrape_has_seen_is_not_served_of_a_run_that_continues(
-    serve: Serve, over: Callable[[str], RunningEndpoint]
+    serve: Serve, over: Callable[..., RunningEndpoint]
 ) -> None:
     earlier = over("a")
     later = serve("a", port=earlier.server.port)
     assert "model_run_state" not in get(f"{root(later)}/metrics").text
+
+
+def test_an_end_that_no_scrape_has_seen_is_not_served_at_another_address(
+    serve: Serve, over: Callable[..., RunningEndpoint]
+) -> None:
+    over("a", port=0)
+    assert "model_run_state" not in get(f"{root(serve('bb'))}/metrics").text
 
 
 def test_the_last_run_closes_the_server_and_the_next_one_finds_its_port_free(serve: Serve) -> None:

@@ -56,6 +56,7 @@ class Server:
     Attributes:
         host: As given.
         port: The port that it listens on.
+        fixed: Whether the port was given, so that the next server may listen there, too.
         runs: What it serves, in the order in which they were added.
         ended: What remains of runs whose end no scrape has seen, with the clock reading of that end.
 
@@ -77,7 +78,7 @@ class Server:
         ] = ()  # replaced as a whole: the server's thread reads it without a lock
         self.ended: tuple[tuple[ServedRun, float], ...] = ()
         listener = _listen(host, port)
-        self.host, self.port = host, int(listener.getsockname()[1])
+        self.host, self.port, self.fixed = host, int(listener.getsockname()[1]), port != 0
         self._advertise = advertise
         self._access = access or Access()
         self._guard = _Foremost(self)

@@ -70,7 +70,8 @@ class SharedServers:
             for settings, one in list(self._servers.items()):
                 if one is server and not server.runs:
                     del self._servers[settings]
-                    self._ended[settings] = server.ended  # few, and small
+                    if server.fixed:  # else the next one listens at another address
+                        self._ended[settings] = server.ended  # few, and small
                     server.close()
 
     def leave_to_parent(self) -> None:
