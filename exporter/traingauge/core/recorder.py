@@ -212,7 +212,9 @@ class Recorder(Unique):
         finally:
             if not self.ended:
                 self.alive()
-                self.record(WasBusy(began, time.perf_counter()))
+                self.queue.append(
+                    WasBusy(began, time.perf_counter())
+                )  # never refused, as the run may end meanwhile
 
     def _refuse_if_ended(self) -> None:
         if self.run.ended is not None:
