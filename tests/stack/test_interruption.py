@@ -109,7 +109,7 @@ def test_in_the_foreground_it_says_where_everything_is_and_ctrl_c_ends_it_quietl
         XDG_STATE_HOME=str(tmp_path),
     )
     said = ""
-    while "Ctrl-C" not in said:
+    while "stops everything" not in said:
         line = read_line(launcher)
         assert line, said
         said += line
