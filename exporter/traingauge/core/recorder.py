@@ -212,9 +212,8 @@ class Recorder(Unique):
         finally:
             if not self.ended:
                 self.alive()
-                self.queue.append(
-                    WasBusy(began, time.perf_counter())
-                )  # never refused, as the run may end meanwhile
+                # Not recorded as other events are, which would be refused if the run ends meanwhile.
+                self.queue.append(WasBusy(began, time.perf_counter()))
 
     def _refuse_if_ended(self) -> None:
         if self.run.ended is not None:
