@@ -92,7 +92,7 @@ def test_a_process_that_ends_leaves_the_group_of_the_next_process_of_its_run(
     ended.remove()
     assert ("traingauge", "m", "next") in groups(gateway)
     following.remove()
-    assert ("traingauge", "m", "next") not in groups(gateway)
+    wait_until(lambda: ("traingauge", "m", "next") not in groups(gateway))  # it deletes after it has answered
 
 
 @pytest.mark.servers
