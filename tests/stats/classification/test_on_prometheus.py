@@ -34,7 +34,9 @@ class Rank:
     """One of several processes that train the same model, each on its own shuffle of the digits."""
 
     def __init__(self, name: str, discovery: Path, seed: int) -> None:
-        self.monitor = ModelMonitor("digits", run=name, delivery=[Endpoint(discovery_dir=discovery)])
+        self.monitor = ModelMonitor(
+            "digits", run=name, delivery=[Endpoint(discovery_dir=discovery, linger=0)]
+        )
         self.true: list[np.ndarray] = []
         self.predicted: list[np.ndarray] = []
         self._random = np.random.default_rng(seed)
