@@ -125,4 +125,6 @@ def _coloured(word: str) -> Text:
 def _progress(status: Status) -> ProgressBar | str:
     if not math.isfinite(status.done):
         return "-"
-    return ProgressBar(total=1.0, completed=status.done, width=16)
+    return ProgressBar(
+        total=1.0, completed=status.done, width=16, complete_style="cyan", finished_style="green"
+    )
