@@ -49,13 +49,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def endpoints(parser: argparse.ArgumentParser) -> None:
     """Add the options by which the endpoints of runs are found and read."""
+    announcements(parser)
+    parser.add_argument("--token-file", type=Path, help="bearer token of endpoints that ask for one")
+    parser.add_argument("--ca-file", type=Path, help="certificates to verify endpoints with TLS by")
+
+
+def announcements(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where runs announce themselves."""
     parser.add_argument(
         "--directory",
         type=Path,
         help="discovery directory (default: $TRAINGAUGE_DISCOVERY_DIR, or ~/.local/state/traingauge/targets)",
     )
-    parser.add_argument("--token-file", type=Path, help="bearer token of endpoints that ask for one")
-    parser.add_argument("--ca-file", type=Path, help="certificates to verify endpoints with TLS by")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
+from traingauge.cli import runs
 from traingauge.delivery import credentials
 from traingauge.delivery.discovery import default_directory
 from traingauge.delivery.http.access import Access
@@ -41,11 +42,7 @@ class TokenError(TrainGaugeError, ValueError):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument(
-        "--directory",
-        type=Path,
-        help="discovery directory (default: $TRAINGAUGE_DISCOVERY_DIR, or ~/.local/state/traingauge/targets)",
-    )
+    runs.announcements(parser)
     parser.add_argument("--host", default=HOST, help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=PORT, help="port to listen on (default: %(default)s)")
     parser.add_argument("--token-file", type=Path, help="bearer token that a client has to show")
