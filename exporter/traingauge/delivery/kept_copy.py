@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from traingauge import validation
 from traingauge.catalog import Metric
 from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.delivery.base import RunView
@@ -29,6 +30,23 @@ SHOWN_SECONDS = 120.0
 
 #: Most seconds between two copies, and after the end until the copy is removed.
 MOST_SECONDS = 1800.0
+
+
+def checked_times(setting: str, every: object, delete_after: object) -> tuple[float, float]:
+    """The fields ``every`` and ``delete_after`` of a setting, as floats.
+
+    Args:
+        setting: Its name, for errors.
+        every: Seconds between two copies.
+        delete_after: Seconds after the end until the copy is removed.
+
+    Raises:
+        TrainGaugeError: A field that does not fit.
+    """
+    return (
+        validation.number(f"{setting}.every", every, least=0.1, most=MOST_SECONDS),
+        validation.number(f"{setting}.delete_after", delete_after, least=0.0, most=MOST_SECONDS),
+    )
 
 
 class Place(Protocol):

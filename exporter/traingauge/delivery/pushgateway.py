@@ -24,7 +24,7 @@ from traingauge.delivery import answers, credentials
 from traingauge.delivery.base import RunView
 from traingauge.delivery.exposition import CONTENT_TYPES
 from traingauge.delivery.http.hosts import is_loopback
-from traingauge.delivery.kept_copy import DEAD_SECONDS, ENDED_SECONDS, MOST_SECONDS, SHOWN_SECONDS, KeptCopy
+from traingauge.delivery.kept_copy import DEAD_SECONDS, ENDED_SECONDS, SHOWN_SECONDS, KeptCopy, checked_times
 from traingauge.errors import TrainGaugeError
 
 #: Label ``job`` of every group.
@@ -86,9 +86,8 @@ class Pushgateway:
 
     def __post_init__(self) -> None:
         validation.http_url("Pushgateway.url", self.url)
-        every = validation.number("Pushgateway.every", self.every, least=0.1, most=MOST_SECONDS)
+        every, after = checked_times("Pushgateway", self.every, self.delete_after)
         object.__setattr__(self, "every", every)
-        after = validation.number("Pushgateway.delete_after", self.delete_after, least=0.0, most=MOST_SECONDS)
         object.__setattr__(self, "delete_after", after)
         credentials.check("Pushgateway", self.username, self.credentials_file)
 

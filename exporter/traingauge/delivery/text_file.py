@@ -15,7 +15,7 @@ from traingauge import validation
 from traingauge.archive import not_following
 from traingauge.core.families import Identity
 from traingauge.delivery.base import RunView
-from traingauge.delivery.kept_copy import DEAD_SECONDS, ENDED_SECONDS, MOST_SECONDS, SHOWN_SECONDS, KeptCopy
+from traingauge.delivery.kept_copy import DEAD_SECONDS, ENDED_SECONDS, SHOWN_SECONDS, KeptCopy, checked_times
 from traingauge.errors import InvalidArgumentError
 
 _PREFIX, _SUFFIX, _UNFINISHED = "traingauge-", ".prom", ".tmp"
@@ -60,9 +60,8 @@ class TextFile:
 
     def __post_init__(self) -> None:
         validation.path("TextFile.directory", self.directory)
-        every = validation.number("TextFile.every", self.every, least=0.1, most=MOST_SECONDS)
+        every, after = checked_times("TextFile", self.every, self.delete_after)
         object.__setattr__(self, "every", every)
-        after = validation.number("TextFile.delete_after", self.delete_after, least=0.0, most=MOST_SECONDS)
         object.__setattr__(self, "delete_after", after)
 
     def start(self, run: RunView) -> KeptCopy:
