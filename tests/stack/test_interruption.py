@@ -54,11 +54,11 @@ def launch() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def gone(pid: int) -> bool:
+    """Whether a process has ended; the system may take minutes to remove the last of it."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
         return True
-    return False
 
 
 def read_line(process: subprocess.Popen[str]) -> str:

@@ -103,11 +103,16 @@ class Server:
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill what is left of its process group."""
+        """Kill what is left of its process group.
+
+        One that even this does not end within :data:`STOP_TIMEOUT`, as a thread of it hangs in the kernel, is left to the
+        reaper.
+        """
         if self._process is not None:
             self._signal(signal.SIGKILL)
-            self._process.wait()
-            self.reaper.release(self._process.pid)
+            self.wait(STOP_TIMEOUT)
+            if self._process.poll() is not None:
+                self.reaper.release(self._process.pid)
             self._process = None
 
     def wait(self, timeout: float) -> None:
