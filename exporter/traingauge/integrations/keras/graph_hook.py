@@ -48,10 +48,8 @@ class GraphHook(StepHook):
     """The wrapping around the steps of a model on TensorFlow."""
 
     def _train_step(self, data: Any) -> Any:
-        rate = self._guarded(self._rate)
-        wanted = any(watcher.gradients for watcher in self._watchers)
-        self._calls = []
-        with norms_of(self._model.optimizer if wanted else None, self._guarded, global_norm) as norms:
+        rate, optimizer = self._begin()
+        with norms_of(optimizer, self._guarded, global_norm) as norms:
             logs = self._own["train_step"](data)
         gradients = self._guarded(functools.partial(tf.identity, norms[-1])) if norms else None
         self._hand_over(TracedStep(data, self._take_call(), rate, gradients), "trained")
@@ -74,14 +72,13 @@ class GraphHook(StepHook):
                 getattr(watcher, how)(step)
 
     def _rate(self) -> Any:
-        """The learning rate before the step, a tensor: a step of a schedule moves it on."""
+        """The learning rate, a tensor."""
         rate = getattr(self._model.optimizer, "learning_rate", None)
         return None if rate is None else tf.cast(keras.ops.convert_to_tensor(rate), tf.float64)
 
     def _guarded(self, work: Callable[[], Any]) -> Any:
-        """What ``work`` returns, ``None`` if it fails: then the first watcher counts it."""
         with unchecked():
-            return self._watchers[0].guard.shield("integration", work) if self._watchers else None
+            return super()._guarded(work)
 
 
 def global_norm(gradients: list[Any], scale: Any) -> Any:

@@ -99,6 +99,29 @@ class StepHook:
     def _test_step(self, *given: Any) -> Any:
         raise NotImplementedError
 
+    def _begin(self, *state: Any) -> tuple[Any, Any]:
+        """Begin a training step.
+
+        Args:
+            *state: What the backend needs to read the learning rate.
+
+        Returns:
+            The learning rate before the step, which a step of a schedule moves on, and the optimizer if the norm of its
+            gradients is wanted.
+        """
+        rate = self._guarded(functools.partial(self._rate, *state))
+        self._calls = []
+        wanted = any(watcher.gradients for watcher in self._watchers)
+        return rate, self._model.optimizer if wanted else None
+
+    def _rate(self, *state: Any) -> Any:
+        """The learning rate; ``None`` where there is none."""
+        raise NotImplementedError
+
+    def _guarded(self, work: Callable[[], Any]) -> Any:
+        """What ``work`` returns, ``None`` if it fails: then the first watcher counts it."""
+        return self._watchers[0].guard.shield("integration", work) if self._watchers else None
+
 
 @contextmanager
 def norms_of(

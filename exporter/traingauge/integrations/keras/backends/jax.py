@@ -78,10 +78,8 @@ class CompiledHook(StepHook):
     _NAMES = (*StepHook._NAMES, "_make_function")
 
     def _train_step(self, state: Any, data: Any) -> Any:
-        rate = self._guarded(partial(self._rate, state[2]))
-        wanted = any(watcher.gradients for watcher in self._watchers)
-        self._calls = []
-        with _norms(self._model.optimizer if wanted else None, self._guarded) as norms:
+        rate, optimizer = self._begin(state[2])
+        with _norms(optimizer, self._guarded) as norms:
             logs, given = self._own["train_step"](state, data)
         numbers = {"learning_rate": rate, "gradient_norm": norms[-1] if norms else None}
         return Trained(logs, Outputs(self._taken(state), numbers)), given
@@ -114,17 +112,13 @@ class CompiledHook(StepHook):
         return self._guarded(partial(_readable, calls, state)) or []
 
     def _rate(self, variables: Any) -> Any:
-        """The learning rate before the step, by the state that the step was given."""
+        """The learning rate by the state that the step was given."""
         optimizer = self._model.optimizer
         if optimizer is None:
             return None
         with keras.StatelessScope(list(zip(optimizer.variables, variables, strict=True))):
             rate = getattr(optimizer, "learning_rate", None)
             return None if rate is None else keras.ops.convert_to_tensor(rate)
-
-    def _guarded(self, work: Callable[[], Any]) -> Any:
-        """What ``work`` returns, ``None`` if it fails: then the first watcher counts it."""
-        return self._watchers[0].guard.shield("integration", work) if self._watchers else None
 
 
 class JaxWatch(ArrayWatch):

@@ -33,10 +33,8 @@ class EagerHook(StepHook):
     """The wrapping around the steps of a model on PyTorch."""
 
     def _train_step(self, data: Any) -> Any:
-        rate = self._guarded(self._rate)
-        wanted = any(watcher.gradients for watcher in self._watchers)
-        self._calls = []
-        with norms_of(self._model.optimizer if wanted else None, self._guarded, global_norm) as norms:
+        rate, optimizer = self._begin()
+        with norms_of(optimizer, self._guarded, global_norm) as norms:
             logs = self._own["train_step"](data)
         numbers = {"learning_rate": rate, "gradient_norm": norms[-1] if norms else None}
         self._hand_over(data, {name: one for name, one in numbers.items() if one is not None}, "trained")
@@ -57,14 +55,13 @@ class EagerHook(StepHook):
                 getattr(watcher, how)(step)
 
     def _rate(self) -> Any:
-        """The learning rate before the step, which a step of a schedule moves on."""
+        """The learning rate, a number or a tensor on a device."""
         rate = getattr(self._model.optimizer, "learning_rate", None)
         return None if rate is None else _number(keras.ops.convert_to_tensor(rate))
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _guarded(self, work: Callable[[], Any]) -> Any:
-        """What ``work`` returns, ``None`` if it fails: then the first watcher counts it."""
-        return self._watchers[0].guard.shield("integration", work) if self._watchers else None
+        return super()._guarded(work)
 
 
 class TorchWeights(WeightCheck):
