@@ -60,11 +60,12 @@ $(INTEGRATIONS)/.installed: pyproject.toml
 .PHONY: test-integrations
 test-integrations: $(INTEGRATIONS)/.installed ## Install PyTorch and what builds on it, and run the tests that need it
 	$(INTEGRATIONS)/bin/python -m pytest tests/integrations/torch exporter/traingauge/integrations/torch
+	$(INTEGRATIONS)/bin/python -m pytest tests/integrations/accelerate exporter/traingauge/integrations/accelerate
 	$(INTEGRATIONS)/bin/python -m pytest tests/integrations/lightning exporter/traingauge/integrations/lightning
 	$(INTEGRATIONS)/bin/python -m pytest tests/integrations/transformers exporter/traingauge/integrations/transformers
 	for backend in torch jax; do KERAS_BACKEND=$$backend $(INTEGRATIONS)/bin/python -m pytest \
 		tests/integrations/keras/backends exporter/traingauge/integrations/keras/backends || exit 1; done
-	$(INTEGRATIONS)/bin/python -m pytest tests/test_docs.py -k "pytorch or lightning or transformers"
+	$(INTEGRATIONS)/bin/python -m pytest tests/test_docs.py -k "pytorch or accelerate or lightning or transformers"
 
 .PHONY: fuzz
 fuzz: setup ## Call everything public with hostile values for ten minutes (SECONDS=60 for one; SEED=7 repeats a round)

@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 NEEDING = {
     f"{folder}/{framework}": framework
     for folder in ("tests/integrations", "exporter/traingauge/integrations")
-    for framework in ("torch", "lightning", "transformers")
+    for framework in ("accelerate", "torch", "lightning", "transformers")
 }
 NEEDING |= {
     f"exporter/traingauge/integrations/keras/backends/{framework}.py": framework

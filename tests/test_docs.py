@@ -214,7 +214,7 @@ def test_a_page_says_how_to_install_whatever_its_python_blocks_import(page: Path
     assert not lacking
 
 
-@pytest.mark.parametrize("name", ["keras", "lightning", "pytorch", "transformers"])
+@pytest.mark.parametrize("name", ["accelerate", "keras", "lightning", "pytorch", "transformers"])
 def test_the_page_of_a_framework_says_where_its_run_shows_and_why_a_script_waits_at_its_end(
     name: str,
 ) -> None:

@@ -33,6 +33,7 @@ SECTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "References": ("traingauge", ("Reference", "ReferenceRun", "Canary")),
     "Detectors": ("traingauge", ("Cusum", "Ewma", "PageHinkley", "Adwin", "RobustZ")),
     "PyTorch": ("traingauge.integrations.torch", ("watch", "Watch")),
+    "Accelerate": ("traingauge.integrations.accelerate", ("MonitorTracker",)),
     "Lightning": ("traingauge.integrations.lightning", ("MonitorCallback",)),
     "Keras": ("traingauge.integrations.keras", ("MonitorCallback",)),
     "Hugging Face Transformers": ("traingauge.integrations.transformers", ("MonitorCallback",)),
@@ -41,6 +42,7 @@ SECTIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 #: Modules that hold what cannot be imported without a framework, by those that it is imported from.
 HOMES = {
+    "traingauge.integrations.accelerate": "traingauge.integrations.accelerate.tracker",
     "traingauge.integrations.keras": "traingauge.integrations.keras.callback",
     "traingauge.integrations.lightning": "traingauge.integrations.lightning.callback",
     "traingauge.integrations.torch": "traingauge.integrations.torch.loop",
@@ -48,7 +50,7 @@ HOMES = {
 }
 
 #: Classes whose methods are the hooks of a framework: called by it, not by a user.
-HOOKED = {"MonitorCallback"}
+HOOKED = {"MonitorCallback", "MonitorTracker"}
 
 #: Public names that stand on other pages.
 ELSEWHERE = {"TrainGaugeError", "__version__"}

@@ -57,6 +57,18 @@ def refused(names: Iterable[str]) -> InvalidArgumentError:
     )
 
 
+def logged(name: str) -> str:
+    """The name of a scalar for a number that a script gave a logger.
+
+    What a run publishes itself under that name, such as the loss of the step, is another thing.
+
+    >>> logged("val/acc"), logged("loss")
+    ('val/acc', 'logged_loss')
+    """
+    taken = name == "loss" or name in DEDICATED or name in SCORES or name in RESERVED
+    return f"logged_{name}" if taken else name
+
+
 def range_of(name: str) -> tuple[float, float]:
     """The lowest and the highest value of a score."""
     return CATALOG[f"model_{name}"].range

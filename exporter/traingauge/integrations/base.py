@@ -217,7 +217,7 @@ class RunSource:
         """
         if self._opens:
             self.end("failed")
-            self._monitor = _open(self.model)
+            self._monitor = open_run(self.model)
             atexit.register(self._end_with_interpreter)
         assert self._monitor is not None
         session = self._monitor.session
@@ -278,7 +278,7 @@ def integration_of(model: Any, *, otherwise: str = "") -> Integration:
     )
 
 
-def _open(model: str) -> Monitor:
+def open_run(model: str) -> Monitor:
     """Open a run by the public API, with its defaults and what the operator decides by variables.
 
     The only place where an integration makes a run. The package is asked for at run time: the monitor is above the

@@ -38,13 +38,10 @@ class Logged:
 
 
 def scalar_name(name: str) -> str:
-    """The name of a scalar for a name that was logged.
-
-    What a run publishes itself under that name, such as the loss of the step, is another thing.
+    """The name of a scalar for a name that was logged, as an identifier.
 
     >>> scalar_name("val/acc"), scalar_name("loss"), scalar_name("1x")
     ('val_acc', 'logged_loss', 'logged_1x')
     """
     name = re.sub(r"\W", "_", name, flags=re.ASCII)
-    taken = {"loss", *scalar_names.DEDICATED, *scalar_names.SCORES, *scalar_names.RESERVED}
-    return f"logged_{name}" if name in taken or not name.isidentifier() else name
+    return scalar_names.logged(name) if name.isidentifier() else f"logged_{name}"

@@ -10,15 +10,6 @@ from torch.utils.data import DataLoader, TensorDataset
 from tests.integrations.torch.loops import batches, errors, given, model, quiet
 from traingauge.integrations.torch import watch
 
-accelerate = pytest.importorskip("accelerate", reason="make test-integrations installs it")
-
-
-@pytest.fixture
-def accelerator():
-    yield lambda window: accelerate.Accelerator(cpu=True, gradient_accumulation_steps=window)
-    for state in (accelerate.state.AcceleratorState, accelerate.state.GradientState):
-        state._reset_state()
-
 
 @pytest.mark.parametrize("window", [1, 2, 7])
 def test_the_steps_of_accelerate_have_the_loss_the_rate_and_the_norm_of_the_loop(window, accelerator):
