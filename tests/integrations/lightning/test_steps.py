@@ -229,6 +229,34 @@ def test_what_is_logged_is_a_scalar_as_often_as_loggers_get_it():
         assert errors(monitor) == {}
 
 
+@pytest.mark.parametrize("passes", [(), (data(1),)])
+def test_what_is_logged_of_an_epoch_is_a_scalar_of_its_last_step(passes):
+    class Logging(Classifier):
+        def training_step(self, batch, batch_idx):
+            self.log("mean", float(batch_idx), on_step=False, on_epoch=True)
+            self.log("both", float(batch_idx), on_step=True, on_epoch=True)
+            self.log("place", float(batch_idx))
+            return super().training_step(batch, batch_idx)
+
+        def on_train_epoch_end(self):
+            self.log("epoch", float(self.current_epoch))
+
+        def validation_step(self, batch, batch_idx):
+            self.log("val_error", 0.25)
+
+    with quiet() as monitor:
+        trainer(MonitorCallback(monitor), max_epochs=2, log_every_n_steps=3).fit(Logging(), data(4), *passes)
+        rows = monitor.rows()
+        steps = {name: rows["step"][~rows[name].mask].tolist() for name in rows}
+        assert [steps[name] for name in ("mean", "both_epoch", "epoch")] == [[4, 8]] * 3
+        assert given(monitor, "mean") == given(monitor, "both_epoch") == [1.5, 1.5]
+        assert given(monitor, "epoch") == [0, 1]
+        assert steps["both"] == steps["place"] == [3, 6]
+        assert given(monitor, "both") == given(monitor, "place") == [2, 1]
+        assert "val_error" not in rows
+        assert errors(monitor) == {}
+
+
 def test_a_step_waits_for_no_device():
     seen = []
 

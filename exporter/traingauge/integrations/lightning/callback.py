@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from traingauge import validation
-from traingauge.core.events import Checkpointed, EpochEnd, Resumed
+from traingauge.core.events import Checkpointed, EpochEnd, Resumed, Scored
 from traingauge.integrations.base import RunSource
 from traingauge.integrations.lightning import outputs as read
 from traingauge.integrations.lightning.logged import Logged
@@ -163,6 +163,7 @@ class MonitorCallback(*_bases()):  # type: ignore[misc]  # Lightning may be abse
     @_guarded
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         """What came before is no part of the epoch's first step."""
+        self._record_epoch(trainer)
         planned = None
         if not self._planned and pl_module.automatic_optimization:
             planned = _planned_steps(trainer)
@@ -202,8 +203,15 @@ class MonitorCallback(*_bases()):  # type: ignore[misc]  # Lightning may be abse
     @_guarded
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Steps that the trainer did not take, because it was stopped early, are no longer planned."""
+        self._record_epoch(trainer)
         if self._planned:
             self._active.record(Resumed(time.perf_counter(), 0))
+
+    def _record_epoch(self, trainer: Any) -> None:
+        """Record what was logged of the epoch that has ended, once Lightning has computed it in all processes."""
+        found = self._logged.new(trainer.callback_metrics, of_epoch=True)
+        if found:
+            self._active.record(Scored(time.perf_counter(), found, None, None, 0, 0))
 
     # Passes
 

@@ -120,7 +120,8 @@ class TrainingSteps:
         """What was logged, as often as Lightning's own loggers get it."""
         every = self._trainer.log_every_n_steps
         due = every and (self._taken + self._updated) % every < self._updated
-        return self._logged.new(self._trainer.callback_metrics) if due else {}
+        found = self._logged.new(self._trainer.callback_metrics) if due or self._trainer.is_last_batch else {}
+        return found if due else {}
 
     def _skip(self) -> None:
         """A scaler has skipped the update; without a loss there was nothing to update by."""
