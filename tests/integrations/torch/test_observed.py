@@ -59,6 +59,32 @@ def test_a_replacement_by_another_library_stays_in_place(module, observed):
     assert seen == [3]
 
 
+def test_a_replacement_that_another_library_takes_off_blinds_no_later_observer(module, observed):
+    module.double = lambda number: double(number) + 1  # by another library
+    first, second, third = [], [], []
+    with observed.by(first):
+        module.double(1)
+        module.double = double  # and off again
+        with observed.by(second):
+            module.double(2)
+    with observed.by(third):
+        module.double(3)
+    assert (first, second, third) == ([1, 2], [2], [3])
+    assert module.double is double
+
+
+def test_a_call_is_shown_once_though_a_replacement_by_another_library_shows_it_too(module, observed):
+    seen = []
+    with observed.by(seen):
+        shown = module.double
+        module.double = lambda number: shown(number) + 1
+        with observed.by([]):
+            assert module.double(3) == 7
+    with observed.by(seen):
+        assert module.double(4) == 9
+    assert seen == [3, 4]
+
+
 def test_a_module_without_the_function_shows_nothing():
     module = SimpleNamespace()
     with Observed(module, "double", lambda original, observers: None).by([]):

@@ -2,6 +2,10 @@
 
 PyTorch looks the function up in its module or class at each call, however a script imported what calls it. While there is an
 observer, one that also shows the call stands in its place.
+
+Another library may replace the function, too. It may have come first, and on its way out put back what it found, and so take
+off what shows the calls: the next observer puts that in place again. Or it came later, and calls what shows them: what was
+put in place last shows a call, and an earlier one that is called inside of it does not.
 """
 
 from __future__ import annotations
@@ -50,7 +54,7 @@ class Observed(Generic[T]):
     def by(self, observer: T) -> Iterator[None]:
         """Show an observer the calls inside the ``with``, of any thread."""
         with self._lock:
-            if self._shown is None:
+            if getattr(self._owner, self._name, None) is not self._shown:
                 self._install()
             self._observers = (*self._observers, observer)
         try:
@@ -70,9 +74,9 @@ class Observed(Generic[T]):
         @functools.wraps(original)
         def shown(*args: Any, **kwargs: Any) -> Any:
             observers = self._observers
-            return (
-                self._call(original, observers, *args, **kwargs) if observers else original(*args, **kwargs)
-            )
+            if not observers or shown is not self._shown:
+                return original(*args, **kwargs)
+            return self._call(original, observers, *args, **kwargs)
 
         self._original, self._shown = original, shown
         setattr(self._owner, self._name, shown)
