@@ -18,8 +18,9 @@ from traingauge.testing import Sample, samples
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
-# A shell has what it runs in the background ignore Ctrl-C, and what that starts inherits it: tests of Ctrl-C need it.
+# What a shell runs in the background ignores Ctrl-C, under nohup SIGHUP too, and what that starts inherits it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -31,8 +31,6 @@ with Stack() as stack:
 @pytest.fixture
 def launch() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
-    # Under nohup all that is started is born deaf to it.
-    ignored = signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
     def launch(*arguments: str, **environment: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
@@ -50,7 +48,6 @@ def launch() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         process.kill()
         process.communicate()
-    signal.signal(signal.SIGHUP, ignored)
 
 
 def gone(pid: int) -> bool:
