@@ -90,7 +90,8 @@ class Ending:
             self._leave_or_wait()
 
     def _leave_or_wait(self) -> None:
-        if not (self._has_to_wait() and self._leave_later()):
+        later = self._has_to_wait() and (self._leave_later() or live_runs.end_is_to_come)
+        if not later:
             self.leave(None)
 
     def end_after(self, error: BaseException | None) -> None:
@@ -106,7 +107,7 @@ class Ending:
         return self._concluded and not (self._alerts.flush(0.0) and self._deliveries.linger == 0)
 
     def _leave_later(self) -> bool:
-        """Wait in a thread; an interpreter that is shutting down starts none."""
+        """Wait in a thread; Python 3.12 starts none while the interpreter shuts down."""
         try:
             threading.Thread(target=self.leave, args=(None,), name="traingauge-end", daemon=True).start()
         except RuntimeError:
@@ -121,6 +122,8 @@ class Ending:
             steps = self._recorder.reader.steps_taken()
             if end == FINISHED and self._died is not None and self._died[1] == steps:
                 end = self._died[0]
+            if end == FINISHED and self._recorder.in_training:
+                end = End("failed")
             self._recorder.end(*end)
             self._ended = time.monotonic()
             self._persistence.close()

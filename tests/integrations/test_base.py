@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,12 +12,15 @@ import pytest
 import traingauge
 from tests.integrations import toy_integration
 from tests.integrations.toy_integration import ToyModel
+from tests.waiting import wait_until
 from traingauge import ModelMonitor, monitor
 from traingauge.core.events import EpochEnd
 from traingauge.errors import ClosedError, InvalidArgumentError, InvalidTypeError
 from traingauge.integrations import base
 from traingauge.integrations.base import RunSource, integration_of
-from traingauge.testing import RecordingSession
+from traingauge.process.end import FINISHED
+from traingauge.process.runs import live_runs
+from traingauge.testing import InMemory, RecordingSession
 
 
 @pytest.fixture
@@ -81,6 +86,27 @@ def test_a_run_opened_by_name_that_never_ended_has_failed_when_the_next_begins(
     runs.begin()
     runs.end()
     assert [run.state for run in opened] == ["failed", "finished"]
+
+
+def test_a_run_opened_by_name_that_never_ended_has_failed_when_the_process_ends(
+    opened: list[ModelMonitor],
+) -> None:
+    runs = RunSource("digits")
+    runs.begin()
+    (live,) = (run for run in live_runs if run.name == ("digits", opened[0].run))
+    live.conclude(FINISHED)
+    assert opened[0].state == "failed"
+
+
+def test_a_run_opened_by_name_that_never_ended_has_failed_when_nothing_refers_to_it_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    published = InMemory()
+    monkeypatch.setattr(traingauge, "ModelMonitor", partial(ModelMonitor, delivery=[published]))
+    RunSource("digits").begin()
+    gc.collect()
+    wait_until(lambda: published.ended)
+    assert published.value("model_run_state", state="failed") == 1
 
 
 def test_a_run_that_has_ended_is_not_begun_again() -> None:

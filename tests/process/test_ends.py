@@ -282,13 +282,53 @@ def test_a_process_that_waits_for_a_delivery_says_which_one_and_how_long_at_most
     )
 
 
-@pytest.mark.parametrize("end", ["pass", "monitor.close()"], ids=["without an end", "ended"])
+#: Python 3.12 starts no thread while the interpreter shuts down; here none does.
+AT_EXIT = """
+import atexit
+
+def start(thread):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+
+atexit.register(monitor.close)
+atexit.register(setattr, threading.Thread, "start", start)
+"""
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["pass", "monitor.close()", AT_EXIT],
+    ids=["without an end", "ended", "ended by a function of atexit"],
+)
 def test_ctrl_c_ends_the_wait_at_the_exit_without_a_traceback(end: str) -> None:
     process = waiting(end)
     assert process.stderr is not None
-    if end != "pass":
+    if end == "monitor.close()":
         process.stderr.readline()  # the main thread waits at the exit
     process.send_signal(signal.SIGINT)
     said, complaint = process.communicate(timeout=PATIENCE)
     assert (said, process.returncode) == ("closed\n", 0)
+    assert "Traceback" not in complaint
+
+
+HELD = """
+class Held:
+    def flush(self):
+        if Receiver.finish is not Held.finish:
+            Receiver.finish = Held.finish
+            print("waiting", flush=True)
+            threading.Event().wait()
+
+    def finish(self, ended, deadline):
+        print(monitor.state, flush=True)
+
+held = Held()
+monitor.session.before_end(held.flush)
+"""
+
+
+def test_ctrl_c_while_a_run_ends_at_the_exit_still_ends_it_without_a_traceback() -> None:
+    process = waiting(HELD)
+    process.send_signal(signal.SIGINT)
+    said, complaint = process.communicate(timeout=PATIENCE)
+    assert (said, process.returncode) == ("finished\nclosed\n", 0)
     assert "Traceback" not in complaint

@@ -83,6 +83,7 @@ class Recorder(Unique):
         restarts: Restarts and savings of the run.
         model_info: Structure of the model.
         enabled: Whether anything is recorded: whether monitoring is not switched off.
+        in_training: See :class:`traingauge.integrations.base.Session`.
         queue: What waits to be drained.
         reader: Reads the run.
         snapshot: Saves and restores it.
@@ -103,6 +104,7 @@ class Recorder(Unique):
         self._before_end: list[weakref.WeakMethod[Callable[[], None]]] = []
         self._trained: weakref.ref[object] | None = None  # the last model
         self._said_another = False
+        self.in_training = False
         self._numbers_only = False  # whether the last steps gave nothing but numbers
         leave_to_parent_after_fork(self)
 

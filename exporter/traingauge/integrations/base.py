@@ -7,7 +7,6 @@ file, its test, and, for a framework that has models of its own, a line in :data
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType, TracebackType
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from traingauge import validation
 from traingauge.errors import ClosedError, InvalidTypeError
-from traingauge.process.end import FINISHED
 from traingauge.process.runs import live_runs
 
 if TYPE_CHECKING:
@@ -39,7 +37,13 @@ class Session(Protocol):
     """All that an integration may touch of a run: :attr:`traingauge.ModelMonitor.session`.
 
     Methods that take something raise :class:`~traingauge.errors.ClosedError` once the run has ended.
+
+    Attributes:
+        in_training: Whether the run is that of a training which has not ended. A run that ends meanwhile, with the process
+            or because nothing refers to it any more, has failed: the script has caught what ended its training.
     """
+
+    in_training: bool
 
     @property
     def enabled(self) -> bool:
@@ -218,7 +222,7 @@ class RunSource:
         if self._opens:
             self.end("failed")
             self._monitor = open_run(self.model)
-            atexit.register(self._end_with_interpreter)
+            self._monitor.session.in_training = True
         assert self._monitor is not None
         session = self._monitor.session
         if session.ended:
@@ -244,13 +248,8 @@ class RunSource:
         if not self._opens or self._monitor is None:
             return None
         monitor, self._monitor = self._monitor, None
-        atexit.unregister(self._end_with_interpreter)
+        monitor.session.in_training = False
         return monitor
-
-    def _end_with_interpreter(self) -> None:
-        """End a run whose training was left by an exception that the script caught: no hook of a framework says so."""
-        if live_runs.end_of_process() == FINISHED:
-            self.end("failed")
 
 
 def integration_of(model: Any, *, otherwise: str = "") -> Integration:

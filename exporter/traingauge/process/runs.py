@@ -89,6 +89,11 @@ class LiveRuns:
                     self._remove()
 
     @property
+    def end_is_to_come(self) -> bool:
+        """Whether the end of the process still ends and leaves the runs that are live by then."""
+        return not self._exiting
+
+    @property
     def time_left(self) -> float | None:
         """Seconds until a signal that has come ends the process; ``None`` if none will."""
         return self._signals.left
@@ -138,11 +143,15 @@ class LiveRuns:
         """End every run: first all of them say how, then their waits overlap."""
         runs = list(self)
         for run in runs:
-            run.conclude(end)
+            try:
+                run.conclude(end)
+            except KeyboardInterrupt:  # it ends the waiting, and nothing else
+                at_most = 0.0
+                run.conclude(end)
         for run in runs:
             try:
                 run.leave(at_most)
-            except KeyboardInterrupt:  # it ends the waiting, and nothing else
+            except KeyboardInterrupt:
                 at_most = 0.0
 
     def _install(self) -> None:
