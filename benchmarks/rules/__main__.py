@@ -21,7 +21,7 @@ RESULTS = Path(__file__).parents[1] / "results" / "rules.json"
 def main() -> None:
     """Measure, and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rules", description=__doc__)
-    parser.add_argument("--runs", nargs="+", type=int, default=[50, 100, 200], help="sizes of the fleet")
+    parser.add_argument("--runs", nargs="+", type=int, default=[50, 200, 1000], help="sizes of the fleet")
     parser.add_argument(
         "--into", type=Path, help="folder to write to, instead of docs and benchmarks/results"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 #: Runs that the page speaks of.
@@ -37,24 +37,49 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {kind} | {series['scraped']} | {series['recorded']} | {cells} |"
     yield f"\n## Evaluation of the rules for {RUNS} runs that classify\n"
     yield (
-        f"Measured is the processor time of one evaluation with {', '.join(sizes[:-1])} and {sizes[-1]} runs, while other "
-        f"programs ran; the figures for {RUNS} runs are those for {sizes[-1]} times {RUNS / int(sizes[-1]):g}. Durations "
-        "were not measured. Groups that take less than 0.1 s are left out.\n"
+        "Measured is the processor time of one evaluation, while other programs ran; durations were not measured."
+        f"{_calculation(sizes)} Of the past, each run has as much as the rules read, up to two hours. Groups that take less "
+        "than 0.1 s are left out.\n"
     )
-    yield f"| group | interval | {' | '.join(f'{runs} runs' for runs in sizes)} | {RUNS} runs, calculated |"
-    yield "| --- | ---: |" + " ---: |" * (len(sizes) + 1)
+    head = [f"{runs} runs" for runs in sizes]
+    if _factor(sizes) != 1:
+        head.append(f"{RUNS} runs, calculated")
+    yield f"| group | interval | {' | '.join(head)} | share of the interval |"
+    yield "| --- | ---: |" + " ---: |" * (len(head) + 1)
+    shares = {}
     for group, every in results["intervals"].items():
         seconds = [results["seconds"][runs][group] for runs in sizes]
-        expected = seconds[-1] * RUNS / int(sizes[-1])
+        expected = seconds[-1] * _factor(sizes)
+        shares[group] = expected / every
         if expected >= 0.1:
-            cells = " | ".join(f"{second:.2f} s" for second in seconds)
-            yield f"| {group} | {every} s | {cells} | {expected:.1f} s |"
+            cells = [f"{second:.2f} s" for second in seconds]
+            if _factor(sizes) != 1:
+                cells.append(f"{expected:.1f} s")
+            yield f"| {group} | {every} s | {' | '.join(cells)} | {expected / every:.0%} |"
     cores = [
         sum(results["seconds"][runs][group] / every for group, every in results["intervals"].items())
         for runs in sizes
     ]
-    total = " | ".join(f"{core:.2f}" for core in cores)
-    yield f"| **cores for all groups** | | {total} | {cores[-1] * RUNS / int(sizes[-1]):.1f} |"
+    cells = [f"{core:.2f}" for core in cores]
+    if _factor(sizes) != 1:
+        cells.append(f"{cores[-1] * _factor(sizes):.1f}")
+    yield f"| **cores for all groups** | | {' | '.join(cells)} | |"
+    slow = [group for group, share in shares.items() if share > 0.5]
+    yield "\n" + (
+        f"More than half of its interval takes {', '.join(slow)}."
+        if slow
+        else "No group takes more than half of its interval."
+    )
+
+
+def _factor(sizes: Sequence[str]) -> float:
+    """What the largest fleet is multiplied by."""
+    return RUNS / int(sizes[-1])
+
+
+def _calculation(sizes: Sequence[str]) -> str:
+    factor = _factor(sizes)
+    return "" if factor == 1 else f" The figures for {RUNS} runs are those for {sizes[-1]} times {factor:g}."
 
 
 def _kilobytes(sizes: Mapping[str, int]) -> str:
