@@ -28,6 +28,9 @@ DETECTED, FALSE_ALARMS, ALERTS = 0.95, 0.01, 2
 #: First of the seeds that rules are tuned on; those before prove them.
 TUNING = 1000
 
+#: Runs of a proof that led to a change of a rule, by kind and seed, and the alert: of that they prove nothing any more.
+SPENT = {("overfitting", 416): "ModelClassRecallCollapsed"}
+
 #: With fewer runs of each fault, and fewer healthy ones, a good result does not show that the target is met.
 ENOUGH_SEEDS, ENOUGH_HEALTHY = 20, 100
 
@@ -126,7 +129,13 @@ class Report:
     def _seeds(self) -> str:
         seeds = [run.case.seed for run in self.verdicts]
         unseen = "which no rule was tuned on" if max(seeds) < TUNING else "which rules are tuned on"
-        return f"seeds {min(seeds)} to {max(seeds)}, {unseen}"
+        cases = {(run.case.kind, run.case.seed) for run in self.verdicts}
+        spent = [
+            f", but for {kind} {seed}, which led to a change of {alert}"
+            for (kind, seed), alert in SPENT.items()
+            if (kind, seed) in cases
+        ]
+        return f"seeds {min(seeds)} to {max(seeds)}, {unseen}{''.join(spent)}"
 
     def _age(self) -> list[str]:
         changed = "**Rules or routes have changed since**: their detection and false alarms may differ."

@@ -10,7 +10,7 @@ from alerting import rulebook
 from benchmarks.alerts.assess import assessed
 from benchmarks.alerts.faults import FAULTS
 from benchmarks.alerts.inhibition import Matchers, Policy
-from benchmarks.alerts.report import TUNING, Report, fingerprint
+from benchmarks.alerts.report import SPENT, TUNING, Report, fingerprint
 from benchmarks.alerts.runs import Case
 from benchmarks.alerts.verdict import Alarm, Verdict, verdicts
 
@@ -145,6 +145,13 @@ class TestVerdict:
     def test_a_target_that_is_missed_is_said_to_be(self) -> None:
         report = Report([self.verdict("nan"), self.verdict("plain", ("ModelStuck", 9.0))], promtool="2.42")
         assert (report.missed, report.false_alarms, report.met) == (["nan"], 1.0, False)
+
+    def test_the_page_names_the_runs_that_led_to_a_change_of_a_rule(self) -> None:
+        ((kind, seed), alert), *_ = SPENT.items()
+        spent, other = Verdict(Case(kind, seed), ()), Verdict(Case(kind, seed + 1), ())
+        said = f"no rule was tuned on, but for {kind} {seed}, which led to a change of {alert}."
+        assert said in Report([spent, other], promtool="2.42").page()
+        assert "no rule was tuned on.\n" in Report([other], promtool="2.42").page()
 
     @pytest.mark.parametrize(("rules", "told"), [(fingerprint(), False), ("those of before", True)])
     def test_the_page_says_whether_the_rules_have_changed_since(self, rules: str, told: bool) -> None:
