@@ -17,7 +17,7 @@ from tests.waiting import wait_until
 from traingauge import ModelMonitor, TrainGaugeError
 from traingauge.core.collectors.delivery import DeliveryCounts
 from traingauge.core.families import Identity
-from traingauge.delivery import kept_copy
+from traingauge.delivery import kept_copy, peer
 from traingauge.delivery import pushgateway as module
 from traingauge.delivery.pushgateway import Group, Pushgateway
 from traingauge.errors import InvalidArgumentError
@@ -185,7 +185,7 @@ class Gateway(ThreadingHTTPServer):
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_copy, "LAST_SECONDS", 0.0)
-    monkeypatch.setattr(module, "TIMEOUT", (0.2, 0.2))
+    monkeypatch.setattr(peer, "TIMEOUT", (0.2, 0.2))
 
 
 @pytest.mark.usefixtures("impatient")

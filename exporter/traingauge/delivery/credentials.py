@@ -32,8 +32,12 @@ def check(setting: str, username: str | None, file: str | os.PathLike[str] | Non
             )
 
 
-def readable(setting: str, file: str | os.PathLike[str] | None) -> Path | None:
-    """The file of a setting, once it was found to be readable.
+def readable(what: str, file: str | os.PathLike[str] | None) -> Path | None:
+    """A file with a token or a password, once it was found to be readable.
+
+    Args:
+        what: Name of the argument, for errors.
+        file: The file.
 
     Raises:
         InvalidArgumentError: It cannot be read.
@@ -43,7 +47,7 @@ def readable(setting: str, file: str | os.PathLike[str] | None) -> Path | None:
     try:
         Path(file).read_bytes()
     except OSError as error:
-        message = f"{setting}.credentials_file cannot be read: {error.strerror}: {os.fspath(file)!r}"
+        message = f"{what} cannot be read: {error.strerror}: {os.fspath(file)!r}"
         raise InvalidArgumentError(message) from error
     return Path(file)
 

@@ -18,11 +18,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from traingauge import environment
 from traingauge.core.families import Identity
+from traingauge.delivery.announcement import Announcement
 from traingauge.delivery.http.hosts import is_loopback
 from traingauge.delivery.targets import ENDED, unnoticed
 
@@ -68,21 +70,10 @@ class DiscoveryFile:
     """
 
     def __init__(self, directory: Path, identity: Identity, address: str, scheme: str = "http") -> None:
-        self._name = name = identity.path_name()
-        self.path = (
-            directory / f"{name}@{socket.gethostname()}-{os.getpid()}-{address.rpartition(':')[2]}.json"
-        )
-        self._address = address
-        labels = {
-            **identity.as_labels(),
-            "instance": f"{address}/{name}",  # rules match the start of a run with `up` by instance
-            "__metrics_path__": f"/{name}/metrics",
-        }
-        if scheme != "http":
-            labels["__scheme__"] = scheme
-        self._target: dict[str, Any] = {"targets": [address], "labels": labels}
-        self._note: dict[str, Any] | None = None
-        self._content = [self._target]
+        self._name = identity.path_name()
+        port = address.rpartition(":")[2]
+        self.path = directory / f"{self._name}@{socket.gethostname()}-{os.getpid()}-{port}.json"
+        self._announced = Announcement(identity, address, scheme)
         self._lock = threading.RLock()  # a signal handler may remove the file while its thread does
         self._left = self._was_read = False
 
@@ -98,7 +89,7 @@ class DiscoveryFile:
             with unfinished.open(
                 "x", encoding="utf-8"
             ) as file:  # it follows no link that another user has put there
-                file.write(json.dumps(self._content) + "\n")
+                file.write(json.dumps(self._announced.targets()) + "\n")
             _as_unread(unfinished)
             unfinished.replace(self.path)
         except OSError:
@@ -123,8 +114,6 @@ class DiscoveryFile:
     def note(self, ended: str) -> None:
         """Say how the run ended, while it still answers: a kill from now on does not count as one.
 
-        The target of the run stays as it is, as Prometheus scrapes one with other labels at another time.
-
         Args:
             ended: Final state of the run.
 
@@ -134,9 +123,7 @@ class DiscoveryFile:
         with self._lock:
             if self._left or not self.path.parent.is_dir():
                 return
-            labels = {**self._target["labels"], ENDED: ended, "__metrics_path__": f"/{self._name}/{ENDED}"}
-            self._note = {"targets": [self._address], "labels": labels}
-            self._content = [self._target, self._note]
+            self._announced = replace(self._announced, ended=ended)
             self.write()
 
     def leave_note(self) -> None:
@@ -146,8 +133,8 @@ class DiscoveryFile:
             OSError: The file cannot be written.
         """
         with self._lock:
-            if not self._left and self._note is not None and self.path.parent.is_dir():
-                self._left, self._content = True, [self._note]
+            if not self._left and self._announced.ended and self.path.parent.is_dir():
+                self._left, self._announced = True, replace(self._announced, serves=False)
                 self.write()
 
     def remove(self) -> None:
@@ -220,10 +207,10 @@ class DiscoveryFile:
         noted = [ENDED in group["labels"] for group in groups]
         if any(noted):  # no run answers at the path of a note, whatever its address
             return age > NOTED_SECONDS or (same_run and all(noted))
-        return same_port and [group.get("targets") for group in groups] == [[self._address]]
+        return same_port and [group.get("targets") for group in groups] == [[self._announced.address]]
 
     def _is_same_port(self, owner: re.Match[str]) -> bool:
-        host, _, port = self._address.rpartition(":")
+        host, _, port = self._announced.address.rpartition(":")
         is_here = not is_loopback(host.strip("[]")) or owner["host"] == socket.gethostname()
         return is_here and owner["port"] == port
 

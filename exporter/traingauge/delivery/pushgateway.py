@@ -9,12 +9,8 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
-
-import requests
 
 from traingauge import validation
 from traingauge.catalog import Metric
@@ -23,15 +19,11 @@ from traingauge.core.families import Identity
 from traingauge.delivery import answers, credentials
 from traingauge.delivery.base import RunView
 from traingauge.delivery.exposition import CONTENT_TYPES
-from traingauge.delivery.http.hosts import is_loopback
 from traingauge.delivery.kept_copy import DEAD_SECONDS, ENDED_SECONDS, SHOWN_SECONDS, KeptCopy, checked_times
-from traingauge.errors import TrainGaugeError
+from traingauge.delivery.peer import Peer, PeerError
 
 #: Label ``job`` of every group.
 JOB = "traingauge"
-
-#: Seconds for a connection, and for an answer.
-TIMEOUT = (3.0, 10.0)
 
 #: Most bytes of the list of all groups that are read.
 _LIST_BYTES = 64 << 20
@@ -97,7 +89,7 @@ class Pushgateway:
         Raises:
             InvalidArgumentError: The file with the token or the password cannot be read.
         """
-        file = credentials.readable("Pushgateway", self.credentials_file)
+        file = credentials.readable("Pushgateway.credentials_file", self.credentials_file)
         group = Group(self.url, run.identity, self.username, file, run.counts())
         return KeptCopy(group, run, every=self.every, remove_after=self.delete_after, shows=is_pushed)
 
@@ -110,18 +102,6 @@ def is_pushed(metric: Metric) -> bool:
     (True, False)
     """
     return metric.name in _FEW or (metric.kind != "histogram" and not _MANY.intersection(metric.labels))
-
-
-class PushError(TrainGaugeError, ConnectionError):
-    """A Pushgateway did not take a request.
-
-    Attributes:
-        reason: One of :data:`traingauge.core.collectors.delivery.FAILURES`.
-    """
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 class Group:
@@ -138,22 +118,19 @@ class Group:
     def __init__(
         self, url: str, identity: Identity, username: str | None, file: Path | None, counts: DeliveryCounts
     ) -> None:
-        self._root, self._url = url.rstrip("/"), _address(url, *identity.name)
-        self._username, self._file, self._counts = username, file, counts
-        self._secrets: tuple[str, ...] = ()  # those of the last request
+        self._peer = Peer(url, username, file)
+        self._path, self._counts = _path(*identity.name), counts
         self._end: float | None = None  # of the run, as put last
-        self._session = requests.Session()
-        self._session.trust_env = not is_loopback(urlsplit(url).hostname or "")
 
     def put(self, text: bytes) -> None:
         """Replace the group.
 
         Raises:
-            PushError: The Pushgateway did not take it.
+            PeerError: The Pushgateway did not take it.
         """
         try:
-            self._request("PUT", self._url, text)
-        except PushError as error:
+            self._request("PUT", self._path, text)
+        except PeerError as error:
             self._counts.failures[error.reason] += 1
             self._counts.pending, self._counts.oldest = 1, self._counts.oldest or time.time()
             raise
@@ -165,93 +142,54 @@ class Group:
         """Delete the group, if it shows the end that was put: the next process of the run may have replaced it.
 
         Raises:
-            PushError: The Pushgateway did not take the request.
+            PeerError: The Pushgateway did not take the request.
         """
         if self._end in self._found(self._shown_ends):
-            self._request("DELETE", self._url)
+            self._request("DELETE", self._path)
 
     def sweep(self) -> None:
         """Delete groups of other runs that nothing has pushed to for long. Ages are those of the Pushgateway's own clock.
 
         Raises:
-            PushError: The Pushgateway did not take a request, or its list cannot be read.
+            PeerError: The Pushgateway did not take a request, or its list cannot be read.
         """
         for model, run in self._found(_left):
-            if (address := _address(self._root, model, run)) != self._url:
-                self._request("DELETE", address)
+            if (path := _path(model, run)) != self._path:
+                self._request("DELETE", path)
 
     def close(self) -> None:
         """Close the connection."""
-        self._session.close()
+        self._peer.close()
 
     def _found(self, find: Callable[[list[Mapping[str, Any]], float], Iterator[T]]) -> list[T]:
         """What is found among all groups at the Unix time in seconds there."""
-        listed, now = self._request("GET", f"{self._root}/api/v1/metrics", most=_LIST_BYTES)
+        listed, now = self._request("GET", "/api/v1/metrics", most=_LIST_BYTES)
         try:
             return list(find(json.loads(listed)["data"], now))
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-            raise PushError("protocol", f"{self._root} answered no list of groups") from None
+            raise PeerError("protocol", f"{self._peer.root} answered no list of groups") from None
 
     def _shown_ends(self, groups: list[Mapping[str, Any]], _: float) -> Iterator[float | None]:
         """The end that the group of the run shows; nothing if there is no such group."""
         for group in groups:
             labels = group["labels"]
-            if _is_of_a_run(labels) and _address(self._root, labels["model"], labels["run"]) == self._url:
+            if _is_of_a_run(labels) and _path(labels["model"], labels["run"]) == self._path:
                 yield _end_of(group)
 
     def _request(
-        self, method: str, url: str, body: bytes | None = None, *, most: int = answers.SAID_BYTES
+        self, method: str, path: str, body: bytes | None = None, *, most: int = answers.SAID_BYTES
     ) -> tuple[bytes, float]:
-        """What is answered, and the Unix time in seconds there."""
-        try:
-            with self._session.request(
-                method,
-                url,
-                data=body,
-                headers={"Content-Type": CONTENT_TYPES["text"]},
-                auth=self._sign,
-                timeout=TIMEOUT,
-                allow_redirects=False,  # a login page would answer 200
-                stream=True,
-            ) as answer:
-                said = answers.read(answer, most)
-        except requests.Timeout:
-            raise PushError("timeout", f"{self._root} does not answer") from None
-        except (requests.RequestException, OSError) as error:
-            if isinstance(error, PushError):
-                raise
-            cause = answers.without(self._secrets, str(answers.innermost(error)))
-            raise PushError("connection", f"{self._root} cannot be reached: {cause}") from None
-        if not 200 <= answer.status_code < 300:
-            reason = _REASONS.get(answer.status_code, "server" if answer.status_code >= 500 else "protocol")
-            shown = answers.said(answer.status_code, said, self._secrets)
-            raise PushError(reason, f"{self._root} answered {shown}")
-        return said, _time_of(answer)
-
-    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add who sends it. Without that, requests would take someone from ``.netrc``."""
-        if self._file is not None:
-            try:
-                secret = credentials.secret(self._file)
-            except (OSError, ValueError) as error:
-                raise PushError("credentials", f"{self._file}: {error}") from None
-            value = credentials.authorization(self._username, secret)
-            self._secrets = (value, secret)
-            request.headers["Authorization"] = value
-        return request
+        return self._peer.request(method, path, body, kind=CONTENT_TYPES["text"], most=most)
 
 
-_REASONS = {400: "refused", 401: "credentials", 403: "credentials", 407: "credentials", 429: "throttled"}
-
-
-def _address(root: str, model: str, run: str) -> str:
-    """Address of a group; encoded, as a name may hold a slash."""
+def _path(model: str, run: str) -> str:
+    """Path of a group; encoded, as a name may hold a slash."""
     labels = {"model": model, "run": run}
     parts = [
         f"{name}@base64/{urlsafe_b64encode(value.encode('utf-8', 'replace')).decode()}"
         for name, value in labels.items()
     ]
-    return "/".join([root.rstrip("/"), "metrics", "job", JOB, *parts])
+    return "/".join(["/metrics", "job", JOB, *parts])
 
 
 def _is_of_a_run(labels: Mapping[str, str]) -> bool:
@@ -277,10 +215,3 @@ def _left(groups: list[Mapping[str, Any]], now: float) -> Iterator[tuple[str, st
         )
         if age > (DEAD_SECONDS if running else ENDED_SECONDS):
             yield labels["model"], labels["run"]
-
-
-def _time_of(answer: requests.Response) -> float:
-    try:
-        return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
-    except (TypeError, ValueError):
-        return time.time()

@@ -143,7 +143,7 @@ class RemoteWrite:
         """
         from traingauge.delivery.remote_write.client import Client
 
-        file = credentials.readable("RemoteWrite", self.credentials_file)
+        file = credentials.readable("RemoteWrite.credentials_file", self.credentials_file)
         return Client(self.url, self.headers or {}, self.username, file, self.protocol)
 
 
