@@ -124,6 +124,10 @@ WAIT_FOR_SCRAPE = Variable("TRAINGAUGE_WAIT_FOR_SCRAPE", _switch)
 #: Directory in which Prometheus looks for runs.
 DISCOVERY_DIR = Variable("TRAINGAUGE_DISCOVERY_DIR", _text)
 
+#: Service that the run registers with, and the file with its token.
+DISCOVERY_URL = Variable("TRAINGAUGE_DISCOVERY_URL", validation.http_url)
+DISCOVERY_CREDENTIALS_FILE = Variable("TRAINGAUGE_DISCOVERY_CREDENTIALS_FILE", _text)
+
 #: Directory in which the run keeps its state.
 STATE_DIR = Variable("TRAINGAUGE_STATE_DIR", _text)
 
@@ -161,6 +165,8 @@ VARIABLES: tuple[
     LINGER_SECONDS,
     WAIT_FOR_SCRAPE,
     DISCOVERY_DIR,
+    DISCOVERY_URL,
+    DISCOVERY_CREDENTIALS_FILE,
     STATE_DIR,
     ALERTMANAGER_URL,
     ALERTMANAGER_USERNAME,

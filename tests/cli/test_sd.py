@@ -8,22 +8,19 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 import yaml
 
 from tests.blocks import blocks
+from tests.cli.serving import Start, listed
 from tests.waiting import PATIENCE, wait_until
 from traingauge import Endpoint, ModelMonitor
-from traingauge.cli import sd
 from traingauge.cli.main import main
-from traingauge.cli.sd import Service
 from traingauge.core.families import Identity
+from traingauge.delivery import leases
 from traingauge.delivery.discovery import DiscoveryFile
 from traingauge.stack.programs import find_programs
 from traingauge.stack.prometheus import PrometheusApi
@@ -32,8 +29,6 @@ from traingauge.stack.server import Server
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/scraping.md"
 
-Start = Callable[..., str]
-
 
 def has_ipv6() -> bool:
     try:
@@ -41,34 +36,6 @@ def has_ipv6() -> bool:
     except OSError:
         return False
     return True
-
-
-@pytest.fixture
-def serving(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Serves a directory, and returns where."""
-    monkeypatch.setattr(sd, "EVERY", 0.05)
-    over, threads = threading.Event(), []
-
-    def start(directory: Path, token: str | None = None, host: str = "127.0.0.1") -> str:
-        service, ready = Service(directory, token), threading.Event()
-
-        def wait() -> None:
-            ready.set()
-            over.wait(PATIENCE)
-
-        threads.append(threading.Thread(target=sd.serve, args=(service, host, 0, wait)))
-        threads[-1].start()
-        assert ready.wait(PATIENCE)
-        return capsys.readouterr().out.split()[0]
-
-    yield start
-    over.set()
-    for thread in threads:
-        thread.join(PATIENCE)
-
-
-def listed(url: str) -> list[dict[str, Any]]:
-    return requests.get(url, timeout=30).json()
 
 
 def announce(directory: Path, run: str) -> DiscoveryFile:
@@ -191,15 +158,25 @@ def test_the_command_serves_until_it_is_asked_to_end(tmp_path: Path) -> None:
 
 @pytest.mark.servers
 def test_a_prometheus_with_the_job_of_the_page_and_the_token_finds_and_scrapes_the_runs(
-    tmp_path: Path, serving: Start
+    tmp_path: Path, serving: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    delivery = [Endpoint(discovery_dir=tmp_path / "targets", linger=0)]
-    with ModelMonitor("m", run="r", delivery=delivery), Reaper() as reaper:
+    monkeypatch.setattr(leases, "SETTLE_SECONDS", 0.0)
+    (tmp_path / "runs").write_text("t0ken-of-runs\n")
+    url = serving(tmp_path / "targets", "t0ken", runs="t0ken-of-runs")
+    announced = Endpoint(discovery_dir=tmp_path / "targets", linger=0)
+    registered = Endpoint(
+        discovery_dir=False, discovery_url=url, discovery_credentials_file=tmp_path / "runs", linger=0
+    )
+    with (
+        ModelMonitor("m", run="announced", delivery=[announced]),
+        ModelMonitor("m", run="registered", delivery=[registered]),
+        Reaper() as reaper,
+    ):
         (text,) = [text for _, text in blocks(PAGE) if "http_sd_configs" in text]
         (job,) = yaml.safe_load(text)["scrape_configs"]
         (source,) = job["http_sd_configs"]
         (tmp_path / "token").write_text("t0ken\n")
-        source["url"] = serving(tmp_path / "targets", "t0ken")
+        source["url"] = url
         source["authorization"]["credentials_file"] = str(tmp_path / "token")
         source["refresh_interval"] = job["scrape_interval"] = "1s"
         (tmp_path / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [job]}))
@@ -219,7 +196,7 @@ def test_a_prometheus_with_the_job_of_the_page_and_the_token_finds_and_scrapes_t
         prometheus.start()
         try:
             wait_until(
-                lambda: PrometheusApi(prometheus.url).query('up{model="m", run="r", job="traingauge"} == 1')
+                lambda: len(PrometheusApi(prometheus.url).query('up{model="m", job="traingauge"} == 1')) == 2
             )
         finally:
             prometheus.stop()

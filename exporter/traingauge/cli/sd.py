@@ -1,20 +1,28 @@
-"""``traingauge sd``: serve the announced runs to a Prometheus that does not see their directory."""
+"""``traingauge sd``: serve the announced runs to a Prometheus that does not see their directory.
+
+Where no directory is shared, runs register with it.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from ipaddress import ip_network
 from pathlib import Path
 
 from traingauge.cli import runs
 from traingauge.delivery import credentials
+from traingauge.delivery.announcement import LONGEST_REGISTRATION
 from traingauge.delivery.discovery import default_directory
 from traingauge.delivery.http.access import Access
 from traingauge.delivery.http.hosts import is_loopback
+from traingauge.delivery.leases import FullError, Leases, Network, TakenError
 from traingauge.delivery.plain_text import printable
 from traingauge.delivery.target_list import TargetList
 from traingauge.errors import TrainGaugeError
@@ -36,6 +44,11 @@ EVERY, REST = 2.0, 10.0
 ASKED_SECONDS = 300.0
 
 
+#: Path of the lease of a run, and the answers to one that is refused although it fits.
+_LEASE = re.compile(r"/runs/[0-9a-f]{32}")
+_REFUSED = {TakenError: HTTPStatus.CONFLICT, FullError: HTTPStatus.SERVICE_UNAVAILABLE}
+
+
 class TokenError(TrainGaugeError, ValueError):
     """The token file holds none."""
 
@@ -46,16 +59,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default=HOST, help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=PORT, help="port to listen on (default: %(default)s)")
     parser.add_argument("--token-file", type=Path, help="bearer token that a client has to show")
+    parser.add_argument(
+        "--registration-token-file", type=Path, help="bearer token by which runs may register"
+    )
+    parser.add_argument(
+        "--network",
+        type=_network,
+        action="append",
+        default=[],
+        metavar="CIDR",
+        help="where runs may serve besides at the address that they register from, as 10.0.0.0/8; may be repeated",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
     """Serve until Ctrl-C, SIGTERM or SIGHUP.
 
     Raises:
-        TokenError: The token file holds no token.
-        OSError: The port is taken, or the token file cannot be read.
+        TokenError: A token file holds no token.
+        OSError: The port is taken, a token file cannot be read, or the directory for runs that register not be made.
     """
-    service = Service(options.directory or default_directory(), _token(options.token_file))
+    directory, token = options.directory or default_directory(), _token(options.registration_token_file)
+    if token is not None:
+        directory.mkdir(parents=True, exist_ok=True)  # there need not be runs that see it
+    leases = None if token is None else Leases(options.network)
+    service = Service(directory, _token(options.token_file), leases, token)
     with signals_as_exceptions():
         serve(service, options.host, options.port, forever)
 
@@ -95,15 +123,24 @@ class Service:
     Args:
         directory: Where runs announce themselves.
         token: That a client has to show; ``None`` for none.
+        leases: Runs that register; ``None`` if none may.
+        registration_token: That a run has to show.
 
     Attributes:
         directory: As given.
         over: Ends :meth:`follow`.
     """
 
-    def __init__(self, directory: Path, token: str | None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        token: str | None,
+        leases: Leases | None = None,
+        registration_token: str | None = None,
+    ) -> None:
         self.directory, self.over = directory, threading.Event()
         self._list, self._access = TargetList(directory), Access(token=token)
+        self._leases, self._registers = leases, Access(token=registration_token)
         self._asked_until = 0.0
         self._said = ""
 
@@ -117,14 +154,21 @@ class Service:
 
     def refresh(self) -> None:
         """Look into the directory; what is wrong is said once on standard error."""
+        if self._leases is not None:
+            self._leases.expire()
         try:
-            self._list.refresh(noticed=time.monotonic() < self._asked_until)
+            self._list.refresh(noticed=self.is_asked)
             problem = "; ".join(self._list.skipped[:3])
         except OSError as error:
             problem = f"{self.directory} cannot be read: {error.strerror}; the list stays as it was"
         if problem and problem != self._said:
             sys.stderr.write(f"traingauge: {printable(problem)}\n")
         self._said = problem
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a Prometheus has asked for the list lately."""
+        return time.monotonic() < self._asked_until
 
     def answer(self, path: str, authorization: str) -> tuple[HTTPStatus, bytes]:
         """Status and body of an answer.
@@ -138,7 +182,40 @@ class Service:
         self._asked_until = time.monotonic() + ASKED_SECONDS
         if self._list.text is None:
             return HTTPStatus.SERVICE_UNAVAILABLE, b"the directory could not be read yet\n"
-        return HTTPStatus.OK, self._list.text
+        if self._leases is None:
+            return HTTPStatus.OK, self._list.text
+        if left := self._leases.settling:
+            text = f"for {left:.0f} s more, runs that the service before this one knew may register again\n"
+            return HTTPStatus.SERVICE_UNAVAILABLE, text.encode()
+        return HTTPStatus.OK, b"[%s]" % b",".join(filter(None, (self._list.text[1:-1], self._leases.text)))
+
+    def register(
+        self, path: str, authorization: str, body: bytes | None, client: str
+    ) -> tuple[HTTPStatus, bytes]:
+        """Register a run, renew its lease, or end it.
+
+        Args:
+            path: Of the lease, with a key that the run alone knows.
+            authorization: The header.
+            body: The registration; ``None`` ends the lease.
+            client: Its address.
+
+        Returns:
+            Status and body of the answer, which says whether a Prometheus asks for the list.
+        """
+        if self._leases is None or not _LEASE.fullmatch(path):
+            return HTTPStatus.NOT_FOUND, b"no run can register here\n"
+        if not self._registers.allows(authorization):
+            return HTTPStatus.UNAUTHORIZED, b"expected the bearer token of runs\n"
+        try:
+            if body is None:
+                self._leases.end(path)
+            else:
+                self._leases.renew(path, body, client)
+        except TrainGaugeError as error:
+            status = _REFUSED.get(type(error), HTTPStatus.BAD_REQUEST)
+            return status, f"{error}\n".encode("utf-8", "replace")
+        return HTTPStatus.OK, json.dumps({"asked": self.is_asked}).encode()
 
 
 def _port(text: str) -> int:
@@ -156,13 +233,54 @@ def _token(file: Path | None) -> str | None:
         raise TokenError(f"{file}: {error}") from None
 
 
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a network, as 10.0.0.0/8: {error}") from None
+
+
 def _handler(service: Service, *, local: bool) -> type[LocalHandler]:
     class Handler(LocalHandler):
         def get(self) -> None:
+            if self._is_for_here():
+                self._answer(*service.answer(self.path, self._authorization))
+
+        def put(self) -> None:
+            # Read before anything is refused: a client may lose the answer to what was not read.
+            if self._is_for_here() and (body := self._body()) is not None:
+                self._register(body)
+
+        def delete(self) -> None:
+            if self._is_for_here():
+                self._register(None)
+
+        @property
+        def _authorization(self) -> str:
+            return self.headers.get("Authorization", "")
+
+        def _is_for_here(self) -> bool:
             if local and not self.is_expected():
                 self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
-                return
-            status, body = service.answer(self.path, self.headers.get("Authorization", ""))
+                return False
+            return True
+
+        def _body(self) -> bytes | None:
+            """What was sent, unless it is longer than a registration can be."""
+            length = self.headers.get("Content-Length", "")
+            if not re.fullmatch("[0-9]{1,20}", length):
+                self._answer(HTTPStatus.LENGTH_REQUIRED, b"expected a Content-Length\n")
+            elif int(length) > LONGEST_REGISTRATION:
+                self._answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"no run has a registration this long\n")
+            else:
+                return self.rfile.read(int(length))
+            return None
+
+        def _register(self, body: bytes | None) -> None:
+            client = self.client_address[0]
+            self._answer(*service.register(self.path, self._authorization, body, client))
+
+        def _answer(self, status: HTTPStatus, body: bytes) -> None:
             kind = "application/json" if status == HTTPStatus.OK else "text/plain"
             self.answer(status, body.decode(), kind)
 

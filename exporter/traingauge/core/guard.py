@@ -26,6 +26,7 @@ REASONS = (
     "scrape",
     "server",
     "discovery",
+    "registration",
     "delivery",
     "alert",
     "integration",

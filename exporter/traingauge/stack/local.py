@@ -17,7 +17,7 @@ SLOWEST_CLIENT = 10.0
 
 
 class LocalHandler(BaseHTTPRequestHandler):
-    """Answers one client of a :class:`LocalServer`; a subclass has ``get``, ``post`` or both."""
+    """Answers one client of a :class:`LocalServer`; a subclass has the methods that it knows."""
 
     timeout = SLOWEST_CLIENT
 
@@ -27,12 +27,26 @@ class LocalHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:  # noqa: D102 - http.server's name
         self.post()
 
+    def do_PUT(self) -> None:  # noqa: D102 - http.server's name
+        self.put()
+
+    def do_DELETE(self) -> None:  # noqa: D102 - http.server's name
+        self.delete()
+
     def get(self) -> None:
         """Answer a GET."""
         self.send_error(HTTPStatus.METHOD_NOT_ALLOWED)
 
     def post(self) -> None:
         """Answer a POST."""
+        self.send_error(HTTPStatus.METHOD_NOT_ALLOWED)
+
+    def put(self) -> None:
+        """Answer a PUT."""
+        self.send_error(HTTPStatus.METHOD_NOT_ALLOWED)
+
+    def delete(self) -> None:
+        """Answer a DELETE."""
         self.send_error(HTTPStatus.METHOD_NOT_ALLOWED)
 
     def is_expected(self) -> bool:

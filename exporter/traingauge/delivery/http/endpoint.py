@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from traingauge import environment, validation
-from traingauge.delivery import discovery
+from traingauge.delivery import credentials, discovery
+from traingauge.delivery.announcement import Announcement
 from traingauge.delivery.base import RunView
 from traingauge.delivery.http.access import Access
 from traingauge.delivery.http.hosts import is_loopback
@@ -25,6 +26,9 @@ from traingauge.delivery.http.sharing import SERVERS
 from traingauge.errors import InvalidTypeError, shown
 from traingauge.logs import logger
 from traingauge.options import links
+
+if TYPE_CHECKING:
+    from traingauge.delivery.lease import Lease
 
 #: Where an endpoint listens, and seconds that it waits for the scrape that sees the end, unless it is set otherwise.
 HOST, PORT, LINGER_SECONDS = "127.0.0.1", 0, 120.0
@@ -48,6 +52,11 @@ class Endpoint:
             discovery file carry the port.
         discovery_dir: Directory in which Prometheus looks for runs; by default ``$TRAINGAUGE_DISCOVERY_DIR``, else
             ``traingauge/targets`` in ``$XDG_STATE_HOME`` or ``~/.local/state``. ``False`` writes no file.
+        discovery_url: ``traingauge sd`` that the run registers with, for a Prometheus that sees no directory of it, as
+            ``http://login-host:9096``; by default ``$TRAINGAUGE_DISCOVERY_URL``, else none. Its end waits up to 3 seconds
+            for the service to take it.
+        discovery_credentials_file: File with the bearer token that the service wants; by default
+            ``$TRAINGAUGE_DISCOVERY_CREDENTIALS_FILE``. It is read at each registration, so it may change.
         linger: Longest time in seconds that the end of the run waits for the scrape that sees it; by default
             ``$TRAINGAUGE_LINGER_SECONDS``, else 120. The wait ends with the scrape, and lasts no longer than 1.25 times the
             longest gap between scrapes, or 3 seconds more than it.
@@ -75,6 +84,8 @@ class Endpoint:
     port: int | None = None
     _: KW_ONLY
     discovery_dir: str | os.PathLike[str] | Literal[False] | None = None
+    discovery_url: str | None = None
+    discovery_credentials_file: str | os.PathLike[str] | None = None
     linger: float | None = None
     wait_for_scrape: bool | None = None
     links: Mapping[str, str] | None = field(default=None, hash=False)
@@ -89,7 +100,9 @@ class Endpoint:
             validation.count("Endpoint.port", self.port, least=0, most=65535)
         if self.discovery_dir is not None and self.discovery_dir is not False:
             validation.path("Endpoint.discovery_dir", self.discovery_dir)  # True among them, which it refuses
-        for name in ("web_config", "token_file"):
+        if self.discovery_url is not None:
+            validation.http_url("Endpoint.discovery_url", self.discovery_url)
+        for name in ("discovery_credentials_file", "web_config", "token_file"):
             if getattr(self, name) is not None:
                 validation.path(f"Endpoint.{name}", getattr(self, name))
         if self.linger is not None:
@@ -113,8 +126,9 @@ class Endpoint:
         Raises:
             PortInUseError: The port is taken.
             AddressError: The address cannot be listened on.
-            TrainGaugeError: A variable that does not fit, or a file that says who may read.
+            TrainGaugeError: A variable that does not fit, or a file with credentials or that says who may read.
         """
+        service = self._service()
         linger = environment.LINGER_SECONDS.resolve(self.linger, LINGER_SECONDS)
         where = _Where(
             environment.HOST.resolve(self.host, HOST),
@@ -131,11 +145,22 @@ class Endpoint:
         try:
             if self.discovery_dir is not False:
                 running.announce(None if self.discovery_dir is None else Path(self.discovery_dir))
+            if service is not None:
+                running.register(*service)
         except BaseException:
             running.close()
             raise
         logger.info("run %s of %s serves on %s", run.identity.run, run.identity.model, running.url)
         return running
+
+    def _service(self) -> tuple[str, Path | None] | None:
+        """What the run registers with, and the file with the token."""
+        url = self.discovery_url or environment.DISCOVERY_URL.read()
+        if url is None:
+            return None
+        given, variable = self.discovery_credentials_file, environment.DISCOVERY_CREDENTIALS_FILE
+        what = variable.name if given is None else "Endpoint.discovery_credentials_file"
+        return url, credentials.readable(what, variable.read() if given is None else given)
 
 
 class _Where(NamedTuple):
@@ -196,8 +221,23 @@ class RunningEndpoint:
         self.server = server
         self._longest, self._waits = linger, waits
         self._served, self._guard = served, served.view.guard
+        self._lease: Lease | None = None
         self._seen = False
         self._ended: float | None = None
+
+    def register(self, url: str, file: Path | None) -> None:
+        """Register the run with a service.
+
+        Args:
+            url: Where that serves.
+            file: With the token for it.
+        """
+        from traingauge.delivery.lease import Lease  # what most endpoints need not load
+        from traingauge.delivery.peer import Peer
+
+        view = self._served.view
+        run = Announcement(view.identity, self.server.address, self.server.scheme)
+        self._lease = Lease(Peer(url, None, file), run, view.guard)
 
     def announce(self, directory: Path | None) -> None:
         """Write the file by which Prometheus finds the run, into a directory or the default one."""
@@ -227,10 +267,18 @@ class RunningEndpoint:
 
     @property
     def linger(self) -> float:
-        """Longest time in seconds that it would wait now: none where no Prometheus is known to come."""
-        if self.scrapes:
-            return self.scrapes.patience(time.monotonic(), self._longest)
-        return min(self._longest, self._patience_at_first())
+        """Longest time in seconds that it would wait now: for no scrape where no Prometheus is known to come."""
+        patience = (
+            self.scrapes.patience(time.monotonic(), self._longest)
+            if self.scrapes
+            else min(self._longest, self._patience_at_first())
+        )
+        return patience + self._to_leave
+
+    @property
+    def _to_leave(self) -> float:
+        """Seconds of the end for the service that the run is registered with."""
+        return 0.0 if self._lease is None else self._lease.linger
 
     def finish(self, ended: float, deadline: float) -> None:
         """Wait for a scrape that sees the end, if a Prometheus is known to come.
@@ -238,7 +286,7 @@ class RunningEndpoint:
         A run that was scraped notes its end in its discovery file, until a scrape has seen it.
         """
         self._note()
-        at_most = min(self._longest, deadline - ended)
+        at_most = min(self._longest, deadline - self._to_leave - ended)
         patience = self.scrapes.patience(ended, at_most) if self.scrapes else self._patience_at_first()
         until = ended + min(at_most, patience)
         silent_until = min(until, time.monotonic() + SILENT_SECONDS)
@@ -254,13 +302,19 @@ class RunningEndpoint:
             logger.info("%s was never scraped: Prometheus has no trace of it", self._name)
         self._seen, self._ended = seen, ended
         self._let_later_runs_know(waited=patience > 0)
+        if self._lease is not None:
+            self._lease.leave(seen=seen, deadline=deadline)
 
     def _is_seen(self, ended: float, until: float) -> bool:
         return self.scrapes.wait(after=ended, at_most=max(0.0, until - time.monotonic()))
 
     def _note(self) -> None:
         """Note the end of a run that Prometheus knows."""
-        if self._served.file is not None and self.scrapes:
+        if not self.scrapes:
+            return
+        if self._lease is not None:
+            self._lease.note(self._served.view.state())
+        if self._served.file is not None:
             try:
                 self._served.file.note(self._served.view.state())
             except OSError as error:
@@ -270,7 +324,8 @@ class RunningEndpoint:
         """Seconds to wait for a first scrape."""
         if self._waits is not None:
             return math.inf if self._waits else 0.0
-        known = self._served.file is not None and self._served.file.is_looked_for()
+        announced = self._served.file, self._lease
+        known = any(one is not None and one.is_looked_for() for one in announced)
         return FIRST_SCRAPE_SECONDS if known else 0.0
 
     @property
@@ -291,7 +346,9 @@ class RunningEndpoint:
                 self._guard.report("discovery", error)
 
     def close(self) -> None:
-        """Serve the run no longer, and remove its discovery file, except for a note on an end that no scrape has seen."""
+        """Serve the run no longer, and announce it no longer, except for a note on an end that no scrape has seen."""
+        if self._lease is not None:
+            self._lease.leave(seen=self._seen, deadline=-math.inf)
         if self._served.file is not None:
             try:
                 if not self._seen:

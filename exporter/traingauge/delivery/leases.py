@@ -1,0 +1,189 @@
+"""The runs that registered with a service, each for as long as its lease holds.
+
+They are kept in memory alone. A service that has just started does not know yet which runs there are, so it is *settling*
+until each of them had time to register again, and answers no list meanwhile: Prometheus keeps the one that it has.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from traingauge.delivery.announcement import LEASE_SECONDS, RENEW_SECONDS, Announcement
+from traingauge.errors import InvalidArgumentError, TrainGaugeError
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+#: Seconds in which each live run registers again, whatever it waits for at first.
+SETTLE_SECONDS = 2 * RENEW_SECONDS
+
+#: Seconds after its last registration for which a run counts as alive, so that no other machine may take its name.
+ALIVE_SECONDS = 3 * RENEW_SECONDS
+
+#: Most runs at once.
+MOST_LEASES = 20_000
+
+
+class TakenError(TrainGaugeError, RuntimeError):
+    """A live run of this model and name is registered from another machine."""
+
+
+class FullError(TrainGaugeError, RuntimeError):
+    """There are too many runs."""
+
+
+@dataclass
+class _Lease:
+    """What is known of a registered run; the lease began when it was renewed last (monotonic)."""
+
+    run: Announcement
+    targets: bytes
+    renewed: float
+
+
+class Leases:
+    """The leases of one service; any thread may use them.
+
+    Args:
+        networks: Where runs may serve besides at the address that they register from.
+        clock: Monotonic, in seconds.
+
+    >>> leases = Leases()
+    >>> leases.text
+    b''
+    """
+
+    def __init__(
+        self, networks: Collection[Network] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._networks, self._clock = networks, clock
+        self._leases: dict[str, _Lease] = {}
+        self._keys: dict[tuple[str, str], str] = {}  # by model and run
+        self._lock = threading.Lock()
+        self._text: bytes | None = b""
+        self._settled = clock() + SETTLE_SECONDS
+
+    @property
+    def text(self) -> bytes:
+        """The targets as JSON, divided by commas."""
+        with self._lock:
+            if self._text is None:
+                self._text = b",".join(one.targets for one in self._leases.values())
+            return self._text
+
+    @property
+    def settling(self) -> float:
+        """Seconds until every live run is known, 0 once it is."""
+        return max(0.0, self._settled - self._clock())
+
+    def renew(self, key: str, body: bytes, client: str) -> None:
+        """Register a run, or renew its lease.
+
+        Args:
+            key: Chosen by the run, and known to it alone.
+            body: Its registration.
+            client: The address that it comes from.
+
+        Raises:
+            TakenError: Its name is that of a live run elsewhere.
+            FullError: There are too many runs.
+            TrainGaugeError: The registration does not fit.
+        """
+        run = Announcement.registered(body)
+        known = self._leases.get(key)
+        if known is None or known.run.address != run.address:
+            _check_address(run.address, client, self._networks)  # outside of the lock: it may ask for a name
+        with self._lock:
+            self._renew(key, run)
+
+    def _renew(self, key: str, run: Announcement) -> None:
+        now, known = self._clock(), self._leases.get(key)
+        if known is not None and known.run == run:
+            known.renewed = now
+            return
+        if known is not None and known.run.identity.name != run.identity.name:
+            raise TakenError("this lease is of another run")
+        other = self._leases.get(self._keys.get(run.identity.name, key))
+        if other is not None and other is not known:
+            live = not other.run.ended and now - other.renewed < ALIVE_SECONDS
+            if live and run.ended:
+                return  # an earlier process of the run, which this one has replaced
+            if live and _host(other.run) != _host(run):
+                raise TakenError("a live run of this model and name is registered from another machine")
+            self._drop(self._keys[run.identity.name])
+        elif known is None and len(self._leases) >= MOST_LEASES:
+            raise FullError(f"there are {MOST_LEASES} runs: expected no more")
+        targets = b",".join(json.dumps(one).encode() for one in run.targets())
+        self._leases[key], self._keys[run.identity.name] = _Lease(run, targets, now), key
+        self._text = None
+
+    def end(self, key: str) -> None:
+        """Forget a run; nothing if there is none."""
+        with self._lock:
+            self._drop(key)
+
+    def expire(self) -> None:
+        """Forget runs whose lease has ended."""
+        now = self._clock()
+        with self._lock:
+            for key in [key for key, one in self._leases.items() if now - one.renewed > LEASE_SECONDS]:
+                self._drop(key)
+
+    def _drop(self, key: str) -> None:
+        lease = self._leases.pop(key, None)
+        if lease is not None:
+            del self._keys[lease.run.identity.name]
+            self._text = None
+
+
+def _host(run: Announcement) -> str:
+    return run.address.rpartition(":")[0]
+
+
+def _check_address(address: str, client: str, networks: Collection[Network]) -> None:
+    """Refuse an address that is not the client's own, nor in a network in which runs may serve.
+
+    Raises:
+        InvalidArgumentError: Prometheus would be led elsewhere.
+    """
+    host, own = address.rpartition(":")[0].strip("[]"), _plain(client)
+    for found in _resolved(host):
+        if found == own or (own.is_loopback and _is_here(found)):
+            return
+        if any(found in network for network in networks) and not (found.is_loopback or found.is_link_local):
+            return
+    raise InvalidArgumentError(
+        f"{address} is not an address of {client}, which registers it: set TRAINGAUGE_HOST or TRAINGAUGE_ADVERTISE, or "
+        "allow it by --network"
+    )
+
+
+def _resolved(host: str) -> list[Address]:
+    try:
+        return [_plain(str(one[4][0])) for one in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+    except (OSError, UnicodeError):
+        return []
+
+
+def _plain(address: str) -> Address:
+    """An address; one of IPv4 may come in the clothes of IPv6, and one of IPv6 with the name of its interface."""
+    found = ip_address(address.partition("%")[0])
+    return (isinstance(found, IPv6Address) and found.ipv4_mapped) or found
+
+
+def _is_here(address: Address) -> bool:
+    """Whether an address is one of this machine."""
+    if address.is_unspecified:
+        return False
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.bind((str(address), 0))
+        return True
+    return False

@@ -1,0 +1,169 @@
+"""The runs that registered with a service."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_network
+
+import pytest
+
+from traingauge.core.families import Identity
+from traingauge.delivery import leases as module
+from traingauge.delivery.announcement import LEASE_SECONDS, Announcement
+from traingauge.delivery.leases import ALIVE_SECONDS, SETTLE_SECONDS, FullError, Leases, TakenError
+from traingauge.errors import InvalidArgumentError
+
+A, B = "/runs/a", "/runs/b"
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def registration(
+    run: str = "r", address: str = "10.0.0.1:9109", *, ended: str = "", serves: bool = True
+) -> bytes:
+    return Announcement(Identity("m", run), address, ended=ended, serves=serves).registration()
+
+
+def listed(leases: Leases) -> list[tuple[str, str]]:
+    """Address and run of each target."""
+    groups = json.loads(b"[%s]" % leases.text)
+    return [(group["targets"][0], group["labels"]["run"]) for group in groups]
+
+
+def test_a_run_that_renews_its_lease_stays_and_one_that_does_not_goes_with_its_end() -> None:
+    clock = Clock()
+    leases = Leases(clock=clock)
+    leases.renew(A, registration("kept"), "10.0.0.1")
+    leases.renew(B, registration("gone"), "10.0.0.1")
+    clock.now += LEASE_SECONDS - 1
+    leases.renew(A, registration("kept"), "10.0.0.1")
+    leases.expire()
+    assert listed(leases) == [("10.0.0.1:9109", "kept"), ("10.0.0.1:9109", "gone")]
+    clock.now += 2
+    leases.expire()
+    assert listed(leases) == [("10.0.0.1:9109", "kept")]
+
+
+def test_the_end_of_a_run_is_a_target_of_its_own_and_then_the_only_one() -> None:
+    leases = Leases()
+    leases.renew(A, registration(), "10.0.0.1")
+    leases.renew(A, registration(ended="failed"), "10.0.0.1")
+    found = json.loads(b"[%s]" % leases.text)
+    assert [group["labels"].get("ended") for group in found] == [None, "failed"]
+    leases.renew(A, registration(ended="failed", serves=False), "10.0.0.1")
+    assert json.loads(b"[%s]" % leases.text) == found[1:]
+    leases.end(A)
+    assert leases.text == b""
+
+
+def test_live_runs_have_time_to_register_again_after_the_start() -> None:
+    clock = Clock()
+    leases = Leases(clock=clock)
+    assert leases.settling == SETTLE_SECONDS
+    clock.now += SETTLE_SECONDS
+    assert leases.settling == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    [
+        ("10.0.0.2:9109", "10.0.0.1"),
+        ("169.254.169.254:80", "10.0.0.1"),
+        ("127.0.0.1:9090", "10.0.0.1"),
+        ("[::1]:9090", "10.0.0.1"),
+        ("localhost:9090", "10.0.0.1"),
+        ("0.0.0.0:9090", "127.0.0.1"),
+        ("[::]:9090", "127.0.0.1"),
+        ("10.255.255.1:9109", "127.0.0.1"),
+        ("no-such-host.invalid:9109", "10.0.0.1"),
+        ("2130706433:9109", "10.0.0.1"),
+        (f"{'a' * 64}.test:9109", "10.0.0.1"),
+    ],
+)
+@pytest.mark.parametrize("networks", [[], [ip_network("192.168.0.0/16")]])
+def test_an_address_that_is_not_the_clients_own_is_refused(
+    address: str, client: str, networks: list[module.Network]
+) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"is not an address of"):
+        Leases(networks).renew(A, registration(address=address), client)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9090", "169.254.169.254:80", "[::1]:9090"])
+def test_a_network_in_which_runs_may_serve_leads_to_no_loopback_and_to_no_address_of_a_link(
+    address: str,
+) -> None:
+    everything = [ip_network("0.0.0.0/0"), ip_network("::/0")]
+    with pytest.raises(InvalidArgumentError):
+        Leases(everything).renew(A, registration(address=address), "10.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    [
+        ("10.0.0.1:9109", "10.0.0.1"),
+        ("10.0.0.1:9109", "::ffff:10.0.0.1"),
+        ("[fd00::1]:9109", "fd00::1%eth0"),
+        ("localhost:9109", "127.0.0.1"),
+        ("192.168.7.7:9109", "10.0.0.1"),
+    ],
+)
+def test_an_address_of_the_client_or_of_a_network_in_which_runs_may_serve_is_taken(
+    address: str, client: str
+) -> None:
+    leases = Leases([ip_network("192.168.0.0/16")])
+    leases.renew(A, registration(address=address), client)
+    assert listed(leases) == [(address, "r")]
+
+
+def test_another_machine_cannot_take_the_name_of_a_live_run() -> None:
+    clock = Clock()
+    leases = Leases(clock=clock)
+    leases.renew(A, registration(), "10.0.0.1")
+    clock.now += ALIVE_SECONDS - 1
+    with pytest.raises(TakenError):
+        leases.renew(B, registration(address="10.0.0.2:9109"), "10.0.0.2")
+    assert listed(leases) == [("10.0.0.1:9109", "r")]
+    clock.now += 1  # a run that was killed continues elsewhere
+    leases.renew(B, registration(address="10.0.0.2:9109"), "10.0.0.2")
+    assert listed(leases) == [("10.0.0.2:9109", "r")]
+
+
+def test_a_lease_cannot_be_turned_into_one_of_another_run() -> None:
+    leases = Leases()
+    leases.renew(A, registration("r1"), "10.0.0.1")
+    with pytest.raises(TakenError):
+        leases.renew(A, registration("r2"), "10.0.0.1")
+    assert listed(leases) == [("10.0.0.1:9109", "r1")]
+
+
+def test_a_run_that_starts_again_on_its_machine_takes_the_place_of_the_one_before_at_once() -> None:
+    leases = Leases()
+    leases.renew(A, registration(), "10.0.0.1")
+    leases.renew(B, registration(address="10.0.0.1:9200"), "10.0.0.1")
+    assert listed(leases) == [("10.0.0.1:9200", "r")]
+    leases.end(A)  # of the one before
+    leases.renew(A, registration(ended="interrupted", serves=False), "10.0.0.1")
+    assert listed(leases) == [("10.0.0.1:9200", "r")]
+
+
+def test_a_run_that_has_ended_leaves_its_name_to_any_machine() -> None:
+    leases = Leases()
+    leases.renew(A, registration(ended="interrupted", serves=False), "10.0.0.1")
+    leases.renew(B, registration(address="10.0.0.2:9109"), "10.0.0.2")
+    assert listed(leases) == [("10.0.0.2:9109", "r")]
+
+
+def test_runs_beyond_a_bound_are_refused_and_the_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_LEASES", 2)
+    leases = Leases()
+    for run in ("r1", "r2"):
+        leases.renew(f"/runs/{run}", registration(run), "10.0.0.1")
+    with pytest.raises(FullError):
+        leases.renew("/runs/r3", registration("r3"), "10.0.0.1")
+    leases.renew("/runs/r1", registration("r1", ended="finished"), "10.0.0.1")
+    assert {run for _, run in listed(leases)} == {"r1", "r2"}
