@@ -187,6 +187,34 @@ def second_night(world: World) -> Script:
 
 
 @death("RunVanished")
+def evaluated_after_its_death(world: World) -> Script:
+    """SIGKILL ends a run, and 3 minutes later another process evaluates what it has saved."""
+    run = world.run()
+    yield from run.train(25 * MINUTE)
+    run.kill()
+    world.died()
+    yield 3 * MINUTE
+    evaluation = world.run()
+    yield from evaluation.evaluate(15 * MINUTE, batches=60, split="test")
+    evaluation.end()
+
+
+@death(
+    "RunVanished", "when the other process has evaluated: until then it may be loading its data to train on"
+)
+def evaluated_at_once(world: World) -> Script:
+    """SIGKILL ends a run, and half a minute later another process evaluates what it has saved, for 5 minutes."""
+    run = world.run()
+    yield from run.train(25 * MINUTE)
+    run.kill()
+    world.died(knowable_after=5.5 * MINUTE)
+    yield 0.5 * MINUTE
+    evaluation = world.run()
+    yield from evaluation.evaluate(5 * MINUTE, batches=60, split="test")
+    evaluation.end()
+
+
+@death("RunVanished")
 def all_ranks(world: World) -> Script:
     """All four ranks of a run are killed at the same time."""
     runs = [world.run(place={**FILE, "rank": str(rank)}, step_seconds=4.0) for rank in range(4)]

@@ -118,6 +118,19 @@ def killed_and_resumed(world: World) -> Script:
 
 
 @ordinary
+def killed_and_begun_again(world: World) -> Script:
+    """A launcher restarts a killed process that had saved nothing; it loads for 10 minutes, and the run finishes."""
+    run = world.run()
+    yield from run.train(30 * MINUTE)
+    run.kill()
+    yield 20.0
+    run = world.run()
+    yield 10 * MINUTE
+    yield from run.train(30 * MINUTE)
+    run.end()
+
+
+@ordinary
 def two_clusters(world: World) -> Script:
     """Two runs of one name train on two clusters, and one of them ends much sooner."""
 
