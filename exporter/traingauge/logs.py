@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections import deque
 from contextlib import suppress
 from typing import Any
+
+from traingauge.forks import leave_to_parent_after_fork
 
 #: Records that are kept for ``traingauge logs``, and characters of each.
 KEPT, LONGEST = 100, 2_000
 
 #: What this process logged last, the oldest first: Unix time and text.
 recent: deque[tuple[float, str]] = deque(maxlen=KEPT)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=recent.clear)  # what the parent logged is none of the child's runs
 
 
 class _Logger(logging.LoggerAdapter[logging.Logger]):
@@ -29,6 +28,12 @@ class _Logger(logging.LoggerAdapter[logging.Logger]):
         with suppress(Exception):
             super().log(level, msg, *args, stacklevel=stacklevel + 1, **kwargs)
 
+    @staticmethod
+    def leave_to_parent() -> None:
+        """What the parent logged is none of the child's runs."""
+        recent.clear()
+
 
 #: The only logger of the package.
 logger = _Logger(logging.getLogger("traingauge"))  # noqa: TID251 what it wraps
+leave_to_parent_after_fork(logger)

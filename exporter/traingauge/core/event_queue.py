@@ -16,7 +16,7 @@ from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.device_scores import OnDevice
 from traingauge.core.drain import Drain
 from traingauge.core.events import Event, FeaturesSeen, Scored, Steps
-from traingauge.core.forks import hold_during_forks, leave_to_parent_after_fork
+from traingauge.forks import hold_during_forks, leave_to_parent_after_fork
 
 #: Steps, and samples in them, from which the training thread drains by itself: memory stays bounded without a scrape.
 BACKLOG_STEPS = 4096
@@ -48,13 +48,10 @@ class EventQueue:
         hold_during_forks(self)
         leave_to_parent_after_fork(self)
 
-    def hold(self, at_most: float) -> bool:
+    def hold(self, at_most: float) -> Callable[[], None] | None:
         """Keep other threads from draining, unless one does for longer than some seconds."""
-        return self._draining.acquire(timeout=at_most)
-
-    def release(self) -> None:
-        """Let other threads drain again."""
-        self._draining.release()
+        draining = self._draining
+        return draining.release if draining.acquire(timeout=at_most) else None
 
     def leave_to_parent(self) -> None:
         """A lock that a thread of the parent holds is not released in its child."""

@@ -15,8 +15,8 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.errors import TrainGaugeError
+from traingauge.forks import leave_to_parent_after_fork
 from traingauge.logs import logger
 
 #: Where an error inside monitoring happened: the values of ``model_monitor_errors_total{reason}``.

@@ -31,12 +31,12 @@ from traingauge.core.device_scores import OnDevice, encoded, kept
 from traingauge.core.drain import Drain
 from traingauge.core.event_queue import BACKLOG_STEPS, EventQueue
 from traingauge.core.events import Event, FeaturesSeen, RolledBack, Scored, WasBusy
-from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.numbers import admitted
 from traingauge.core.reader import RunReader
 from traingauge.core.snapshot import Snapshot
 from traingauge.core.task_hints import TaskHints
 from traingauge.errors import ClosedError
+from traingauge.forks import leave_to_parent_after_fork
 from traingauge.logs import logger
 from traingauge.process.runs import live_runs
 

@@ -24,13 +24,13 @@ from requests.auth import AuthBase
 
 from traingauge import validation
 from traingauge.core.families import Identity
-from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.guard import Guard
 from traingauge.delivery import answers, credentials
 from traingauge.delivery.alerts import SEVERITIES, Severity
 from traingauge.delivery.base import RunView
 from traingauge.delivery.outbox import MOST_PENDING, Alert, Labels, Outbox, UnavailableError
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, shown
+from traingauge.forks import leave_to_parent_after_fork
 
 #: Seconds for a connection, and for an answer; together less than the end of a run waits.
 TIMEOUT = (1.5, 3.0)

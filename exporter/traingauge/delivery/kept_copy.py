@@ -9,10 +9,10 @@ from typing import Protocol
 
 from traingauge import validation
 from traingauge.catalog import Metric
-from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.delivery.base import RunView
 from traingauge.delivery.exposition import Renderer
 from traingauge.delivery.gil import GilYielder
+from traingauge.forks import leave_to_parent_after_fork
 
 #: Most seconds for the copy that shows the end, and seconds between two attempts at it.
 LAST_SECONDS, LAST_RETRY = 10.0, 0.25

@@ -12,10 +12,10 @@ import threading
 import time
 from dataclasses import replace
 
-from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.guard import Guard
 from traingauge.delivery.announcement import RENEW_SECONDS, Announcement
 from traingauge.delivery.peer import Peer, PeerError
+from traingauge.forks import leave_to_parent_after_fork
 
 #: Most seconds that the end of the run waits until the service has taken it.
 LEAVE_SECONDS = 3.0

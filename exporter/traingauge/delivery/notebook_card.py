@@ -10,10 +10,10 @@ from html import escape
 from importlib import import_module
 from typing import Any
 
-from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.delivery.base import RunView
 from traingauge.delivery.gil import GilYielder
 from traingauge.delivery.progress_line import Values, line, values_of
+from traingauge.forks import leave_to_parent_after_fork
 
 #: Seconds between two looks at the run.
 EVERY = 2.0

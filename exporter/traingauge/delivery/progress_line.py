@@ -13,10 +13,10 @@ from typing import TextIO
 
 from traingauge import validation
 from traingauge.core.families import Family
-from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.delivery.base import RunView
 from traingauge.delivery.gil import GilYielder
 from traingauge.delivery.plain_text import duration, printable
+from traingauge.forks import leave_to_parent_after_fork
 
 #: Seconds between two lines in a terminal, where each replaces the last, and elsewhere, where all stay.
 EVERY, EVERY_ELSEWHERE = 2.0, 60.0

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from traingauge.forks import hold_during_forks, leave_to_parent_after_fork
 from traingauge.process.end import INTERRUPTED, End, end_after
 from traingauge.process.exits import Exits
 from traingauge.process.later import Later
@@ -62,12 +63,8 @@ class LiveRuns:
         self._later = Later()
         self._exiting = False  # whether the end of the process has ended the runs
         self._finalizer: Any = None  # where the process is a worker of multiprocessing
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(
-                before=self._signals.hold,
-                after_in_parent=self._signals.release,
-                after_in_child=self._forget,
-            )
+        hold_during_forks(self._signals)
+        leave_to_parent_after_fork(self)
 
     def __iter__(self) -> Iterator[LiveRun]:
         return iter(tuple(self._runs))
@@ -185,7 +182,7 @@ class LiveRuns:
         for run in self:
             run.thread_died(error)
 
-    def _forget(self) -> None:
+    def leave_to_parent(self) -> None:
         """In a forked child: the runs belong to the parent."""
         self._lock, self._exiting = threading.RLock(), False
         self._signals.leave_to_parent()

@@ -20,6 +20,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -46,7 +47,6 @@ class Signals:
         self._ours: dict[int, Any] = {}
         self._pipe: tuple[socket.socket, socket.socket] | None = None  # to read, to write
         self._woken = -1
-        self._held = threading.local()  # signals that were blocked before a fork of this thread
         self._reading = threading.RLock()
         self.forget()
 
@@ -102,16 +102,12 @@ class Signals:
             self._pipe = None
             sender.close()  # the thread reads the end, and closes the other
 
-    def hold(self) -> None:
+    def hold(self, at_most: float) -> Callable[[], object] | None:
         """Before a fork: let no signal come until both sides are ready, as one to the child would be lost, or go here."""
-        if self._pipe is not None:
-            self._held.before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-
-    def release(self) -> None:
-        """After the fork, in the parent and in the child."""
-        if (before := getattr(self._held, "before", None)) is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            self._held.before = None
+        if self._pipe is None:
+            return None
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        return partial(signal.pthread_sigmask, signal.SIG_SETMASK, before)
 
     def leave_to_parent(self) -> None:
         """In a forked child: as :meth:`remove` without the thread, which only the parent has."""
@@ -121,7 +117,6 @@ class Signals:
             for end in self._pipe:
                 end.close()
             self._pipe = None
-        self.release()
 
     def _put_back(self, sender: socket.socket) -> None:
         for number, before in self._before.items():

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from traingauge.archive import not_following
-from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.errors import StateInUseError, StateLockError, UnsupportedPlatformError
+from traingauge.forks import leave_to_parent_after_fork
 
 try:
     import fcntl

@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.guard import Guard
+from traingauge.forks import leave_to_parent_after_fork
 
 #: Most seconds that the end of a run waits for its last save: a disk may hang, and training must end.
 CLOSE_SECONDS = 10.0

@@ -11,10 +11,10 @@ from traingauge.catalog import CATALOG, SPLITS
 from traingauge.core.collectors.base import Collector
 from traingauge.core.events import FeaturesSeen, Pass, WeightsChecked
 from traingauge.core.families import Family, keys
-from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.guard import REASONS, Guard
 from traingauge.core.step_batch import StepBatch
 from traingauge.core.step_log import LOST, StepLog
+from traingauge.forks import leave_to_parent_after_fork
 
 #: Kinds of work whose time is counted.
 WORK = ("encode", "digest", "scrape")

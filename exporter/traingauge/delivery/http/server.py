@@ -13,7 +13,6 @@ from functools import partial
 
 from traingauge import logs
 from traingauge.core.families import Family
-from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.core.guard import Guard
 from traingauge.delivery.exposition import CONTENT_TYPES, Renderer, pieces
 from traingauge.delivery.gil import GilYielder
@@ -25,6 +24,7 @@ from traingauge.delivery.http.page import HEALTHY, POLICY, landing_page, list_of
 from traingauge.delivery.http.served import ServedRun
 from traingauge.delivery.http.wire import Request, Response
 from traingauge.errors import AddressError, PortInUseError
+from traingauge.forks import leave_to_parent_after_fork
 
 #: Bodies shorter than this, in bytes, are not worth compressing.
 COMPRESS_FROM = 1024

@@ -9,9 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable
 
-from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.delivery.http.served import ServedRun
 from traingauge.delivery.http.server import Server
+from traingauge.forks import leave_to_parent_after_fork
 
 
 class SharedServers:

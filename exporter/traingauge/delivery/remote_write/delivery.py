@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 
-from traingauge.core.forks import leave_to_parent_after_fork
 from traingauge.delivery.base import RunView
 from traingauge.delivery.gil import GilYielder
 from traingauge.delivery.remote_write.cursor import CursorFile
@@ -22,6 +21,7 @@ from traingauge.delivery.remote_write.sender import (
 )
 from traingauge.delivery.remote_write.series import LATEST, Points
 from traingauge.delivery.remote_write.setting import RemoteWrite
+from traingauge.forks import leave_to_parent_after_fork
 from traingauge.logs import logger
 
 #: Seconds between two looks for rows that were saved.

@@ -13,8 +13,7 @@ import pytest
 import requests
 
 from tests.waiting import PATIENCE, finished, wait_until
-from traingauge import Endpoint, ModelMonitor, State
-from traingauge.core import forks
+from traingauge import Endpoint, ModelMonitor, State, forks
 from traingauge.core.guard import Guard
 from traingauge.delivery.outbox import Alert, Outbox
 from traingauge.errors import StateInUseError
@@ -51,6 +50,31 @@ def monitor():
 def train(monitor: ModelMonitor) -> None:
     for _ in range(10):
         monitor.step(loss=1.0)
+
+
+class Noting:
+    """Notes what a fork does with it."""
+
+    def __init__(self, name: str, noted: list[str]) -> None:
+        self.name, self.noted = name, noted
+
+    def hold(self, at_most: float) -> Callable[[], None]:
+        self.noted.append(f"hold {self.name}")
+        return lambda: self.noted.append(f"release {self.name}")
+
+    def leave_to_parent(self) -> None:
+        self.noted.append(f"leave {self.name}")
+
+
+def test_what_is_held_first_is_released_last_and_in_the_child_once_all_is_left_to_the_parent() -> None:
+    noted: list[str] = []
+    kept = [Noting("a", noted), Noting("b", noted)]
+    for one in kept:
+        forks.hold_during_forks(one)
+        forks.leave_to_parent_after_fork(one)
+    held, released = ["hold a", "hold b"], ["release b", "release a"]
+    assert in_child(lambda: noted) == [*held, "leave a", "leave b", *released]
+    assert noted == [*held, *released]
 
 
 def test_steps_in_the_child_are_counted_there_and_said_once(
