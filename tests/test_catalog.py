@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,18 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from sklearn.datasets import load_diabetes, load_digits
 
-from tests.waiting import PATIENCE
-from traingauge import Canary, Endpoint, ModelMonitor, Reference, ReferenceRun, RemoteWrite, Scoring, State
+from tests.waiting import PATIENCE, wait_until
+from traingauge import (
+    Canary,
+    Endpoint,
+    ModelMonitor,
+    Reference,
+    ReferenceRun,
+    RemoteWrite,
+    Scoring,
+    State,
+    TextFile,
+)
 from traingauge.catalog import CATALOG, RUN_LABELS, Metric
 from traingauge.core.model_description import ModelDescription
 
@@ -102,8 +113,19 @@ def scrapes(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
     return found
 
 
-def test_a_run_publishes_every_metric_of_the_catalogue_and_no_other(scrapes: list[tuple[str, str]]) -> None:
-    published = {name for text, _ in scrapes for name in re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)}
+@pytest.fixture
+def copy(tmp_path: Path) -> str:
+    """A copy of a run in a file."""
+    with ModelMonitor("m", delivery=[TextFile(tmp_path, delete_after=0)]):
+        wait_until(lambda: list(tmp_path.glob("*.prom")))
+        return "".join(path.read_text() for path in tmp_path.glob("*.prom"))
+
+
+def test_a_run_publishes_every_metric_of_the_catalogue_and_no_other(
+    scrapes: list[tuple[str, str]], copy: str
+) -> None:
+    texts = [copy, *(text for text, _ in scrapes)]
+    published = {name for text in texts for name in re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)}
     assert published == set(CATALOG)
 
 

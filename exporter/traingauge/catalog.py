@@ -718,6 +718,20 @@ _METRICS = (
         across_ranks="sum",
     ),
     Metric(
+        "model_copy_timestamp_seconds",
+        "gauge",
+        "Time at which this copy of what the run shows was made, by the kind of place where it is kept.",
+        ("place",),
+        unit="seconds",
+    ),
+    Metric(
+        "model_delivery_interval_seconds",
+        "gauge",
+        "Seconds between two copies or readings that a delivery makes without being asked.",
+        unit="seconds",
+        across_ranks="max",
+    ),
+    Metric(
         "model_delivery_pending",
         "gauge",
         "Rows and readings of the run that wait to be delivered.",

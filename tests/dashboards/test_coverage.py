@@ -16,6 +16,8 @@ NOT_SHOWN: dict[str, str] = {
     "model_step_size_changed_timestamp_seconds": "the throughput that changes with it is drawn",
     "model_run_resumed_timestamp_seconds": "restarts are drawn where they are counted",
     "model_loss_initial": "it is where the loss that is drawn began",
+    "model_copy_timestamp_seconds": "an alert says that the copy of a run is replaced no more",
+    "model_delivery_interval_seconds": "it is a setting, by which the rules know when a run is silent",
     "model_run_muted": "an alert that is muted does not fire, on the dashboards neither",
     "model_baseline": "what is drawn is the recorded series that the alert reads",
 }

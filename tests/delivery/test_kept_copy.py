@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -31,6 +32,8 @@ class Place:
     every: float = FOREVER
     put_fails: Callable[[], bool] = lambda: False
     calls: list[str] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+    kind = "memory"
 
     def start(self, run: RunView) -> KeptCopy:
         return KeptCopy(self, run, every=self.every, remove_after=self.remove_after)
@@ -44,6 +47,10 @@ class Place:
             for line in text.decode().splitlines()
             if line.startswith("model_run_state{") and "1.0" in line
         )
+        self.made += re.findall(
+            r'^model_copy_timestamp_seconds\{.*place="memory".*} (\S+)', text.decode(), re.M
+        )
+        assert f'model_delivery_interval_seconds{{model="m",run="r"}} {self.every}\n' in text.decode()
         self.calls.append(f"put {state.partition('state=')[2].split(chr(34))[1]}")
 
     def remove(self) -> None:
@@ -62,6 +69,15 @@ def test_a_run_shows_its_start_sweeps_shows_its_end_and_is_removed() -> None:
         wait_until(lambda: "sweep" in place.calls)
     wait_until(lambda: "close" in place.calls)
     assert place.calls == ["put running", "sweep", "put finished", "remove", "close"]
+
+
+def test_every_copy_has_a_time_of_its_own_by_which_a_dead_run_is_known() -> None:
+    place = Place(every=0.01)
+    before = time.time()
+    with ModelMonitor("m", run="r", delivery=[place]):
+        wait_until(lambda: len(place.made) >= 3)
+    assert before <= float(place.made[0]) <= time.time()
+    assert len(set(place.made[:3])) == 3
 
 
 def test_the_end_is_shown_while_another_delivery_still_waits_for_its_own() -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from traingauge import validation
-from traingauge.catalog import Metric
+from traingauge.catalog import CATALOG, Metric
+from traingauge.core.families import Family, keys, single
 from traingauge.delivery.base import RunView
 from traingauge.delivery.exposition import Renderer
 from traingauge.delivery.gil import GilYielder
@@ -50,7 +51,13 @@ def checked_times(setting: str, every: object, delete_after: object) -> tuple[fl
 
 
 class Place(Protocol):
-    """Where the copy of one run is kept. One thread uses it."""
+    """Where the copy of one run is kept. One thread uses it.
+
+    Attributes:
+        kind: What it is; one word, for the label ``place``.
+    """
+
+    kind: str
 
     def put(self, text: bytes) -> None:
         """Replace the copy; text is in Prometheus' text format."""
@@ -93,7 +100,7 @@ class KeptCopy:
         self.linger = remove_after + LAST_SECONDS
         self._place, self._run, self._shows = place, run, shows
         self._every, self._remove_after = every, remove_after
-        self._renderer = Renderer(run.identity)
+        self._renderer, self._kind = Renderer(run.identity), keys((place.kind,))
         self._ending, self._closed, self._shown = threading.Event(), threading.Event(), threading.Event()
         self._removal = 0.0  # reading of time.monotonic()
         self._thread = threading.Thread(target=self._work, name="traingauge-copy", daemon=True)
@@ -150,5 +157,8 @@ class KeptCopy:
     def _put(self) -> bool:
         maybe_yield = GilYielder().maybe_yield
         families = [one for one in self._run.families(maybe_yield) if self._shows(one.metric)]
+        # The copy outlives a killed process: that no other one follows in time is what shows it.
+        families.append(Family(CATALOG["model_copy_timestamp_seconds"], self._kind, (time.time(),)))
+        families.append(single("model_delivery_interval_seconds", self._every))
         self._place.put(self._renderer.render(families, "text", maybe_yield))
         return True

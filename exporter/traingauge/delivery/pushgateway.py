@@ -115,6 +115,8 @@ class Group:
         counts: Of the delivery.
     """
 
+    kind = "pushgateway"
+
     def __init__(
         self, url: str, identity: Identity, username: str | None, file: Path | None, counts: DeliveryCounts
     ) -> None:

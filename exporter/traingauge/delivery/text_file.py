@@ -89,6 +89,8 @@ class RunFile:
         identity: The run.
     """
 
+    kind = "file"
+
     def __init__(self, directory: Path, identity: Identity) -> None:
         self._path = directory / f"{_PREFIX}{identity.path_name()}{_SUFFIX}"
         self._own: tuple[int, int] | None = None  # what was put last

@@ -82,6 +82,14 @@ def test_a_run_shorter_than_an_interval_arrives_whole() -> None:
         assert 1.0 in receiver.values("model_run_state", state="finished").values()
 
 
+def test_a_run_says_how_often_it_is_read_so_that_its_silence_is_known() -> None:
+    with Receiver() as receiver:
+        with ModelMonitor("m", delivery=[RemoteWrite(receiver.url, interval=3600)]) as monitor:
+            monitor.step(loss=0.5)
+        wait_for_ends()
+        assert set(without_end(receiver.values("model_delivery_interval_seconds")).values()) == {3600.0}
+
+
 def test_a_run_that_is_replaced_sends_nothing_more_and_the_new_one_continues(tmp_path: Path) -> None:
     with Receiver() as receiver:
         setting = RemoteWrite(receiver.url, interval=OFTEN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+from traingauge.core.families import single
 from traingauge.delivery.base import RunView
 from traingauge.delivery.gil import GilYielder
 from traingauge.delivery.remote_write.cursor import CursorFile
@@ -50,6 +51,7 @@ class RunningRemoteWrite:
         self.linger = setting.linger
         self._client = client = setting.client()
         self._setting, self._run, self._interval = setting, run, setting.interval
+        self._pace = single("model_delivery_interval_seconds", setting.interval)
         self._counts = run.counts()
         self._history = None
         if run.rows is not None:
@@ -124,7 +126,7 @@ class RunningRemoteWrite:
 
     def _read(self) -> None:
         began = _milliseconds()
-        families = self._run.families(GilYielder().maybe_yield)
+        families = [*self._run.families(GilYielder().maybe_yield), self._pace]
         self._readings.add(began, _milliseconds(), families)
 
     def _attempt(self) -> bool:
