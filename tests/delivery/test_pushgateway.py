@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -239,8 +240,19 @@ def test_an_answer_that_cannot_be_read_is_a_failure(
     assert "Traceback" not in caplog.text
 
 
+def listed(model: object, pushed: object) -> bytes:
+    """A list with one group."""
+    labels = {"job": "traingauge", "model": model, "run": "r"}
+    group = {"labels": labels, "push_time_seconds": {"metrics": [{"labels": {}, "value": pushed}]}}
+    return json.dumps({"data": [group]}).encode()
+
+
 @pytest.mark.parametrize(
-    "text", [b"<html>log in</html>", b"[]", b'{"data": 1}', b'{"data": [1]}', b'{"data": [{}]}']
+    "text",
+    [
+        *(b"<html>log in</html>", b"[]", b'{"data": 1}', b'{"data": [1]}', b'{"data": [{}]}'),
+        *(listed(model=3, pushed="0"), listed(model="m", pushed=10**400)),
+    ],
 )
 def test_a_list_of_groups_that_is_none_is_said_in_a_sentence(
     text: bytes, caplog: pytest.LogCaptureFixture

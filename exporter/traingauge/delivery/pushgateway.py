@@ -155,8 +155,8 @@ class Group:
         Raises:
             PeerError: The Pushgateway did not take a request, or its list cannot be read.
         """
-        for model, run in self._found(_left):
-            if (path := _path(model, run)) != self._path:
+        for path in self._found(_left):
+            if path != self._path:
                 self._request("DELETE", path)
 
     def close(self) -> None:
@@ -168,7 +168,7 @@ class Group:
         listed, now = self._request("GET", "/api/v1/metrics", most=_LIST_BYTES)
         try:
             return list(find(json.loads(listed)["data"], now))
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
             raise PeerError("protocol", f"{self._peer.root} answered no list of groups") from None
 
     def _shown_ends(self, groups: list[Mapping[str, Any]], _: float) -> Iterator[float | None]:
@@ -204,8 +204,8 @@ def _end_of(group: Mapping[str, Any]) -> float | None:
     return next((float(one["value"]) for one in found), None)
 
 
-def _left(groups: list[Mapping[str, Any]], now: float) -> Iterator[tuple[str, str]]:
-    """Model and run of each group that no process will push to or delete any more."""
+def _left(groups: list[Mapping[str, Any]], now: float) -> Iterator[str]:
+    """Path of each group that no process will push to or delete any more."""
     for group in groups:
         labels = group["labels"]
         if not _is_of_a_run(labels):
@@ -216,4 +216,4 @@ def _left(groups: list[Mapping[str, Any]], now: float) -> Iterator[tuple[str, st
             for one in group.get("model_run_state", {}).get("metrics", ())
         )
         if age > (DEAD_SECONDS if running else ENDED_SECONDS):
-            yield labels["model"], labels["run"]
+            yield _path(labels["model"], labels["run"])
