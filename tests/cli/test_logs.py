@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,12 @@ def test_a_run_that_there_is_not_is_an_error(tmp_path: Path, capsys: pytest.Capt
     assert shown(capsys, tmp_path) == f"no runs in {tmp_path}\n"
     assert main(["logs", "r2", f"--directory={tmp_path}"]) == 1
     assert capsys.readouterr().err == f"traingauge: no run r2 in {tmp_path}\n"
+
+
+def test_an_address_that_is_none_is_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = {"model": "digits", "run": "other"}
+    (tmp_path / "other.json").write_text(json.dumps([{"targets": ["[::1"], "labels": labels}]))
+    assert shown(capsys, tmp_path) == f"no runs in {tmp_path}\n"
 
 
 def test_a_number_of_lines_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

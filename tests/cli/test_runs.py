@@ -16,13 +16,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
+from rich.console import Console
 
 from tests.waiting import PATIENCE, wait_until
 from traingauge import Endpoint, ModelMonitor
 from traingauge.cli.main import main
-from traingauge.cli.run_status import Reader
+from traingauge.cli.run_status import Reader, Status, status
+from traingauge.cli.runs import table
 from traingauge.cli.runs_view import View, sparkline
-from traingauge.delivery.targets import announced
+from traingauge.delivery.targets import Target, announced
 from traingauge.stack.home import Home, Record, default_home
 
 KILLED = """
@@ -109,6 +111,23 @@ def test_a_name_cannot_steer_the_terminal(tmp_path, capsys):
     out = shown(capsys, tmp_path)
     assert "a?[2Jb" in out
     assert "\x1b" not in out
+
+
+def test_what_an_endpoint_says_of_its_run_cannot_steer_the_terminal():
+    run = Status(Target("digits", "r", "http://127.0.0.1:9", 0.0), state="run\x1b[2J", health="well\x1b[2J")
+    view = View(lambda: [run])
+    out = io.StringIO()
+    Console(file=out, width=200).print(view.frame())
+    for shown in (table([run]), out.getvalue()):
+        assert "run?[2J" in shown
+        assert "well?[2J" in shown
+        assert "\x1b" not in shown
+
+
+def test_a_page_that_the_parser_stumbles_over_is_no_exposition():
+    target = Target("m", "r", "", 0.0)
+    with pytest.raises(ValueError, match="not in Prometheus' text format"):
+        status(target, 'model_health{model="m",\t=un="r",state="healthy"} "1\n', 0.0)
 
 
 def test_looking_is_no_scrape_and_leaves_no_trace_in_the_discovery_file(tmp_path, capsys):

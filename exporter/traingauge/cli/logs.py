@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from itertools import groupby
 from urllib.parse import urlsplit
 
@@ -44,8 +45,8 @@ def run(options: argparse.Namespace) -> None:
         raise UnknownRunError(f"no run {options.run} in {directory}")
     if not found:
         sys.stdout.write(f"no runs in {directory}\n")
-    for _, together in groupby(sorted(found, key=_process), _process):
-        sys.stdout.write(_shown(reader, list(together), options.tail))
+    for together in by_process(found):
+        sys.stdout.write(_shown(reader, together, options.tail))
 
 
 def _lines(text: str) -> int:
@@ -54,8 +55,16 @@ def _lines(text: str) -> int:
     return int(text)
 
 
+def by_process(found: Iterable[Target]) -> list[list[Target]]:
+    """The runs of each process, which share an address, and its log.
+
+    >>> [len(one) for one in by_process(Target("m", run, f"http://node:9/{run}", 0.0) for run in "ab")]
+    [2]
+    """
+    return [list(together) for _, together in groupby(sorted(found, key=_process), _process)]
+
+
 def _process(target: Target) -> str:
-    """The runs of a process share an address, and its log."""
     return urlsplit(target.url).netloc
 
 

@@ -193,7 +193,11 @@ def _samples(target: Target, exposition: str) -> dict[str, dict[str, float]]:
     """The samples of the run by metric, and then by what tells them apart: a state or a split."""
     lines = (line for line in exposition.splitlines() if line.partition("{")[0] in _WANTED)
     found: dict[str, dict[str, float]] = {}
-    for metric in text_string_to_metric_families("\n".join(lines) + "\n"):
+    try:
+        metrics = list(text_string_to_metric_families("\n".join(lines) + "\n"))
+    except LookupError as error:  # as its parser may raise as well as a ValueError
+        raise ValueError("the answer is not in Prometheus' text format") from error
+    for metric in metrics:
         for sample in metric.samples:
             labels = sample.labels
             if (labels.get("model"), labels.get("run")) == (target.model, target.run):

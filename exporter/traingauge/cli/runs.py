@@ -143,8 +143,8 @@ def cells(status: Status) -> dict[str, str]:
     return {
         "MODEL": printable(target.model),
         "RUN": printable(target.run),
-        "STATE": status.state,
-        "HEALTH": status.health or "-",
+        "STATE": printable(status.state),
+        "HEALTH": printable(status.health) or "-",
         "STEP": _step(status),
         "LOSS": " / ".join(f"{loss:.4g}" for loss in shown_losses(status.loss).values()) or "-",
         "AGE": duration(status.age),

@@ -73,7 +73,7 @@ class View:
             table.add_row(
                 Text(shown["MODEL"]),
                 Text(shown["RUN"]),
-                _coloured(each.state),
+                _coloured(shown["STATE"]),
                 _coloured(shown["HEALTH"]),
                 shown["STEP"],
                 Text(printable(each.problem) or shown["LOSS"]),

@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 #: Longest discovery file that is read, in bytes; a run writes a few hundred.
 LONGEST_BYTES = 65_536
@@ -59,6 +60,7 @@ def _read(path: Path) -> Target:
     labels: dict[str, Any] = group["labels"]
     directory = str(labels.get("__metrics_path__", "/metrics")).rpartition("/")[0]
     url = f"{labels.get('__scheme__', 'http')}://{group['targets'][0]}{directory}"
+    urlsplit(url)  # raises, if it is no address
     return Target(str(labels["model"]), str(labels["run"]), url, touched, str(labels.get(ENDED, "")), path)
 
 
