@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from tests.fuzz import outside
 from tests.fuzz.probe import call, shown
 from tests.fuzz.values import NAMES, NUMBERS, THINGS, anything, arrays, tables
 from traingauge import (
@@ -239,6 +240,7 @@ FUNCTIONS: dict[str, Callable[[], Call]] = {
     ),
     "resolve_alert": lambda: (_sender().resolve, {"name": "A", "labels": None}),
     "InMemory.value": lambda: (_published, {"metric": "model_loss", "split": "train"}),
+    **outside.FUNCTIONS,
 }
 
 #: Arguments that are data, for which most values are arrays and tables.

@@ -138,6 +138,7 @@ NAMES: tuple[Any, ...] = (
     ),
     *("é" * 500, "\udce9", "\U0010ffff", "\u202eabc", "A" * 200, "A" * 201, "model_loss", "__class__", "0"),
     *("other", "step", "time", "läuft", "../../etc", "/dev/null/x", "http://h", "{}", "%s", "nan", "\ud800x"),
+    *("a\x1b[2Jb", "[::1", 'a"}, "b', "\\"),
 )
 
 #: Things that are no data at all.
