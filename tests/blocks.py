@@ -62,11 +62,13 @@ def run(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def shown(page: Path) -> list[list[tuple[str, float]]]:
     """For each curl of the page, the samples that it shows."""
-    return [
-        samples(text.partition("\n")[2])
-        for kind, text in blocks(page)
-        if kind == "console" and _CURL.match(text)
-    ]
+    return [samples(text) for _, text in curls(page)]
+
+
+def curls(page: Path) -> list[tuple[str, str]]:
+    """For each curl of the page, the pattern of the lines that it picks, and the lines that it shows."""
+    found = [_CURL.match(text) for kind, text in blocks(page) if kind == "console"]
+    return [(curl[1], curl.string[curl.end() :]) for curl in found if curl]
 
 
 def answered(output: str) -> list[list[tuple[str, float]]]:

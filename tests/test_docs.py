@@ -17,7 +17,7 @@ import pytest
 import traingauge
 from alerting.rulebook import alerts
 from docs.generators import api
-from tests.blocks import answered, blocks, run, shown
+from tests.blocks import answered, blocks, curls, run, shown
 from traingauge.catalog import CATALOG
 from traingauge.cli.main import COMMANDS
 from traingauge.core.thresholds import METRICS, MINIMA
@@ -163,6 +163,14 @@ def test_every_python_block_runs_and_shows_what_the_page_says(page: Path, tmp_pa
     for asked, said in zip(answered(done.stdout), shown(page), strict=True):
         assert [series for series, _ in asked] == [series for series, _ in said]
         assert [value for _, value in asked] == pytest.approx([value for _, value in said], rel=0.02)
+
+
+def test_a_curl_picks_no_line_of_a_run_that_its_page_showed_before() -> None:
+    for page in PAGES:
+        before: list[str] = []
+        for pattern, lines in curls(page):
+            assert not [line for line in before if re.search(pattern, line)], named(page)
+            before += lines.splitlines()
 
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
