@@ -10,6 +10,7 @@ from alerting.identity import identity
 from alerting.inlined import thresholds, written_out
 from alerting.links import Links
 from alerting.places import ALERTS, RECORDINGS
+from alerting.whole import of_the_whole
 from traingauge.bundle.identity import in_rules
 from traingauge.version import __version__
 
@@ -55,7 +56,7 @@ def complete(source: Path) -> str:
         text = _ALERT.sub(_unless_muted, text)
     for severity in ("warning", "critical"):
         text = text.replace(_DEFAULTS.format(severity=severity), "".join(_defaults(severity)))
-    return versioned(in_rules(written_out(text), identity()))
+    return versioned(in_rules(written_out(of_the_whole(text)), identity()))
 
 
 def versioned(text: str) -> str:

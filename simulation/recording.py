@@ -12,8 +12,8 @@ from functools import cache
 
 from alerting import rulebook
 from simulation.clock import BEGIN
-from traingauge.catalog import RUN_LABELS, Metric
-from traingauge.core.families import Family, Identity, Key, label_names
+from traingauge.catalog import Metric
+from traingauge.core.families import Family, Identity, Key, own_labels
 from traingauge.delivery.exposition import number
 
 
@@ -164,8 +164,7 @@ def _repeated(value: str, times: int) -> str:
 
 
 def _series(metric: Metric, key: Key, target: str) -> str:
-    named = zip(label_names(metric, key.suffix)[len(RUN_LABELS) :], key.labels, strict=True)
-    labels = [f"{name}={json.dumps(value)}" for name, value in named if value is not None]
+    labels = [f"{name}={json.dumps(value)}" for name, value in own_labels(metric, key).items()]
     return f"{metric.name}{key.suffix}{{{','.join([target, *labels])}}}"
 
 

@@ -15,7 +15,7 @@ from dashboards.vocabulary.sdk import Panel, model, table
 from dashboards.vocabulary.tables import Column, rows
 
 #: Labels that say what an alert is about, in the order in which they are shown as one.
-_ABOUT = ("metric", "split", "class", "feature")
+_ABOUT = ("metric", "split", "output", "class", "feature")
 
 #: Labels that identify an alert, except its severity.
 _SAME = f"alertname, model, run, {', '.join(_ABOUT)}"

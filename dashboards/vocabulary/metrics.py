@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from alerting.inlined import DEFAULT, SET
 from dashboards.vocabulary.identity import IDENTITY, SELECTED
-from traingauge.catalog import CATALOG, RUN_LABELS, Side
+from traingauge.catalog import CATALOG, OUTPUT, RUN_LABELS, Side
 from traingauge.errors import UnknownNameError
 
 #: 1 for every run that is running.
@@ -32,7 +32,7 @@ RECORDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 #: What tells apart the alerts of one run.
-_IDENTIFYING = ("metric", "split", "class", "feature")
+_IDENTIFYING = ("metric", "split", "output", "class", "feature")
 
 #: What Prometheus adds to a scraped run or derives from its alert rules, with the labels a panel may use.
 OF_A_RUN: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -105,7 +105,7 @@ def _known() -> dict[str, Known]:
     known: dict[str, Known] = {}
     for metric in CATALOG.values():
         if metric.kind != "histogram":
-            known[metric.name] = _of_a_run(metric.labels)
+            known[metric.name] = _of_a_run(metric.possible_labels)
             continue
         for suffix in _HISTOGRAM_SUFFIXES:
             le = ("le",) if suffix == "_bucket" else ()
@@ -126,14 +126,16 @@ KNOWN: Mapping[str, Known] = MappingProxyType(_known())
 def series(name: str, **labels: str) -> str:
     """Selector of a metric, narrowed to the model and run that the dashboard shows; composing it adds where the run is.
 
-    A value that holds a dashboard variable or alternatives (``a|b``) is matched as an expression (``=~``), any
+    A metric that each output of a model with several has, too, is that of the whole, unless ``output`` says otherwise.
+
+    A value that holds a dashboard variable, alternatives (``a|b``) or ``.+`` is matched as an expression (``=~``), any
     other value as it is. ``class_`` stands for the label ``class``.
 
     Raises:
         UnknownNameError: No such metric, or a label that the metric does not have.
 
     >>> series("model_loss", split="$split")
-    'model_loss{model=~"$model", run=~"$run", split=~"$split"}'
+    'model_loss{model=~"$model", run=~"$run", split=~"$split", output=""}'
     >>> series("model_class_recall", class_="7")
     'model_class_recall{model=~"$model", run=~"$run", class="7"}'
     """
@@ -141,6 +143,8 @@ def series(name: str, **labels: str) -> str:
     if known is None:
         raise UnknownNameError("metric", name, KNOWN)
     matchers = [SELECTED] if known.of_a_run else []
+    if OUTPUT in known.labels and name in CATALOG:
+        labels = {**labels, OUTPUT: labels.get(OUTPUT, "")}
     for argument, value in labels.items():
         label = argument.removesuffix("_")
         if label not in known.labels:
@@ -150,7 +154,7 @@ def series(name: str, **labels: str) -> str:
 
 
 def _matcher(label: str, value: str) -> str:
-    return f'{label}{"=~" if set("$|") & set(value) else "="}"{value}"'
+    return f'{label}{"=~" if set("$|+") & set(value) else "="}"{value}"'
 
 
 def per_run(name: str, **labels: str) -> str:

@@ -11,6 +11,7 @@ _HEAD = f"""\
 
 Every sample carries the labels {" and ".join(f"`{label}`" for label in RUN_LABELS)} in addition to those listed. `split` is
 {", ".join(f"`{split}`" for split in SPLITS)}; `state` is {", ".join(f"`{state}`" for state in RUN_STATES)}.
+`output` names one output of a model with several; series of the whole do not have it.
 What is undefined is absent or NaN, never 0. Names are stable. *Better* is the better side, where a metric has one.
 
 | metric | type | labels | better | meaning |
@@ -21,7 +22,7 @@ What is undefined is absent or NaN, never 0. Names are stable. *Better* is the b
 def page() -> str:
     """The page's text."""
     rows = [
-        f"| `{metric.name}` | {metric.kind} | {', '.join(f'`{label}`' for label in metric.labels)} "
+        f"| `{metric.name}` | {metric.kind} | {', '.join(f'`{label}`' for label in metric.possible_labels)} "
         f"| {metric.better or ''} | {metric.help} |\n"
         for metric in CATALOG.values()
     ]

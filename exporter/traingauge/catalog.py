@@ -19,6 +19,9 @@ Combination = Literal["sum", "max", "reporter"]
 #: The labels that every sample carries, before those of its metric.
 RUN_LABELS = ("model", "run")
 
+#: The label of one output of a model with several; the whole does not have it.
+OUTPUT = "output"
+
 #: The values of the label ``split``.
 SPLITS = ("train", "validation", "test")
 
@@ -46,6 +49,7 @@ class Metric(NamedTuple):
         range: The lowest and the highest value of a score, a drift or a share.
         across_ranks: How the values of the ranks of a distributed run combine: they add up, the highest counts, or the
             reporting rank alone has it.
+        by_output: Whether each output of a model with several has it, too, with the label ``output``.
     """
 
     name: str
@@ -56,6 +60,16 @@ class Metric(NamedTuple):
     better: Side | None = None
     range: tuple[float, float] = _ANY
     across_ranks: Combination = "reporter"
+    by_output: bool = False
+
+    @property
+    def possible_labels(self) -> tuple[str, ...]:
+        """The labels that a sample may have: :attr:`labels`, and that of an output.
+
+        >>> CATALOG["model_loss"].possible_labels
+        ('split', 'output')
+        """
+        return (*self.labels, OUTPUT) if self.by_output else self.labels
 
     @property
     def family(self) -> str:
@@ -193,6 +207,7 @@ _METRICS = (
         "Loss of the last step (train) or of the last complete pass (validation, test).",
         ("split",),
         better="lower",
+        by_output=True,
     ),
     Metric(
         "model_loss_nonfinite",
@@ -200,29 +215,35 @@ _METRICS = (
         "1 while the last loss is NaN or infinite, 0 otherwise.",
         ("split",),
         range=SHARE,
+        by_output=True,
     ),
-    Metric("model_loss_window_mean", "gauge", "Mean loss of the steps in the window.", ("split",)),
+    Metric(
+        "model_loss_window_mean", "gauge", "Mean loss of the steps in the window.", ("split",), by_output=True
+    ),
     Metric(
         "model_loss_window_stddev",
         "gauge",
         "Sample standard deviation of the loss in the window.",
         ("split",),
+        by_output=True,
     ),
-    Metric("model_loss_window_min", "gauge", "Lowest loss in the window.", ("split",)),
-    Metric("model_loss_window_max", "gauge", "Highest loss in the window.", ("split",)),
+    Metric("model_loss_window_min", "gauge", "Lowest loss in the window.", ("split",), by_output=True),
+    Metric("model_loss_window_max", "gauge", "Highest loss in the window.", ("split",), by_output=True),
     Metric(
         "model_loss_initial",
         "gauge",
         "Median loss of the first ten steps of training.",
         ("split",),
+        by_output=True,
     ),
-    Metric("model_loss_best", "gauge", "Lowest finite loss so far.", ("split",)),
+    Metric("model_loss_best", "gauge", "Lowest finite loss so far.", ("split",), by_output=True),
     Metric(
         "model_loss_best_timestamp_seconds",
         "gauge",
         "Time at which the lowest loss was recorded.",
         ("split",),
         unit="seconds",
+        by_output=True,
     ),
     Metric("model_learning_rate", "gauge", "Learning rate of the last step."),
     Metric("model_gradient_norm", "gauge", "Global L2 norm of the gradients of the last step."),
@@ -285,6 +306,7 @@ _METRICS = (
         ("split",),
         better="higher",
         range=SHARE,
+        by_output=True,
     ),
     Metric(
         "model_precision",
@@ -293,6 +315,7 @@ _METRICS = (
         ("split",),
         better="higher",
         range=SHARE,
+        by_output=True,
     ),
     Metric(
         "model_recall",
@@ -301,6 +324,7 @@ _METRICS = (
         ("split",),
         better="higher",
         range=SHARE,
+        by_output=True,
     ),
     Metric(
         "model_f1",
@@ -309,6 +333,7 @@ _METRICS = (
         ("split",),
         better="higher",
         range=SHARE,
+        by_output=True,
     ),
     Metric(
         "model_balanced_accuracy",
@@ -317,6 +342,7 @@ _METRICS = (
         ("split",),
         better="higher",
         range=SHARE,
+        by_output=True,
     ),
     Metric(
         "model_specificity",
@@ -325,6 +351,7 @@ _METRICS = (
         ("split",),
         better="higher",
         range=SHARE,
+        by_output=True,
     ),
     Metric(
         "model_matthews_correlation",
@@ -333,6 +360,7 @@ _METRICS = (
         ("split",),
         better="higher",
         range=_CORRELATION,
+        by_output=True,
     ),
     Metric(
         "model_cohen_kappa",
@@ -341,6 +369,7 @@ _METRICS = (
         ("split",),
         better="higher",
         range=_CORRELATION,
+        by_output=True,
     ),
     Metric(
         "model_top_k_accuracy",
@@ -349,6 +378,7 @@ _METRICS = (
         ("split", "k"),
         better="higher",
         range=SHARE,
+        by_output=True,
     ),
     Metric(
         "model_roc_auc",
@@ -357,6 +387,7 @@ _METRICS = (
         ("split",),
         better="higher",
         range=SHARE,
+        by_output=True,
     ),
     Metric(
         "model_average_precision",
@@ -365,6 +396,7 @@ _METRICS = (
         ("split",),
         better="higher",
         range=SHARE,
+        by_output=True,
     ),
     Metric(
         "model_log_loss",
@@ -373,6 +405,7 @@ _METRICS = (
         ("split",),
         better="lower",
         range=_NOT_NEGATIVE,
+        by_output=True,
     ),
     Metric(
         "model_brier_score",
@@ -381,6 +414,7 @@ _METRICS = (
         ("split",),
         better="lower",
         range=_NOT_NEGATIVE,
+        by_output=True,
     ),
     Metric(
         "model_calibration_error",
@@ -389,6 +423,7 @@ _METRICS = (
         ("split",),
         better="lower",
         range=SHARE,
+        by_output=True,
     ),
     Metric(
         "model_mean_absolute_error",
@@ -397,6 +432,7 @@ _METRICS = (
         ("split",),
         better="lower",
         range=_NOT_NEGATIVE,
+        by_output=True,
     ),
     Metric(
         "model_root_mean_squared_error",
@@ -405,6 +441,7 @@ _METRICS = (
         ("split",),
         better="lower",
         range=_NOT_NEGATIVE,
+        by_output=True,
     ),
     Metric(
         "model_r2_score",
@@ -413,20 +450,29 @@ _METRICS = (
         ("split",),
         better="higher",
         range=(-math.inf, 1.0),
+        by_output=True,
     ),
-    Metric("model_bias", "gauge", "Mean of predicted minus true value of a regression model.", ("split",)),
+    Metric(
+        "model_bias",
+        "gauge",
+        "Mean of predicted minus true value of a regression model.",
+        ("split",),
+        by_output=True,
+    ),
     Metric(
         "model_residual_percentile",
         "gauge",
         "Percentile of predicted minus true value of a regression model.",
         ("split", "percentile"),
+        by_output=True,
     ),
-    Metric("model_score_best", "gauge", "Best value of a score so far.", ("metric", "split")),
+    Metric("model_score_best", "gauge", "Best value of a score so far.", ("metric", "split"), by_output=True),
     Metric(
         "model_score_error_bound",
         "gauge",
         "Largest possible error of a score that was computed from binned predictions; 0 where it is exact.",
         ("metric", "split"),
+        by_output=True,
     ),
     Metric(
         "model_class_precision",

@@ -33,7 +33,7 @@ MOST_LABELS, LABEL_LENGTH = 8, 50
 LABELS_IN_USE = frozenset(
     {
         *RUN_LABELS,
-        *(label for metric in CATALOG.values() for label in metric.labels),
+        *(label for metric in CATALOG.values() for label in metric.possible_labels),
         *("cluster", "namespace", "job", "instance", "pod", "container", "ended"),
         *("alertname", "alertstate", "severity", "start", "of", "le", "quantile"),
     }

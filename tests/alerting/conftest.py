@@ -111,7 +111,7 @@ def _names(name: str | None, matched: Mapping[str, str]) -> list[str]:
 
 def _published() -> dict[str, set[str]]:
     return {
-        metric.name + suffix: {*RUN_LABELS, *TARGET_LABELS, *metric.labels, *more}
+        metric.name + suffix: {*RUN_LABELS, *TARGET_LABELS, *metric.possible_labels, *more}
         for metric in CATALOG.values()
         for suffix, more in _SUFFIXES.get(metric.kind, {"": set()}).items()
     }

@@ -17,6 +17,7 @@ from alerting.inlined import written_out
 from alerting.links import Links
 from alerting.render import DOMAINS, committed, rules
 from alerting.sources import WHICH, versioned
+from alerting.whole import of_the_whole
 from traingauge.bundle.identity import in_alertmanager, in_link, in_rules
 from traingauge.core.thresholds import MINIMA
 
@@ -82,7 +83,7 @@ def one_line(expression):
 
 
 def written(source):
-    text = versioned(in_rules(written_out(source.read_text()), identity()))
+    text = versioned(in_rules(written_out(of_the_whole(source.read_text())), identity()))
     groups = yaml.safe_load(text)["groups"]
     for rule in (rule for group in groups for rule in group["rules"] or ()):
         rule["expr"] = one_line(rule["expr"])

@@ -22,7 +22,7 @@ from traingauge.catalog import CATALOG, RUN_LABELS
 
 #: Labels of a series that tell its parts apart, not its runs.
 _OF_METRICS = "|".join(
-    sorted({*RUN_LABELS, *(label for metric in CATALOG.values() for label in metric.labels)})
+    sorted({*RUN_LABELS, *(label for metric in CATALOG.values() for label in metric.possible_labels)})
 )
 
 _LINK = re.compile(r"(?:var-\w+=\{\{ \$labels\.\w+ \| urlquery \}\}&?)+")

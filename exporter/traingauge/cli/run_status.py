@@ -15,6 +15,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 from urllib3.exceptions import HTTPError
 
+from traingauge.catalog import OUTPUT
 from traingauge.delivery.targets import Target
 from traingauge.errors import TrainGaugeError
 
@@ -190,7 +191,7 @@ def status(target: Target, exposition: str, now: float) -> Status:
 
 
 def _samples(target: Target, exposition: str) -> dict[str, dict[str, float]]:
-    """The samples of the run by metric, and then by what tells them apart: a state or a split."""
+    """The samples of the whole run by metric, and then by what tells them apart: a state or a split."""
     lines = (line for line in exposition.splitlines() if line.partition("{")[0] in _WANTED)
     found: dict[str, dict[str, float]] = {}
     try:
@@ -200,7 +201,10 @@ def _samples(target: Target, exposition: str) -> dict[str, dict[str, float]]:
     for metric in metrics:
         for sample in metric.samples:
             labels = sample.labels
-            if (labels.get("model"), labels.get("run")) == (target.model, target.run):
+            if (labels.get("model"), labels.get("run")) == (
+                target.model,
+                target.run,
+            ) and OUTPUT not in labels:
                 key = labels.get("state", labels.get("split", ""))
                 found.setdefault(sample.name, {})[key] = float(sample.value)
     return found

@@ -69,7 +69,9 @@ class DisabledRecorder(Recorder):
         """Do nothing."""
         yield
 
-    def encode(self, y_true: Any, y_pred: Any, sample_weight: Any, split: str = "train") -> None:
+    def encode(
+        self, y_true: Any, y_pred: Any, sample_weight: Any, split: str = "train", output: str = ""
+    ) -> None:
         """Do nothing."""
 
     def see(self, features: Any) -> None:

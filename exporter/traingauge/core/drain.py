@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from traingauge.core.collectors import Collectors
 from traingauge.core.collectors.base import Collector, Handler, Reading
 from traingauge.core.collectors.diagnostics import Diagnostics
 from traingauge.core.collectors.loss import Loss
+from traingauge.core.collectors.outputs import Outputs
 from traingauge.core.collectors.scalars import Scalars
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.collectors.self_metrics import SelfMetrics
@@ -31,6 +32,7 @@ from traingauge.core.events import (
     UNORDERED,
     EpochEnd,
     Numbers,
+    OfOutput,
     Pass,
     RolledBack,
     Scored,
@@ -75,6 +77,7 @@ class Drain:
         collectors[SelfMetrics].step_log = self.step_log
         self._guard = guard
         self._scores, self._loss = collectors[Scores], collectors[Loss]
+        self._by_output = collectors[Outputs]
         self._diagnostics, self._scalars = collectors[Diagnostics], collectors[Scalars]
         self._on_batch = [one.on_batch for one in collectors if _has(one, "on_batch")]
         self._on_slice = [one.on_slice for one in collectors if _has(one, "on_slice")]
@@ -139,6 +142,7 @@ class Drain:
             detailed = [(place, step) for place, step in enumerate(steps) if isinstance(step, Scored)]
         for place, step in detailed:
             counts["samples"][place], counts["steps"][place] = step.samples, step.steps
+        outputs = self._outputs([(place, one) for place, step in detailed for one in step.outputs])
         numbers = columns(_rows(steps, detailed, self._guard), self._admits)
         for name in _COUNTS.keys() & numbers.keys():
             self._take_counts(name, numbers.pop(name), counts[name])
@@ -151,6 +155,8 @@ class Drain:
             steps=None if (counts["steps"] == 1).all() else counts["steps"],
             scored=self._encoded(detailed),
             binned=[step.binned for _, step in detailed if step.binned is not None],
+            nonfinite=_nonfinite(outputs),
+            outputs=outputs,
         )
 
     def _encoded(self, detailed: Sequence[tuple[int, Scored]]) -> list[tuple[int, Encoded]]:
@@ -165,6 +171,20 @@ class Drain:
         return [
             (place, scored) for (place, _), scored in zip(placed, found, strict=True) if scored is not None
         ]
+
+    def _outputs(self, placed: Sequence[tuple[int, OfOutput]]) -> list[tuple[int, OfOutput]]:
+        """Outputs of steps, each with its place, with nothing left on a device."""
+        rows = [{str(at): loss for at, loss in enumerate(one.losses)} for _, one in placed]
+        losses = fetched(rows, self._guard) if rows else ()
+        return [
+            (place, one._replace(losses=np.array([*found.values()]), scored=self._encoded_output(one)))
+            for (place, one), found in zip(placed, losses, strict=True)
+        ]
+
+    def _encoded_output(self, one: OfOutput) -> list[Encoded]:
+        scores = self._by_output.scores(one.name)
+        found = [] if scores is None else encoded(one.scored, scores, self._guard)
+        return [step for step in found if step is not None]
 
     def _admits(self, name: str) -> bool:
         """Whether a number gets a column; what took the shortcut was not checked by name."""
@@ -214,6 +234,7 @@ class Drain:
             measured=[(place if whole else count - 1, one) for place, one in enumerate(steps.measured)],
             binned=[] if steps.binned is None else [steps.binned],
             nonfinite=steps.nonfinite,
+            outputs=[(count - 1, output) for output in steps.outputs],
         )
 
     def _add(
@@ -288,7 +309,13 @@ class Drain:
         scored = [one for one in encoded(done.scored, self._scores, self._guard) if one is not None]
         numbers = {"loss": done.loss} if done.loss is not None else {}
         (read,) = fetched([numbers], self._guard)
-        return done._replace(scored=scored, loss=read.get("loss"))
+        outputs = self._outputs([(0, one) for one in done.outputs])
+        return done._replace(
+            scored=scored,
+            loss=read.get("loss"),
+            nonfinite=done.nonfinite + _nonfinite(outputs),
+            outputs=[one for _, one in outputs],
+        )
 
     def _handle(self, event: Any) -> None:
         for handler in self._handlers.get(type(event), ()):
@@ -328,6 +355,11 @@ class Drain:
 def _has(collector: Collector, hook: str) -> bool:
     """Whether a collector has a hook of its own: a call that does nothing is paid for, too."""
     return getattr(type(collector), hook) is not getattr(Collector, hook)
+
+
+def _nonfinite(outputs: Sequence[tuple[int, OfOutput]]) -> int:
+    """Predictions of outputs that were not finite."""
+    return sum(step.nonfinite for _, one in outputs for step in cast("Sequence[Encoded]", one.scored))
 
 
 def _row(values: Mapping[str, Any]) -> dict[str, Floats]:

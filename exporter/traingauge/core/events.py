@@ -24,6 +24,22 @@ if TYPE_CHECKING:
 Numbers: TypeAlias = "tuple[float, Mapping[str, float]]"
 
 
+class OfOutput(NamedTuple):
+    """What one output of a model with several has of training steps, or of a pass.
+
+    Attributes:
+        name: Of the output.
+        losses: Its losses, one a step or that of the pass; none if unknown. Numbers on a device are brought over first.
+        scored: Encoded labels and predictions, or those on a device.
+        measured: Totals that were computed elsewhere, one a step that was scored, or those of the pass.
+    """
+
+    name: str
+    losses: Any = ()
+    scored: Sequence[Encoded | OnDevice] = ()
+    measured: Sequence[Measured] = ()
+
+
 class Scored(NamedTuple):
     """One training step with more than floats: labels, predictions, features, counts, or numbers on a device.
 
@@ -35,6 +51,7 @@ class Scored(NamedTuple):
         samples: Number of samples in the step.
         steps: Number of steps that it stands for; 0 if it belongs to the step before.
         more: Encoded labels and predictions of further micro-batches.
+        outputs: Each output of a model with several.
     """
 
     at: float
@@ -44,6 +61,7 @@ class Scored(NamedTuple):
     samples: int
     steps: int = 1
     more: Sequence[Encoded | OnDevice] = ()
+    outputs: Sequence[OfOutput] = ()
 
 
 class Steps(NamedTuple):
@@ -57,6 +75,7 @@ class Steps(NamedTuple):
         binned: Binned features of all steps; ``None`` without a reference.
         nonfinite: Number of predictions that were NaN or infinite.
         scalars: Further scalars by name, each of shape (n,).
+        outputs: Each output of a model with several, whose losses are those of the last steps.
     """
 
     at: NDArray[np.float64]
@@ -66,6 +85,7 @@ class Steps(NamedTuple):
     binned: Binned | None = None
     nonfinite: int = 0
     scalars: Mapping[str, NDArray[np.float64]] = {}
+    outputs: Sequence[OfOutput] = ()
 
 
 class Pass(NamedTuple):
@@ -81,6 +101,7 @@ class Pass(NamedTuple):
         measured: Totals that were computed elsewhere, instead of ``scored``.
         nonfinite: Number of predictions that were NaN or infinite, in addition to those in ``scored``.
         scalars: Further scalars by name.
+        outputs: Each output of a model with several.
     """
 
     split: str
@@ -92,6 +113,7 @@ class Pass(NamedTuple):
     measured: Measured | None = None
     nonfinite: int = 0
     scalars: Mapping[str, Any] = {}
+    outputs: Sequence[OfOutput] = ()
 
 
 class DataWaits(NamedTuple):

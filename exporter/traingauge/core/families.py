@@ -22,8 +22,8 @@ class Key(NamedTuple):
 
     Attributes:
         suffix: ``""``, or ``"_bucket"``, ``"_sum"``, ``"_count"`` of a histogram.
-        labels: Values of the metric's own labels, in the order of ``Metric.labels``; a bucket's ``le`` comes last.
-            ``None`` leaves the label out.
+        labels: Values of the metric's own labels, in the order of ``Metric.labels``; a bucket's ``le``, and the output of
+            a model with several, comes last. ``None`` leaves the label out.
     """
 
     suffix: str
@@ -87,10 +87,24 @@ class Identity(NamedTuple):
 def label_names(metric: Metric, suffix: str) -> tuple[str, ...]:
     """Names of the labels of a sample but those of the user: of the values of ``Identity.name`` and ``Key.labels``.
 
+    Only an output's sample has the label ``output``, which comes last.
+
     >>> label_names(CATALOG["model_step_duration_seconds"], "_bucket")
     ('model', 'run', 'split', 'le')
     """
-    return (*RUN_LABELS, *metric.labels, *(("le",) if suffix == "_bucket" else ()))
+    return (*RUN_LABELS, *metric.possible_labels, *(("le",) if suffix == "_bucket" else ()))
+
+
+def own_labels(metric: Metric, key: Key) -> dict[str, str]:
+    """The metric's own labels of a sample by name, without those that are left out.
+
+    >>> own_labels(CATALOG["model_loss"], Key("", ("train", "age")))
+    {'split': 'train', 'output': 'age'}
+    """
+    names = label_names(metric, key.suffix)[len(RUN_LABELS) :]
+    if metric.by_output and len(key.labels) == len(metric.labels):  # of the whole
+        names = metric.labels
+    return {name: value for name, value in zip(names, key.labels, strict=True) if value is not None}
 
 
 def labels_of(metric: Metric, key: Key, identity: Identity) -> dict[str, str]:
@@ -99,8 +113,8 @@ def labels_of(metric: Metric, key: Key, identity: Identity) -> dict[str, str]:
     >>> labels_of(CATALOG["model_loss"], Key("", ("train",)), Identity("churn", "r1", (("team", "vision"),)))
     {'model': 'churn', 'run': 'r1', 'split': 'train', 'team': 'vision'}
     """
-    named = zip(label_names(metric, key.suffix), (*identity.name, *key.labels), strict=True)
-    return {**{name: value for name, value in named if value is not None}, **dict(identity.labels)}
+    named = zip(RUN_LABELS, identity.name, strict=True)
+    return {**dict(named), **own_labels(metric, key), **dict(identity.labels)}
 
 
 def keys(*labels: tuple[str | None, ...]) -> tuple[Key, ...]:

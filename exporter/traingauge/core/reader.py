@@ -19,6 +19,7 @@ from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.event_queue import EventQueue
 from traingauge.core.families import Family
 from traingauge.core.guard import Guard
+from traingauge.core.joined_families import JoinedFamilies
 from traingauge.stats.streaming.not_given import masked
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class RunReader:
     def __init__(self, collectors: Collectors, queue: EventQueue, guard: Guard) -> None:
         self.when_read: Callable[[], None] | None = None
         self._collectors, self._queue, self._guard = collectors, queue, guard
+        self._joined = JoinedFamilies()
 
     def families(self, maybe_yield: Callable[[], None] = lambda: None) -> list[Family]:
         """What the run publishes now, in the catalogue's order.
@@ -53,7 +55,9 @@ class RunReader:
         """
         with self._queue.drained(maybe_yield):
             started = time.perf_counter()
-            families = sorted(self._read(maybe_yield), key=lambda family: _ORDER[family.metric.name])
+            families = self._joined.join(
+                sorted(self._read(maybe_yield), key=lambda family: _ORDER[family.metric.name])
+            )
             self._collectors[SelfMetrics].spent("scrape", time.perf_counter() - started)
         if self.when_read is not None:
             self.when_read()

@@ -21,6 +21,7 @@ from traingauge.core.collectors import Collectors, Setup
 from traingauge.core.collectors.activity import Activity
 from traingauge.core.collectors.diagnostics import Diagnostics
 from traingauge.core.collectors.model_info import ModelInfo
+from traingauge.core.collectors.outputs import Outputs
 from traingauge.core.collectors.progress import Progress
 from traingauge.core.collectors.restarts import Restarts
 from traingauge.core.collectors.run import RunInfo
@@ -76,6 +77,7 @@ class Recorder(Unique):
         progress: Counters and heartbeats.
         activity: Signs of life.
         scores: Scores.
+        outputs: Loss and scores of each output of a model with several.
         drift: Drift, or ``None``.
         guard: Keeps errors inside monitoring away from training.
         self_metrics: Counters of what monitoring itself did.
@@ -95,6 +97,7 @@ class Recorder(Unique):
         self.guard, self.drift = setup.guard, setup.drift
         self.collectors = Collectors(setup)
         self.run, self.scores = self.collectors[RunInfo], self.collectors[Scores]
+        self.outputs = self.collectors[Outputs]
         self.progress, self.diagnostics = self.collectors[Progress], self.collectors[Diagnostics]
         self.restarts, self.model_info = self.collectors[Restarts], self.collectors[ModelInfo]
         self.self_metrics, self.activity = self.collectors[SelfMetrics], self.collectors[Activity]
@@ -225,7 +228,7 @@ class Recorder(Unique):
             )
 
     def encode(
-        self, y_true: Any, y_pred: Any, sample_weight: Any, split: str = "train"
+        self, y_true: Any, y_pred: Any, sample_weight: Any, split: str = "train", output: str = ""
     ) -> Encoded | OnDevice | None:
         """Labels and predictions reduced to what scores are made of; ``None`` where there is nothing to score.
 
@@ -236,14 +239,24 @@ class Recorder(Unique):
         """
         if y_true is None and y_pred is None and sample_weight is None:
             return None
+        scores = self._scores_of(output)
+        if scores is None:
+            return None
         on_device = self.guard.admit(SCORES[split], kept, y_true, y_pred, sample_weight)
         if on_device is not None:
             return on_device
-        return self.guard.admit(SCORES[split], self.scores.encode, y_true, y_pred, sample_weight)
+        return self.guard.admit(SCORES[split], scores.encode, y_true, y_pred, sample_weight)
 
-    def bring_over(self, steps: Sequence[Encoded | OnDevice]) -> list[Encoded | OnDevice]:
+    def bring_over(self, steps: Sequence[Encoded | OnDevice], output: str = "") -> list[Encoded | OnDevice]:
         """Steps with nothing left on a device, which is waited for; those that do not fit are left out and counted."""
-        return [step for step in encoded(steps, self.scores, self.guard) if step is not None]
+        scores = self._scores_of(output)
+        if scores is None:
+            return []
+        return [step for step in encoded(steps, scores, self.guard) if step is not None]
+
+    def _scores_of(self, output: str) -> Scores | None:
+        """What scores an output, the whole if it is empty; ``None`` for an output that is left out."""
+        return self.outputs.scores(output) if output else self.scores
 
     def see(self, features: Any) -> None:
         """Compare the features of a batch, apart from its step; without a reference nothing is done.
@@ -291,13 +304,16 @@ class Recorder(Unique):
         *,
         from_logits: bool | None = None,
         ignore_index: int | None = None,
+        output: str = "",
     ) -> None:
         """Take what an integration found out about the task; what the user said stays.
 
         Raises:
             LabelError: Another number of classes than is known.
         """
-        self.scores.found_task(task, classes, from_logits=from_logits, ignore_index=ignore_index)
+        scores = self._scores_of(output)
+        if scores is not None:
+            scores.found_task(task, classes, from_logits=from_logits, ignore_index=ignore_index)
 
     @property
     def bins(self) -> ReferenceBins | None:

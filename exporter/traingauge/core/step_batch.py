@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from traingauge.stats.streaming.not_given import NOT_GIVEN, Floats, is_given, not_given
 
 if TYPE_CHECKING:
+    from traingauge.core.events import OfOutput
     from traingauge.stats.classification.encoding import Encoded
     from traingauge.stats.drift.binning import Binned
     from traingauge.stats.run_scores import Measured
@@ -38,6 +39,7 @@ class StepBatch:
         binned: Binned features.
         nonfinite: Predictions that were not finite, in addition to those of ``scored``.
         steps: Training steps that each stands for; ``None`` for one each.
+        outputs: Outputs of a model with several, each with the place of the last step that it is of.
 
     >>> batch = StepBatch(*np.ones((3, 2)), np.ones(2, int), columns([{"loss": 0.5}, {"loss": 0.25, "entropy": 2.0}]))
     >>> list(batch.numbers), batch.column("entropy"), batch.given("entropy")
@@ -54,6 +56,7 @@ class StepBatch:
     binned: Sequence[Binned] = ()
     nonfinite: int = 0
     steps: NDArray[np.int64] | None = None
+    outputs: Sequence[tuple[int, OfOutput]] = ()
 
     def count(self, piece: slice = slice(None)) -> int:
         """Training steps in a slice of the batch."""

@@ -75,11 +75,19 @@ class Session(Protocol):
         """Record one training step from arrays; see :meth:`traingauge.ModelMonitor.step`."""
 
     def encode(
-        self, y_true: Any, y_pred: Any, sample_weight: Any, split: str = "train"
+        self, y_true: Any, y_pred: Any, sample_weight: Any, split: str = "train", output: str = ""
     ) -> Encoded | OnDevice | None:
-        """Labels and predictions reduced to what scores are made of, for an event."""
+        """Labels and predictions reduced to what scores are made of, for an event.
 
-    def bring_over(self, steps: Sequence[Encoded | OnDevice]) -> list[Encoded | OnDevice]:
+        Args:
+            y_true: Labels or true values.
+            y_pred: Predictions.
+            sample_weight: Weights, or ``None``.
+            split: Split.
+            output: Name of an output of a model with several, which has a task of its own; empty for the whole.
+        """
+
+    def bring_over(self, steps: Sequence[Encoded | OnDevice], output: str = "") -> list[Encoded | OnDevice]:
         """Steps with nothing left on a device, which is waited for."""
 
     def record(self, event: Event) -> None:
@@ -105,6 +113,7 @@ class Session(Protocol):
         *,
         from_logits: bool | None = None,
         ignore_index: int | None = None,
+        output: str = "",
     ) -> None:
         """Take what the integration found out about the task; what the user said stays.
 
@@ -113,6 +122,7 @@ class Session(Protocol):
             classes: Number of classes, or their names.
             from_logits: Whether predictions are logits.
             ignore_index: Label that is left out.
+            output: Name of an output of a model with several; empty for the whole.
 
         Raises:
             LabelError: Another number of classes than is known.

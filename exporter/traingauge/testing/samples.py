@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from traingauge import validation
 from traingauge.catalog import CATALOG, RUN_LABELS
-from traingauge.core.families import Family, label_names
+from traingauge.core.families import Family, label_names, own_labels
 from traingauge.errors import UnknownNameError
 
 #: Name of a sample, and its labels without those of the run.
@@ -25,10 +25,7 @@ def samples(families: Iterable[Family]) -> dict[Sample, float]:
     found: dict[Sample, float] = {}
     for family in families:
         for key, value in zip(family.keys, family.values, strict=True):
-            names = label_names(family.metric, key.suffix)[len(RUN_LABELS) :]
-            labels = (
-                (name, label) for name, label in zip(names, key.labels, strict=True) if label is not None
-            )
+            labels = own_labels(family.metric, key).items()
             found[family.metric.name + key.suffix, frozenset(labels)] = value
     return found
 

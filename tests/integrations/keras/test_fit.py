@@ -282,20 +282,6 @@ def test_several_inputs(digits, kind):
     assert ("accuracy", "train") in session.published()
 
 
-def test_several_outputs_have_a_loss_and_the_log_says_that_they_have_no_scores(digits, caplog):
-    x, y = digits
-    inputs = keras.Input((64,))
-    outputs = [keras.layers.Dense(10, "softmax")(inputs), keras.layers.Dense(1, "sigmoid")(inputs)]
-    model = keras.Model(inputs, outputs)
-    model.compile("adam", [CROSS_ENTROPY, "binary_crossentropy"])
-    session = KerasSession()
-    history = fit(model, x, [y, y % 2], session=session, batch_size=BATCH).history
-    assert session.losses.mean() == pytest.approx(history["loss"][0], rel=1e-2)
-    assert ("accuracy", "train") not in session.published()
-    assert sum("scores are not recorded" in message for message in caplog.messages) == 1
-    assert not session.errors
-
-
 # The facade
 
 

@@ -19,6 +19,7 @@ from traingauge.core.collectors.limits import Limits
 from traingauge.core.collectors.loss import Loss
 from traingauge.core.collectors.model_info import ModelInfo
 from traingauge.core.collectors.muted import Muted
+from traingauge.core.collectors.outputs import Outputs
 from traingauge.core.collectors.progress import Progress
 from traingauge.core.collectors.restarts import Restarts
 from traingauge.core.collectors.run import RunInfo
@@ -77,6 +78,7 @@ COLLECTORS: Mapping[str, Callable[[Setup], Collector | None]] = MappingProxyType
         "loss": lambda setup: Loss(setup.scoring.window),
         "scalars": lambda setup: Scalars(),
         "scores": lambda setup: Scores(setup.scoring, setup.guard),
+        "outputs": lambda setup: Outputs(setup.scoring, setup.guard),
         "drift": lambda setup: setup.drift,
         "diagnostics": lambda setup: Diagnostics(setup.scoring.window, setup.reference_run, setup.detectors),
         "canary": lambda setup: CanaryMetrics(),

@@ -14,9 +14,9 @@ class KeyCache:
     """
 
     def __init__(self) -> None:
-        self._last: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[Key, ...]]] = {}
+        self._last: dict[str, tuple[tuple[tuple[str | None, ...], ...], tuple[Key, ...]]] = {}
 
-    def keys(self, group: str, labels: tuple[tuple[str, ...], ...]) -> tuple[Key, ...]:
+    def keys(self, group: str, labels: tuple[tuple[str | None, ...], ...]) -> tuple[Key, ...]:
         """Keys for label values, the same objects as in the last call if the values are equal.
 
         Args:

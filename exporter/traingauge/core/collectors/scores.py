@@ -267,13 +267,8 @@ class Scores(Collector):
         return {**headline_scores(content, self._averaging), **given}
 
     def families(self) -> Iterator[Family]:
-        """Scores, the best and the error of each, and for classifiers the scores by class and the confusion matrix."""
-        self._drop_what_was_guessed_wrong()
-        if not self._splits:
-            return
-        yield from self._run_level()
-        yield self._best()
-        yield from self._error_bounds()
+        """Those of :meth:`summary`, and for classifiers the scores by class and the confusion matrix."""
+        yield from self.summary()
         counts = {
             split: measured.content
             for split in self._splits
@@ -282,6 +277,15 @@ class Scores(Collector):
         if counts:
             yield from self._by_class.families(counts, self.classes)
             yield from self._confusion(counts)
+
+    def summary(self) -> Iterator[Family]:
+        """Scores, and the best and the error of each."""
+        self._drop_what_was_guessed_wrong()
+        if not self._splits:
+            return
+        yield from self._run_level()
+        yield self._best()
+        yield from self._error_bounds()
 
     def save(self) -> dict[str, Any]:
         """The state, as a tree of plain values, arrays and :data:`RECORDS`."""

@@ -20,7 +20,7 @@ from traingauge.forks import leave_to_parent_after_fork
 WORK = ("encode", "digest", "scrape")
 
 #: The caps that limit the number of series.
-CAPS = ("class", "feature", "scalar")
+CAPS = ("class", "feature", "output", "scalar")
 
 #: Signals whose non-finite values are counted; for weights, tensors are.
 SIGNALS = ("loss", "gradient", "feature", "prediction", "weight")

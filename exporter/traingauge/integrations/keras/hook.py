@@ -15,6 +15,7 @@ import keras
 
 from traingauge.core.guard import Guard
 from traingauge.integrations.keras.loss_calls import LossCall
+from traingauge.integrations.keras.outputs import call_of, watching
 
 
 class Watcher(Protocol):
@@ -89,8 +90,9 @@ class StepHook:
     def _compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, **kwargs: Any
     ) -> Any:
-        loss = self._own["compute_loss"](x, y, y_pred, sample_weight, **kwargs)
-        self._calls.append(LossCall(loss, y, y_pred, sample_weight, x))
+        with watching(self._model, y_pred) as outputs:
+            loss = self._own["compute_loss"](x, y, y_pred, sample_weight, **kwargs)
+        self._calls.append(call_of(LossCall(loss, y, y_pred, sample_weight, x, outputs=outputs)))
         return loss
 
     def _train_step(self, *given: Any) -> Any:

@@ -15,7 +15,9 @@ def call_of_step(calls: Sequence[LossCall]) -> LossCall | None:
     found = distinct(filter(_readable, calls))
     if len(found) < 2:
         return found[0] if found else None
-    return _joined(found)
+    joined = _joined(found)
+    names = [name for name in found[0].outputs if all(name in call.outputs for call in found)]
+    return joined._replace(outputs={name: _joined([call.outputs[name] for call in found]) for name in names})
 
 
 def _readable(call: LossCall) -> bool:
@@ -33,7 +35,7 @@ def _joined(calls: Sequence[LossCall]) -> LossCall:
     ]
     loss = tf.add_n(losses) / tf.add_n(sizes)
     if not all(tf.is_tensor(part) for call in calls for part in (call.y, call.y_pred)):
-        return calls[-1]._replace(loss=loss)  # several outputs, which are not scored
+        return calls[-1]._replace(loss=loss)  # several outputs, which are joined one by one
     weights = None
     if any(call.sample_weight is not None for call in calls):
         weights = tf.concat([_weights(call) for call in calls], axis=0)

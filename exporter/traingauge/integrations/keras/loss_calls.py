@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 
@@ -10,7 +10,7 @@ class LossCall(NamedTuple):
     """Arguments and result of ``compute_loss`` in a step.
 
     The mask is that of the outputs where they no longer carry it. With a number of classes, the outputs are the class that
-    each sample is decided for.
+    each sample is decided for. Of several outputs, those that have a loss are there one by one, by name.
     """
 
     loss: Any
@@ -20,6 +20,7 @@ class LossCall(NamedTuple):
     x: Any = None
     mask: Any = None
     classes: int | None = None
+    outputs: Mapping[str, LossCall] = {}
 
 
 def distinct(calls: Iterable[LossCall]) -> list[LossCall]:

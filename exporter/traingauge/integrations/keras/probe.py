@@ -10,7 +10,7 @@ Keras' own logs are not used: they hold the running mean of the epoch, and turni
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -23,6 +23,7 @@ from traingauge.integrations.base import Session
 from traingauge.integrations.keras.bins import Bins
 from traingauge.integrations.keras.graph_hook import GraphHook, TracedStep
 from traingauge.integrations.keras.loss_calls import LossCall
+from traingauge.integrations.keras.outputs import TASK_OF_ONE, goal_of, not_scored
 from traingauge.integrations.keras.rows import Rows
 from traingauge.integrations.keras.scores.plan import ScoringPlan, UnclearError, comparable, find_plan
 from traingauge.integrations.keras.tables import StepRing, StepRow, Sum, statistic_of
@@ -30,6 +31,13 @@ from traingauge.integrations.keras.targets import Targets
 from traingauge.integrations.keras.unchecked import unchecked
 from traingauge.integrations.keras.weights import Weights
 from traingauge.logs import logger
+
+
+class _Tables(NamedTuple):
+    """Of one output of a model with several, as a probe's own are of the whole."""
+
+    ring: StepRing
+    passed: Sum
 
 
 class GraphProbe:
@@ -42,7 +50,7 @@ class GraphProbe:
         edges: Edges of the reference's bins, ``None`` where features are not compared in the graph.
         targets: Edges of the bins of labels and predictions, by part.
         gradients: Whether to work out the norm of the gradients.
-        found: Called with what is scored, once that is known.
+        found: Called with what is scored, once that is known, and the output that it is of.
         guard: Counts errors while a step is traced; the step then runs with less of it being watched.
 
     Attributes:
@@ -63,7 +71,7 @@ class GraphProbe:
         edges: NDArray[np.float64] | None,
         targets: Mapping[str, NDArray[np.float64]],
         gradients: bool,
-        found: Callable[[ScoringPlan], None],
+        found: Callable[[ScoringPlan, str], None],
         guard: Guard,
     ) -> None:
         self.model, self.owner, self.gradients = model, owner, gradients
@@ -72,6 +80,7 @@ class GraphProbe:
         self._hints, self._found, self.guard = hints, found, guard
         self._ring = StepRing(int(model.steps_per_execution))
         self._sum = Sum()
+        self._outputs: dict[str, _Tables] = {}
         self._bins = None if edges is None else Bins(edges)
         self._targets = Targets(targets)
         self._begun = False
@@ -94,12 +103,18 @@ class GraphProbe:
     @property
     def room(self) -> int:
         """Steps that may pass between two readings."""
-        return self._ring.room
+        return min([self._ring.room, *(one.ring.room for one in self._outputs.values())])
 
     @unchecked()
     def read_steps(self) -> tuple[Rows | None, int]:
         """Training steps since the last reading, ``None`` if there were none, and how many were overwritten before it."""
         return self._ring.read()
+
+    @unchecked()
+    def read_outputs(self) -> dict[str, Rows]:
+        """Training steps of each output of a model with several since the last reading."""
+        found = {name: one.ring.read()[0] for name, one in self._outputs.items()}
+        return {name: rows for name, rows in found.items() if rows is not None}
 
     @unchecked()
     def read_bins(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
@@ -114,12 +129,19 @@ class GraphProbe:
     @unchecked()
     def begin_pass(self) -> None:
         """Forget the last pass."""
-        self._sum.clear()
+        for one in (self._sum, *(one.passed for one in self._outputs.values())):
+            one.clear()
 
     @unchecked()
     def read_pass(self) -> Rows | None:
         """The pass since :meth:`begin_pass`; ``None`` if it had no step."""
         return self._sum.read()
+
+    @unchecked()
+    def read_pass_of_outputs(self) -> dict[str, Rows]:
+        """The pass of each output of a model with several since then."""
+        found = {name: one.passed.read() for name, one in self._outputs.items()}
+        return {name: rows for name, rows in found.items() if rows is not None}
 
     def end(self) -> None:
         """Leave the model, which gets its own steps back."""
@@ -142,6 +164,8 @@ class GraphProbe:
             self._tried(self._targets.add, plan, step.call.y, step.call.y_pred)
         if self._bins is not None:
             self._tried(self._bins.add, keras.utils.unpack_x_y_sample_weight(step.data)[0])
+        for name, call in _outputs(step):
+            self._tried(self._write_output, step, name, call)
         self._begun = True
 
     def tested(self, step: TracedStep) -> None:
@@ -151,6 +175,8 @@ class GraphProbe:
             TrainGaugeError: An argument of the user's that does not fit, if no step was traced before.
         """
         self._tried(self._add, step)
+        for name, call in _outputs(step):
+            self._tried(self._add_output, step, name, call)
 
     def _write(self, step: TracedStep) -> ScoringPlan | None:
         measured = self._measured(step, self._ring.reserve)
@@ -160,7 +186,22 @@ class GraphProbe:
     def _add(self, step: TracedStep) -> None:
         self._sum.write(self._measured(step, self._sum.reserve))
 
-    def _measured(self, step: TracedStep, reserve: Callable[[ScoringPlan], None]) -> StepRow:
+    def _write_output(self, step: TracedStep, name: str, call: LossCall) -> None:
+        ring = self._tables(name).ring
+        ring.write(self._measured(step._replace(call=call), ring.reserve, name), None, None)
+
+    def _add_output(self, step: TracedStep, name: str, call: LossCall) -> None:
+        passed = self._tables(name).passed
+        passed.write(self._measured(step._replace(call=call), passed.reserve, name))
+
+    def _tables(self, output: str) -> _Tables:
+        if output not in self._outputs:
+            self._outputs[output] = _Tables(StepRing(self._ring.together), Sum())
+        return self._outputs[output]
+
+    def _measured(
+        self, step: TracedStep, reserve: Callable[[ScoringPlan], None], output: str = ""
+    ) -> StepRow:
         samples = self._tried(_samples, step.data)
         known = StepRow(0.0 if samples is None else samples)
         if step.call is None:
@@ -170,23 +211,28 @@ class GraphProbe:
             )
             return known
         known = known._replace(loss=tf.reduce_mean(step.call.loss))
-        return self._tried(self._scored, known, step.call, reserve) or known
+        return self._tried(self._scored, known, step.call, reserve, output) or known
 
-    def _scored(self, known: StepRow, call: LossCall, reserve: Callable[[ScoringPlan], None]) -> StepRow:
-        if call.y is None:
+    def _scored(
+        self, known: StepRow, call: LossCall, reserve: Callable[[ScoringPlan], None], output: str
+    ) -> StepRow:
+        if call.outputs and self._hints.task is not None:
+            self._say(TASK_OF_ONE)
+        if call.y is None or call.outputs:
             return known
         try:
-            plan = self._plan(call)
+            plan = self._plan(call, output)
             reduced = statistic_of(plan).measure(call.y, call.y_pred, call.sample_weight)
         except UnclearError as reason:
-            self._say(f"its scores are not recorded: {reason}")
+            self._say(not_scored(output, reason))
             return known
-        self._found(plan)
+        self._found(plan, output)
         reserve(plan)
         return known._replace(plan=plan, reduced=reduced)
 
-    def _plan(self, call: LossCall) -> ScoringPlan:
-        plan = find_plan(self.model.loss, call.y, call.y_pred, self._hints)
+    def _plan(self, call: LossCall, output: str) -> ScoringPlan:
+        loss, hints = goal_of(self.model, output, self._hints)
+        plan = find_plan(loss, call.y, call.y_pred, hints)
         if not comparable(plan, call.y, call.y_pred):
             raise UnclearError(
                 f"labels have shape {tuple(call.y.shape)} and outputs {tuple(call.y_pred.shape)}"
@@ -230,11 +276,16 @@ def attach(model: Any, session: Session, *, gradients: bool) -> GraphProbe:
         edges=None if bins is None else bins.features,
         targets={} if bins is None else bins.targets,
         gradients=gradients,
-        found=lambda plan: session.found_task(plan.task, plan.classes or None),
+        found=lambda plan, output: session.found_task(plan.task, plan.classes or None, output=output),
         guard=session.guard,
     )
     session.before_end(probe.end)
     return probe
+
+
+def _outputs(step: TracedStep) -> list[tuple[str, LossCall]]:
+    """The outputs of a model with several that have a loss, by name."""
+    return [] if step.call is None else list(step.call.outputs.items())
 
 
 def _samples(data: Any) -> Any:

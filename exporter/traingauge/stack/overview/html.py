@@ -134,7 +134,7 @@ def _alerts(run: Run, now: float) -> str:
 
 def _about(labels: Mapping[str, str]) -> str:
     """What tells alerts of one name apart."""
-    parts = [labels[name] for name in ("metric", "split", "class", "feature") if labels.get(name)]
+    parts = [labels[name] for name in ("metric", "split", "output", "class", "feature") if labels.get(name)]
     return f' <span class="dim">{escape(", ".join(parts))}</span>' if parts else ""
 
 

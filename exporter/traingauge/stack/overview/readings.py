@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from traingauge.catalog import OUTPUT
 from traingauge.stack.prometheus import PrometheusApi
 
 #: How long a run is shown after its last scrape, in hours.
@@ -76,7 +77,7 @@ def runs(prometheus: PrometheusApi) -> list[Run]:
     """
     found: dict[tuple[str, str], dict[str, _Process]] = {}
     for metric in ("run_start_timestamp_seconds", "run_state", "steps_total", "steps_planned", "loss"):
-        for sample in prometheus.query(f"last_over_time(model_{metric}[{HOURS}h])"):
+        for sample in prometheus.query(f'last_over_time(model_{metric}{{{OUTPUT}=""}}[{HOURS}h])'):
             labels = sample.labels
             processes = found.setdefault((labels.get("model", ""), labels.get("run", "")), {})
             process = processes.setdefault(labels.get("instance", ""), _Process())
@@ -100,7 +101,7 @@ def curves(prometheus: PrometheusApi, run: Run, now: float | None = None) -> lis
     end = time.time() if now is None else now
     start = min(max(run.started, end - HOURS * 3600), end)
     step = max(SCRAPES, math.ceil((end - start) / POINTS))
-    chosen = f"model={_quoted(run.model)}, run={_quoted(run.run)}"
+    chosen = f'model={_quoted(run.model)}, run={_quoted(run.run)}, {OUTPUT}=""'
     found = {
         title: prometheus.range(f"max by (split) ({name}{{{chosen}}})", start, end, step)
         for title, name in CURVES.items()

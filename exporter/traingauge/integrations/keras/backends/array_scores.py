@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from traingauge.errors import ReferenceMismatchError, TrainGaugeError
 from traingauge.integrations.keras.backends.flat_rows import FlatRows, flat_rows, target_columns
+from traingauge.integrations.keras.outputs import TASK_OF_ONE, goal_of, not_scored
 from traingauge.integrations.keras.scores.plan import ScoringPlan, UnclearError, comparable, find_plan
 from traingauge.logs import logger
 from traingauge.stats.arrays import as_array
@@ -48,26 +49,28 @@ class ArrayScores:
         self._plans: dict[tuple[Any, ...], ScoringPlan] = {}
         self._said: set[str] = set()
 
-    def planned(self, call: LossCall) -> Planned | None:
-        """What to score of a call of ``compute_loss``; ``None`` if nothing.
+    def planned(self, call: LossCall, output: str = "") -> Planned | None:
+        """What to score of a call of ``compute_loss``, or of one output of it; ``None`` if nothing.
 
         Raises:
             TrainGaugeError: What the user said of the task does not fit the model.
         """
-        if call.y is None:
+        if call.outputs and self._session.hints.task is not None:
+            self.say(TASK_OF_ONE)
+        if call.y is None or call.outputs:
             return None
         try:
-            plan = self._plan(call)
+            plan = self._plan(call, output)
             rows = flat_rows(plan, call)
         except UnclearError as reason:
-            self.say(f"its scores are not recorded: {reason}")
+            self.say(not_scored(output, reason))
             return None
         return Planned(plan, rows)
 
-    def encode(self, planned: Planned, split: str) -> Encoded | OnDevice | None:
+    def encode(self, planned: Planned, split: str, output: str = "") -> Encoded | OnDevice | None:
         """A batch reduced to what scores are made of; one that does not fit is counted."""
         try:
-            return self._session.encode(*planned.rows, split)
+            return self._session.encode(*planned.rows, split, output)
         except TrainGaugeError as error:
             self._session.guard.report("data", error)
             return None
@@ -96,16 +99,17 @@ class ArrayScores:
             self._said.add(what)
             logger.warning("model %s: %s", self._model.name, what)
 
-    def _plan(self, call: LossCall) -> ScoringPlan:
-        y, y_pred, loss = call.y, _whole(call), self._model.loss
+    def _plan(self, call: LossCall, output: str) -> ScoringPlan:
+        y, y_pred = call.y, _whole(call)
+        loss, hints = goal_of(self._model, output, self._session.hints)
         if not (hasattr(y, "shape") and hasattr(y_pred, "shape")):
             raise UnclearError("it has several outputs")
-        seen = id(loss), tuple(y.shape[1:]), y.dtype, tuple(y_pred.shape[1:]), y_pred.dtype
+        seen = output, id(loss), tuple(y.shape[1:]), y.dtype, tuple(y_pred.shape[1:]), y_pred.dtype
         if seen not in self._plans:
-            self._plans[seen] = self._found(find_plan(loss, y, y_pred, self._session.hints), y, y_pred)
+            self._plans[seen] = self._found(find_plan(loss, y, y_pred, hints), y, y_pred, output)
         return self._plans[seen]
 
-    def _found(self, plan: ScoringPlan, y: Any, y_pred: Any) -> ScoringPlan:
+    def _found(self, plan: ScoringPlan, y: Any, y_pred: Any, output: str) -> ScoringPlan:
         if not comparable(plan, y, y_pred):
             raise UnclearError(f"labels have shape {tuple(y.shape)} and outputs {tuple(y_pred.shape)}")
         self._session.found_task(
@@ -113,6 +117,7 @@ class ArrayScores:
             plan.classes or None,
             from_logits=plan.logits if plan.probabilities else None,
             ignore_index=plan.ignored[0] if plan.ignored else None,
+            output=output,
         )
         return plan
 

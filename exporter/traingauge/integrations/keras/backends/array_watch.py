@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from traingauge.core.device_scores import OnDevice
 from traingauge.core.event_queue import BACKLOG_SAMPLES
-from traingauge.core.events import Pass, Scored
+from traingauge.core.events import OfOutput, Pass, Scored
 from traingauge.integrations.keras.backends.array_scores import ArrayScores, Planned
 
 if TYPE_CHECKING:
@@ -138,26 +138,35 @@ class ArrayWatch:
             self._begun = True
 
     def _record(self, step: SeenStep) -> None:
-        planned, scored = self._scored(step, "train")
+        planned, scored = self._scored(step.calls, "train")
         loss = _loss(step.calls)
         numbers = step.numbers if loss is None else {"loss": loss, **step.numbers}
         binned = self._tried(self._scores.binned, step.x, planned[0] if len(planned) == 1 else None)
         first, more = (scored[0], scored[1:]) if scored else (None, [])
-        self.owner.record(Scored(step.at, numbers, first, binned, step.samples, 1, more))
+        outputs = [
+            OfOutput(name, [_loss(calls)], self._scored(calls, "train", name)[1])
+            for name, calls in _outputs(step.calls).items()
+        ]
+        self.owner.record(Scored(step.at, numbers, first, binned, step.samples, 1, more, outputs))
 
     def _add(self, batch: SeenStep) -> None:
-        _, scored = self._scored(batch, self._pass.split)
+        _, scored = self._scored(batch.calls, self._pass.split)
         self._pass.add(batch.samples, _loss(batch.calls), scored)
+        for name, calls in _outputs(batch.calls).items():
+            _, scored = self._scored(calls, self._pass.split, name)
+            self._pass.of_output(name).add(batch.samples, _loss(calls), scored)
 
-    def _scored(self, step: SeenStep, split: str) -> tuple[list[Planned], list[Encoded | OnDevice]]:
+    def _scored(
+        self, calls: Sequence[LossCall], split: str, output: str = ""
+    ) -> tuple[list[Planned], list[Encoded | OnDevice]]:
         """What of a step is scored, and what scores are made of."""
-        if not step.calls:
+        if not calls:
             self._scores.say(
                 "its train_step or test_step never calls compute_loss, so its loss and scores are not recorded"
             )
-        found = [self._tried(self._scores.planned, call) for call in step.calls]
+        found = [self._tried(self._scores.planned, call, output) for call in calls]
         planned = [each for each in found if each is not None]
-        encoded = [self._tried(self._scores.encode, each, split) for each in planned]
+        encoded = [self._tried(self._scores.encode, each, split, output) for each in planned]
         return planned, [each for each in encoded if each is not None]
 
     def _tried(self, work: Callable[..., Any], *arguments: Any) -> Any:
@@ -167,13 +176,19 @@ class ArrayWatch:
 
 
 class _OpenPass:
-    """A pass that is under way."""
+    """A pass that is under way, of the whole or of one output.
+
+    Args:
+        session: The run.
+        output: Name of the output; empty for the whole.
+    """
 
     #: Any but that of training: to which split a pass belongs, the callback knows when it has ended.
     split = "validation"
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, output: str = "") -> None:
+        self._session, self._output = session, output
+        self._outputs: dict[str, _OpenPass] = {}
         self._steps = self._samples = self._held = 0
         self._losses: list[Any] = []  # each times the samples of its batch
         self._scored: list[Encoded | OnDevice] = []
@@ -187,21 +202,34 @@ class _OpenPass:
         self._scored += scored
         self._held += sum(one.held for one in scored if isinstance(one, OnDevice))
         if self._held >= BACKLOG_SAMPLES:
-            self._scored, self._held = self._session.bring_over(self._scored), 0
+            self._scored, self._held = self._session.bring_over(self._scored, self._output), 0
+
+    def of_output(self, name: str) -> _OpenPass:
+        """The same of one output of a model with several."""
+        return self._outputs.setdefault(name, _OpenPass(self._session, name))
 
     def finished(self, split: str) -> Pass | None:
         """The pass; ``None`` if there is nothing in it."""
         if not self._steps:
             return None
-        known = len(self._losses) == self._steps and self._samples > 0
         return Pass(
             split=split,
             at=time.perf_counter(),
-            loss=sum(self._losses) / self._samples if known else None,
+            loss=self.mean_loss,
             steps=self._steps,
             samples=self._samples,
             scored=self._scored,
+            outputs=[
+                OfOutput(name, [] if one.mean_loss is None else [one.mean_loss], one._scored)
+                for name, one in self._outputs.items()
+            ],
         )
+
+    @property
+    def mean_loss(self) -> Any:
+        """Mean of a sample; ``None`` if it is not known of every batch."""
+        known = len(self._losses) == self._steps and self._samples > 0
+        return sum(self._losses) / self._samples if known else None
 
 
 def _loss(calls: Sequence[LossCall]) -> Any:
@@ -212,6 +240,17 @@ def _loss(calls: Sequence[LossCall]) -> Any:
     return sum(call.loss * size for call, size in zip(calls, sizes, strict=True)) / sum(sizes)
 
 
+def _outputs(calls: Sequence[LossCall]) -> dict[str, list[LossCall]]:
+    """The calls of each output of a model with several."""
+    found: dict[str, list[LossCall]] = {}
+    for call in calls:
+        for name, one in call.outputs.items():
+            found.setdefault(name, []).append(one)
+    return found
+
+
 def _rows(call: LossCall) -> int:
     """Samples of a call; 1 where nothing shows how many."""
+    if call.outputs:
+        return _rows(next(iter(call.outputs.values())))
     return next((len(array) for array in (call.y, call.y_pred, call.x) if hasattr(array, "shape")), 1)

@@ -270,12 +270,19 @@ def _readable(calls: Sequence[LossCall], state: Any) -> list[LossCall]:
     own = {id(leaf._trace) for leaf in jax.tree.leaves(state) if isinstance(leaf, jax.core.Tracer)}
     readable = []
     for call in distinct(calls):
-        mask = get_keras_mask(call.y_pred)
-        outer = jax.tree.map(_outer, call._replace(x=None, mask=mask))
+        outer = jax.tree.map(_outer, _alone(call))
         leaves = [leaf for leaf in jax.tree.leaves(outer) if isinstance(leaf, jax.core.Tracer)]
         if own.issuperset(id(leaf._trace) for leaf in leaves):
             readable.append(_needed(outer))
     return readable
+
+
+def _alone(call: LossCall) -> LossCall:
+    """The call with the masks of its outputs, and nothing that is not recorded: of several outputs, each is for itself."""
+    if call.outputs:
+        outputs = {name: _alone(one) for name, one in call.outputs.items()}
+        return call._replace(x=None, y=None, y_pred=None, sample_weight=None, outputs=outputs)
+    return call._replace(x=None, mask=get_keras_mask(call.y_pred))
 
 
 def _outer(value: Any) -> Any:
@@ -287,7 +294,8 @@ def _outer(value: Any) -> Any:
 
 def _needed(call: LossCall) -> LossCall:
     """The call with its loss as one number, and of many classes on a device with the decision of each sample."""
-    call = call._replace(loss=jnp.mean(call.loss))
+    outputs = {name: _needed(one) for name, one in call.outputs.items()}
+    call = call._replace(loss=jnp.mean(call.loss), outputs=outputs)
     shapes = [getattr(each, "shape", ()) for each in (call.y, call.y_pred)]
     classes = shapes[1][-1] if shapes[1] else 0
     sparse = shapes[0] in (shapes[1][:-1], (*shapes[1][:-1], 1))

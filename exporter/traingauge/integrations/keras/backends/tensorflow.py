@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from traingauge.core.events import Pass, Steps
+from traingauge.core.events import OfOutput, Pass, Steps
 from traingauge.errors import ShapeError
 from traingauge.integrations.keras.probe import GraphProbe
 from traingauge.integrations.keras.probe import attach as attach_probe
@@ -51,6 +51,7 @@ class GraphWatch:
     def begin_fit(self) -> None:
         """Leave out what was written before."""
         self._probe.read_steps()
+        self._probe.read_outputs()
         self._probe.read_bins()
         self._probe.read_targets()
 
@@ -79,6 +80,7 @@ class GraphWatch:
         rows = self._probe.read_pass()
         if rows is None:
             return None
+        outputs = self._probe.read_pass_of_outputs()
         return Pass(
             split=split,
             at=time.perf_counter(),
@@ -86,7 +88,8 @@ class GraphWatch:
             steps=rows.steps,
             samples=rows.samples,
             measured=rows.scored[0] if len(rows.scored) == 1 else None,
-            nonfinite=rows.nonfinite,
+            nonfinite=_nonfinite(rows, outputs),
+            outputs=_events(outputs),
         )
 
     def look_at_weights(self, *, now: bool = False) -> int | None:
@@ -99,7 +102,17 @@ class GraphWatch:
             scalars["learning_rate"] = rows.rates
         if not rows.norms[-1] < 0:
             scalars["gradient_norm"] = rows.norms
-        return Steps(at, rows.losses, rows.samples, rows.scored, self._binned(), rows.nonfinite, scalars)
+        outputs = self._probe.read_outputs()
+        return Steps(
+            at,
+            rows.losses,
+            rows.samples,
+            rows.scored,
+            self._binned(),
+            _nonfinite(rows, outputs),
+            scalars,
+            _events(outputs),
+        )
 
     def _binned(self) -> Binned | None:
         """What was counted since the last reading."""
@@ -108,6 +121,19 @@ class GraphWatch:
             return None
         counts, infinite = self._probe.read_bins() or (None, None)
         return bins.binned(counts, infinite, self._probe.read_targets())
+
+
+def _nonfinite(rows: Rows, outputs: Mapping[str, Rows]) -> int:
+    """Predictions that were not finite, of all outputs."""
+    return rows.nonfinite + sum(one.nonfinite for one in outputs.values())
+
+
+def _events(outputs: Mapping[str, Rows]) -> list[OfOutput]:
+    """What was read of each output, without the losses of steps if one is unknown."""
+    return [
+        OfOutput(name, () if rows.losses is None else rows.losses, measured=rows.scored)
+        for name, rows in outputs.items()
+    ]
 
 
 def replicas(model: Any) -> int:

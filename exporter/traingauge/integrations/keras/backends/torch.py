@@ -145,7 +145,8 @@ def _detached(call: LossCall) -> LossCall:
         lambda each: each.detach() if isinstance(each, torch.Tensor) else each,
         (call.y, call.y_pred, call.sample_weight),
     )
-    return LossCall(_number(call.loss.mean()), y, y_pred, weight, call.x, mask)
+    outputs = {name: _detached(one) for name, one in call.outputs.items()}
+    return LossCall(_number(call.loss.mean()), y, y_pred, weight, call.x, mask, outputs=outputs)
 
 
 def _number(value: Any) -> Any:
