@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.delivery.remote_write.receiver import Receiver
 from tests.stack.doctor.servers import CONFIGURED, Servers, a_group, success
 from traingauge import Endpoint, ModelMonitor
 from traingauge.bundle import places
@@ -444,6 +445,16 @@ def test_a_receiver_of_remote_write_that_refuses_is_found(
 ) -> None:
     monkeypatch.setenv("TRAINGAUGE_REMOTE_WRITE_URL", f"{servers.url}/api/v1/write")
     assert the_problem(subject).startswith("remote write: remote write is not accepted")
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_a_receiver_that_takes_remote_write_is_in_order(
+    version: str, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Receiver(version) as receiver:
+        monkeypatch.setenv("TRAINGAUGE_REMOTE_WRITE_URL", receiver.url)
+        said = [finding.text for name, finding in examine(subject) if name == "remote write"]
+        assert said[0] == f"{receiver.url} takes remote write {version}"
 
 
 def test_dashboards_and_a_data_source_that_grafana_lacks_are_found(

@@ -51,8 +51,10 @@ def request(version: Version, points: Sequence[Points]) -> bytes:
 
     Args:
         version: Of the protocol.
-        points: What it holds; one entry a series, and at least one.
+        points: What it holds; one entry a series.
     """
+    if not points:
+        return compress(b"", [])
     times, values = (np.concatenate(columns) for columns in zip(*(one[1:] for one in points), strict=True))
     written = samples(times, values)
     ends = np.array([len(one.times) for one in points]).cumsum().tolist()
