@@ -35,6 +35,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
             type=_url,
             help=f"your {server.capitalize()} (default: that of `up`)",
         )
+    parser.add_argument(
+        "--pushgateway-url", metavar="URL", type=_url, help="the Pushgateway that runs are pushed to"
+    )
+    parser.add_argument(
+        "--textfile-dir", type=Path, help="the directory in which runs are written for a node_exporter"
+    )
     parser.add_argument("--discovery-dir", type=Path, help="directory with the discovery files of runs")
     parser.add_argument(
         "--state-dir", type=Path, help="state directory of runs (default: $TRAINGAUGE_STATE_DIR)"
@@ -83,6 +89,8 @@ def _subject(options: argparse.Namespace) -> Subject:
     return Subject(
         (options.discovery_dir or default_directory()).absolute(),
         **urls,
+        pushgateway_url=options.pushgateway_url,
+        textfile_dir=options.textfile_dir,
         state_dir=None if folder is None else Path(folder),
         receiver_url=_receiver(running, given["alertmanager"]),
         is_ours=bool(ours) and not any(given.values()),

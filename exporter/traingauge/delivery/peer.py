@@ -88,7 +88,7 @@ class Peer:
             reason = _REASONS.get(answer.status_code, "server" if answer.status_code >= 500 else "protocol")
             shown = answers.said(answer.status_code, said, self._secrets)
             raise PeerError(reason, f"{self.root} answered {shown}")
-        return said, _time_of(answer)
+        return said, time_of(answer)
 
     def close(self) -> None:
         """Close the connection."""
@@ -107,7 +107,8 @@ class Peer:
         return request
 
 
-def _time_of(answer: requests.Response) -> float:
+def time_of(answer: requests.Response) -> float:
+    """Unix time in seconds of an answer by the clock of the server; by this machine's where it does not say."""
     try:
         return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
     except (TypeError, ValueError):

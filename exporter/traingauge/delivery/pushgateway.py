@@ -10,7 +10,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from traingauge import validation
 from traingauge.catalog import Metric
@@ -204,8 +204,33 @@ def _end_of(group: Mapping[str, Any]) -> float | None:
     return next((float(one["value"]) for one in found), None)
 
 
-def _left(groups: list[Mapping[str, Any]], now: float) -> Iterator[str]:
-    """Path of each group that no process will push to or delete any more."""
+class PushedRun(NamedTuple):
+    """A run that has a group.
+
+    Attributes:
+        name: Its model and run.
+        age: Seconds since the last push.
+        running: Whether the group says that it runs.
+        every: Seconds between two pushes; 0 if the group does not say.
+    """
+
+    name: tuple[str, str]
+    age: float
+    running: bool
+    every: float
+
+
+def pushed_runs(groups: list[Mapping[str, Any]], now: float) -> Iterator[PushedRun]:
+    """The runs of a list of groups.
+
+    Args:
+        groups: As the Pushgateway lists them in ``/api/v1/metrics``.
+        now: Unix time in seconds there.
+
+    >>> labels = {"job": "traingauge", "model": "m", "run": "r"}
+    >>> list(pushed_runs([{"labels": labels, "push_time_seconds": {"metrics": [{"value": "5"}]}}], 7.0))
+    [PushedRun(name=('m', 'r'), age=2.0, running=False, every=0.0)]
+    """
     for group in groups:
         labels = group["labels"]
         if not _is_of_a_run(labels):
@@ -215,5 +240,13 @@ def _left(groups: list[Mapping[str, Any]], now: float) -> Iterator[str]:
             one["labels"].get("state") == "running" and float(one["value"]) == 1
             for one in group.get("model_run_state", {}).get("metrics", ())
         )
-        if age > (DEAD_SECONDS if running else ENDED_SECONDS):
-            yield _path(labels["model"], labels["run"])
+        intervals = group.get("model_delivery_interval_seconds", {}).get("metrics", ())
+        every = max((float(one["value"]) for one in intervals), default=0.0)
+        yield PushedRun((labels["model"], labels["run"]), age, running, every)
+
+
+def _left(groups: list[Mapping[str, Any]], now: float) -> Iterator[str]:
+    """Path of each group that no process will push to or delete any more."""
+    for one in pushed_runs(groups, now):
+        if one.age > (DEAD_SECONDS if one.running else ENDED_SECONDS):
+            yield _path(*one.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from .copies import pushgateway, text_file
 from .delivery import delivered
 from .directories import discovery, state
 from .finding import Check, Finding
@@ -27,6 +28,8 @@ CHECKS: Mapping[str, Check] = {
     "Alertmanager": alertmanager,
     "test alert": delivered,
     "remote write": remote_write,
+    "Pushgateway": pushgateway,
+    "text file": text_file,
     "Grafana": grafana,
 }
 

@@ -8,14 +8,21 @@ from traingauge import environment
 from traingauge.delivery.remote_write.errors import RefusedError, UnavailableError
 from traingauge.delivery.remote_write.setting import RemoteWrite
 from traingauge.errors import TrainGaugeError
+from traingauge.stack.prometheus import PrometheusApi
 
 from .finding import Finding, ok, problem, skipped
-from .servers import SKEW
+from .servers import BROKEN, NO_PROMETHEUS, SKEW
 from .subject import Subject
 
+#: The runs that Prometheus has, and no target of its has shown.
+ARRIVED = (
+    'group by (model, run) (model_delivery_interval_seconds{instance=""}) '
+    "unless on (model, run) model_copy_timestamp_seconds"
+)
 
-def remote_write(_: Subject) -> Iterator[Finding]:
-    """The receiver takes a request."""
+
+def remote_write(subject: Subject) -> Iterator[Finding]:
+    """The receiver takes a request, and Prometheus has the runs that are sent."""
     try:
         url = environment.REMOTE_WRITE_URL.read()
         if url is None:
@@ -42,4 +49,24 @@ def remote_write(_: Subject) -> Iterator[Finding]:
         yield problem(
             f"this machine's clock is {client.ahead:.0f} s ahead of the receiver's",
             "synchronise both clocks (NTP)",
+        )
+    yield from _arrived(subject.prometheus)
+
+
+def _arrived(prometheus: PrometheusApi | None) -> Iterator[Finding]:
+    if prometheus is None:
+        yield skipped(NO_PROMETHEUS)
+        return
+    try:
+        names = sorted((one.labels["model"], one.labels["run"]) for one in prometheus.query(ARRIVED))
+    except BROKEN as error:
+        yield skipped(f"Prometheus does not say which runs have arrived: {error}")
+        return
+    for model, run in names:
+        yield ok(f"Prometheus has {model} / {run} by remote write")
+    if not names:
+        yield skipped(
+            "Prometheus has no run by remote write",
+            "start one, and call doctor again; if one runs, its log says what the receiver answers, and "
+            "--prometheus-url has to name a Prometheus that has what the receiver takes",
         )

@@ -20,6 +20,8 @@ class Subject:
         alertmanager_url: The Alertmanager that should notify; ``None`` if none is known.
         receiver_url: Says what Alertmanager has notified, if it is that of ``traingauge up``; ``None`` if it is not.
         grafana_url: The Grafana that should show them; ``None`` if none is known.
+        pushgateway_url: The Pushgateway that runs are pushed to; ``None`` if none is known.
+        textfile_dir: Where runs are written for a node_exporter; ``None`` if none is known.
         state_dir: Where runs save their state; ``None`` if they do not.
         is_ours: Whether the servers are those of ``traingauge up``, of the same user and machine.
         sends_test_alert: Whether an alert may be sent to find out whether it is delivered.
@@ -30,6 +32,8 @@ class Subject:
     alertmanager_url: str | None = None
     receiver_url: str | None = None
     grafana_url: str | None = None
+    pushgateway_url: str | None = None
+    textfile_dir: Path | None = None
     state_dir: Path | None = None
     is_ours: bool = False
     sends_test_alert: bool = False
