@@ -68,6 +68,39 @@ def test_each_announced_run_is_a_line_with_state_step_and_loss(tmp_path, capsys)
     assert url in lines[0]
 
 
+def test_a_run_that_is_not_healthy_says_which_signal_that_is_about(tmp_path, capsys):
+    with ModelMonitor("digits", run="r1", delivery=[endpoint(tmp_path)]) as run:
+        for step in range(1, 30):
+            run.step(loss=1 / step)
+            run.evaluate("validation", loss=1 / step if step < 18 else 0.1, y_true=[0, 1], y_pred=[0, 1])
+        (found,) = json.loads(shown(capsys, tmp_path, "--json"))
+        assert f" {found['health']} (validation loss) " in shown(capsys, tmp_path)
+    assert (found["health"], found["health_cause"]) == ("warning", "validation loss")
+
+
+@pytest.mark.parametrize(
+    ("health", "strains", "cause"),
+    [
+        ("degraded", {("loss", "train"): 4.0, ("gradient_norm", "train"): 7.0}, "train gradient norm"),
+        ("failing", {("loss", "train"): 4.0}, ""),
+        ("healthy", {("loss", "train"): 1.0}, ""),
+        ("warning", {("loss", "train"): math.nan}, ""),
+        ("warning", {}, ""),
+    ],
+    ids=["the worst", "a value was not finite", "healthy", "unknown", "none"],
+)
+def test_a_state_of_health_is_about_the_worst_signal_if_that_is_as_bad(health, strains, cause):
+    lines = [
+        'model_run_state{model="m",run="r",state="running"} 1',
+        f'model_health{{model="m",run="r",state="{health}"}} 1',
+        *(
+            f'model_health_strain{{model="m",run="r",signal="{signal}",split="{split}"}} {strain}'
+            for (signal, split), strain in strains.items()
+        ),
+    ]
+    assert status(Target("m", "r", "", 0.0), "\n".join(lines) + "\n", 0.0).cause == cause
+
+
 def test_json_has_the_same_as_plain_values(tmp_path, capsys):
     with ModelMonitor("digits", run="r1", delivery=[endpoint(tmp_path)]) as run:
         run.step(loss=math.inf)

@@ -18,6 +18,7 @@ from urllib3.exceptions import HTTPError
 from traingauge.catalog import OUTPUT
 from traingauge.delivery.targets import Target
 from traingauge.errors import TrainGaugeError
+from traingauge.stats.health.states import STATES, state_of
 
 #: Seconds that an endpoint has for its whole answer.
 TIMEOUT = 3.0
@@ -34,6 +35,7 @@ _NOTHING_LISTENS = "nothing listens there"
 
 _WANTED = (
     "model_health",
+    "model_health_strain",
     "model_last_step_timestamp_seconds",
     "model_loss",
     "model_run_start_timestamp_seconds",
@@ -57,6 +59,7 @@ class Status:
         age: Seconds since the run started.
         idle: Seconds since its last step, of any split.
         problem: Why the endpoint did not answer; empty if it did.
+        cause: The signal that the state of health is about, as ``validation loss``; empty if there is none.
     """
 
     target: Target
@@ -68,6 +71,7 @@ class Status:
     age: float = math.nan
     idle: float = math.nan
     problem: str = ""
+    cause: str = ""
 
     @property
     def done(self) -> float:
@@ -178,10 +182,12 @@ def status(target: Target, exposition: str, now: float) -> Status:
     if not state:
         raise ValueError("the answer holds no metrics of this run")
     steps = samples.get("model_last_step_timestamp_seconds", {})
+    health = _active(samples.get("model_health", {}))
     return Status(
         target,
         state,
-        health=_active(samples.get("model_health", {})),
+        health=health,
+        cause=_cause(health, samples.get("model_health_strain", {})),
         step=samples.get("model_step", {}).get("", math.nan),
         planned=samples.get("model_steps_planned", {}).get("", math.nan),
         loss=samples.get("model_loss", {}),
@@ -191,7 +197,7 @@ def status(target: Target, exposition: str, now: float) -> Status:
 
 
 def _samples(target: Target, exposition: str) -> dict[str, dict[str, float]]:
-    """The samples of the whole run by metric, and then by what tells them apart: a state or a split."""
+    """The samples of the whole run by metric, then by what tells them apart: state, split, or split and signal."""
     lines = (line for line in exposition.splitlines() if line.partition("{")[0] in _WANTED)
     found: dict[str, dict[str, float]] = {}
     try:
@@ -201,17 +207,24 @@ def _samples(target: Target, exposition: str) -> dict[str, dict[str, float]]:
     for metric in metrics:
         for sample in metric.samples:
             labels = sample.labels
-            if (labels.get("model"), labels.get("run")) == (
-                target.model,
-                target.run,
-            ) and OUTPUT not in labels:
-                key = labels.get("state", labels.get("split", ""))
+            of_run = (labels.get("model"), labels.get("run")) == (target.model, target.run)
+            if of_run and OUTPUT not in labels:
+                key = " ".join(labels[name] for name in ("state", "split", "signal") if name in labels)
                 found.setdefault(sample.name, {})[key] = float(sample.value)
     return found
 
 
 def _active(states: Mapping[str, float]) -> str:
     return next((state for state, value in states.items() if value == 1), "")
+
+
+def _cause(health: str, strains: Mapping[str, float]) -> str:
+    """The signal that is worst, if its severity is that of the state of health."""
+    known = {signal: strain for signal, strain in strains.items() if not math.isnan(strain)}
+    worst = max(known, key=known.__getitem__, default="")
+    if not worst or health == STATES[0] or STATES[state_of(known[worst])] != health:
+        return ""
+    return worst.replace("_", " ")
 
 
 def _in_short(error: Exception) -> str:

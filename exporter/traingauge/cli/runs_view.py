@@ -74,7 +74,7 @@ class View:
                 Text(shown["MODEL"]),
                 Text(shown["RUN"]),
                 _coloured(shown["STATE"]),
-                _coloured(shown["HEALTH"]),
+                _coloured(printable(each.health) or "-"),
                 shown["STEP"],
                 Text(printable(each.problem) or shown["LOSS"]),
                 shown["LAST STEP"],
