@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from contextlib import nullcontext
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -220,13 +219,6 @@ def test_a_strategy_of_one_replica_is_recorded_as_none_is(digits):
         published.append({key: value for key, value in values if not re.search("seconds|info", str(key))})
     assert published[1].keys() == published[0].keys()
     assert published[1] == pytest.approx(published[0], rel=1e-3, abs=1e-5, nan_ok=True)
-
-
-def test_several_replicas_are_refused():
-    strategy = SimpleNamespace(num_replicas_in_sync=2)
-    model = SimpleNamespace(distribute_strategy=strategy, steps_per_execution=1)
-    with pytest.raises(UnsupportedBackendError, match="2 replicas"):
-        MonitorCallback(KerasSession()).set_model(model)
 
 
 def test_another_backend_is_refused_and_the_other_way_is_named(monkeypatch):

@@ -17,12 +17,13 @@ class Bins:
 
     Args:
         edges: Shape (F, E); see :mod:`traingauge.stats.drift.binning`.
+        device: Where the counts are; ``None`` leaves that to TensorFlow.
     """
 
-    def __init__(self, edges: NDArray[np.float64]) -> None:
+    def __init__(self, edges: NDArray[np.float64], device: str | None = None) -> None:
         self._edges = edges
         features, width = edges.shape
-        self._counts = variable(features, width + 3, dtype=tf.int64)
+        self._counts = variable(features, width + 3, dtype=tf.int64, device=device)
         self._read = np.zeros((features, width + 3), np.int64)
 
     def add(self, x: Any) -> None:

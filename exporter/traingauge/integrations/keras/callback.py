@@ -22,7 +22,6 @@ import keras
 from traingauge import validation
 from traingauge.catalog import SPLITS
 from traingauge.core.events import EpochEnd, Resumed, WeightsChecked
-from traingauge.errors import UnsupportedBackendError
 from traingauge.integrations.base import RunSource
 from traingauge.integrations.keras import backends
 from traingauge.integrations.keras.structure import describe
@@ -127,7 +126,6 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
 
         Raises:
             ClosedError: The run has ended.
-            UnsupportedBackendError: The model is spread over several devices by ``tf.distribute``.
             ShapeError: The canary does not fit the model.
         """
         super().set_model(model)
@@ -141,7 +139,6 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._watch = self._check = None
         if not session.enabled:
             return
-        self._refuse_replicas(model)
         session.describe_framework("keras", keras.__version__)
         self._together = int(model.steps_per_execution)
         from traingauge.integrations.keras.canary_check import CanaryCheck
@@ -159,16 +156,6 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             self._session = self._runs.begin()
         self._begun = False
         return self._session
-
-    def _refuse_replicas(self, model: Any) -> None:
-        replicas = self._backend.replicas(model)
-        if replicas > 1:
-            self._begun = True
-            self._runs.end("failed")
-            raise UnsupportedBackendError(
-                f"the model runs in {replicas} replicas of a tf.distribute strategy: the callback records one; "
-                "in a loop of your own, monitor.step(…) takes any"
-            )
 
     @_guarded
     def _read_the_rest(self) -> None:

@@ -84,9 +84,15 @@ class GraphHook(StepHook):
 def global_norm(gradients: list[Any], scale: Any) -> Any:
     """√ Σ g², over all elements of all gradients, before clipping and free of the loss scale; a scalar of float64.
 
+    Of several replicas, each has a share of the gradients.
+
     >>> float(global_norm([tf.constant([6.0]), None, tf.constant([[8.0]])], 2.0))
     5.0
     """
-    dense = [tf.cast(tf.convert_to_tensor(each), tf.float64) for each in gradients if each is not None]
-    squares = tf.add_n([tf.reduce_sum(each * each) for each in dense])
+    dense = [tf.convert_to_tensor(each) for each in gradients if each is not None]
+    replica = tf.distribute.get_replica_context()
+    if replica is not None and replica.num_replicas_in_sync > 1:
+        dense = replica.all_reduce(tf.distribute.ReduceOp.SUM, dense)
+    wide = [tf.cast(each, tf.float64) for each in dense]
+    squares = tf.add_n([tf.reduce_sum(each * each) for each in wide])
     return tf.sqrt(squares) / tf.cast(scale, tf.float64)

@@ -7,6 +7,7 @@ model, and given back when the last watcher leaves. What a step is differs by ba
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -30,6 +31,13 @@ class Watcher(Protocol):
     guard: Guard
 
 
+class _Taken(threading.local):
+    """Calls of ``compute_loss``, by thread."""
+
+    def __init__(self) -> None:
+        self.calls: list[LossCall] = []
+
+
 class StepHook:
     """The wrapping around one model's steps; made by the first watcher, see :meth:`attach`."""
 
@@ -38,7 +46,7 @@ class StepHook:
     def __init__(self, model: Any) -> None:
         self._model = model
         self._watchers: list[Watcher] = []
-        self._calls: list[LossCall] = []
+        self._taken_here = _Taken()
         self._own = {name: getattr(model, name) for name in self._NAMES}
         self._given = {name: model.__dict__[name] for name in self._NAMES if name in model.__dict__}
         self._wrappers = {name: getattr(self, f"_{name.lstrip('_')}") for name in self._NAMES}
@@ -72,6 +80,15 @@ class StepHook:
     def watchers(self) -> tuple[Watcher, ...]:
         """Its watchers."""
         return tuple(self._watchers)
+
+    @property
+    def _calls(self) -> list[LossCall]:
+        """Of the step that this thread takes: replicas take theirs in threads, which wait for each other inside a step."""
+        return self._taken_here.calls
+
+    @_calls.setter
+    def _calls(self, calls: list[LossCall]) -> None:
+        self._taken_here.calls = calls
 
     def _give_back(self) -> None:
         own = self._model.__dict__
@@ -137,7 +154,7 @@ def norms_of(
         global_norm: Gives the norm of gradients and the scale of their loss.
     """
     norms: list[Any] = []
-    apply = getattr(optimizer, "apply", None)
+    apply, here = getattr(optimizer, "apply", None), threading.get_ident()
     if apply is None:
         yield norms
         return
@@ -145,12 +162,15 @@ def norms_of(
     @functools.wraps(apply)
     def watched(grads: Any, *args: Any, **kwargs: Any) -> Any:
         grads = list(grads)
-        norm = guarded(lambda: global_norm(grads, optimizer.scale_loss(keras.ops.ones(()))))
-        norms.extend([] if norm is None else [norm])
+        if (
+            threading.get_ident() == here
+        ):  # a replica in another thread may have found this function in its place
+            norm = guarded(lambda: global_norm(grads, optimizer.scale_loss(keras.ops.ones(()))))
+            norms.extend([] if norm is None else [norm])
         return apply(grads, *args, **kwargs)
 
     optimizer.__dict__["apply"] = watched  # past Keras' own __setattr__: gone again when the step is traced
     try:
         yield norms
     finally:
-        del optimizer.__dict__["apply"]
+        optimizer.__dict__.pop("apply", None)

@@ -15,12 +15,15 @@ class KeptRows:
     Args:
         most: Number of rows that there is room for.
         width: Length of a row.
+        device: Where they are; ``None`` leaves that to TensorFlow.
     """
 
-    def __init__(self, most: int, width: int) -> None:
+    def __init__(self, most: int, width: int, device: str | None = None) -> None:
         self._most = most
-        self._rows = variable(most + 1, width)  # what there is no room for overwrites the last one
-        self._given = variable(dtype=tf.int64)
+        self._rows = variable(
+            most + 1, width, device=device
+        )  # what there is no room for overwrites the last one
+        self._given = variable(dtype=tf.int64, device=device)
 
     def add(self, rows: tf.Tensor) -> tf.Tensor:
         """Inside the graph: keep rows, shape (n, width), float64."""

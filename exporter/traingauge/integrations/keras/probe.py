@@ -10,7 +10,7 @@ Keras' own logs are not used: they hold the running mean of the epoch, and turni
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,24 +20,16 @@ from numpy.typing import NDArray
 from traingauge.core.guard import Guard
 from traingauge.core.task_hints import TaskHints
 from traingauge.integrations.base import Session
-from traingauge.integrations.keras.bins import Bins
 from traingauge.integrations.keras.graph_hook import GraphHook, TracedStep
 from traingauge.integrations.keras.loss_calls import LossCall
 from traingauge.integrations.keras.outputs import TASK_OF_ONE, goal_of, not_scored
+from traingauge.integrations.keras.replicas import Replicas
 from traingauge.integrations.keras.rows import Rows
 from traingauge.integrations.keras.scores.plan import ScoringPlan, UnclearError, comparable, find_plan
-from traingauge.integrations.keras.tables import StepRing, StepRow, Sum, statistic_of
-from traingauge.integrations.keras.targets import Targets
+from traingauge.integrations.keras.tables import StepRing, StepRow, statistic_of
 from traingauge.integrations.keras.unchecked import unchecked
 from traingauge.integrations.keras.weights import Weights
 from traingauge.logs import logger
-
-
-class _Tables(NamedTuple):
-    """Of one output of a model with several, as a probe's own are of the whole."""
-
-    ring: StepRing
-    passed: Sum
 
 
 class GraphProbe:
@@ -78,11 +70,7 @@ class GraphProbe:
         self.weights = Weights(model)
         self.before_end: Callable[[], None] | None = None
         self._hints, self._found, self.guard = hints, found, guard
-        self._ring = StepRing(int(model.steps_per_execution))
-        self._sum = Sum()
-        self._outputs: dict[str, _Tables] = {}
-        self._bins = None if edges is None else Bins(edges)
-        self._targets = Targets(targets)
+        self._replicas = Replicas(model, edges, targets)
         self._begun = False
         self._said: set[str] = set()
         GraphHook.attach(model, self)
@@ -98,50 +86,54 @@ class GraphProbe:
 
     def serves(self, *, gradients: bool) -> bool:
         """Whether it will do for the model as it is compiled now."""
-        return self.gradients >= gradients and self._ring.together >= int(self.model.steps_per_execution)
+        return self.gradients >= gradients and self._replicas.together >= int(self.model.steps_per_execution)
 
     @property
     def room(self) -> int:
         """Steps that may pass between two readings."""
-        return min([self._ring.room, *(one.ring.room for one in self._outputs.values())])
+        return self._replicas.room
+
+    @unchecked()
+    def skip_steps(self) -> None:
+        """Forget the training steps since the last reading."""
+        self._replicas.skip_steps()
+        self._replicas.read_bins()
+        self._replicas.read_targets()
 
     @unchecked()
     def read_steps(self) -> tuple[Rows | None, int]:
         """Training steps since the last reading, ``None`` if there were none, and how many were overwritten before it."""
-        return self._ring.read()
+        return self._replicas.read_steps()
 
     @unchecked()
     def read_outputs(self) -> dict[str, Rows]:
         """Training steps of each output of a model with several since the last reading."""
-        found = {name: one.ring.read()[0] for name, one in self._outputs.items()}
-        return {name: rows for name, rows in found.items() if rows is not None}
+        return self._replicas.read_outputs()
 
     @unchecked()
     def read_bins(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
         """Bins counted since the last reading, and what was infinite; ``None`` without a reference."""
-        return None if self._bins is None else self._bins.read()
+        return self._replicas.read_bins()
 
     @unchecked()
     def read_targets(self) -> dict[str, NDArray[np.int64]]:
         """Bins of labels and predictions counted since the last reading, by part."""
-        return self._targets.read()
+        return self._replicas.read_targets()
 
     @unchecked()
     def begin_pass(self) -> None:
         """Forget the last pass."""
-        for one in (self._sum, *(one.passed for one in self._outputs.values())):
-            one.clear()
+        self._replicas.begin_pass()
 
     @unchecked()
     def read_pass(self) -> Rows | None:
         """The pass since :meth:`begin_pass`; ``None`` if it had no step."""
-        return self._sum.read()
+        return self._replicas.read_pass()
 
     @unchecked()
     def read_pass_of_outputs(self) -> dict[str, Rows]:
         """The pass of each output of a model with several since then."""
-        found = {name: one.passed.read() for name, one in self._outputs.items()}
-        return {name: rows for name, rows in found.items() if rows is not None}
+        return self._replicas.read_pass_of_outputs()
 
     def end(self) -> None:
         """Leave the model, which gets its own steps back."""
@@ -159,11 +151,12 @@ class GraphProbe:
         Raises:
             TrainGaugeError: An argument of the user's that does not fit, at the first step that is traced.
         """
-        plan = self._tried(self._write, step)
+        tables = self._replicas.here
+        plan = self._tried(self._write, step, tables.steps)
         if plan is not None and step.call is not None:
-            self._tried(self._targets.add, plan, step.call.y, step.call.y_pred)
-        if self._bins is not None:
-            self._tried(self._bins.add, keras.utils.unpack_x_y_sample_weight(step.data)[0])
+            self._tried(tables.targets.add, plan, step.call.y, step.call.y_pred)
+        if tables.bins is not None:
+            self._tried(tables.bins.add, keras.utils.unpack_x_y_sample_weight(step.data)[0])
         for name, call in _outputs(step):
             self._tried(self._write_output, step, name, call)
         self._begun = True
@@ -178,26 +171,22 @@ class GraphProbe:
         for name, call in _outputs(step):
             self._tried(self._add_output, step, name, call)
 
-    def _write(self, step: TracedStep) -> ScoringPlan | None:
-        measured = self._measured(step, self._ring.reserve)
-        self._ring.write(measured, step.rate, step.gradients)
+    def _write(self, step: TracedStep, ring: StepRing) -> ScoringPlan | None:
+        measured = self._measured(step, ring.reserve)
+        ring.write(measured, step.rate, step.gradients)
         return measured.plan
 
     def _add(self, step: TracedStep) -> None:
-        self._sum.write(self._measured(step, self._sum.reserve))
+        passed = self._replicas.here.passed
+        passed.write(self._measured(step, passed.reserve))
 
     def _write_output(self, step: TracedStep, name: str, call: LossCall) -> None:
-        ring = self._tables(name).ring
+        ring = self._replicas.here.of_output(name).steps
         ring.write(self._measured(step._replace(call=call), ring.reserve, name), None, None)
 
     def _add_output(self, step: TracedStep, name: str, call: LossCall) -> None:
-        passed = self._tables(name).passed
+        passed = self._replicas.here.of_output(name).passed
         passed.write(self._measured(step._replace(call=call), passed.reserve, name))
-
-    def _tables(self, output: str) -> _Tables:
-        if output not in self._outputs:
-            self._outputs[output] = _Tables(StepRing(self._ring.together), Sum())
-        return self._outputs[output]
 
     def _measured(
         self, step: TracedStep, reserve: Callable[[ScoringPlan], None], output: str = ""
@@ -210,8 +199,18 @@ class GraphProbe:
                 "graph, so its loss and scores are not recorded"
             )
             return known
-        known = known._replace(loss=tf.reduce_mean(step.call.loss))
+        known = known._replace(loss=self._loss(step.call))
         return self._tried(self._scored, known, step.call, reserve, output) or known
+
+    def _loss(self, call: LossCall) -> Any:
+        """That of the replica's samples, of which Keras makes a share of the whole; ``None`` if it is no mean."""
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if replicas > 1 and not _averages(self.model.loss):
+            self._say(
+                "its loss is no mean over the samples of a batch, which its replicas share, so it is not recorded"
+            )
+            return None
+        return tf.reduce_mean(call.loss) * replicas
 
     def _scored(
         self, known: StepRow, call: LossCall, reserve: Callable[[ScoringPlan], None], output: str
@@ -237,9 +236,9 @@ class GraphProbe:
             raise UnclearError(
                 f"labels have shape {tuple(call.y.shape)} and outputs {tuple(call.y_pred.shape)}"
             )
-        if not self._ring.holds(plan):
+        if not self._replicas.here.steps.holds(plan):
             raise UnclearError(
-                f"{plan.columns} outputs and {self._ring.together} steps an execution take too much memory"
+                f"{plan.columns} outputs and {self._replicas.together} steps an execution take too much memory"
             )
         return plan
 
@@ -286,6 +285,12 @@ def attach(model: Any, session: Session, *, gradients: bool) -> GraphProbe:
 def _outputs(step: TracedStep) -> list[tuple[str, LossCall]]:
     """The outputs of a model with several that have a loss, by name."""
     return [] if step.call is None else list(step.call.outputs.items())
+
+
+def _averages(loss: Any) -> bool:
+    """Whether each loss given to ``compile`` is a mean over the samples of a batch, as all are by default."""
+    reductions = (getattr(each, "reduction", "mean") for each in keras.tree.flatten(loss))
+    return all(reduction in ("mean", "sum_over_batch_size") for reduction in reductions)
 
 
 def _samples(data: Any) -> Any:

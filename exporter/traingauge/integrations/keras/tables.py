@@ -8,13 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from traingauge.integrations.keras.kept_rows import KeptRows
-from traingauge.integrations.keras.rows import Rows
+from traingauge.integrations.keras.rows import Rows, Vectors
 from traingauge.integrations.keras.scores.classifier import ClassifierSums
 from traingauge.integrations.keras.scores.plan import ScoringPlan
 from traingauge.integrations.keras.scores.residuals import ResidualSums
 from traingauge.integrations.keras.scores.statistic import Reduced, ScoreStatistic
 from traingauge.integrations.keras.variable import variable
-from traingauge.stats.run_scores import Measured
 
 #: Steps a ring holds: this many, as long as it takes no more cells than that, but never fewer than the last.
 SLOTS = 1024
@@ -24,9 +23,8 @@ FEWEST_SLOTS = 16
 #: Cells of a ring at most; a model that needs more (many classes and many steps an execution) is not scored.
 MOST_CELLS = 1 << 24
 
-# Columns of a ring's head; the last says what is known of the step: UNKNOWN, NOT_SCORED, or which scores follow.
-_LOSS, _SAMPLES, _NONFINITE, _RATE, _NORM, _KIND = range(6)
-_UNKNOWN, _NOT_SCORED = -1.0, 0.0
+# Columns of a ring's head; the last two say whether the loss is known, and which scores follow: 0 for none.
+_LOSS, _SAMPLES, _NONFINITE, _RATE, _NORM, _KNOWN, _KIND = range(7)
 
 # Columns of a pass's head.
 _PASS_LOSS, _PASS_SAMPLES, _PASS_NONFINITE, _PASS_STEPS, _PASS_UNKNOWN = range(5)
@@ -51,11 +49,11 @@ class StepRow(NamedTuple):
 class _Block:
     """A variable for the vectors of one statistic; traced functions refer to it, so it is kept once it was made."""
 
-    def __init__(self, plan: ScoringPlan, slots: int) -> None:
+    def __init__(self, plan: ScoringPlan, slots: int, device: str | None) -> None:
         self.plan, self.slots = plan, slots
         self.statistic = statistic_of(plan)
-        self.rows = variable(slots, self.statistic.width)
-        self.used = variable(1, 1)
+        self.rows = variable(slots, self.statistic.width, device=device)
+        self.used = variable(1, 1, device=device)
 
 
 class StepRing:
@@ -63,14 +61,15 @@ class StepRing:
 
     Args:
         together: Steps that follow each other without a reading between them: an execution's.
+        device: Where it is; ``None`` leaves that to TensorFlow.
     """
 
-    def __init__(self, together: int) -> None:
-        self.together = together
+    def __init__(self, together: int, device: str | None = None) -> None:
+        self.together, self._device = together, device
         self._slots = max(SLOTS, together)
-        self._heads = variable(self._slots, _KIND + 1)
+        self._heads = variable(self._slots, _KIND + 1, device=device)
         self._blocks: list[_Block] = []
-        self._written = variable(dtype=tf.int64)
+        self._written = variable(dtype=tf.int64, device=device)
         self._read = 0
 
     @property
@@ -80,7 +79,7 @@ class StepRing:
 
     def write(self, step: StepRow, rate: Any, norm: Any) -> None:
         """Inside the graph: put a step in the place of the oldest."""
-        kind, done = _UNKNOWN if step.loss is None else _NOT_SCORED, []
+        kind, done = 0.0, []
         if step.plan is not None:
             block = self._block(step.plan)
             kind = self._blocks.index(block) + 1.0
@@ -92,6 +91,7 @@ class StepRing:
             step.reduced.nonfinite,
             _or(rate, np.nan),
             _or(norm, -1.0),
+            float(step.loss is not None),
             kind,
         ]
         where = tf.math.floormod(self._written, self._slots)
@@ -102,31 +102,35 @@ class StepRing:
         ):  # where the data end, a graph runs without any: it has not taken a step
             self._written.assign_add(1)
 
-    def read(self) -> tuple[Rows | None, int]:
-        """Outside of the graph: the steps since the last reading, and how many were overwritten before it."""
-        written = int(self._written.numpy())
-        fresh = min(written - self._read, self.room)
-        lost, self._read = written - self._read - fresh, written
-        if not fresh:
-            return None, lost
-        steps = np.arange(written - fresh, written)
-        heads = self._heads.numpy()[steps % self._slots]
+    @property
+    def fresh(self) -> int:
+        """Outside of the graph: steps since the last reading."""
+        return int(self._written.numpy()) - self._read
+
+    def skip(self) -> None:
+        """Outside of the graph: forget the steps since the last reading."""
+        self._read += self.fresh
+
+    def read(self, steps: int) -> Rows:
+        """Outside of the graph: the last of that many steps since the last reading, as many as there is room for."""
+        self._read += steps
+        places = np.arange(self._read - min(steps, self.room), self._read)
+        heads = self._heads.numpy()[places % self._slots]
         kinds = heads[:, _KIND]
-        scored: list[Measured] = []
+        vectors = []
         for index, block in enumerate(self._blocks):
-            here = steps[kinds == index + 1]
+            here = places[kinds == index + 1]
             if len(here):
-                scored += block.statistic.decode(block.rows.numpy()[here % block.slots])
-        rows = Rows(
-            steps=fresh,
-            samples=int(heads[:, _SAMPLES].sum()),
-            losses=None if (kinds == _UNKNOWN).any() else heads[:, _LOSS],
+                vectors.append(Vectors(block.statistic, block.rows.numpy()[here % block.slots]))
+        return Rows(
+            steps=len(places),
+            sizes=heads[:, _SAMPLES],
+            losses=heads[:, _LOSS] if heads[:, _KNOWN].all() else None,
             nonfinite=int(heads[:, _NONFINITE].sum()),
-            scored=scored,
+            vectors=vectors,
             rates=heads[:, _RATE],
             norms=heads[:, _NORM],
         )
-        return rows, lost
 
     def holds(self, plan: ScoringPlan) -> bool:
         """Whether there is room for the vectors of a plan."""
@@ -141,20 +145,19 @@ class StepRing:
             if block.plan == plan and block.slots >= self.together:
                 return block
         slots = min(SLOTS, max(FEWEST_SLOTS, CELLS // statistic_of(plan).width))
-        self._blocks.append(_Block(plan, max(slots, self.together)))
+        self._blocks.append(_Block(plan, max(slots, self.together), self._device))
         return self._blocks[-1]
 
 
 class _PassBlock(_Block):
     """The vector of a pass, its histogram, and rows of it."""
 
-    def __init__(self, plan: ScoringPlan) -> None:
-        super().__init__(plan, slots=1)
+    def __init__(self, plan: ScoringPlan, device: str | None) -> None:
+        super().__init__(plan, 1, device)
         statistic = self.statistic
-        self.histogram = variable(statistic.bins, 1) if statistic.bins else None
-        self.kept = (
-            KeptRows(statistic.most_kept, statistic.kept) if statistic.bins and statistic.kept else None
-        )
+        self.histogram = variable(statistic.bins, 1, device=device) if statistic.bins else None
+        keeps = statistic.bins and statistic.kept
+        self.kept = KeptRows(statistic.most_kept, statistic.kept, device) if keeps else None
 
     def write(self, reduced: Reduced) -> None:
         """Inside the graph: add a step."""
@@ -167,12 +170,11 @@ class _PassBlock(_Block):
         with tf.control_dependencies(done):
             self.used.assign([[1.0]])
 
-    def decode(self) -> list[Measured]:
+    def read(self) -> Vectors:
         """Outside of the graph: what they hold."""
         histogram = None if self.histogram is None else self.histogram.numpy()[:, 0]
-        return self.statistic.decode(
-            self.rows.numpy(), histogram, None if self.kept is None else self.kept.read()
-        )
+        kept = None if self.kept is None else self.kept.read()
+        return Vectors(self.statistic, self.rows.numpy(), histogram, kept)
 
     def clear(self) -> None:
         """Outside of the graph: start over."""
@@ -184,10 +186,15 @@ class _PassBlock(_Block):
 
 
 class Sum:
-    """A pass, added up."""
+    """A pass, added up.
 
-    def __init__(self) -> None:
-        self._head = variable(1, _PASS_UNKNOWN + 1)
+    Args:
+        device: Where it is; ``None`` leaves that to TensorFlow.
+    """
+
+    def __init__(self, device: str | None = None) -> None:
+        self._device = device
+        self._head = variable(1, _PASS_UNKNOWN + 1, device=device)
         self._blocks: list[_PassBlock] = []
 
     def write(self, step: StepRow) -> None:
@@ -195,23 +202,19 @@ class Sum:
         if step.plan is not None:
             self._block(step.plan).write(step.reduced)
         samples = tf.cast(step.samples, tf.float64)
-        loss = 0.0 if step.loss is None else tf.cast(step.loss, tf.float64) * samples
+        loss = 0.0 if step.loss is None else tf.math.multiply_no_nan(tf.cast(step.loss, tf.float64), samples)
         head = [loss, samples, step.reduced.nonfinite, 1.0, float(step.loss is None)]
         self._head.assign_add([tf.stack([tf.cast(each, tf.float64) for each in head])])
 
     def read(self) -> Rows | None:
         """Outside of the graph: the pass since it was cleared; ``None`` without a step."""
         (head,) = self._head.numpy()
-        steps, samples = int(head[_PASS_STEPS]), int(head[_PASS_SAMPLES])
-        if not steps:
+        if not head[_PASS_STEPS]:
             return None
-        scored: list[Measured] = []
-        for block in self._blocks:
-            if block.used.numpy().any():
-                scored += block.decode()
-        known = samples and not head[_PASS_UNKNOWN]
-        losses = head[_PASS_LOSS : _PASS_LOSS + 1] / samples if known else None
-        return Rows(steps, samples, losses, int(head[_PASS_NONFINITE]), scored)
+        sizes = head[_PASS_SAMPLES : _PASS_SAMPLES + 1]
+        losses = None if head[_PASS_UNKNOWN] else head[_PASS_LOSS : _PASS_LOSS + 1] / np.maximum(sizes, 1.0)
+        vectors = [block.read() for block in self._blocks if block.used.numpy().any()]
+        return Rows(int(head[_PASS_STEPS]), sizes, losses, int(head[_PASS_NONFINITE]), vectors)
 
     def clear(self) -> None:
         """Outside of the graph: start over."""
@@ -227,7 +230,7 @@ class Sum:
         for block in self._blocks:
             if block.plan == plan:
                 return block
-        self._blocks.append(_PassBlock(plan))
+        self._blocks.append(_PassBlock(plan, self._device))
         return self._blocks[-1]
 
 

@@ -83,9 +83,6 @@ class Backend(Protocol):
     #: Whether the callback takes part at the end of each batch.
     HOOKS_AT_END: bool
 
-    def replicas(self, model: Any) -> int:
-        """In how many replicas the model trains."""
-
     def attach(self, model: Any, session: Session, *, gradients: bool) -> Watch:
         """What watches the model for the run, made again if the one there does not do.
 

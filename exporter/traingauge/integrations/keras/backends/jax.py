@@ -180,11 +180,6 @@ class JaxWeights(WeightCheck):
         return sum(int(not np.isfinite(_sum(weight.value))) for weight in self._model.trainable_weights)
 
 
-def replicas(model: Any) -> int:
-    """One: a step that is distributed over devices is still one step on the whole batch."""
-    return 1
-
-
 def make_readable(model: Any) -> None:
     """Give the model's variables their values, which they lack inside of an epoch; in the thread that trains."""
     model.jax_state_sync()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from traingauge.core.events import OfOutput, Pass, Steps
 from traingauge.errors import ShapeError
 from traingauge.integrations.keras.probe import GraphProbe
 from traingauge.integrations.keras.probe import attach as attach_probe
+from traingauge.logs import logger
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Session
@@ -50,10 +52,7 @@ class GraphWatch:
 
     def begin_fit(self) -> None:
         """Leave out what was written before."""
-        self._probe.read_steps()
-        self._probe.read_outputs()
-        self._probe.read_bins()
-        self._probe.read_targets()
+        self._probe.skip_steps()
 
     def read(self, ends: Sequence[float], began: float) -> int:
         """Record the rows that were written since the last reading."""
@@ -84,7 +83,7 @@ class GraphWatch:
         return Pass(
             split=split,
             at=time.perf_counter(),
-            loss=None if rows.losses is None else float(rows.losses[0]),
+            loss=None if rows.losses is None or not rows.samples else float(rows.losses[0]),
             steps=rows.steps,
             samples=rows.samples,
             measured=rows.scored[0] if len(rows.scored) == 1 else None,
@@ -136,17 +135,72 @@ def _events(outputs: Mapping[str, Rows]) -> list[OfOutput]:
     ]
 
 
-def replicas(model: Any) -> int:
-    """Those of a strategy of ``tf.distribute``."""
-    return int(model.distribute_strategy.num_replicas_in_sync)
+class CountedSteps:
+    """Records the steps that a model's optimizer counts, where what they compute cannot be read.
+
+    Args:
+        model: A compiled Keras model.
+        session: The run.
+
+    Attributes:
+        before_end: Called before the run ends.
+        room: Steps that may pass between two readings.
+        steps: Steps that were recorded so far.
+    """
+
+    room = 1 << 16
+
+    def __init__(self, model: Any, session: Session) -> None:
+        self.before_end: Callable[[], None] | None = None
+        self._model, self._session = model, session
+        self.steps = self._counted = 0
+        session.before_end(self.end)
+
+    def end(self) -> None:
+        """Have the last steps read."""
+        if self.before_end is not None:
+            self.before_end()
+
+    def begin_fit(self) -> None:
+        """Leave out what was counted before."""
+        self._counted = self._count()
+
+    def read(self, ends: Sequence[float], began: float) -> int:
+        """Record the steps that were counted since the last reading."""
+        before, self._counted = self._counted, self._count()
+        taken = self._counted - before
+        if taken > 0:
+            together = int(self._model.steps_per_execution)
+            at = _spread(np.array(ends or [time.perf_counter()]), began, taken, together)
+            self._session.record(Steps(at, None, 0))
+            self.steps += taken
+        return taken
+
+    def begin_pass(self) -> None:
+        """Nothing is known of a pass."""
+
+    def end_pass(self, split: str) -> Pass | None:
+        """Nothing is known of it."""
+        return None
+
+    def look_at_weights(self, *, now: bool = False) -> int | None:
+        """They are not looked at."""
+        return None
+
+    def _count(self) -> int:
+        return int(keras.ops.convert_to_numpy(self._model.optimizer.iterations))
 
 
 def make_readable(model: Any) -> None:
     """Nothing: they have their values at any time."""
 
 
-def attach(model: Any, session: Session, *, gradients: bool) -> GraphWatch:
-    """Put a probe into the model's graph."""
+def attach(model: Any, session: Session, *, gradients: bool) -> GraphWatch | CountedSteps:
+    """Put a probe into the model's graph, unless a strategy of ``tf.distribute`` keeps it from being read."""
+    strategy = model.distribute_strategy
+    if strategy.num_replicas_in_sync > 1 and not isinstance(strategy, tf.distribute.MirroredStrategy):
+        _say_that_steps_are_counted(type(strategy).__name__)
+        return CountedSteps(model, session)
     return GraphWatch(attach_probe(model, session, gradients=gradients), session)
 
 
@@ -173,6 +227,14 @@ def predictor(model: Any) -> Predict:
         return keras.tree.map_structure(keras.ops.convert_to_numpy, given)
 
     return predict
+
+
+@functools.cache  # once for each strategy
+def _say_that_steps_are_counted(strategy: str) -> None:
+    logger.warning(
+        "%s of tf.distribute is not supported: steps are counted, but their loss, scores and features are not recorded",
+        strategy,
+    )
 
 
 def _spread(ends: NDArray[np.float64], began: float, count: int, together: int) -> NDArray[np.float64]:

@@ -80,11 +80,6 @@ class TorchWeights(WeightCheck):
             return int(sum(~torch.isfinite(one) for one in sums))
 
 
-def replicas(model: Any) -> int:
-    """One: others are other processes."""
-    return 1
-
-
 def make_readable(model: Any) -> None:
     """Nothing: they have their values at any time."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -57,6 +58,11 @@ class ClassifierSums:
     def merge(self, whole: Any, part: Any) -> Any:
         """Inside the graph: the vector of two parts together."""
         return whole + part
+
+    def join(self, replicas: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Outside of the graph: the vectors of a step's replicas together."""
+        whole: NDArray[np.float64] = np.sum(replicas, axis=0)
+        return whole
 
     def decode(
         self,

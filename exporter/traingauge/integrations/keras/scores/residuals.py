@@ -8,7 +8,8 @@ most, as a sketch of relative error has it (Masson, Rim and Lee, 2019, "DDSketch
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -77,12 +78,18 @@ class ResidualSums:
         """
         columns = self._plan.columns
         sizes = [1, 3 * columns, columns, columns, 2 * SAMPLE]
-        n, sums, mean, spread, _ = tf.split(whole, sizes)
-        m, more, other, added, sample = tf.split(part, sizes)
+        n, sums, mean, spread, _ = tf.split(whole, sizes, axis=-1)
+        m, more, other, added, sample = tf.split(part, sizes, axis=-1)
         share = tf.math.divide_no_nan(m, n + m)
         apart = other - mean
         spread += added + apart**2 * (n * share)
-        return tf.concat([n + m, sums + more, mean + apart * share, spread, sample], axis=0)
+        return tf.concat([n + m, sums + more, mean + apart * share, spread, sample], axis=-1)
+
+    def join(self, replicas: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Outside of the graph: the vectors of a step's replicas together, with the samples of all."""
+        whole = reduce(self.merge, replicas)[:, : self._sums]
+        samples = np.concatenate([each[:, self._sums :].reshape(-1, 2, SAMPLE) for each in replicas], axis=2)
+        return np.concatenate([whole, samples.reshape(len(whole), -1)], axis=1)
 
     def decode(
         self,
@@ -92,7 +99,7 @@ class ResidualSums:
     ) -> list[Measured]:
         """Outside of the graph: what vectors hold."""
         sums = rows[:, 1 : self._sums].reshape(len(rows), 5, self._plan.columns)
-        samples = rows[:, self._sums :].reshape(len(rows), 2, SAMPLE)
+        samples = rows[:, self._sums :].reshape(len(rows), 2, -1)
         if histogram is not None:
             samples = np.stack([_values(), histogram])[None]
         counted = (sample[:, sample[1] > 0] for sample in samples)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -53,6 +53,9 @@ class ScoreStatistic(Protocol):
 
     def merge(self, whole: Any, part: Any) -> Any:
         """Inside the graph: the vector of two parts together."""
+
+    def join(self, replicas: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Outside of the graph: the vectors of a step's replicas together, shape (n, …) each, to be decoded."""
 
     def decode(
         self,

@@ -1,0 +1,190 @@
+"""Trains in two replicas and undivided, in a process of its own: devices are divided before TensorFlow starts.
+
+:func:`main` pickles what was recorded, for the tests.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import pickle
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn import datasets, preprocessing
+
+from tests.integrations.keras.watched import KerasSession, frozen
+from traingauge.integrations.keras import MonitorCallback
+from traingauge.logs import logger
+from traingauge.reference import Reference
+
+BATCH = 100
+VALIDATES = 160
+
+
+class Recorded(NamedTuple):
+    """What one training left.
+
+    Attributes:
+        published: By metric and label values.
+        losses: Of each step.
+        norms: Of each step's gradients.
+        logged: What Keras says of the loss at the end of each execution.
+        errors: Inside monitoring.
+        weights: Of the model in the end.
+        said: Warnings.
+    """
+
+    published: dict[tuple[str, ...], float]
+    losses: np.ndarray
+    norms: np.ndarray
+    logged: list[float]
+    errors: dict[str, int]
+    weights: list[np.ndarray]
+    said: list[str]
+
+
+@functools.cache
+def two_replicas() -> tf.distribute.Strategy:
+    """The strategy: one, as those of a process take each other's collective operations for their own."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@functools.cache
+def two_calculators() -> tf.distribute.Strategy:
+    """Another strategy, whose variables are in one place."""
+    return tf.distribute.experimental.CentralStorageStrategy(["CPU:0", "CPU:1"], "CPU:0")
+
+
+class Said(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message."""
+        self.messages.append(record.getMessage())
+
+
+def digits(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """So many of the digits, by class."""
+    x, y = datasets.load_digits(return_X_y=True)
+    order = np.argsort(y[:count], kind="stable")
+    return (x / 16).astype("float32")[order], y.astype("int32")[order]
+
+
+def tumours(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """So many of the tumours."""
+    x, y = datasets.load_breast_cancer(return_X_y=True)
+    return preprocessing.scale(x).astype("float32")[:count], y.astype("int32")[:count]
+
+
+def diabetes(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """So many of the patients."""
+    x, y = datasets.load_diabetes(return_X_y=True)
+    return (x * 20).astype("float32")[:count], (y / 100).astype("float32")[:count]
+
+
+def train(
+    data: tuple[np.ndarray, np.ndarray],
+    outputs: int,
+    activation: str | None,
+    loss: Any,
+    *,
+    replicas: bool,
+    optimizer: Callable[[], Any] = frozen,
+    zeros: bool = False,
+    weighted: bool = False,
+    watched: bool = True,
+    strategy: Callable[[], tf.distribute.Strategy] = two_replicas,
+    **options: Any,
+) -> Recorded:
+    """Train a layer for an epoch, and validate it on the first samples."""
+    keras.utils.set_random_seed(3)
+    session, logged = KerasSession(reference=Reference.from_data(data[0].astype(float))), []
+    with strategy().scope() if replicas else nullcontext():
+        layer = keras.layers.Dense(outputs, activation, kernel_initializer="zeros" if zeros else None)
+        model = keras.Sequential([keras.Input(data[0].shape[1:]), layer])
+        model.compile(optimizer(), loss, **options)
+    said = Said()
+    logger.addHandler(said)
+    model.fit(
+        *data,
+        batch_size=BATCH,
+        sample_weight=np.random.default_rng(0).uniform(0, 2, len(data[0])) if weighted else None,
+        validation_data=[part[:VALIDATES] for part in data],
+        shuffle=False,
+        verbose=0,
+        callbacks=[
+            *([MonitorCallback(session, gradient_norm=True)] if watched else []),
+            keras.callbacks.LambdaCallback(
+                on_train_batch_end=lambda batch, logs: logged.append(logs["loss"])
+            ),
+        ],
+    )
+    logger.removeHandler(said)
+    losses = [steps.losses for steps in session.steps if steps.losses is not None]
+    return Recorded(
+        session.published(),
+        np.concatenate([np.zeros(0), *losses]),
+        np.concatenate(
+            [np.zeros(0), *(steps.scalars.get("gradient_norm", np.zeros(0)) for steps in session.steps)]
+        ),
+        [float(each) for each in logged],
+        session.errors,
+        model.get_weights(),
+        said.messages,
+    )
+
+
+SOFTMAX = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+SUM = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+
+#: Trained in both ways; where the last batch has 1, 3 or 60 samples, the second replica gets 0, 1 or 10 of them.
+BOTH: dict[str, Callable[..., Recorded]] = {
+    "classes": lambda **how: train(digits(201), 10, "softmax", "sparse_categorical_crossentropy", **how),
+    "events": lambda **how: train(tumours(303), 1, "sigmoid", "binary_crossentropy", weighted=True, **how),
+    "quantities": lambda **how: train(diabetes(360), 1, None, "mse", **how),
+    "four steps an execution": lambda **how: train(
+        digits(560), 10, None, SOFTMAX, **in_executions_of(4), **how
+    ),
+    "seven steps an execution": lambda **how: train(
+        digits(560), 10, None, SOFTMAX, **in_executions_of(7), **how
+    ),
+}
+
+#: Trained in replicas alone.
+DIVIDED: dict[str, Callable[..., Recorded]] = {
+    "learning": lambda: train(digits(560), 10, None, SOFTMAX, replicas=True, **learning()),
+    "unwatched": lambda: train(digits(560), 10, None, SOFTMAX, replicas=True, watched=False, **learning()),
+    "a sum": lambda: train(digits(160), 10, None, SUM, replicas=True),
+    "another strategy": lambda: train(
+        digits(560), 10, None, SOFTMAX, replicas=True, strategy=two_calculators
+    ),
+}
+
+
+def in_executions_of(steps: int) -> dict[str, Any]:
+    """Eagerly, as Keras 3.15 cannot compile it for replicas: TensorFlow asks for a value of a placeholder."""
+    return {"steps_per_execution": steps, "run_eagerly": True}
+
+
+def learning() -> dict[str, Any]:
+    """From weights of 0, as a model is trained by hand."""
+    return {"zeros": True, "optimizer": lambda: keras.optimizers.SGD(0.5)}
+
+
+def main(path: str) -> None:
+    """Train everything, and save what was recorded: undivided, unless that is left out, and in replicas."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    both = {name: [case(replicas=False), case(replicas=True)] for name, case in BOTH.items()}
+    divided = {name: [case()] for name, case in DIVIDED.items()}
+    Path(path).write_bytes(pickle.dumps(both | divided))
