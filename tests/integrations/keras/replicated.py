@@ -20,7 +20,6 @@ from sklearn import datasets, preprocessing
 
 from tests.integrations.keras.watched import KerasSession, frozen
 from traingauge.integrations.keras import MonitorCallback
-from traingauge.logs import logger
 from traingauge.reference import Reference
 
 BATCH = 100
@@ -114,7 +113,7 @@ def train(
         model = keras.Sequential([keras.Input(data[0].shape[1:]), layer])
         model.compile(optimizer(), loss, **options)
     said = Said()
-    logger.addHandler(said)
+    logging.getLogger("traingauge").addHandler(said)
     model.fit(
         *data,
         batch_size=BATCH,
@@ -129,7 +128,7 @@ def train(
             ),
         ],
     )
-    logger.removeHandler(said)
+    logging.getLogger("traingauge").removeHandler(said)
     losses = [steps.losses for steps in session.steps if steps.losses is not None]
     return Recorded(
         session.published(),

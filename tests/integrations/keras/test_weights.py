@@ -83,6 +83,21 @@ def test_what_the_last_step_destroys_is_seen_when_fit_ends(reader, digits, hardl
     assert seen(session) == 1
 
 
+def test_weights_are_looked_at_after_the_best_were_restored(reader, digits, hardly_ever):
+    destroys = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epoch and destroy(reader))
+    restores = keras.callbacks.EarlyStopping("loss", min_delta=10.0, patience=0, restore_best_weights=True)
+    session = KerasSession()
+    fit(
+        *(reader, digits[1][:, None], digits[1]),
+        session=session,
+        batch_size=600,
+        epochs=3,
+        callbacks=[destroys, restores],
+    )
+    assert session.published()["epochs_total", "train"] == 2
+    assert seen(session) == 0
+
+
 def test_what_an_interrupted_fit_leaves_behind_is_seen_when_the_run_ends(reader, digits, hardly_ever):
     def interrupt(batch, logs):
         if batch == 9:

@@ -24,6 +24,7 @@ from traingauge.catalog import SPLITS
 from traingauge.core.events import EpochEnd, Resumed, WeightsChecked
 from traingauge.integrations.base import RunSource
 from traingauge.integrations.keras import backends
+from traingauge.integrations.keras.after_others import after_others
 from traingauge.integrations.keras.structure import describe
 from traingauge.reference.canary import validate_canary
 
@@ -222,7 +223,10 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._ask(after=0)
 
     def on_train_end(self, logs: Logs = None) -> None:
-        """Outside of ``fit`` again."""
+        """Outside of ``fit`` again, once all callbacks are."""
+        after_others(self._leave_fit)
+
+    def _leave_fit(self) -> None:
         self._fitting = False
         self._end_fit()
         self._runs.end()
