@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tests.integrations.keras.by_hand import softmax_regression
 from tests.integrations.keras.watched import KerasSession, dense, fit
+from traingauge.stats.streaming.not_given import is_given, not_given
 
 pytestmark = pytest.mark.keras
 
@@ -74,6 +75,25 @@ def test_the_norm_is_free_of_the_loss_scale_of_mixed_precision(digits):
     )
     expected = softmax_regression(*digits, batch=BATCH, epochs=1, rate=0.0).norms
     np.testing.assert_allclose(session.scalar("gradient_norm"), expected, rtol=1e-2)  # float16 has 11 bits
+
+
+def test_a_step_that_mixed_precision_leaves_out_has_no_norm_and_is_no_failure(digits):
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=2.0**24)
+    session = KerasSession()
+    model = softmax(optimizer, dtype="mixed_float16")
+    fit(model, *digits, session=session, batch_size=BATCH, gradient_norm=True)
+    left_out = 18 - int(optimizer.iterations)
+    assert 0 < left_out < 18
+    none = [not_given(len(steps.at)) for steps in session.steps]
+    norms = np.concatenate(
+        [steps.scalars.get("gradient_norm", gap) for steps, gap in zip(session.steps, none, strict=True)]
+    )
+    assert np.count_nonzero(~is_given(norms)) == left_out
+    assert np.isfinite(norms[is_given(norms)]).all()
+    published = session.published()
+    assert published["nonfinite_total", "train", "gradient"] == 0
+    assert not published.get(("health", "failing"))
+    assert published["steps_total", "train"] == 18
 
 
 def test_the_gradient_of_an_embedding_counts_rows_that_occur_twice_once(digits):

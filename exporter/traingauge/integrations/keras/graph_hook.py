@@ -81,10 +81,11 @@ class GraphHook(StepHook):
             return super()._guarded(work)
 
 
-def global_norm(gradients: list[Any], scale: Any) -> Any:
+def global_norm(gradients: list[Any], scale: Any, *, skipping: bool = False) -> Any:
     """√ Σ g², over all elements of all gradients, before clipping and free of the loss scale; a scalar of float64.
 
-    Of several replicas, each has a share of the gradients.
+    Of several replicas, each has a share of the gradients. A step that is left out because its gradients are not finite has
+    none: -1.
 
     >>> float(global_norm([tf.constant([6.0]), None, tf.constant([[8.0]])], 2.0))
     5.0
@@ -95,4 +96,5 @@ def global_norm(gradients: list[Any], scale: Any) -> Any:
         dense = replica.all_reduce(tf.distribute.ReduceOp.SUM, dense)
     wide = [tf.cast(each, tf.float64) for each in dense]
     squares = tf.add_n([tf.reduce_sum(each * each) for each in wide])
-    return tf.sqrt(squares) / tf.cast(scale, tf.float64)
+    norm = tf.sqrt(squares) / tf.cast(scale, tf.float64)
+    return tf.where(tf.math.is_finite(norm), norm, -1.0) if skipping else norm

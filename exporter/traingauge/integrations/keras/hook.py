@@ -142,16 +142,21 @@ class StepHook:
         return self._watchers[0].guard.shield("integration", work) if self._watchers else None
 
 
+def skips(optimizer: Any) -> bool:
+    """Whether it leaves out a step where a gradient is not finite, and scales the loss by less from then on."""
+    return hasattr(optimizer, "inner_optimizer")
+
+
 @contextmanager
 def norms_of(
-    optimizer: Any, guarded: Callable[[Callable[[], Any]], Any], global_norm: Callable[[list[Any], Any], Any]
+    optimizer: Any, guarded: Callable[[Callable[[], Any]], Any], global_norm: Callable[..., Any]
 ) -> Iterator[list[Any]]:
     """Collect the norm of the gradients of each ``optimizer.apply`` in the ``with``; of none without an optimizer.
 
     Args:
         optimizer: The model's, or ``None``.
         guarded: Runs the integration's own work.
-        global_norm: Gives the norm of gradients and the scale of their loss.
+        global_norm: Gives the norm of gradients and the scale of their loss, and of a step that is left out none.
     """
     norms: list[Any] = []
     apply, here = getattr(optimizer, "apply", None), threading.get_ident()
@@ -165,7 +170,8 @@ def norms_of(
         if (
             threading.get_ident() == here
         ):  # a replica in another thread may have found this function in its place
-            norm = guarded(lambda: global_norm(grads, optimizer.scale_loss(keras.ops.ones(()))))
+            scale, skipping = optimizer.scale_loss, skips(optimizer)
+            norm = guarded(lambda: global_norm(grads, scale(keras.ops.ones(())), skipping=skipping))
             norms.extend([] if norm is None else [norm])
         return apply(grads, *args, **kwargs)
 

@@ -98,6 +98,18 @@ def test_weights_that_are_no_numbers_are_counted(session, digits):
     assert session.of(WeightsChecked)[-1].nonfinite == 2
 
 
+def test_a_step_that_mixed_precision_leaves_out_has_no_norm_and_is_no_failure(session, digits):
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(10, dtype="mixed_float16")])
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=2.0**24)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    fit(model, *digits, session=session, batch_size=100, gradient_norm=True)
+    published = session.published()
+    assert int(optimizer.iterations) < published["steps_total", "train"] == 18
+    assert published["gradient_norm",] > 0
+    assert published["nonfinite_total", "train", "gradient"] == 0
+    assert not session.errors
+
+
 def test_labels_that_fit_no_class_are_counted_and_training_continues(session, digits):
     x, y = digits
     model = dense(10, inputs=64)

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from traingauge.errors import ShapeError
 from traingauge.integrations.keras.backends.array_watch import ArrayWatch, SeenStep
-from traingauge.integrations.keras.hook import StepHook
+from traingauge.integrations.keras.hook import StepHook, skips
 from traingauge.integrations.keras.loss_calls import LossCall, distinct
 from traingauge.integrations.keras.weight_check import WeightCheck
 from traingauge.stats.classification.probabilities import HISTOGRAM_CLASSES
@@ -160,7 +160,8 @@ class JaxWatch(ArrayWatch):
         waiting, self._waiting, self._bytes = self._waiting, [], 0
         steps = jax.tree.map(_plain, jax.device_get([step for _, step in waiting]))
         for (work, _), step in zip(waiting, steps, strict=True):
-            super()._take(work, step)
+            known = {name: number for name, number in step.numbers.items() if not number < 0}
+            super()._take(work, step._replace(numbers=known))
 
 
 class JaxWeights(WeightCheck):
@@ -222,14 +223,17 @@ def predictor(model: Any) -> Predict:
     return predict
 
 
-def global_norm(gradients: list[Any], scale: Any) -> Any:
+def global_norm(gradients: list[Any], scale: Any, *, skipping: bool = False) -> Any:
     """√ Σ g², over all elements of all gradients, before clipping and free of the loss scale.
+
+    A step that is left out because its gradients are not finite has none: -1.
 
     >>> float(global_norm([jnp.array([6.0]), None, jnp.array([[8.0]])], 2.0))
     5.0
     """
     squares = [jnp.sum(jnp.square(each.astype(jnp.float32))) for each in gradients if each is not None]
-    return jnp.sqrt(sum(squares)) / scale
+    norm = jnp.sqrt(sum(squares)) / scale
+    return jnp.where(jnp.isfinite(norm), norm, -1.0) if skipping else norm
 
 
 @contextmanager
@@ -243,7 +247,8 @@ def _norms(optimizer: Any, guarded: Callable[[Callable[[], Any]], Any]) -> Itera
 
     def norm(variables: Any, gradients: Any) -> Any:
         with keras.StatelessScope(list(zip(optimizer.variables, variables, strict=True))):
-            return global_norm(gradients, optimizer.scale_loss(jnp.ones(())))
+            scale = optimizer.scale_loss(jnp.ones(()))
+            return global_norm(gradients, scale, skipping=skips(optimizer))
 
     def watched(optimizer_variables: Any, grads: Any, trainable_variables: Any) -> Any:
         grads = list(grads)

@@ -17,6 +17,7 @@ from traingauge.errors import ShapeError
 from traingauge.integrations.keras.probe import GraphProbe
 from traingauge.integrations.keras.probe import attach as attach_probe
 from traingauge.logs import logger
+from traingauge.stats.streaming.not_given import NOT_GIVEN
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Session
@@ -99,8 +100,9 @@ class GraphWatch:
         scalars = {}
         if not np.isnan(rows.rates[-1]):
             scalars["learning_rate"] = rows.rates
-        if not rows.norms[-1] < 0:
-            scalars["gradient_norm"] = rows.norms
+        unknown = rows.norms < 0
+        if not unknown.all():
+            scalars["gradient_norm"] = np.where(unknown, NOT_GIVEN, rows.norms)
         outputs = self._probe.read_outputs()
         return Steps(
             at,

@@ -20,6 +20,7 @@ from traingauge.integrations.keras.backends.array_watch import ArrayWatch, SeenS
 from traingauge.integrations.keras.hook import StepHook, norms_of
 from traingauge.integrations.keras.loss_calls import LossCall, distinct
 from traingauge.integrations.keras.weight_check import WeightCheck
+from traingauge.stats.streaming.not_given import NOT_GIVEN
 
 if TYPE_CHECKING:
     from traingauge.integrations.base import Session
@@ -117,14 +118,17 @@ def predictor(model: Any) -> Predict:
     return predict
 
 
-def global_norm(gradients: list[Any], scale: Any) -> Any:
+def global_norm(gradients: list[Any], scale: Any, *, skipping: bool = False) -> Any:
     """√ Σ g², over all elements of all gradients, before clipping and free of the loss scale.
+
+    A step that is left out because its gradients are not finite has none.
 
     >>> global_norm([torch.tensor([6.0]), None, torch.tensor([[8.0]])], torch.tensor(2.0))
     5.0
     """
     squares = sum(each.detach().double().square().sum() for each in gradients if each is not None)
-    return _number(torch.as_tensor(squares).sqrt() / scale.detach())
+    norm = torch.as_tensor(squares).sqrt() / scale.detach()
+    return _number(torch.where(torch.isfinite(norm), norm, NOT_GIVEN) if skipping else norm)
 
 
 def _seen(data: Any, calls: Sequence[LossCall], numbers: dict[str, Any]) -> SeenStep:
