@@ -43,7 +43,7 @@ class Prometheus:
         return [
             sample
             for metric, sample, answers in self._samples
-            if expression.startswith(f"last_over_time(model_{metric}[")
+            if expression.startswith(f'last_over_time(model_{metric}{{output=""}}[')
             or (expression == f"model_{metric}" and answers)
         ]
 

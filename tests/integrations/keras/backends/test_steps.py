@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-
 import keras
 import numpy as np
 import pytest
 
 from tests.integrations.keras.watched import dense, fit
 from traingauge import Canary, ModelMonitor
-from traingauge.core.events import CanaryChecked, Scored, WeightsChecked
+from traingauge.core.events import CanaryChecked, WeightsChecked
 from traingauge.errors import ShapeError
 from traingauge.integrations.keras import MonitorCallback
 
@@ -117,21 +115,6 @@ def test_labels_that_fit_no_class_are_counted_and_training_continues(session, di
     fit(model, x, y + 5, session=session, batch_size=256)
     assert session.published()["steps_total", "train"] == 8
     assert session.errors == {"data": 8}
-
-
-def test_a_model_of_several_outputs_has_its_loss_and_says_that_it_has_no_scores(session, digits, caplog):
-    x, y = digits
-    given = keras.Input((64,))
-    outputs = [keras.layers.Dense(10, "softmax")(given), keras.layers.Dense(1)(given)]
-    model = keras.Model(given, outputs)
-    model.compile("sgd", [CROSS_ENTROPY, "mse"])
-    with caplog.at_level(logging.WARNING, "traingauge"):
-        history = fit(model, x, [y, y / 10], session=session, batch_size=len(x), epochs=2).history
-    losses = [float(event.numbers["loss"]) for event in session.of(Scored)]
-    assert losses == pytest.approx(history["loss"], rel=1e-5)
-    said = [record.message for record in caplog.records if "several outputs" in record.message]
-    assert len(said) == 1
-    assert not session.errors
 
 
 WIDE = [] if keras.backend.backend() == "jax" else ["float64"]  # which JAX has only if it is asked for
