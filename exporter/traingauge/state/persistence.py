@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from traingauge.core.collectors.scores import RECORDS
 from traingauge.core.families import Identity
 from traingauge.core.guard import Guard
 from traingauge.core.recorder import Recorder
+from traingauge.core.snapshot import Snapshot
 from traingauge.core.step_log import Block, Disk
 from traingauge.options import State
 from traingauge.state.log import Extent, Log, read
@@ -105,16 +106,27 @@ def _save(recorder: Recorder, store: Store, log: Log, identity: Identity, rows: 
     """Rows first, then a copy of the state that says how far they go; then deliveries may send the rows."""
     began = time.time()
     tree, blocks = recorder.snapshot.save()
-    try:
-        log.append(blocks)
-    except BaseException:
-        recorder.snapshot.failed_rows()
-        raise
-    recorder.snapshot.wrote_rows(log.extent)
+    write_rows(recorder.snapshot, blocks, log)
     now = time.time()
     store.save(identity, now, {**tree, "log": log.extent.save()})
     recorder.snapshot.saved(now)
     rows.saved(log.extent, began)
+
+
+def write_rows(snapshot: Snapshot, blocks: Sequence[Block], log: Log) -> None:
+    """Append rows that a snapshot gave away to the log, and say how far it goes; on any error it has them back.
+
+    Args:
+        snapshot: Of the run.
+        blocks: The rows.
+        log: Where they are kept.
+    """
+    try:
+        log.append(blocks)
+    except BaseException:
+        snapshot.failed_rows()
+        raise
+    snapshot.wrote_rows(log.extent)
 
 
 def lost(guard: Guard, rows: int) -> None:

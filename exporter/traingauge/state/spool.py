@@ -20,7 +20,7 @@ from traingauge.core.step_log import Block, Disk
 from traingauge.errors import StateDirectoryError, UnsupportedPlatformError
 from traingauge.state.lock import Lock
 from traingauge.state.log import Extent, Log, read
-from traingauge.state.persistence import lost
+from traingauge.state.persistence import lost, write_rows
 from traingauge.state.saved_rows import SavedRows
 from traingauge.state.saver import Saver
 from traingauge.state.transient import Transient
@@ -89,13 +89,7 @@ class Spool(Transient):
 
 def _write(recorder: Recorder, log: Log, rows: SavedRows) -> None:
     began = time.time()
-    blocks = recorder.snapshot.take_rows()
-    try:
-        log.append(blocks)
-    except BaseException:
-        recorder.snapshot.failed_rows()
-        raise
-    recorder.snapshot.wrote_rows(log.extent)
+    write_rows(recorder.snapshot, recorder.snapshot.take_rows(), log)
     rows.saved(log.extent, began)
 
 
