@@ -268,17 +268,14 @@ def test_the_live_view_has_bars_and_sparklines_where_there_is_room(tmp_path, wid
     assert ("█▅▁" in text) == ("━" in text) == bars
 
 
+def watching(directory):
+    """The command of the live view."""
+    options = ["--watch", "--every=0.05", f"--directory={directory}"]
+    return [sys.executable, "-m", "traingauge", "runs", *options]
+
+
 def test_without_a_terminal_the_list_is_written_again_and_again(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "traingauge",
-        "runs",
-        "--watch",
-        "--every=0.05",
-        f"--directory={tmp_path}",
-    ]
-    viewer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    viewer = subprocess.Popen(watching(tmp_path), stdout=subprocess.PIPE, text=True)
     try:
         wait_until(lambda: "no runs in" in viewer.stdout.readline())
         with ModelMonitor("digits", run="r1", delivery=[endpoint(tmp_path)]):
@@ -309,21 +306,10 @@ def _text(frame, width=120):
 
 
 def test_the_live_view_runs_in_a_terminal_until_ctrl_c(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "traingauge",
-        "runs",
-        "--watch",
-        "--every",
-        "0.1",
-        "--directory",
-        tmp_path,
-    ]
     ours, theirs = pty.openpty()
     with ModelMonitor("digits", run="r1", delivery=[endpoint(tmp_path)]) as run:
         run.step(loss=0.5)
-        viewer = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs)
+        viewer = subprocess.Popen(watching(tmp_path), stdin=theirs, stdout=theirs, stderr=theirs)
         os.close(theirs)
         drawn = bytearray()
 

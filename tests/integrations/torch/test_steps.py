@@ -178,13 +178,19 @@ def test_optimizers_that_share_a_loss_take_one_step_together():
         assert monitor.rows()["step"].tolist() == [1, 2, 3]
 
 
-def test_each_player_of_a_game_has_a_loss_of_its_own():
-    generator, discriminator, criterion = nn.Linear(2, 4), nn.Linear(4, 1), nn.BCEWithLogitsLoss()
+def game():
+    """Two networks, and the optimizer of each by its name."""
+    generator, discriminator = nn.Linear(2, 4), nn.Linear(4, 1)
     players = {
         "discriminator": torch.optim.SGD(discriminator.parameters(), lr=0.1),
         "generator": torch.optim.SGD(generator.parameters(), lr=0.2),
     }
-    expected = {"discriminator": [], "generator": []}
+    return generator, discriminator, players
+
+
+def test_each_player_of_a_game_has_a_loss_of_its_own():
+    generator, discriminator, players = game()
+    criterion, expected = nn.BCEWithLogitsLoss(), {name: [] for name in players}
     with quiet() as monitor:
         with watch(monitor, [discriminator, generator], players, criterion, accumulation="sum"):
             for x, _ in batches(3):
@@ -210,12 +216,8 @@ def test_each_player_of_a_game_has_a_loss_of_its_own():
 
 
 def test_a_loss_belongs_to_no_step_of_an_optimizer_whose_weights_it_does_not_reach():
-    generator, discriminator, criterion = nn.Linear(2, 4), nn.Linear(4, 1), nn.BCEWithLogitsLoss()
-    players = {
-        "discriminator": torch.optim.SGD(discriminator.parameters(), lr=0.1),
-        "generator": torch.optim.SGD(generator.parameters(), lr=0.2),
-    }
-    expected = {"discriminator": [], "generator": []}
+    generator, discriminator, players = game()
+    criterion, expected = nn.BCEWithLogitsLoss(), {name: [] for name in players}
     with quiet() as monitor:
         with watch(monitor, [discriminator, generator], players, criterion):
             for at, (x, _) in enumerate(batches(4)):
