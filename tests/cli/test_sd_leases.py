@@ -224,6 +224,27 @@ def test_a_service_that_has_just_started_answers_an_error_and_no_list_that_lacks
     assert requests.get(url, timeout=30).status_code == 503
 
 
+def test_the_command_takes_registrations_on_a_machine_that_no_run_has_a_directory_on(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    options = [f"--directory={tmp_path / 'targets'}", "--port=0", "--network=192.168.0.0/16"]
+    command = [
+        sys.executable,
+        "-m",
+        "traingauge",
+        "sd",
+        *options,
+        f"--registration-token-file={tmp_path / 'token'}",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[0]
+        assert put(url, registration()) == 200
+        assert put(url, registration("other", "192.168.7.7:9109"), key=KEY[::-1]) == 200
+        answer = requests.get(url, timeout=30)
+        assert (answer.status_code, "may register again" in answer.text) == (503, True)
+        process.terminate()
+
+
 def test_the_list_has_the_runs_of_the_directory_and_those_that_registered(
     service: str, tmp_path: Path
 ) -> None:
