@@ -10,6 +10,8 @@ from pathlib import Path
 
 from benchmarks.alerts.__main__ import RESULTS
 from benchmarks.alerts.report import Report
+from benchmarks.delivery.report import RESULTS as DELIVERED
+from benchmarks.delivery.report import page as delivered
 from benchmarks.drift.power.bench import KEPT, TRIALS, Bench
 from benchmarks.drift.power.report import page as drift_power
 from benchmarks.life.__main__ import RESULTS as LIFE
@@ -31,6 +33,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "explanation/ordinary-life.md": lambda: LifeReport.read(
         json.loads(LIFE.read_text(encoding="utf-8"))
     ).page(),
+    "explanation/delivery.md": lambda: delivered(json.loads(DELIVERED.read_text(encoding="utf-8"))),
     "explanation/drift-power.md": lambda: drift_power(Bench(KEPT), TRIALS),
 }
 

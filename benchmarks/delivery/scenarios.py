@@ -15,16 +15,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import requests
 
-from benchmarks.delivery.servers import Prometheus, Samples, SpoiltAnswers, VictoriaMetrics, running
+from benchmarks.delivery.servers import (
+    Prometheus,
+    Samples,
+    SpoiltAnswers,
+    VictoriaMetrics,
+    running,
+)
 from traingauge import ModelMonitor, RemoteWrite, State, export
+from traingauge.catalog import CATALOG
 from traingauge.core.collectors.delivery import DeliveryCounts
 from traingauge.core.families import Identity
 from traingauge.core.step_log import Block
 from traingauge.delivery.remote_write.cursor import CursorFile
 from traingauge.delivery.remote_write.history import History
+from traingauge.delivery.remote_write.messages import HEADERS, request
 from traingauge.delivery.remote_write.rows import RowSeries
 from traingauge.delivery.remote_write.sender import Sender
+from traingauge.delivery.remote_write.series import Points, series_of
 from traingauge.state.log import Extent, Log
 from traingauge.state.saved_rows import SavedRows
 from traingauge.stats.streaming.not_given import is_given
@@ -37,6 +47,9 @@ SERIES = {
     "gradient_norm": "model_gradient_norm{{run='{run}'}}",
     **{f"scalar_{at}": f"model_scalar{{{{run='{{run}}',name='scalar_{at}'}}}}" for at in range(26)},
 }
+
+#: Rows of a request of the naive sender: 30 series of them are fewer samples than a receiver would refuse.
+NAIVE_ROWS = 60
 
 #: A training process, which is killed: state directory, receiver, seconds between steps.
 TRAINER = """
@@ -122,12 +135,17 @@ def read_back(kind: type[Prometheus], steps: int) -> dict[str, Any]:
 def lost_answers(steps: int) -> dict[str, Any]:
     """A proxy loses every third answer."""
     with running(Prometheus(Path(tempfile.mkdtemp()))) as server:
-        proxy = SpoiltAnswers(server.address, loses=lambda number: number % 3 == 0)
-        rows = train(
-            "spoilt", proxy.address + server.write_path, steps, pause=0.0015, linger=120, interval=1.0
-        )
+        proxy, started = SpoiltAnswers(server.address, loses=lambda number: number % 3 == 0), time.monotonic()
+        url = proxy.address + server.write_path
+        rows = train("spoilt", url, steps, pause=0.0015, linger=600, interval=1.0)
+        seconds = round(time.monotonic() - started, 1)
         proxy.stop()
-        return {"steps": steps, "requests": proxy.requests, **compared(server, "spoilt", rows)}
+        return {
+            "steps": steps,
+            "requests": proxy.requests,
+            "seconds": seconds,
+            **compared(server, "spoilt", rows),
+        }
 
 
 def outage(steps: int, window: str) -> dict[str, Any]:
@@ -148,26 +166,77 @@ def outage(steps: int, window: str) -> dict[str, Any]:
         return {"steps": steps, "window": window or "none", **compared(server, "outage", rows)}
 
 
-def never_answers() -> dict[str, Any]:
-    """The receiver accepts and never answers: how long the end takes, and what a step takes."""
-    proxy = SpoiltAnswers(None)
-    costs = {}
-    for name, deliveries in {"none": [], "hangs": [RemoteWrite(proxy.address, linger=3.0)]}.items():
-        monitor = ModelMonitor("bench", run=name, delivery=deliveries)
-        taken = []
-        for _ in range(40):
-            started = time.perf_counter()
-            for at in range(500):
-                monitor.step(loss=0.5, learning_rate=0.1, gradient_norm=float(at))
-            taken.append((time.perf_counter() - started) / 500)
+def naive(steps: int) -> dict[str, Any]:
+    """The same proxy before a sender that posts all that waits, once more if no answer comes, and drops what is refused."""
+    identity = Identity("bench", "naive")
+    series = [series_of(CATALOG["model_scalar"], (f"scalar_{at}", "train"), identity) for at in range(30)]
+    values = np.random.default_rng(0).normal(size=(steps, len(series)))
+    times = np.arange(steps) + int(time.time() * 1000) - steps
+    with running(Prometheus(Path(tempfile.mkdtemp()))) as server:
+        proxy = SpoiltAnswers(server.address, loses=lambda number: number % 3 == 0)
+        sent, end = 0, NAIVE_ROWS
+        while sent < steps:
+            points = [Points(one, times[sent:end], values[sent:end, at]) for at, one in enumerate(series)]
+            if is_answered(proxy.address + server.write_path, request("1.0", points)):
+                sent = end
+            end = min(end + NAIVE_ROWS, steps)
+        proxy.stop()
+        counts: Counter[str] = Counter(right=0, lost=0, doubled=0, different=0)
+        for at in range(len(series)):
+            wanted = dict(zip(times.tolist(), values[:, at].tolist(), strict=True))
+            selector = f"model_scalar{{run='naive',name='scalar_{at}'}}"
+            counts.update(difference(wanted, server.samples(selector), server.rounds))
+        return {"steps": steps, "requests": proxy.requests, **counts}
+
+
+def is_answered(url: str, body: bytes) -> bool:
+    """Whether a receiver of 1.0 answers a request, with whatever status."""
+    try:
+        requests.post(url, body, headers=HEADERS["1.0"], timeout=10)
+    except requests.RequestException:
+        return False
+    return True
+
+
+def falls_back(steps: int) -> dict[str, Any]:
+    """A run that is set to send 2.0 to a Prometheus that understands 1.0."""
+    with running(Prometheus(Path(tempfile.mkdtemp()))) as server:
+        url = server.address + server.write_path
+        rows = train("falls-back", url, steps, pause=0.0015, linger=60, protocol="2.0")
+        return {"steps": steps, **compared(server, "falls-back", rows)}
+
+
+def cost_of_a_step() -> dict[str, Any]:
+    """Processor time of a step without delivery, and with a receiver that answers, and one that never does, in turns."""
+    silent = SpoiltAnswers(None)
+    with running(Prometheus(Path(tempfile.mkdtemp()))) as server, tempfile.TemporaryDirectory() as folder:
+        to = {"none": [], "answers": [server.address + server.write_path], "never answers": [silent.address]}
+        monitors = {
+            name: ModelMonitor(
+                "bench",
+                run=name,
+                state=State(Path(folder) / name),
+                delivery=[RemoteWrite(url, linger=3.0) for url in urls],
+            )
+            for name, urls in to.items()
+        }
+        taken: dict[str, list[float]] = {name: [] for name in monitors}
+        for _ in range(200):
+            for name, monitor in monitors.items():
+                started = time.thread_time()
+                for at in range(500):
+                    monitor.step(loss=0.5, learning_rate=0.1, gradient_norm=float(at))
+                taken[name].append((time.thread_time() - started) / 500)
             time.sleep(0.02)
-        costs[name] = float(np.median(taken))
-        started = time.monotonic()
-        monitor.close()
-        ended()
-        costs[f"{name}: seconds of the end"] = time.monotonic() - started
-    proxy.stop()
-    return costs
+        ends = {}
+        for name, monitor in monitors.items():
+            started = time.monotonic()
+            monitor.close()
+            ended()
+            ends[name] = time.monotonic() - started
+    silent.stop()
+    quartiles = {name: np.percentile(found, [25, 50, 75]).tolist() for name, found in taken.items()}
+    return {"seconds a step": quartiles, "seconds of the end": ends}
 
 
 def too_old() -> dict[str, Any]:
@@ -262,10 +331,12 @@ SCENARIOS = {
     "Prometheus, every step": lambda: read_back(Prometheus, 10_000),
     "VictoriaMetrics, every step": lambda: read_back(VictoriaMetrics, 10_000),
     "every third answer is lost": lambda: lost_answers(4_000),
+    "every third answer is lost, naive sender": lambda: naive(4_000),
     "outage": lambda: outage(8_000, ""),
     "outage, window of 2 h": lambda: outage(8_000, "2h"),
     "three hours for a window of two": too_old,
-    "never answers": never_answers,
+    "2.0 to a server of 1.0": lambda: falls_back(4_000),
+    "cost of a step": cost_of_a_step,
     "10 000 samples a second": lambda: cost(20.0),
     "20 kills": lambda: kills(20, 0),
 }

@@ -15,6 +15,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+
+#: Packages of Debian with the servers.
+PROGRAMS = ("prometheus", "victoria-metrics")
 
 #: Samples of a series, in the order of their times: milliseconds and value.
 Samples = list[tuple[int, float]]
@@ -190,10 +194,16 @@ def program(name: str) -> str:
     return found
 
 
-def get(url: str) -> dict[str, object]:
+def version(name: str) -> str:
+    """Version of a server's package."""
+    command = ["dpkg-query", "--show", "--showformat=${Version}", name]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def get(url: str) -> dict[str, Any]:
     """The JSON of an answer."""
     with urllib.request.urlopen(url) as answer:
-        return json.load(answer)
+        return dict(json.load(answer))
 
 
 def wait_for(url: str) -> None:
