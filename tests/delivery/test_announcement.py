@@ -94,9 +94,11 @@ def test_the_longest_registration_is_taken() -> None:
         registration(scheme="file"),
         registration(scheme=None),
         registration(ended="gone"),
+        registration(ended="running"),
         registration(ended=None),
         registration(ended=[]),
         registration(serves=1),
+        registration(serves=False, ended=""),
     ],
 )
 def test_what_no_run_could_have_sent_is_refused(body: bytes) -> None:

@@ -126,7 +126,8 @@ def _registered(body: Any) -> None:
         service = sd.Service(Path(folder), None, leases := Leases(), "token")
         service.refresh()
         content = body if isinstance(body, bytes) else _json(body)
-        service.register(f"/runs/{'0' * 32}", "Bearer token", content, "127.0.0.1")
+        for key, sent in (("0", content), ("1", _OTHER.registration())):
+            service.register(f"/runs/{key * 32}", "Bearer token", sent, "127.0.0.1")
         _check_list(b"[%s]" % leases.text)
 
 
@@ -160,6 +161,7 @@ def _read_page(text: Any) -> None:
             reader.log(_NONE.target)
 
 
+_OTHER = Announcement(Identity("m", "other"), "127.0.0.1:8")
 _NONE = runs.Status(Target("m", "r", "http://127.0.0.1:9", 0.0), "gone")
 
 

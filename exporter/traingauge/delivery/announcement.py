@@ -101,6 +101,8 @@ class Announcement:
         if not isinstance(content["serves"], bool):
             raise InvalidTypeError(f"serves is {shown(content['serves'])}: expected true or false")
         ended = content["ended"]
+        if not content["serves"] and ended == "":
+            raise InvalidArgumentError("the run neither serves nor has ended: expected one of the two")
         return cls(
             Identity(
                 validation.name("model", content["model"]),
@@ -109,7 +111,7 @@ class Announcement:
             ),
             _address(content["address"]),
             validation.choice("scheme", content["scheme"], ("http", "https")),
-            ended if ended == "" else validation.choice("ended", ended, RUN_STATES),
+            ended if ended == "" else validation.choice("ended", ended, RUN_STATES[1:]),
             content["serves"],
         )
 
