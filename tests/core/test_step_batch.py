@@ -8,7 +8,7 @@ from hypothesis import given as generated
 from hypothesis import strategies as st
 
 from traingauge.core.step_batch import StepBatch, columns
-from traingauge.stats.streaming.not_given import is_given
+from traingauge.stats.streaming.not_given import NOT_GIVEN, is_given
 
 ROWS = st.lists(
     st.dictionaries(st.sampled_from(["loss", "entropy", "norm"]), st.floats(), max_size=3),
@@ -43,3 +43,10 @@ def test_names_come_in_the_order_of_the_last_step() -> None:
 def test_what_cannot_be_read_raises() -> None:
     with pytest.raises(TypeError):
         columns([{"loss": object()}])
+
+
+def test_a_name_whose_values_turn_out_not_to_be_given_has_no_column() -> None:
+    assert list(columns([{"loss": 1.0, "norm": NOT_GIVEN}, {"loss": math.nan, "norm": NOT_GIVEN}])) == [
+        "loss"
+    ]
+    assert list(columns([{"norm": 1.0}, {"norm": NOT_GIVEN}])) == ["norm"]

@@ -109,14 +109,24 @@ def columns(
         admitted: Whether a name gets a column; others are left out.
 
     Returns:
-        By name, in the order in which the last step gave them; those that it did not give follow.
+        By name, in the order in which the last step gave them; those that it did not give follow. A name is left out where
+        each value turns out to be :data:`NOT_GIVEN`, as one on a device may.
+
+    >>> columns([{"loss": 0.5, "gradient_norm": NOT_GIVEN}])
+    {'loss': array([0.5])}
     """
     given = (*rows[-1], *sorted(set().union(*rows).difference(rows[-1])))
     names = tuple(filter(admitted, given))
     whole = _whole(rows, names)
-    if whole is not None:
-        return dict(zip(names, np.ascontiguousarray(whole.T), strict=True))
-    return {name: np.array([float(row.get(name, NOT_GIVEN)) for row in rows]) for name in names}
+    if whole is None:
+        found = {name: np.array([float(row.get(name, NOT_GIVEN)) for row in rows]) for name in names}
+    else:
+        found = dict(zip(names, np.ascontiguousarray(whole.T), strict=True))
+    return {name: column for name, column in found.items() if not _none_given(column)}
+
+
+def _none_given(column: Floats) -> bool:
+    return math.isnan(column[-1]) and not is_given(column).any()
 
 
 def _whole(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Floats | None:
