@@ -44,9 +44,11 @@ class History:
 
     def write(self, file: Path, runs: int) -> int:
         """Write the samples in the OpenMetrics format; returns how many series a run has."""
+        placeholder = "@RUN@"
+        text = "".join(self._run(placeholder))
         with file.open("w", encoding="utf-8") as out:
             for run in range(runs):
-                out.writelines(self._run(f"r-{run}"))
+                out.write(text.replace(placeholder, f"r-{run}"))
             out.write("# EOF\n")
         return len(self._scraped) + 1 + len(self._recorded)
 
