@@ -8,8 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from types import TracebackType
-from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
 from traingauge.logs import logger
@@ -22,7 +20,7 @@ from .notification import Alert, Notification, parse
 LARGEST_BODY = 16 * 2**20
 
 
-class WebhookReceiver:
+class WebhookReceiver(LocalServer):
     """Receives Alertmanager's webhook on a port of 127.0.0.1, in a thread, while its ``with`` block runs.
 
     A GET is answered with the labels of the alerts that have come, as JSON; its query chooses by label. Malformed input is
@@ -44,25 +42,12 @@ class WebhookReceiver:
         self._changed = threading.Condition()
         self._notifications: list[Notification] = []
         self._rejected: list[str] = []
-        self._server = LocalServer("webhook", _handler(self), port=port)
-
-    def __enter__(self) -> Self:
-        self._server.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.__exit__(kind, error, trace)
-
-    def close(self) -> None:
-        """Free the port; leaving the ``with`` block does it too."""
-        self._server.close()
+        super().__init__("webhook", _handler(self), port=port)
 
     @property
     def url(self) -> str:
         """Where Alertmanager sends its notifications."""
-        return f"{self._server.url}/alerts"
+        return f"{super().url}/alerts"
 
     @property
     def notifications(self) -> list[Notification]:

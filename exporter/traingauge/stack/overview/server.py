@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
-from types import TracebackType
-from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 import requests
@@ -20,7 +18,7 @@ from traingauge.stack.server import free_port
 from . import html, readings
 
 
-class Overview:
+class Overview(LocalServer):
     """The page, while the ``with`` block runs.
 
     Args:
@@ -32,21 +30,7 @@ class Overview:
     def __init__(self, prometheus_url: str, links: Mapping[str, str], *, port: int = 0) -> None:
         self._prometheus = PrometheusApi(prometheus_url)
         self._links = dict(links)
-        self._server = LocalServer("overview", _handler(self), port=free_port(port))
-
-    def __enter__(self) -> Self:
-        self._server.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.__exit__(kind, error, trace)
-
-    @property
-    def url(self) -> str:
-        """Where it is."""
-        return self._server.url
+        super().__init__("overview", _handler(self), port=free_port(port))
 
     def answer(self, path: str) -> tuple[HTTPStatus, str]:
         """The page at a path."""
