@@ -96,6 +96,12 @@ bench: setup ## Measure the cost of monitoring, as ratios within one run (QUICK=
 	$(if $(QUICK),,$(BIN)/python -m benchmarks.peers)
 	$(BIN)/python -m benchmarks.cost $(if $(QUICK),--quick)
 
+.PHONY: bench-trackers
+bench-trackers: ## Compare what trackers record of the same training (installs them next to the frameworks)
+	$(PYTHON) -m venv $(INTEGRATIONS)
+	$(INTEGRATIONS)/bin/pip install --quiet --editable '.[trackers]'
+	$(INTEGRATIONS)/bin/python -m benchmarks.trackers
+
 .PHONY: bench-drift
 bench-drift: setup ## Measure false alarms and power of drift, compared with scipy (an hour on two cores; QUICK=1 takes under a minute)
 	$(BIN)/python -m benchmarks.drift.power $(if $(QUICK),--quick)
