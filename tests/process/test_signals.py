@@ -94,6 +94,22 @@ def test_a_terminated_run_stays_until_its_end_was_scraped_and_trains_no_further(
     assert not list(tmp_path.glob("*.json"))
 
 
+def test_a_signal_ends_a_process_whose_main_thread_hangs_outside_of_python() -> None:
+    process = script(
+        "import ctypes\n"
+        "monitor = ModelMonitor('m', run='r', delivery=[Endpoint(discovery_dir=False)])\n"
+        "say(monitor.url)\n"
+        "library, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(256)\n"
+        "library.pthread_mutex_lock(mutex), library.pthread_mutex_lock(mutex)"
+    )
+    url = line(process)
+    scrape_and_let_it_be_noted(url)
+    process.send_signal(signal.SIGTERM)
+    wait_until(lambda: 'state="interrupted"} 1.0' in requests.get(f"{url}/metrics", timeout=PATIENCE).text)
+    scrape(url)
+    assert rest(process) == (-signal.SIGTERM, "")
+
+
 def test_a_signal_that_is_sent_again_ends_the_process_at_once(tmp_path: Path) -> None:
     process = script(
         "monitor = ModelMonitor('m', delivery=[Endpoint(discovery_dir=False)])\nsay(monitor.url)\ntrain()"
@@ -115,6 +131,23 @@ def test_a_handler_of_the_script_runs_and_decides_what_happens() -> None:
         "say(monitor.state)"
     )
     assert (status, said.split("\n")) == (0, ["saved 15", "interrupted"])
+
+
+def test_a_handler_that_was_there_for_a_moment_decides_although_the_signal_is_read_after_it() -> None:
+    status, said = run(
+        "monitor = ModelMonitor('m', delivery=[])\n"
+        "sys.setswitchinterval(3600)\n"  # no other thread runs until the handler is gone
+        "before = signal.signal(signal.SIGTERM, lambda number, frame: say('saved'))\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "signal.signal(signal.SIGTERM, before)\n"
+        "sys.setswitchinterval(0.005)\n"
+        "for _ in range(50):\n"
+        "    monitor.step(loss=1.0)\n"
+        "    time.sleep(0.01)\n"
+        "monitor.close()\n"
+        "say(monitor.state)"
+    )
+    assert (status, said.split("\n")) == (0, ["saved", "interrupted"])
 
 
 def test_a_framework_that_calls_the_handler_before_its_own_still_decides_what_happens() -> None:

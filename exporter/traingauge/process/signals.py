@@ -3,11 +3,14 @@
 A handler must not end a run itself: it interrupts the main thread anywhere, perhaps where that holds a lock. Python calls it
 only once the main thread comes back from what it computes, which may be never if a collective operation hangs. So a thread
 that is started with the first run ends the runs. It learns of a signal from the pipe that the interpreter's own handler
-fills at once; the Python handler writes to it too, where that pipe is another's.
+fills at once; the Python handler writes to it too.
 
 Where the script had no handler, the thread ends the runs as ``interrupted`` and lets the signal do its work. Where it had
 one, or has set one since, that decides what happens; only the time of the signal is noted, so that an end after it is
-``interrupted``. Ctrl-C is not handled at all. That it came shows in the pipe.
+``interrupted``. A handler of the script may be gone again when the thread reads of the signal. So the thread ends the runs
+once the Python handler here was called, or where the main thread runs nothing for two seconds.
+
+Ctrl-C is not handled at all. That it came shows in the pipe.
 """
 
 from __future__ import annotations
@@ -33,6 +36,15 @@ GRANTED_SECONDS, GRACE_SECONDS = 30.0, 25.0
 #: Seconds after which a process that its signal does not end, as the first of a container, exits by itself.
 STUBBORN_SECONDS = 1.0
 
+#: Seconds without a sign of the main thread after which it hangs.
+HUNG_SECONDS = 2.0
+
+#: In the pipe a number is that of a signal. Otherwise: it wakes up the thread; the main thread has run since it was asked.
+_WAKE, _HAS_RUN = 126, 127
+
+#: Added to the number of a signal that ends the process, as nothing but the handler here decides about it.
+_ENDS = 128
+
 
 class Signals:
     """Watches for signals between :meth:`install` and :meth:`remove`.
@@ -53,6 +65,7 @@ class Signals:
     def forget(self) -> None:
         """Forget signals that came before."""
         self._arrived: float | None = None
+        self._undecided = 0  # a signal of which it is not known whether another handler was called
         self._deadly = 0  # the signal that is ending the process
         self._handled = False
         self._by_keyboard = False
@@ -130,7 +143,7 @@ class Signals:
         """Wait for the end of the process, if a signal is ending it: its runs have to be seen before."""
         self._read()
         if self._deadly:
-            self._tell(self._deadly)  # the thread may not have read it
+            self._tell(_WAKE)  # the thread may not have read it
             time.sleep(GRACE_SECONDS)
 
     def _over(self, before: Any) -> Callable[[int, FrameType | None], None]:
@@ -141,7 +154,8 @@ class Signals:
                 if self._deadly and self._handled:  # sent again: no more patience
                     _die(number)
                 self._handled = True
-                self._tell(number)
+                ends = before == signal.SIG_DFL and signal.getsignal(number) is handle
+                self._tell(_ENDS + number if ends else number)
             if callable(before):
                 before(number, frame)
 
@@ -169,19 +183,46 @@ class Signals:
                     self._note(number)
             return True
 
-    def _note(self, number: int) -> None:
+    def _note(self, told: int) -> None:
+        if told == _HAS_RUN:
+            self._undecided = 0
+            return
+        number = told % _ENDS
         self._by_keyboard = self._by_keyboard or number == signal.SIGINT
         if number not in self._before:
             return
         if self._arrived is None:
             self._arrived = time.monotonic()
-        if self._before[number] == signal.SIG_DFL and signal.getsignal(number) is self._ours[number]:
+        if told != number:
             self._deadly = number
+        elif self._before[number] == signal.SIG_DFL and signal.getsignal(number) is self._ours[number]:
+            self._undecided = number
+            self._ask_main_thread()
+            self._tell(_WAKE)  # another thread may have read it
+
+    def _ask_main_thread(self) -> None:
+        """Have the main thread write to the pipe once it runs: before that it calls the handlers of signals that came."""
+
+        def answer(_: object) -> int:
+            self._tell(_HAS_RUN)
+            return 0
+
+        with contextlib.suppress(Exception):
+            import ctypes  # numpy has loaded it
+
+            self._answer = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(
+                answer
+            )  # lives until it was called
+            ctypes.pythonapi.Py_AddPendingCall(self._answer, None)
 
     def _watch(self, receiver: socket.socket) -> None:
         with receiver, selectors.DefaultSelector() as selector:
             selector.register(receiver, selectors.EVENT_READ)
-            while selector.select() and self._read(receiver):
+            while True:
+                if not selector.select(HUNG_SECONDS if self._undecided else None):
+                    self._deadly = self._undecided
+                elif not self._read(receiver):
+                    break
                 if self._deadly:
                     try:
                         self._end_runs(GRACE_SECONDS)
