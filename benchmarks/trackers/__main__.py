@@ -1,6 +1,6 @@
 """``python -m benchmarks.trackers``: train with every tracker, and write the page of the docs.
 
-It runs where Lightning, Transformers and the trackers are installed, which ``make bench-trackers`` does.
+It runs where Lightning and the trackers are installed, which ``make bench-trackers`` does.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from benchmarks.trackers.training import truth
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "trackers.md"
 
 #: The kinds of training, by the modules that train.
-KINDS = {"loop": "loop", "lightning": "lightning_trainer", "transformers": "hugging_face"}
+KINDS = {"loop": "loop", "lightning": "lightning_trainer"}
 
-PACKAGES = ("lightning", "transformers", "mlflow-skinny", "trackio")
+PACKAGES = ("lightning", "mlflow-skinny", "trackio")
 
 OURS = "traingauge"
 

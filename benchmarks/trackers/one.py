@@ -22,7 +22,7 @@ from traingauge import ModelMonitor
 CASES = {"plain": Case(), "accumulated": Case(window=4), "nan": Case(nan=True)}
 
 #: Names of the loss and the learning rate.
-LOSS, RATE = ("loss", "train/loss"), ("learning_rate", "train/learning_rate", "lr-SGD")
+LOSS, RATE = ("loss",), ("learning_rate", "lr-SGD")
 
 #: Most seconds of a process.
 SECONDS = 1800

@@ -20,11 +20,9 @@ class Peer:
 
     Attributes:
         name: In the table.
-        reports_to: What the ``Trainer`` of Hugging Face calls it; empty if it does not know it.
     """
 
     name = ""
-    reports_to = ""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -64,10 +62,7 @@ class Peer:
 class TensorBoard(Peer):
     """Writes event files, in which nothing stands for an end."""
 
-    name, reports_to = "TensorBoard", "tensorboard"
-
-    def variables(self) -> dict[str, Any]:
-        return {"TENSORBOARD_LOGGING_DIR": self.folder}
+    name = "TensorBoard"
 
     @contextmanager
     def script(self) -> Iterator[Log]:
@@ -94,7 +89,7 @@ class TensorBoard(Peer):
 class WeightsAndBiases(Peer):
     """Offline, it writes the records that it would send."""
 
-    name, reports_to = "W&B offline", "wandb"
+    name = "W&B offline"
 
     def variables(self) -> dict[str, Any]:
         return {"WANDB_MODE": "offline", "WANDB_DIR": self.folder, "WANDB_SILENT": "true"}
@@ -154,7 +149,7 @@ class WeightsAndBiases(Peer):
 class MLflow(Peer):
     """Writes to files, which it has to be allowed by a variable."""
 
-    name, reports_to = "MLflow", "mlflow"
+    name = "MLflow"
 
     def variables(self) -> dict[str, Any]:
         return {
@@ -205,7 +200,7 @@ class MLflow(Peer):
 class Trackio(Peer):
     """Writes to SQLite; Lightning has no logger for it."""
 
-    name, reports_to = "trackio", "trackio"
+    name = "trackio"
 
     def variables(self) -> dict[str, Any]:
         return {"TRACKIO_DIR": self.folder.parent}  # read once in a process; a project is a file in it

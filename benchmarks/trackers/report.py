@@ -24,11 +24,6 @@ TITLES = {
         "With a logger the module logs its loss with `self.log`, `LearningRateMonitor` the rate, and `log_every_n_steps` "
         "is 1. traingauge is its callback. Lightning has no logger for trackio.",
     ),
-    "transformers": (
-        "A `Trainer` of Hugging Face",
-        "The trackers are the callbacks of `report_to`, with `logging_steps=1`; everything else is as it is by default. "
-        "traingauge is its callback.",
-    ),
 }
 
 _HEAD = """\
@@ -42,8 +37,8 @@ over its batches.
 
 * *yes*: as many values as steps, each within a millionth of the loop's.
 * NaN: the loss of the last batch is NaN, and is recorded so at its step.
-* waits: how often a step waits for a device in the training thread; the device is PyTorch's lazy one, on which Lightning and
-  the `Trainer` do not run.
+* waits: how often a step waits for a device in the training thread; the device is PyTorch's lazy one, on which
+  Lightning does not run.
 * ends: what is recorded of a script that ends, raises, and gets Ctrl-C, once its process has exited.
 * µs: what it adds to a step of 64 samples, in processor time of the training thread, the median of {rounds} rounds of 300
   steps. What a tracker does in other threads and processes is not counted.

@@ -16,7 +16,7 @@ TRUTH = {
 def rows(numbers, **more):
     """The cells of a table with one tracker, by row."""
     found = {"numbers": {**TRUTH, **numbers}, "ends": {"plain": ""}, "micros": 12.4, **more}
-    kinds = {"loop": {"one": found, "other": None}, "lightning": {}, "transformers": {}}
+    kinds = {"loop": {"one": found, "other": None}, "lightning": {}}
     text = report.page({"rounds": 3, "where": {"date": "today"}, "truth": TRUTH, "kinds": kinds})
     assert "Did not run here, and is left out: other." in text
     table = text.split("## A trainer of Lightning")[0].splitlines()
