@@ -16,6 +16,7 @@ from benchmarks.drift.power.bench import KEPT, TRIALS, Bench
 from benchmarks.drift.power.report import page as drift_power
 from benchmarks.life.__main__ import RESULTS as LIFE
 from benchmarks.life.report import Report as LifeReport
+from benchmarks.trackers import report as trackers
 from docs.generators import alerts, api, dashboards, errors, metrics
 
 HOME = Path(__file__).parent
@@ -34,6 +35,9 @@ PAGES: Mapping[str, Callable[[], str]] = {
         json.loads(LIFE.read_text(encoding="utf-8"))
     ).page(),
     "explanation/delivery.md": lambda: delivered(json.loads(DELIVERED.read_text(encoding="utf-8"))),
+    "explanation/trackers.md": lambda: trackers.page(
+        json.loads(trackers.RESULTS.read_text(encoding="utf-8"))
+    ),
     "explanation/drift-power.md": lambda: drift_power(Bench(KEPT), TRIALS),
 }
 
