@@ -201,7 +201,7 @@ def test_scores_that_are_critical_mute_single_classes():
 
 def test_critical_mutes_the_warning_of_the_same_thing():
     (rule,) = (rule for rule in DOCUMENT["inhibit_rules"] if "alertname" in rule["equal"])
-    identifying = {*identity(), "model", "run", "split", "metric", "class", "feature"}
+    identifying = {*identity(), "model", "run", "split", "metric", "output", "class", "feature"}
     assert set(rule["equal"]) == {"alertname", *identifying}
 
 
