@@ -110,6 +110,22 @@ def test_a_signal_ends_a_process_whose_main_thread_hangs_outside_of_python() -> 
     assert rest(process) == (-signal.SIGTERM, "")
 
 
+def test_signals_that_come_while_the_main_thread_computes_end_the_process_once_it_is_back() -> None:
+    status, said = run(
+        "import ctypes\n"
+        "monitor = ModelMonitor('m', delivery=[])\n"
+        "def send():\n"
+        "    for _ in range(3):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        time.sleep(0.1)\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n"  # so that none cuts the computation short
+        "threading.Thread(target=send).start()\n"
+        "ctypes.CDLL(None).usleep(1_000_000)\n"
+        "time.sleep(3600)"
+    )
+    assert (status, said) == (-signal.SIGTERM, "")
+
+
 def test_a_signal_that_is_sent_again_ends_the_process_at_once(tmp_path: Path) -> None:
     process = script(
         "monitor = ModelMonitor('m', delivery=[Endpoint(discovery_dir=False)])\nsay(monitor.url)\ntrain()"

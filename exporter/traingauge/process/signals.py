@@ -59,6 +59,7 @@ class Signals:
         self._ours: dict[int, Any] = {}
         self._pipe: tuple[socket.socket, socket.socket] | None = None  # to read, to write
         self._woken = -1
+        self._answer: Any = None  # what the main thread is asked to call
         self._reading = threading.RLock()
         self.forget()
 
@@ -202,18 +203,16 @@ class Signals:
 
     def _ask_main_thread(self) -> None:
         """Have the main thread write to the pipe once it runs: before that it calls the handlers of signals that came."""
-
-        def answer(_: object) -> int:
-            self._tell(_HAS_RUN)
-            return 0
-
         with contextlib.suppress(Exception):
             import ctypes  # numpy has loaded it
 
-            self._answer = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(
-                answer
-            )  # lives until it was called
+            if self._answer is None:  # made once, as an earlier question may still be open
+                self._answer = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(self._say_that_it_runs)
             ctypes.pythonapi.Py_AddPendingCall(self._answer, None)
+
+    def _say_that_it_runs(self, _: object) -> int:
+        self._tell(_HAS_RUN)
+        return 0
 
     def _watch(self, receiver: socket.socket) -> None:
         with receiver, selectors.DefaultSelector() as selector:
