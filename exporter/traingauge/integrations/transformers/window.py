@@ -3,10 +3,15 @@
 The ``Trainer`` shows its callbacks no loss. But it calls ``backward`` once for each micro-batch, on its loss as the
 optimizer descends it: divided by the items, or by the micro-batches, of the whole window. So the sum of these values is the
 loss of the step, and what the ``Trainer`` itself averages for its logs.
+
+An epoch can end inside of a window: where a stream has no length, or a callback stops the epoch. The ``Trainer`` keeps the
+gradients of such micro-batches, and adds those of the first window of the next epoch. So a step has all micro-batches since
+the last one.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -30,41 +35,56 @@ class Window:
 
     def __init__(self, session: Session, *, readable: bool) -> None:
         self._session, self._readable = session, readable
-        self._values: list[Any] = []
-        self._micro_batches = 1
+        self._values: list[Any] = []  # of the micro-batch under way
+        self._loaded: deque[int] = deque()  # samples of the batches that are to be trained on
         self._numbers: Mapping[str, Any] = {}
-        self._samples = 0
         self._said_unknown = False
         self.exhausted = False
+        self._begin_step()
+
+    def _begin_step(self) -> None:
+        self._loss: Any = 0
+        self._micro_batches = self._passes = self._samples = 0
 
     def begin(self) -> None:
-        """The first micro-batch begins."""
-        self._values, self._micro_batches, self._numbers = [], 1, {}
+        """The first micro-batch begins; what else called ``backward`` before is none of it."""
+        self._values, self._numbers = [], {}
 
     def begin_epoch(self) -> None:
         """Batches that were loaded and not trained on are forgotten."""
-        self._samples, self.exhausted = 0, False
+        self._loaded.clear()
+        self.exhausted = False
 
     def end_micro_batch(self) -> None:
         """A micro-batch has ended, and another one of the same step follows."""
-        self._micro_batches += 1
+        self._add_up()
+        if self._loaded:
+            self._samples += self._loaded.popleft()
 
     def loaded(self, samples: int) -> None:
         """A batch has come from the loader; all those of a window do before it begins."""
-        self._samples += samples
+        self._loaded.append(samples)
 
     def take(self) -> tuple[dict[str, Any], int]:
         """The numbers of the step that has ended, and its samples."""
-        loss = self._loss()
-        if loss is None:
+        self._add_up()
+        if self._loss is None:
             self._say_unknown()
-        samples, self._samples = self._samples, 0
-        numbers = {"loss": loss, **self._numbers}
+        samples = self._samples + sum(self._loaded)
+        numbers = {"loss": self._loss, **self._numbers}
+        self._loaded.clear()
+        self._begin_step()
         return {name: value for name, value in numbers.items() if value is not None}, samples
 
-    def _loss(self) -> Any:
-        known = self._readable and len(self._values) == self._micro_batches
-        return sum(self._values) if known and all(value is not None for value in self._values) else None
+    def _add_up(self) -> None:
+        """Add the micro-batch that has ended to the step."""
+        values, self._values = self._values, []
+        self._micro_batches += 1
+        self._passes += len(values)
+        if not self._readable or len(values) != 1 or values[0] is None:
+            self._loss = None
+        elif self._loss is not None:
+            self._loss = self._loss + values[0]
 
     def _say_unknown(self) -> None:
         if not self._said_unknown:
@@ -72,7 +92,7 @@ class Window:
             logger.warning(
                 "the Trainer called backward %d times for %d micro-batches%s: the loss of such a step cannot be read from "
                 "that, so it has none",
-                len(self._values),
+                self._passes,
                 self._micro_batches,
                 "" if self._readable else ", in an engine of its own",
             )
