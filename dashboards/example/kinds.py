@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from dashboards.example.runs import instance
 from dashboards.example.target import Target
 from simulation.clock import BEGIN, SCRAPE_SECONDS, Clock
 from traingauge import ModelMonitor, Reference
+from traingauge.core.events import OfOutput, Pass, Scored
 from traingauge.core.families import Identity
 
 #: The model of all these runs.
@@ -107,6 +109,36 @@ def _regression(monitor: ModelMonitor, random: np.random.Generator) -> Iterator[
         yield
 
 
+def _two_outputs(monitor: ModelMonitor, random: np.random.Generator) -> Iterator[None]:
+    """Which digit an image shows, and how much ink it takes, recorded as an integration records them."""
+    session = monitor.session
+    session.found_task("multiclass", 10, output="digit")
+    session.found_task("regression", output="ink")
+
+    def outputs(step: int, split: str = "train") -> tuple[float, list[OfOutput]]:
+        digit, ink = random.integers(0, 10, 256), random.uniform(0.1, 0.5, 256)
+        read = np.where(random.random(256) < 0.97 - 0.8 * 0.99**step, digit, random.integers(0, 10, 256))
+        measured = ink + random.normal(0, 0.02 + 0.2 * 0.995**step, 256)
+        losses = {
+            "digit": 0.1 + 2.2 * 0.99**step + random.normal(0, 0.01),
+            "ink": np.mean((measured - ink) ** 2),
+        }
+        labels = {"digit": (digit, read), "ink": (ink, measured)}
+        found = [
+            OfOutput(name, [loss], [session.encode(*labels[name], None, split, name)])
+            for name, loss in losses.items()
+        ]
+        return sum(losses.values()), found
+
+    for step in range(600):
+        loss, of_each = outputs(step)
+        session.record(Scored(time.perf_counter(), {"loss": loss}, None, None, 256, outputs=of_each))
+        if step % 100 == 99:
+            loss, of_each = outputs(step, "validation")
+            session.record(Pass("validation", time.perf_counter(), loss, 1, 256, outputs=of_each))
+        yield
+
+
 def _reference() -> Reference:
     return Reference.from_data(np.random.default_rng(1).normal(size=(1000, 3)))
 
@@ -117,6 +149,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "loss-alone": Kind(_loss_alone(600)),
         "language": Kind(_language),
         "regression": Kind(_regression, settings={"reference": _reference()}),
+        "two-outputs": Kind(_two_outputs),
         "unvalidated": Kind(_classes(3, validated=False)),
         "thousand-classes": Kind(_classes(1000)),
         "half-a-minute": Kind(_loss_alone(15)),
