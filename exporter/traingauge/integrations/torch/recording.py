@@ -172,7 +172,7 @@ class Recording:
         if inputs is not None and not self._reach.trains_any(inputs):
             return  # such as the pixels of an adversarial example
         moved = self.trials.begin()
-        if self._has_new:
+        if self._has_new and self._backward:
             self._forget_dropped()
         self._has_new = False
         made = BackwardPass(roots, given if len(given) == len(roots) else [None] * len(roots))
@@ -217,7 +217,8 @@ class Recording:
                 one.groups = one.groups - groups(one)
                 if not one.groups:
                     gone.append(task)
-        self._forget(gone)
+        if gone:
+            self._forget(gone)
 
     def _settle(self, group: int) -> None:
         """Decide which passes are those of a step in which the loop has moved the weights."""

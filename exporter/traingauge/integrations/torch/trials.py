@@ -165,8 +165,9 @@ class Trials:
             after.remove()
 
     def _look_again(self, optimizer: Any) -> None:
-        for group in self._of(optimizer):
-            self._windows[group].update()
+        if any(window.tries for window in self._windows.values()):
+            for group in self._of(optimizer):
+                self._windows[group].update()
 
     def _forget(self, optimizer: Any) -> None:
         for group in self._of(optimizer):
