@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +12,9 @@ from hypothesis import settings
 
 from tests.waiting import Clock
 from traingauge import ModelMonitor
+from traingauge.process.end import FINISHED
+from traingauge.process.runs import live_runs
+from traingauge.process.signals import SIGNALS
 from traingauge.testing import Sample, samples
 
 # How long an example takes says nothing on a machine that others use too.
@@ -21,6 +24,18 @@ settings.load_profile("unhurried")
 # What a shell runs in the background ignores Ctrl-C, under nohup SIGHUP too, and what that starts inherits it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture
+def default_handlers() -> Iterator[None]:
+    """Signals as in a new process: without runs that earlier tests left open, and without what these installed."""
+    live_runs.end_all(FINISHED, at_most=0.0)
+    with ModelMonitor("m", delivery=[]):  # its end removes what another thread could not
+        pass
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

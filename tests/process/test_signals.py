@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -17,9 +16,7 @@ import requests
 
 from tests.waiting import PATIENCE, wait_until
 from traingauge import ModelMonitor
-from traingauge.process.end import FINISHED
-from traingauge.process.runs import live_runs
-from traingauge.process.signals import SIGNALS, Signals
+from traingauge.process.signals import Signals
 
 AS_PROMETHEUS = {"X-Prometheus-Scrape-Timeout-Seconds": "5"}
 
@@ -37,16 +34,7 @@ def say(*what):
 """
 
 
-@pytest.fixture(autouse=True)
-def _handlers() -> Iterator[None]:
-    """Start as a new process does: without runs that earlier tests left open, and without what these left installed."""
-    live_runs.end_all(FINISHED, at_most=0.0)
-    with ModelMonitor("m", delivery=[]):  # its end removes what another thread could not
-        pass
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("default_handlers")
 
 
 def script(body: str) -> subprocess.Popen[str]:

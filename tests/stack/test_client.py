@@ -14,6 +14,8 @@ import pytest
 from traingauge.stack.client import get
 from traingauge.stack.signals import signals_as_exceptions
 
+pytestmark = pytest.mark.usefixtures("default_handlers")
+
 answered = threading.Event()
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from traingauge.stack.signals import signals_as_exceptions, signals_held_back
 
+pytestmark = pytest.mark.usefixtures("default_handlers")
+
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_the_program_does_not_handle_becomes_the_exit_that_a_shell_expects(number: int) -> None:

@@ -43,8 +43,8 @@ class Outputs(Collector):
 
     >>> outputs = Outputs()
     >>> outputs.add("train", OfOutput("age", np.array([4.0, 2.0])), np.array([0.0, 1.0]))
-    >>> {family.metric.name: (family.keys[0].labels, family.values) for family in outputs.families()}["model_loss"]
-    (('train', 'age'), (2.0,))
+    >>> {family.metric.name: (family.keys[0].labels, list(family.values)) for family in outputs.families()}["model_loss"]
+    (('train', 'age'), [2.0])
     """
 
     def __init__(self, scoring: Scoring | None = None, guard: Guard | None = None) -> None:
