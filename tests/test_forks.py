@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +75,34 @@ def test_what_is_held_first_is_released_last_and_in_the_child_once_all_is_left_t
         forks.leave_to_parent_after_fork(one)
     held, released = ["hold a", "hold b"], ["release b", "release a"]
     assert in_child(lambda: noted) == [*held, "leave a", "leave b", *released]
+    assert noted == [*held, *released]
+
+
+class Failing(Noting):
+    """Raises wherever a fork comes to it."""
+
+    def hold(self, at_most: float) -> Callable[[], None]:
+        super().hold(at_most)
+        return self._fail
+
+    def leave_to_parent(self) -> None:
+        self._fail()
+
+    def _fail(self) -> None:
+        raise OSError("it cannot be closed")
+
+
+def test_what_cannot_be_left_to_the_parent_or_released_keeps_nothing_else_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # it would keep what has failed
+    noted: list[str] = []
+    kept = [Noting("a", noted), Failing("b", noted), Noting("c", noted)]
+    for one in kept:
+        forks.hold_during_forks(one)
+        forks.leave_to_parent_after_fork(one)
+    held, released = ["hold a", "hold b", "hold c"], ["release c", "release a"]
+    assert in_child(lambda: noted) == [*held, "leave a", "leave c", *released]
     assert noted == [*held, *released]
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Protocol, TypeVar
 
 #: Most seconds that a fork waits for a reading of a run that is under way.
@@ -57,16 +58,19 @@ def _hold_all() -> None:
 
 
 def _release_all() -> None:
-    for release in reversed(getattr(_holds, "now", ())):
-        if release is not None:
-            release()
-    _holds.now = ()
+    now, _holds.now = getattr(_holds, "now", ()), ()
+    _call_all([release for release in reversed(now) if release is not None])
 
 
 def _leave_all() -> None:
-    for one in _living(_inherited):
-        one.leave_to_parent()
-    _release_all()
+    _call_all([*(one.leave_to_parent for one in _living(_inherited)), _release_all])
+
+
+def _call_all(calls: Sequence[Callable[[], object]]) -> None:
+    """Call each, also after one that raises; Python prints what a function of a fork raises, and continues."""
+    with ExitStack() as stack:
+        for call in reversed(calls):
+            stack.callback(call)
 
 
 def _living(registry: weakref.WeakKeyDictionary[T, None]) -> list[T]:
