@@ -60,12 +60,15 @@ def refused(names: Iterable[str]) -> InvalidArgumentError:
 def logged(name: str) -> str:
     """The name of a scalar for a number that a script gave a logger.
 
-    What a run publishes itself under that name, such as the loss of the step, is another thing.
+    What a run publishes itself under that name, such as the loss of the step, is another thing. Two names never become one.
 
-    >>> logged("val/acc"), logged("loss")
-    ('val/acc', 'logged_loss')
+    >>> logged("val/acc"), logged("loss"), logged("logged_loss")
+    ('val/acc', 'logged_loss', 'logged_logged_loss')
     """
-    taken = name == "loss" or name in DEDICATED or name in SCORES or name in RESERVED
+    bare = name
+    while bare.startswith("logged_"):
+        bare = bare.removeprefix("logged_")
+    taken = bare == "loss" or bare in DEDICATED or bare in SCORES or bare in RESERVED
     return f"logged_{name}" if taken else name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from accelerate.state import PartialState
@@ -79,6 +80,39 @@ def test_numbers_of_any_kind_are_logged_and_what_is_none_is_left_out(accelerator
         assert given(monitor, "tensor") == [0.5]
         assert not {"note", "on"} & monitor.rows().keys()
         assert errors(monitor) == {}
+
+
+def test_an_array_of_one_number_is_a_number(accelerator):
+    with quiet() as monitor:
+        accelerator = accelerator(log_with=MonitorTracker(monitor))
+        accelerator.init_trackers("project")
+        accelerator.log(
+            {"scalar": np.array(3.0), "row": np.array([4]), "more": np.ones(2), "on": np.array(True)}
+        )
+        assert given(monitor, "scalar") == [3.0]
+        assert given(monitor, "row") == [4.0]
+        assert not {"more", "on"} & monitor.rows().keys()
+        assert errors(monitor) == {}
+
+
+def test_a_number_that_is_too_large_for_a_float_is_counted_and_the_others_are_recorded(accelerator):
+    with quiet() as monitor:
+        accelerator = accelerator(log_with=MonitorTracker(monitor))
+        accelerator.init_trackers("project")
+        accelerator.log({"before": 1.0, "large": 10**400, "after": 2.0})
+        assert given(monitor, "before") == [1.0]
+        assert given(monitor, "after") == [2.0]
+        assert "large" not in monitor.rows()
+        assert errors(monitor) == {"integration": 1}
+
+
+def test_two_names_that_the_script_logs_never_become_one(accelerator):
+    with quiet() as monitor:
+        accelerator = accelerator(log_with=MonitorTracker(monitor))
+        accelerator.init_trackers("project")
+        accelerator.log({"loss": 1.0, "logged_loss": 2.0})
+        assert given(monitor, "logged_loss") == [1.0]
+        assert given(monitor, "logged_logged_loss") == [2.0]
 
 
 def test_a_number_with_a_name_that_the_run_uses_itself_has_a_prefix(accelerator):

@@ -9,6 +9,7 @@ from numbers import Real
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from accelerate.tracking import GeneralTracker, on_main_process
 
@@ -28,6 +29,7 @@ class MonitorTracker(GeneralTracker):  # type: ignore[misc]  # untyped here
     ``Accelerator(log_with=tracker)`` logs to it once ``accelerator.init_trackers`` was called, and ``watch(tracker, …)``
     records steps. Numbers are scalars of the step that the run has reached, whatever ``step=`` says. One whose name
     traingauge uses itself, such as ``loss``, has the prefix ``logged_``; texts are left out, and so is the configuration.
+    An integer beyond the range of floats is left out and counted in ``model_monitor_errors_total{reason="integration"}``.
 
     Args:
         monitor: The name of a model, for which a run is opened by ``init_trackers`` and ended by ``end_training``, in the
@@ -106,14 +108,23 @@ class MonitorTracker(GeneralTracker):  # type: ignore[misc]  # untyped here
 
 
 def _record(session: Session, values: Mapping[str, Any]) -> None:
-    found = {scalar_names.logged(str(name)): _number(value) for name, value in values.items()}
+    catch = session.guard.catch  # one number that fails does not lose the others
+    found = {
+        scalar_names.logged(str(name)): catch("integration", _number, value) for name, value in values.items()
+    }
     known = {name: value for name, value in found.items() if value is not None}
     if known:
         session.record(Scored(time.perf_counter(), known, None, None, 0, 0))
 
 
 def _number(value: Any) -> Any:
-    """A number, or a tensor of one on the device, which is not waited for; ``None`` for anything else."""
+    """A number, or a tensor of one on the device, which is not waited for; ``None`` for anything else.
+
+    Raises:
+        OverflowError: An integer beyond the range of floats.
+    """
     if isinstance(value, torch.Tensor):
         return number(value) if value.numel() == 1 else None
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.item()
     return float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
