@@ -197,6 +197,8 @@ def test_a_reason_is_short_enough_for_a_legend(dashboard: Json):
             ("no drift reference", "enough samples"),
         ),
         ("classes", ("Most confused",), ("no sample is predicted as another", "too many classes")),
+        ("run-overview", ("Accuracy and F1 of each output",), ("has one output", "tells classes apart")),
+        ("run-overview", ("Regression error of each output",), ("has one output", "is a quantity")),
     ],
 )
 def test_a_panel_that_is_empty_for_one_of_two_reasons_does_not_claim_the_other(
@@ -211,7 +213,8 @@ def test_a_panel_that_is_empty_for_one_of_two_reasons_does_not_claim_the_other(
     assert len(found) == len(titles)
     for panel in found:
         says = json.dumps([_defaults(panel)["noValue"], [target["expr"] for target in panel["targets"]]])
-        assert not re.search(r'"(no run|not known yet|none)\\*"', says), panel["title"]
+        claimed = re.search(r'"(no run|not known yet|none|no classes|no regression)\\*"', says)
+        assert not claimed, panel["title"]
 
 
 def test_a_legend_does_not_name_the_run_where_one_is_shown(dashboard: Json):
@@ -250,6 +253,13 @@ def _distances(dashboard: Json) -> list[Json]:
         if "standard deviations" in panel["description"] and panel["type"] == "timeseries"
         if any(distances.search(target["expr"]) for target in panel["targets"])
     ]
+
+
+def test_the_small_loss_of_one_output_is_not_flattened_by_that_of_another():
+    """A mean squared error is often hundreds of times below a cross-entropy."""
+    overview = json.loads((RENDERED / "run-overview.json").read_text())
+    (loss,) = (one for one in panels(overview) if one["title"] == "Loss of each output")
+    assert _defaults(loss)["custom"]["scaleDistribution"]["type"] == "symlog"
 
 
 def test_distances_in_standard_deviations_are_not_flattened_by_one_spike(dashboard: Json):
