@@ -141,14 +141,58 @@ def test_a_lease_cannot_be_turned_into_one_of_another_run() -> None:
     assert listed(leases) == [("10.0.0.1:9109", "r1")]
 
 
-def test_a_run_that_starts_again_on_its_machine_takes_the_place_of_the_one_before_at_once() -> None:
+def test_processes_of_a_run_on_one_host_are_all_listed_until_each_of_them_ends() -> None:
+    clock = Clock()
+    leases = Leases(clock=clock)
+    both = [("10.0.0.1:9109", "r"), ("10.0.0.1:9200", "r")]
+    for _ in range(3):
+        leases.renew(A, registration(), "10.0.0.1")
+        leases.renew(B, registration(address="10.0.0.1:9200"), "10.0.0.1")
+        assert listed(leases) == both
+        clock.now += ALIVE_SECONDS / 2
+    leases.renew(B, registration(address="10.0.0.1:9200", ended="finished", serves=False), "10.0.0.1")
+    assert listed(leases) == both, "the end is noted"
+    leases.end(B)
+    assert listed(leases) == both[:1]
+
+
+def test_another_machine_takes_no_name_of_which_one_of_several_processes_is_alive() -> None:
     leases = Leases()
     leases.renew(A, registration(), "10.0.0.1")
     leases.renew(B, registration(address="10.0.0.1:9200"), "10.0.0.1")
-    assert listed(leases) == [("10.0.0.1:9200", "r")]
-    leases.end(A)  # of the one before
+    leases.renew(B, registration(address="10.0.0.1:9200", ended="finished", serves=False), "10.0.0.1")
+    with pytest.raises(TakenError):
+        leases.renew("/runs/c", registration(address="10.0.0.2:9109"), "10.0.0.2")
+    leases.renew(A, registration(), "10.0.0.1")
+    assert ("10.0.0.1:9109", "r") in listed(leases)
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1:9109", "10.0.0.1:9200"])
+def test_a_run_that_starts_again_on_its_machine_takes_the_place_of_a_process_that_no_longer_answers(
+    address: str,
+) -> None:
+    clock = Clock()
+    leases = Leases(clock=clock)
+    leases.renew(A, registration(), "10.0.0.1")
+    clock.now += 0 if address == "10.0.0.1:9109" else ALIVE_SECONDS
+    leases.renew(B, registration(address=address), "10.0.0.1")
+    assert listed(leases) == [(address, "r")]
+
+
+def test_a_new_process_of_a_run_takes_the_place_of_the_note_on_an_earlier_end() -> None:
+    leases = Leases()
     leases.renew(A, registration(ended="interrupted", serves=False), "10.0.0.1")
+    leases.renew(B, registration(address="10.0.0.1:9200"), "10.0.0.1")
     assert listed(leases) == [("10.0.0.1:9200", "r")]
+
+
+def test_the_end_of_a_process_whose_run_continues_elsewhere_is_not_listed() -> None:
+    leases = Leases()
+    leases.renew(A, registration(ended="interrupted"), "10.0.0.1")
+    leases.renew(B, registration(address="10.0.0.2:9109"), "10.0.0.2")
+    assert len(listed(leases)) == 3, "it still answers, for the scrape that sees its end"
+    leases.renew(A, registration(ended="interrupted", serves=False), "10.0.0.1")
+    assert listed(leases) == [("10.0.0.2:9109", "r")]
 
 
 def test_a_run_that_has_ended_leaves_its_name_to_any_machine() -> None:

@@ -1,5 +1,8 @@
 """The runs that registered with a service, each for as long as its lease holds.
 
+Each process has a lease of its own: several on one host may have the same model and run, as one that trains and one that
+evaluates. A new one takes the place of those of its run that no longer answer.
+
 They are kept in memory alone. A service that has just started does not know yet which runs there are, so it is *settling*
 until each of them had time to register again, and answers no list meanwhile: Prometheus keeps the one that it has.
 """
@@ -41,11 +44,19 @@ class FullError(TrainGaugeError, RuntimeError):
 
 @dataclass
 class _Lease:
-    """What is known of a registered run; the lease began when it was renewed last (monotonic)."""
+    """What is known of a process of a run; the lease began when it was renewed last (monotonic)."""
 
     run: Announcement
     targets: bytes
     renewed: float
+
+    def is_fresh(self, now: float) -> bool:
+        """Whether the process has registered lately."""
+        return now - self.renewed < ALIVE_SECONDS
+
+    def is_live(self, now: float) -> bool:
+        """Whether the process counts as alive: no other machine may then take the name of the run."""
+        return self.is_fresh(now) and not self.run.ended
 
 
 class Leases:
@@ -65,7 +76,7 @@ class Leases:
     ) -> None:
         self._networks, self._clock = networks, clock
         self._leases: dict[str, _Lease] = {}
-        self._keys: dict[tuple[str, str], str] = {}  # by model and run
+        self._keys: dict[tuple[str, str], set[str]] = {}  # by model and run
         self._lock = threading.Lock()
         self._text: bytes | None = b""
         self._settled = clock() + SETTLE_SECONDS
@@ -110,18 +121,23 @@ class Leases:
             return
         if known is not None and known.run.identity.name != run.identity.name:
             raise TakenError("this lease is of another run")
-        other = self._leases.get(self._keys.get(run.identity.name, key))
-        if other is not None and other is not known:
-            live = not other.run.ended and now - other.renewed < ALIVE_SECONDS
-            if live and run.ended:
-                return  # an earlier process of the run, which this one has replaced
-            if live and _host(other.run) != _host(run):
+        others = {
+            other: self._leases[other] for other in self._keys.get(run.identity.name, ()) if other != key
+        }
+        if any(one.is_live(now) and _host(one.run) != _host(run) for one in others.values()):
+            if not run.ended:
                 raise TakenError("a live run of this model and name is registered from another machine")
-            self._drop(self._keys[run.identity.name])
-        elif known is None and len(self._leases) >= MOST_LEASES:
-            raise FullError(f"there are {MOST_LEASES} runs: expected no more")
+            self._drop(key)  # the end of an earlier process: the run continues elsewhere
+            return
+        if known is None:
+            for other, one in others.items():
+                if not (one.run.serves and one.is_fresh(now)) or one.run.address == run.address:
+                    self._drop(other)
+            if len(self._leases) >= MOST_LEASES:
+                raise FullError(f"there are {MOST_LEASES} runs: expected no more")
         targets = b",".join(json.dumps(one).encode() for one in run.targets())
-        self._leases[key], self._keys[run.identity.name] = _Lease(run, targets, now), key
+        self._leases[key] = _Lease(run, targets, now)
+        self._keys.setdefault(run.identity.name, set()).add(key)
         self._text = None
 
     def end(self, key: str) -> None:
@@ -139,7 +155,10 @@ class Leases:
     def _drop(self, key: str) -> None:
         lease = self._leases.pop(key, None)
         if lease is not None:
-            del self._keys[lease.run.identity.name]
+            keys = self._keys[lease.run.identity.name]
+            keys.remove(key)
+            if not keys:
+                del self._keys[lease.run.identity.name]
             self._text = None
 
 
