@@ -10,7 +10,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -236,15 +236,25 @@ class ModelMonitor(Unique):
                 partial(getattr, self._recorder.run, "state"),  # without a reference to the monitor
             )
             self._view = view
+            with live_runs.starting() if self._recorder.enabled else nullcontext():
+                self._start(deliveries, alertmanager)
+            undo.pop_all()
+        NAMES.keep(*identity.name)
+        DIRECTORIES.keep(self._persistence, identity)
+
+    def _start(self, deliveries: Sequence[Delivery], alertmanager: Alertmanager | None) -> None:
+        """Start what others see of the run; if one of it cannot start, nothing of it stays."""
+        view = self._view
+        with ExitStack() as undo:
             self._alerts: Alerts = NoAlerts(view.guard) if alertmanager is None else alertmanager.start(view)
             undo.callback(self._alerts.end, "interrupted", "", 0)
             self._deliveries = Deliveries(deliveries, view)
             undo.callback(self._deliveries.close)
-            self._persistence.start(self._recorder, identity)
-            self._ending = Ending(identity, self._recorder, self._persistence, self._alerts, self._deliveries)
+            self._persistence.start(self._recorder, self._identity)
+            self._ending = Ending(
+                self._identity, self._recorder, self._persistence, self._alerts, self._deliveries
+            )
             undo.pop_all()
-        NAMES.keep(*identity.name)
-        DIRECTORIES.keep(self._persistence, identity)
 
     # Copies
 

@@ -10,12 +10,14 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType
+from typing import Never
 
 import pytest
 import requests
 
 from tests.waiting import PATIENCE, wait_until
 from traingauge import ModelMonitor
+from traingauge.errors import InvalidTypeError
 from traingauge.process.signals import Signals
 
 AS_PROMETHEUS = {"X-Prometheus-Scrape-Timeout-Seconds": "5"}
@@ -39,7 +41,11 @@ pytestmark = pytest.mark.usefixtures("default_handlers")
 
 def script(body: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", HEAD + body], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-c", HEAD + body],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 
@@ -49,7 +55,7 @@ def line(process: subprocess.Popen[str]) -> str:
 
 
 def rest(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Exit status, and what is left of the output."""
+    """Exit status, and what is left of the output, once its input has ended."""
     said, _ = process.communicate(timeout=PATIENCE)
     return process.returncode, said.strip()
 
@@ -80,6 +86,66 @@ def test_a_terminated_run_stays_until_its_end_was_scraped_and_trains_no_further(
     assert 'state="interrupted"} 1.0' in scrape(url)
     assert rest(process) == (-signal.SIGTERM, "")
     assert not list(tmp_path.glob("*.json"))
+
+
+SLOW = """
+class Slow:
+    def start(self, run):
+        say('starting')
+        {waits}
+        raise KeyError
+"""
+
+
+def starting(directory: Path, waits: str, before: str = "") -> subprocess.Popen[str]:
+    """A process whose run has been announced, and which starts something else until its input ends."""
+    process = script(
+        f"{before}\n{SLOW.format(waits=waits)}\nmonitor = ModelMonitor('m', run='r', "
+        f"delivery=[Endpoint(discovery_dir={str(directory)!r}, wait_for_scrape=False), Slow()])\ntrain()"
+    )
+    assert line(process) == "starting"
+    assert list(directory.glob("*.json"))
+    return process
+
+
+def test_a_signal_while_a_run_starts_ends_it_once_it_has_started(tmp_path: Path) -> None:
+    process = starting(tmp_path, waits="sys.stdin.readline()")
+    process.send_signal(signal.SIGTERM)
+    status, _ = rest(process)
+    assert status == -signal.SIGTERM
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_a_signal_while_a_run_starts_that_fails_to_leaves_nothing_of_it(tmp_path: Path) -> None:
+    process = starting(
+        tmp_path,
+        waits="sys.stdin.readline(); raise TrainGaugeError",
+        before="from traingauge.errors import TrainGaugeError",
+    )
+    process.send_signal(signal.SIGTERM)
+    rest(process)
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_a_handler_that_exits_while_a_run_starts_leaves_nothing_of_it(tmp_path: Path) -> None:
+    process = starting(
+        tmp_path, waits="sys.stdin.readline()", before="signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))"
+    )
+    process.send_signal(signal.SIGTERM)
+    assert rest(process) == (3, "")
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_the_handlers_of_the_script_are_back_after_a_run_that_could_not_start() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    class Refusing:
+        def start(self, run: object) -> Never:
+            raise InvalidTypeError("it is refused")
+
+    with pytest.raises(InvalidTypeError, match="it is refused"):
+        ModelMonitor("m", delivery=[Refusing()])
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_signal_ends_a_process_whose_main_thread_hangs_outside_of_python() -> None:

@@ -6,7 +6,9 @@ import atexit
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,8 +60,12 @@ class LiveRuns:
     def __init__(self) -> None:
         self._runs: list[LiveRun] = []
         self._lock = threading.RLock()
+        self._starting, self._started = 0, threading.Condition(self._lock)  # how many are about to be added
+        self._hooked = False
         self._exits, self._notebook = Exits(), Notebook()
-        self._threads, self._signals = Threads(self._thread_died), Signals(partial(self.end_all, INTERRUPTED))
+        self._threads = Threads(self._thread_died)
+        # A partial, through which the search for the run that a dead thread trained does not come to all runs.
+        self._signals = Signals(partial(self._end_by_signal, INTERRUPTED))
         self._later = Later()
         self._exiting = False  # whether the end of the process has ended the runs
         self._finalizer: Any = None  # where the process is a worker of multiprocessing
@@ -69,12 +75,27 @@ class LiveRuns:
     def __iter__(self) -> Iterator[LiveRun]:
         return iter(tuple(self._runs))
 
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """A run is about to start: a signal that comes meanwhile ends the process once it has started, or failed to.
+
+        A signal that ended the process at once would leave behind what announces the run.
+        """
+        with self._lock:
+            self._starting += 1
+            self._install()
+        try:
+            yield
+        finally:
+            with self._started:
+                self._starting -= 1
+                self._started.notify_all()
+                self._remove()
+
     def add(self, run: LiveRun) -> None:
         """A run has started."""
         with self._lock:
-            if not self._runs:
-                self._install()
-            self._signals.install()  # the run before may have been started by another thread
+            self._install()
             self._runs.append(run)
 
     def discard(self, run: LiveRun) -> None:
@@ -82,8 +103,7 @@ class LiveRuns:
         with self._lock:
             if run in self._runs:
                 self._runs.remove(run)
-                if not self._runs:
-                    self._remove()
+                self._remove()
 
     @property
     def end_is_to_come(self) -> bool:
@@ -151,15 +171,29 @@ class LiveRuns:
             except KeyboardInterrupt:
                 at_most = 0.0
 
+    def _end_by_signal(self, end: End, at_most: float) -> None:
+        """End every run, also one that is about to start."""
+        until = time.monotonic() + at_most
+        with self._started:
+            self._started.wait_for(lambda: not self._starting, at_most)
+        self.end_all(end, max(0.0, until - time.monotonic()))
+
     def _install(self) -> None:
-        atexit.register(self._end_with_interpreter)
-        self._signals.forget()
-        for hook in (self._exits, self._notebook, self._threads):
-            hook.install()
-        self._later.start()
-        self._finalizer = _before_exit_of_worker(self._end_with_worker)
+        if not self._hooked:
+            self._hooked = True
+            atexit.register(self._end_with_interpreter)
+            self._signals.forget()
+            for hook in (self._exits, self._notebook, self._threads):
+                hook.install()
+            self._later.start()
+            self._finalizer = _before_exit_of_worker(self._end_with_worker)
+        self._signals.install()  # another thread may have installed the rest
 
     def _remove(self) -> None:
+        """Remove the hooks, unless a run needs them."""
+        if not self._hooked or self._runs or self._starting:
+            return
+        self._hooked = False
         atexit.unregister(self._end_with_interpreter)
         for hook in (self._exits, self._notebook, self._threads, self._signals):
             hook.remove()
@@ -185,11 +219,11 @@ class LiveRuns:
     def leave_to_parent(self) -> None:
         """In a forked child: the runs belong to the parent."""
         self._lock, self._exiting = threading.RLock(), False
+        self._starting, self._started = 0, threading.Condition(self._lock)
         self._signals.leave_to_parent()
         self._later.leave_to_parent()
-        if self._runs:
-            self._runs.clear()
-            self._remove()
+        self._runs.clear()
+        self._remove()
 
 
 def _before_exit_of_worker(work: Callable[[], None]) -> Any:
