@@ -60,7 +60,10 @@ def registration(run: str = "r", address: str = "127.0.0.1:9109") -> bytes:
 
 
 def scrape(monitor: ModelMonitor) -> None:
-    requests.get(f"{monitor.url}/metrics", headers={"X-Prometheus-Scrape-Timeout-Seconds": "1"}, timeout=30)
+    with requests.Session() as client:
+        headers = {"X-Prometheus-Scrape-Timeout-Seconds": "1"}
+        client.get(f"{monitor.url}/metrics", headers=headers, timeout=30)
+        client.get(f"{monitor.url}/healthz", timeout=30)  # answered once the scrape is recorded
 
 
 def test_a_run_is_listed_as_long_as_it_is_there(service: str, tmp_path: Path) -> None:
@@ -281,6 +284,28 @@ def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0.02)
     (tmp_path / "token").write_text(TOKEN)
     return tmp_path
+
+
+def test_a_run_whose_registrations_failed_for_a_while_ends_its_lease_all_the_same(impatient: Path) -> None:
+    told: list[str] = []
+
+    class Handler(LocalHandler):
+        def put(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            told.append("PUT")
+            self.answer(500 if len(told) > 1 else 200, '{"asked": false}')
+
+        def delete(self) -> None:
+            time.sleep(0.2)
+            told.append("DELETE")
+            self.answer(200, '{"asked": false}')
+
+    with LocalServer("late", Handler) as server:
+        monitor = ModelMonitor("m", run="r", delivery=[registered(server.url, impatient)])
+        wait_until(lambda: errors(monitor) >= 1)
+        monitor.close()
+        wait_until(lambda: all(one.name != "traingauge-end" for one in threading.enumerate()))
+        assert told[-1] == "DELETE"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ class Lease:
         self._peer, self._guard = peer, guard
         self._path = f"/runs/{os.urandom(16).hex()}"  # only one who knows it can end the lease
         self._wanted: Announcement | None = run
-        self._left = self._fails = self._is_asked = False
+        self._left = self._is_asked = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="traingauge-lease", daemon=True)
         self._thread.start()
@@ -51,8 +51,8 @@ class Lease:
 
     @property
     def linger(self) -> float:
-        """Longest time in seconds for :meth:`leave`: none where the service does not answer."""
-        return 0.0 if self._fails else LEAVE_SECONDS
+        """Longest time in seconds for :meth:`leave`; a service that was late once may have listed the run all the same."""
+        return LEAVE_SECONDS
 
     def note(self, ended: str) -> None:
         """Say how the run ended, while it still answers.
@@ -79,13 +79,12 @@ class Lease:
             self._wanted = replace(self._wanted, serves=False) if noted and self._wanted else None
             self._left = True
             self._changed.notify_all()
-        if not self._fails:
-            self._thread.join(max(0.0, deadline - time.monotonic()))
+        self._thread.join(max(0.0, deadline - time.monotonic()))
 
     def _work(self) -> None:
         wanted, left = self._wanted, False
         while not left:
-            self._fails = not self._guard.shield("registration", self._tell, wanted)
+            self._guard.shield("registration", self._tell, wanted)
             wanted, left = self._next(wanted)
         self._guard.shield("registration", self._tell, wanted)
         self._peer.close()
@@ -96,7 +95,7 @@ class Lease:
             self._changed.wait_for(lambda: self._left or self._wanted is not told, RENEW_SECONDS)
             return self._wanted, self._left
 
-    def _tell(self, wanted: Announcement | None) -> bool:
+    def _tell(self, wanted: Announcement | None) -> None:
         """Say what is wanted: a lease, or none."""
         method, body = ("DELETE", None) if wanted is None else ("PUT", wanted.registration())
         answer, _ = self._peer.request(method, self._path, body, kind="application/json")
@@ -104,4 +103,3 @@ class Lease:
             self._is_asked = bool(json.loads(answer)["asked"])
         except (ValueError, LookupError, TypeError, RecursionError):
             raise PeerError("protocol", f"{self._peer.root} is no `traingauge sd`") from None
-        return True
