@@ -18,7 +18,7 @@ from traingauge.delivery.targets import ENDED
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, shown
 
 #: Seconds between two registrations of a run, and for how long one holds: rules remember a run for half an hour.
-RENEW_SECONDS, LEASE_SECONDS = 60.0, 3_600.0
+RENEW_SECONDS, LEASE_SECONDS = 20.0, 3_600.0
 
 #: Longest registration in bytes: beyond all names and labels that a run can have.
 LONGEST_REGISTRATION: Final = 16_384

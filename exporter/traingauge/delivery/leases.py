@@ -25,10 +25,10 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 #: Seconds in which each live run registers again, whatever it waits for at first.
-SETTLE_SECONDS = 2 * RENEW_SECONDS
+SETTLE_SECONDS = 3 * RENEW_SECONDS
 
 #: Seconds after its last registration for which a run counts as alive, so that no other machine may take its name.
-ALIVE_SECONDS = 3 * RENEW_SECONDS
+ALIVE_SECONDS = 2.5 * RENEW_SECONDS
 
 #: Most runs at once.
 MOST_LEASES = 20_000
