@@ -55,8 +55,8 @@ def put(url: str, body: bytes, token: str = TOKEN, key: str = KEY) -> int:
     return requests.put(f"{url}runs/{key}", data=body, headers=headers, timeout=30).status_code
 
 
-def registration(run: str = "r", address: str = "127.0.0.1:9109") -> bytes:
-    return Announcement(Identity("m", run), address).registration()
+def registration(run: str = "r", address: str = "127.0.0.1:9109", **ended: Any) -> bytes:
+    return Announcement(Identity("m", run), address, **ended).registration()
 
 
 def scrape(monitor: ModelMonitor) -> None:
@@ -245,6 +245,11 @@ def test_the_command_takes_registrations_on_a_machine_that_no_run_has_a_director
         assert put(url, registration("other", "192.168.7.7:9109"), key=KEY[::-1]) == 200
         answer = requests.get(url, timeout=30)
         assert (answer.status_code, "may register again" in answer.text) == (503, True)
+        assert put(url, registration(ended="finished", serves=False)) == 200
+        assert [path.name for path in (tmp_path / "targets" / ".ended").iterdir()] == [KEY]
+        (tmp_path / "targets" / ".ended").rename(tmp_path / "moved")
+        (tmp_path / "targets" / ".ended").write_text("no directory")
+        assert put(url, registration(ended="failed", serves=False)) == 507
         process.terminate()
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from traingauge.core.families import Identity
 from traingauge.delivery import leases as module
 from traingauge.delivery.announcement import LEASE_SECONDS, Announcement
 from traingauge.delivery.leases import ALIVE_SECONDS, SETTLE_SECONDS, FullError, Leases, TakenError
+from traingauge.delivery.notes import Notes
 from traingauge.errors import InvalidArgumentError
 
 A, B = "/runs/a", "/runs/b"
@@ -211,3 +215,56 @@ def test_runs_beyond_a_bound_are_refused_and_the_others_stay(monkeypatch: pytest
         leases.renew("/runs/r3", registration("r3"), "10.0.0.1")
     leases.renew("/runs/r1", registration("r1", ended="finished"), "10.0.0.1")
     assert {run for _, run in listed(leases)} == {"r1", "r2"}
+
+
+# Ends that no scrape has seen
+
+
+ENDED = registration(ended="finished", serves=False)
+
+
+def test_an_end_that_no_scrape_has_seen_survives_a_restart_of_the_service_for_its_hour(
+    tmp_path: Path,
+) -> None:
+    leases = Leases(notes=Notes(tmp_path / "notes"))
+    leases.renew("live", registration("live"), "10.0.0.1")
+    leases.renew("key", registration(), "10.0.0.1")
+    leases.renew("key", ENDED, "10.0.0.1")
+    clock = Clock()
+    restarted = Leases(clock=clock, notes=Notes(tmp_path / "notes"))
+    assert [group["labels"]["ended"] for group in json.loads(b"[%s]" % restarted.text)] == ["finished"]
+    clock.now += LEASE_SECONDS + 1
+    restarted.expire()
+    assert listed(restarted) == listed(Leases(notes=Notes(tmp_path / "notes"))) == []
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_an_end_is_forgotten_once_it_was_seen_or_its_run_has_started_again(
+    tmp_path: Path, seen: bool
+) -> None:
+    Leases(notes=Notes(tmp_path / "notes")).renew("key", ENDED, "10.0.0.1")
+    leases = Leases(notes=Notes(tmp_path / "notes"))
+    if seen:
+        leases.end("key")
+    else:
+        leases.renew("again", registration(address="10.0.0.2:9109"), "10.0.0.2")
+    assert listed(Leases(notes=Notes(tmp_path / "notes"))) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "age"), [(ENDED, LEASE_SECONDS + 60), (registration(), 0.0), (b"damaged", 0.0)]
+)
+def test_what_is_no_end_of_the_last_hour_is_not_restored_and_removed(
+    tmp_path: Path, body: bytes, age: float
+) -> None:
+    (tmp_path / "key").write_bytes(body)
+    os.utime(tmp_path / "key", (time.time() - age,) * 2)
+    assert listed(Leases(notes=Notes(tmp_path))) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_end_that_cannot_be_kept_is_listed(tmp_path: Path) -> None:
+    leases = Leases(notes=Notes(tmp_path / "gone" / "notes"))
+    with pytest.raises(FileNotFoundError):
+        leases.renew("key", ENDED, "10.0.0.1")
+    assert listed(leases) == [("10.0.0.1:9109", "r")]

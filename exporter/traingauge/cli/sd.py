@@ -23,6 +23,7 @@ from traingauge.delivery.discovery import default_directory
 from traingauge.delivery.http.access import Access
 from traingauge.delivery.http.hosts import is_loopback
 from traingauge.delivery.leases import FullError, Leases, Network, TakenError
+from traingauge.delivery.notes import Notes
 from traingauge.delivery.plain_text import printable
 from traingauge.delivery.target_list import TargetList
 from traingauge.errors import TrainGaugeError
@@ -43,9 +44,12 @@ EVERY, REST = 2.0, 10.0
 #: Seconds after its last question for which a Prometheus counts as one that reads the files.
 ASKED_SECONDS = 300.0
 
+#: In the directory of the runs: ends of registered ones.
+NOTES = ".ended"
+
 
 #: Path of the lease of a run, and the answers to one that is refused although it fits.
-_LEASE = re.compile(r"/runs/[0-9a-f]{32}")
+_LEASE = re.compile(r"/runs/([0-9a-f]{32})")
 _REFUSED = {TakenError: HTTPStatus.CONFLICT, FullError: HTTPStatus.SERVICE_UNAVAILABLE}
 
 
@@ -82,7 +86,7 @@ def run(options: argparse.Namespace) -> None:
     directory, token = options.directory or default_directory(), _token(options.registration_token_file)
     if token is not None:
         directory.mkdir(parents=True, exist_ok=True)  # there need not be runs that see it
-    leases = None if token is None else Leases(options.network)
+    leases = None if token is None else Leases(options.network, notes=Notes(directory / NOTES))
     service = Service(directory, _token(options.token_file), leases, token)
     with signals_as_exceptions():
         serve(service, options.host, options.port, forever)
@@ -203,18 +207,22 @@ class Service:
         Returns:
             Status and body of the answer, which says whether a Prometheus asks for the list.
         """
-        if self._leases is None or not _LEASE.fullmatch(path):
+        lease = _LEASE.fullmatch(path)
+        if self._leases is None or lease is None:
             return HTTPStatus.NOT_FOUND, b"no run can register here\n"
         if not self._registers.allows(authorization):
             return HTTPStatus.UNAUTHORIZED, b"expected the bearer token of runs\n"
         try:
             if body is None:
-                self._leases.end(path)
+                self._leases.end(lease[1])
             else:
-                self._leases.renew(path, body, client)
+                self._leases.renew(lease[1], body, client)
         except TrainGaugeError as error:
             status = _REFUSED.get(type(error), HTTPStatus.BAD_REQUEST)
             return status, f"{error}\n".encode("utf-8", "replace")
+        except OSError as error:
+            said = f"the end is listed, but lost if the service restarts: {error.strerror}\n"
+            return HTTPStatus.INSUFFICIENT_STORAGE, said.encode()
         return HTTPStatus.OK, json.dumps({"asked": self.is_asked}).encode()
 
 

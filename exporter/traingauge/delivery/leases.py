@@ -3,8 +3,9 @@
 Each process has a lease of its own: several on one host may have the same model and run, as one that trains and one that
 evaluates. A new one takes the place of those of its run that no longer answer.
 
-They are kept in memory alone. A service that has just started does not know yet which runs there are, so it is *settling*
-until each of them had time to register again, and answers no list meanwhile: Prometheus keeps the one that it has.
+They are kept in memory, and ends that a scrape may not have seen in files, too: a run that has ended cannot register again.
+A service that has just started does not know yet which other runs there are, so it is *settling* until each of them had time
+to register again, and answers no list meanwhile: Prometheus keeps the one that it has.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from itertools import islice
 
 from traingauge.delivery.announcement import LEASE_SECONDS, RENEW_SECONDS, Announcement
+from traingauge.delivery.notes import Notes
 from traingauge.errors import InvalidArgumentError, TrainGaugeError
 
 Address = IPv4Address | IPv6Address
@@ -65,6 +68,7 @@ class Leases:
     Args:
         networks: Where runs may serve besides at the address that they register from.
         clock: Monotonic, in seconds.
+        notes: Where ends are kept, and those that the service before this one kept; ``None`` keeps none.
 
     >>> leases = Leases()
     >>> leases.text
@@ -72,14 +76,19 @@ class Leases:
     """
 
     def __init__(
-        self, networks: Collection[Network] = (), clock: Callable[[], float] = time.monotonic
+        self,
+        networks: Collection[Network] = (),
+        clock: Callable[[], float] = time.monotonic,
+        notes: Notes | None = None,
     ) -> None:
-        self._networks, self._clock = networks, clock
+        self._networks, self._clock, self._notes = networks, clock, notes
         self._leases: dict[str, _Lease] = {}
         self._keys: dict[tuple[str, str], set[str]] = {}  # by model and run
         self._lock = threading.Lock()
         self._text: bytes | None = b""
         self._settled = clock() + SETTLE_SECONDS
+        if notes is not None:
+            self._restore(notes)
 
     @property
     def text(self) -> bytes:
@@ -106,6 +115,7 @@ class Leases:
             TakenError: Its name is that of a live run elsewhere.
             FullError: There are too many runs.
             TrainGaugeError: The registration does not fit.
+            OSError: The end is listed, and cannot be kept.
         """
         run = Announcement.registered(body)
         known = self._leases.get(key)
@@ -135,8 +145,22 @@ class Leases:
                     self._drop(other)
             if len(self._leases) >= MOST_LEASES:
                 raise FullError(f"there are {MOST_LEASES} runs: expected no more")
+        self._add(key, run, now)
+        if run.ended and self._notes is not None:
+            self._notes.keep(key, run.registration())
+
+    def _restore(self, notes: Notes) -> None:
+        for key, body, age in islice(notes.kept(), MOST_LEASES):
+            with suppress(TrainGaugeError):
+                run = Announcement.registered(body)
+                if run.ended and age <= LEASE_SECONDS:
+                    self._add(key, run, self._clock() - age)
+            if key not in self._leases:
+                notes.forget(key)
+
+    def _add(self, key: str, run: Announcement, renewed: float) -> None:
         targets = b",".join(json.dumps(one).encode() for one in run.targets())
-        self._leases[key] = _Lease(run, targets, now)
+        self._leases[key] = _Lease(run, targets, renewed)
         self._keys.setdefault(run.identity.name, set()).add(key)
         self._text = None
 
@@ -159,6 +183,8 @@ class Leases:
             keys.remove(key)
             if not keys:
                 del self._keys[lease.run.identity.name]
+            if lease.run.ended and self._notes is not None:
+                self._notes.forget(key)
             self._text = None
 
 
