@@ -148,8 +148,6 @@ def test_a_run_waits_for_its_first_scrape_where_a_prometheus_asks_the_service(
         listed(service)
         wait_until(lambda: running.linger > endpoints.FIRST_SCRAPE_SECONDS / 2)
         scrape(monitor)
-        monitor.close()
-        scrape(monitor)
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "t0ken-of-prometheus"])
