@@ -142,7 +142,7 @@ def test_a_value_that_does_not_fit_raises_and_names_the_variable(
     before = set(threading.enumerate())
     with pytest.raises(InvalidArgumentError, match=re.escape(f"{variable} is ") + ".*" + re.escape(fits)):
         ModelMonitor("m")
-    assert set(threading.enumerate()) <= before
+    wait_until(lambda: set(threading.enumerate()) <= before)
 
 
 def test_every_variable_is_documented_and_named_once_in_the_code() -> None:
