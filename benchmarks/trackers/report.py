@@ -40,20 +40,24 @@ over its batches.
 * waits: how often a step waits for a device in the training thread; the device is PyTorch's lazy one, on which
   Lightning does not run.
 * ends: what is recorded of a script that ends, raises, and gets Ctrl-C, once its process has exited.
-* µs: what it adds to a step of 64 samples, in processor time of the training thread, the median of {rounds} rounds of 300
-  steps. What a tracker does in other threads and processes is not counted.
+* µs: what it adds to a step of 64 samples, in processor time of the training thread{rounds}.
+  What a tracker does in other threads and processes is not counted.
 """
 
 
 def page(results: Mapping[str, Any]) -> str:
     """The page's text."""
-    parts = [_HEAD.format(rounds=results["rounds"])]
+    parts = [_HEAD.format(rounds=_rounds(results["rounds"]))]
     parts.append("\n".join(f"* {name}: {value}" for name, value in results["where"].items()) + "\n")
     parts += [
         f"## {title}\n\n{note}\n\n{_table(results['truth'], results['kinds'][kind])}\n"
         for kind, (title, note) in TITLES.items()
     ]
     return "\n".join(parts)
+
+
+def _rounds(count: int) -> str:
+    return ", in one round of 300 steps" if count == 1 else f", the median of {count} rounds of 300 steps"
 
 
 def _table(truth: Mapping[str, Any], found: Mapping[str, Any]) -> str:

@@ -13,6 +13,16 @@ TRUTH = {
 }
 
 
+def test_the_page_says_how_many_rounds_were_timed():
+    said = {
+        1: "of the training thread, in one round of 300 steps.",
+        15: "of the training thread, the median of 15 rounds of 300 steps.",
+    }
+    for rounds, text in said.items():
+        nothing = {"loop": {}, "lightning": {}}
+        assert text in report.page({"rounds": rounds, "where": {}, "truth": TRUTH, "kinds": nothing})
+
+
 def rows(numbers, **more):
     """The cells of a table with one tracker, by row."""
     found = {"numbers": {**TRUTH, **numbers}, "ends": {"plain": ""}, "micros": 12.4, **more}
