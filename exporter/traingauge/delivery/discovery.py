@@ -27,6 +27,7 @@ from traingauge.core.families import Identity
 from traingauge.delivery.announcement import Announcement
 from traingauge.delivery.http.hosts import is_loopback
 from traingauge.delivery.targets import ENDED, unnoticed
+from traingauge.delivery.whole_file import replace_file
 
 #: Seconds for which the file of a crashed run is kept.
 KEPT_SECONDS = 86_400.0
@@ -84,17 +85,8 @@ class DiscoveryFile:
             OSError: The directory cannot be made or written.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self.path.with_suffix(f".{os.urandom(8).hex()}.tmp")
-        try:
-            with unfinished.open(
-                "x", encoding="utf-8"
-            ) as file:  # it follows no link that another user has put there
-                file.write(json.dumps(self._announced.targets()) + "\n")
-            _as_unread(unfinished)
-            unfinished.replace(self.path)
-        except OSError:
-            unfinished.unlink(missing_ok=True)
-            raise
+        content = json.dumps(self._announced.targets()) + "\n"
+        replace_file(self.path, content.encode(), _as_unread)
 
     def touch(self) -> None:
         """Show that the run is alive; writes the file again if a cleaner of old files has removed it.

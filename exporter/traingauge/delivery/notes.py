@@ -10,6 +10,7 @@ from pathlib import Path
 
 from traingauge.archive import not_following
 from traingauge.delivery.announcement import LONGEST_REGISTRATION
+from traingauge.delivery.whole_file import replace_file
 
 
 class Notes:
@@ -38,14 +39,7 @@ class Notes:
             OSError: The file cannot be written.
         """
         self._directory.mkdir(mode=0o700, exist_ok=True)
-        unfinished = self._directory / f".{os.urandom(8).hex()}.tmp"
-        try:
-            with unfinished.open("xb") as file:  # it follows no link that another user has put there
-                file.write(body)
-            unfinished.replace(self._directory / key)
-        except OSError:
-            unfinished.unlink(missing_ok=True)
-            raise
+        replace_file(self._directory / key, body, lambda _: None)
 
     def forget(self, key: str) -> None:
         """Keep the end no longer; nothing if it is not kept."""

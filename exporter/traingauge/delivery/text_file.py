@@ -16,9 +16,10 @@ from traingauge.archive import not_following
 from traingauge.core.families import Identity
 from traingauge.delivery.base import RunView
 from traingauge.delivery.kept_copy import DEAD_SECONDS, ENDED_SECONDS, SHOWN_SECONDS, KeptCopy, checked_times
+from traingauge.delivery.whole_file import UNFINISHED, replace_file
 from traingauge.errors import InvalidArgumentError
 
-_PREFIX, _SUFFIX, _UNFINISHED = "traingauge-", ".prom", ".tmp"
+_PREFIX, _SUFFIX = "traingauge-", ".prom"
 
 #: node_exporter is another user, whatever the umask of the one who trains.
 _READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
@@ -101,18 +102,7 @@ class RunFile:
         Raises:
             OSError: It cannot be written.
         """
-        unfinished = self._path.with_suffix(f".{os.urandom(8).hex()}{_UNFINISHED}")
-        try:
-            with unfinished.open("xb") as file:
-                file.write(text)
-            if (mode := stat.S_IMODE(unfinished.stat().st_mode)) & _READABLE != _READABLE:
-                unfinished.chmod(mode | _READABLE)
-            own = _identified(unfinished)
-            unfinished.replace(self._path)
-            self._own = own
-        except OSError:
-            unfinished.unlink(missing_ok=True)
-            raise
+        self._own = replace_file(self._path, text, _readable_by_all)
 
     def remove(self) -> None:
         """Remove the file, if it is still the one that was put last: the next process of the run may have replaced it.
@@ -139,8 +129,15 @@ class RunFile:
                 age = time.time() - path.lstat().st_mtime
                 if path == self._path or age <= ENDED_SECONDS:
                     continue
-                if path.suffix == _UNFINISHED or (path.suffix == _SUFFIX and age > _kept(path)):
+                if path.suffix == UNFINISHED or (path.suffix == _SUFFIX and age > _kept(path)):
                     yield path
+
+
+def _readable_by_all(unfinished: Path) -> tuple[int, int]:
+    """Let node_exporter's user read a file; returns what identifies it."""
+    if (mode := stat.S_IMODE(unfinished.stat().st_mode)) & _READABLE != _READABLE:
+        unfinished.chmod(mode | _READABLE)
+    return _identified(unfinished)
 
 
 def _identified(path: Path) -> tuple[int, int]:
