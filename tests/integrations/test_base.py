@@ -13,7 +13,7 @@ import traingauge
 from tests.integrations import toy_integration
 from tests.integrations.toy_integration import ToyModel
 from tests.waiting import wait_until
-from traingauge import ModelMonitor, monitor
+from traingauge import ModelMonitor
 from traingauge.core.events import EpochEnd
 from traingauge.errors import ClosedError, InvalidArgumentError, InvalidTypeError
 from traingauge.integrations import base
@@ -26,19 +26,6 @@ from traingauge.testing import InMemory, RecordingSession
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "INTEGRATIONS", {**base.INTEGRATIONS, "tests": toy_integration.__name__})
-
-
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[ModelMonitor]:
-    """Runs that were opened by name."""
-    runs: list[ModelMonitor] = []
-
-    def open_run(model: str) -> ModelMonitor:
-        runs.append(monitor.ModelMonitor(model, delivery=[]))
-        return runs[-1]
-
-    monkeypatch.setattr(traingauge, "ModelMonitor", open_run)
-    return runs
 
 
 @pytest.mark.usefixtures("toy")

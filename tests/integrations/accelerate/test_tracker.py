@@ -9,25 +9,10 @@ from accelerate.state import PartialState
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-import traingauge
 from tests.integrations.torch.loops import batches, errors, given, model, quiet
-from traingauge import ModelMonitor
 from traingauge.errors import InvalidTypeError
 from traingauge.integrations.accelerate import MonitorTracker
 from traingauge.integrations.torch import watch
-
-
-@pytest.fixture
-def opened(monkeypatch):
-    """Runs that were opened by name."""
-    runs, original = [], ModelMonitor
-
-    def open_run(name):
-        runs.append(original(name, delivery=[]))
-        return runs[-1]
-
-    monkeypatch.setattr(traingauge, "ModelMonitor", open_run)
-    return runs
 
 
 def train(accelerator, tracker):

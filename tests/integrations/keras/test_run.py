@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import traingauge
 from tests.integrations.keras.watched import KerasSession, dense, fit
-from traingauge import ModelMonitor, monitor
+from traingauge import ModelMonitor
 from traingauge.errors import (
     ClosedError,
     InvalidArgumentError,
@@ -231,19 +230,6 @@ def test_another_backend_is_refused_and_the_other_way_is_named(monkeypatch):
 
 
 # Runs opened by name
-
-
-@pytest.fixture
-def opened(monkeypatch):
-    """Runs that the callback opened by name."""
-    runs = []
-
-    def open_run(model):
-        runs.append(monitor.ModelMonitor(model, delivery=[]))
-        return runs[-1]
-
-    monkeypatch.setattr(traingauge, "ModelMonitor", open_run)
-    return runs
 
 
 def interrupt(after):

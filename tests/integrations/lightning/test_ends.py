@@ -8,26 +8,11 @@ from types import SimpleNamespace
 import pytest
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-import traingauge
 from tests.integrations.lightning.modules import Classifier, data, quiet, trainer
 from tests.integrations.torch.loops import given
 from traingauge import ModelMonitor, State
 from traingauge.errors import ClosedError
 from traingauge.integrations.lightning import MonitorCallback
-
-
-@pytest.fixture
-def opened(monkeypatch):
-    """Runs that were opened by name."""
-    runs = []
-    original = ModelMonitor
-
-    def open_run(name):
-        runs.append(original(name, delivery=[]))
-        return runs[-1]
-
-    monkeypatch.setattr(traingauge, "ModelMonitor", open_run)
-    return runs
 
 
 @pytest.fixture

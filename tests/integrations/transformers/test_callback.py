@@ -12,7 +12,6 @@ import torch
 from torch.utils.data import IterableDataset
 from transformers import Trainer
 
-import traingauge
 from tests.integrations.torch.loops import errors, given, quiet
 from tests.integrations.transformers.trainers import (
     BEFORE_5,
@@ -52,19 +51,6 @@ class Faulty(Trainer):
 
     def change(self, loss):
         return loss * float("nan")
-
-
-@pytest.fixture
-def opened(monkeypatch):
-    """Runs that were opened by name."""
-    runs, original = [], ModelMonitor
-
-    def open_run(model):
-        runs.append(original(model, delivery=[]))
-        return runs[-1]
-
-    monkeypatch.setattr(traingauge, "ModelMonitor", open_run)
-    return runs
 
 
 # Steps
