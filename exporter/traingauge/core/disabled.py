@@ -70,7 +70,14 @@ class DisabledRecorder(Recorder):
         yield
 
     def encode(
-        self, y_true: Any, y_pred: Any, sample_weight: Any, split: str = "train", output: str = ""
+        self,
+        y_true: Any,
+        y_pred: Any,
+        sample_weight: Any,
+        split: str = "train",
+        output: str = "",
+        *,
+        later: bool = False,
     ) -> None:
         """Do nothing."""
 

@@ -24,8 +24,8 @@ from traingauge.core.collectors.outputs import Outputs
 from traingauge.core.collectors.scalars import Scalars
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.collectors.self_metrics import SelfMetrics
+from traingauge.core.deferred_scores import encoded
 from traingauge.core.device_numbers import fetched
-from traingauge.core.device_scores import encoded
 from traingauge.core.epochs import Epochs
 from traingauge.core.events import (
     SINGLE_STEPS,

@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from traingauge.core import scalar_names
+from traingauge.core.deferred_scores import Unencoded
 from traingauge.core.device_numbers import fetched
-from traingauge.core.device_scores import OnDevice
 from traingauge.core.event_queue import BACKLOG_SAMPLES
 from traingauge.core.events import Pass
 from traingauge.core.numbers import admitted
@@ -32,7 +32,7 @@ class Evaluation:
 
     def __init__(self, recorder: Recorder, split: str, *, keeps: object = None) -> None:
         self._recorder, self._split, self._keeps = recorder, split, keeps
-        self._scored: list[Encoded | OnDevice] = []
+        self._scored: list[Encoded | Unencoded] = []
         self._held = 0  # on a device
         self._steps = 0
         self._samples = 0
@@ -74,10 +74,10 @@ class Evaluation:
         self._numbers.append((numbers, samples or 1))
         recorder.alive()
 
-    def _keep(self, scored: Encoded | OnDevice) -> None:
+    def _keep(self, scored: Encoded | Unencoded) -> None:
         """Keep the scores of a batch; now and then those on a device are brought over, as they take its memory."""
         self._scored.append(scored)
-        self._held += scored.held if isinstance(scored, OnDevice) else 0
+        self._held += scored.held if isinstance(scored, Unencoded) else 0
         if self._held >= BACKLOG_SAMPLES:
             self._scored, self._held = self._recorder.bring_over(self._scored), 0
 

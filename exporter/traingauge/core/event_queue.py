@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from traingauge.core.collectors.self_metrics import SelfMetrics
-from traingauge.core.device_scores import OnDevice
+from traingauge.core.deferred_scores import Unencoded
 from traingauge.core.drain import Drain
 from traingauge.core.events import Event, FeaturesSeen, Scored, Steps
 from traingauge.forks import hold_during_forks, leave_to_parent_after_fork
@@ -131,6 +131,6 @@ class EventQueue:
 
 def _held(step: Scored) -> int:
     """Samples that a step keeps in memory, or as many as take as much."""
-    if isinstance(step.scored, OnDevice):
-        return sum(one.held for one in (step.scored, *step.more) if isinstance(one, OnDevice))
+    if isinstance(step.scored, Unencoded):
+        return sum(one.held for one in (step.scored, *step.more) if isinstance(one, Unencoded))
     return 0 if step.scored is None and step.binned is None else step.samples

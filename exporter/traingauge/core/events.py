@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from traingauge.core.device_scores import OnDevice
+    from traingauge.core.deferred_scores import Unencoded
     from traingauge.reference.canary import CanaryResult
     from traingauge.stats.classification.encoding import Encoded
     from traingauge.stats.drift.binning import Binned
@@ -30,13 +30,13 @@ class OfOutput(NamedTuple):
     Attributes:
         name: Of the output.
         losses: Its losses, one a step or that of the pass; none if unknown. Numbers on a device are brought over first.
-        scored: Encoded labels and predictions, or those on a device.
+        scored: Labels and predictions, encoded or not yet.
         measured: Totals that were computed elsewhere, one a step that was scored, or those of the pass.
     """
 
     name: str
     losses: Any = ()
-    scored: Sequence[Encoded | OnDevice] = ()
+    scored: Sequence[Encoded | Unencoded] = ()
     measured: Sequence[Measured] = ()
 
 
@@ -46,7 +46,7 @@ class Scored(NamedTuple):
     Attributes:
         at: Clock reading.
         numbers: Numbers by name, including the loss.
-        scored: Encoded labels and predictions, or those on a device; ``None`` without them.
+        scored: Labels and predictions, encoded or not yet; ``None`` without them.
         binned: Binned features; ``None`` without them.
         samples: Number of samples in the step.
         steps: Number of steps that it stands for; 0 if it belongs to the step before.
@@ -56,11 +56,11 @@ class Scored(NamedTuple):
 
     at: float
     numbers: Mapping[str, Any]
-    scored: Encoded | OnDevice | None
+    scored: Encoded | Unencoded | None
     binned: Binned | None
     samples: int
     steps: int = 1
-    more: Sequence[Encoded | OnDevice] = ()
+    more: Sequence[Encoded | Unencoded] = ()
     outputs: Sequence[OfOutput] = ()
 
 
@@ -97,7 +97,7 @@ class Pass(NamedTuple):
         loss: Mean loss per sample, a number or a tensor; ``None`` if unknown.
         steps: Number of batches.
         samples: Number of samples.
-        scored: Encoded labels and predictions of the batches, or those on a device until the pass is drained.
+        scored: Labels and predictions of the batches, encoded or, until the pass is drained, not yet.
         measured: Totals that were computed elsewhere, instead of ``scored``.
         nonfinite: Number of predictions that were NaN or infinite, in addition to those in ``scored``.
         scalars: Further scalars by name.

@@ -28,7 +28,7 @@ from traingauge.core.collectors.run import RunInfo
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.collectors.self_metrics import SelfMetrics
 from traingauge.core.copies import Unique
-from traingauge.core.device_scores import OnDevice, encoded, kept
+from traingauge.core.deferred_scores import Unencoded, deferred, encoded
 from traingauge.core.drain import Drain
 from traingauge.core.event_queue import BACKLOG_STEPS, EventQueue
 from traingauge.core.events import Event, FeaturesSeen, RolledBack, Scored, WasBusy
@@ -228,11 +228,18 @@ class Recorder(Unique):
             )
 
     def encode(
-        self, y_true: Any, y_pred: Any, sample_weight: Any, split: str = "train", output: str = ""
-    ) -> Encoded | OnDevice | None:
+        self,
+        y_true: Any,
+        y_pred: Any,
+        sample_weight: Any,
+        split: str = "train",
+        output: str = "",
+        *,
+        later: bool = False,
+    ) -> Encoded | Unencoded | None:
         """Labels and predictions reduced to what scores are made of; ``None`` where there is nothing to score.
 
-        Those on a device are reduced there, and checked when they are read.
+        Those on a device are reduced there, and checked when they are read; so are small tensors of PyTorch, if ``later``.
 
         Raises:
             TrainGaugeError: Arguments that do not fit, while a person is looking.
@@ -242,13 +249,13 @@ class Recorder(Unique):
         scores = self._scores_of(output)
         if scores is None:
             return None
-        on_device = self.guard.admit(SCORES[split], kept, y_true, y_pred, sample_weight)
-        if on_device is not None:
-            return on_device
+        waits = self.guard.admit(SCORES[split], deferred, y_true, y_pred, sample_weight, small=later)
+        if waits is not None:
+            return waits
         return self.guard.admit(SCORES[split], scores.encode, y_true, y_pred, sample_weight)
 
-    def bring_over(self, steps: Sequence[Encoded | OnDevice], output: str = "") -> list[Encoded | OnDevice]:
-        """Steps with nothing left on a device, which is waited for; those that do not fit are left out and counted."""
+    def bring_over(self, steps: Sequence[Encoded | Unencoded], output: str = "") -> list[Encoded | Unencoded]:
+        """Steps as they are encoded, for which a device is waited for; those that do not fit are left out and counted."""
         scores = self._scores_of(output)
         if scores is None:
             return []
@@ -380,6 +387,6 @@ class Recorder(Unique):
         self.run.end(state, exception=exception)
 
 
-def _samples(scored: Encoded | OnDevice | None, binned: Binned | None) -> int:
+def _samples(scored: Encoded | Unencoded | None, binned: Binned | None) -> int:
     samples = 0 if scored is None else scored.samples
     return samples if binned is None else max(samples, binned.samples)

@@ -17,7 +17,7 @@ from traingauge.errors import ClosedError, InvalidTypeError
 from traingauge.process.runs import live_runs
 
 if TYPE_CHECKING:
-    from traingauge.core.device_scores import OnDevice
+    from traingauge.core.deferred_scores import Unencoded
     from traingauge.core.events import Event
     from traingauge.core.guard import Guard
     from traingauge.core.model_description import ModelDescription
@@ -75,8 +75,15 @@ class Session(Protocol):
         """Record one training step from arrays; see :meth:`traingauge.ModelMonitor.step`."""
 
     def encode(
-        self, y_true: Any, y_pred: Any, sample_weight: Any, split: str = "train", output: str = ""
-    ) -> Encoded | OnDevice | None:
+        self,
+        y_true: Any,
+        y_pred: Any,
+        sample_weight: Any,
+        split: str = "train",
+        output: str = "",
+        *,
+        later: bool = False,
+    ) -> Encoded | Unencoded | None:
         """Labels and predictions reduced to what scores are made of, for an event.
 
         Args:
@@ -85,10 +92,11 @@ class Session(Protocol):
             sample_weight: Weights, or ``None``.
             split: Split.
             output: Name of an output of a model with several, which has a task of its own; empty for the whole.
+            later: Whether tensors of PyTorch may wait until the event is drained, which then counts those that do not fit.
         """
 
-    def bring_over(self, steps: Sequence[Encoded | OnDevice], output: str = "") -> list[Encoded | OnDevice]:
-        """Steps with nothing left on a device, which is waited for."""
+    def bring_over(self, steps: Sequence[Encoded | Unencoded], output: str = "") -> list[Encoded | Unencoded]:
+        """Steps as they are encoded, for which a device is waited for."""
 
     def record(self, event: Event) -> None:
         """Record what happened: steps, a pass, the end of an epoch and so on; see :mod:`traingauge.core.events`."""

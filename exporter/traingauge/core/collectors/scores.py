@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -43,6 +43,9 @@ from traingauge.stats.run_scores import (
     run_scores,
 )
 from traingauge.stats.streaming.not_given import is_given
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: Types that a saved state of the scores contains.
 RECORDS = (Encoded, Labels, Counts, Residuals, Measured, Probabilities, ProbabilitySums, Ranking)
@@ -155,10 +158,29 @@ class Scores(Collector):
             plain = self._encoder.encode_codes(y_true, y_pred)
             if plain is not None:
                 return plain
+        return self._learning(self._encode, y_true, y_pred, sample_weight)
+
+    def encode_together(
+        self, y_true: object, y_pred: object, lengths: Sequence[int]
+    ) -> Sequence[Encoded] | None:
+        """Reduce steps of one label a sample, given as one; ``None`` if they have to be reduced one by one.
+
+        Args:
+            y_true: Labels of all steps, shape (n,).
+            y_pred: Predictions, shape (n,) or (n, C).
+            lengths: Samples in each step.
+
+        Raises:
+            TrainGaugeError: One of the steps does not fit.
+        """
+        return self._learning(self._encode_together, y_true, y_pred, lengths)
+
+    def _learning(self, encode: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``encode`` returns, which learns from what it takes; nothing is learned from what is refused."""
         with self._encoding:
             mark = self._encoder.mark(), self._outputs
             try:
-                encoded = self._encode(y_true, y_pred, sample_weight)
+                encoded = encode(*args, **kwargs)
             except BaseException:
                 before, self._outputs = mark
                 self._encoder.undo(before)
@@ -166,6 +188,15 @@ class Scores(Collector):
         for guess in self._encoder.guesses.take():
             self._guard.guessed(guess.says, changed=guess.changed)
         return encoded
+
+    def _encode_together(
+        self, y_true: object, y_pred: object, lengths: Sequence[int]
+    ) -> Sequence[Encoded] | None:
+        """Encode steps together that leave out no row, and are made of labels; a guess changes for one step alone."""
+        if self.task not in ("binary", "multiclass"):
+            return None
+        step = self._encoder.clean(_unmasked(y_true, "y_true"), _unmasked(y_pred, "y_pred"))
+        return self._reduce(step).split(lengths) if len(step.true) == sum(lengths) else None
 
     def _encode(self, y_true: object, y_pred: object, sample_weight: object) -> Encoded:
         """Encode a step; if it contradicts a guess that may change, change it and encode the step again."""

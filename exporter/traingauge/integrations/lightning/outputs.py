@@ -12,7 +12,7 @@ from traingauge.errors import TrainGaugeError
 from traingauge.integrations.torch.values import local, number
 
 if TYPE_CHECKING:
-    from traingauge.core.device_scores import OnDevice
+    from traingauge.core.deferred_scores import Unencoded
     from traingauge.integrations.base import Session
     from traingauge.stats.classification.encoding import Encoded
 
@@ -29,7 +29,7 @@ class Batch:
 
     loss: Any
     samples: int
-    scored: Encoded | OnDevice | None
+    scored: Encoded | Unencoded | None
 
 
 def read(session: Session, outputs: Any, batch: Any, split: str, loss: Any = None) -> Batch:
@@ -71,7 +71,7 @@ def _value(loss: Any) -> Any:
     return float(loss) if isinstance(loss, (int, float)) else None
 
 
-def _scored(session: Session, given: Mapping[str, Any], split: str) -> Encoded | OnDevice | None:
+def _scored(session: Session, given: Mapping[str, Any], split: str) -> Encoded | Unencoded | None:
     y_true, y_pred = given.get("y_true"), given.get("y_pred")
     if y_true is None or y_pred is None:
         return None
@@ -79,7 +79,7 @@ def _scored(session: Session, given: Mapping[str, Any], split: str) -> Encoded |
         local(one.detach()) if isinstance(one, torch.Tensor) else one for one in (y_true, y_pred)
     )
     try:
-        return session.encode(y_true, y_pred, None, split)
+        return session.encode(y_true, y_pred, None, split, later=True)
     except TrainGaugeError as error:
         session.guard.report("data", error)
         return None

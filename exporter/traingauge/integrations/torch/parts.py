@@ -11,7 +11,7 @@ from traingauge.integrations.torch import terms
 from traingauge.integrations.torch.values import local, number
 
 if TYPE_CHECKING:
-    from traingauge.core.device_scores import OnDevice
+    from traingauge.core.deferred_scores import Unencoded
     from traingauge.stats.classification.encoding import Encoded
 
 #: Parts, and backward passes, that are kept until a step: more than any loop accumulates.
@@ -42,7 +42,7 @@ class Part:
         self,
         loss: torch.Tensor,
         samples: int,
-        scored: Encoded | OnDevice | None = None,
+        scored: Encoded | Unencoded | None = None,
         criterion: Any = None,
     ) -> None:
         node = loss.grad_fn

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from traingauge.core.device_scores import OnDevice
+from traingauge.core.deferred_scores import Unencoded
 from traingauge.core.event_queue import BACKLOG_SAMPLES
 from traingauge.core.events import Pass
 
@@ -45,7 +45,7 @@ class OpenPass:
         """
         self._session.alive()
         self._batches.append((part, value, mass))
-        self._held += part.scored.held if isinstance(part.scored, OnDevice) else 0
+        self._held += part.scored.held if isinstance(part.scored, Unencoded) else 0
         if self._held >= BACKLOG_SAMPLES:
             self._read += self._session.bring_over(self._take_scored())
             self._held = 0

@@ -131,7 +131,7 @@ class Recording:
         try:
             if criterion is not None and not self._knows_task(criterion, y_true, y_pred):
                 return None
-            return self._session.encode(y_true, y_pred, None, split)
+            return self._session.encode(y_true, y_pred, None, split, later=True)
         except TrainGaugeError as error:
             self._session.guard.report("data", error)
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -66,6 +67,32 @@ class Encoded(NamedTuple):
     content: Labels | Counts | Residuals | None
     probabilities: Probabilities | ProbabilitySums | None = None
     revision: int = 0
+
+    def split(self, lengths: Sequence[int]) -> list[Encoded] | None:
+        """The steps of these lengths that were encoded as one; ``None`` if only their sums are known.
+
+        >>> codes = np.array([0, 1, 1])
+        >>> whole = Encoded(3, 0, Labels(codes, codes, None))
+        >>> [step.content.true.tolist() for step in whole.split([1, 2])]
+        [[0], [1, 1]]
+        """
+        content, probabilities = self.content, self.probabilities
+        if not isinstance(content, Labels) or isinstance(probabilities, ProbabilitySums):
+            return None
+        ends = [*accumulate(lengths)]
+        return [
+            Encoded(
+                length,
+                0,
+                Labels(content.true[end - length : end], content.predicted[end - length : end], None),
+                probabilities
+                and Probabilities(
+                    probabilities.true[end - length : end], probabilities.scores[end - length : end], None
+                ),
+                self.revision,
+            )
+            for length, end in zip(lengths, ends, strict=True)
+        ]
 
 
 class Encoder:

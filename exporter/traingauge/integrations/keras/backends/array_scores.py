@@ -16,7 +16,7 @@ from traingauge.stats.arrays import as_array
 from traingauge.stats.drift.binning import Binned, count_bins
 
 if TYPE_CHECKING:
-    from traingauge.core.device_scores import OnDevice
+    from traingauge.core.deferred_scores import Unencoded
     from traingauge.integrations.base import Session
     from traingauge.integrations.keras.loss_calls import LossCall
     from traingauge.stats.classification.encoding import Encoded
@@ -67,7 +67,7 @@ class ArrayScores:
             return None
         return Planned(plan, rows)
 
-    def encode(self, planned: Planned, split: str, output: str = "") -> Encoded | OnDevice | None:
+    def encode(self, planned: Planned, split: str, output: str = "") -> Encoded | Unencoded | None:
         """A batch reduced to what scores are made of; one that does not fit is counted."""
         try:
             return self._session.encode(*planned.rows, split, output)

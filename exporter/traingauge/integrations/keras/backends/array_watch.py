@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from traingauge.core.device_scores import OnDevice
+from traingauge.core.deferred_scores import Unencoded
 from traingauge.core.event_queue import BACKLOG_SAMPLES
 from traingauge.core.events import OfOutput, Pass, Scored
 from traingauge.integrations.keras.backends.array_scores import ArrayScores, Planned
@@ -158,7 +158,7 @@ class ArrayWatch:
 
     def _scored(
         self, calls: Sequence[LossCall], split: str, output: str = ""
-    ) -> tuple[list[Planned], list[Encoded | OnDevice]]:
+    ) -> tuple[list[Planned], list[Encoded | Unencoded]]:
         """What of a step is scored, and what scores are made of."""
         if not calls:
             self._scores.say(
@@ -191,16 +191,16 @@ class _OpenPass:
         self._outputs: dict[str, _OpenPass] = {}
         self._steps = self._samples = self._held = 0
         self._losses: list[Any] = []  # each times the samples of its batch
-        self._scored: list[Encoded | OnDevice] = []
+        self._scored: list[Encoded | Unencoded] = []
 
-    def add(self, samples: int, loss: Any, scored: list[Encoded | OnDevice]) -> None:
+    def add(self, samples: int, loss: Any, scored: list[Encoded | Unencoded]) -> None:
         """Add a batch."""
         self._steps += 1
         self._samples += samples
         if loss is not None:
             self._losses.append(loss * samples)
         self._scored += scored
-        self._held += sum(one.held for one in scored if isinstance(one, OnDevice))
+        self._held += sum(one.held for one in scored if isinstance(one, Unencoded))
         if self._held >= BACKLOG_SAMPLES:
             self._scored, self._held = self._session.bring_over(self._scored, self._output), 0
 

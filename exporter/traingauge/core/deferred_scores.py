@@ -1,0 +1,204 @@
+"""Labels and predictions that are encoded when their step is drained.
+
+To read those on a device in the training thread would wait for the device. What scores need of them is copied there, and
+brought over for many steps at once. Scores of up to
+:data:`~traingauge.stats.classification.probabilities.HISTOGRAM_CLASSES` classes are kept whole; of more classes, the
+decision of each sample is, as the scores themselves would fill the device.
+
+Small tensors on the host may wait as well, where an error would not reach the script anyway: a copy takes a fraction of the
+time, and steps of one shape are encoded together.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from traingauge.core.collectors.scores import Scores
+from traingauge.core.device_numbers import brought_over
+from traingauge.core.guard import Guard
+from traingauge.errors import TrainGaugeError
+from traingauge.stats.arrays import as_array
+from traingauge.stats.classification.encoding import LABELS_KEPT, Encoded
+from traingauge.stats.classification.probabilities import HISTOGRAM_CLASSES, SCORES_KEPT
+
+#: Memory that a sample of a step takes on the host, roughly.
+BYTES_A_SAMPLE = 64
+
+#: Bytes of labels and predictions on the host up to which a step may wait: beyond, it is not the calls that cost.
+SMALL_BYTES = 1 << 16
+
+
+class Unencoded(NamedTuple):
+    """A step's labels and predictions, which wait where they are.
+
+    Attributes:
+        samples: Number of samples in the step.
+        arrays: Labels, predictions, and weights or ``None``; copies.
+        held: The samples whose data on the host take as much memory; what is kept is bounded by these.
+    """
+
+    samples: int
+    arrays: tuple[Any, Any, Any]
+    held: int
+
+
+def deferred(y_true: Any, y_pred: Any, sample_weight: Any, *, small: bool) -> Unencoded | None:
+    """What scores need of labels and predictions; ``None`` if they are to be encoded at once.
+
+    Args:
+        y_true: Labels.
+        y_pred: Predictions.
+        sample_weight: Weights, or ``None``.
+        small: Whether tensors of PyTorch on the host wait, too, if they are small.
+    """
+    if y_true is None or y_pred is None:
+        return None
+    if not (_is_on_device(y_true) or _is_on_device(y_pred) or (small and _are_small(y_true, y_pred))):
+        return None
+    copies = (
+        _copy(y_true),
+        _decided(y_true, y_pred),
+        None if sample_weight is None else _copy(sample_weight),
+    )
+    samples = len(y_true)
+    return Unencoded(samples, copies, max(samples, sum(map(_bytes, copies)) // BYTES_A_SAMPLE))
+
+
+def encoded(steps: Sequence[Encoded | Unencoded], scores: Scores, guard: Guard) -> list[Encoded | None]:
+    """The steps with what waits encoded, too: what is on a device, of one dtype and width, is brought over in one transfer.
+
+    Args:
+        steps: Any of both.
+        scores: Encodes them.
+        guard: Counts those that do not fit, or whose device is lost; ``None`` stands for them.
+    """
+    waiting = [step for step in steps if isinstance(step, Unencoded)]
+    if not waiting:
+        return list(steps)  # type: ignore[arg-type] # as the line above says
+    arrays = _on_host(waiting, guard)
+    found = chain.from_iterable(_encode_alike([*alike], scores, guard) for alike in _alike(arrays))
+    return [step if isinstance(step, Encoded) else next(found) for step in steps]
+
+
+def _alike(steps: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """The steps in their order, those together that can be encoded together and separated afterwards."""
+    alike: list[Any] = []
+    kind, rows, scores = None, 0, 0
+    for step in steps:
+        now = _kind(step)
+        more = (0, 0) if now is None else (len(step[1]), step[1].numel())
+        full = rows + more[0] > LABELS_KEPT or scores + more[1] > SCORES_KEPT
+        if alike and (now is None or now != kind or full):
+            yield alike
+            alike, rows, scores = [], 0, 0
+        alike.append(step)
+        kind, rows, scores = now, rows + more[0], scores + more[1]
+    yield alike
+
+
+def _kind(step: Any) -> tuple[Any, ...] | None:
+    """What steps that are encoded together have in common: one label a sample. ``None`` for one that is encoded alone."""
+    if step is None:
+        return None
+    y_true, y_pred, weight = step
+    if weight is not None or not (_is_tensor(y_true) and _is_tensor(y_pred)):
+        return None
+    widths = y_true.shape[1:], y_pred.shape[1:]
+    one_label = widths[0] in {(), (1,)} and len(widths[1]) < 2 and len(y_true) == len(y_pred)
+    return (y_true.dtype, y_pred.dtype, *widths) if one_label else None
+
+
+def _encode_alike(steps: Sequence[Any], scores: Scores, guard: Guard) -> list[Encoded | None]:
+    if len(steps) > 1:
+        torch = sys.modules["torch"]
+        y_true, y_pred = (torch.cat([step[place] for step in steps]) for place in range(2))
+        lengths = [len(step[0]) for step in steps]
+        together = guard.attempt(None, scores.encode_together, y_true, y_pred, lengths)
+        if together is not None:
+            return [*together]
+    return [_encode(step, scores, guard) for step in steps]
+
+
+def _encode(arrays: Any, scores: Scores, guard: Guard) -> Encoded | None:
+    if arrays is None:
+        return None
+    try:
+        return guard.run("digest", scores.encode, *arrays)
+    except TrainGaugeError as error:
+        guard.report("data", error)
+        return None
+
+
+def _is_tensor(values: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(values, torch.Tensor)
+
+
+def _is_on_device(values: Any) -> bool:
+    """Whether it is a tensor that has to be waited for; one on ``meta`` has no values."""
+    return _is_tensor(values) and not (values.is_cpu or values.is_meta)
+
+
+def _are_small(*arrays: Any) -> bool:
+    """Whether these are tensors on the host that take little memory."""
+    return all(_is_tensor(one) and one.is_cpu for one in arrays) and sum(map(_bytes, arrays)) <= SMALL_BYTES
+
+
+def _copy(values: Any) -> Any:
+    """A copy where the values are: the script may write into its own before they are read."""
+    return values.detach().clone() if hasattr(values, "detach") else np.array(as_array(values, "values"))
+
+
+def _bytes(values: Any) -> int:
+    return 0 if values is None else int(values.nbytes)
+
+
+def _decided(y_true: Any, y_pred: Any) -> Any:
+    """The predictions, or of many classes their decisions."""
+    axis = _class_axis(tuple(np.shape(y_true)), tuple(y_pred.shape)) if _is_on_device(y_pred) else None
+    if axis is None or not y_pred.is_floating_point() or y_pred.shape[axis] <= HISTOGRAM_CLASSES:
+        return _copy(y_pred)
+    return y_pred.detach().argmax(axis).int()
+
+
+def _class_axis(true: tuple[int, ...], predicted: tuple[int, ...]) -> int | None:
+    """Axis of the classes, where the shapes leave no doubt.
+
+    >>> _class_axis((32,), (32, 1000)), _class_axis((32, 128), (32, 128, 50000)), _class_axis((32, 8), (32, 8, 8))
+    (1, 2, None)
+    """
+    places = {axis for axis in (1, len(predicted) - 1) if true == predicted[:axis] + predicted[axis + 1 :]}
+    return places.pop() if len(places) == 1 and len(predicted) == len(true) + 1 else None
+
+
+def _on_host(steps: Sequence[Unencoded], guard: Guard) -> list[tuple[Any, Any, Any] | None]:
+    """Labels, predictions and weights of each step on the host; ``None`` for a step that lost one of them."""
+    groups: dict[Any, list[tuple[int, int]]] = {}
+    found: list[list[Any]] = [list(step.arrays) for step in steps]
+    for row, arrays in enumerate(found):
+        for column, tensor in enumerate(arrays):
+            if _is_on_device(tensor):
+                groups.setdefault((tensor.device, tensor.dtype, tensor.shape[1:]), []).append((row, column))
+    lost: set[int] = set()
+    for places in groups.values():
+        tensors = [found[row][column] for row, column in places]
+        for (row, column), tensor in zip(
+            places, brought_over(tensors, _together, _alone, guard), strict=True
+        ):
+            found[row][column] = tensor
+            lost |= {row} if tensor is None else set()
+    return [None if row in lost else tuple(arrays) for row, arrays in enumerate(found)]
+
+
+def _together(tensors: Sequence[Any]) -> Sequence[Any]:
+    lengths = [len(tensor) for tensor in tensors]
+    return sys.modules["torch"].cat(tensors).cpu().split(lengths)  # type: ignore[no-any-return]
+
+
+def _alone(tensor: Any) -> Any:
+    return tensor.cpu()
