@@ -148,10 +148,32 @@ def test_the_handlers_of_the_script_are_back_after_a_run_that_could_not_start() 
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_signal_ends_a_process_whose_main_thread_hangs_outside_of_python() -> None:
+#: An event loop that handles signals comes and goes.
+LOOP = (
+    "async def main():\n"
+    "    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: None)\n"
+    "asyncio.run(main())\n"
+)
+
+MONITOR = "monitor = ModelMonitor('m', run='r', delivery=[Endpoint(discovery_dir=False)])\n"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        MONITOR,
+        MONITOR + LOOP,
+        "async def start():\n"
+        "    global monitor\n"
+        "    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: None)\n"
+        f"    {MONITOR}"
+        "asyncio.run(start())\n",
+    ],
+    ids=["no-loop", "a-loop-came-and-went", "started-in-a-loop"],
+)
+def test_a_signal_ends_a_process_whose_main_thread_hangs_outside_of_python(before: str) -> None:
     process = script(
-        "import ctypes\n"
-        "monitor = ModelMonitor('m', run='r', delivery=[Endpoint(discovery_dir=False)])\n"
+        f"import ctypes\n{before}"
         "say(monitor.url)\n"
         "library, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(256)\n"
         "library.pthread_mutex_lock(mutex), library.pthread_mutex_lock(mutex)"
@@ -313,13 +335,13 @@ def test_everything_is_put_back_when_the_last_run_ends() -> None:
         pass
 
     signal.signal(signal.SIGHUP, mine)
-    before = sys.exit, threading.excepthook
+    before = sys.exit, threading.excepthook, signal.set_wakeup_fd
     one = ModelMonitor("m", delivery=[])
     ModelMonitor("m", delivery=[]).close()
     assert signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
     one.close()
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)) == (signal.SIG_DFL, mine)
-    assert (sys.exit, threading.excepthook) == before
+    assert (sys.exit, threading.excepthook, signal.set_wakeup_fd) == before
     assert signal.set_wakeup_fd(-1) == -1
     wait_until(lambda: not any(one.name == "traingauge-signals" for one in threading.enumerate()))
 
@@ -386,6 +408,21 @@ def test_a_pipe_of_the_script_stays() -> None:
         with ModelMonitor("m", delivery=[]):
             pass
         assert signal.set_wakeup_fd(-1) == sender.fileno()
+
+
+def test_a_pipe_that_the_script_sets_during_the_run_is_used_until_it_takes_it_back() -> None:
+    receiver, sender = socket.socketpair()
+    receiver.setblocking(False)
+    sender.setblocking(False)
+    with receiver, sender, ModelMonitor("m", delivery=[]):
+        assert signal.set_wakeup_fd(sender.fileno()) == -1, "that of the run is none of the script's"
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        signal.raise_signal(signal.SIGTERM)
+        assert receiver.recv(1) == bytes([signal.SIGTERM])
+        assert signal.set_wakeup_fd(-1, warn_on_full_buffer=False) == sender.fileno()
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(BlockingIOError):
+            receiver.recv(1)
 
 
 def test_a_run_of_another_thread_sets_no_handlers() -> None:

@@ -10,6 +10,8 @@ one, or has set one since, that decides what happens; only the time of the signa
 ``interrupted``. A handler of the script may be gone again when the thread reads of the signal. So the thread ends the runs
 once the Python handler here was called, or where the main thread runs nothing for two seconds.
 
+asyncio sets the default effect of the signals that it has handled once its loop is closed. They are handled here again then.
+
 Ctrl-C is not handled at all. That it came shows in the pipe.
 """
 
@@ -26,6 +28,8 @@ from collections.abc import Callable
 from functools import partial
 from types import FrameType
 from typing import Any
+
+from traingauge.process.wakeup import WakeUp
 
 #: Signals that end a process from outside.
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -58,7 +62,7 @@ class Signals:
         self._before: dict[int, Any] = {}  # handlers as they were
         self._ours: dict[int, Any] = {}
         self._pipe: tuple[socket.socket, socket.socket] | None = None  # to read, to write
-        self._woken = -1
+        self._wake_up = WakeUp(self._take_back)
         self._answer: Any = None  # what the main thread is asked to call
         self._reading = threading.RLock()
         self.forget()
@@ -99,20 +103,30 @@ class Signals:
         receiver.setblocking(False)
         sender.setblocking(False)
         threading.Thread(target=self._watch, args=[receiver], name="traingauge-signals", daemon=True).start()
-        self._woken = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
-        if self._woken >= 0:  # asyncio's, perhaps
-            signal.set_wakeup_fd(self._woken)
+        self._wake_up.install(sender.fileno())
         for number in SIGNALS:
-            before = signal.getsignal(number)
-            if before not in {signal.SIG_IGN, None}:  # None is a handler that is not Python's
-                self._before[number], self._ours[number] = before, self._over(before)
-                signal.signal(number, self._ours[number])
+            if signal.getsignal(number) not in {
+                signal.SIG_IGN,
+                None,
+            }:  # None is a handler that is not Python's
+                self._take(number)
+
+    def _take(self, number: int) -> None:
+        self._before[number] = before = signal.getsignal(number)
+        self._ours[number] = self._over(before)
+        signal.signal(number, self._ours[number])
+
+    def _take_back(self) -> None:
+        """Handle signals again that an event loop has handled: when it ends, it leaves them to their default effect."""
+        for number in self._before:
+            if signal.getsignal(number) == signal.SIG_DFL:
+                self._take(number)
 
     def remove(self) -> None:
         """Put back what was there, unless another one has changed it; only the main thread can."""
         if self._pipe is not None and threading.current_thread() is threading.main_thread():
             _, sender = self._pipe
-            self._put_back(sender)
+            self._put_back()
             self._pipe = None
             sender.close()  # the thread reads the end, and closes the other
 
@@ -127,17 +141,16 @@ class Signals:
         """In a forked child: as :meth:`remove` without the thread, which only the parent has."""
         self._reading = threading.RLock()
         if self._pipe is not None:
-            self._put_back(self._pipe[1])
+            self._put_back()
             for end in self._pipe:
                 end.close()
             self._pipe = None
 
-    def _put_back(self, sender: socket.socket) -> None:
+    def _put_back(self) -> None:
         for number, before in self._before.items():
             if signal.getsignal(number) is self._ours[number]:
                 signal.signal(number, before)
-        if self._woken < 0 and (woken := signal.set_wakeup_fd(-1)) != sender.fileno():
-            signal.set_wakeup_fd(woken)
+        self._wake_up.remove()
         self._before, self._ours = {}, {}
 
     def wait_if_dying(self) -> None:
