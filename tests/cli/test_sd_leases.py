@@ -135,6 +135,26 @@ def test_a_process_that_ends_has_taken_its_run_off_the_list(service: str, tmp_pa
     assert (process.returncode, runs(service)) == (0, [])
 
 
+def test_a_run_that_is_killed_while_it_waits_for_its_first_scrape_is_listed_with_its_end(
+    service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = "from traingauge import ModelMonitor\nmonitor = ModelMonitor('m', run='r')\ninput()"
+    environment = {
+        **os.environ,
+        "TRAINGAUGE_DISCOVERY_URL": service,
+        "TRAINGAUGE_DISCOVERY_CREDENTIALS_FILE": str(tmp_path / "token"),
+        "TRAINGAUGE_DISCOVERY_DIR": str(tmp_path / "its own"),
+        "TRAINGAUGE_WAIT_FOR_SCRAPE": "1",
+    }
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, env=environment) as process:
+        wait_until(lambda: runs(service) == [("r", None)])
+        process.terminate()
+        wait_until(lambda: runs(service) == [("r", None), ("r", "interrupted")])
+        process.kill()
+    monkeypatch.setattr(leases, "ALIVE_SECONDS", 0.0)
+    wait_until(lambda: runs(service) == [("r", "interrupted")])
+
+
 def test_a_run_waits_for_its_first_scrape_where_a_prometheus_asks_the_service(
     service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

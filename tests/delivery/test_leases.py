@@ -65,6 +65,26 @@ def test_the_end_of_a_run_is_a_target_of_its_own_and_then_the_only_one() -> None
     assert leases.text == b""
 
 
+def test_of_a_run_that_was_killed_after_it_had_noted_its_end_that_alone_remains() -> None:
+    clock = Clock()
+    leases = Leases(clock=clock)
+    leases.renew(A, registration(ended="interrupted"), "10.0.0.1")
+    note = json.loads(b"[%s]" % leases.text)[1:]
+    clock.now += ALIVE_SECONDS - 1
+    leases.expire()
+    assert len(listed(leases)) == 2, "it may still answer"
+    clock.now += 2
+    leases.expire()
+    assert json.loads(b"[%s]" % leases.text) == note
+    leases.renew(A, registration(ended="interrupted"), "10.0.0.1")
+    assert len(listed(leases)) == 2, "it does answer"
+    clock.now += ALIVE_SECONDS + 1
+    leases.expire()
+    clock.now += LEASE_SECONDS - ALIVE_SECONDS
+    leases.expire()
+    assert listed(leases) == []
+
+
 def test_live_runs_have_time_to_register_again_after_the_start() -> None:
     clock = Clock()
     leases = Leases(clock=clock)

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from itertools import islice
 
@@ -170,11 +170,14 @@ class Leases:
             self._drop(key)
 
     def expire(self) -> None:
-        """Forget runs whose lease has ended."""
+        """Forget runs whose lease has ended; of one that was killed after it had noted its end, that remains."""
         now = self._clock()
         with self._lock:
-            for key in [key for key, one in self._leases.items() if now - one.renewed > LEASE_SECONDS]:
-                self._drop(key)
+            for key, one in list(self._leases.items()):
+                if now - one.renewed > LEASE_SECONDS:
+                    self._drop(key)
+                elif one.run.ended and one.run.serves and not one.is_fresh(now):
+                    self._add(key, replace(one.run, serves=False), one.renewed)
 
     def _drop(self, key: str) -> None:
         lease = self._leases.pop(key, None)

@@ -329,7 +329,28 @@ def test_the_end_is_noted_before_the_wait_so_that_a_kill_in_it_counts_as_that_en
     assert not list(tmp_path.glob("*.json")), "a scrape has seen the end"
 
 
-def test_a_run_that_was_never_scraped_notes_nothing(tmp_path: Path) -> None:
+def test_a_run_that_waits_for_its_first_scrape_has_noted_its_end_until_that_sees_it(tmp_path: Path) -> None:
+    running = Endpoint(discovery_dir=tmp_path, wait_for_scrape=True).start(over("failed"))
+    ended = time.monotonic()
+    waiting = threading.Thread(target=running.finish, args=(ended, ended + FOREVER))
+    waiting.start()
+    wait_until(lambda: ended_in(tmp_path) == [None, "failed"], "the note")
+    scraped(running)
+    waiting.join(PATIENCE)
+    running.close()
+    assert not list(tmp_path.glob("*.json")), "a scrape has seen the end"
+
+
+def test_the_end_of_a_run_that_waited_in_vain_for_its_first_scrape_stays_in_the_discovery_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "traingauge")
+    end_of(Endpoint(discovery_dir=tmp_path, wait_for_scrape=True, linger=0.01).start(over()))
+    assert ended_in(tmp_path) == ["interrupted"]
+    assert "was never scraped: Prometheus has only the note on its end" in caplog.text
+
+
+def test_a_run_that_was_never_scraped_and_waits_for_none_notes_nothing(tmp_path: Path) -> None:
     running = Endpoint(discovery_dir=tmp_path).start(over())
     running.finish(time.monotonic(), time.monotonic())
     running.close()

@@ -283,12 +283,14 @@ class RunningEndpoint:
     def finish(self, ended: float, deadline: float) -> None:
         """Wait for a scrape that sees the end, if a Prometheus is known to come.
 
-        A run that was scraped notes its end in its discovery file, until a scrape has seen it.
+        A run that was scraped, or waits for its first scrape, notes its end where it is announced, until a scrape has seen
+        it: it may be killed meanwhile.
         """
-        self._note()
         at_most = min(self._longest, deadline - self._to_leave - ended)
         patience = self.scrapes.patience(ended, at_most) if self.scrapes else self._patience_at_first()
         until = ended + min(at_most, patience)
+        if self.scrapes or until > ended:
+            self._note()
         silent_until = min(until, time.monotonic() + SILENT_SECONDS)
         seen = self._is_seen(ended, silent_until)
         if not seen and silent_until < until:
@@ -299,7 +301,8 @@ class RunningEndpoint:
             )
             seen = self._is_seen(ended, until)
         if not self.scrapes:
-            logger.info("%s was never scraped: Prometheus has no trace of it", self._name)
+            left = "no trace of it" if until <= ended else "only the note on its end, if it reads that"
+            logger.info("%s was never scraped: Prometheus has %s", self._name, left)
         self._seen, self._ended = seen, ended
         self._let_later_runs_know(waited=patience > 0)
         if self._lease is not None:
@@ -309,9 +312,7 @@ class RunningEndpoint:
         return self.scrapes.wait(after=ended, at_most=max(0.0, until - time.monotonic()))
 
     def _note(self) -> None:
-        """Note the end of a run that Prometheus knows."""
-        if not self.scrapes:
-            return
+        """Note the end of a run that Prometheus knows, or will know."""
         if self._lease is not None:
             self._lease.note(self._served.view.state())
         if self._served.file is not None:
