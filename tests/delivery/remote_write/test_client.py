@@ -97,6 +97,14 @@ def test_what_may_pass_is_tried_again_later(answer: Answer, reason: str, unknown
     assert failed.value.wait == (7.0 if reason == "throttled" else 0.0)
 
 
+def test_a_refusal_says_how_much_was_taken_where_the_receiver_does() -> None:
+    refusal = Answer(400, "out of order sample", {"X-Prometheus-Remote-Write-Samples-Written": "1"})
+    for answer, taken in ((refusal, 1), (refusal._replace(headers={}), None)):
+        with Receiver("2.0", fault=answering(answer)) as receiver, pytest.raises(RefusedError) as failed:
+            client(receiver.url, protocol="2.0").post(LOSS)
+        assert (failed.value.reason, failed.value.taken) == ("order", taken)
+
+
 def test_a_receiver_that_does_not_listen_has_certainly_taken_nothing() -> None:
     with Receiver() as receiver:
         url = receiver.url

@@ -52,6 +52,12 @@ class Store:
             raise error
 
     def _take(self, request: Sequence[Points]) -> None:
+        self._check(request)
+        for one in request:
+            taken = dict(zip(one.times.tolist(), one.values.tolist(), strict=True))
+            self.series.setdefault(self.name(one), {}).update(taken)
+
+    def _check(self, request: Sequence[Points]) -> None:
         for one in request:
             known = self.series.get(self.name(one), {})
             last = max(known, default=-1)
@@ -62,13 +68,37 @@ class Store:
                     raise RefusedError("age", "too old")
                 if time < last or (time == last and known[last] != value):
                     raise RefusedError("order", "out of order")
-        for one in request:
-            taken = dict(zip(one.times.tolist(), one.values.tolist(), strict=True))
-            self.series.setdefault(self.name(one), {}).update(taken)
 
     @staticmethod
     def name(points: Points) -> str:
         return dict(points.series.labels)["name"]
+
+
+class PartlyTaking(Store):
+    """A receiver that takes the rest of a request that it refuses.
+
+    Args:
+        says: Whether it says how many samples it has taken, as one of 2.0 does.
+        settings: Those of a store.
+    """
+
+    def __init__(self, *, says: bool, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.says = says
+
+    def _take(self, request: Sequence[Points]) -> None:
+        refused, taken = None, 0
+        for one in request:
+            for at in range(len(one.times)):
+                sample = one._replace(times=one.times[at : at + 1], values=one.values[at : at + 1])
+                try:
+                    super()._take([sample])
+                except RefusedError as error:
+                    refused = error
+                else:
+                    taken += 1
+        if refused is not None:
+            raise RefusedError(refused.reason, str(refused), taken if self.says else None)
 
 
 def deliver(sender: Sender, request: Sequence[Points], attempts: int = 1000) -> None:
@@ -166,6 +196,61 @@ def test_samples_before_the_newest_of_their_series_are_given_up_and_later_ones_t
     assert max(store.series["a"]) == 1999
     assert len(store.series["a"]) + counts.dropped["order"] == 2000 + (newest > 0)
     assert store.requests - before < 60
+
+
+@pytest.mark.parametrize("newest", [0, 7, 31, 47])
+def test_of_several_series_with_a_newer_sample_all_that_is_not_stored_is_counted(newest: int) -> None:
+    store, counts = Store(), DeliveryCounts()
+    newer = [points(name, newest, 1) for name in ("a", "b")]
+    store.post([one._replace(values=one.values + 0.5) for one in newer])
+    sender = Sender(store.post, counts)
+    sender.send([points("a", 0, 50), points("b", 0, 50), points("c", 0, 50)])
+    stored = {name: set(series) - {newest} for name, series in store.series.items() if name != "c"}
+    assert all(len(set(range(newest + 1, 50)) - one) <= newest + 1 for one in stored.values())
+    assert store.series["c"] == held(points("c", 0, 50))["c"]
+    assert sender.taken == sum(map(len, stored.values())) + 50
+    assert counts.dropped["order"] == 150 - sender.taken
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_refused_samples_are_counted_though_a_third_of_the_requests_have_no_answer(seed: int) -> None:
+    rng = random.Random(seed)
+    store, counts = Store(least=1500), DeliveryCounts()
+    lost = UnavailableError("timeout", "", unknown=True)
+    store.fails = lambda number: lost if rng.random() < 0.3 else None
+    sender = Sender(store.post, counts)
+    deliver(sender, [points("a", 0, 1900), points("b", 0, 100)])
+    assert set(range(1628, 1900)) <= set(store.series["a"])
+    assert sender.taken + sum(counts.dropped.values()) == 2000
+    assert store.requests < 500
+
+
+@pytest.mark.parametrize("says", [False, True])
+def test_what_a_receiver_has_taken_of_a_request_that_it_refused_is_not_given_up(says: bool) -> None:
+    store, counts = PartlyTaking(says=says, poison=[3 / 7]), DeliveryCounts()
+    sender = Sender(store.post, counts)
+    sender.send([points("a", 3, 1), points("b", 10, 20), points("c", 200, 50)])
+    assert sum(map(len, store.series.values())) == sender.taken == 70
+    assert counts.dropped == {**DeliveryCounts().dropped, "refused": 1}
+
+
+def test_a_request_is_sent_once_to_a_receiver_that_says_how_much_of_it_was_taken() -> None:
+    store, counts = PartlyTaking(says=True), DeliveryCounts()
+    store.post([points("a", 30, 1)])
+    sender = Sender(store.post, counts)
+    sender.send([points("a", 0, 50), points("b", 0, 50)])
+    assert store.requests == 2
+    assert (sender.taken, counts.dropped["order"]) == (70, 30)
+
+
+def test_what_a_killed_process_had_sent_is_found_where_its_request_is_refused_in_part() -> None:
+    store, counts = PartlyTaking(says=True), DeliveryCounts()
+    request = [points("a", 0, 50), points("b", 0, 50)]
+    store.post(request)
+    sender = Sender(store.post, counts, repeated=True)
+    sender.send(request)
+    assert sender.taken == 100
+    assert not any(counts.dropped.values())
 
 
 def test_samples_that_are_too_old_are_skipped_in_few_requests_and_each_is_counted() -> None:

@@ -221,9 +221,9 @@ def _check(answer: requests.Response, body: bytes, message: str) -> None:
         return
     # Prometheus before 2.50 answers 500 to a sample that is too old for its window, and always will.
     if "too old" in said or "out of bounds" in said:
-        raise RefusedError("age", message)
+        raise RefusedError("age", message, _written(answer.headers.get(_WRITTEN)))
     if status in {400, 413, 422}:
-        raise RefusedError(_order(said), message)
+        raise RefusedError(_order(said), message, _written(answer.headers.get(_WRITTEN)))
     if status == 429:
         raise UnavailableError("throttled", message, wait=_asked_to_wait(answer.headers.get("Retry-After")))
     if status in {401, 403, 407}:
@@ -237,6 +237,15 @@ def _check(answer: requests.Response, body: bytes, message: str) -> None:
 def _order(said: str) -> str:
     known = ("out of order", "out-of-order", "duplicate sample")
     return "order" if any(text in said for text in known) else "refused"
+
+
+def _written(header: str | None) -> int | None:
+    """Samples that a receiver says it has written.
+
+    >>> _written("3"), _written("all"), _written(None)
+    (3, None, None)
+    """
+    return int(header) if header is not None and header.isascii() and header.isdigit() else None
 
 
 def _asked_to_wait(header: str | None) -> float:

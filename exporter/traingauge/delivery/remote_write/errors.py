@@ -35,8 +35,9 @@ class RefusedError(ConnectionError):
     Args:
         reason: ``order``, ``age`` or ``refused``, as in :data:`traingauge.core.collectors.delivery.DROPPED`.
         message: What it said.
+        taken: Samples that it has taken all the same; ``None`` if it does not say.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, taken: int | None = None) -> None:
         super().__init__(message)
-        self.reason = reason
+        self.reason, self.taken = reason, taken

@@ -3,6 +3,7 @@
 A receiver of 1.0 refuses a request as a whole if one sample in it does not fit: one that it already has, because its answer
 to an earlier attempt was lost, is enough. So a request that is refused, or whose outcome is unknown, is divided by series,
 and a series that is refused is divided again until the samples that do not fit stand alone. These are given up and counted.
+Other receivers take the rest of a request that they refuse. Those of 2.0 say how many samples that is: nothing is divided.
 """
 
 from __future__ import annotations
@@ -40,10 +41,14 @@ class _Piece(NamedTuple):
     Attributes:
         points: What it holds.
         repeated: Whether the receiver may have it already.
+        doubtful: Whether the receiver may have taken all of it that it can, when it refused a request.
+        refused: Samples of the beginning of its one series that were refused, and are not yet counted.
     """
 
     points: Sequence[Points]
     repeated: bool
+    doubtful: bool = False
+    refused: int = 0
 
 
 class Sender:
@@ -93,14 +98,30 @@ class Sender:
         except RefusedError as error:
             self._counts.failures["refused"] += 1
             self._refusals += 1
-            self._divide(piece, error.reason)
+            if error.taken and not piece.repeated:
+                self._count_rest(points, error.reason, error.taken)
+            else:
+                self._divide(piece, error.reason, told=error.taken is not None)
         else:
             self._refusals = 0
             self.taken += _size(points)
 
-    def _divide(self, piece: _Piece, reason: str) -> None:
+    def _count_rest(self, points: Sequence[Points], reason: str, taken: int) -> None:
+        """Count a request of which the receiver has taken what it can, and says how much."""
+        samples = _size(points)
+        self.taken += min(taken, samples)
+        self._counts.dropped[reason] += max(0, samples - taken)
+
+    def _divide(self, piece: _Piece, reason: str, *, told: bool) -> None:
+        """Divide what was refused, or give it up.
+
+        Args:
+            piece: It.
+            reason: Why.
+            told: Whether the receiver says that it has taken nothing of it.
+        """
         if len(piece.points) > 1:
-            self._pieces.extendleft(reversed(_smaller(piece)))
+            self._pieces.extendleft(reversed(_smaller(piece, told=told)))
             return
         (points,) = piece.points
         if reason == "order" and piece.repeated and self._is_there(points):
@@ -112,30 +133,42 @@ class Sender:
             parts = (_cut(points, 0, half), _cut(points, half, None))
             self._pieces.extendleft(reversed([_Piece([part], repeated=False) for part in parts]))
         else:
-            self._skip(points, reason)
+            self._skip(piece, reason)
 
-    def _skip(self, points: Points, reason: str) -> None:
-        """Find the first sample that is late enough: of a series, all before one that is refused for its time are, too."""
-        step, start = 1, 0
-        while start < len(points.times):
-            end = min(start + step, len(points.times))
+    def _skip(self, piece: _Piece, reason: str) -> None:
+        """Find the first sample that is late enough: of a series, all before one that is refused for its time are, too.
+
+        A receiver that has taken what it could takes the last one again, and none before it. One that has taken nothing
+        takes the last but one, too, so that is asked for, where it is in doubt what the receiver does.
+        """
+        (points,) = piece.points
+        step, start, last = 1, piece.refused, len(points.times) - 1
+        refused = [(_cut(points, 0, start), reason)]
+        while start <= last:
+            end = min(start + step, last if piece.doubtful and start < last else last + 1)
             try:
                 self._post([_cut(points, end - 1, end)])
             except RefusedError as error:
                 self._counts.failures["refused"] += 1
-                self._give_up(_cut(points, start, end), error.reason)
+                refused.append((_cut(points, start, end), error.reason))
                 start, step = end, min(2 * step, MOST_SKIPPED)
             except UnavailableError:
-                self._pieces.appendleft(_Piece([_cut(points, start, None)], repeated=False))
+                self._pieces.appendleft(piece._replace(refused=start))
                 raise
             else:
                 self.taken += 1
                 if end - 1 > start:
-                    self._give_up(_cut(points, start, end - 1), reason)
-                start = end
+                    refused.append((_cut(points, start, end - 1), reason))
                 break
-        if start < len(points.times):
-            self._pieces.appendleft(_Piece([_cut(points, start, None)], repeated=False))
+        if piece.doubtful and start == last:
+            there = [one for one, why in refused if why == "order"]
+            self.taken += _size(there)
+            refused = [(one, why) for one, why in refused if why != "order"]
+        for one, why in refused:
+            if len(one.times):
+                self._give_up(one, why)
+        if start <= last and end <= last:
+            self._pieces.appendleft(_Piece([_cut(points, end, None)], repeated=False))
 
     def _is_there(self, points: Points) -> bool:
         """Whether the receiver has these points already: it takes the last of a series a second time, if that is equal."""
@@ -173,13 +206,20 @@ def _again(piece: _Piece) -> list[_Piece]:
     """
     if _is_reading(piece):
         return [piece._replace(repeated=True)]
+    if piece.refused:
+        return [piece]  # so will it be again
     return _by_series(piece)
 
 
-def _smaller(piece: _Piece) -> list[_Piece]:
-    """Parts of a request of several series that was refused."""
+def _smaller(piece: _Piece, *, told: bool) -> list[_Piece]:
+    """Parts of a request of several series that was refused.
+
+    Args:
+        piece: It.
+        told: Whether the receiver says that it has taken nothing of it.
+    """
     if not _is_reading(piece):
-        return _by_series(piece)
+        return [_Piece([one], piece.repeated, doubtful=not told) for one in piece.points]
     half = len(piece.points) // 2
     return [piece._replace(points=part) for part in (piece.points[:half], piece.points[half:])]
 
