@@ -18,10 +18,14 @@ from tests.blocks import blocks
 from tests.cli.serving import Start, listed
 from tests.waiting import PATIENCE, wait_until
 from traingauge import Endpoint, ModelMonitor
+from traingauge.cli import sd
 from traingauge.cli.main import main
+from traingauge.cli.sd_job import job
 from traingauge.core.families import Identity
-from traingauge.delivery import leases
+from traingauge.delivery import credentials, leases
+from traingauge.delivery.announcement import Announcement
 from traingauge.delivery.discovery import DiscoveryFile
+from traingauge.delivery.notes import Notes
 from traingauge.stack.programs import find_programs
 from traingauge.stack.prometheus import PrometheusApi
 from traingauge.stack.reaper import Reaper
@@ -139,10 +143,57 @@ def test_a_port_that_there_is_none_of_is_refused(port: str, capsys: pytest.Captu
     assert f"{port!r}: expected 0 to 65535" in capsys.readouterr().err
 
 
-def test_a_token_file_without_a_token_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "token").write_text("")
-    assert main(["sd", f"--token-file={tmp_path / 'token'}"]) == 1
-    assert "expected one line" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("text", "said"), [(None, "no such file"), ("", "expected one line"), ("a\nb", "expected")]
+)
+@pytest.mark.parametrize("option", ["--token-file", "--registration-token-file"])
+def test_a_token_file_without_a_token_is_refused_with_the_command_that_makes_one(
+    text: str | None, said: str, option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a token"
+    if text is not None:
+        file.write_text(text)
+    assert main(["sd", f"--directory={tmp_path}", f"{option}={file}"]) == 1
+    error = capsys.readouterr().err
+    assert f"{file}: {said}" in error
+    command = error.partition("To make a token: ")[2]
+    subprocess.run(["sh", "-c", command], check=True)
+    assert (len(credentials.secret(file)), file.stat().st_mode & 0o777) == (64, 0o600)
+
+
+@pytest.mark.parametrize("token", [None, "t0ken"])
+def test_at_its_start_it_says_how_many_runs_it_knows_and_what_prometheus_needs_to_find_them(
+    token: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    announce(tmp_path, "r1")
+    announce(tmp_path, "r2")
+    sd.serve(sd.Service(tmp_path, token), "127.0.0.1", 0, lambda: None)
+    first, _, rest = capsys.readouterr().out.partition("\n")
+    url, _, said = first.partition(" ")
+    assert said == f"lists the runs in {tmp_path}: 2 now"
+    (page,) = [yaml.safe_load(text) for _, text in blocks(PAGE) if "http_sd_configs" in text]
+    (source,) = page["scrape_configs"][0]["http_sd_configs"]
+    source["url"] = url
+    if token is None:
+        del source["authorization"]
+    assert yaml.safe_load(rest.partition("\n\n")[2]) == page
+
+
+def test_a_prometheus_on_another_machine_is_given_the_name_of_this_one() -> None:
+    for host in ("0.0.0.0", "[::]"):
+        assert f"- url: http://{socket.gethostname()}:9096/\n" in job(f"http://{host}:9096/", token=False)
+
+
+def test_a_service_with_which_runs_register_says_how_many_ends_it_knows_and_when_it_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    announce(tmp_path, "r1")
+    (tmp_path / ".ended").mkdir()
+    ended = Announcement(Identity("m", "r2"), "127.0.0.1:9109", ended="failed", serves=False)
+    (tmp_path / ".ended" / ("0" * 32)).write_bytes(ended.registration())
+    service = sd.Service(tmp_path, None, leases.Leases(notes=Notes(tmp_path / ".ended")), "t0ken")
+    sd.serve(service, "127.0.0.1", 0, lambda: None)
+    assert "and those that register: 2 now. They have 60 s to register" in capsys.readouterr().out
 
 
 def test_the_command_serves_until_it_is_asked_to_end(tmp_path: Path) -> None:

@@ -356,6 +356,23 @@ def test_registrations_that_fail_are_counted_and_logged_once_without_the_token(
     assert TOKEN not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("given", "setting"),
+    [(True, "Endpoint.discovery_credentials_file"), (False, "TRAINGAUGE_DISCOVERY_CREDENTIALS_FILE")],
+)
+def test_a_run_that_is_refused_for_its_token_logs_the_setting_that_names_it(
+    given: bool,
+    setting: str,
+    answering: Callable[[int, bytes], str],
+    impatient: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    file = {} if given else {"discovery_credentials_file": None}
+    with ModelMonitor("m", delivery=[registered(answering(401, b""), impatient, **file)]) as monitor:
+        wait_until(lambda: errors(monitor) >= 1)
+    assert f"{setting} has to name a file with the token" in caplog.text
+
+
 def errors(monitor: ModelMonitor) -> float:
     text = requests.get(f"{monitor.url}/metrics", timeout=30).text
     (line,) = [
@@ -387,8 +404,14 @@ def test_an_address_that_is_none_raises_when_the_setting_is_made(url: str) -> No
         Endpoint(discovery_url=url)
 
 
-def test_a_token_that_cannot_be_read_raises_when_the_run_starts(tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgumentError, match=r"Endpoint\.discovery_credentials_file cannot be read"):
+@pytest.mark.parametrize(("text", "said"), [(None, "cannot be read"), ("", "is '.*', which holds no secret")])
+def test_a_token_that_cannot_be_read_raises_when_the_run_starts_and_says_where_it_comes_from(
+    text: str | None, said: str, tmp_path: Path
+) -> None:
+    if text is not None:
+        (tmp_path / "token").write_text(text)
+    said = rf"Endpoint\.discovery_credentials_file {said}.*--registration-token-file"
+    with pytest.raises(InvalidArgumentError, match=said):
         ModelMonitor("m", delivery=[registered("http://127.0.0.1:9", tmp_path)])
     assert not [one for one in threading.enumerate() if one.name == "traingauge-lease"]
 

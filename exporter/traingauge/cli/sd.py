@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from traingauge.cli import runs
+from traingauge.cli.sd_job import introduction
 from traingauge.delivery import credentials
 from traingauge.delivery.announcement import LONGEST_REGISTRATION
 from traingauge.delivery.discovery import default_directory
@@ -54,7 +56,7 @@ _REFUSED = {TakenError: HTTPStatus.CONFLICT, FullError: HTTPStatus.SERVICE_UNAVA
 
 
 class TokenError(TrainGaugeError, ValueError):
-    """The token file holds none."""
+    """The token file is missing, or holds none."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +108,9 @@ def serve(service: Service, host: str, port: int, wait: Callable[[], None]) -> N
     """
     service.refresh()
     with LocalServer("sd", _handler(service, local=is_loopback(host)), port=port, host=host) as server:
-        sys.stdout.write(f"{server.url}/ lists the runs in {service.directory}\n")
+        url = f"{server.url}/"
+        sys.stdout.write(f"{url} lists {service.introduction}\n")
+        sys.stdout.write(introduction(url, host, token=service.needs_token))
         sys.stdout.flush()
         threading.Thread(target=service.follow, name="sd-directory", daemon=True).start()
         try:
@@ -147,6 +151,22 @@ class Service:
         self._leases, self._registers = leases, Access(token=registration_token)
         self._asked_until = 0.0
         self._said = ""
+
+    @property
+    def introduction(self) -> str:
+        """What it lists, and how many of them it knows."""
+        if self._leases is None:
+            return f"the runs in {self.directory}: {len(self._list)} now"
+        known = len(self._list) + len(self._leases)
+        text = f"the runs in {self.directory}, and those that register: {known} now"
+        if left := self._leases.settling:
+            text += f". They have {left:.0f} s to register; until then it answers an error"
+        return text
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether a client of the list has to show one."""
+        return not self._access.is_open
 
     def follow(self) -> None:
         """Look into the directory now and then until it is over."""
@@ -209,7 +229,7 @@ class Service:
         """
         lease = _LEASE.fullmatch(path)
         if self._leases is None or lease is None:
-            return HTTPStatus.NOT_FOUND, b"no run can register here\n"
+            return HTTPStatus.NOT_FOUND, b"no run can register here: it needs --registration-token-file\n"
         if not self._registers.allows(authorization):
             return HTTPStatus.UNAUTHORIZED, b"expected the bearer token of runs\n"
         try:
@@ -237,8 +257,12 @@ def _token(file: Path | None) -> str | None:
         return None
     try:
         return credentials.secret(file)
+    except FileNotFoundError:
+        problem = "no such file"
     except ValueError as error:
-        raise TokenError(f"{file}: {error}") from None
+        problem = str(error)
+    path = shlex.quote(str(file))
+    raise TokenError(f"{file}: {problem}. To make a token: openssl rand -hex 32 > {path}; chmod 600 {path}")
 
 
 def _network(text: str) -> Network:

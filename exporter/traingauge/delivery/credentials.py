@@ -33,22 +33,24 @@ def check(setting: str, username: str | None, file: str | os.PathLike[str] | Non
 
 
 def readable(what: str, file: str | os.PathLike[str] | None) -> Path | None:
-    """A file with a token or a password, once it was found to be readable.
+    """A file with a token or a password, once it was found to hold one.
 
     Args:
         what: Name of the argument, for errors.
         file: The file.
 
     Raises:
-        InvalidArgumentError: It cannot be read.
+        InvalidArgumentError: It cannot be read, or holds none.
     """
     if file is None:
         return None
     try:
-        Path(file).read_bytes()
+        secret(Path(file))
     except OSError as error:
         message = f"{what} cannot be read: {error.strerror}: {os.fspath(file)!r}"
         raise InvalidArgumentError(message) from error
+    except ValueError as error:
+        raise InvalidArgumentError(f"{what} is {os.fspath(file)!r}, which holds no secret: {error}") from None
     return Path(file)
 
 

@@ -28,10 +28,11 @@ class Lease:
         peer: The service.
         run: What is registered.
         guard: Counts registrations that fail.
+        setting: Name of the setting that names the file with the token, for errors.
     """
 
-    def __init__(self, peer: Peer, run: Announcement, guard: Guard) -> None:
-        self._peer, self._guard = peer, guard
+    def __init__(self, peer: Peer, run: Announcement, guard: Guard, *, setting: str) -> None:
+        self._peer, self._guard, self._setting = peer, guard, setting
         self._path = f"/runs/{os.urandom(16).hex()}"  # only one who knows it can end the lease
         self._wanted: Announcement | None = run
         self._left = self._is_asked = False
@@ -98,7 +99,13 @@ class Lease:
     def _tell(self, wanted: Announcement | None) -> None:
         """Say what is wanted: a lease, or none."""
         method, body = ("DELETE", None) if wanted is None else ("PUT", wanted.registration())
-        answer, _ = self._peer.request(method, self._path, body, kind="application/json")
+        try:
+            answer, _ = self._peer.request(method, self._path, body, kind="application/json")
+        except PeerError as error:
+            if error.reason != "credentials":
+                raise
+            advice = f"{self._setting} has to name a file with the token of its --registration-token-file"
+            raise PeerError(error.reason, f"{error}; {advice}") from None
         try:
             self._is_asked = bool(json.loads(answer)["asked"])
         except (ValueError, LookupError, TypeError, RecursionError):

@@ -90,6 +90,10 @@ class Leases:
         if notes is not None:
             self._restore(notes)
 
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._leases)
+
     @property
     def text(self) -> bytes:
         """The targets as JSON, divided by commas."""

@@ -49,6 +49,10 @@ class TargetList:
         self._text: bytes | None = None
         self.skipped: list[str] = []
 
+    def __len__(self) -> int:
+        """How many runs it lists."""
+        return sum(bool(one.targets) for one in self._files.values())
+
     @property
     def text(self) -> bytes | None:
         """The list as JSON; ``None`` as long as the directory could not be read."""

@@ -23,7 +23,7 @@ from traingauge.delivery.http.scrapes import Scrapes
 from traingauge.delivery.http.served import ServedRun
 from traingauge.delivery.http.server import Server
 from traingauge.delivery.http.sharing import SERVERS
-from traingauge.errors import InvalidTypeError, shown
+from traingauge.errors import InvalidArgumentError, InvalidTypeError, shown
 from traingauge.logs import logger
 from traingauge.options import links
 
@@ -146,21 +146,33 @@ class Endpoint:
             if self.discovery_dir is not False:
                 running.announce(None if self.discovery_dir is None else Path(self.discovery_dir))
             if service is not None:
-                running.register(*service)
+                running.register(service)
         except BaseException:
             running.close()
             raise
         logger.info("run %s of %s serves on %s", run.identity.run, run.identity.model, running.url)
         return running
 
-    def _service(self) -> tuple[str, Path | None] | None:
-        """What the run registers with, and the file with the token."""
+    def _service(self) -> _Service | None:
         url = self.discovery_url or environment.DISCOVERY_URL.read()
         if url is None:
             return None
         given, variable = self.discovery_credentials_file, environment.DISCOVERY_CREDENTIALS_FILE
         what = variable.name if given is None else "Endpoint.discovery_credentials_file"
-        return url, credentials.readable(what, variable.read() if given is None else given)
+        try:
+            file = credentials.readable(what, variable.read() if given is None else given)
+        except InvalidArgumentError as error:
+            advice = "copy the file that `traingauge sd --registration-token-file` has"
+            raise InvalidArgumentError(f"{error}; {advice}") from error
+        return _Service(url, file, what)
+
+
+class _Service(NamedTuple):
+    """What a run registers with, the file with the token for it, and the name of the setting of that."""
+
+    url: str
+    file: Path | None
+    setting: str
 
 
 class _Where(NamedTuple):
@@ -225,19 +237,14 @@ class RunningEndpoint:
         self._seen = False
         self._ended: float | None = None
 
-    def register(self, url: str, file: Path | None) -> None:
-        """Register the run with a service.
-
-        Args:
-            url: Where that serves.
-            file: With the token for it.
-        """
+    def register(self, service: _Service) -> None:
+        """Register the run with a service."""
         from traingauge.delivery.lease import Lease  # what most endpoints need not load
         from traingauge.delivery.peer import Peer
 
         view = self._served.view
         run = Announcement(view.identity, self.server.address, self.server.scheme)
-        self._lease = Lease(Peer(url, None, file), run, view.guard)
+        self._lease = Lease(Peer(service.url, None, service.file), run, view.guard, setting=service.setting)
 
     def announce(self, directory: Path | None) -> None:
         """Write the file by which Prometheus finds the run, into a directory or the default one."""
