@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from traingauge.core.deferred_scores import Unencoded
 from traingauge.core.event_queue import BACKLOG_SAMPLES
-from traingauge.core.events import OfOutput, Pass, Scored
+from traingauge.core.events import DataWaits, OfOutput, Pass, Scored
 from traingauge.integrations.keras.backends.array_scores import ArrayScores, Planned
+from traingauge.integrations.keras.backends.epoch_waits import time_batches_of_fit
 
 if TYPE_CHECKING:
     from traingauge.core.guard import Guard
@@ -71,6 +73,9 @@ class ArrayWatch:
         self._scores = ArrayScores(model, session)
         self._begun = False
         self._pass = _OpenPass(session)
+        self._waits: deque[float] = deque(
+            maxlen=self.room
+        )  # bounded: once the run has ended, it is read no more
         hook.attach(model, self)
         session.before_end(self.end)
 
@@ -113,10 +118,15 @@ class ArrayWatch:
     # What the callback calls
 
     def begin_fit(self) -> None:
-        """Nothing that was taken before is left."""
+        """Take the time of each batch; nothing that was taken before is left."""
+        self._waits.clear()
+        time_batches_of_fit(self.model, self._waits.append)
 
     def read(self, ends: Sequence[float], began: float) -> int:
-        """Training steps since the last time: they are recorded already."""
+        """Training steps since the last time, which are recorded already; record the waits for their batches."""
+        waits = [self._waits.popleft() for _ in range(len(self._waits))]
+        if waits:
+            self.owner.record(DataWaits(waits))
         taken, self._read = self.steps - self._read, self.steps
         return taken
 

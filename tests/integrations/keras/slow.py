@@ -1,0 +1,60 @@
+"""Data, and steps, that training has to wait for; each notes how long it lasted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from tests.waiting import wait_until
+
+BATCH = 4
+
+
+def waited() -> float:
+    """Wait until the clock shows a little later, and return the seconds that passed."""
+    began = time.perf_counter()
+    wait_until(lambda: time.perf_counter() > began + 0.005)
+    return time.perf_counter() - began
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches, each of which comes only after a while.
+
+    Attributes:
+        took: Seconds that each batch lasted which was asked for.
+    """
+
+    def __init__(self, batches: int) -> None:
+        super().__init__()
+        self.batches, self.took = batches, list[float]()
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        self.took.append(waited())
+        values = np.random.default_rng(index).random((BATCH, 4), np.float32)
+        return values[:, :3], values[:, 3:]
+
+    def endless(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The batches, over and over."""
+        while True:
+            yield from map(self.__getitem__, range(self.batches))
+
+
+class Slow(keras.callbacks.Callback):
+    """What is between the steps, and no wait for data.
+
+    Attributes:
+        took: Seconds in all.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.took = 0.0
+
+    def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
+        self.took += waited()
