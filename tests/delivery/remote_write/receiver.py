@@ -136,6 +136,20 @@ def read_2(message: bytes) -> list[tuple[Labels, list[tuple[int, bytes]]]]:
     return found
 
 
+def descriptions(message: bytes) -> Iterator[tuple[str, tuple[int, str, str]]]:
+    """Name, and type, help and unit, of the metric of each series of an ``io.prometheus.write.v2.Request``."""
+    found = list(fields(message))
+    symbols = [content.decode() for number, content in found if number == 4]
+    for series in (dict(fields(content)) for number, content in found if number == 5):
+        names, at = [], 0
+        while at < len(series[1]):
+            reference, at = _varint(series[1], at)
+            names.append(symbols[reference])
+        described = dict(fields(series[5]))
+        name = names[names.index("__name__") + 1]
+        yield name, (described[1], symbols[described[3]], symbols[described.get(4, 0)])
+
+
 def _checked(labels: list[tuple[str, str]], samples: list[tuple[int, bytes]]) -> Labels:
     names = [name for name, _ in labels]
     assert names == sorted(set(names)), "labels are sorted, and each is there once"

@@ -33,7 +33,7 @@ HEADERS = {
 }
 
 #: Numbers of the types of metrics in 2.0.
-_KINDS = {"counter": 1, "gauge": 2, "histogram": 3, "info": 6}
+KINDS = {"counter": 1, "gauge": 2, "histogram": 3, "info": 6}
 
 #: Tags of protobuf fields: number and wire type.
 _LENGTH_1, _LENGTH_2, _LENGTH_4, _LENGTH_5 = b"\x0a", b"\x12", b"\x22", b"\x2a"
@@ -111,7 +111,7 @@ def _references(series: Series, symbols: dict[str, int]) -> bytes:
     labels = b"".join(reference(name) + reference(value) for name, value in series.labels)
     metric = series.metric
     unit = _NUMBER_4 + reference(metric.unit) if metric.unit else b""
-    described = _NUMBER_1 + varint(_KINDS[metric.kind]) + _NUMBER_3 + reference(metric.help) + unit
+    described = _NUMBER_1 + varint(KINDS[metric.kind]) + _NUMBER_3 + reference(metric.help) + unit
     return _field(_LENGTH_1, labels) + _field(_LENGTH_5, described)
 
 
