@@ -26,6 +26,9 @@ from traingauge.delivery import credentials, leases
 from traingauge.delivery.announcement import Announcement
 from traingauge.delivery.discovery import DiscoveryFile
 from traingauge.delivery.notes import Notes
+from traingauge.stack.doctor.registering import registration
+from traingauge.stack.doctor.runs import targets
+from traingauge.stack.doctor.subject import Subject
 from traingauge.stack.programs import find_programs
 from traingauge.stack.prometheus import PrometheusApi
 from traingauge.stack.reaper import Reaper
@@ -216,7 +219,10 @@ def test_a_prometheus_with_the_job_of_the_page_and_the_token_finds_and_scrapes_t
     url = serving(tmp_path / "targets", "t0ken", runs="t0ken-of-runs")
     announced = Endpoint(discovery_dir=tmp_path / "targets", linger=0)
     registered = Endpoint(
-        discovery_dir=False, discovery_url=url, discovery_credentials_file=tmp_path / "runs", linger=0
+        discovery_dir=tmp_path / "targets of the machine",
+        discovery_url=url,
+        discovery_credentials_file=tmp_path / "runs",
+        linger=0,
     )
     with (
         ModelMonitor("m", run="announced", delivery=[announced]),
@@ -249,5 +255,13 @@ def test_a_prometheus_with_the_job_of_the_page_and_the_token_finds_and_scrapes_t
             wait_until(
                 lambda: len(PrometheusApi(prometheus.url).query('up{model="m", job="traingauge"} == 1')) == 2
             )
+            monkeypatch.setenv("TRAINGAUGE_DISCOVERY_CREDENTIALS_FILE", str(tmp_path / "runs"))
+            subject = Subject(
+                tmp_path / "targets of the machine", prometheus.url, discovery_url=url.rstrip("/")
+            )
+            found = {one.text for check in (registration, targets) for one in check(subject)}
+            assert f"Prometheus scrapes m / registered, which {url} lists" in found
+            assert f"m / registered is registered with {url.rstrip('/')}" in found
+            assert f"a Prometheus asks {url.rstrip('/')} for its list" in found
         finally:
             prometheus.stop()

@@ -6,6 +6,7 @@ import argparse
 import json
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,10 +93,21 @@ def _subject(options: argparse.Namespace) -> Subject:
         pushgateway_url=options.pushgateway_url,
         textfile_dir=options.textfile_dir,
         state_dir=None if folder is None else Path(folder),
+        discovery_url=_discovery_url(),
         receiver_url=_receiver(running, given["alertmanager"]),
         is_ours=bool(ours) and not any(given.values()),
         sends_test_alert=options.send_test_alert,
     )
+
+
+def _discovery_url() -> str | None:
+    """What runs of this machine register with; one that does not fit is what the check of variables reports."""
+    from traingauge import environment
+
+    with suppress(TrainGaugeError):
+        url = environment.DISCOVERY_URL.read()
+        return None if url is None else url.rstrip("/")
+    return None
 
 
 def _receiver(running: Record | None, given: str | None) -> str | None:

@@ -50,9 +50,13 @@ ASKED_SECONDS = 300.0
 NOTES = ".ended"
 
 
-#: Path of the lease of a run, and the answers to one that is refused although it fits.
-_LEASE = re.compile(r"/runs/([0-9a-f]{32})")
+#: Path of the lease of a run, and of all of them.
+_LEASE, _LEASES = re.compile(r"/runs/([0-9a-f]{32})"), "/runs"
+
+#: Answers to a registration that is refused although it fits.
 _REFUSED = {TakenError: HTTPStatus.CONFLICT, FullError: HTTPStatus.SERVICE_UNAVAILABLE}
+_NO_REGISTRATION = HTTPStatus.NOT_FOUND, b"no run can register here: it needs --registration-token-file\n"
+_NO_TOKEN = HTTPStatus.UNAUTHORIZED, b"expected the bearer token of runs\n"
 
 
 class TokenError(TrainGaugeError, ValueError):
@@ -229,9 +233,9 @@ class Service:
         """
         lease = _LEASE.fullmatch(path)
         if self._leases is None or lease is None:
-            return HTTPStatus.NOT_FOUND, b"no run can register here: it needs --registration-token-file\n"
+            return _NO_REGISTRATION
         if not self._registers.allows(authorization):
-            return HTTPStatus.UNAUTHORIZED, b"expected the bearer token of runs\n"
+            return _NO_TOKEN
         try:
             if body is None:
                 self._leases.end(lease[1])
@@ -244,6 +248,36 @@ class Service:
             said = f"the end is listed, but lost if the service restarts: {error.strerror}\n"
             return HTTPStatus.INSUFFICIENT_STORAGE, said.encode()
         return HTTPStatus.OK, json.dumps({"asked": self.is_asked}).encode()
+
+    def consider(self, path: str, authorization: str, body: bytes, client: str) -> tuple[HTTPStatus, bytes]:
+        """Say what would come of a registration; nothing changes.
+
+        Args:
+            path: Of all leases.
+            authorization: The header.
+            body: The registration.
+            client: Its address.
+
+        Returns:
+            Status and body of the answer: whether a Prometheus asks for the list, seconds until it gets one, whether the run
+            is registered, and why it would be refused.
+        """
+        if self._leases is None or path != _LEASES:
+            return _NO_REGISTRATION
+        if not self._registers.allows(authorization):
+            return _NO_TOKEN
+        listed, refused = False, ""
+        try:
+            listed = self._leases.consider(body, client)
+        except TrainGaugeError as error:
+            refused = str(error)
+        found = {
+            "asked": self.is_asked,
+            "settling": self._leases.settling,
+            "listed": listed,
+            "refused": refused,
+        }
+        return HTTPStatus.OK, json.dumps(found).encode()
 
 
 def _port(text: str) -> int:
@@ -282,6 +316,11 @@ def _handler(service: Service, *, local: bool) -> type[LocalHandler]:
             # Read before anything is refused: a client may lose the answer to what was not read.
             if self._is_for_here() and (body := self._body()) is not None:
                 self._register(body)
+
+        def post(self) -> None:
+            if self._is_for_here() and (body := self._body()) is not None:
+                client = self.client_address[0]
+                self._answer(*service.consider(self.path, self._authorization, body, client))
 
         def delete(self) -> None:
             if self._is_for_here():

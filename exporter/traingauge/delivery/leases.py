@@ -37,6 +37,10 @@ ALIVE_SECONDS = 2.5 * RENEW_SECONDS
 MOST_LEASES = 20_000
 
 
+_TAKEN = "a live run of this model and name is registered from another machine"
+_FULL = f"there are {MOST_LEASES} runs: expected no more"
+
+
 class TakenError(TrainGaugeError, RuntimeError):
     """A live run of this model and name is registered from another machine."""
 
@@ -138,9 +142,9 @@ class Leases:
         others = {
             other: self._leases[other] for other in self._keys.get(run.identity.name, ()) if other != key
         }
-        if any(one.is_live(now) and _host(one.run) != _host(run) for one in others.values()):
+        if _is_taken(run, others.values(), now):
             if not run.ended:
-                raise TakenError("a live run of this model and name is registered from another machine")
+                raise TakenError(_TAKEN)
             self._drop(key)  # the end of an earlier process: the run continues elsewhere
             return
         if known is None:
@@ -148,10 +152,34 @@ class Leases:
                 if not (one.run.serves and one.is_fresh(now)) or one.run.address == run.address:
                     self._drop(other)
             if len(self._leases) >= MOST_LEASES:
-                raise FullError(f"there are {MOST_LEASES} runs: expected no more")
+                raise FullError(_FULL)
         self._add(key, run, now)
         if run.ended and self._notes is not None:
             self._notes.keep(key, run.registration())
+
+    def consider(self, body: bytes, client: str) -> bool:
+        """Whether a run is registered; nothing changes.
+
+        Args:
+            body: Its registration; of its labels nothing is compared.
+            client: The address that it comes from.
+
+        Raises:
+            TakenError: It is not, as its name is that of a live run elsewhere.
+            FullError: It is not, as there are too many runs.
+            TrainGaugeError: The registration does not fit.
+        """
+        run = Announcement.registered(body)
+        _check_address(run.address, client, self._networks)
+        with self._lock:
+            known = [self._leases[key] for key in self._keys.get(run.identity.name, ())]
+            if any(one.run.address == run.address and one.run.serves for one in known):
+                return True
+            if _is_taken(run, known, self._clock()):
+                raise TakenError(_TAKEN)
+            if len(self._leases) >= MOST_LEASES:
+                raise FullError(_FULL)
+            return False
 
     def _restore(self, notes: Notes) -> None:
         for key, body, age in islice(notes.kept(), MOST_LEASES):
@@ -193,6 +221,10 @@ class Leases:
             if lease.run.ended and self._notes is not None:
                 self._notes.forget(key)
             self._text = None
+
+
+def _is_taken(run: Announcement, others: Collection[_Lease], now: float) -> bool:
+    return any(one.is_live(now) and _host(one.run) != _host(run) for one in others)
 
 
 def _host(run: Announcement) -> str:

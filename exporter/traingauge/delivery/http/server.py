@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import re
 import socket
 import threading
 import time
@@ -17,6 +16,7 @@ from traingauge.core.guard import Guard
 from traingauge.delivery.exposition import CONTENT_TYPES, Renderer, pieces
 from traingauge.delivery.gil import GilYielder
 from traingauge.delivery.http.access import Access
+from traingauge.delivery.http.addresses import address_of
 from traingauge.delivery.http.hosts import is_expected, is_loopback
 from traingauge.delivery.http.loop import Loop, Stream
 from traingauge.delivery.http.negotiation import accepts_gzip, choose_format
@@ -37,8 +37,6 @@ MOST_ENDED = 64
 
 #: Clients that may wait to be accepted.
 BACKLOG = 64
-
-_WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 compared with, not listened on
 
 
 class Server:
@@ -117,10 +115,7 @@ class Server:
 
         What is advertised, else where it listens; the name of this machine replaces a wildcard host.
         """
-        host = self._advertise or (socket.gethostname() if self.host in _WILDCARDS else self.host)
-        if re.search(r"[^:]:[0-9]+$", host) and (host.count(":") == 1 or "]" in host):
-            return host
-        return f"[{host}]:{self.port}" if ":" in host and "]" not in host else f"{host}:{self.port}"
+        return address_of(self.host, self.port, self._advertise)
 
     @property
     def url(self) -> str:

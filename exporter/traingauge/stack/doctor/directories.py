@@ -28,7 +28,8 @@ def discovery(subject: Subject) -> Iterator[Finding]:
         )
         return
     yield ok(f"{folder} can be written")
-    if not subject.is_ours and (closed := _closed_to_others(folder)):
+    is_read = subject.discovery_url is None and not subject.is_ours  # by a Prometheus of another user
+    if is_read and (closed := _closed_to_others(folder)):
         yield warning(
             f"{closed} is closed to other users: a Prometheus of another user does not find runs",
             f"chmod o+rx {closed}, or choose a directory that it can read",

@@ -11,6 +11,7 @@ from .finding import Check, Finding
 from .grafana import grafana
 from .notifications import alertmanager
 from .pushing import remote_write
+from .registering import registration
 from .runs import endpoints, targets
 from .servers import prometheus, rules
 from .subject import Subject
@@ -22,6 +23,7 @@ CHECKS: Mapping[str, Check] = {
     "discovery directory": discovery,
     "state directory": state,
     "runs": endpoints,
+    "registration": registration,
     "Prometheus": prometheus,
     "targets": targets,
     "rules": rules,

@@ -76,7 +76,7 @@ def targets(subject: Subject) -> Iterator[Finding]:
     if subject.prometheus is None:
         yield skipped(NO_PROMETHEUS)
         return
-    live = [target for target in _live(subject) if _looked_at(target)[0] in (_ANSWERS, _UNVERIFIED)]
+    live = answering(subject)
     if not live:
         yield skipped("no run answers that Prometheus could scrape")
         return
@@ -87,6 +87,11 @@ def targets(subject: Subject) -> Iterator[Finding]:
         return
     for target, found in zip(live, seen, strict=True):
         yield _scraped(f"{target.model} / {target.run}", found, subject)
+
+
+def answering(subject: Subject) -> list[Target]:
+    """The announced runs that answer."""
+    return [target for target in _live(subject) if _looked_at(target)[0] in (_ANSWERS, _UNVERIFIED)]
 
 
 def _seen(prometheus: PrometheusApi, live: Sequence[Target]) -> list[dict[str, Any] | None]:
@@ -104,17 +109,26 @@ def _is_scraped(seen: dict[str, Any] | None) -> bool:
 
 def _scraped(name: str, seen: dict[str, Any] | None, subject: Subject) -> Finding:
     if seen is None:
-        return problem(
-            f"Prometheus does not know of {name}",
-            f"its `file_sd_configs` must name {subject.discovery_dir}/*.json, as Prometheus sees that folder",
-        )
+        return problem(f"Prometheus does not know of {name}", _to_be_found(subject))
     if seen["health"] == "down":
         return problem(
             f"Prometheus cannot scrape {name}: {seen['lastError']}", f"it asks {seen['scrapeUrl']}"
         )
     if seen["health"] != "up":
         return warning(f"Prometheus has not scraped {name} yet", "wait for a scrape interval")
-    return ok(f"Prometheus scrapes {name}")
+    source = seen.get("discoveredLabels", {}).get("__meta_url")
+    return ok(f"Prometheus scrapes {name}" + (f", which {source} lists" if source else ""))
+
+
+def _to_be_found(subject: Subject) -> str:
+    if subject.discovery_url is None:
+        return (
+            f"its `file_sd_configs` must name {subject.discovery_dir}/*.json, as Prometheus sees that folder"
+        )
+    return (
+        f"its `http_sd_configs` must name {subject.discovery_url}/, by an address that it reaches; it reads the list "
+        "every `refresh_interval`, by default a minute"
+    )
 
 
 def _looked_at(target: Target) -> tuple[str, str]:

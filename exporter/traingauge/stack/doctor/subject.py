@@ -16,6 +16,7 @@ class Subject:
 
     Attributes:
         discovery_dir: Where runs announce themselves.
+        discovery_url: ``traingauge sd`` that they register with; ``None`` if they do not.
         prometheus_url: The Prometheus that should scrape them; ``None`` if none is known.
         alertmanager_url: The Alertmanager that should notify; ``None`` if none is known.
         receiver_url: Says what Alertmanager has notified, if it is that of ``traingauge up``; ``None`` if it is not.
@@ -35,6 +36,7 @@ class Subject:
     pushgateway_url: str | None = None
     textfile_dir: Path | None = None
     state_dir: Path | None = None
+    discovery_url: str | None = None
     is_ours: bool = False
     sends_test_alert: bool = False
 
