@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn import datasets, preprocessing
 
+from tests.integrations.keras.several import model_of
 from tests.integrations.keras.watched import KerasSession, frozen
 from traingauge.integrations.keras import MonitorCallback
 from traingauge.reference import Reference
@@ -32,6 +33,7 @@ class Recorded(NamedTuple):
     Attributes:
         published: By metric and label values.
         losses: Of each step.
+        outputs: Losses of each step, by output of a model with several.
         norms: Of each step's gradients.
         logged: What Keras says of the loss at the end of each execution.
         errors: Inside monitoring.
@@ -41,6 +43,7 @@ class Recorded(NamedTuple):
 
     published: dict[tuple[str, ...], float]
     losses: np.ndarray
+    outputs: dict[str, np.ndarray]
     norms: np.ndarray
     logged: list[float]
     errors: dict[str, int]
@@ -91,34 +94,55 @@ def diabetes(count: int) -> tuple[np.ndarray, np.ndarray]:
     return (x * 20).astype("float32")[:count], (y / 100).astype("float32")[:count]
 
 
+def several(count: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """So many of the digits, and what each output of a model with three is to say of them."""
+    x, y = digits(count)
+    return x, {"digit": y, "parity": y % 2, "ink": x.mean(axis=1)}
+
+
 def train(
     data: tuple[np.ndarray, np.ndarray],
     outputs: int,
     activation: str | None,
     loss: Any,
     *,
-    replicas: bool,
     optimizer: Callable[[], Any] = frozen,
     zeros: bool = False,
+    **how: Any,
+) -> Recorded:
+    """Train a layer; see :func:`train_model`."""
+
+    def layer(**options: Any) -> keras.Model:
+        dense = keras.layers.Dense(outputs, activation, kernel_initializer="zeros" if zeros else None)
+        model = keras.Sequential([keras.Input(data[0].shape[1:]), dense])
+        model.compile(optimizer(), loss, **options)
+        return model
+
+    return train_model(layer, data, **how)
+
+
+def train_model(
+    build: Callable[..., keras.Model],
+    data: tuple[np.ndarray, Any],
+    *,
+    replicas: bool,
     weighted: bool = False,
     watched: bool = True,
     strategy: Callable[[], tf.distribute.Strategy] = two_replicas,
     **options: Any,
 ) -> Recorded:
-    """Train a layer for an epoch, and validate it on the first samples."""
+    """Train a model for an epoch, and validate it on the first samples."""
     keras.utils.set_random_seed(3)
     session, logged = KerasSession(reference=Reference.from_data(data[0].astype(float))), []
     with strategy().scope() if replicas else nullcontext():
-        layer = keras.layers.Dense(outputs, activation, kernel_initializer="zeros" if zeros else None)
-        model = keras.Sequential([keras.Input(data[0].shape[1:]), layer])
-        model.compile(optimizer(), loss, **options)
+        model = build(**options)
     said = Said()
     logging.getLogger("traingauge").addHandler(said)
     model.fit(
         *data,
         batch_size=BATCH,
         sample_weight=np.random.default_rng(0).uniform(0, 2, len(data[0])) if weighted else None,
-        validation_data=[part[:VALIDATES] for part in data],
+        validation_data=keras.tree.map_structure(lambda part: part[:VALIDATES], data),
         shuffle=False,
         verbose=0,
         callbacks=[
@@ -133,6 +157,7 @@ def train(
     return Recorded(
         session.published(),
         np.concatenate([np.zeros(0), *losses]),
+        _of_outputs(session),
         np.concatenate(
             [np.zeros(0), *(steps.scalars.get("gradient_norm", np.zeros(0)) for steps in session.steps)]
         ),
@@ -141,6 +166,15 @@ def train(
         model.get_weights(),
         said.messages,
     )
+
+
+def _of_outputs(session: KerasSession) -> dict[str, np.ndarray]:
+    """Losses of all steps, by output."""
+    found: dict[str, list[np.ndarray]] = {}
+    for steps in session.steps:
+        for output in steps.outputs:
+            found.setdefault(output.name, []).append(output.losses)
+    return {name: np.concatenate(losses) for name, losses in found.items()}
 
 
 SOFTMAX = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -157,6 +191,10 @@ BOTH: dict[str, Callable[..., Recorded]] = {
     "seven steps an execution": lambda **how: train(
         digits(560), 10, None, SOFTMAX, **in_executions_of(7), **how
     ),
+    "several outputs": lambda **how: train_model(all_outputs, several(301), **how),
+    "several outputs, four steps an execution": lambda **how: train_model(
+        all_outputs, several(560), **in_executions_of(4), **how
+    ),
 }
 
 #: Trained in replicas alone.
@@ -170,9 +208,29 @@ DIVIDED: dict[str, Callable[..., Recorded]] = {
 }
 
 
+def outcome(*, watched: bool) -> tuple[str, int]:
+    """How a compiled fit of several steps an execution ends in replicas, and how many steps the optimizer took by then."""
+    keras.utils.set_random_seed(3)
+    with two_replicas().scope():
+        model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(10)])
+        model.compile("sgd", SOFTMAX, steps_per_execution=4)
+    try:
+        model.fit(
+            *digits(560), BATCH, verbose=0, callbacks=[MonitorCallback(KerasSession())] if watched else []
+        )
+    except tf.errors.OpError as error:
+        return type(error).__name__, int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+    return "trained", int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+
+
 def in_executions_of(steps: int) -> dict[str, Any]:
     """Eagerly, as Keras 3.15 cannot compile it for replicas: TensorFlow asks for a value of a placeholder."""
     return {"steps_per_execution": steps, "run_eagerly": True}
+
+
+def all_outputs(**options: Any) -> keras.Model:
+    """A model with three outputs in a dictionary, whose losses weigh differently."""
+    return model_of(dict, loss_weights={"digit": 1.0, "parity": 0.5, "ink": 2.0}, **options)
 
 
 def learning() -> dict[str, Any]:
@@ -186,4 +244,5 @@ def main(path: str) -> None:
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     both = {name: [case(replicas=False), case(replicas=True)] for name, case in BOTH.items()}
     divided = {name: [case()] for name, case in DIVIDED.items()}
-    Path(path).write_bytes(pickle.dumps(both | divided))
+    compiled = {"several steps an execution, compiled": [outcome(watched=each) for each in (False, True)]}
+    Path(path).write_bytes(pickle.dumps(both | divided | compiled))

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from tests.integrations.keras.by_hand import softmax_regression
-from tests.integrations.keras.replicated import BATCH, BOTH, VALIDATES, diabetes, digits
+from tests.integrations.keras.replicated import BATCH, BOTH, VALIDATES, diabetes, digits, several
+from tests.integrations.keras.several import LOSSES, by_hand, model_of
 
 pytestmark = pytest.mark.keras
 
@@ -43,6 +44,41 @@ def test_losses_scores_and_bins_are_those_of_the_undivided_model(recorded, case)
     assert published.keys() == comparable(whole.published).keys()
     assert published == pytest.approx(comparable(whole.published), rel=1e-4, abs=1e-5, nan_ok=True)
     assert divided.errors == {}
+
+
+SEVERAL = [("several outputs", 301), ("several outputs, four steps an execution", 560)]
+
+
+@pytest.mark.parametrize(("case", "count"), SEVERAL)
+def test_each_output_has_in_each_step_the_loss_that_it_has_undivided(recorded, case, count):
+    whole, divided = recorded[case]
+    assert divided.outputs.keys() == LOSSES.keys()
+    for name, losses in divided.outputs.items():
+        assert len(losses) == -(-count // BATCH)
+        np.testing.assert_allclose(losses, whole.outputs[name], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("case", "count"), SEVERAL)
+def test_scores_of_each_output_are_those_of_sklearn_on_what_all_replicas_predicted(recorded, case, count):
+    _, divided = recorded[case]
+    model = model_of(dict)
+    model.set_weights(divided.weights)
+    x, y = several(count)
+    first = {name: labels[:VALIDATES] for name, labels in y.items()}
+    for split, data in (("train", (x, y)), ("validation", (x[:VALIDATES], first))):
+        for (name, output), value in by_hand(model, *data).items():
+            if (split, name) not in (
+                ("train", "loss"),
+                ("train", "roc_auc"),
+            ):  # no mean, and not in a graph's steps
+                assert divided.published[name, split, output] == pytest.approx(value, rel=1e-5), (name, split)
+        assert divided.published["samples_total", split] == len(data[0])
+    assert divided.errors == {}
+
+
+def test_where_keras_cannot_train_the_callback_neither_hides_that_nor_takes_part_in_it(recorded):
+    alone, watched = recorded["several steps an execution, compiled"]
+    assert watched == alone
 
 
 def test_the_loss_of_a_step_is_the_mean_over_all_its_samples_and_not_the_mean_of_the_epoch_that_keras_logs(
