@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from traingauge.errors import ReferenceMismatchError
+from traingauge.stats.arrays import as_array
 
 if TYPE_CHECKING:
     from traingauge.core.collectors.drift import FeatureDrift
@@ -23,14 +26,35 @@ class ReferenceBins:
         drift: Whose reference it is.
 
     Attributes:
-        features: Shape (F, E), edges of the features' bins; ``None`` if features are made of something else, such as images:
-            then they cannot be counted elsewhere.
+        features: Shape (F, E), edges of the features' bins.
+        of: What they are features of: ``table``, or ``images`` or ``tokens``, which are reduced before they are counted.
         targets: Shape (1, E) each, edges of ``labels`` and ``predictions``, those that the reference has.
+        every: Rows are counted in steps of this many.
     """
 
     def __init__(self, drift: FeatureDrift) -> None:
         self._drift = drift
-        self.features, self.targets = drift.edges, drift.target_edges
+        self.features, self.targets = drift.reference.edges, drift.target_edges
+        self.of, self.every = drift.reference.of, drift.every
+
+    def table(self, samples: Any) -> NDArray[Any]:
+        """Samples as the table that is counted, shape (n, F).
+
+        Args:
+            samples: Array or tensor, shape (n, …), of which one row of :attr:`every` is taken.
+
+        Raises:
+            ReferenceMismatchError: Not as many values a sample as the reference has features.
+            ShapeError: The shape is not that of images or tokens.
+            InvalidTypeError: Images or tokens that hold text.
+        """
+        features, shape = len(self.features), tuple(samples.shape)
+        table: NDArray[Any] = as_array(samples if self.every == 1 else samples[:: self.every], "features")
+        if self.of != "table":
+            table = self._drift.reference.reduce(table)
+        if np.prod(table.shape[1:]) != features:
+            raise ReferenceMismatchError(mismatch(shape, features, self.of))
+        return table.reshape(-1, features)
 
     def binned(self, counts: Counts | None, infinite: Counts | None, targets: Mapping[str, Counts]) -> Binned:
         """What was counted, as an event carries it.
@@ -45,3 +69,18 @@ class ReferenceBins:
         else:
             found = self._drift.from_counts(counts[:, :-1], int(counts[0].sum()), counts[:, -1])
         return replace(found, infinite=infinite if counts is not None else found.infinite, others=targets)
+
+
+def mismatch(shape: Sequence[int | None], features: int, of: str = "table") -> str:
+    """What is said of a model's input whose samples are not those of the reference.
+
+    >>> mismatch((None, 3), 4)
+    "the model's input has shape (None, 3) and the reference 4 features: expected (n, …) with 4 values a sample"
+    """
+    what = f"{features} features" if of == "table" else f"{features} features of {of}"
+    expected = (
+        f"expected (n, …) with {features} values a sample"
+        if of == "table"
+        else f"expected {of} as it was made of"
+    )
+    return f"the model's input has shape {tuple(shape)} and the reference {what}: {expected}"

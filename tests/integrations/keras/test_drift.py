@@ -10,10 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tests.integrations.keras.watched import KerasSession, dense, fit, frozen
+from tests.integrations.keras.watched import KerasSession, dense, fit, frozen, published_by
+from traingauge.errors import ReferenceMismatchError
 from traingauge.integrations.keras.bins import Bins
+from traingauge.integrations.keras.extracted import EXTRACTED
+from traingauge.options import Drift
 from traingauge.reference import Reference
 from traingauge.stats.drift.binning import count_bins
+from traingauge.stats.drift.extractors import EXTRACTORS
+from traingauge.testing import RecordingSession
 
 pytestmark = pytest.mark.keras
 
@@ -81,16 +86,125 @@ def test_labels_and_predictions_are_counted_in_the_graph_as_a_step_counts_them(d
     assert not session.errors
 
 
-def test_the_labels_of_images_are_compared_where_their_pixels_are_not(digits):
-    x, y = digits
-    images = x.reshape(-1, 8, 8)
-    reference = Reference.from_data(images, y_true=y, of="images")
-    model = keras.Sequential([keras.Input((8, 8)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
-    model.compile("sgd", "sparse_categorical_crossentropy")
-    session = KerasSession(reference=reference)
-    fit(model, images[y < 5], y[y < 5], session=session)
-    assert session.published()["label_drift", "psi"] > 1
+def drift_of(published):
+    """What says how features and labels drift."""
+    return {
+        key: value
+        for key, value in published.items()
+        if key[0].startswith(("feature", "drift", "label_drift"))
+    }
+
+
+def assert_counted(session, samples, y):
+    """The features of all samples and their labels are compared as a loop that gives them to a step compares them."""
+    by_hand = RecordingSession(session.settings)
+    for start in range(0, len(samples), 64):
+        batch = slice(start, start + 64)
+        by_hand.drift.add([by_hand.drift.encode(samples[batch], y[batch])])
+    theirs = drift_of(published_by(by_hand))
+    assert len(theirs) > 20
+    assert drift_of(session.published()) == pytest.approx(theirs, nan_ok=True)
     assert not session.errors
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((8, 8), {}),
+        ((8, 8, 1), {"jit_compile": True}),
+        ((1, 8, 8), {"steps_per_execution": 4}),
+        ((4, 4, 4), {"run_eagerly": True}),
+    ],
+    ids=str,
+)
+def test_images_are_reduced_in_the_graph_as_the_reference_reduces_them(digits, shape, options):
+    images, y = digits[0].reshape(-1, *shape), digits[1]
+    session = KerasSession(reference=Reference.from_data(images, y_true=y, of="images"))
+    shown = images[:700] / 2
+    model = keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", **options)
+    fit(model, shown, y[:700], session=session, batch_size=64)
+    assert_counted(session, shown, y[:700])
+
+
+def bag_of_words(length, **options):
+    layers = [
+        keras.layers.Embedding(17, 4),
+        keras.layers.GlobalAveragePooling1D(),
+        keras.layers.Dense(10, "softmax"),
+    ]
+    model = keras.Sequential([keras.Input((length,), dtype="int32"), *layers])
+    model.compile("sgd", "sparse_categorical_crossentropy", **options)
+    return model
+
+
+@pytest.mark.parametrize("options", [{}, {"jit_compile": True}, {"steps_per_execution": 4}], ids=str)
+def test_token_ids_are_reduced_in_the_graph_as_the_reference_reduces_them(digits, options):
+    tokens, y = (digits[0] * 16).astype("int32"), digits[1]
+    session = KerasSession(reference=Reference.from_data(tokens, y_true=y, of="tokens"))
+    shown = tokens[:700].copy()
+    shown[:, 30:] = 0
+    shown[5] = 0
+    fit(bag_of_words(64, **options), shown, y[:700], session=session, batch_size=64)
+    assert_counted(session, shown, y[:700])
+
+
+def test_sequences_of_any_length_are_reduced_too(digits):
+    tokens, y = (digits[0] * 16).astype("int32"), digits[1]
+    session = KerasSession(reference=Reference.from_data(tokens, y_true=y, of="tokens"))
+    lengths = [64, 32, 64, 20]
+    parts = [
+        (tokens[64 * at : 64 * at + 64, :length], y[64 * at : 64 * at + 64])
+        for at, length in enumerate(lengths)
+    ]
+    shapes = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
+    data = tf.data.Dataset.from_generator(lambda: iter(parts), output_signature=shapes)
+    fit(bag_of_words(None), data, session=session, steps_per_epoch=4)
+    padded = np.concatenate([np.pad(part, [(0, 0), (0, 64 - part.shape[1])]) for part, _ in parts])
+    assert_counted(session, padded, y[:256])
+
+
+def test_ragged_sequences_are_reduced_as_padded_ones(digits):
+    tokens, y = (digits[0][:256] * 16).astype("int32"), digits[1][:256]
+    tokens[tokens == 0] = 3
+    tokens[:, 40:] = 0
+    session = KerasSession(reference=Reference.from_data(tokens, y_true=y, of="tokens"))
+    layers = [keras.layers.Embedding(17, 4), keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(10)]
+    model = keras.Sequential([keras.Input((None,), dtype="int32", ragged=True), *layers])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    ragged = tf.RaggedTensor.from_tensor(tokens, padding=0)
+    fit(model, tf.data.Dataset.from_tensor_slices((ragged, y)).batch(64), session=session)
+    assert_counted(session, tokens, y)
+
+
+def test_sparse_features_are_compared_with_their_zeros(digits):
+    x, y = digits[0][:400], digits[1][:400]
+    session = KerasSession(reference=Reference.from_data(x, y_true=y))
+    model = keras.Sequential([keras.Input((64,), sparse=True), keras.layers.Dense(10, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    fit(model, tf.data.Dataset.from_tensor_slices((tf.sparse.from_dense(x), y)).batch(64), session=session)
+    assert_counted(session, x, y)
+
+
+def test_a_share_of_the_rows_is_compared_where_the_settings_say_so(digits):
+    x, y = digits[0][:700], digits[1][:700]
+    settings = Drift(Reference.from_data(x, y_true=y), window=10_000, sampling=0.25)
+    session = KerasSession(settings)
+    model = dense(10, inputs=64, last="softmax")
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    fit(model, x, y, session=session, batch_size=64)
+    assert_counted(session, x, y)
+    assert session.published()["drift_window_samples",] == 175
+
+
+@pytest.mark.parametrize("shape", [(64,), (8, 8, 1), (4, 16)], ids=str)
+def test_what_is_no_image_of_the_reference_is_refused_at_the_first_step(digits, shape):
+    x, y = digits
+    session = KerasSession(reference=Reference.from_data(x.reshape(-1, 4, 4, 4), of="images"))
+    model = keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ReferenceMismatchError, match="features of images"):
+        fit(model, x.reshape(-1, *shape), y, session=session)
 
 
 def test_several_quantities_have_no_label_drift_and_no_error(digits):
@@ -143,3 +257,7 @@ def test_any_value_falls_in_the_bin_where_numpy_puts_it(values, edges):
     counts, infinite = bins.read()
     np.testing.assert_array_equal(counts, count_bins(values, edges))
     np.testing.assert_array_equal(infinite, np.isinf(values).sum(axis=0))
+
+
+def test_whatever_a_reference_is_of_can_be_reduced_in_a_graph():
+    assert EXTRACTED.keys() == {"table", *EXTRACTORS}

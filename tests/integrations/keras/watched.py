@@ -15,8 +15,9 @@ from traingauge.testing import RecordingSession
 class KerasSession(RecordingSession):
     """What Keras recorded, with shorter ways to ask for it."""
 
-    def __init__(self, reference: Reference | None = None, **scoring) -> None:
-        super().__init__(None if reference is None else Drift(reference, window=10_000), **scoring)
+    def __init__(self, reference: Reference | Drift | None = None, **scoring) -> None:
+        self.settings = Drift(reference, window=10_000) if isinstance(reference, Reference) else reference
+        super().__init__(self.settings, **scoring)
 
     @property
     def steps(self) -> list[Steps]:
@@ -37,11 +38,16 @@ class KerasSession(RecordingSession):
 
     def published(self) -> dict[tuple[str, ...], float]:
         """Values by metric, without ``model_``, and label values."""
-        return {
-            (family.metric.name.removeprefix("model_"), *key.labels): value
-            for family in self.reader.families()
-            for key, value in zip(family.keys, family.values, strict=True)
-        }
+        return published_by(self)
+
+
+def published_by(session: RecordingSession) -> dict[tuple[str, ...], float]:
+    """Values by metric, without ``model_``, and label values."""
+    return {
+        (family.metric.name.removeprefix("model_"), *key.labels): value
+        for family in session.reader.families()
+        for key, value in zip(family.keys, family.values, strict=True)
+    }
 
 
 def dense(*units: int, inputs: int, activation: str | None = "relu", last: str | None = None, **options):

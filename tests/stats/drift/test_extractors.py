@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from traingauge.core.collectors.drift import FeatureDrift
+from traingauge.core.reference_bins import ReferenceBins
 from traingauge.errors import InvalidArgumentError, ShapeError, UnknownNameError
 from traingauge.options import Drift
 from traingauge.reference import Reference
@@ -70,8 +71,13 @@ def test_darker_images_have_drifted_in_brightness():
     assert scores["brightness", "psi"] > 0.2
 
 
-def test_a_reference_of_images_offers_no_edges_to_count_with():
-    assert FeatureDrift(Drift(Reference.from_data(SAMPLES["images"], of="images"))).edges is None
+@pytest.mark.parametrize("of", SAMPLES)
+def test_samples_are_reduced_before_they_are_counted_elsewhere(of):
+    samples = SAMPLES[of]
+    reference = Reference.from_data(samples, of=of)
+    bins = ReferenceBins(FeatureDrift(Drift(reference)))
+    np.testing.assert_array_equal(bins.table(samples), reference.reduce(samples))
+    assert len(bins.features) == len(reference.names)
 
 
 def test_references_of_different_kinds_of_data_cannot_be_added():

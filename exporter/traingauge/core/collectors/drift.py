@@ -21,6 +21,7 @@ from traingauge.core.thresholds import Threshold
 from traingauge.errors import ShapeError, UnknownNameError
 from traingauge.logs import logger
 from traingauge.options import Drift
+from traingauge.reference.reference import Reference
 from traingauge.reference.tables import as_target_column, column_differences
 from traingauge.stats.arrays import Array, as_array
 from traingauge.stats.drift.binning import Binned
@@ -80,12 +81,14 @@ class FeatureDrift(Collector):
         self.handlers = {FeaturesSeen: self.on_features}
 
     @property
-    def edges(self) -> NDArray[np.float64] | None:
-        """Edges of the bins of the reference, shape (F, E), for counting elsewhere; see :meth:`from_counts`.
+    def reference(self) -> Reference:
+        """What is compared with."""
+        return self._reference
 
-        ``None`` if the features are extracted from images or tokens.
-        """
-        return self._reference.edges if self._reference.of == "table" else None
+    @property
+    def every(self) -> int:
+        """The rows of a batch are compared in steps of this many."""
+        return self._every
 
     @property
     def target_edges(self) -> dict[str, NDArray[np.float64]]:

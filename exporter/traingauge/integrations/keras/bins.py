@@ -8,7 +8,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from traingauge.core.reference_bins import mismatch
 from traingauge.errors import ReferenceMismatchError
+from traingauge.integrations.keras.extracted import EXTRACTED
 from traingauge.integrations.keras.variable import variable
 
 
@@ -18,10 +20,14 @@ class Bins:
     Args:
         edges: Shape (F, E); see :mod:`traingauge.stats.drift.binning`.
         device: Where the counts are; ``None`` leaves that to TensorFlow.
+        of: What they are features of; see :data:`~traingauge.integrations.keras.extracted.EXTRACTED`.
+        every: Rows are counted in steps of this many.
     """
 
-    def __init__(self, edges: NDArray[np.float64], device: str | None = None) -> None:
-        self._edges = edges
+    def __init__(
+        self, edges: NDArray[np.float64], device: str | None = None, *, of: str = "table", every: int = 1
+    ) -> None:
+        self._edges, self._of, self._every = edges, of, every
         features, width = edges.shape
         self._counts = variable(features, width + 3, dtype=tf.int64, device=device)
         self._read = np.zeros((features, width + 3), np.int64)
@@ -40,12 +46,10 @@ class Bins:
             raise ReferenceMismatchError(
                 f"the model has several inputs and the reference {features} features: give the features to monitor.step"
             )
-        if x.shape.rank is None or None in x.shape[1:] or np.prod(x.shape[1:]) != features:
-            raise ReferenceMismatchError(
-                f"the model's input has shape {tuple(x.shape)} and the reference {features} features: expected (n, …) with "
-                f"{features} values a sample"
-            )
-        values = tf.cast(tf.transpose(tf.reshape(x, [-1, features])), tf.float64)
+        table = EXTRACTED[self._of](_dense(x)[:: self._every])
+        if table is None or table.shape[1] != features:
+            raise ReferenceMismatchError(mismatch(x.shape, features, self._of))
+        values = tf.transpose(table)
         below = tf.searchsorted(self._edges, values, side="left", out_type=tf.int64)
         missing, infinite = np.int64(width + 1), np.int64(width + 2)
         where = tf.where(tf.math.is_nan(values), missing, tf.where(tf.math.is_inf(values), infinite, below))
@@ -65,3 +69,10 @@ class Bins:
         infinite = fresh[:, -1]
         fresh[:, -2] += infinite
         return fresh[:, :-1], infinite
+
+
+def _dense(x: Any) -> Any:
+    """Sparse samples with their zeros, and ragged ones padded with them."""
+    if isinstance(x, tf.SparseTensor):
+        return tf.ensure_shape(tf.sparse.to_dense(x), x.shape)
+    return x.to_tensor() if isinstance(x, tf.RaggedTensor) else x

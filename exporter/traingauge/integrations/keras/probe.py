@@ -9,7 +9,7 @@ Keras' own logs are not used: they hold the running mean of the epoch, and turni
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -18,6 +18,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from traingauge.core.guard import Guard
+from traingauge.core.reference_bins import ReferenceBins
 from traingauge.core.task_hints import TaskHints
 from traingauge.integrations.base import Session
 from traingauge.integrations.keras.graph_hook import GraphHook, TracedStep
@@ -39,8 +40,7 @@ class GraphProbe:
         model: A compiled Keras model on the TensorFlow backend.
         owner: The session that it watches for.
         hints: What the user says about the model.
-        edges: Edges of the reference's bins, ``None`` where features are not compared in the graph.
-        targets: Edges of the bins of labels and predictions, by part.
+        bins: Those of the reference; ``None`` without one.
         gradients: Whether to work out the norm of the gradients.
         found: Called with what is scored, once that is known, and the output that it is of.
         guard: Counts errors while a step is traced; the step then runs with less of it being watched.
@@ -60,8 +60,7 @@ class GraphProbe:
         owner: object,
         *,
         hints: TaskHints,
-        edges: NDArray[np.float64] | None,
-        targets: Mapping[str, NDArray[np.float64]],
+        bins: ReferenceBins | None,
         gradients: bool,
         found: Callable[[ScoringPlan, str], None],
         guard: Guard,
@@ -70,7 +69,7 @@ class GraphProbe:
         self.weights = Weights(model)
         self.before_end: Callable[[], None] | None = None
         self._hints, self._found, self.guard = hints, found, guard
-        self._replicas = Replicas(model, edges, targets)
+        self._replicas = Replicas(model, bins)
         self._begun = False
         self._said: set[str] = set()
         GraphHook.attach(model, self)
@@ -267,13 +266,11 @@ def attach(model: Any, session: Session, *, gradients: bool) -> GraphProbe:
         if probe.serves(gradients=gradients):
             return probe
         probe.end()
-    bins = session.bins
     probe = GraphProbe(
         model,
         session,
         hints=session.hints,
-        edges=None if bins is None else bins.features,
-        targets={} if bins is None else bins.targets,
+        bins=session.bins,
         gradients=gradients,
         found=lambda plan, output: session.found_task(plan.task, plan.classes or None, output=output),
         guard=session.guard,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from traingauge.core.reference_bins import ReferenceBins
 from traingauge.integrations.keras.bins import Bins
 from traingauge.integrations.keras.rows import Rows, joined
 from traingauge.integrations.keras.tables import StepRing, Sum
@@ -27,29 +28,22 @@ class Tables:
 
     Args:
         together: Steps of an execution.
-        edges: Edges of the reference's bins, ``None`` where features are not compared in the graph.
-        targets: Edges of the bins of labels and predictions, by part.
+        bins: Those of the reference; ``None`` without one.
         device: Where it is; ``None`` leaves that to TensorFlow.
 
     Attributes:
         steps: Its part of each training step.
         passed: Its part of the pass.
-        bins: Bins of its features; ``None`` where these are not compared in the graph.
+        bins: Bins of its features; ``None`` without a reference.
         targets: Bins of its labels and predictions.
         outputs: The same of each output of a model with several.
     """
 
-    def __init__(
-        self,
-        together: int,
-        edges: NDArray[np.float64] | None,
-        targets: Mapping[str, NDArray[np.float64]],
-        device: str | None,
-    ) -> None:
+    def __init__(self, together: int, bins: ReferenceBins | None, device: str | None) -> None:
         self._device = device
         self.steps, self.passed = StepRing(together, device), Sum(device)
-        self.bins = None if edges is None else Bins(edges, device)
-        self.targets = Targets(targets, device)
+        self.bins = None if bins is None else Bins(bins.features, device, of=bins.of, every=bins.every)
+        self.targets = Targets({}) if bins is None else Targets(bins.targets, device, every=bins.every)
         self.outputs: dict[str, OutputTables] = {}
 
     @property
@@ -74,17 +68,12 @@ class Replicas:
 
     Args:
         model: A compiled Keras model on the TensorFlow backend.
-        edges: Edges of the reference's bins, ``None`` where features are not compared in the graph.
-        targets: Edges of the bins of labels and predictions, by part.
+        bins: Those of the reference; ``None`` without one.
     """
 
-    def __init__(
-        self, model: Any, edges: NDArray[np.float64] | None, targets: Mapping[str, NDArray[np.float64]]
-    ) -> None:
+    def __init__(self, model: Any, bins: ReferenceBins | None) -> None:
         together = int(model.steps_per_execution)
-        self._tables = [
-            Tables(together, edges, targets, device) for device in _devices(model.distribute_strategy)
-        ]
+        self._tables = [Tables(together, bins, device) for device in _devices(model.distribute_strategy)]
 
     @property
     def here(self) -> Tables:

@@ -23,10 +23,13 @@ class Targets:
     Args:
         edges: Of the reference's bins, shape (1, E), by part: ``labels``, ``predictions``.
         device: Where the counts are; ``None`` leaves that to TensorFlow.
+        every: Rows are counted in steps of this many.
     """
 
-    def __init__(self, edges: Mapping[str, NDArray[np.float64]], device: str | None = None) -> None:
-        self._bins = {part: Bins(one, device) for part, one in edges.items()}
+    def __init__(
+        self, edges: Mapping[str, NDArray[np.float64]], device: str | None = None, *, every: int = 1
+    ) -> None:
+        self._bins = {part: Bins(one, device, every=every) for part, one in edges.items()}
 
     def add(self, plan: ScoringPlan, y: Any, y_pred: Any) -> None:
         """Inside the graph: count one batch.

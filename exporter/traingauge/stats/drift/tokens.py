@@ -9,11 +9,16 @@ from numpy.typing import NDArray
 
 from traingauge.errors import ShapeError
 
+#: Id that pads short sequences, and id of tokens outside the vocabulary, unless others are given.
+PADDING, UNKNOWN = 0, 1
+
 #: Names of the columns of :func:`token_features`.
 TOKEN_FEATURE_NAMES = ("length", "unknown_ratio", "distinct_ratio", "median_id")
 
 
-def token_features(tokens: NDArray[Any], padding: int = 0, unknown: int = 1) -> NDArray[np.float64]:
+def token_features(
+    tokens: NDArray[Any], padding: int = PADDING, unknown: int = UNKNOWN
+) -> NDArray[np.float64]:
     """Length, share of unknown tokens, share of distinct tokens, and median id, of each sequence.
 
     Vocabularies are usually ordered by frequency, so the median id measures how rare the words are.

@@ -7,11 +7,13 @@ import logging
 import keras
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn import metrics
 
 from tests.integrations.keras.by_hand import softmax_regression
-from tests.integrations.keras.watched import dense, fit
+from tests.integrations.keras.watched import KerasSession, dense, fit
 from traingauge.core.events import Scored
+from traingauge.reference import Reference
 
 if keras.backend.backend() != "jax":
     pytest.skip("Keras runs on another backend", allow_module_level=True)
@@ -105,6 +107,25 @@ def test_a_step_of_one_s_own_has_its_loss_and_scores(session, digits, eager):
     published, predicted = session.published(), np.concatenate(by_hand.predicted)
     assert published["accuracy", "train"] == pytest.approx(metrics.accuracy_score(digits[1], predicted))
     assert published["gradient_norm",] == pytest.approx(by_hand.norms[-1], rel=1e-4)
+
+
+def test_sparse_features_are_compared_with_their_zeros(digits):
+    x, y = digits[0][:400], digits[1][:400]
+    reference = Reference.from_data(x)
+    session, dense_session = KerasSession(reference), KerasSession(reference)
+    model = keras.Sequential([keras.Input((64,), sparse=True), keras.layers.Dense(10, "softmax")])
+    model.compile("sgd", CROSS_ENTROPY)
+    fit(model, sparse.csr_matrix(x), y, session=session, batch_size=BATCH)
+    fit(linear(), x, y, session=dense_session, batch_size=BATCH)
+    drift = {
+        key: value
+        for key, value in dense_session.published().items()
+        if key[0].startswith(("feature", "drift"))
+    }
+    found = session.published()
+    assert len(drift) > 64
+    assert {key: found.get(key) for key in drift} == pytest.approx(drift, nan_ok=True)
+    assert not session.errors
 
 
 def test_a_loss_that_cannot_leave_its_step_is_said_once(session, digits, caplog):

@@ -8,7 +8,7 @@ import pytest
 from sklearn import metrics
 
 from tests.integrations.keras.by_hand import softmax_regression
-from tests.integrations.keras.watched import KerasSession, dense, evaluate, fit, frozen
+from tests.integrations.keras.watched import KerasSession, dense, evaluate, fit, frozen, published_by
 from traingauge.core.events import Scored
 from traingauge.options import Drift
 from traingauge.reference import Reference
@@ -167,6 +167,34 @@ def test_features_labels_and_predictions_are_compared_with_the_reference(digits)
     found = session.samples()
     assert len(expected) > 64
     assert {sample: found.get(sample) for sample in expected} == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("of", "sampling"), [("images", 1.0), ("tokens", 1.0), ("images", 0.25), ("table", 0.25)]
+)
+def test_images_and_tokens_are_reduced_as_the_reference_reduces_them(digits, of, sampling):
+    x, y = digits
+    samples = {"images": x.reshape(-1, 8, 8, 1), "tokens": (x * 16).astype("int32"), "table": x}[of]
+    settings = Drift(Reference.from_data(samples, y_true=y, of=of), window=10_000, sampling=sampling)
+    session, by_hand = KerasSession(settings), RecordingSession(settings)
+    inputs = keras.Input(samples.shape[1:], dtype=samples.dtype)
+    flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 16)(inputs) if of == "tokens" else inputs)
+    model = keras.Model(inputs, keras.layers.Dense(10, "softmax")(flat))
+    model.compile("sgd", CROSS_ENTROPY)
+    shown = samples[:700] // 2 if of == "tokens" else samples[:700] / 2
+    fit(model, shown, y[:700], session=session, batch_size=BATCH)
+    for start in range(0, 700, BATCH):
+        batch = slice(start, min(700, start + BATCH))
+        by_hand.drift.add([by_hand.drift.encode(shown[batch], y[batch])])
+    expected = {
+        key: value
+        for key, value in published_by(by_hand).items()
+        if key[0].startswith(("feature", "drift", "label_drift"))
+    }
+    found = session.published()
+    assert {key: found.get(key) for key in expected} == pytest.approx(expected, nan_ok=True)
+    assert found["drift_window_samples",] == len(shown) * sampling
+    assert not session.errors
 
 
 def test_weights_are_the_same_to_the_bit_as_without_the_callback(session, digits):

@@ -17,6 +17,7 @@ from traingauge.stats.drift.binning import Binned, count_bins
 
 if TYPE_CHECKING:
     from traingauge.core.deferred_scores import Unencoded
+    from traingauge.core.reference_bins import ReferenceBins
     from traingauge.integrations.base import Session
     from traingauge.integrations.keras.loss_calls import LossCall
     from traingauge.stats.classification.encoding import Encoded
@@ -84,10 +85,10 @@ class ArrayScores:
         bins = self._session.bins
         if bins is None:
             return None
-        counts, infinite = (None, None) if bins.features is None else _counted(x, bins.features)
+        counts, infinite = _counted(x, bins)
         columns = {} if planned is None or not bins.targets else target_columns(*planned)
         targets = {
-            part: count_bins(as_array(columns[part], part), edges)
+            part: count_bins(as_array(columns[part][:: bins.every], part), edges)
             for part, edges in bins.targets.items()
             if part in columns
         }
@@ -129,17 +130,12 @@ def _whole(call: LossCall) -> Any:
     return _Outputs((*call.y_pred.shape, int(call.classes)), np.dtype(np.float32))
 
 
-def _counted(x: Any, edges: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _counted(x: Any, bins: ReferenceBins) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Counts of the features' bins, of which the last is what is missing, and how many of these were infinite."""
-    features = len(edges)
     if not hasattr(x, "shape"):
         raise ReferenceMismatchError(
-            f"the model has several inputs and the reference {features} features: give the features to monitor.step"
+            f"the model has several inputs and the reference {len(bins.features)} features: give the features to "
+            "monitor.step"
         )
-    if np.prod(x.shape[1:]) != features:
-        raise ReferenceMismatchError(
-            f"the model's input has shape {tuple(x.shape)} and the reference {features} features: expected (n, …) with "
-            f"{features} values a sample"
-        )
-    values = as_array(x, "features").reshape(-1, features)
-    return count_bins(values, edges), np.isinf(values).sum(axis=0)
+    values = bins.table(x.todense() if hasattr(x, "todense") else x)  # of sparse samples, zeros count, too
+    return count_bins(values, bins.features), np.isinf(values).sum(axis=0)
