@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import keras
 import tensorflow as tf
 
+from traingauge.integrations.keras.graph_waits import GraphWaits
 from traingauge.integrations.keras.hook import StepHook, Watcher, norms_of
 from traingauge.integrations.keras.joined_calls import call_of_step
 from traingauge.integrations.keras.loss_calls import LossCall
@@ -26,12 +27,14 @@ class TracedStep(NamedTuple):
         call: The calls of ``compute_loss`` as one; ``None`` if there are none that can be read.
         rate: Learning rate, a scalar; ``None`` where there is none.
         gradients: Norm of the gradients given to the optimizer, a scalar; ``None`` if not wanted or not given.
+        wait: Seconds that it waited for its data, a scalar that may be NaN; ``None`` where that cannot be known.
     """
 
     data: Any
     call: LossCall | None
     rate: Any = None
     gradients: Any = None
+    wait: Any = None
 
 
 class GraphWatcher(Watcher, Protocol):
@@ -47,12 +50,32 @@ class GraphWatcher(Watcher, Protocol):
 class GraphHook(StepHook):
     """The wrapping around the steps of a model on TensorFlow."""
 
+    _NAMES = (*StepHook._NAMES, "make_train_function")
+
+    def __init__(self, model: Any) -> None:
+        self._waits = GraphWaits(self._guarded)
+        super().__init__(model)
+
+    def _make_train_function(self, force: bool = False) -> Any:
+        """What Keras makes, with the waits of its steps."""
+        before = self._model.train_function
+        self._own["make_train_function"](force)
+        if self._model.train_function is not before and self._alone:
+            self._model.train_function = self._waits.around(self._model.train_function)
+        return self._model.train_function
+
+    @property
+    def _alone(self) -> bool:
+        """Whether an execution is one step."""
+        return int(self._model.steps_per_execution) == 1
+
     def _train_step(self, data: Any) -> Any:
         rate, optimizer = self._begin()
         with norms_of(optimizer, self._guarded, global_norm) as norms:
             logs = self._own["train_step"](data)
         gradients = self._guarded(functools.partial(tf.identity, norms[-1])) if norms else None
-        self._hand_over(TracedStep(data, self._take_call(), rate, gradients), "trained")
+        wait = self._guarded(self._waits.of_step) if self._alone else None
+        self._hand_over(TracedStep(data, self._take_call(), rate, gradients, wait), "trained")
         return logs
 
     def _test_step(self, data: Any) -> Any:

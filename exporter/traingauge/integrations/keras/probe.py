@@ -172,7 +172,7 @@ class GraphProbe:
 
     def _write(self, step: TracedStep, ring: StepRing) -> ScoringPlan | None:
         measured = self._measured(step, ring.reserve)
-        ring.write(measured, step.rate, step.gradients)
+        ring.write(measured, step.rate, step.gradients, step.wait)
         return measured.plan
 
     def _add(self, step: TracedStep) -> None:
@@ -181,7 +181,7 @@ class GraphProbe:
 
     def _write_output(self, step: TracedStep, name: str, call: LossCall) -> None:
         ring = self._replicas.here.of_output(name).steps
-        ring.write(self._measured(step._replace(call=call), ring.reserve, name), None, None)
+        ring.write(self._measured(step._replace(call=call), ring.reserve, name))
 
     def _add_output(self, step: TracedStep, name: str, call: LossCall) -> None:
         passed = self._replicas.here.of_output(name).passed

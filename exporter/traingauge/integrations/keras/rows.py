@@ -39,6 +39,7 @@ class Rows(NamedTuple):
         vectors: What scores are made of, by statistic.
         rates: Learning rates, NaN where unknown; of training steps.
         norms: Norms of the gradients, negative where unknown; of training steps.
+        waits: Seconds that training steps waited for their data, NaN where unknown.
     """
 
     steps: int
@@ -48,6 +49,7 @@ class Rows(NamedTuple):
     vectors: list[Vectors]
     rates: NDArray[np.float64] = np.zeros(0)
     norms: NDArray[np.float64] = np.zeros(0)
+    waits: NDArray[np.float64] = np.zeros(0)
 
     @property
     def samples(self) -> int:

@@ -24,7 +24,7 @@ FEWEST_SLOTS = 16
 MOST_CELLS = 1 << 24
 
 # Columns of a ring's head; the last two say whether the loss is known, and which scores follow: 0 for none.
-_LOSS, _SAMPLES, _NONFINITE, _RATE, _NORM, _KNOWN, _KIND = range(7)
+_LOSS, _SAMPLES, _NONFINITE, _RATE, _NORM, _WAIT, _KNOWN, _KIND = range(8)
 
 # Columns of a pass's head.
 _PASS_LOSS, _PASS_SAMPLES, _PASS_NONFINITE, _PASS_STEPS, _PASS_UNKNOWN = range(5)
@@ -77,7 +77,7 @@ class StepRing:
         """Steps that may pass between two readings."""
         return min([self._slots, *(block.slots for block in self._blocks)])
 
-    def write(self, step: StepRow, rate: Any, norm: Any) -> None:
+    def write(self, step: StepRow, rate: Any = None, norm: Any = None, wait: Any = None) -> None:
         """Inside the graph: put a step in the place of the oldest."""
         kind, done = 0.0, []
         if step.plan is not None:
@@ -91,6 +91,7 @@ class StepRing:
             step.reduced.nonfinite,
             _or(rate, np.nan),
             _or(norm, -1.0),
+            _or(wait, np.nan),
             float(step.loss is not None),
             kind,
         ]
@@ -130,6 +131,7 @@ class StepRing:
             vectors=vectors,
             rates=heads[:, _RATE],
             norms=heads[:, _NORM],
+            waits=heads[:, _WAIT],
         )
 
     def holds(self, plan: ScoringPlan) -> bool:

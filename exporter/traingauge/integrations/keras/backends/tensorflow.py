@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from traingauge.core.events import OfOutput, Pass, Steps
+from traingauge.core.events import DataWaits, OfOutput, Pass, Steps
 from traingauge.errors import ShapeError
 from traingauge.integrations.keras.probe import GraphProbe
 from traingauge.integrations.keras.probe import attach as attach_probe
@@ -68,6 +68,9 @@ class GraphWatch:
         # Without an end if fit was interrupted before it called the hook.
         at = _spread(np.array(ends or [time.perf_counter()]), began, rows.steps, self._together)
         self._session.record(self._event(rows, at))
+        waits = rows.waits[~np.isnan(rows.waits)]
+        if len(waits):
+            self._session.record(DataWaits(waits.tolist()))
         self.steps += rows.steps
         return rows.steps
 

@@ -1,0 +1,209 @@
+"""What ``fit`` hides: how long a step waits for its batch, on TensorFlow."""
+
+from __future__ import annotations
+
+import time
+import weakref
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.integrations.keras.slow import BATCH, Batches, Slow
+from tests.integrations.keras.watched import KerasSession, dense, fit
+from traingauge.core.events import DataWaits
+from traingauge.integrations.keras import MonitorCallback
+from traingauge.integrations.keras.graph_hook import GraphHook
+
+pytestmark = pytest.mark.keras
+
+
+@pytest.fixture
+def session():
+    return KerasSession()
+
+
+def regression(**options):
+    model = dense(1, inputs=3)
+    model.compile("sgd", "mse", **options)
+    return model
+
+
+def on_demand(data):
+    """A dataset that makes a batch when it is asked for, and none ahead."""
+    rows = tf.TensorSpec((BATCH, 3)), tf.TensorSpec((BATCH, 1))
+    dataset = tf.data.Dataset.from_generator(
+        lambda: map(data.__getitem__, range(len(data))), output_signature=rows
+    )
+    options = tf.data.Options()
+    options.experimental_optimization.inject_prefetch = False
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(data))).with_options(options)
+
+
+def waits(session):
+    return [seconds for event in session.of(DataWaits) for seconds in event.seconds]
+
+
+class Failing(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            raise RuntimeError("mine")
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_each_step_has_the_time_that_it_waited_for_its_batch(session, eager):
+    data, slow = Batches(9), Slow()
+    began = time.perf_counter()
+    fit(regression(run_eagerly=eager), on_demand(data), session=session, callbacks=[slow], epochs=2)
+    lasted = time.perf_counter() - began
+    found = waits(session)
+    assert len(found) == len(data.took) == 18
+    # Two clocks: one may be slowed down or sped up while the other runs, by 500 ppm.
+    assert all(waited >= 0.999 * batch - 1e-5 for waited, batch in zip(found, data.took, strict=True))
+    assert sum(found) < lasted - slow.took
+    assert session.value("model_data_wait_seconds_count", split="train") == 18
+    assert session.value("model_data_wait_seconds_sum", split="train") == pytest.approx(sum(found))
+    assert not session.errors
+
+
+def test_what_was_fetched_ahead_is_not_waited_for(session):
+    made = tf.data.Dataset.range(6).map(lambda _: (tf.zeros((BATCH, 3)), tf.zeros((BATCH, 1))))
+    fit(regression(), made.prefetch(6), session=session, epochs=2)
+    assert len(waits(session)) == 12
+    assert min(waits(session)) >= 0
+
+
+@pytest.mark.parametrize("together", [4, 7])
+def test_of_executions_of_several_steps_nothing_is_guessed(session, together):
+    fit(regression(steps_per_execution=together), on_demand(Batches(9)), session=session, epochs=2)
+    assert session.published()["steps_total", "train"] == 18
+    assert not waits(session)
+    assert not session.errors
+
+
+def test_a_model_compiled_for_more_steps_an_execution_has_no_waits_from_then_on(session):
+    model = regression()
+    fit(model, on_demand(Batches(3)), session=session)
+    model.compile("sgd", "mse", steps_per_execution=2)
+    fit(model, on_demand(Batches(4)), session=session)
+    model.compile("sgd", "mse")
+    fit(model, on_demand(Batches(5)), session=session)
+    assert session.published()["steps_total", "train"] == 12
+    assert len(waits(session)) == 8
+
+
+def test_waits_of_a_validation_are_none_of_training(session):
+    validation = on_demand(Batches(8))
+    fit(regression(), on_demand(Batches(3)), session=session, epochs=2, validation_data=validation)
+    assert session.published()["steps_total", "validation"] == 16
+    assert len(waits(session)) == 6
+
+
+def test_the_waits_of_a_fit_that_fails_are_recorded_and_those_of_the_next(session):
+    model = regression()
+    with pytest.raises(RuntimeError, match="mine"):
+        fit(model, on_demand(Batches(3)), session=session, callbacks=[Failing()], epochs=2)
+    fit(model, on_demand(Batches(4)), session=session)
+    assert len(waits(session)) == session.published()["steps_total", "train"] == 7
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_the_end_of_data_of_unknown_length_is_no_wait(session):
+    unknown = on_demand(Batches(3)).filter(lambda x, y: True)
+    fit(regression(), unknown, session=session, epochs=2)
+    assert len(waits(session)) == session.published()["steps_total", "train"] == 6
+
+
+def test_batches_that_a_script_hands_over_have_no_waits(session):
+    model, part = regression(), Batches(1)[0]
+    fit(model, on_demand(Batches(3)), session=session)
+    callbacks = keras.callbacks.CallbackList([MonitorCallback(session)], model=model, epochs=1, steps=2)
+    callbacks.on_train_begin()
+    callbacks.on_epoch_begin(0)
+    for number in range(2):
+        callbacks.on_train_batch_begin(number)
+        callbacks.on_train_batch_end(number, model.train_on_batch(*part, return_dict=True))
+    callbacks.on_epoch_end(0)
+    callbacks.on_train_end()
+    assert session.published()["steps_total", "train"] == 5
+    assert len(waits(session)) == 3
+
+
+def test_a_fit_without_the_callback_is_not_timed_and_traces_nothing_again(session):
+    traced = []
+
+    class Traced(keras.layers.Layer):
+        def call(self, inputs):
+            traced.append(1)
+            return inputs
+
+    model = keras.Sequential([keras.Input((3,)), Traced(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    data = on_demand(Batches(3))
+    fit(model, data, session=session)
+    before = len(traced)
+    model.fit(data, verbose=0, shuffle=False)
+    fit(model, data, session=session)
+    assert len(traced) == before
+    assert len(waits(session)) == 6
+
+
+def test_two_monitors_of_one_fit_time_the_same_batches(session):
+    other = KerasSession()
+    fit(regression(), on_demand(Batches(3)), session=session, callbacks=[MonitorCallback(other)])
+    assert waits(session) == waits(other)
+    assert len(waits(session)) == 3
+
+
+def test_the_end_of_the_run_leaves_the_model_as_it_was(session):
+    model = regression()
+    fit(model, on_demand(Batches(2)), session=session)
+    assert "make_train_function" in model.__dict__
+    session.end("finished")
+    assert "make_train_function" not in model.__dict__
+    model.fit(on_demand(Batches(2)), verbose=0, shuffle=False)
+
+
+def test_an_iterator_is_released_when_fit_ends(session):
+    kept = []
+
+    class Keep(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            kept.extend(map(weakref.ref, GraphHook.of(self.model)._waits._twins))
+
+    fit(regression(), on_demand(Batches(2)), session=session, callbacks=[Keep()])
+    assert len(kept) == 2
+    assert {each() for each in kept} == {None}
+
+
+@pytest.mark.parametrize("kind", ["ragged", "nested", "missing"])
+def test_data_of_every_structure_are_timed(session, kind):
+    x, y = np.ones((4, 3), np.float32), np.ones((4, 1), np.float32)
+    if kind == "ragged":
+        data = tf.data.Dataset.from_tensors((tf.RaggedTensor.from_tensor(x), y)).repeat(3)
+        model = keras.Sequential(
+            [keras.layers.Lambda(lambda each: each.to_tensor(shape=(None, 3))), keras.layers.Dense(1)]
+        )
+    else:
+        left, right = keras.Input((3,), name="left"), keras.Input((3,), name="right")
+        model = keras.Model({"left": left, "right": right}, keras.layers.Dense(1)(left + right))
+        inputs = {"left": x, "right": x}
+        data = tf.data.Dataset.from_tensors((inputs, y) if kind == "nested" else (inputs, y, y[:, 0])).repeat(
+            3
+        )
+    model.compile("sgd", "mse")
+    fit(model, data, session=session)
+    assert len(waits(session)) == 3
+    assert not session.errors
+
+
+def test_a_model_that_is_timed_learns_the_same_to_the_bit(session):
+    def learned(*callbacks):
+        model = regression()
+        model.fit(on_demand(Batches(5)), epochs=2, verbose=0, shuffle=False, callbacks=callbacks)
+        return model.get_weights()
+
+    for mine, own in zip(learned(MonitorCallback(session)), learned(), strict=True):
+        np.testing.assert_array_equal(mine, own)
+    assert len(waits(session)) == 10
