@@ -282,6 +282,18 @@ def test_replicas_of_prometheus_differ_by_their_addresses() -> None:
     running.close()
 
 
+@pytest.mark.parametrize(
+    ("header", "said"), [("9.5", 9.5), ("10", 10.0), ("1e9", 0.0), ("-1", 0.0), ("nan", 0.0)]
+)
+def test_a_scrape_says_how_long_its_prometheus_waits(header: str, said: float) -> None:
+    running = Endpoint(discovery_dir=False, linger=0).start(view())
+    headers = {"X-Prometheus-Scrape-Timeout-Seconds": header}
+    requests.get(f"{running.url}/metrics", headers=headers, timeout=PATIENCE)
+    wait_until(lambda: running.scrapes)
+    assert running.scrapes._timeouts == {"127.0.0.1": said}
+    running.close()
+
+
 def test_the_end_of_a_run_whose_directory_is_gone_is_no_error(tmp_path: Path) -> None:
     guard = Guard()
     running = Endpoint(discovery_dir=tmp_path / "targets", linger=0).start(view(guard))

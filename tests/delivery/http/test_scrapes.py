@@ -64,6 +64,46 @@ def test_each_of_two_replicas_is_given_time_to_see_the_end() -> None:
     assert finished(lambda: scrapes.wait(after=40.0, at_most=FOREVER))
 
 
+def behind_one_address(*offsets: float, timeout: float, interval: float = 15.0) -> Scrapes:
+    """Each of several Prometheus servers has scraped three times, the last time before 45 s."""
+    scrapes = Scrapes()
+    for start in sorted(number * interval + offset for number in range(3) for offset in offsets):
+        scrapes.seen(start, "nat", timeout)
+    return scrapes
+
+
+@pytest.mark.parametrize("offsets", [(0.0, 0.001), (0.0, 3.0), (0.0, 7.4), (0.0, 12.0)])
+def test_each_of_two_replicas_behind_one_address_is_given_time_to_see_the_end(
+    offsets: tuple[float, ...],
+) -> None:
+    scrapes = behind_one_address(*offsets, timeout=10.0)
+    assert scrapes.patience(44.0, 120.0) == pytest.approx(1.25 * 15.0)
+    for offset in offsets:
+        assert not scrapes.wait(after=44.0, at_most=0.0)
+        scrapes.seen(45.0 + offset, "nat", 10.0)
+    assert scrapes.wait(after=44.0, at_most=0.0)
+
+
+@pytest.mark.parametrize(
+    ("starts", "timeout"),
+    [((0.0, 15.0, 30.0), 15.0), ((0.0, 15.0, 34.0, 45.0, 60.0), 15.0), ((0.0, 5.0, 15.0, 20.0, 30.0), 0.0)],
+    ids=["regular", "late-once", "without-a-timeout"],
+)
+def test_what_may_be_one_prometheus_is_one(starts: tuple[float, ...], timeout: float) -> None:
+    scrapes = Scrapes()
+    for start in (*starts, starts[-1] + 15.0):
+        scrapes.seen(start, "a", timeout)
+    assert scrapes.wait(after=starts[-1] + 1.0, at_most=0.0)
+
+
+def test_a_replica_behind_one_address_that_is_gone_is_soon_not_waited_for() -> None:
+    scrapes = behind_one_address(0.0, 3.0, timeout=10.0)
+    for start in range(45, 151, 15):
+        scrapes.seen(float(start), "nat", 10.0)
+    scrapes.seen(165.0, "nat", 10.0)
+    assert scrapes.wait(after=160.0, at_most=0.0)
+
+
 def test_a_replica_that_is_gone_is_not_waited_for() -> None:
     scrapes = replicas("a", "b")
     for start in range(45, 196, 15):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Collection, Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from itertools import islice
 
 #: Scrapes from which the interval is estimated; with two Prometheus servers at one address, every other gap may be tiny.
 REMEMBERED, ENOUGH = 6, 3
@@ -21,9 +21,16 @@ MOST_CLIENTS = 16
 #: Such waits without a scrape after which Prometheus counts as gone.
 MISSED = 3
 
+#: Share of a scrape's timeout within which a Prometheus does not scrape again: its interval is at least the timeout, and a
+#: scrape of a busy machine is late. How often that has to show, as one may be very late.
+TOO_SOON, TWICE = 0.75, 2
+
 
 class Scrapes:
-    """The last scrapes, by each Prometheus: two replicas have to see the end both. They differ by their addresses.
+    """The last scrapes, by each Prometheus: two replicas have to see the end both.
+
+    They differ by their addresses. Behind one address they show by scrapes that follow each other sooner than those of one
+    Prometheus do, and they take turns, as they have the same interval.
 
     >>> scrapes = Scrapes(); scrapes.wait(after=0.0, at_most=0.0)
     False
@@ -34,30 +41,34 @@ class Scrapes:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._starts: dict[str, deque[float]] = {}
+        self._timeouts: dict[str, float] = {}
         self._closed = False
 
     def __bool__(self) -> bool:
         """Whether there was one."""
         return bool(self._starts)
 
-    def seen(self, started: float, client: str = "") -> None:
+    def seen(self, started: float, client: str = "", timeout: float = 0.0) -> None:
         """Record a scrape that was answered in full.
 
         Args:
             started: Its clock reading (monotonic).
             client: Address of the Prometheus.
+            timeout: Seconds that it waits for an answer; 0 if that is not known.
         """
         with self._changed:
             if client not in self._starts and len(self._starts) >= MOST_CLIENTS:
-                del self._starts[min(self._starts, key=lambda one: self._starts[one][-1])]
+                gone = min(self._starts, key=lambda one: self._starts[one][-1])
+                del self._starts[gone], self._timeouts[gone]
             self._starts.setdefault(client, deque(maxlen=REMEMBERED)).append(started)
+            self._timeouts[client] = timeout
             self._changed.notify_all()
 
     def patience(self, after: float, at_most: float) -> float:
         """How long it is worth waiting for the scrapes that begin after a moment, in seconds.
 
-        That is 1.25 times the longest gap between scrapes, at least 3 seconds more than the gap. It is 0 if no Prometheus
-        has scraped the run lately, and ``at_most`` before there were three scrapes.
+        That is 1.25 times the longest gap between scrapes of one Prometheus, at least 3 seconds more than the gap.
+        It is 0 if no Prometheus has scraped the run lately, and ``at_most`` before there were three scrapes.
         """
         with self._changed:
             return min(at_most, max(self._expected(after, at_most).values(), default=0.0))
@@ -73,7 +84,7 @@ class Scrapes:
         """
         with self._changed:
             clients = self._expected(after, at_most)
-            regular = [one for one in clients if len(self._starts[one]) >= ENOUGH]
+            regular = {one: self._replicas(one) for one in clients if len(self._starts[one]) >= ENOUGH}
             self._changed.wait_for(lambda: self._closed or self._has_seen(after, regular), at_most)
             return self._has_seen(after, regular)
 
@@ -85,7 +96,9 @@ class Scrapes:
 
     def _expected(self, after: float, at_most: float) -> dict[str, float]:
         """Seconds within which each Prometheus that is not gone comes; those that scrape regularly, else all."""
-        waits = {client: _wait(starts, at_most) for client, starts in self._starts.items()}
+        waits = {
+            client: _wait(starts, at_most, self._replicas(client)) for client, starts in self._starts.items()
+        }
         alive = {
             client: wait
             for client, wait in waits.items()
@@ -94,15 +107,28 @@ class Scrapes:
         regular = {client: wait for client, wait in alive.items() if len(self._starts[client]) >= ENOUGH}
         return regular or alive
 
-    def _has_seen(self, moment: float, regular: Collection[str]) -> bool:
-        latest = {client: starts[-1] for client, starts in self._starts.items()}
+    def _has_seen(self, moment: float, regular: Mapping[str, int]) -> bool:
         if regular:
-            return all(latest.get(client, math.inf) > moment for client in regular)
-        return max(latest.values(), default=moment) > moment
+            return all(self._since(client, moment) >= least for client, least in regular.items())
+        return any(self._since(client, moment) for client in self._starts)
+
+    def _since(self, client: str, moment: float) -> float:
+        """Scrapes of an address that began after a moment; of one that is forgotten nothing more is expected."""
+        return sum(start > moment for start in self._starts[client]) if client in self._starts else math.inf
+
+    def _replicas(self, client: str) -> int:
+        """How many Prometheus servers are at an address, at least."""
+        starts, span = self._starts[client], TOO_SOON * self._timeouts[client]
+        if len(starts) < ENOUGH:
+            return 1
+        together = sorted(sum(0 <= other - start < span for other in starts) for start in starts)
+        return max(1, together[-TWICE])
 
 
-def _wait(starts: Sequence[float], at_most: float) -> float:
+def _wait(starts: Sequence[float], at_most: float, replicas: int) -> float:
     longest = at_most
     if len(starts) >= ENOUGH:
-        longest = max(later - earlier for earlier, later in pairwise(starts))
+        longest = max(
+            later - earlier for earlier, later in zip(starts, islice(starts, replicas, None), strict=False)
+        )
     return longest + max(MARGIN * longest, LEAST_MARGIN_SECONDS)

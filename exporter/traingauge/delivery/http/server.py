@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import socket
 import threading
 import time
@@ -222,14 +223,22 @@ def _metrics(runs: Sequence[ServedRun], request: Request) -> Response:
         body, headers["Content-Encoding"] = _gzip(rendered), "gzip"
     else:
         body = b"".join(rendered)
-    by_prometheus = request.method == "GET" and "x-prometheus-scrape-timeout-seconds" in request.headers
-    sent = partial(_seen, runs, started, request.client) if by_prometheus else None
+    timeout = _scrape_timeout(request)
+    sent = None if timeout is None else partial(_seen, runs, started, request.client, timeout)
     return Response(body, CONTENT_TYPES[form], headers=headers, sent=sent)
 
 
-def _seen(runs: Sequence[ServedRun], started: float, client: str) -> None:
+def _scrape_timeout(request: Request) -> float | None:
+    """Seconds that a Prometheus waits for the answer, 0 if it does not say; ``None`` for any other client."""
+    text = request.headers.get("x-prometheus-scrape-timeout-seconds")
+    if request.method != "GET" or text is None:
+        return None
+    return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else 0.0
+
+
+def _seen(runs: Sequence[ServedRun], started: float, client: str, timeout: float) -> None:
     for run in runs:
-        run.scrapes.seen(started, client)
+        run.scrapes.seen(started, client, timeout)
 
 
 def _gzip(pieces: Sequence[bytes]) -> bytes:
