@@ -13,8 +13,8 @@ from benchmarks.rules.fleet import Fleet
 from benchmarks.rules.server import prometheus
 from traingauge.stack.prometheus import PrometheusApi, Sample
 
-#: Evaluations of the slow groups before series are counted.
-_EVALUATIONS = 4
+#: Evaluations of the slow groups before series are counted: more than five minutes, which is how far back some begin.
+_EVALUATIONS = 12
 
 
 def recorded(kinds: Mapping[str, Sequence[str]]) -> dict[str, list[Sample]]:

@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import pytest
+import yaml
 
 from tests.alerting.conftest import SELDOM_COLLECTING
 from tests.alerting.narrowing import load, narrow, seconds
@@ -38,3 +39,14 @@ def test_alerts_are_the_same_whatever_the_order_of_groups(staged, name):
     found = fired(staged, name, list)
     assert found
     assert fired(staged, name, backwards) == found
+
+
+def test_a_run_whose_beginning_was_not_seen_is_known_as_one_when_rules_are_evaluated_in_the_reverse_order(
+    unit_test, staged
+):
+    test = load((staged / "44-score-implausible.day.yml").read_text())
+    files = [file for pattern in test["rule_files"] for file in sorted(staged.glob(pattern))]
+    groups = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
+    rules = staged / "backwards.rules"
+    rules.write_text(json.dumps({"groups": [group | {"rules": group["rules"][::-1]} for group in groups]}))
+    unit_test("backwards", json.dumps(test | {"rule_files": [rules.name]}))
