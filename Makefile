@@ -51,6 +51,10 @@ WORKERS := $(shell expr $$(nproc) + 1)
 test: setup servers ## Install everything and run the tests
 	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
+.PHONY: check-newer
+check-newer: setup ## Fetch the newest Prometheus and Alertmanager of Debian, and test rules, ends of runs and a whole journey on them
+	$(BIN)/python -m tests.newer
+
 # Frameworks have an environment of their own: together with TensorFlow it would be twice as large.
 $(INTEGRATIONS)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(INTEGRATIONS)

@@ -431,17 +431,21 @@ def test_an_event_that_is_drawn_where_it_happened_is_one_sample(prometheus: Prom
 
 
 def test_no_query_reads_many_more_series_than_it_shows(prometheus: Prometheus, dashboard: Json):
-    """Buckets, reasons and severities of a run are added up in a panel; a scan over everything is not."""
+    """Buckets, reasons and severities of a run are added up in a panel; a scan over everything is not.
+
+    How many series a server has of itself does not depend on runs: Alertmanager 0.33 counts five reasons of failure for
+    each of 18 integrations, whichever are used.
+    """
     one_run = SELECTIONS["one run"] | {"moved": "block_1_1"}
     for expression in expressions(dashboard):
         if expression.kind == "panel":
-            shown = len(results(prometheus, expression, one_run))
-            read = sum(
-                max((float(value) for _, value in one["values"]), default=0)
-                for selector in selectors(promql.parse(expression.filled_in(one_run)))
-                for one in answered(prometheus, f"count({selector})", instant=False)
-            )
-            assert read <= 64 + 8 * shown, f"{expression.where}: {read} for {shown}"
+            shown, read = len(results(prometheus, expression, one_run)), Counter()
+            for selector in selectors(promql.parse(expression.filled_in(one_run))):
+                for one in answered(prometheus, f"count({selector})", instant=False):
+                    most = max((float(value) for _, value in one["values"]), default=0)
+                    read["servers" if selector.name in OF_THE_SERVERS else "runs"] += most
+            assert read["runs"] <= 64 + 8 * shown, f"{expression.where}: {read} for {shown}"
+            assert read["servers"] <= max(128, 64 + 8 * shown), f"{expression.where}: {read} for {shown}"
 
 
 def test_an_error_of_prometheus_is_not_taken_for_an_empty_answer(prometheus: Prometheus):
