@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.integrations.keras.watched import dense
 from traingauge import ModelMonitor, State
@@ -38,7 +39,25 @@ def monitor(directory):
     return ModelMonitor("digits", delivery=[], state=State(directory / "state"))
 
 
-def train(run, digits, directory, *, trained=None, crash=None, restore=True, epochs=3, **options):
+def unforeseen(x, y):
+    """Batches of which Keras does not know how many there are."""
+    shapes = tf.TensorSpec((None, 64), tf.float32), tf.TensorSpec((None,), tf.int32)
+    batches = [(x[start : start + 32], y[start : start + 32]) for start in range(0, 320, 32)]
+    return (tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=shapes),)
+
+
+def train(
+    run,
+    digits,
+    directory,
+    *,
+    trained=None,
+    crash=None,
+    restore=True,
+    epochs=3,
+    data=lambda *parts: parts,
+    **options,
+):
     """Ten steps an epoch."""
     callbacks = [MonitorCallback(run)]
     if restore:
@@ -46,7 +65,9 @@ def train(run, digits, directory, *, trained=None, crash=None, restore=True, epo
     if crash:
         callbacks.append(Crash(*crash))
     trained = trained or model(**options)
-    trained.fit(*(part[:320] for part in digits), epochs=epochs, verbose=0, callbacks=callbacks)
+    trained.fit(
+        *data(*(part[:320] for part in digits)), epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks
+    )
     return trained
 
 
@@ -55,7 +76,16 @@ def crashed(digits, directory, **options):
         train(run, digits, directory, crash=(2, 3), **options)
 
 
-@pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 2}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"gradient_accumulation_steps": 2},
+        {"data": unforeseen},  # at whose end Keras' optimizer counts a step that is none
+    ],
+    ids=["as usual", "two batches an update", "unforeseen end"],
+)
+@pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning")
 def test_the_run_goes_back_with_the_model_to_its_checkpoint_and_its_counters_continue(
     digits, tmp_path, read, options
 ):

@@ -187,7 +187,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         """What came before is no part of the epoch's first step; all that restores a model has done so by now."""
         if not self._counted:
             self._counted = True
-            self._agree_on_steps()
+            self._trains()
         planned = None
         if not self._planned and self._epoch_steps and self.params.get("epochs"):
             self._planned = True
@@ -223,6 +223,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             self._ask_after_steps()
         self._epoch_steps = self._epoch_steps or self._taken
         self._active_session.record(EpochEnd(time.perf_counter()))
+        self._agree_on_steps()
         self._ask(after=0)
 
     def on_train_end(self, logs: Logs = None) -> None:
@@ -272,10 +273,19 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
 
     @_guarded
     def _agree_on_steps(self) -> None:
-        """Roll back with a model that was restored from an older checkpoint, by the count of its optimizer."""
+        """Compare with the count of the optimizer, which moves on by itself where a graph meets the end of its data.
+
+        A run that continues is rolled back with its model, if that was restored from an older checkpoint.
+        """
         counted, at_once = _counted(self.model.optimizer)
         if counted is not None:
             self._active_session.agree_on_step(counted, at_once)
+
+    @_guarded
+    def _trains(self) -> None:
+        """Say what is trained, once all that restores a model has done so."""
+        counted, _ = _counted(self.model.optimizer)
+        self._agree_on_steps()
         self._active_session.trains(self.model, fresh=not counted)
 
     @_guarded
