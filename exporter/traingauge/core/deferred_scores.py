@@ -81,16 +81,16 @@ def encoded(steps: Sequence[Encoded | Unencoded], scores: Scores, guard: Guard) 
     if not waiting:
         return list(steps)  # type: ignore[arg-type] # as the line above says
     arrays = _on_host(waiting, guard)
-    found = chain.from_iterable(_encode_alike([*alike], scores, guard) for alike in _alike(arrays))
+    found = chain.from_iterable(_encode_alike([*alike], scores, guard) for alike in _alike(arrays, guard))
     return [step if isinstance(step, Encoded) else next(found) for step in steps]
 
 
-def _alike(steps: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def _alike(steps: Sequence[Any], guard: Guard) -> Iterator[Sequence[Any]]:
     """The steps in their order, those together that can be encoded together and separated afterwards."""
     alike: list[Any] = []
     kind, rows, scores = None, 0, 0
     for step in steps:
-        now = _kind(step)
+        now = guard.attempt(None, _kind, step)
         more = (0, 0) if now is None else (len(step[1]), step[1].numel())
         full = rows + more[0] > LABELS_KEPT or scores + more[1] > SCORES_KEPT
         if alike and (now is None or now != kind or full):
@@ -108,20 +108,19 @@ def _kind(step: Any) -> tuple[Any, ...] | None:
     y_true, y_pred, weight = step
     if weight is not None or not (_is_tensor(y_true) and _is_tensor(y_pred)):
         return None
-    widths = y_true.shape[1:], y_pred.shape[1:]
-    one_label = widths[0] in {(), (1,)} and len(widths[1]) < 2 and len(y_true) == len(y_pred)
-    return (y_true.dtype, y_pred.dtype, *widths) if one_label else None
+    (samples, *width), (predicted, *classes) = y_true.shape, y_pred.shape
+    one_label = width in ([], [1]) and len(classes) < 2 and samples == predicted
+    return (y_true.dtype, y_pred.dtype, len(width), *classes) if one_label else None
 
 
 def _encode_alike(steps: Sequence[Any], scores: Scores, guard: Guard) -> list[Encoded | None]:
-    if len(steps) > 1:
-        torch = sys.modules["torch"]
-        y_true, y_pred = (torch.cat([step[place] for step in steps]) for place in range(2))
-        lengths = [len(step[0]) for step in steps]
-        together = guard.attempt(None, scores.encode_together, y_true, y_pred, lengths)
-        if together is not None:
-            return [*together]
-    return [_encode(step, scores, guard) for step in steps]
+    together = guard.attempt(None, _encode_together, steps, scores) if len(steps) > 1 else None
+    return [_encode(step, scores, guard) for step in steps] if together is None else [*together]
+
+
+def _encode_together(steps: Sequence[Any], scores: Scores) -> Sequence[Encoded] | None:
+    y_true, y_pred = (sys.modules["torch"].cat([step[place] for step in steps]) for place in range(2))
+    return scores.encode_together(y_true, y_pred, [len(step[0]) for step in steps])
 
 
 def _encode(arrays: Any, scores: Scores, guard: Guard) -> Encoded | None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.integrations.torch.loops import errors, quiet
+from tests.integrations.torch.loops import errors, given, quiet
 from traingauge import Scoring
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.deferred_scores import SMALL_BYTES, Unencoded, deferred, encoded
@@ -112,6 +112,35 @@ def test_of_steps_that_are_encoded_together_one_that_does_not_fit_leaves_the_oth
     steps[3] = (torch.tensor([0, 1, 7]), torch.eye(3))
     scores, counted, _ = watched(steps, scoring=Scoring(classes=3))
     assert (scores["accuracy"], counted) == (1.0, {"data": 1})
+
+
+@pytest.mark.parametrize(
+    "misfit",
+    [
+        (torch.zeros(1), torch.tensor(0.5)),
+        (torch.tensor([0]), torch.zeros(())),
+        (torch.tensor([0, 1]), torch.eye(2, 3).to_sparse()),
+        (torch.zeros(3), torch.zeros(3, 3, device="meta")),
+        (torch.zeros(2, dtype=torch.complex64), torch.eye(2, 3)),
+        (torch.zeros(0), torch.zeros(0, 3)),
+    ],
+    ids=["one number, squeezed", "one label, squeezed", "sparse", "meta", "complex", "empty"],
+)
+@pytest.mark.parametrize("count", [1, 2])
+def test_labels_and_predictions_of_any_shape_and_kind_leave_the_losses_of_their_steps_and_the_others(
+    misfit, count
+):
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    fits = torch.tensor([0, 1, 2]), torch.eye(3)
+    with quiet(scoring=Scoring(task="multiclass", classes=3)) as monitor:
+        with watch(monitor, model, optimizer) as loop:
+            for y_true, y_pred in [fits, fits, *[misfit] * count, fits]:
+                loop.loss(model(torch.ones(1, 1)).sum(), y_true, y_pred).backward()
+                optimizer.step()
+        losses = given(monitor, "loss")
+        monitor.end_epoch()
+        assert (len(losses), monitor.history["accuracy"]) == (3 + count, [1.0])
 
 
 def test_large_labels_and_predictions_are_encoded_at_once():
