@@ -268,7 +268,14 @@ def moved(net, by, *, seen=True):
             (one if seen else one.data).add_(added)
 
 
-def test_a_move_of_the_weights_that_pytorch_does_not_count_is_seen_on_the_cpu():
+def replaced(net, by, **_):
+    """The same, each sum in memory of its own."""
+    for one, added in zip(net.parameters(), by, strict=True):
+        one.data = one.data + added
+
+
+@pytest.mark.parametrize("moved", [moved, replaced])
+def test_a_move_of_the_weights_that_pytorch_does_not_count_is_seen_on_the_cpu(moved):
     net, criterion = model(), nn.CrossEntropyLoss()
     optimizer, expected = torch.optim.SGD(net.parameters(), lr=0.1), []
     with quiet() as monitor:

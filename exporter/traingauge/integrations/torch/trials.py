@@ -55,6 +55,38 @@ class Look(NamedTuple):
     gradients: list[Mark]
 
 
+class Weights:
+    """Weights of a group that are looked at.
+
+    Args:
+        weights: Those; at least one.
+
+    Attributes:
+        all: As given.
+    """
+
+    def __init__(self, weights: Sequence[Any]) -> None:
+        self.all = weights
+        self._sampled = weights[-MOST_SAMPLED:]
+        self._memory: list[int] = []  # where these were when they were looked at last
+        self._views: list[torch.Tensor] = []  # of that; they keep it, so that no other tensor gets it
+
+    def look(self) -> Look:
+        """What they are like now."""
+        gradients = [mark(one) for one in self.all]
+        sampled = [local(one) for one in self._sampled]
+        if all(one.is_cpu for one in sampled):
+            return Look([], self._numbers(sampled), gradients)
+        self._memory, self._views = [], []
+        return Look([Place(one._version, local(one).data_ptr()) for one in self.all], [], gradients)
+
+    def _numbers(self, sampled: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        memory = [one.data_ptr() for one in sampled]
+        if memory != self._memory:  # the loop has replaced the tensor of a weight
+            self._memory, self._views = memory, [_numbers(one) for one in sampled]
+        return [view.clone() for view in self._views]
+
+
 class Window:
     """The passes of one group since its last update.
 
@@ -69,17 +101,17 @@ class Window:
             last pass left.
     """
 
-    def __init__(self, weights: Sequence[Any]) -> None:
+    def __init__(self, weights: Weights) -> None:
         self._weights = weights
-        self._last = self._base = _look(weights)
+        self._last = self._base = weights.look()
         self.tries, self.rounds = False, 0
         self.restored = False
         self.gathered: bool | None = False
 
     def begin(self) -> None:
         """A pass begins."""
-        if all(was != mark(one) for one, was in zip(self._weights, self._last.gradients, strict=True)):
-            now = _look(self._weights)
+        if all(was != mark(one) for one, was in zip(self._weights.all, self._last.gradients, strict=True)):
+            now = self._weights.look()
             if self.tries and self._is_back(now):
                 self.tries = False
             elif not self.tries and _moved(now, self._last):
@@ -87,7 +119,7 @@ class Window:
 
     def end(self) -> None:
         """A pass has ended."""
-        self._last = _look(self._weights)
+        self._last = self._weights.look()
         if not self.tries:
             self._base = self._last
 
@@ -95,7 +127,7 @@ class Window:
         """An optimizer begins to update."""
         if not self.tries or self.restored:
             return
-        now = _look(self._weights)
+        now = self._weights.look()
         if self._is_back(now):
             self.restored = True
             pairs = list(zip(now.gradients, self._last.gradients, strict=True))
@@ -118,7 +150,7 @@ class Trials:
 
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
-        self._looked_at: dict[int, Sequence[Any]] = {}  # weights of each group
+        self._looked_at: dict[int, Weights] = {}  # of each group
         self._windows: dict[int, Window] = {}
 
     def begin(self) -> set[int]:
@@ -134,7 +166,7 @@ class Trials:
                 self._windows[group].end()
             else:
                 weights = self._look_at(group)
-                if weights:
+                if weights is not None:
                     self._windows[group] = Window(weights)
 
     def rounds(self, group: int) -> int:
@@ -178,30 +210,26 @@ class Trials:
         if not self._windows:
             return []
         updated = {id(one) for group in optimizer.param_groups for one in group["params"]}
-        return [group for group in self._windows if any(id(one) in updated for one in self._looked_at[group])]
+        return [
+            group for group in self._windows if any(id(one) in updated for one in self._looked_at[group].all)
+        ]
 
-    def _look_at(self, group: int) -> Sequence[Any]:
+    def _look_at(self, group: int) -> Weights | None:
+        """The weights of a group that are looked at; ``None`` as long as none of them has a gradient."""
         weights = self._looked_at.get(group)
-        if not weights or any(one.grad is None for one in weights):
+        if weights is None or any(one.grad is None for one in weights.all):
             trained = self._reach.trained(group)
-            weights = self._looked_at[group] = trained[:: max(1, -(-len(trained) // MOST_WEIGHTS))]
+            if not trained:
+                return None
+            weights = self._looked_at[group] = Weights(trained[:: max(1, -(-len(trained) // MOST_WEIGHTS))])
         return weights
 
 
-def _look(weights: Sequence[Any]) -> Look:
-    gradients = [mark(one) for one in weights]
-    sampled = [local(one) for one in weights[-MOST_SAMPLED:]]
-    if all(one.is_cpu for one in sampled):
-        with torch.no_grad():
-            return Look([], [_numbers(one) for one in sampled], gradients)
-    return Look([Place(one._version, local(one).data_ptr()) for one in weights], [], gradients)
-
-
 def _numbers(weight: torch.Tensor) -> torch.Tensor:
-    """Some numbers of a weight, copied; from its memory, whatever its layout."""
+    """Some numbers of a weight, a view of its memory, whatever its layout."""
     size = weight.numel()
     count = min(size, MOST_NUMBERS)
-    return weight.as_strided((count,), (size // count if count else 1,), weight.storage_offset()).clone()
+    return weight.detach().as_strided((count,), (size // count if count else 1,), weight.storage_offset())
 
 
 def _moved(now: Look, before: Look) -> bool:
