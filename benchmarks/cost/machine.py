@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -16,8 +17,8 @@ PACKAGES = (
 _POLICIES = {os.SCHED_OTHER: "ordinary", os.SCHED_RR: "real-time"}
 
 
-def describe() -> dict[str, str]:
-    """Date, processor, load, and versions of what is installed."""
+def describe(more: Sequence[str] = ()) -> dict[str, str]:
+    """Date, processor, load, and versions of what is installed, also of ``more`` packages."""
     found = {
         "date": time.strftime("%Y-%m-%d"),
         "processor": f"{_processor()}, {os.cpu_count()} cores",
@@ -26,7 +27,7 @@ def describe() -> dict[str, str]:
         "scheduling": f"{_POLICIES.get(os.sched_getscheduler(0), 'other')}, niceness {os.nice(0)}",
         "Python": platform.python_version(),
     }
-    for package in PACKAGES:
+    for package in (*PACKAGES, *more):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

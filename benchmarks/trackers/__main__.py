@@ -1,6 +1,6 @@
 """``python -m benchmarks.trackers``: train with every tracker, and write the page of the docs.
 
-It runs where Lightning and the trackers are installed, which ``make bench-trackers`` does.
+``make bench-trackers`` installs the frameworks and the trackers first. The page says what is left out as not installed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import shutil
 import sys
 import tempfile
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,9 @@ from benchmarks.trackers.training import truth
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "trackers.md"
 
 #: The kinds of training, by the modules that train.
-KINDS = {"loop": "loop", "lightning": "lightning_trainer"}
+KINDS = {"loop": "loop", "lightning": "lightning_trainer", "transformers": "hugging_face"}
 
-PACKAGES = ("lightning", "mlflow-skinny", "trackio")
+PACKAGES = ("lightning", "transformers", "accelerate", "trackio")
 
 OURS = "traingauge"
 
@@ -35,12 +34,12 @@ OURS = "traingauge"
 def main(arguments: list[str]) -> int:
     """Measure everything."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trackers", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15, help="rounds of the timing (default: %(default)s)")
+    says = "rounds of the timing, 0 for none, as on a busy machine (default: %(default)s)"
+    parser.add_argument("--rounds", type=int, default=15, help=says)
     parser.add_argument("--into", type=Path, help="folder to write to, in place of the page and the results")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    where = machine.describe() | {package: version(package) for package in PACKAGES}
-    modules = {kind: import_module(f"benchmarks.trackers.{name}") for kind, name in KINDS.items()}
+    modules, absent = _modules()
     found: dict[str, dict[str, Any]] = {kind: {} for kind in modules}
     folder = Path(tempfile.mkdtemp())  # no with: each child leaves by an exception
     for kind, module in modules.items():
@@ -52,10 +51,11 @@ def main(arguments: list[str]) -> int:
             found[kind][name] = measure(module, makes, place, given.rounds)
     shutil.rmtree(folder)
     results = {
-        "where": where,
+        "where": machine.describe(PACKAGES),
         "rounds": given.rounds,
         "truth": {name: truth(case) for name, case in CASES.items()},
         "kinds": found,
+        "absent": absent,
     }
     page, kept = PAGE, report.RESULTS
     if given.into:
@@ -64,6 +64,18 @@ def main(arguments: list[str]) -> int:
     page.write_text(report.page(results), encoding="utf-8")
     print(f"written: {page}, {kept}")
     return 0
+
+
+def _modules() -> tuple[dict[str, Any], dict[str, str]]:
+    """The modules that train, by kind; and what is not installed, by the kinds that need it."""
+    modules: dict[str, Any] = {}
+    absent: dict[str, str] = {}
+    for kind, name in KINDS.items():
+        try:
+            modules[kind] = import_module(f"benchmarks.trackers.{name}")
+        except ModuleNotFoundError as error:
+            absent[kind] = str(error.name).partition(".")[0]
+    return modules, absent
 
 
 if __name__ == "__main__":

@@ -20,9 +20,11 @@ class Peer:
 
     Attributes:
         name: In the table.
+        reports_to: What the ``Trainer`` of Hugging Face calls it; empty if it does not know it.
     """
 
     name = ""
+    reports_to = ""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -62,7 +64,10 @@ class Peer:
 class TensorBoard(Peer):
     """Writes event files, in which nothing stands for an end."""
 
-    name = "TensorBoard"
+    name, reports_to = "TensorBoard", "tensorboard"
+
+    def variables(self) -> dict[str, Any]:
+        return {"TENSORBOARD_LOGGING_DIR": self.folder}
 
     @contextmanager
     def script(self) -> Iterator[Log]:
@@ -89,7 +94,7 @@ class TensorBoard(Peer):
 class WeightsAndBiases(Peer):
     """Offline, it writes the records that it would send."""
 
-    name = "W&B offline"
+    name, reports_to = "W&B offline", "wandb"
 
     def variables(self) -> dict[str, Any]:
         return {"WANDB_MODE": "offline", "WANDB_DIR": self.folder, "WANDB_SILENT": "true"}
@@ -149,7 +154,7 @@ class WeightsAndBiases(Peer):
 class MLflow(Peer):
     """Writes to files, which it has to be allowed by a variable."""
 
-    name = "MLflow"
+    name, reports_to = "MLflow", "mlflow"
 
     def variables(self) -> dict[str, Any]:
         return {
@@ -200,16 +205,16 @@ class MLflow(Peer):
 class Trackio(Peer):
     """Writes to SQLite; Lightning has no logger for it."""
 
-    name = "trackio"
+    name, reports_to = "trackio", "trackio"
 
     def variables(self) -> dict[str, Any]:
-        return {"TRACKIO_DIR": self.folder.parent}  # read once in a process; a project is a file in it
+        return {"TRACKIO_DIR": self.folder}
 
     @contextmanager
     def script(self) -> Iterator[Log]:
         import trackio
 
-        trackio.init(project=self.folder.name)
+        trackio.init(project="bench")
         yield lambda numbers, step: trackio.log(numbers, step=step)
         trackio.finish()
 
@@ -217,7 +222,8 @@ class Trackio(Peer):
         import sqlite3
 
         found: dict[str, list[float]] = {}
-        with sqlite3.connect(self.folder.with_suffix(".db")) as database:
+        (path,) = self.folder.glob("*.db")  # of its one project
+        with sqlite3.connect(path) as database:
             for (text,) in database.execute("select metrics from metrics order by id"):
                 for name, value in json.loads(text).items():
                     if isinstance(value, (int, float)) or value == "NaN":

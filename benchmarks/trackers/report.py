@@ -24,6 +24,12 @@ TITLES = {
         "With a logger the module logs its loss with `self.log`, `LearningRateMonitor` the rate, and `log_every_n_steps` "
         "is 1. traingauge is its callback. Lightning has no logger for trackio.",
     ),
+    "transformers": (
+        "A `Trainer` of Hugging Face",
+        "The trackers are the callbacks of `report_to`, with `logging_steps=1`; all other settings are the defaults. By one "
+        "of them, `logging_nan_inf_filter`, the `Trainer` logs the mean of the losses since the last log in place of NaN. "
+        "traingauge is its callback, and the `Trainer` logs nothing.",
+    ),
 }
 
 _HEAD = """\
@@ -37,27 +43,36 @@ over its batches.
 
 * *yes*: as many values as steps, each within a millionth of the loop's.
 * NaN: the loss of the last batch is NaN, and is recorded so at its step.
-* waits: how often a step waits for a device in the training thread; the device is PyTorch's lazy one, on which
-  Lightning does not run.
+* waits: how often a step waits for a device in the training thread, in addition to those of the training alone; the device
+  is PyTorch's lazy one, on which Lightning does not run.
 * ends: what is recorded of a script that ends, raises, and gets Ctrl-C, once its process has exited.
-* µs: what it adds to a step of 64 samples, in processor time of the training thread{rounds}.
+{micros}"""
+
+_MICROS = """\
+* µs: what it adds to a step of 64 samples, in processor time of the training thread, {}.
   What a tracker does in other threads and processes is not counted.
 """
 
 
 def page(results: Mapping[str, Any]) -> str:
     """The page's text."""
-    parts = [_HEAD.format(rounds=_rounds(results["rounds"]))]
+    parts = [_HEAD.format(micros=_micros(results["rounds"]))]
     parts.append("\n".join(f"* {name}: {value}" for name, value in results["where"].items()) + "\n")
     parts += [
-        f"## {title}\n\n{note}\n\n{_table(results['truth'], results['kinds'][kind])}\n"
-        for kind, (title, note) in TITLES.items()
+        f"## {title}\n\n{note}\n\n{_measured(results, kind)}\n" for kind, (title, note) in TITLES.items()
     ]
     return "\n".join(parts)
 
 
-def _rounds(count: int) -> str:
-    return ", in one round of 300 steps" if count == 1 else f", the median of {count} rounds of 300 steps"
+def _measured(results: Mapping[str, Any], kind: str) -> str:
+    if kind in results["absent"]:
+        return f"Not measured: {results['absent'][kind]} was not installed."
+    return _table(results["truth"], results["kinds"][kind])
+
+
+def _micros(rounds: int) -> str:
+    many = "in one round" if rounds == 1 else f"the median of {rounds} rounds"
+    return _MICROS.format(f"{many} of 300 steps") if rounds else ""
 
 
 def _table(truth: Mapping[str, Any], found: Mapping[str, Any]) -> str:
@@ -69,7 +84,7 @@ def _table(truth: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         "learning rate that was used": [_compared(found[name], truth, "plain", 1) for name in names],
         "waits a step": [f"{found[name]['waits']:g}" if "waits" in found[name] else "" for name in names],
         "ends": [_ends(found[name]["ends"]) for name in names],
-        "µs a step": [f"{found[name]['micros']:.0f}" for name in names],
+        "µs a step": [f"{found[name]['micros']:.0f}" if "micros" in found[name] else "" for name in names],
     }
     lines = [["", *names], ["---"] * (len(names) + 1)]
     lines += [[row, *cells] for row, cells in rows.items() if any(cells)]

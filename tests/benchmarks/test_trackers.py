@@ -19,15 +19,30 @@ def test_the_page_says_how_many_rounds_were_timed():
         15: "of the training thread, the median of 15 rounds of 300 steps.",
     }
     for rounds, text in said.items():
-        nothing = {"loop": {}, "lightning": {}}
-        assert text in report.page({"rounds": rounds, "where": {}, "truth": TRUTH, "kinds": nothing})
+        assert text in page(rounds=rounds)
+    assert "µs" not in page(rounds=0)
+
+
+def page(tables=None, *, rounds=3):
+    """The page with a table of the first kind, on a machine that has only what that needs."""
+    kinds = {"loop": tables or {}}
+    absent = {"lightning": "lightning", "transformers": "accelerate"}
+    results = {"rounds": rounds, "where": {"date": "today"}, "truth": TRUTH, "kinds": kinds, "absent": absent}
+    return report.page(results)
+
+
+def test_the_page_says_what_was_not_installed():
+    parts = page().split("\n## ")
+    assert "Not measured: lightning was not installed." in parts[2]
+    assert "Not measured: accelerate was not installed." in parts[3]
+    assert "Not measured" not in parts[1]
 
 
 def rows(numbers, **more):
     """The cells of a table with one tracker, by row."""
     found = {"numbers": {**TRUTH, **numbers}, "ends": {"plain": ""}, "micros": 12.4, **more}
-    kinds = {"loop": {"one": found, "other": None}, "lightning": {}}
-    text = report.page({"rounds": 3, "where": {"date": "today"}, "truth": TRUTH, "kinds": kinds})
+    found = {name: value for name, value in found.items() if value is not None}
+    text = page({"one": found, "other": None})
     assert "Did not run here, and is left out: other." in text
     table = text.split("## A trainer of Lightning")[0].splitlines()
     return {line.split("|")[1].strip(): line.split("|")[2].strip() for line in table if line.startswith("|")}
@@ -49,6 +64,11 @@ def test_numbers_that_differ_are_shown_with_how_they_do():
     assert found["learning rate that was used"] == "no: off by up to 10 %"
     assert found["ends"] == "FINISHED, FAILED"
     assert "waits a step" not in found
+
+
+def test_what_was_not_timed_has_no_row_for_it():
+    assert "µs a step" in rows({})
+    assert "µs a step" not in rows({}, micros=None)
 
 
 def test_a_number_that_was_not_recorded_is_not_right():
