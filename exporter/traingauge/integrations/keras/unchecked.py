@@ -13,11 +13,14 @@ from tensorflow.python.eager import context
 
 @contextmanager
 def unchecked() -> Iterator[None]:
-    """Add operations without TensorFlow's callbacks on each of them, as its callbacks do with their own."""
-    running = context.context()
-    before = running.invoking_op_callbacks
-    running.invoking_op_callbacks = True
+    """Add operations without TensorFlow's callbacks on each of them, and run them eagerly without.
+
+    The flag by which callbacks keep off their own operations holds for those of a graph alone.
+    """
+    callbacks = context.context().op_callbacks
+    taken = callbacks[:]
+    callbacks.clear()
     try:
         yield
     finally:
-        running.invoking_op_callbacks = before
+        callbacks[:0] = taken
