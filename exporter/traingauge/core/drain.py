@@ -224,13 +224,14 @@ class Drain:
     def _add_many(self, steps: Steps) -> None:
         """Add steps that one event holds."""
         count = len(steps.at)
+        scalars = {name: values for name, values in steps.scalars.items() if self._admits(name)}
         until = np.linspace(0, steps.samples, count + 1).round()
         # Which of the steps were scored is not known if not all were: then the last one stands for them.
         whole = len(steps.measured) == count
         self._add(
             steps.at,
             (until[1:] - until[:-1]).astype(np.int64),  # each its share
-            {**({} if steps.losses is None else {"loss": steps.losses}), **steps.scalars},
+            {**({} if steps.losses is None else {"loss": steps.losses}), **scalars},
             measured=[(place if whole else count - 1, one) for place, one in enumerate(steps.measured)],
             binned=[] if steps.binned is None else [steps.binned],
             nonfinite=steps.nonfinite,

@@ -12,6 +12,7 @@ from tests.integrations.keras.watched import KerasSession, dense, evaluate, fit
 from traingauge import ModelMonitor
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 from traingauge.integrations.keras import MonitorCallback
+from traingauge.stats.streaming.not_given import is_given, not_given
 
 pytestmark = pytest.mark.keras
 
@@ -234,6 +235,53 @@ def test_steps_without_a_known_loss_are_counted_and_logged_once(digits, caplog):
         "nonfinite_total", "train", "loss"
     ]
     assert sum("never calls compute_loss" in message for message in caplog.messages) == 1
+    assert not session.errors
+
+
+class Logging(ByItself):
+    """Returns logs of every kind."""
+
+    def train_step(self, data):
+        loss = super().train_step(data)["own_loss"]
+        parts = {"critic": -loss, "step": 3}
+        return {"own_loss": loss, "loss": loss * 2, "parts": parts, "image": tf.zeros((2, 2)), "half": 0.5}
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"steps_per_execution": 4}, {"run_eagerly": True}, {"jit_compile": True}]
+)
+def test_of_steps_without_a_known_loss_the_numbers_of_their_logs_are_published(digits, options):
+    x, y = digits[0][: 7 * BATCH], digits[1][: 7 * BATCH]
+    model, session = Logging(), KerasSession()
+    model.compile(keras.optimizers.SGD(0.1), **options)
+    fit(model, x, y, session=session, batch_size=BATCH)
+    own = session.scalar("own_loss")
+    assert len(own) == 7
+    assert own[0] == pytest.approx(np.log(10), abs=1.0)
+    assert len(np.unique(own)) == 7
+    np.testing.assert_allclose(session.scalar("logged_loss"), own * 2, rtol=1e-6)
+    np.testing.assert_allclose(session.scalar("critic"), -own, rtol=1e-6)
+    published = session.published()
+    assert published["scalar", "own_loss", "train"] == own[-1]
+    assert {name for metric, name, *_ in [key for key in published if key[0] == "scalar"]} == {
+        *("own_loss", "logged_loss", "critic", "logged_step", "half")
+    }
+    assert ("loss", "train") not in published
+    assert not session.errors
+
+
+def test_a_number_that_only_some_steps_log_is_missing_from_the_others(digits):
+    class Sometimes(ByItself):
+        def train_step(self, data):
+            logs = super().train_step(data)
+            return logs if data[0].shape[0] == BATCH else {**logs, "short": 1.0}
+
+    x, y = digits[0][: 2 * BATCH + 5], digits[1][: 2 * BATCH + 5]
+    model, session = Sometimes(), KerasSession()
+    model.compile("sgd", run_eagerly=True)
+    fit(model, x, y, session=session, batch_size=BATCH, epochs=2)
+    found = [steps.scalars.get("short", not_given(len(steps.at))) for steps in session.steps]
+    assert is_given(np.concatenate(found)).tolist() == [False, False, True] * 2
     assert not session.errors
 
 

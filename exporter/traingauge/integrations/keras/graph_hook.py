@@ -6,7 +6,7 @@ The wrappers run while it is traced; with ``run_eagerly`` they run every step.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import keras
@@ -16,6 +16,7 @@ from traingauge.integrations.keras.graph_waits import GraphWaits
 from traingauge.integrations.keras.hook import StepHook, Watcher, norms_of
 from traingauge.integrations.keras.joined_calls import call_of_step
 from traingauge.integrations.keras.loss_calls import LossCall
+from traingauge.integrations.keras.step_logs import numbers_of
 from traingauge.integrations.keras.unchecked import unchecked
 
 
@@ -27,6 +28,7 @@ class TracedStep(NamedTuple):
         call: The calls of ``compute_loss`` as one; ``None`` if there are none that can be read.
         rate: Learning rate, a scalar; ``None`` where there is none.
         gradients: Norm of the gradients given to the optimizer, a scalar; ``None`` if not wanted or not given.
+        logs: Numbers of its logs by name, of a step without a call.
         wait: Seconds that it waited for its data, a scalar that may be NaN; ``None`` where that cannot be known.
     """
 
@@ -34,6 +36,7 @@ class TracedStep(NamedTuple):
     call: LossCall | None
     rate: Any = None
     gradients: Any = None
+    logs: Mapping[str, Any] = {}
     wait: Any = None
 
 
@@ -75,7 +78,9 @@ class GraphHook(StepHook):
             logs = self._own["train_step"](data)
         gradients = self._guarded(functools.partial(tf.identity, norms[-1])) if norms else None
         wait = self._guarded(self._waits.of_step) if self._alone else None
-        self._hand_over(TracedStep(data, self._take_call(), rate, gradients, wait), "trained")
+        call = self._take_call()
+        numbers = {} if call else self._guarded(functools.partial(numbers_of, logs)) or {}
+        self._hand_over(TracedStep(data, call, rate, gradients, numbers, wait), "trained")
         return logs
 
     def _test_step(self, data: Any) -> Any:

@@ -5,6 +5,7 @@ finite, and what its scores are made of. The steps of an evaluation pass are add
 features, labels and predictions are counted in others. The callback reads them once in a while.
 
 Keras' own logs are not used: they hold the running mean of the epoch, and turning them into numbers waits for the device.
+Where a step never calls ``compute_loss``, nothing else is known of it, and another ring takes the numbers of its logs.
 """
 
 from __future__ import annotations
@@ -172,7 +173,7 @@ class GraphProbe:
 
     def _write(self, step: TracedStep, ring: StepRing) -> ScoringPlan | None:
         measured = self._measured(step, ring.reserve)
-        ring.write(measured, step.rate, step.gradients, step.wait)
+        ring.write(measured, step.rate, step.gradients, step.wait, step.logs)
         return measured.plan
 
     def _add(self, step: TracedStep) -> None:
@@ -195,7 +196,7 @@ class GraphProbe:
         if step.call is None:
             self._say(
                 "its train_step or test_step never calls compute_loss, or only inside a loop or function of its own in the "
-                "graph, so its loss and scores are not recorded"
+                "graph, so its loss and scores are not recorded; the numbers of the logs that train_step returns are"
             )
             return known
         known = known._replace(loss=self._loss(step.call))

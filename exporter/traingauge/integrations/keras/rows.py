@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from traingauge.integrations.keras.scores.statistic import ScoreStatistic
 from traingauge.stats.run_scores import Measured
+from traingauge.stats.streaming.not_given import NOT_GIVEN, Floats, is_given
 
 
 class Vectors(NamedTuple):
@@ -40,6 +41,7 @@ class Rows(NamedTuple):
         rates: Learning rates, NaN where unknown; of training steps.
         norms: Norms of the gradients, negative where unknown; of training steps.
         waits: Seconds that training steps waited for their data, NaN where unknown.
+        logs: Numbers of the logs of training steps by name, :data:`NOT_GIVEN` where a step has none.
     """
 
     steps: int
@@ -50,6 +52,7 @@ class Rows(NamedTuple):
     rates: NDArray[np.float64] = np.zeros(0)
     norms: NDArray[np.float64] = np.zeros(0)
     waits: NDArray[np.float64] = np.zeros(0)
+    logs: Mapping[str, Floats] = {}
 
     @property
     def samples(self) -> int:
@@ -75,6 +78,7 @@ def joined(replicas: Sequence[Rows]) -> Rows:
         sizes=sizes.sum(axis=0),
         losses=_mean([rows.losses for rows in replicas], sizes),
         nonfinite=sum(rows.nonfinite for rows in replicas),
+        logs={name: _mean_of_logs([rows.logs[name] for rows in replicas]) for name in replicas[0].logs},
         vectors=list(map(_together, zip(*(rows.vectors for rows in replicas), strict=True))),
     )
 
@@ -89,6 +93,11 @@ def _mean(
     weight = np.where(sizes.sum(axis=0) > 0, sizes, 1.0)
     mean: NDArray[np.float64] = np.average(np.where(weight > 0, known, 0.0), axis=0, weights=weight)
     return mean
+
+
+def _mean_of_logs(numbers: Sequence[Floats]) -> Floats:
+    """As Keras reduces the logs of replicas; a step that has the number has it in all of them."""
+    return np.where(is_given(numbers[0]), np.mean(numbers, axis=0), NOT_GIVEN)
 
 
 def _together(replicas: Sequence[Vectors]) -> Vectors:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from traingauge.integrations.keras.kept_rows import KeptRows
 from traingauge.integrations.keras.rows import Rows, Vectors
@@ -14,6 +17,7 @@ from traingauge.integrations.keras.scores.plan import ScoringPlan
 from traingauge.integrations.keras.scores.residuals import ResidualSums
 from traingauge.integrations.keras.scores.statistic import Reduced, ScoreStatistic
 from traingauge.integrations.keras.variable import variable
+from traingauge.stats.streaming.not_given import Floats, not_given
 
 #: Steps a ring holds: this many, as long as it takes no more cells than that, but never fewer than the last.
 SLOTS = 1024
@@ -23,8 +27,8 @@ FEWEST_SLOTS = 16
 #: Cells of a ring at most; a model that needs more (many classes and many steps an execution) is not scored.
 MOST_CELLS = 1 << 24
 
-# Columns of a ring's head; the last two say whether the loss is known, and which scores follow: 0 for none.
-_LOSS, _SAMPLES, _NONFINITE, _RATE, _NORM, _WAIT, _KNOWN, _KIND = range(8)
+# Columns of a ring's head; the last three say whether the loss is known, and which logs and scores follow: 0 for none.
+_LOSS, _SAMPLES, _NONFINITE, _RATE, _NORM, _WAIT, _KNOWN, _LOGGED, _KIND = range(9)
 
 # Columns of a pass's head.
 _PASS_LOSS, _PASS_SAMPLES, _PASS_NONFINITE, _PASS_STEPS, _PASS_UNKNOWN = range(5)
@@ -56,6 +60,14 @@ class _Block:
         self.used = variable(1, 1, device=device)
 
 
+class _Logs:
+    """A variable for the numbers of the logs of steps that return these names."""
+
+    def __init__(self, names: tuple[str, ...], slots: int, device: str | None) -> None:
+        self.names = names
+        self.rows = variable(slots, len(names), device=device)
+
+
 class StepRing:
     """The last training steps, a row each.
 
@@ -69,6 +81,7 @@ class StepRing:
         self._slots = max(SLOTS, together)
         self._heads = variable(self._slots, _KIND + 1, device=device)
         self._blocks: list[_Block] = []
+        self._logs: list[_Logs] = []
         self._written = variable(dtype=tf.int64, device=device)
         self._read = 0
 
@@ -77,14 +90,26 @@ class StepRing:
         """Steps that may pass between two readings."""
         return min([self._slots, *(block.slots for block in self._blocks)])
 
-    def write(self, step: StepRow, rate: Any = None, norm: Any = None, wait: Any = None) -> None:
+    def write(
+        self,
+        step: StepRow,
+        rate: Any = None,
+        norm: Any = None,
+        wait: Any = None,
+        logs: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         """Inside the graph: put a step in the place of the oldest."""
-        kind, done = 0.0, []
+        kind, logged, done = 0.0, 0.0, []
         if step.plan is not None:
             block = self._block(step.plan)
             kind = self._blocks.index(block) + 1.0
             where = tf.math.floormod(self._written, block.slots)
             done.append(block.rows.scatter_nd_update([[where]], [step.reduced.vector]))
+        where = tf.math.floormod(self._written, self._slots)
+        if logs:
+            ring = self._logs_of(tuple(logs))
+            logged = self._logs.index(ring) + 1.0
+            done.append(ring.rows.scatter_nd_update([[where]], [_row(logs.values())]))
         head = [
             _or(step.loss, np.nan),
             step.samples,
@@ -93,11 +118,10 @@ class StepRing:
             _or(norm, -1.0),
             _or(wait, np.nan),
             float(step.loss is not None),
+            logged,
             kind,
         ]
-        where = tf.math.floormod(self._written, self._slots)
-        row = tf.stack([tf.cast(each, tf.float64) for each in head])
-        done.append(self._heads.scatter_nd_update([[where]], [row]))
+        done.append(self._heads.scatter_nd_update([[where]], [_row(head)]))
         with tf.control_dependencies(
             done
         ):  # where the data end, a graph runs without any: it has not taken a step
@@ -132,7 +156,18 @@ class StepRing:
             rates=heads[:, _RATE],
             norms=heads[:, _NORM],
             waits=heads[:, _WAIT],
+            logs=self._read_logs(places % self._slots, heads[:, _LOGGED]),
         )
+
+    def _read_logs(self, where: NDArray[np.int64], logged: NDArray[np.float64]) -> dict[str, Floats]:
+        """The numbers of the steps at these places, which of the names each has."""
+        found: dict[str, Floats] = {}
+        for index, ring in enumerate(self._logs):
+            here = logged == index + 1
+            if here.any():
+                for name, values in zip(ring.names, ring.rows.numpy()[where[here]].T, strict=True):
+                    found.setdefault(name, not_given(len(where)))[here] = values
+        return found
 
     def holds(self, plan: ScoringPlan) -> bool:
         """Whether there is room for the vectors of a plan."""
@@ -141,6 +176,13 @@ class StepRing:
     def reserve(self, plan: ScoringPlan) -> None:
         """While tracing: make room for the vectors of a plan."""
         self._block(plan)
+
+    def _logs_of(self, names: tuple[str, ...]) -> _Logs:
+        for ring in self._logs:
+            if ring.names == names:
+                return ring
+        self._logs.append(_Logs(names, self._slots, self._device))
+        return self._logs[-1]
 
     def _block(self, plan: ScoringPlan) -> _Block:
         for block in self._blocks:
@@ -239,6 +281,10 @@ class Sum:
 def statistic_of(plan: ScoringPlan) -> ScoreStatistic:
     """What the scores of a plan are made of."""
     return ResidualSums(plan) if plan.task == "regression" else ClassifierSums(plan)
+
+
+def _row(values: Iterable[Any]) -> Any:
+    return tf.stack([tf.cast(each, tf.float64) for each in values])
 
 
 def _or(value: Any, otherwise: float) -> Any:

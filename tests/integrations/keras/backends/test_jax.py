@@ -65,6 +65,20 @@ class AsInTheGuide(keras.Sequential):
         return {"loss": loss}, (trainable, others, optimizer, metric)
 
 
+class Logging(AsInTheGuide):
+    """Returns logs of every kind, and never calls compute_loss."""
+
+    def losses_of(self, trainable, others, x, y):
+        outputs, others = self.stateless_call(trainable, others, x, training=True)
+        return -keras.ops.mean(keras.ops.take_along_axis(outputs, y[:, None], 1)), (outputs, others)
+
+    def train_step(self, state, data):
+        logs, state = super().train_step(state, data)
+        parts = {"critic": -logs["loss"], "step": 3}
+        own = {"own_loss": logs["loss"], "parts": parts, "image": jax.numpy.zeros((2, 2)), "half": 0.5}
+        return logs | own, state
+
+
 class InALoop(AsInTheGuide):
     """Computes its loss inside a loop that JAX traces apart."""
 
@@ -125,6 +139,20 @@ def test_sparse_features_are_compared_with_their_zeros(digits):
     found = session.published()
     assert len(drift) > 64
     assert {key: found.get(key) for key in drift} == pytest.approx(drift, nan_ok=True)
+    assert not session.errors
+
+
+@pytest.mark.parametrize("options", [{}, {"steps_per_execution": 4}, {"run_eagerly": True}])
+def test_of_steps_without_a_loss_the_numbers_of_their_logs_are_published(session, digits, options):
+    fit(linear(Logging, **options), *digits, session=session, batch_size=300)
+    rows = [dict(event.numbers) for event in session.of(Scored)]
+    assert len({row["own_loss"] for row in rows}) == len(rows) == 6
+    assert rows[0]["own_loss"] == pytest.approx(-0.1)  # less than 0, as a critic's may be
+    for row in rows:
+        assert row.pop("learning_rate") == pytest.approx(0.5)
+        own = row["own_loss"]
+        assert row == {"own_loss": own, "logged_loss": own, "critic": -own, "logged_step": 3, "half": 0.5}
+    assert session.published()["scalar", "own_loss", "train"] == rows[-1]["own_loss"]
     assert not session.errors
 
 

@@ -72,6 +72,34 @@ def test_a_step_of_one_s_own_has_the_loss_and_scores_of_its_batch(session, digit
     assert published["samples_total", "train"] == 64
 
 
+class Logging(Own):
+    """Returns logs of every kind, and never calls compute_loss."""
+
+    def train_step(self, data):
+        own = self(data[0]).mean()
+        parts = {"critic": -own, "step": 3}
+        return {"own_loss": own, "loss": own * 2, "parts": parts, "image": torch.zeros(2, 2), "half": 0.5}
+
+
+def test_of_a_step_without_a_loss_the_numbers_of_its_logs_are_published(session, digits):
+    fit(of(Logging), *digits, session=session, batch_size=599)
+    rows = [dict(event.numbers) for event in session.of(Scored)]
+    assert len(rows) == 3
+    for row in rows:
+        assert row.pop("learning_rate") == pytest.approx(0.01)
+        own = row["own_loss"]
+        assert own == pytest.approx(0.1)
+        assert row == {
+            "own_loss": own,
+            "logged_loss": own * 2,
+            "critic": -own,
+            "logged_step": 3.0,
+            "half": 0.5,
+        }
+    assert session.published()["scalar", "own_loss", "train"] == rows[-1]["own_loss"]
+    assert not session.errors
+
+
 def test_a_step_without_a_loss_is_counted_and_that_is_said_once(session, digits, caplog):
     with caplog.at_level(logging.WARNING, "traingauge"):
         fit(of(Silent), *digits, session=session)

@@ -172,7 +172,8 @@ class ArrayWatch:
         """What of a step is scored, and what scores are made of."""
         if not calls:
             self._scores.say(
-                "its train_step or test_step never calls compute_loss, so its loss and scores are not recorded"
+                "its train_step or test_step never calls compute_loss, so its loss and scores are not recorded; the numbers "
+                "of the logs that train_step returns are"
             )
         found = [self._tried(self._scores.planned, call, output) for call in calls]
         planned = [each for each in found if each is not None]

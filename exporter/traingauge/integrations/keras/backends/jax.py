@@ -31,6 +31,7 @@ from traingauge.errors import ShapeError
 from traingauge.integrations.keras.backends.array_watch import ArrayWatch, SeenStep
 from traingauge.integrations.keras.hook import StepHook, skips
 from traingauge.integrations.keras.loss_calls import LossCall, distinct
+from traingauge.integrations.keras.step_logs import numbers_of
 from traingauge.integrations.keras.weight_check import WeightCheck
 from traingauge.stats.classification.probabilities import HISTOGRAM_CLASSES
 
@@ -51,7 +52,7 @@ class Outputs(NamedTuple):
 
     Attributes:
         calls: Of ``compute_loss``, on different data each.
-        numbers: Learning rate and norm of the gradients.
+        numbers: Learning rate, norm of the gradients, negative where there is none, and what the logs hold without a call.
     """
 
     calls: list[LossCall]
@@ -82,7 +83,10 @@ class CompiledHook(StepHook):
         with _norms(optimizer, self._guarded) as norms:
             logs, given = self._own["train_step"](state, data)
         numbers = {"learning_rate": rate, "gradient_norm": norms[-1] if norms else None}
-        return Trained(logs, Outputs(self._taken(state), numbers)), given
+        calls = self._taken(state)
+        if not calls:
+            numbers |= self._guarded(partial(numbers_of, logs)) or {}
+        return Trained(logs, Outputs(calls, numbers)), given
 
     def _test_step(self, state: Any, data: Any) -> Any:
         self._calls = []
@@ -160,8 +164,9 @@ class JaxWatch(ArrayWatch):
         waiting, self._waiting, self._bytes = self._waiting, [], 0
         steps = jax.tree.map(_plain, jax.device_get([step for _, step in waiting]))
         for (work, _), step in zip(waiting, steps, strict=True):
-            known = {name: number for name, number in step.numbers.items() if not number < 0}
-            super()._take(work, step._replace(numbers=known))
+            if step.numbers.get("gradient_norm", 0.0) < 0:
+                step.numbers.pop("gradient_norm")
+            super()._take(work, step)
 
 
 class JaxWeights(WeightCheck):

@@ -100,7 +100,7 @@ class GraphWatch:
         return self._probe.weights.look(now=now)
 
     def _event(self, rows: Rows, at: NDArray[np.float64]) -> Steps:
-        scalars = {}
+        scalars = dict(rows.logs)
         if not np.isnan(rows.rates[-1]):
             scalars["learning_rate"] = rows.rates
         unknown = rows.norms < 0

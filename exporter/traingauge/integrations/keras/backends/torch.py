@@ -19,6 +19,7 @@ from traingauge.errors import ShapeError
 from traingauge.integrations.keras.backends.array_watch import ArrayWatch, SeenStep
 from traingauge.integrations.keras.hook import StepHook, norms_of
 from traingauge.integrations.keras.loss_calls import LossCall, distinct
+from traingauge.integrations.keras.step_logs import numbers_of
 from traingauge.integrations.keras.weight_check import WeightCheck
 from traingauge.stats.streaming.not_given import NOT_GIVEN
 
@@ -38,6 +39,8 @@ class EagerHook(StepHook):
         with norms_of(optimizer, self._guarded, global_norm) as norms:
             logs = self._own["train_step"](data)
         numbers = {"learning_rate": rate, "gradient_norm": norms[-1] if norms else None}
+        if not self._calls:
+            numbers |= self._guarded(partial(_logged, logs)) or {}
         self._hand_over(data, {name: one for name, one in numbers.items() if one is not None}, "trained")
         return logs
 
@@ -135,6 +138,13 @@ def _seen(data: Any, calls: Sequence[LossCall], numbers: dict[str, Any]) -> Seen
     x = keras.utils.unpack_x_y_sample_weight(data)[0]
     samples = next(len(leaf) for leaf in keras.tree.flatten(data) if leaf is not None)
     return SeenStep(time.perf_counter(), x, samples, [_detached(call) for call in distinct(calls)], numbers)
+
+
+def _logged(logs: Any) -> dict[str, Any]:
+    return {
+        name: _number(value) if isinstance(value, torch.Tensor) else float(value)
+        for name, value in numbers_of(logs).items()
+    }
 
 
 def _detached(call: LossCall) -> LossCall:
