@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--into", type=Path, help="folder to write to, in place of the page and the results")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    where = machine.describe(PACKAGES)  # with the load that was there before
     modules, absent = _modules()
     found: dict[str, dict[str, Any]] = {kind: {} for kind in modules}
     folder = Path(tempfile.mkdtemp())  # no with: each child leaves by an exception
@@ -51,7 +52,7 @@ def main(arguments: list[str]) -> int:
             found[kind][name] = measure(module, makes, place, given.rounds)
     shutil.rmtree(folder)
     results = {
-        "where": machine.describe(PACKAGES),
+        "where": where,
         "rounds": given.rounds,
         "truth": {name: truth(case) for name, case in CASES.items()},
         "kinds": found,
