@@ -60,6 +60,8 @@ def deferred(y_true: Any, y_pred: Any, sample_weight: Any, *, small: bool) -> Un
         return None
     if not (_is_on_device(y_true) or _is_on_device(y_pred) or (small and _are_small(y_true, y_pred))):
         return None
+    if not (_is_dense(y_true) and _is_dense(y_pred)):
+        return None  # what is wrong with them is then said at once
     copies = (
         _copy(y_true),
         _decided(y_true, y_pred),
@@ -145,7 +147,15 @@ def _is_on_device(values: Any) -> bool:
 
 def _are_small(*arrays: Any) -> bool:
     """Whether these are tensors on the host that take little memory."""
-    return all(_is_tensor(one) and one.is_cpu for one in arrays) and sum(map(_bytes, arrays)) <= SMALL_BYTES
+    dense = all(_is_tensor(one) and one.is_cpu and _is_dense(one) for one in arrays)
+    return dense and sum(map(_bytes, arrays)) <= SMALL_BYTES
+
+
+def _is_dense(values: Any) -> bool:
+    """Whether it has rows and a plain layout; so has what is no tensor of PyTorch."""
+    if not _is_tensor(values):
+        return True
+    return values.ndim > 0 and values.layout == sys.modules["torch"].strided and not values.is_nested
 
 
 def _copy(values: Any) -> Any:

@@ -141,6 +141,7 @@ def test_labels_and_predictions_of_any_shape_and_kind_leave_the_losses_of_their_
         losses = given(monitor, "loss")
         monitor.end_epoch()
         assert (len(losses), monitor.history["accuracy"]) == (3 + count, [1.0])
+        assert errors(monitor).keys() <= {"data"}
 
 
 def test_large_labels_and_predictions_are_encoded_at_once():
