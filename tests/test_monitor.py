@@ -397,6 +397,19 @@ def test_another_split_is_refused_with_the_known_ones(monitor: ModelMonitor, spl
         monitor.evaluate(split, loss=1.0)
 
 
+def test_history_has_no_entry_for_a_loss_that_was_never_published_and_one_for_a_loss_that_was_nan(
+    monitor: ModelMonitor,
+) -> None:
+    monitor.step(entropy=2.0, y_true=[0, 1], y_pred=[0, 1])
+    monitor.end_epoch()
+    assert "loss" not in monitor.history
+    assert monitor.history["accuracy"] == [1.0]
+    monitor.step(loss=math.nan)
+    monitor.end_epoch()
+    assert [math.isnan(loss) for loss in monitor.history["loss"]] == [True]
+    assert len(monitor.history["accuracy"]) == 2
+
+
 def test_history_holds_what_was_published_at_the_end_of_each_epoch(monitor: ModelMonitor) -> None:
     for epoch in range(3):
         monitor.step(loss=9.0, y_true=[0, 1], y_pred=[0, 0])

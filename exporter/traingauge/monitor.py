@@ -569,7 +569,8 @@ class ModelMonitor(Unique):
 
         Names are those of the metrics, ``loss``, ``accuracy`` and so on; those of ``validation`` and ``test`` begin with
         ``val_`` and ``test_``. A training entry is what the gauges read when the epoch ended: the last step's loss, and the
-        scores of the rolling window.
+        scores of the rolling window. What is not published then, such as the loss where no step has given one, has no entry;
+        NaN is a loss that was NaN, or an undefined score.
         """
         return self._recorder.reader.history()
 

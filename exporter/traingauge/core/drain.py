@@ -347,7 +347,7 @@ class Drain:
         self.epochs.roll_back(event.step)
 
     def _remember(self, split: str) -> None:
-        values = {"loss": self._loss.last(split), **self._scores.current(split)}
+        values = {**self._loss.current(split), **self._scores.current(split)}
         step = self._diagnostics.position.steps
         self.epochs.add(split, step, values)
         self.step_log.add(EPOCHS[split], _row({"step": step, **values}), {})

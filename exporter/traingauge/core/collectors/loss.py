@@ -92,6 +92,10 @@ class Loss(Collector):
         """Last loss of a split; NaN if there is none."""
         return self._splits[split].last if split in self._splits else math.nan
 
+    def current(self, split: str) -> dict[str, float]:
+        """The published loss of a split, by name, NaN if it was that; empty if none was recorded."""
+        return {"loss": self._splits[split].last} if split in self._splits else {}
+
     def families(self) -> Iterator[Family]:
         """``model_loss`` and the metrics derived from it; nothing before the first loss."""
         if not self._splits:
