@@ -26,7 +26,14 @@ APART = {
     "alibi_detect": ("alibi-detect",),
     "evidently": ("evidently", "pandas<3"),
     "nannyml": ("nannyml", "statsmodels"),  # which it imports and does not name
+    "opentelemetry": ("opentelemetry-exporter-prometheus-remote-write",),
+    "gangplank": ("gangplank", "keras", "jax", "prometheus-client"),
+    "wandb": ("wandb", "numpy"),
+    "mlflow": ("mlflow",),
 }
+
+#: Peers that are installed without what they ask for: they import a small part of it.
+_ALONE = {"gangplank"}
 
 #: How to get the peers that have no environment of their own, and those that have one.
 _ADVICE, _ADVICE_APART = (
@@ -50,15 +57,25 @@ class PeerError(Exception):
     """A peer is not installed or does not run; the message says which, and what to do."""
 
 
+def program_apart(module: str, name: str = "python") -> Path:
+    """A program in the environment of a peer.
+
+    Raises:
+        PeerError: There is none.
+    """
+    program = PEERS / APART[module][0] / "bin" / name
+    if not program.exists():
+        raise PeerError(_ADVICE_APART)
+    return program
+
+
 def run_apart(module: str, code: str, arrays: Mapping[str, Any]) -> Any:
     """Run code with arrays under their names in the environment of a peer, and return its ``result``.
 
     Raises:
         PeerError: It cannot be run.
     """
-    python = PEERS / APART[module][0] / "bin" / "python"
-    if not python.exists():
-        raise PeerError(_ADVICE_APART)
+    python = program_apart(module)
     with tempfile.TemporaryDirectory() as folder:
         data, script = Path(folder) / "data.npz", Path(folder) / "peer.py"
         np.savez(data, **arrays)
@@ -77,7 +94,10 @@ def _install() -> None:
         folder = PEERS / packages[0]
         print(f"{packages[0]} → {folder}")
         venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([folder / "bin" / "pip", "install", "--quiet", *packages], check=False)
+        pip = [folder / "bin" / "pip", "install", "--quiet"]
+        subprocess.run([*pip, *(one for one in packages if one not in _ALONE)], check=False)
+        for one in _ALONE.intersection(packages):
+            subprocess.run([*pip, "--no-deps", one], check=False)
 
 
 if __name__ == "__main__":

@@ -11,19 +11,24 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import requests
 
+from benchmarks.delivery.many_runs import many_runs
 from benchmarks.delivery.servers import (
+    MissingError,
     Prometheus,
+    Prometheus2,
     Samples,
     SpoiltAnswers,
     VictoriaMetrics,
     running,
 )
+from benchmarks.delivery.side_by_side import side_by_side
 from traingauge import ModelMonitor, RemoteWrite, State, export
 from traingauge.catalog import CATALOG
 from traingauge.core.collectors.delivery import DeliveryCounts
@@ -35,6 +40,7 @@ from traingauge.delivery.remote_write.messages import HEADERS, request
 from traingauge.delivery.remote_write.rows import RowSeries
 from traingauge.delivery.remote_write.sender import Sender
 from traingauge.delivery.remote_write.series import Points, series_of
+from traingauge.stack.programs import find_programs
 from traingauge.state.log import Extent, Log
 from traingauge.state.saved_rows import SavedRows
 from traingauge.stats.streaming.not_given import is_given
@@ -123,11 +129,11 @@ def difference(wanted: dict[int, float], found: Samples, exact: float) -> Counte
     return counts
 
 
-def read_back(kind: type[Prometheus], steps: int) -> dict[str, Any]:
+def read_back(kind: type[Prometheus], steps: int, **settings: Any) -> dict[str, Any]:
     """Every step of 30 series."""
     with running(kind(Path(tempfile.mkdtemp()))) as server:
         url = server.address + server.write_path
-        rows = train("whole", url, steps, pause=0.0015, linger=60)
+        rows = train("whole", url, steps, pause=0.0015, linger=60, **settings)
         time.sleep(server.settles)
         return {"steps": steps, **compared(server, "whole", rows)}
 
@@ -148,22 +154,31 @@ def lost_answers(steps: int) -> dict[str, Any]:
         }
 
 
-def outage(steps: int, window: str) -> dict[str, Any]:
+def outage(steps: int, window: str, kind: type[Prometheus] = Prometheus, **settings: Any) -> dict[str, Any]:
     """The receiver is down for the middle half of the run."""
-    with running(Prometheus(Path(tempfile.mkdtemp()), window)) as server:
-        url = server.address + server.write_path
+    with running(kind(Path(tempfile.mkdtemp()), window)) as server:
+        url, away = server.address + server.write_path, []
 
         def go_down() -> None:
             time.sleep(steps * 0.0004)
             server.stop()
+            away.append(time.time())
             time.sleep(steps * 0.0008)
+            away.append(time.time())
             server.start()
 
         thread = threading.Thread(target=go_down)
         thread.start()
-        rows = train("outage", url, steps, pause=0.0015, linger=120, interval=1.0)
+        rows = train("outage", url, steps, pause=0.0015, linger=120, interval=1.0, **settings)
         thread.join()
-        return {"steps": steps, "window": window or "none", **compared(server, "outage", rows)}
+        return {
+            "steps": steps,
+            "window": window or "none",
+            "seconds away": away[1] - away[0],
+            "samples meanwhile": len(SERIES)
+            * int(np.sum((rows["time"] > away[0]) & (rows["time"] < away[1]))),
+            **compared(server, "outage", rows),
+        }
 
 
 def naive(steps: int) -> dict[str, Any]:
@@ -327,6 +342,14 @@ def kills(times: int, seed: int) -> dict[str, Any]:
         }
 
 
+def in_2_0(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What is found with a Prometheus that takes 2.0, and its version; or how to get one."""
+    try:
+        return {"version": find_programs(install=False).prometheus.version, **work()}
+    except MissingError as error:
+        return {"missing": str(error)}
+
+
 SCENARIOS = {
     "Prometheus, every step": lambda: read_back(Prometheus, 10_000),
     "VictoriaMetrics, every step": lambda: read_back(VictoriaMetrics, 10_000),
@@ -339,4 +362,8 @@ SCENARIOS = {
     "cost of a step": cost_of_a_step,
     "10 000 samples a second": lambda: cost(20.0),
     "20 kills": lambda: kills(20, 0),
+    "2.0, every step": lambda: in_2_0(lambda: read_back(Prometheus2, 4_000, protocol="2.0")),
+    "2.0, outage": lambda: in_2_0(lambda: outage(8_000, "", Prometheus2, protocol="2.0")),
+    "side by side": lambda: side_by_side(20.0, 60.0, 20.0),
+    "60 runs on a Pushgateway": lambda: many_runs(60),
 }

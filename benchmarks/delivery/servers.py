@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -17,8 +18,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from traingauge.stack.programs import find_programs
+
 #: Packages of Debian with the servers.
-PROGRAMS = ("prometheus", "victoria-metrics")
+PROGRAMS = ("prometheus", "victoria-metrics", "prometheus-pushgateway")
+
+#: The first version of Prometheus that takes remote write 2.0.
+TAKES_2 = (2, 54)
 
 #: Samples of a series, in the order of their times: milliseconds and value.
 Samples = list[tuple[int, float]]
@@ -30,6 +36,7 @@ class Prometheus:
     Args:
         directory: Of its data.
         window: How long samples may be out of order, such as ``2h``; empty for not at all.
+        scraped: Address of a Pushgateway that it scrapes each second.
     """
 
     write_path = "/api/v1/write"
@@ -40,18 +47,30 @@ class Prometheus:
     #: Seconds after which what was taken can be read.
     settles = 0.0
 
-    def __init__(self, directory: Path, window: str = "") -> None:
+    def __init__(self, directory: Path, window: str = "", scraped: str | None = None) -> None:
         self.directory, self.port = directory, free_port()
         directory.mkdir(parents=True, exist_ok=True)
         tsdb = f"storage: {{tsdb: {{out_of_order_time_window: {window}}}}}\n" if window else ""
-        (directory / "prometheus.yml").write_text(f"global: {{scrape_interval: 15s}}\n{tsdb}")
+        (directory / "prometheus.yml").write_text(
+            f"global: {{scrape_interval: 15s}}\n{tsdb}{self._scrapes(scraped)}"
+        )
         self.start()
+
+    @staticmethod
+    def _scrapes(address: str | None) -> str:
+        if address is None:
+            return ""
+        target = urllib.parse.urlsplit(address).netloc
+        return (
+            "scrape_configs: [{job_name: pushgateway, honor_labels: true, scrape_interval: 1s, "
+            f'static_configs: [{{targets: ["{target}"]}}]}}]\n'
+        )
 
     def start(self) -> None:
         """Start it, or start it again with its data."""
         self.process = subprocess.Popen(
             [
-                program("prometheus"),
+                self.program(),
                 f"--config.file={self.directory}/prometheus.yml",
                 f"--storage.tsdb.path={self.directory}/data",
                 f"--web.listen-address=127.0.0.1:{self.port}",
@@ -60,6 +79,11 @@ class Prometheus:
             stderr=subprocess.DEVNULL,
         )
         wait_for(f"{self.address}/-/ready")
+
+    @staticmethod
+    def program() -> str:
+        """Path of the program."""
+        return program("prometheus")
 
     @property
     def address(self) -> str:
@@ -79,6 +103,24 @@ class Prometheus:
             return []
         (series,) = result
         return [(round(1000 * at), float(value)) for at, value in series["values"]]
+
+
+class Prometheus2(Prometheus):
+    """A Prometheus that takes remote write 2.0: that of ``TRAINGAUGE_SERVERS``, or on PATH.
+
+    Raises:
+        MissingError: There is none.
+    """
+
+    @staticmethod
+    def program() -> str:
+        """Path of the program."""
+        found = find_programs(install=False).prometheus
+        if not is_at_least(found.version, TAKES_2):
+            raise MissingError(
+                f"Prometheus {found.version} does not take 2.0: TRAINGAUGE_SERVERS names another"
+            )
+        return str(found.path)
 
 
 class VictoriaMetrics(Prometheus):
@@ -118,6 +160,32 @@ class VictoriaMetrics(Prometheus):
                 if value is not None
             ]
         return sorted(found)
+
+
+class PushgatewayServer:
+    """A Pushgateway that keeps nothing on disk."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self._process = subprocess.Popen(
+            [
+                program("prometheus-pushgateway"),
+                f"--web.listen-address=127.0.0.1:{self.port}",
+                "--persistence.file=",
+            ],
+            stderr=subprocess.DEVNULL,
+        )
+        wait_for(f"{self.address}/-/ready")
+
+    def worked(self) -> float:
+        """Processor seconds that it has taken."""
+        return processor_seconds(self._process.pid)
+
+    def stop(self) -> None:
+        """Stop it."""
+        self._process.terminate()
+        self._process.wait()
 
 
 class SpoiltAnswers:
@@ -194,10 +262,29 @@ def program(name: str) -> str:
     return found
 
 
+class MissingError(Exception):
+    """A server is not installed; the message says what to do."""
+
+
+def is_at_least(version: str, least: tuple[int, int]) -> bool:
+    """Whether a version is that or a later one.
+
+    >>> is_at_least("2.42.0+ds", (2, 54)), is_at_least("3.5.3+ds1", (2, 54))
+    (False, True)
+    """
+    return tuple(int(number) for number in version.split(".")[:2]) >= least
+
+
 def version(name: str) -> str:
     """Version of a server's package."""
     command = ["dpkg-query", "--show", "--showformat=${Version}", name]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor seconds that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def get(url: str) -> dict[str, Any]:
