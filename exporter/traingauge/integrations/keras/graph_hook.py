@@ -29,7 +29,6 @@ class TracedStep(NamedTuple):
         rate: Learning rate, a scalar; ``None`` where there is none.
         gradients: Norm of the gradients given to the optimizer, a scalar; ``None`` if not wanted or not given.
         logs: Numbers of its logs by name, of a step without a call.
-        wait: Seconds that it waited for its data, a scalar that may be NaN; ``None`` where that cannot be known.
     """
 
     data: Any
@@ -37,7 +36,6 @@ class TracedStep(NamedTuple):
     rate: Any = None
     gradients: Any = None
     logs: Mapping[str, Any] = {}
-    wait: Any = None
 
 
 class GraphWatcher(Watcher, Protocol):
@@ -51,36 +49,35 @@ class GraphWatcher(Watcher, Protocol):
 
 
 class GraphHook(StepHook):
-    """The wrapping around the steps of a model on TensorFlow."""
+    """The wrapping around the steps of a model on TensorFlow.
+
+    Attributes:
+        waits: Times that its steps waited for their batches.
+    """
 
     _NAMES = (*StepHook._NAMES, "make_train_function")
 
     def __init__(self, model: Any) -> None:
-        self._waits = GraphWaits(self._guarded)
+        self.waits = GraphWaits(self._guarded)
         super().__init__(model)
 
     def _make_train_function(self, force: bool = False) -> Any:
         """What Keras makes, with the waits of its steps."""
         before = self._model.train_function
         self._own["make_train_function"](force)
-        if self._model.train_function is not before and self._alone:
-            self._model.train_function = self._waits.around(self._model.train_function)
+        alone = int(self._model.steps_per_execution) == 1  # an execution is one step
+        if self._model.train_function is not before and alone:
+            self._model.train_function = self.waits.around(self._model.train_function)
         return self._model.train_function
-
-    @property
-    def _alone(self) -> bool:
-        """Whether an execution is one step."""
-        return int(self._model.steps_per_execution) == 1
 
     def _train_step(self, data: Any) -> Any:
         rate, optimizer = self._begin()
         with norms_of(optimizer, self._guarded, global_norm) as norms:
             logs = self._own["train_step"](data)
         gradients = self._guarded(functools.partial(tf.identity, norms[-1])) if norms else None
-        wait = self._guarded(self._waits.of_step) if self._alone else None
         call = self._take_call()
         numbers = {} if call else self._guarded(functools.partial(numbers_of, logs)) or {}
-        self._hand_over(TracedStep(data, call, rate, gradients, numbers, wait), "trained")
+        self._hand_over(TracedStep(data, call, rate, gradients, numbers), "trained")
         return logs
 
     def _test_step(self, data: Any) -> Any:

@@ -11,28 +11,37 @@ under a strategy of ``tf.distribute``, whose iterators fetch ahead into buffers 
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.data.ops.iterator_ops import IteratorSpec, OwnedIterator
 
 from traingauge.integrations.keras.variable import variable
 
+#: Waits that may pass between two readings: as many as steps.
+SLOTS = 1024
+
 
 class GraphWaits:
     """Takes the time that the step of an execution waits for its batch.
 
+    The step itself touches none of its variables: TensorFlow would order all of the step after what writes them, and with it
+    updates that do without the batch.
+
     Args:
         guarded: Runs the integration's own work.
+
+    Attributes:
+        ring: The last waits, in seconds.
+        written: How many there were.
     """
 
     def __init__(self, guarded: Callable[[Callable[[], Any]], Any]) -> None:
-        self._seconds = variable()
-        self._forget()
-        self._kind = _timed(self._seconds, guarded)
+        self.ring, self.written = variable(SLOTS), variable(dtype=tf.int64)
+        self._kind = _timed(self.ring, self.written, guarded)
         self._twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
     def around(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -40,22 +49,9 @@ class GraphWaits:
 
         @functools.wraps(function)
         def train_function(iterator: Any) -> Any:
-            if type(iterator) is OwnedIterator:
-                self._known = True
-                return function(self._twin(iterator))
-            if self._known:  # from here on batches come without an iterator
-                self._forget()
-            return function(iterator)
+            return function(self._twin(iterator) if type(iterator) is OwnedIterator else iterator)
 
         return train_function
-
-    def of_step(self) -> Any:
-        """Inside the graph, in a step: the seconds that it waited, a scalar of float64; NaN if that is not known."""
-        return tf.identity(self._seconds)
-
-    def _forget(self) -> None:
-        self._known = False
-        self._seconds.assign(math.nan)
 
     def _twin(self, iterator: Any) -> Any:
         """One over the same data that is timed; it lives as long as the other, which owns the data."""
@@ -66,11 +62,32 @@ class GraphWaits:
         return twin
 
 
-def _timed(seconds: tf.Variable, guarded: Callable[[Callable[[], Any]], Any]) -> type[Any]:
+class WaitsRead:
+    """Reads the waits of a model for one watcher.
+
+    Args:
+        waits: Those of the model.
+    """
+
+    def __init__(self, waits: GraphWaits) -> None:
+        self._waits, self._read = waits, 0
+
+    def take(self) -> list[float]:
+        """The waits since the last reading, in seconds; of more than :data:`SLOTS` the last."""
+        before, self._read = self._read, int(self._waits.written.numpy())
+        if self._read == before:
+            return []
+        places = np.arange(max(before, self._read - SLOTS), self._read)
+        found: list[float] = self._waits.ring.numpy()[places % SLOTS].tolist()
+        return found
+
+
+def _timed(ring: tf.Variable, written: tf.Variable, guarded: Callable[[Callable[[], Any]], Any]) -> type[Any]:
     """A class of iterators that write the time that a batch took.
 
     Args:
-        seconds: Where to.
+        ring: Where to.
+        written: Counts them.
         guarded: Runs the integration's own work.
     """
 
@@ -84,7 +101,10 @@ def _timed(seconds: tf.Variable, guarded: Callable[[Callable[[], Any]], Any]) ->
 
         def _write(self, began: Any, batch: Any) -> None:
             with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
-                seconds.assign(tf.timestamp() - began, read_value=False)
+                wait = tf.timestamp() - began
+                done = ring.scatter_nd_update([[tf.math.floormod(written, SLOTS)]], [wait])
+            with tf.control_dependencies([done]):
+                written.assign_add(1, read_value=False)
 
         @property
         def _type_spec(self) -> TimedSpec:

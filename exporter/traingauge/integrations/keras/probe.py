@@ -23,6 +23,7 @@ from traingauge.core.reference_bins import ReferenceBins
 from traingauge.core.task_hints import TaskHints
 from traingauge.integrations.base import Session
 from traingauge.integrations.keras.graph_hook import GraphHook, TracedStep
+from traingauge.integrations.keras.graph_waits import WaitsRead
 from traingauge.integrations.keras.loss_calls import LossCall
 from traingauge.integrations.keras.outputs import TASK_OF_ONE, goal_of, not_scored
 from traingauge.integrations.keras.replicas import Replicas
@@ -74,6 +75,9 @@ class GraphProbe:
         self._begun = False
         self._said: set[str] = set()
         GraphHook.attach(model, self)
+        hook = GraphHook.of(model)
+        assert isinstance(hook, GraphHook)
+        self._waits = WaitsRead(hook.waits)
 
     @staticmethod
     def of(model: Any, owner: object) -> GraphProbe | None:
@@ -96,6 +100,7 @@ class GraphProbe:
     @unchecked()
     def skip_steps(self) -> None:
         """Forget the training steps since the last reading."""
+        self._waits.take()
         self._replicas.skip_steps()
         self._replicas.read_bins()
         self._replicas.read_targets()
@@ -104,6 +109,11 @@ class GraphProbe:
     def read_steps(self) -> tuple[Rows | None, int]:
         """Training steps since the last reading, ``None`` if there were none, and how many were overwritten before it."""
         return self._replicas.read_steps()
+
+    @unchecked()
+    def read_waits(self) -> list[float]:
+        """Seconds that training steps waited for their batches since the last reading, of those where that is known."""
+        return self._waits.take()
 
     @unchecked()
     def read_outputs(self) -> dict[str, Rows]:
@@ -173,7 +183,7 @@ class GraphProbe:
 
     def _write(self, step: TracedStep, ring: StepRing) -> ScoringPlan | None:
         measured = self._measured(step, ring.reserve)
-        ring.write(measured, step.rate, step.gradients, step.wait, step.logs)
+        ring.write(measured, step.rate, step.gradients, step.logs)
         return measured.plan
 
     def _add(self, step: TracedStep) -> None:

@@ -40,7 +40,6 @@ class Rows(NamedTuple):
         vectors: What scores are made of, by statistic.
         rates: Learning rates, NaN where unknown; of training steps.
         norms: Norms of the gradients, negative where unknown; of training steps.
-        waits: Seconds that training steps waited for their data, NaN where unknown.
         logs: Numbers of the logs of training steps by name, :data:`NOT_GIVEN` where a step has none.
     """
 
@@ -51,7 +50,6 @@ class Rows(NamedTuple):
     vectors: list[Vectors]
     rates: NDArray[np.float64] = np.zeros(0)
     norms: NDArray[np.float64] = np.zeros(0)
-    waits: NDArray[np.float64] = np.zeros(0)
     logs: Mapping[str, Floats] = {}
 
     @property

@@ -28,7 +28,7 @@ FEWEST_SLOTS = 16
 MOST_CELLS = 1 << 24
 
 # Columns of a ring's head; the last three say whether the loss is known, and which logs and scores follow: 0 for none.
-_LOSS, _SAMPLES, _NONFINITE, _RATE, _NORM, _WAIT, _KNOWN, _LOGGED, _KIND = range(9)
+_LOSS, _SAMPLES, _NONFINITE, _RATE, _NORM, _KNOWN, _LOGGED, _KIND = range(8)
 
 # Columns of a pass's head.
 _PASS_LOSS, _PASS_SAMPLES, _PASS_NONFINITE, _PASS_STEPS, _PASS_UNKNOWN = range(5)
@@ -95,7 +95,6 @@ class StepRing:
         step: StepRow,
         rate: Any = None,
         norm: Any = None,
-        wait: Any = None,
         logs: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         """Inside the graph: put a step in the place of the oldest."""
@@ -116,7 +115,6 @@ class StepRing:
             step.reduced.nonfinite,
             _or(rate, np.nan),
             _or(norm, -1.0),
-            _or(wait, np.nan),
             float(step.loss is not None),
             logged,
             kind,
@@ -155,7 +153,6 @@ class StepRing:
             vectors=vectors,
             rates=heads[:, _RATE],
             norms=heads[:, _NORM],
-            waits=heads[:, _WAIT],
             logs=self._read_logs(places % self._slots, heads[:, _LOGGED]),
         )
 

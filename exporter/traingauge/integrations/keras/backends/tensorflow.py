@@ -68,9 +68,9 @@ class GraphWatch:
         # Without an end if fit was interrupted before it called the hook.
         at = _spread(np.array(ends or [time.perf_counter()]), began, rows.steps, self._together)
         self._session.record(self._event(rows, at))
-        waits = rows.waits[~np.isnan(rows.waits)]
-        if len(waits):
-            self._session.record(DataWaits(waits.tolist()))
+        waits = self._probe.read_waits()
+        if waits:
+            self._session.record(DataWaits(waits))
         self.steps += rows.steps
         return rows.steps
 
