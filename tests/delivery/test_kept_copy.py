@@ -19,7 +19,7 @@ from traingauge.core.families import Family, Identity, keys
 from traingauge.core.guard import Guard
 from traingauge.delivery import kept_copy
 from traingauge.delivery.base import RunView
-from traingauge.delivery.kept_copy import KeptCopy
+from traingauge.delivery.kept_copy import KeptCopy, share
 
 RUNNING = Family(CATALOG["model_run_state"], keys(("running",)), (1.0,))
 
@@ -78,6 +78,18 @@ def test_every_copy_has_a_time_of_its_own_by_which_a_dead_run_is_known() -> None
         wait_until(lambda: len(place.made) >= 3)
     assert before <= float(place.made[0]) <= time.time()
     assert len(set(place.made[:3])) == 3
+
+
+def test_runs_that_start_together_take_turns_from_their_second_copies_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shares = [share("m", f"r{at}") for at in range(60)]
+    assert all(0 < one <= 1 for one in shares)
+    assert max(sum(start <= one < start + 0.1 for one in shares) for start in shares) < 15
+    monkeypatch.setattr(kept_copy, "share", lambda model, run: 1e-9)
+    place = Place()
+    with ModelMonitor("m", run="r", delivery=[place]):
+        wait_until(lambda: place.calls.count("put running") == 2, "the second copy")
 
 
 def test_the_end_is_shown_while_another_delivery_still_waits_for_its_own() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from typing import Protocol
 
@@ -48,6 +49,15 @@ def checked_times(setting: str, every: object, delete_after: object) -> tuple[fl
         validation.number(f"{setting}.every", every, least=0.1, most=MOST_SECONDS),
         validation.number(f"{setting}.delete_after", delete_after, least=0.0, most=MOST_SECONDS),
     )
+
+
+def share(model: str, run: str) -> float:
+    """Share of the interval after which the second copy of a run is made, so that runs that start together take turns.
+
+    >>> round(share("digits", "run-1"), 2), round(share("digits", "run-2"), 2)
+    (0.63, 0.22)
+    """
+    return (1 + zlib.crc32(f"{model}\0{run}".encode("utf-8", "replace"))) / (1 << 32)
 
 
 class Place(Protocol):
@@ -128,8 +138,10 @@ class KeptCopy:
         shield = self._run.guard.shield
         shield("delivery", self._put)
         shield("delivery", self._place.sweep)
-        while not self._has_ended(self._every):
+        seconds = self._every * share(*self._run.identity.name)
+        while not self._has_ended(seconds):
             shield("delivery", self._put)
+            seconds = self._every
         if not self._closed.is_set():
             shield("delivery", self._end)
         self._shown.set()
