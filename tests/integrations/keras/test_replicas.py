@@ -94,6 +94,17 @@ def test_the_loss_of_a_step_is_the_mean_over_all_its_samples_and_not_the_mean_of
     assert abs(divided.losses[-1] - squares.mean()) > 0.1
 
 
+def test_where_a_replica_gets_no_sample_the_loss_is_still_the_mean_over_all_and_what_keras_logs_is_not(
+    recorded,
+):
+    whole, divided = recorded["classes"]
+    sizes = [BATCH, BATCH, 1]
+    mean = np.average(whole.losses, weights=sizes)
+    assert np.average(divided.losses, weights=sizes) == pytest.approx(mean, rel=1e-6)
+    assert whole.logged[-1] == pytest.approx(mean, rel=1e-6)
+    assert divided.logged[-1] != pytest.approx(mean, rel=1e-4)
+
+
 def test_losses_and_gradients_of_a_model_that_learns_are_those_worked_out_by_hand(recorded):
     by_hand = softmax_regression(*digits(560), batch=BATCH, epochs=1, rate=0.5)
     (divided,) = recorded["learning"]

@@ -79,6 +79,26 @@ class Logging(AsInTheGuide):
         return logs | own, state
 
 
+class InMicroBatches(AsInTheGuide):
+    """Computes its loss of two parts of a batch."""
+
+    def losses_of(self, trainable, others, x, y):
+        parts = [slice(0, 50), slice(50, None)]
+        found = [AsInTheGuide.losses_of(self, trainable, others, x[part], y[part]) for part in parts]
+        return sum(loss for loss, _ in found), (None, others)
+
+
+class SharpnessAware(AsInTheGuide):
+    """Computes its loss again where the weights would be a step uphill."""
+
+    def train_step(self, state, data):
+        trainable, *rest = state
+        uphill = jax.grad(lambda *given: self.losses_of(*given)[0])(trainable, rest[0], *data[:2])
+        moved = [weight + 0.1 * change for weight, change in zip(trainable, uphill, strict=True)]
+        logs, (_, *rest) = super().train_step((moved, *rest), data)
+        return logs, (trainable, *rest)
+
+
 class InALoop(AsInTheGuide):
     """Computes its loss inside a loop that JAX traces apart."""
 
@@ -121,6 +141,22 @@ def test_a_step_of_one_s_own_has_its_loss_and_scores(session, digits, eager):
     published, predicted = session.published(), np.concatenate(by_hand.predicted)
     assert published["accuracy", "train"] == pytest.approx(metrics.accuracy_score(digits[1], predicted))
     assert published["gradient_norm",] == pytest.approx(by_hand.norms[-1], rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", [InMicroBatches, SharpnessAware])
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_step_with_several_losses_has_the_loss_and_scores_of_its_batch(session, digits, kind, eager):
+    x, y = digits[0][:64], digits[1][:64]
+    keras.utils.set_random_seed(7)
+    model = kind([keras.Input((64,)), keras.layers.Dense(10, "softmax")])
+    model.compile(keras.optimizers.SGD(0.0), CROSS_ENTROPY, run_eagerly=eager)
+    fit(model, x, y, session=session, batch_size=64)
+    outputs = model.predict(x, verbose=0)
+    assert losses(session) == pytest.approx([metrics.log_loss(y, outputs, labels=range(10))], rel=1e-4)
+    published = session.published()
+    assert published["accuracy", "train"] == metrics.accuracy_score(y, outputs.argmax(axis=1))
+    assert published["samples_total", "train"] == 64
+    assert not session.errors
 
 
 def test_sparse_features_are_compared_with_their_zeros(digits):
