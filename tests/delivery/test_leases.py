@@ -53,6 +53,16 @@ def test_a_run_that_renews_its_lease_stays_and_one_that_does_not_goes_with_its_e
     assert listed(leases) == [("10.0.0.1:9109", "kept")]
 
 
+def test_a_run_counts_as_registered_only_while_it_renews_its_lease() -> None:
+    clock = Clock()
+    leases = Leases(clock=clock)
+    assert not leases.consider(registration(), "10.0.0.1")
+    leases.renew(A, registration(), "10.0.0.1")
+    assert leases.consider(registration(), "10.0.0.1")
+    clock.now += ALIVE_SECONDS
+    assert not leases.consider(registration(), "10.0.0.1")
+
+
 def test_the_end_of_a_run_is_a_target_of_its_own_and_then_the_only_one() -> None:
     leases = Leases()
     leases.renew(A, registration(), "10.0.0.1")

@@ -158,7 +158,7 @@ class Leases:
             self._notes.keep(key, run.registration())
 
     def consider(self, body: bytes, client: str) -> bool:
-        """Whether a run is registered; nothing changes.
+        """Whether a run has registered lately; nothing changes.
 
         Args:
             body: Its registration; of its labels nothing is compared.
@@ -172,10 +172,12 @@ class Leases:
         run = Announcement.registered(body)
         _check_address(run.address, client, self._networks)
         with self._lock:
+            now = self._clock()
             known = [self._leases[key] for key in self._keys.get(run.identity.name, ())]
-            if any(one.run.address == run.address and one.run.serves for one in known):
+            here = [one for one in known if one.run.address == run.address and one.run.serves]
+            if any(one.is_fresh(now) for one in here):
                 return True
-            if _is_taken(run, known, self._clock()):
+            if _is_taken(run, known, now):
                 raise TakenError(_TAKEN)
             if len(self._leases) >= MOST_LEASES:
                 raise FullError(_FULL)
