@@ -142,8 +142,12 @@ def _groups(gateway: PushgatewayServer) -> list[dict[str, Any]]:
 
 
 def _series(group: dict[str, Any]) -> int:
-    """Number of series of a group."""
-    return sum(len(one["metrics"]) for one in group.values() if "metrics" in one)
+    """Number of series of a group.
+
+    >>> _series({"labels": {"run": "a"}, "last_push_successful": True, "up": {"metrics": [{}, {}]}})
+    2
+    """
+    return sum(len(one["metrics"]) for one in group.values() if isinstance(one, dict) and "metrics" in one)
 
 
 def _answers(gateway: PushgatewayServer) -> tuple[float, float]:
