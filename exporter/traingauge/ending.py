@@ -152,7 +152,8 @@ class Ending:
             if awaited is not None and awaited[0] != said and awaited[1] >= POLL:
                 said = awaited[0]
                 logger.warning(
-                    "the process waits up to %.0f s for %s to deliver the end of run %s of %s; Ctrl-C ends the wait",
+                    "the process waits up to %.0f s until %s has delivered the end of run %s of %s; Ctrl-C ends the wait, "
+                    "and traingauge doctor says what keeps it",
                     min(awaited[1], left),
                     said,
                     self.identity.run,

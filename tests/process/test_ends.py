@@ -278,7 +278,7 @@ def test_a_process_that_waits_for_a_delivery_says_which_one_and_how_long_at_most
     process.kill()
     process.communicate(timeout=PATIENCE)
     assert re.search(
-        r"the process waits up to (3000|2\d\d\d) s for Receiver to deliver the end of run r of m", said
+        r"the process waits up to (3000|2\d\d\d) s until Receiver has delivered the end of run r of m", said
     )
 
 
