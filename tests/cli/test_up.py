@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,10 @@ import requests
 from tests.stack.conftest import FakeRun
 from tests.waiting import PATIENCE, wait_until
 from traingauge import Endpoint, ModelMonitor
+from traingauge.cli.up import down_command
 from traingauge.stack.home import Home, default_home
 from traingauge.stack.prometheus import PrometheusApi
+from traingauge.stack.up import Settings
 
 pytestmark = pytest.mark.servers
 
@@ -59,6 +62,16 @@ def run() -> Iterator[FakeRun]:
     run = FakeRun()
     yield run
     run.close()
+
+
+def test_what_stops_a_stack_in_another_directory_than_the_usual_one_names_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    usual = Settings(home=tmp_path / "traingauge/stack", discovery_dir=tmp_path)
+    assert down_command(usual) == "`traingauge down`"
+    elsewhere = replace(usual, home=tmp_path / "b")
+    assert down_command(elsewhere) == f"`traingauge down --directory {tmp_path / 'b'}`"
 
 
 def test_it_returns_when_all_is_ready_and_a_second_one_and_status_say_where_it_listens(

@@ -81,15 +81,23 @@ def run(options: argparse.Namespace) -> None:
     try:
         up(
             settings,
-            lambda text: _say(f"{text}\nNotifications are printed here. {_stop()} stops everything."),
+            lambda text: _say(f"{text}\nNotifications are printed here. {_stop(settings)} stops everything."),
         )
     except KeyboardInterrupt:
         _say("\nstopped")
 
 
-def _stop() -> str:
+def _stop(settings: Settings) -> str:
     """How the one who reads what is printed stops it: in the background no key reaches it."""
-    return "Ctrl-C" if sys.stdin is not None and sys.stdin.isatty() else "`traingauge down`"
+    return "Ctrl-C" if sys.stdin is not None and sys.stdin.isatty() else down_command(settings)
+
+
+def down_command(settings: Settings) -> str:
+    """The command that stops this stack, and not that of the default directory."""
+    from traingauge.stack.home import default_home
+
+    elsewhere = settings.home != default_home().absolute()
+    return f"`traingauge down --directory {settings.home}`" if elsewhere else "`traingauge down`"
 
 
 def _detach(settings: Settings) -> None:
@@ -104,7 +112,7 @@ def _detach(settings: Settings) -> None:
     record = start(home, _arguments(settings))
     _say(described(record))
     shown = "on this terminal" if _terminal(settings) else f"in {home.log}"
-    _say(f"Notifications are shown {shown}. `traingauge down` stops everything.")
+    _say(f"Notifications are shown {shown}. {down_command(settings)} stops everything.")
 
 
 def _arguments(settings: Settings) -> list[str]:
