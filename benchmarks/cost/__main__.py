@@ -13,6 +13,7 @@ from benchmarks.cost import (
     drift_window,
     growth,
     import_time,
+    keras_backend,
     keras_step,
     lightning_step,
     machine,
@@ -32,6 +33,7 @@ ROWS: Mapping[str, tuple[Callable[[float], Row | list[Row]], float, float]] = {
     "render": (render.measure, 5, 30),
     "stall": (stall.measure, 1, 80),
     "keras": (keras_step.measure, 9, 90),
+    "keras_backend": (keras_backend.measure, 10, 40),
     "torch": (torch_loop.measure, 3, 15),
     "torch_watch": (torch_watch.measure, 3, 30),
     "lightning": (lightning_step.measure, 10, 40),
@@ -42,8 +44,8 @@ ROWS: Mapping[str, tuple[Callable[[float], Row | list[Row]], float, float]] = {
     "import": (import_time.measure, 4, 30),
 }
 
-#: Rows of frameworks with an environment of their own: measured when they are named, and on no page.
-APART = ("lightning", "transformers")
+#: Rows of frameworks or backends with an environment of their own: measured when they are named, and on no page.
+APART = ("keras_backend", "lightning", "transformers")
 
 #: The curves of growth, in addition to the rows.
 GROWTH = "growth"
@@ -66,7 +68,7 @@ def main(arguments: list[str]) -> int:
         "names",
         nargs="*",
         metavar="name",
-        help=f"of {', '.join([*ROWS, GROWTH])}; without one, all but {' and '.join(APART)}",
+        help=f"of {', '.join([*ROWS, GROWTH])}; without one, all but {', '.join(APART)}",
     )
     given = parser.parse_args(arguments)
     names = given.names or [*(name for name in ROWS if name not in APART), GROWTH]

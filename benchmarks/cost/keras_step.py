@@ -46,14 +46,14 @@ def _of_nothing(seconds: float, absent: dict[str, str]) -> Row:
             [
                 bare,
                 _arm("four Gauge.set a batch", lambda: [_gauges()], steps),
-                _arm("traingauge: the callback", lambda: [_callback(monitor)], steps, ours=True),
+                _arm("traingauge: the callback", lambda: [of_monitor(monitor)], steps, ours=True),
             ],
             seconds / 2,
         )
         arms = []
-        for module, peer in (("tensorboard", _tensorboard), ("wandb", _wandb), ("mlflow", _mlflow)):
+        for module in PEERS:
             if module not in absent:
-                callback = peer(folder)
+                callback = of_peer(module, folder)
                 arms.append(_arm(f"{module}, by wall clock", lambda callback=callback: [callback], of_peers))
         peers = race([_arm("no callback, by wall clock", list, FEWER), *arms], seconds / 2, time.perf_counter)
         peers.pop(NULL)
@@ -87,7 +87,7 @@ def _of_a_network(seconds: float) -> Row:
                 _network("keras.metrics: accuracy", steps, lambda: [metrics.CategoricalAccuracy()]),
                 _network("keras.metrics: F1Score, AUC", steps, of_classes),
                 _network(
-                    "traingauge: the callback", steps, callbacks=lambda: [_callback(monitor)], ours=True
+                    "traingauge: the callback", steps, callbacks=lambda: [of_monitor(monitor)], ours=True
                 ),
             ],
             seconds,
@@ -102,7 +102,8 @@ def _of_a_network(seconds: float) -> Row:
     )
 
 
-def _callback(monitor: ModelMonitor) -> Any:
+def of_monitor(monitor: ModelMonitor) -> Any:
+    """The callback of a run."""
     from traingauge.integrations.keras import MonitorCallback
 
     return MonitorCallback(monitor)
@@ -177,6 +178,11 @@ def _gauges() -> Any:
                 gauge.set(logs["loss"])
 
     return Gauges()
+
+
+def of_peer(module: str, folder: str) -> Any:
+    """The callback of a tracker, which writes to a folder."""
+    return {"tensorboard": _tensorboard, "wandb": _wandb, "mlflow": _mlflow}[module](folder)
 
 
 def _tensorboard(folder: str) -> Any:
