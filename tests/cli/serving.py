@@ -7,8 +7,11 @@ from typing import Any
 
 import requests
 
+from traingauge.cli.sd import REFRESHES
+
 Start = Callable[..., str]
 
 
 def listed(url: str) -> list[dict[str, Any]]:
-    return requests.get(url, timeout=30).json()
+    """What a Prometheus gets."""
+    return requests.get(url, headers={REFRESHES: "60"}, timeout=30).json()

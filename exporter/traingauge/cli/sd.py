@@ -43,6 +43,9 @@ LAST_PORT = 65_535
 #: Seconds between two looks into the directory, and how many times longer than a look they are at least.
 EVERY, REST = 2.0, 10.0
 
+#: The header of a request that comes again and again, as Prometheus and others that discover targets as it does send it.
+REFRESHES = "X-Prometheus-Refresh-Interval-Seconds"
+
 #: Seconds after its last question for which a Prometheus counts as one that reads the files.
 ASKED_SECONDS = 300.0
 
@@ -198,16 +201,22 @@ class Service:
         """Whether a Prometheus has asked for the list lately."""
         return time.monotonic() < self._asked_until
 
-    def answer(self, path: str, authorization: str) -> tuple[HTTPStatus, bytes]:
+    def answer(self, path: str, authorization: str, *, refreshes: bool) -> tuple[HTTPStatus, bytes]:
         """Status and body of an answer.
 
         An error answers no empty list: Prometheus keeps the targets that it has.
+
+        Args:
+            path: What is asked for.
+            authorization: The header of that name.
+            refreshes: Whether it is asked for again and again, as Prometheus says of its requests.
         """
         if path != "/":
             return HTTPStatus.NOT_FOUND, b"the list is at /\n"
         if not self._access.allows(authorization):
             return HTTPStatus.UNAUTHORIZED, b"expected the bearer token\n"
-        self._asked_until = time.monotonic() + ASKED_SECONDS
+        if refreshes:
+            self._asked_until = time.monotonic() + ASKED_SECONDS
         if self._list.text is None:
             return HTTPStatus.SERVICE_UNAVAILABLE, b"the directory could not be read yet\n"
         if self._leases is None:
@@ -310,7 +319,9 @@ def _handler(service: Service, *, local: bool) -> type[LocalHandler]:
     class Handler(LocalHandler):
         def get(self) -> None:
             if self._is_for_here():
-                self._answer(*service.answer(self.path, self._authorization))
+                self._answer(
+                    *service.answer(self.path, self._authorization, refreshes=REFRESHES in self.headers)
+                )
 
         def put(self) -> None:
             # Read before anything is refused: a client may lose the answer to what was not read.

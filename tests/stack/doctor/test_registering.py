@@ -60,7 +60,7 @@ class Way:
         return monitor
 
     def ask(self) -> None:
-        requests.get(f"{self.url}/", timeout=30)
+        requests.get(f"{self.url}/", headers={sd.REFRESHES: "60"}, timeout=30)
 
 
 @pytest.fixture
@@ -162,6 +162,7 @@ def test_another_server_at_the_address_is_found(answer: object, way: Way) -> Non
 
 def test_that_no_prometheus_asks_for_the_list_is_found(serve: Callable[..., Way]) -> None:
     way = serve()
+    assert requests.get(f"{way.url}/", timeout=30).json() == []  # by a person
     assert the_problem(way).text == f"no Prometheus has asked {way.url} for its list within five minutes"
 
 
