@@ -71,7 +71,7 @@ class ArrayScores:
     def encode(self, planned: Planned, split: str, output: str = "") -> Encoded | Unencoded | None:
         """A batch reduced to what scores are made of; one that does not fit is counted."""
         try:
-            return self._session.encode(*planned.rows, split, output)
+            return self._session.encode(*planned.rows, split, output, later=True)
         except TrainGaugeError as error:
             self._session.guard.report("data", error)
             return None

@@ -136,7 +136,8 @@ def global_norm(gradients: list[Any], scale: Any, *, skipping: bool = False) -> 
 
 def _seen(data: Any, calls: Sequence[LossCall], numbers: dict[str, Any]) -> SeenStep:
     x = keras.utils.unpack_x_y_sample_weight(data)[0]
-    samples = next(len(leaf) for leaf in keras.tree.flatten(data) if leaf is not None)
+    leaves = [x] if isinstance(x, torch.Tensor) else keras.tree.flatten(data)
+    samples = next(len(leaf) for leaf in leaves if leaf is not None)
     return SeenStep(time.perf_counter(), x, samples, [_detached(call) for call in distinct(calls)], numbers)
 
 
@@ -150,12 +151,17 @@ def _logged(logs: Any) -> dict[str, Any]:
 def _detached(call: LossCall) -> LossCall:
     """The call without what is only needed for gradients; tensors of Keras' own are PyTorch's."""
     mask = getattr(call.y_pred, "_keras_mask", None)
-    y, y_pred, weight = keras.tree.map_structure(
-        lambda each: each.detach() if isinstance(each, torch.Tensor) else each,
-        (call.y, call.y_pred, call.sample_weight),
-    )
+    y, y_pred, weight = map(_without_graph, (call.y, call.y_pred, call.sample_weight))
     outputs = {name: _detached(one) for name, one in call.outputs.items()}
     return LossCall(_number(call.loss.mean()), y, y_pred, weight, call.x, mask, outputs=outputs)
+
+
+def _without_graph(values: Any) -> Any:
+    if values is None or isinstance(values, torch.Tensor):
+        return None if values is None else values.detach()
+    return keras.tree.map_structure(
+        lambda each: each.detach() if isinstance(each, torch.Tensor) else each, values
+    )
 
 
 def _number(value: Any) -> Any:
