@@ -104,7 +104,7 @@ def test_a_pushgateway_without_a_run_that_lives_is_said_to_have_none(
 ) -> None:
     servers.answers[GROUPS] = {"data": [group(age=5, state="finished"), {"labels": {"job": "other"}}]}
     ((status, text),) = found(pushgateway, subject)
-    assert (status, text[:10]) == ("skipped", "no run is ")
+    assert (status, text[:11]) == ("skipped", "no live run")
 
 
 def test_a_pushgateway_that_prometheus_does_not_scrape_is_found(subject: Subject, servers: Servers) -> None:
@@ -145,7 +145,7 @@ def test_a_file_that_nothing_replaces_is_found_and_one_that_shows_an_end_is_none
     assert status == "warning"
     assert text.endswith("and nothing replaces it")
     write(tmp_path, age=300, state="finished")
-    assert found(text_file, subject) == [("skipped", f"no run is in {tmp_path}")]
+    assert found(text_file, subject) == [("skipped", f"no live run is in {tmp_path}")]
 
 
 def test_a_directory_that_is_none_is_closed_or_holds_no_run_is_found(
@@ -178,6 +178,9 @@ def test_remote_write_names_the_runs_that_prometheus_has(
 ) -> None:
     with Receiver() as receiver:
         monkeypatch.setenv("TRAINGAUGE_REMOTE_WRITE_URL", receiver.url)
-        assert found(remote_write, subject)[1] == ("skipped", "Prometheus has no run by remote write")
+        assert found(remote_write, subject)[1] == (
+            "skipped",
+            "Prometheus had no run by remote write within the hour",
+        )
         servers.queries[ARRIVED] = [{"model": "m", "run": "r"}]
         assert found(remote_write, subject)[1] == ("ok", "Prometheus has m / r by remote write")

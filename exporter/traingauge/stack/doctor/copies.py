@@ -51,7 +51,7 @@ def pushgateway(subject: Subject) -> Iterator[Finding]:
         return
     if not runs:
         yield skipped(
-            f"no run is on the Pushgateway at {url}",
+            f"no live run is on the Pushgateway at {url}",
             "start one with `Pushgateway(…)` in its `delivery`, and call doctor again; "
             "if one runs, its log says what the Pushgateway answers",
         )
@@ -102,7 +102,7 @@ def text_file(subject: Subject) -> Iterator[Finding]:
             yield _replaced(name, age, every, "its log says what failed", f"delete {path}")
     if not names:
         yield skipped(
-            f"no run is in {folder}",
+            f"no live run is in {folder}",
             "start one with `TextFile(…)` in its `delivery`, and call doctor again",
         )
     yield from _scraped(

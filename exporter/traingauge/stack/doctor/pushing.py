@@ -14,10 +14,10 @@ from .finding import Finding, ok, problem, skipped
 from .servers import BROKEN, NO_PROMETHEUS, SKEW
 from .subject import Subject
 
-#: The runs that Prometheus has, and no target of its has shown.
+#: The runs that Prometheus had within the hour, also those that have ended since, and no target of its has shown.
 ARRIVED = (
-    'group by (model, run) (model_delivery_interval_seconds{instance=""}) '
-    "unless on (model, run) model_copy_timestamp_seconds"
+    'group by (model, run) (last_over_time(model_delivery_interval_seconds{instance=""}[1h])) '
+    "unless on (model, run) last_over_time(model_copy_timestamp_seconds[1h])"
 )
 
 
@@ -66,7 +66,7 @@ def _arrived(prometheus: PrometheusApi | None) -> Iterator[Finding]:
         yield ok(f"Prometheus has {model} / {run} by remote write")
     if not names:
         yield skipped(
-            "Prometheus has no run by remote write",
+            "Prometheus had no run by remote write within the hour",
             "start one, and call doctor again; if one runs, its log says what the receiver answers, and "
             "--prometheus-url has to name a Prometheus that has what the receiver takes",
         )
