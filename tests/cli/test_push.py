@@ -48,7 +48,7 @@ def test_a_receiver_that_does_not_answer_in_time_fails_and_what_is_left_is_sent_
     with Receiver(fault=lambda _: Answer(503)) as receiver:
         assert push(state, receiver, "--wait", "0") == 1
         assert "answered 503" in (error := capsys.readouterr().err)
-        assert "40 rows are left, run the command again" in error
+        assert "40 rows are left: once the receiver takes them, run the command again" in error
         receiver.fault = lambda _: None
         assert push(state, receiver, "--header", "X-Scope-OrgID=team", "--every", "10") == 0
         assert receiver.headers["X-Scope-OrgID"] == "team"

@@ -103,7 +103,8 @@ def _send(history: History, client: Client, wait: float) -> None:
         except UnavailableError as unavailable:
             error, pause = unavailable, max(pause, unavailable.wait)
         if time.monotonic() + pause > until:
-            raise UnsentError(f"{error}; {history.pending} rows are left, run the command again")
+            left = f"{history.pending} rows are left: once the receiver takes them, run the command again"
+            raise UnsentError(f"{error}; {left}")
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_RETRY)
 
