@@ -58,10 +58,11 @@ def deferred(y_true: Any, y_pred: Any, sample_weight: Any, *, small: bool) -> Un
     """
     if y_true is None or y_pred is None:
         return None
-    if not (_is_on_device(y_true) or _is_on_device(y_pred) or (small and _are_small(y_true, y_pred))):
+    on_device = _is_on_device(y_true) or _is_on_device(y_pred)
+    if not (on_device or small) or not (_is_dense(y_true) and _is_dense(y_pred)):
+        return None  # what is wrong with those that are not dense is then said at once
+    if not (on_device or _are_small(y_true, y_pred)):
         return None
-    if not (_is_dense(y_true) and _is_dense(y_pred)):
-        return None  # what is wrong with them is then said at once
     copies = (
         _copy(y_true),
         _decided(y_true, y_pred),
@@ -146,9 +147,8 @@ def _is_on_device(values: Any) -> bool:
 
 
 def _are_small(*arrays: Any) -> bool:
-    """Whether these are tensors on the host that take little memory."""
-    dense = all(_is_tensor(one) and one.is_cpu and _is_dense(one) for one in arrays)
-    return dense and sum(map(_bytes, arrays)) <= SMALL_BYTES
+    """Whether these, all dense, are tensors on the host that take little memory."""
+    return all(_is_tensor(one) and one.is_cpu for one in arrays) and sum(map(_bytes, arrays)) <= SMALL_BYTES
 
 
 def _is_dense(values: Any) -> bool:

@@ -58,3 +58,15 @@ class Slow(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
         self.took += waited()
+
+
+def train_by_hand(model, batch, callback):
+    """Two steps on a batch that no iterator of Keras' has given."""
+    callbacks = keras.callbacks.CallbackList([callback], model=model, epochs=1, steps=2)
+    callbacks.on_train_begin()
+    callbacks.on_epoch_begin(0)
+    for number in range(2):
+        callbacks.on_train_batch_begin(number)
+        callbacks.on_train_batch_end(number, model.train_on_batch(*batch, return_dict=True))
+    callbacks.on_epoch_end(0)
+    callbacks.on_train_end()

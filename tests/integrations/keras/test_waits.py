@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.integrations.keras.slow import BATCH, Batches, Slow
+from tests.integrations.keras.slow import BATCH, Batches, Slow, train_by_hand
 from tests.integrations.keras.watched import KerasSession, dense, fit
 from traingauge.core.events import DataWaits
 from traingauge.integrations.keras import MonitorCallback
@@ -118,14 +118,7 @@ def test_the_end_of_data_of_unknown_length_is_no_wait(session):
 def test_batches_that_a_script_hands_over_have_no_waits(session):
     model, part = regression(), Batches(1)[0]
     fit(model, on_demand(Batches(3)), session=session)
-    callbacks = keras.callbacks.CallbackList([MonitorCallback(session)], model=model, epochs=1, steps=2)
-    callbacks.on_train_begin()
-    callbacks.on_epoch_begin(0)
-    for number in range(2):
-        callbacks.on_train_batch_begin(number)
-        callbacks.on_train_batch_end(number, model.train_on_batch(*part, return_dict=True))
-    callbacks.on_epoch_end(0)
-    callbacks.on_train_end()
+    train_by_hand(model, part, MonitorCallback(session))
     assert session.published()["steps_total", "train"] == 5
     assert len(waits(session)) == 3
 

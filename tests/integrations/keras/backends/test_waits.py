@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.integrations.keras.slow import BATCH, Batches, Slow
+from tests.integrations.keras.slow import BATCH, Batches, Slow, train_by_hand
 from tests.integrations.keras.watched import dense, fit
 from traingauge.core.events import DataWaits
 from traingauge.integrations.keras import MonitorCallback
@@ -98,14 +98,7 @@ def test_arrays_are_waited_for_too(session):
 
 def test_a_loop_of_one_s_own_has_no_waits(session):
     model, part = regression(), Batches(1)[0]
-    callbacks = keras.callbacks.CallbackList([MonitorCallback(session)], model=model, epochs=1, steps=2)
-    callbacks.on_train_begin()
-    callbacks.on_epoch_begin(0)
-    for number in range(2):
-        callbacks.on_train_batch_begin(number)
-        callbacks.on_train_batch_end(number, model.train_on_batch(*part, return_dict=True))
-    callbacks.on_epoch_end(0)
-    callbacks.on_train_end()
+    train_by_hand(model, part, MonitorCallback(session))
     assert session.published()["steps_total", "train"] == 2
     assert not waits(session)
 
