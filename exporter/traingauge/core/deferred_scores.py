@@ -11,6 +11,7 @@ time, and steps of one shape are encoded together.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -58,16 +59,15 @@ def deferred(y_true: Any, y_pred: Any, sample_weight: Any, *, small: bool) -> Un
     """
     if y_true is None or y_pred is None:
         return None
+    held = _bytes_on_host(y_true) + _bytes_on_host(y_pred) if small else math.inf
+    if held <= SMALL_BYTES:
+        samples = y_true.shape[0]
+        copies = y_true.detach().clone(), y_pred.detach().clone(), _copy(sample_weight)
+        return Unencoded(samples, copies, max(samples, int(held) // BYTES_A_SAMPLE))
     on_device = _is_on_device(y_true) or _is_on_device(y_pred)
-    if not (on_device or small) or not (_is_dense(y_true) and _is_dense(y_pred)):
+    if not (on_device and _is_dense(y_true) and _is_dense(y_pred)):
         return None  # what is wrong with those that are not dense is then said at once
-    if not (on_device or _are_small(y_true, y_pred)):
-        return None
-    copies = (
-        _copy(y_true),
-        _decided(y_true, y_pred),
-        None if sample_weight is None else _copy(sample_weight),
-    )
+    copies = _copy(y_true), _decided(y_true, y_pred), _copy(sample_weight)
     samples = len(y_true)
     return Unencoded(samples, copies, max(samples, sum(map(_bytes, copies)) // BYTES_A_SAMPLE))
 
@@ -146,9 +146,13 @@ def _is_on_device(values: Any) -> bool:
     return _is_tensor(values) and not (values.is_cpu or values.is_meta)
 
 
-def _are_small(*arrays: Any) -> bool:
-    """Whether these, all dense, are tensors on the host that take little memory."""
-    return all(_is_tensor(one) and one.is_cpu for one in arrays) and sum(map(_bytes, arrays)) <= SMALL_BYTES
+def _bytes_on_host(values: Any) -> float:
+    """Memory that a dense tensor on the host takes; infinite for anything else."""
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(values, torch.Tensor) or not values.is_cpu:
+        return math.inf
+    dense = values.ndim > 0 and values.layout is torch.strided and not values.is_nested
+    return values.nbytes if dense else math.inf
 
 
 def _is_dense(values: Any) -> bool:
@@ -159,7 +163,9 @@ def _is_dense(values: Any) -> bool:
 
 
 def _copy(values: Any) -> Any:
-    """A copy where the values are: the script may write into its own before they are read."""
+    """A copy where the values are, as the script may write into its own before they are read; ``None`` of nothing."""
+    if values is None:
+        return None
     return values.detach().clone() if hasattr(values, "detach") else np.array(as_array(values, "values"))
 
 

@@ -132,5 +132,8 @@ class EventQueue:
 def _held(step: Scored) -> int:
     """Samples that a step keeps in memory, or as many as take as much."""
     if isinstance(step.scored, Unencoded):
-        return sum(one.held for one in (step.scored, *step.more) if isinstance(one, Unencoded))
+        held = step.scored.held
+        for one in step.more:
+            held += one.held if isinstance(one, Unencoded) else 0
+        return held
     return 0 if step.scored is None and step.binned is None else step.samples

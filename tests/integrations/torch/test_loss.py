@@ -12,6 +12,7 @@ from tests.integrations.torch.lazy import DEVICE, Waits
 from tests.integrations.torch.loops import batches, errors, given, model, quiet
 from traingauge.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 from traingauge.integrations.torch import watch
+from traingauge.integrations.torch.reach import Reach
 
 
 def accumulated(window, batches_in_all, *, divide=True, watched=None):
@@ -254,7 +255,8 @@ def test_the_gradient_that_backward_is_given_weighs_the_loss():
         assert given(monitor, "loss") == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_scale_of_a_scaler_that_watch_was_not_given_is_no_part_of_the_loss():
+@pytest.mark.parametrize("accumulation", [None, "sum"])
+def test_the_scale_of_a_scaler_that_watch_was_not_given_is_no_part_of_the_loss(accumulation):
     criterion, scaler = nn.CrossEntropyLoss(), torch.amp.GradScaler("cpu")
 
     def total(net, x, y):
@@ -263,7 +265,7 @@ def test_the_scale_of_a_scaler_that_watch_was_not_given_is_no_part_of_the_loss()
         return sum(losses).item()
 
     with quiet() as monitor:
-        expected = stepped(monitor, total, criteria=criterion)
+        expected = stepped(monitor, total, criteria=criterion, accumulation=accumulation)
         assert given(monitor, "loss") == pytest.approx(expected, rel=1e-6)
     assert torch.amp.GradScaler.scale.__module__ == "torch.amp.grad_scaler"
     assert not hasattr(torch.autograd.backward, "__wrapped__")
@@ -549,3 +551,36 @@ def test_what_says_nothing_of_micro_batches_is_refused(accumulation):
     net = model()
     with pytest.raises((InvalidTypeError, UnknownNameError, InvalidArgumentError), match="accumulation"):
         watch("watched", net, torch.optim.SGD(net.parameters()), accumulation=accumulation)
+
+
+@pytest.mark.parametrize(
+    "trained", [slice(2, 3), slice(1, 2)], ids=["the first of the last layer", "one bias"]
+)
+def test_a_pass_over_weights_in_the_middle_has_its_loss_and_one_over_none_is_left_out(trained):
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer, expected = torch.optim.SGD(net.parameters(), lr=0.1), []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for at, (x, y) in enumerate(batches(4)):
+                if at == 2:
+                    net.requires_grad_(False)
+                    list(net.parameters())[trained][0].requires_grad_()
+                loss = criterion(net(x), y)
+                loss.backward()
+                attacked = x.clone().requires_grad_()
+                kept = [one.requires_grad for one in net.parameters()]
+                net.requires_grad_(False)
+                criterion(net(attacked), y).backward()
+                for one, trains in zip(net.parameters(), kept, strict=True):
+                    one.requires_grad_(trains)
+                optimizer.step()
+                optimizer.zero_grad()
+                expected.append(loss.item())
+        assert given(monitor, "loss") == expected
+        assert monitor.rows()["samples"].tolist() == [8] * 4
+
+
+def test_of_a_deep_model_a_pass_looks_at_few_weights():
+    net = nn.Sequential(*[nn.Linear(2, 2) for _ in range(100)])
+    reach = Reach([[torch.optim.SGD(net.parameters(), lr=0.1)]], [net])
+    assert len(reach.marks()[0]) == 2

@@ -274,13 +274,15 @@ def replaced(net, by, **_):
         one.data = one.data + added
 
 
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("moved", [moved, replaced])
-def test_a_move_of_the_weights_that_pytorch_does_not_count_is_seen_on_the_cpu(moved):
-    net, criterion = model(), nn.CrossEntropyLoss()
+def test_a_move_of_the_weights_that_pytorch_does_not_count_is_seen_on_the_cpu(moved, kind):
+    net, criterion = model().to(kind), nn.CrossEntropyLoss()
     optimizer, expected = torch.optim.SGD(net.parameters(), lr=0.1), []
     with quiet() as monitor:
         with watch(monitor, net, optimizer, criterion):
             for x, y in batches(3):
+                x = x.to(kind)  # noqa: PLW2901 the model's
                 loss = criterion(net(x), y)
                 loss.backward()
                 expected.append(loss.item())

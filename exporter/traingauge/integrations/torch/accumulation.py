@@ -95,11 +95,14 @@ class Accumulation:
         """The loss of a step, a float or a tensor; ``None`` if it is not known."""
         after_short, self._short = self._short, False
         self.assumed, self.restored, self.divisor = False, False, None
-        values = [one.backward.value for one in passes]
-        if not values or any(value is None for value in values):
-            return None
-        factor = self._factor(passes, after_short=after_short)
-        return None if factor is None else sum(values) if factor == 1 else sum(values) * factor
+        total: Any = None
+        for one in passes:
+            value = one.backward.value
+            if value is None:
+                return None
+            total = value if total is None else total + value
+        factor = None if total is None else self._factor(passes, after_short=after_short)
+        return None if factor is None else total if factor == 1 else total * factor
 
     def _factor(self, passes: Sequence[Reached], *, after_short: bool) -> float | None:
         """What the sum of the passes is multiplied by; of a single one, which may follow another such one."""

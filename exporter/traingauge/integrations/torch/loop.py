@@ -122,6 +122,7 @@ class Watch(Unique):
     """
 
     _recording: Recording | None = None
+    _session: Session | None = None
 
     def __init__(  # noqa: PLR0917 made in one place
         self,
@@ -140,7 +141,6 @@ class Watch(Unique):
         self._runs, self._models, self._optimizers, self._names = runs, models, optimizers, names
         self._criteria, self._loader, self._scaler, self._split = criteria, loader, scaler, split
         self._accumulation, self._gradient_norm = accumulation, gradient_norm
-        self._session: Session | None = None
         self._updates: list[Updates] = []
         self._undo = ExitStack()
 
@@ -296,15 +296,18 @@ class Watch(Unique):
         """A criterion has computed a loss from predictions and labels."""
         if runs_without_python():
             return
-        predictions, targets = (*args, *kwargs.values(), None, None)[:2]
-        self._take(output, targets, predictions, criterion)
+        given = (*args, *kwargs.values(), None, None)
+        self._take(output, given[1], given[0], criterion)
 
     def _take(self, loss: Any, y_true: Any, y_pred: Any, criterion: Any = None) -> None:
-        recording = self._recording
-        if recording is not None:
-            if not recording.in_closure and any(updates.end_failed() for updates in self._updates):
-                recording.forget()
-            self._shield(recording.take, loss, y_true, y_pred, criterion)
+        recording, session = self._recording, self._session
+        if recording is None or session is None or session.ended:
+            return
+        if not recording.inside:
+            for updates in self._updates:
+                if updates.end_failed():
+                    recording.forget()
+        session.guard.catch("integration", recording.take, loss, y_true, y_pred, criterion)
 
     def _waited(self, seconds: float, _: Any) -> None:
         if self._session is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from traingauge.integrations.torch import terms
+from traingauge.integrations.torch import scaling, terms
 from traingauge.integrations.torch.values import local, number
 
 if TYPE_CHECKING:
@@ -46,14 +46,13 @@ class Part:
         criterion: Any = None,
     ) -> None:
         node = loss.grad_fn
-        name = "" if node is None else node.name()
-        self.kind = name if criterion is None else id(criterion)
         self.of_function = criterion is None
+        self.kind = id(criterion) if criterion is not None else "" if node is None else node.name()
         self.adds_up = getattr(criterion, "reduction", "") == "sum" or terms.adds_up(node)
         self.tasks: list[int] = []
         self.samples, self.scored = samples, scored
-        if loss.requires_grad:
-            terms.note_part(loss, self)
+        if node is not None:
+            terms.note_part(node, loss.output_nr, self)
 
 
 class BackwardPass:
@@ -62,11 +61,12 @@ class BackwardPass:
     Args:
         roots: What ``backward`` was called on.
         gradients: The gradients that the loop gave for them, each ``None`` for 1.
+        reads_terms: Whether its terms are wanted; those that a scaler may have scaled are read in any case.
 
     Attributes:
         value: The sum of the roots, without the scale of a scaler: a float, or a tensor on the device; ``None`` if that is
             not known.
-        terms: Its terms.
+        terms: Its terms; none if they were not read.
         groups: The groups of weights that it reached, see :class:`~traingauge.integrations.torch.reach.Reach`, and whose
             gradients the loop has not dropped since; ``None`` if that is not known.
         moved: The groups for which it may be a trial, see :mod:`~traingauge.integrations.torch.trials`.
@@ -76,24 +76,32 @@ class BackwardPass:
 
     __slots__ = ("dropped", "groups", "moved", "round", "terms", "value")
 
-    def __init__(self, roots: Sequence[torch.Tensor], gradients: Sequence[Any]) -> None:
+    def __init__(
+        self, roots: Sequence[torch.Tensor], gradients: Sequence[Any], *, reads_terms: bool = True
+    ) -> None:
         self.groups: set[int] | None = None
         self.moved: set[int] = set()
         self.round: dict[int, int] = {}
         self.dropped: set[int] = set()
-        pairs = list(zip(roots, gradients, strict=True))
-        self.terms = [term for root, gradient in pairs for term in terms.terms_of(root, gradient)]
-        self.value: Any = sum(_contribution(root, gradient) for root, gradient in pairs)
+        self.terms: list[terms.Term] = []
+        self.value: Any = 0
+        reads = reads_terms or scaling.in_use()
+        for root, gradient in zip(roots, gradients, strict=True):
+            self.value = self.value + _contribution(root, gradient)
+            if reads:
+                self.terms += terms.terms_of(root, gradient)
         scale = self.terms[0].scale if self.terms else None
-        if any(term.scale is not scale for term in self.terms):
-            self.value = None
-        elif scale is not None:
+        for term in self.terms:
+            if term.scale is not scale:
+                self.value = None
+                return
+        if scale is not None:
             self.value = None if scale.value is None else self.value / scale.value
 
     @property
     def is_bare(self) -> bool:
         """Whether it began from one watched loss as that is."""
-        return len(self.terms) == 1 and not self.terms[0].factors and self.terms[0].bare
+        return len(self.terms) == 1 and self.terms[0].known and not self.terms[0].factors
 
     def paths(self, parts: Sequence[Part]) -> list[terms.Term]:
         """Its terms that are watched losses; where one of them cannot be found among the terms, all terms."""

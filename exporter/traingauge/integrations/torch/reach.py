@@ -21,6 +21,7 @@ class Reach:
 
     def __init__(self, groups: Sequence[Sequence[Any]], modules: Sequence[Any]) -> None:
         self._groups, self._modules = groups, modules
+        self._looked_at: list[list[Any]] = []  # weights of each group whose gradients are compared
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -45,8 +46,15 @@ class Reach:
         return any(id(one) in given for group in range(len(self)) for one in self.weights(group))
 
     def marks(self) -> list[list[Mark]]:
-        """What :meth:`since` compares with."""
-        return [[mark(one) for one in self.weights(group)] for group in range(len(self))]
+        """What :meth:`since` compares with.
+
+        Of a single group some weights are enough: where their gradients stay, the graph shows whether others changed.
+        """
+        if len(self._groups) > 1:
+            self._looked_at = [list(self.weights(group)) for group in range(len(self))]
+        elif not self._looked_at:
+            self._looked_at = [_some([one for one in self.weights(0) if one.requires_grad])]
+        return [list(map(mark, weights)) for weights in self._looked_at]
 
     def since(self, before: Sequence[Sequence[Mark]], roots: Iterable[torch.Tensor]) -> set[int] | None:
         """The groups whose gradients a pass has changed; ``None`` if that is not known.
@@ -58,11 +66,12 @@ class Reach:
             before: The marks before the pass.
             roots: What it was started from.
         """
-        changed = {
-            group
-            for group, marks in enumerate(before)
-            if any(mark(one) != was for one, was in zip(self.weights(group), marks, strict=False))
-        }
+        changed: set[int] = set()
+        for group, marks in enumerate(before):
+            for one, was in zip(self._looked_at[group], marks, strict=True):
+                if mark(one) != was:
+                    changed.add(group)
+                    break
         return changed or self._in_graph(roots)
 
     def _in_graph(self, roots: Iterable[torch.Tensor]) -> set[int] | None:
@@ -71,11 +80,19 @@ class Reach:
         copied = any(modules.isdisjoint(group) for group in ours)  # as weights in full precision are
         reached: set[int] = set()
         unknown, foreign = False, False
-        for leaf in _leaves(roots):
+        leaves = list(_leaves(roots))
+        for leaf in leaves:
             reached |= {group for group, weights in enumerate(ours) if id(leaf) in weights}
             unknown |= copied and id(leaf) in modules
             foreign |= leaf.grad is not None
+        if len(ours) == 1 and reached:  # the weights that are looked at are trained no more
+            self._looked_at = [_some([leaf for leaf in leaves if id(leaf) in ours[0]])]
         return reached or (None if unknown or not foreign else set())
+
+
+def _some(weights: Sequence[Any]) -> list[Any]:
+    """The first and the last of them."""
+    return [*weights[:1], *weights[1:][-1:]]
 
 
 def mark(weight: Any) -> Mark:

@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -57,6 +58,10 @@ class Recording:
         names: Names of the optimizers, each with a loss of its own; ``None`` where all train on the same.
         split: Where evaluations belong.
         accumulation: What the loop says of its micro-batches.
+
+    Attributes:
+        trials: Weights that the loop has moved.
+        inside: Calls of closures that are under way: an optimizer is asking for a loss.
     """
 
     def __init__(
@@ -76,12 +81,14 @@ class Recording:
         self._parts: deque[Part] = deque(maxlen=MOST_PARTS)
         self._backward: dict[int, BackwardPass] = {}  # by their numbers
         self._accumulations = [Accumulation(accumulation) for _ in optimizers]
+        self._reads_terms = accumulation is None
         self._opened: tuple[BackwardPass, list[list[Mark]], set[int]] | None = None  # the pass under way
+        self._begun: BackwardPass | None = None  # until it reaches a loss, which shows its number
         self._has_new = False  # losses since the pass before began
         self._left_out = False  # a pass since the last update
         self._pass: OpenPass | None = None
         self._explicit = self._trains_in_evaluation_mode = False
-        self._inside = self._repeats = 0  # calls of closures, and those after the first, that are under way
+        self.inside = self._repeats = 0  # the latter of calls after the first
         self._skipped = 0
         self._notices = Notices()
         self._calls: tuple[Any, ...] = ()  # what the last call was like
@@ -103,31 +110,36 @@ class Recording:
         if again or not isinstance(loss, torch.Tensor):
             return
         training = self._is_training(loss)
-        if training:
+        if training and self._pass is not None:
             self.end_pass()
         split = "train" if training else self._open().split
-        samples = next((len(one) for one in (y_pred, y_true) if getattr(one, "ndim", 0)), 1)
-        part = Part(loss, samples, self._scored(y_true, y_pred, criterion, split), criterion)
+        scored = self._scored(y_true, y_pred, criterion, split)
+        part = Part(loss, _samples(y_pred, y_true), scored, criterion)
         if loss.requires_grad:
-            loss.register_hook(lambda _: part.tasks.append(pass_under_way()))
+            loss.register_hook(partial(self._reached, part))
         if training:
             self._parts.append(part)
             self._has_new = True
         else:
             labels = y_true if isinstance(y_true, torch.Tensor) else None
             value = number(loss if loss.numel() == 1 else local(loss.detach()).mean())
-            value = value / samples if criteria.adds_up(criterion) else value
-            self._open().add(part, value, criteria.mass(criterion, labels, samples))
+            value = value / part.samples if criteria.adds_up(criterion) else value
+            self._open().add(part, value, criteria.mass(criterion, labels, part.samples))
 
     def _is_training(self, loss: torch.Tensor) -> bool:
         if self._explicit or not loss.requires_grad:
             return False
-        return self._trains_in_evaluation_mode or any(module.training for module in self._modules)
+        if self._trains_in_evaluation_mode:
+            return True
+        for module in self._modules:  # noqa: SIM110 each step comes here, and a generator costs more
+            if module.training:
+                return True
+        return False
 
     def _scored(self, y_true: Any, y_pred: Any, criterion: Any, split: str) -> Any:
         if self._names is not None or not isinstance(y_pred, torch.Tensor) or y_true is None:
             return None
-        y_true, y_pred = (local(one) if isinstance(one, torch.Tensor) else one for one in (y_true, y_pred))
+        y_true, y_pred = local(y_true), local(y_pred)
         try:
             if criterion is not None and not self._knows_task(criterion, y_true, y_pred):
                 return None
@@ -152,40 +164,45 @@ class Recording:
 
     # Backward passes
 
+    def _reached(self, part: Part, _: torch.Tensor) -> None:
+        """A backward pass has reached a loss, in one of its threads."""
+        task = pass_under_way()
+        part.tasks.append(task)
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            self._backward[task] = begun
+            if len(self._backward) > MOST_PARTS:  # then their sum is not known
+                del self._backward[next(iter(self._backward))]
+                begun.value = None
+
     def begin_backward(self, tensors: Any, gradients: Any, inputs: Any) -> None:
         """A backward pass begins; see :class:`~traingauge.integrations.torch.backward.Observer`."""
-        self._opened = None
+        self._opened = self._begun = None
         if not self._session.ended and not self._repeats and (self._parts or self._pass is not None):
             self._session.guard.catch("integration", self._begin_backward, tensors, gradients, inputs)
 
     def end_backward(self, tensors: Any) -> None:
         """A backward pass has ended; see :class:`~traingauge.integrations.torch.backward.Observer`."""
-        opened, self._opened = self._opened, None
+        opened, self._opened, self._begun = self._opened, None, None
         if opened is not None and not self._session.ended:
             self._session.guard.catch("integration", self._end_backward, tensors, *opened)
 
     def _begin_backward(self, tensors: Any, gradients: Any, inputs: Any) -> None:
         roots = [tensors] if not isinstance(tensors, (list, tuple)) else list(tensors)
         given = [gradients] if not isinstance(gradients, (list, tuple)) else list(gradients)
-        if runs_without_python() or not all(getattr(one, "requires_grad", False) for one in roots):
+        if runs_without_python():
             return
+        for root in roots:
+            if not getattr(root, "requires_grad", False):
+                return
         if inputs is not None and not self._reach.trains_any(inputs):
             return  # such as the pixels of an adversarial example
         moved = self.trials.begin()
         if self._has_new and self._backward:
             self._forget_dropped()
         self._has_new = False
-        made = BackwardPass(roots, given if len(given) == len(roots) else [None] * len(roots))
-        waiting = [made]  # a root that is kept may have further passes
-
-        def begun(_: torch.Tensor) -> None:
-            if waiting:
-                self._backward[pass_under_way()] = waiting.pop()
-            if len(self._backward) > MOST_PARTS:  # then their sum is not known
-                del self._backward[next(iter(self._backward))]
-                made.value = None
-
-        roots[0].register_hook(begun)
+        given = given if len(given) == len(roots) else [None] * len(roots)
+        made = self._begun = BackwardPass(roots, given, reads_terms=self._reads_terms)
         self._opened = made, self._reach.marks(), moved
 
     def _end_backward(
@@ -195,8 +212,7 @@ class Recording:
         if reached is None:
             return
         made.groups, made.moved = reached, reached & moved
-        made.round = {group: self.trials.rounds(group) for group in reached}
-        self.trials.end(reached)
+        made.round = self.trials.end(reached)
         if not reached:
             self._left_out = True
             self._forget([task for task, one in self._backward.items() if one is made])
@@ -222,7 +238,7 @@ class Recording:
 
     def _settle(self, group: int) -> None:
         """Decide which passes are those of a step in which the loop has moved the weights."""
-        window = self.trials.window(group)
+        window = self.trials.updated(group)
         if window is not None and window.rounds:
             if window.restored:
                 self._notices.tried()
@@ -230,7 +246,6 @@ class Recording:
                 self._settle_rounds(group, window)
             else:
                 self._leave(lambda one: {group} & one.dropped)
-        self.trials.updated(group)
 
     def _settle_rounds(self, group: int, window: Window) -> None:
         """Of a loop that tried several times: each a micro-batch, or all but the last given up."""
@@ -284,11 +299,6 @@ class Recording:
 
     # Steps
 
-    @property
-    def in_closure(self) -> bool:
-        """Whether an optimizer is asking for a loss."""
-        return self._inside > 0
-
     def only_first(
         self, closure: Callable[[], Any], after: Callable[[], None], place: int
     ) -> Callable[[], Any]:
@@ -301,20 +311,18 @@ class Recording:
             after: Called after the first call.
             place: Which of the optimizers.
         """
-        tasks = self._tasks(place)
-        calls = int(
-            any(not tasks.isdisjoint(part.tasks) for part in self._parts)
-        )  # the loop's own loss came first
+        tasks = self._passes(place).keys()  # the loop's own loss came first, if there is one
+        calls = int(any(not tasks.isdisjoint(part.tasks) for part in self._parts))
 
         def counted() -> Any:
             nonlocal calls
             calls += 1
             again = calls > 1
-            self._inside, self._repeats = self._inside + 1, self._repeats + again
+            self.inside, self._repeats = self.inside + 1, self._repeats + again
             try:
                 result = closure()
             finally:
-                self._inside, self._repeats = self._inside - 1, self._repeats - again
+                self.inside, self._repeats = self.inside - 1, self._repeats - again
             if not again:
                 self._session.guard.shield("integration", after)
             return result
@@ -328,7 +336,7 @@ class Recording:
             place: Which of the optimizers; the last one completes a step.
             numbers: What is known of the update.
         """
-        if self._is_last(place):
+        if place == self._last:
             trained = self._trained(place)
             self._record({**self._losses(trained, place), **numbers}, trained.parts)
         elif self._names is not None:
@@ -348,17 +356,17 @@ class Recording:
     def skipped(self, place: int) -> None:
         """A scaler has skipped an update, because gradients were not finite. No step is counted."""
         self._skipped += 1
-        trained = self._trained(place) if self._names is not None or self._is_last(place) else Trained([], [])
+        trained = self._trained(place) if self._names is not None or place == self._last else Trained([], [])
         self._record({**self._losses(trained, place), "skipped_steps": float(self._skipped)}, (), steps=0)
 
-    def _is_last(self, place: int) -> bool:
-        return place == self._last
-
     def _losses(self, trained: Trained, place: int) -> dict[str, Any]:
-        loss = self._accumulations[place].loss(trained.passes)
-        self._notice(trained, place, known=loss is not None)
+        accumulation = self._accumulations[place]
+        loss = accumulation.loss(trained.passes)
+        if loss is None or accumulation.assumed or accumulation.divisor is not None:
+            self._notice(trained, place, known=loss is not None)
+        self._left_out = False
         named = {} if self._names is None else {f"loss_{self._names[place]}": loss}
-        return {"loss": loss, **named} if self._is_last(place) else named
+        return {"loss": loss, **named} if place == self._last else named
 
     def _notice(self, trained: Trained, place: int, *, known: bool) -> None:
         """Say what is guessed, or not known, of an update."""
@@ -373,44 +381,56 @@ class Recording:
             self._notices.unknown(passes, of, accumulation.divisor)
         elif not known and self._left_out:
             self._notices.left_out()
-        self._left_out = False
 
-    def _tasks(self, place: int) -> set[int]:
-        """The passes that reached weights of an optimizer, or may have."""
+    def _passes(self, place: int) -> dict[int, BackwardPass]:
+        """The passes that reached weights of an optimizer, or may have, by their numbers."""
         group = 0 if self._names is None else place
-        return {task for task, one in self._backward.items() if one.groups is None or group in one.groups}
+        return {
+            task: one for task, one in self._backward.items() if one.groups is None or group in one.groups
+        }
 
     def _trained(self, place: int) -> Trained:
         """What backward passes have reached weights of an optimizer since its last step."""
         self._settle(0 if self._names is None else place)
-        tasks = self._tasks(place)
+        reached = self._passes(place)
+        tasks = reached.keys()
         others = self._backward.keys() - tasks
-        parts = [part for part in self._parts if part.tasks and not others.issuperset(part.tasks)]
+        parts, waiting = [], []
+        for part in self._parts:
+            if part.tasks and not others.issuperset(part.tasks):
+                parts.append(part)
+            if not others.isdisjoint(part.tasks) or (not part.tasks and self._names is not None):
+                waiting.append(part)
         if not parts and self._pass is not None and not self._explicit:
             parts = self._pass.take_trained()
             if parts:
                 self._trains_in_evaluation_mode = True
                 self.end_pass()
-        waiting = [
-            part
-            for part in self._parts
-            if not others.isdisjoint(part.tasks) or (not part.tasks and self._names is not None)
-        ]
         self._parts.clear()
         self._parts.extend(waiting)
-        reached: dict[int, list[Part]] = {task: [] for task in self._backward if task in tasks}
-        for part in parts:
-            for task in set(part.tasks) & tasks:
-                reached[task].append(part)
-        passes = [Reached(self._backward.pop(task), found) for task, found in reached.items()]
-        passes = [one for one in passes if one.parts]
+        passes = []
+        for task, backward in reached.items():
+            del self._backward[task]
+            if found := [part for part in parts if task in part.tasks]:
+                passes.append(Reached(backward, found))
         if passes:  # what only torch.autograd.grad has reached, as in an inner loop, is no part of the step
             parts = [part for part in parts if not tasks.isdisjoint(part.tasks)]
         return Trained(parts, passes)
 
     def _record(self, numbers: Mapping[str, Any], parts: Sequence[Part], *, steps: int = 1) -> None:
         at, given = time.perf_counter(), {name: value for name, value in numbers.items() if value is not None}
-        samples = sum(part.samples for part in parts)
-        scored = [part.scored for part in parts if part.scored is not None]
+        samples, scored = 0, []
+        for part in parts:
+            samples += part.samples
+            if part.scored is not None:
+                scored.append(part.scored)
         first = scored[0] if scored else None
         self._session.record(Scored(at, given, first, None, samples, steps, scored[1:]))
+
+
+def _samples(*arrays: Any) -> int:
+    """Rows of the first array that has any; 1 without one."""
+    for one in arrays:
+        if getattr(one, "ndim", 0):
+            return int(one.shape[0])
+    return 1

@@ -80,6 +80,11 @@ def scales_noted() -> Iterator[None]:
         yield
 
 
+def in_use() -> bool:
+    """Whether a scaler has scaled anything that was watched."""
+    return bool(_noted)
+
+
 def _classes(kind: Any) -> list[Any]:
     """A class and those below it that define how to scale."""
     below = [one for child in kind.__subclasses__() for one in _classes(child)]

@@ -95,10 +95,9 @@ class Term(NamedTuple):
         return any(math.isclose(factor * number, 1, rel_tol=1e-6) for factor in self.factors)
 
 
-def note_part(loss: torch.Tensor, part: Any) -> None:
-    """Note at a loss which part of the step it is."""
-    if loss.grad_fn is not None:
-        loss.grad_fn.metadata.setdefault(_PART, []).append((loss.output_nr, part))
+def note_part(node: Any, output: int, part: Any) -> None:
+    """Note at an output of a node, which is a loss, which part of the step that is."""
+    node.metadata.setdefault(_PART, []).append((output, part))
 
 
 def note_scale(scaled: torch.Tensor, scale: Any) -> None:
@@ -116,7 +115,7 @@ def terms_of(total: torch.Tensor, gradient: Any = None) -> list[Term]:
 
     >>> from types import SimpleNamespace
     >>> loss = torch.ones(1, requires_grad=True).sum()
-    >>> note_part(loss, SimpleNamespace(adds_up=False, of_function=False))
+    >>> note_part(loss.grad_fn, 0, SimpleNamespace(adds_up=False, of_function=False))
     >>> [(term.factors, term.negative) for term in terms_of((2 - 3 * loss) / 4)]
     [((0.25, 3.0), True)]
     """
@@ -149,14 +148,14 @@ def _last(node: Any, term: Term) -> Term:
 
 def adds_up(node: Any) -> bool:
     """Whether a node computes a sum over samples, or may."""
-    return node is not None and (
-        node.name().startswith("SumBackward") or getattr(node, "_saved_reduction", 1) == 2
-    )
+    if node is None:
+        return False
+    return node.name().startswith("SumBackward") or getattr(node, "_saved_reduction", 1) == 2
 
 
 def _parts_at(node: Any, output: int) -> tuple[Any, ...]:
-    noted = () if node is None else node.metadata.get(_PART, ())
-    return tuple(part for at, part in noted if at == output)
+    noted = None if node is None else node.metadata.get(_PART)
+    return tuple([part for at, part in noted if at == output]) if noted else ()
 
 
 def _onward(node: Any, term: Term) -> Iterator[tuple[Any, int, Term]]:
@@ -185,8 +184,9 @@ def _onward(node: Any, term: Term) -> Iterator[tuple[Any, int, Term]]:
 
 def _is_read_inside(node: Any, parts: tuple[Any, ...]) -> bool:
     """Whether what a watched loss consists of is read: that of a function, where it is a sum or a product."""
-    if not all(part.of_function for part in parts):
-        return False
+    for part in parts:
+        if not part.of_function:
+            return False
     return node.name() in _SUMS or node.name() in _PRODUCTS or _is_one_of(node, _RESHAPED)
 
 

@@ -33,6 +33,9 @@ MOST_WEIGHTS = 8
 #: Of how many of these, and of how many numbers in each, the values are looked at.
 MOST_SAMPLED, MOST_NUMBERS = 2, 64
 
+#: A dtype of numpy for numbers of each size in bytes.
+_SAME_SIZE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
 
 class Place(NamedTuple):
     """Where a weight is: how often it was written to, and its memory, which changes where its tensor is replaced."""
@@ -46,12 +49,12 @@ class Look(NamedTuple):
 
     Attributes:
         places: Where each is; empty on the CPU.
-        values: Some numbers of some; empty on a device.
+        values: Some numbers of some, as they are in memory; empty on a device.
         gradients: Marks of their gradients.
     """
 
     places: list[Place]
-    values: list[torch.Tensor]
+    values: list[bytes]
     gradients: list[Mark]
 
 
@@ -68,23 +71,28 @@ class Weights:
     def __init__(self, weights: Sequence[Any]) -> None:
         self.all = weights
         self._sampled = weights[-MOST_SAMPLED:]
+        self._spread = any(hasattr(one, "to_local") for one in self._sampled)
         self._memory: list[int] = []  # where these were when they were looked at last
-        self._views: list[torch.Tensor] = []  # of that; they keep it, so that no other tensor gets it
+        self._views: list[Any] = []  # of that, for numpy; they keep it, so that no other tensor gets it
 
     def look(self) -> Look:
         """What they are like now."""
-        gradients = [mark(one) for one in self.all]
-        sampled = [local(one) for one in self._sampled]
-        if all(one.is_cpu for one in sampled):
-            return Look([], self._numbers(sampled), gradients)
-        self._memory, self._views = [], []
-        return Look([Place(one._version, local(one).data_ptr()) for one in self.all], [], gradients)
-
-    def _numbers(self, sampled: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        gradients = list(map(mark, self.all))
+        sampled = list(map(local, self._sampled)) if self._spread else self._sampled
         memory = [one.data_ptr() for one in sampled]
         if memory != self._memory:  # the loop has replaced the tensor of a weight
-            self._memory, self._views = memory, [_numbers(one) for one in sampled]
-        return [view.clone() for view in self._views]
+            on_host = all(one.is_cpu for one in sampled)
+            self._memory, self._views = memory, list(map(_numbers, sampled)) if on_host else []
+        if self._views:
+            return Look([], [view.tobytes() for view in self._views], gradients)
+        return Look([Place(one._version, local(one).data_ptr()) for one in self.all], [], gradients)
+
+    def is_back(self, now: Look, tried: Look, base: Look) -> bool:
+        """Whether they are what they were before the loop moved them, from one look to another."""
+        if not now.values:
+            return _moved(now, tried)
+        kinds = [one.dtype for one in self._sampled]
+        return all(map(_close, kinds, now.values, tried.values, base.values))
 
 
 class Window:
@@ -108,11 +116,16 @@ class Window:
         self.restored = False
         self.gathered: bool | None = False
 
+    @property
+    def trains_all(self) -> bool:
+        """Whether all of the weights had gradients at the last look."""
+        return None not in self._last.gradients
+
     def begin(self) -> None:
         """A pass begins."""
         if all(was != mark(one) for one, was in zip(self._weights.all, self._last.gradients, strict=True)):
             now = self._weights.look()
-            if self.tries and self._is_back(now):
+            if self.tries and self._weights.is_back(now, self._last, self._base):
                 self.tries = False
             elif not self.tries and _moved(now, self._last):
                 self.tries, self.rounds = True, self.rounds + 1
@@ -128,17 +141,11 @@ class Window:
         if not self.tries or self.restored:
             return
         now = self._weights.look()
-        if self._is_back(now):
+        if self._weights.is_back(now, self._last, self._base):
             self.restored = True
             pairs = list(zip(now.gradients, self._last.gradients, strict=True))
             others = all(one is None or was is None or one[0] != was[0] for one, was in pairs)
             self.gathered = True if others else False if now.gradients == self._last.gradients else None
-
-    def _is_back(self, now: Look) -> bool:
-        if not now.values:
-            return _moved(now, self._last)
-        at = zip(now.values, self._last.values, self._base.values, strict=True)
-        return all(_close(one, tried, base) for one, tried, base in at)
 
 
 class Trials:
@@ -155,31 +162,32 @@ class Trials:
 
     def begin(self) -> set[int]:
         """A pass begins; the groups for which it is a trial."""
-        for window in self._windows.values():
+        tried = set()
+        for group, window in self._windows.items():
             window.begin()
-        return {group for group, window in self._windows.items() if window.tries}
+            if window.tries:
+                tried.add(group)
+        return tried
 
-    def end(self, groups: Collection[int]) -> None:
-        """A pass has given gradients to these groups."""
+    def end(self, groups: Collection[int]) -> dict[int, int]:
+        """A pass has given gradients to these groups; how often each was moved to a trial in its step."""
+        rounds = {}
         for group in groups:
-            if group in self._windows:
-                self._windows[group].end()
-            else:
-                weights = self._look_at(group)
-                if weights is not None:
-                    self._windows[group] = Window(weights)
+            window = self._windows.get(group)
+            rounds[group] = 0 if window is None else window.rounds
+            if window is not None:
+                window.end()
+            elif (begun := self._begun(group)) is not None:
+                self._windows[group] = begun
+        return rounds
 
     def rounds(self, group: int) -> int:
         """How often a group was moved to a trial in its step."""
         return self._windows[group].rounds if group in self._windows else 0
 
-    def window(self, group: int) -> Window | None:
-        """The passes of a group since its last update; ``None`` without one."""
-        return self._windows.get(group)
-
-    def updated(self, group: int) -> None:
-        """An optimizer has updated a group, or was to: the next pass is the first of its step."""
-        self._windows.pop(group, None)
+    def updated(self, group: int) -> Window | None:
+        """An optimizer has updated a group, or was to: the passes of that step, ``None`` without one."""
+        return self._windows.pop(group, None)
 
     @contextmanager
     def watched(self, catch: Callable[..., Any]) -> Iterator[None]:
@@ -188,18 +196,27 @@ class Trials:
         Args:
             catch: Calls a function with arguments, and contains its errors.
         """
-        before = register_optimizer_step_pre_hook(lambda optimizer, *_: catch(self._look_again, optimizer))
-        after = register_optimizer_step_post_hook(lambda optimizer, *_: catch(self._forget, optimizer))
+
+        def before(optimizer: Any, *_: Any) -> None:
+            for window in self._windows.values():
+                if window.tries:
+                    catch(self._look_again, optimizer)
+                    break
+
+        def after(optimizer: Any, *_: Any) -> None:
+            if self._windows:
+                catch(self._forget, optimizer)
+
+        hooks = register_optimizer_step_pre_hook(before), register_optimizer_step_post_hook(after)
         try:
             yield
         finally:
-            before.remove()
-            after.remove()
+            for hook in hooks:
+                hook.remove()
 
     def _look_again(self, optimizer: Any) -> None:
-        if any(window.tries for window in self._windows.values()):
-            for group in self._of(optimizer):
-                self._windows[group].update()
+        for group in self._of(optimizer):
+            self._windows[group].update()
 
     def _forget(self, optimizer: Any) -> None:
         for group in self._of(optimizer):
@@ -207,38 +224,40 @@ class Trials:
 
     def _of(self, optimizer: Any) -> list[int]:
         """The groups under way that have weights of an optimizer."""
-        if not self._windows:
-            return []
         updated = {id(one) for group in optimizer.param_groups for one in group["params"]}
         return [
             group for group in self._windows if any(id(one) in updated for one in self._looked_at[group].all)
         ]
 
-    def _look_at(self, group: int) -> Weights | None:
-        """The weights of a group that are looked at; ``None`` as long as none of them has a gradient."""
+    def _begun(self, group: int) -> Window | None:
+        """The first pass of a group; ``None`` as long as none of its weights has a gradient."""
         weights = self._looked_at.get(group)
-        if weights is None or any(one.grad is None for one in weights.all):
+        window = None if weights is None else Window(weights)
+        if window is None or not window.trains_all:
             trained = self._reach.trained(group)
             if not trained:
                 return None
             weights = self._looked_at[group] = Weights(trained[:: max(1, -(-len(trained) // MOST_WEIGHTS))])
-        return weights
+            window = Window(weights)
+        return window
 
 
-def _numbers(weight: torch.Tensor) -> torch.Tensor:
-    """Some numbers of a weight, a view of its memory, whatever its layout."""
+def _numbers(weight: torch.Tensor) -> Any:
+    """Some numbers of a weight, a view of its memory, whatever its layout, for numpy, which has not all dtypes."""
     size = weight.numel()
     count = min(size, MOST_NUMBERS)
-    return weight.detach().as_strided((count,), (size // count if count else 1,), weight.storage_offset())
+    found = weight.detach().as_strided((count,), (size // count if count else 1,), weight.storage_offset())
+    return found.view(_SAME_SIZE.get(found.itemsize, found.dtype)).numpy()
 
 
 def _moved(now: Look, before: Look) -> bool:
     if now.values:
-        return any(not torch.equal(one, was) for one, was in zip(now.values, before.values, strict=True))
+        return now.values != before.values
     return all(one != was for one, was in zip(now.places, before.places, strict=True))
 
 
-def _close(now: torch.Tensor, tried: torch.Tensor, base: torch.Tensor) -> bool:
+def _close(kind: torch.dtype, *looks: bytes) -> bool:
     """Whether numbers are back, but for what rounds off when a move is added and subtracted."""
+    now, tried, base = (torch.frombuffer(bytearray(one), dtype=kind) for one in looks)
     rounds_off = 4 * torch.finfo(base.dtype).eps * torch.maximum(tried.abs(), base.abs())
     return bool(((now - base).abs() <= rounds_off).all())
