@@ -28,8 +28,6 @@ KINDS = {"loop": "loop", "lightning": "lightning_trainer", "transformers": "hugg
 
 PACKAGES = ("lightning", "transformers", "accelerate", "trackio")
 
-OURS = "traingauge"
-
 
 def main(arguments: list[str]) -> int:
     """Measure everything."""
@@ -44,12 +42,11 @@ def main(arguments: list[str]) -> int:
     found: dict[str, dict[str, Any]] = {kind: {} for kind in modules}
     folder = Path(tempfile.mkdtemp())  # no with: each child leaves by an exception
     for kind, module in modules.items():
-        for makes in (None, *module.PEERS):
-            name = OURS if makes is None else makes.name
-            print(f"{kind}: {name}", flush=True)
-            place = folder / kind / name.replace(" ", "-")
+        for makes in module.RECORDERS:
+            print(f"{kind}: {makes.name}", flush=True)
+            place = folder / kind / makes.__name__
             place.mkdir(parents=True)
-            found[kind][name] = measure(module, makes, place, given.rounds)
+            found[kind][makes.name] = measure(module, makes, place, given.rounds)
     shutil.rmtree(folder)
     results = {
         "where": where,

@@ -12,12 +12,15 @@ from accelerate.state import PartialState
 from torch import nn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from benchmarks.trackers.ours import Ours
 from benchmarks.trackers.peers import MLflow, Peer, TensorBoard, Trackio, WeightsAndBiases
-from benchmarks.trackers.training import Case, Stamps, batches, net, optimizer_of
-from traingauge import ModelMonitor
+from benchmarks.trackers.training import TIMED, Case, Stamps, batches, net, optimizer_of
 from traingauge.integrations.transformers import MonitorCallback
 
-PEERS = (TensorBoard, WeightsAndBiases, MLflow, Trackio)
+RECORDERS = (Ours, TensorBoard, WeightsAndBiases, MLflow, Trackio)
+
+#: What is timed, by row.
+ROWS = {"µs a step": Case(TIMED)}
 
 
 class _Model(nn.Module):
@@ -53,42 +56,37 @@ class _OnDevice(TrainingArguments):
         return DEVICE
 
 
-def train(case: Case, peer: Peer | None, monitor: ModelMonitor | None, stamps: Stamps) -> None:
+def train(case: Case, by: Peer | Ours | None, stamps: Stamps) -> None:
     """``train`` with a callback of the ``Trainer``, the monitor's, or neither."""
-    trainer = _trainer(TrainingArguments, case, _Model(case), batches(case), peer, monitor)
+    trainer = _trainer(TrainingArguments, case, _Model(case), batches(case), by)
     trainer.add_callback(_Stamping(stamps))
     with contextlib.redirect_stdout(io.StringIO()):
         trainer.train()
-    if peer is not None:
-        peer.finish()
+    if by is not None:
+        by.finish()
 
 
-def waits(peer: Peer | None, monitor: ModelMonitor | None) -> float:
+def waits(by: Peer | Ours) -> float:
     """How often a step waits for a device in addition to the ``Trainer`` alone."""
-    alone, seen = (_waits(*given) for given in ((None, None), (peer, monitor)))
+    alone, seen = _waits(None), _waits(by)
     return seen - alone
 
 
-def _waits(peer: Peer | None, monitor: ModelMonitor | None) -> float:
+def _waits(by: Peer | Ours | None) -> float:
     from tests.integrations.torch.lazy import DEVICE, Waits
 
     case = Case(5)
     data = [(x.to(DEVICE), y.to(DEVICE)) for x, y in batches(case)]
-    trainer = _trainer(_OnDevice, case, _Model(case).to(DEVICE), data, peer, monitor)
+    trainer = _trainer(_OnDevice, case, _Model(case).to(DEVICE), data, by)
     with contextlib.redirect_stdout(io.StringIO()), Waits() as seen:
         trainer.train()
-    if peer is not None:
-        peer.finish()
+    if by is not None:
+        by.finish()
     return len(seen.seen) / case.batches
 
 
-def _trainer(  # noqa: PLR0917 all differ
-    settings: type[TrainingArguments],
-    case: Case,
-    model: Any,
-    data: list[Any],
-    peer: Peer | None,
-    monitor: ModelMonitor | None,
+def _trainer(
+    settings: type[TrainingArguments], case: Case, model: Any, data: list[Any], by: Peer | Ours | None
 ) -> Trainer:
     transformers.logging.set_verbosity_error()
     args = settings(
@@ -97,10 +95,10 @@ def _trainer(  # noqa: PLR0917 all differ
         num_train_epochs=1,
         gradient_accumulation_steps=case.window,
         train_sampling_strategy="sequential",
-        logging_strategy="no" if peer is None else "steps",
+        logging_strategy="steps" if isinstance(by, Peer) else "no",
         logging_steps=1,
         save_strategy="no",
-        report_to="none" if peer is None else peer.reports_to,
+        report_to=by.reports_to if isinstance(by, Peer) else "none",
         use_cpu=True,
         disable_tqdm=True,
         dataloader_pin_memory=False,
@@ -110,7 +108,7 @@ def _trainer(  # noqa: PLR0917 all differ
         args,
         data_collator=lambda items: items[0],
         train_dataset=[{"x": x, "labels": y} for x, y in data],
-        callbacks=[] if monitor is None else [MonitorCallback(monitor)],
+        callbacks=[MonitorCallback(by.monitor)] if isinstance(by, Ours) else [],
         optimizers=optimizer_of(model.net),
     )
     trainer.remove_callback(PrinterCallback)

@@ -10,12 +10,15 @@ from lightning.pytorch.callbacks import LearningRateMonitor
 from torch import nn
 from torch.utils.data import DataLoader
 
+from benchmarks.trackers.ours import Ours
 from benchmarks.trackers.peers import CSV, MLflow, Peer, TensorBoard, WeightsAndBiases
-from benchmarks.trackers.training import Case, Stamps, batches, net, optimizer_of
-from traingauge import ModelMonitor
+from benchmarks.trackers.training import TIMED, Case, Stamps, batches, net, optimizer_of
 from traingauge.integrations.lightning import MonitorCallback
 
-PEERS = (CSV, TensorBoard, WeightsAndBiases, MLflow)
+RECORDERS = (Ours, CSV, TensorBoard, WeightsAndBiases, MLflow)
+
+#: What is timed, by row.
+ROWS = {"µs a step": Case(TIMED)}
 
 
 class _Module(pl.LightningModule):
@@ -45,25 +48,25 @@ class _Stamping(pl.Callback):
         self._stamps.begin(batch_idx)
 
 
-def train(case: Case, peer: Peer | None, monitor: ModelMonitor | None, stamps: Stamps) -> None:
+def train(case: Case, by: Peer | Ours | None, stamps: Stamps) -> None:
     """``fit`` with a logger, the callback, or neither."""
     warnings.simplefilter("ignore")
     callbacks: list[Any] = [_Stamping(stamps)]
-    if monitor is not None:
-        callbacks.append(MonitorCallback(monitor))
-    if peer is not None:
+    if isinstance(by, Ours):
+        callbacks.append(MonitorCallback(by.monitor))
+    if isinstance(by, Peer):
         callbacks.append(LearningRateMonitor("step"))
     trainer = pl.Trainer(
         max_epochs=1,
         accelerator="cpu",
         log_every_n_steps=1,
         accumulate_grad_batches=case.window,
-        logger=False if peer is None else peer.logger(),
+        logger=by.logger() if isinstance(by, Peer) else False,
         callbacks=callbacks,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(_Module(case, logs=peer is not None), DataLoader(batches(case), batch_size=None))
-    if peer is not None:
-        peer.finish()
+    trainer.fit(_Module(case, logs=isinstance(by, Peer)), DataLoader(batches(case), batch_size=None))
+    if by is not None:
+        by.finish()

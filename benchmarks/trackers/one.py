@@ -17,9 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.trackers.ours import Ours
 from benchmarks.trackers.peers import Peer
-from benchmarks.trackers.training import TIMED, Case, Numbers, Stamps
-from traingauge import ModelMonitor
+from benchmarks.trackers.training import Case, Numbers, Stamps
 
 #: The trainings whose numbers are compared.
 CASES = {"plain": Case(), "accumulated": Case(window=4), "nan": Case(nan=True)}
@@ -42,21 +42,35 @@ def _fail() -> None:
 ENDS = {"finished": lambda: None, "failed": _fail, "interrupted": lambda: signal.raise_signal(signal.SIGINT)}
 
 
-def measure(module: Any, makes: type[Peer] | None, folder: Path, rounds: int) -> dict[str, Any] | None:
+def measure(module: Any, makes: type[Peer | Ours], folder: Path, rounds: int) -> dict[str, Any] | None:
     """All that is measured of a tracker, or of the monitor; ``None`` if it does not run."""
     numbers = {name: _apart(folder / name, _numbers, module, makes, case) for name, case in CASES.items()}
     ends = {name: _apart(folder / name, _end, module, makes, end) for name, end in ENDS.items()}
-    if makes is not None:  # what it has written is complete once its processes have ended
+    if issubclass(makes, Peer):  # what it has written is complete once its processes have ended
         numbers = {name: _apart(folder / name, _read_numbers, makes) for name in CASES}
         ends = {name: _apart(folder / name, _read_end, makes) for name in ENDS}
-    micros = [_apart(folder / f"timed-{at}", _micros, module, makes) for at in range(rounds)]
-    if None in (*numbers.values(), *ends.values(), *micros):
+    micros = _timed(module, makes, folder, rounds)
+    if None in (*numbers.values(), *ends.values(), *micros.values()):
         return None
-    found = {"numbers": numbers, "ends": ends}
-    if micros:
-        found["micros"] = statistics.median(micros)
+    found = {"numbers": numbers, "ends": ends, "micros": micros}
     if hasattr(module, "waits"):
         found["waits"] = _apart(folder / "waits", _waits, module, makes)
+    return found
+
+
+def _timed(module: Any, makes: type[Peer | Ours], folder: Path, rounds: int) -> dict[str, float | None]:
+    """Microseconds by row, ``None`` if it did not run; what a script gives nothing costs the same whatever a script logs."""
+    if not rounds:
+        return {}
+    found: dict[str, float | None] = {}
+    for at, (row, case) in enumerate(module.ROWS.items()):
+        if found and not makes.logs:
+            found[row] = next(iter(found.values()))
+            continue
+        micros = [
+            _apart(folder / f"timed-{at}-{turn}", _micros, module, makes, case) for turn in range(rounds)
+        ]
+        found[row] = None if None in micros else statistics.median(micros)
     return found
 
 
@@ -76,54 +90,42 @@ def _apart(place: Path, work: Callable[..., None], *args: Any) -> Any:
     sys.exit()
 
 
-def _with(makes: type[Peer] | None, work: Callable[[Peer | None, ModelMonitor | None], Any]) -> Any:
-    """Work with a tracker, or with the monitor."""
-    if makes is not None:
-        return work(makes(Path.cwd()), None)
-    with ModelMonitor("bench", delivery=[]) as monitor:
-        return work(None, monitor)
+def _made(makes: type[Peer | Ours]) -> Peer | Ours:
+    return makes(Path.cwd()) if issubclass(makes, Peer) else makes()
 
 
-def _numbers(tell: Tell, module: Any, makes: type[Peer] | None, case: Case) -> None:
+def _numbers(tell: Tell, module: Any, makes: type[Peer | Ours], case: Case) -> None:
     """Train; the monitor is asked for its numbers at once."""
-
-    def work(peer: Peer | None, monitor: ModelMonitor | None) -> None:
-        module.train(case, peer, monitor, Stamps())
-        if monitor is not None:
-            rows = monitor.rows()
-            tell(Numbers(*(rows[name].compressed().tolist() for name in ("loss", "learning_rate"))))
-
-    _with(makes, work)
+    by = _made(makes)
+    module.train(case, by, Stamps())
+    if isinstance(by, Ours):
+        rows = by.monitor.rows()
+        tell(Numbers(*(rows[name].compressed().tolist() for name in ("loss", "learning_rate"))))
 
 
-def _waits(tell: Tell, module: Any, makes: type[Peer] | None) -> None:
-    tell(_with(makes, module.waits))
+def _waits(tell: Tell, module: Any, makes: type[Peer | Ours]) -> None:
+    tell(module.waits(_made(makes)))
 
 
-def _micros(tell: Tell, module: Any, makes: type[Peer] | None) -> None:
+def _micros(tell: Tell, module: Any, makes: type[Peer | Ours], case: Case) -> None:
     """Microseconds that it adds to a step: the difference to the same training alone."""
 
-    def micros(peer: Peer | None, monitor: ModelMonitor | None) -> float:
+    def micros(by: Peer | Ours | None) -> float:
         stamps = Stamps()
-        module.train(Case(TIMED), peer, monitor, stamps)
+        module.train(case, by, stamps)
         return stamps.micros
 
-    tell(_with(makes, micros) - micros(None, None))
+    tell(micros(_made(makes)) - micros(None))
 
 
-def _end(tell: Tell, module: Any, makes: type[Peer] | None, end: Callable[[], None]) -> None:
+def _end(tell: Tell, module: Any, makes: type[Peer | Ours], end: Callable[[], None]) -> None:
     """Train until the last batch ends the script, with whatever that leaves behind; its traceback is expected."""
     sys.stderr = io.StringIO()
-    case = Case(at_last=end)
-    if makes is not None:
-        module.train(case, makes(Path.cwd()), None, Stamps())
-        return
-    runs: list[ModelMonitor] = []
-    atexit.register(
-        lambda: tell(runs[0].state)
-    )  # after the run's own end, as what is registered first comes last
-    runs.append(ModelMonitor("bench", delivery=[]))
-    module.train(case, None, runs[0], Stamps())
+    made: list[Peer | Ours] = []
+    if issubclass(makes, Ours):  # before its run, as what is registered first comes last
+        atexit.register(lambda: tell(made[0].monitor.state))
+    made.append(_made(makes))
+    module.train(Case(at_last=end), made[0], Stamps())
 
 
 def _read_numbers(tell: Tell, makes: type[Peer]) -> None:

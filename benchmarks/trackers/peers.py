@@ -21,10 +21,12 @@ class Peer:
     Attributes:
         name: In the table.
         reports_to: What the ``Trainer`` of Hugging Face calls it; empty if it does not know it.
+        logs: Whether a script passes it what it records.
     """
 
     name = ""
     reports_to = ""
+    logs = True
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -185,10 +187,13 @@ class MLflow(Peer):
 
     def read(self) -> dict[str, list[float]]:
         client, run = self._run()
-        return {
-            name: [one.value for one in client.get_metric_history(run.info.run_id, name)]
-            for name in run.data.metrics
-        }
+        return {name: self._by_step(client, run.info.run_id, name) for name in run.data.metrics}
+
+    @staticmethod
+    def _by_step(client: Any, run: str, name: str) -> list[float]:
+        """The ``Trainer`` logs through threads, which write in any order."""
+        history = client.get_metric_history(run, name)
+        return [one.value for one in sorted(history, key=lambda one: one.step)]
 
     def ended(self) -> str:
         return str(self._run()[1].info.status)

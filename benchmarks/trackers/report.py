@@ -16,8 +16,9 @@ RIGHT, CLOSE = "yes", 1e-6
 TITLES = {
     "loop": (
         "A loop of PyTorch",
-        "With a tracker the script logs `loss.item()` of the last batch of a step, and the rate that it read before the "
-        "update. With traingauge it is inside of `watch(…, accumulation=window)`, which also scores each batch.",
+        "A script logs the loss of the last batch of a step, and the rate that it read before the update: `loss.item()` to "
+        "a tracker, and the tensor to traingauge, by `monitor.step(loss=loss, learning_rate=rate)`. Inside of "
+        "`watch(…, accumulation=window)` it logs nothing: `watch` records the mean loss, the rate and scores.",
     ),
     "lightning": (
         "A trainer of Lightning",
@@ -50,7 +51,10 @@ over its batches.
 
 _MICROS = """\
 * µs: what it adds to a step of 64 samples, in processor time of the training thread, {}.
-  What a tracker does in other threads and processes is not counted.
+  Left out is the work of other threads and processes, and what traingauge leaves to a scrape, or to every 4096th step.
+* accuracy logged too: that of the batch, `(logits.argmax(1) == y).float().mean().item()`, as a third number.
+  `monitor.step(…, y_true=y, y_pred=logits)` gives all scores of the last 100 steps in its place. `watch()` always does, at
+  one cost in both rows.
 """
 
 
@@ -84,8 +88,9 @@ def _table(truth: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         "learning rate that was used": [_compared(found[name], truth, "plain", 1) for name in names],
         "waits a step": [f"{found[name]['waits']:g}" if "waits" in found[name] else "" for name in names],
         "ends": [_ends(found[name]["ends"]) for name in names],
-        "µs a step": [f"{found[name]['micros']:.0f}" if "micros" in found[name] else "" for name in names],
     }
+    timed = dict.fromkeys(row for name in names for row in found[name]["micros"])
+    rows |= {row: [f"{found[name]['micros'][row]:.0f}" for name in names] for row in timed}
     lines = [["", *names], ["---"] * (len(names) + 1)]
     lines += [[row, *cells] for row, cells in rows.items() if any(cells)]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -26,12 +26,14 @@ class Case:
         batches: Batches in it.
         window: Batches of a step.
         nan: Whether the loss of the last batch is NaN.
+        accuracy: Whether a script that logs its loss and rate also logs the accuracy of the batch.
         at_last: Called in the last batch, to end the training.
     """
 
     batches: int = 10
     window: int = 1
     nan: bool = False
+    accuracy: bool = False
     at_last: Callable[[], None] = field(default=lambda: None)
 
 

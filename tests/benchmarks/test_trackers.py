@@ -40,8 +40,7 @@ def test_the_page_says_what_was_not_installed():
 
 def rows(numbers, **more):
     """The cells of a table with one tracker, by row."""
-    found = {"numbers": {**TRUTH, **numbers}, "ends": {"plain": ""}, "micros": 12.4, **more}
-    found = {name: value for name, value in found.items() if value is not None}
+    found = {"numbers": {**TRUTH, **numbers}, "ends": {"plain": ""}, "micros": {"µs a step": 12.4}, **more}
     text = page({"one": found, "other": None})
     assert "Did not run here, and is left out: other." in text
     table = text.split("## A trainer of Lightning")[0].splitlines()
@@ -68,7 +67,12 @@ def test_numbers_that_differ_are_shown_with_how_they_do():
 
 def test_what_was_not_timed_has_no_row_for_it():
     assert "µs a step" in rows({})
-    assert "µs a step" not in rows({}, micros=None)
+    assert "µs a step" not in rows({}, micros={})
+
+
+def test_each_row_of_time_has_a_name_of_its_own():
+    found = rows({}, micros={"µs a step, two numbers logged": 12.4, "µs a step, accuracy logged too": 45.6})
+    assert [found["µs a step, two numbers logged"], found["µs a step, accuracy logged too"]] == ["12", "46"]
 
 
 def test_a_number_that_was_not_recorded_is_not_right():
