@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import logging
 import pickle
+import weakref
 
 import keras
 import numpy as np
@@ -83,6 +85,15 @@ def test_a_callback_can_be_copied_after_a_fit_too(opened):
     train(regression(), callback)
     train(regression(), copy.deepcopy(callback))
     assert [run.state for run in opened] == ["finished", "finished"]
+
+
+def test_a_model_that_was_trained_is_freed_when_nothing_refers_to_it(opened):
+    model = regression()
+    train(model, MonitorCallback("m"))
+    freed = weakref.ref(model)
+    del model
+    gc.collect()
+    assert freed() is None
 
 
 def test_a_copy_has_every_setting():

@@ -11,9 +11,10 @@ under a strategy of ``tf.distribute``, whose iterators fetch ahead into buffers 
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 import tensorflow as tf
@@ -35,13 +36,16 @@ class GraphWaits:
         guarded: Runs the integration's own work.
 
     Attributes:
+        number: By which :data:`_ALL` has it.
+        guarded: As given.
         ring: The last waits, in seconds.
         written: How many there were.
     """
 
     def __init__(self, guarded: Callable[[Callable[[], Any]], Any]) -> None:
+        self.number, self.guarded = next(_NUMBERS), guarded
+        _ALL[self.number] = self
         self.ring, self.written = variable(SLOTS), variable(dtype=tf.int64)
-        self._kind = _timed(self.ring, self.written, guarded)
         self._twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
     def around(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -58,8 +62,16 @@ class GraphWaits:
         twin = self._twins.get(iterator)
         if twin is None:
             parts = iterator._type_spec._to_components(iterator)
-            twin = self._twins[iterator] = self._kind(None, parts, iterator.element_spec)
+            twin = self._twins[iterator] = _TimedIterator(parts, iterator.element_spec, self.number)
         return twin
+
+    def write(self, began: Any, batch: Any) -> None:
+        """Inside the graph: a batch has come that was asked for at this time."""
+        with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
+            wait = tf.timestamp() - began
+            done = self.ring.scatter_nd_update([[tf.math.floormod(self.written, SLOTS)]], [wait])
+        with tf.control_dependencies([done]):
+            self.written.assign_add(1, read_value=False)
 
 
 class WaitsRead:
@@ -82,42 +94,45 @@ class WaitsRead:
         return found
 
 
-def _timed(ring: tf.Variable, written: tf.Variable, guarded: Callable[[Callable[[], Any]], Any]) -> type[Any]:
-    """A class of iterators that write the time that a batch took.
+#: By their numbers. TensorFlow never forgets a class of iterators that it has seen, so there is one for all models, and its
+#: objects refer to what is of one model by a number.
+_ALL: WeakValueDictionary[int, GraphWaits] = WeakValueDictionary()
+_NUMBERS = itertools.count()
 
-    Args:
-        ring: Where to.
-        written: Counts them.
-        guarded: Runs the integration's own work.
-    """
 
-    class TimedIterator(OwnedIterator):  # type: ignore[misc]  # TensorFlow's has no types
-        def get_next(self) -> Any:
-            began = guarded(tf.timestamp)
-            with tf.control_dependencies([] if began is None else [began]):
-                batch = super().get_next()
-            guarded(functools.partial(self._write, began, batch))
-            return batch
+class _TimedIterator(OwnedIterator):  # type: ignore[misc]  # TensorFlow's has no types
+    """Writes the time that a batch took."""
 
-        def _write(self, began: Any, batch: Any) -> None:
-            with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
-                wait = tf.timestamp() - began
-                done = ring.scatter_nd_update([[tf.math.floormod(written, SLOTS)]], [wait])
-            with tf.control_dependencies([done]):
-                written.assign_add(1, read_value=False)
+    def __init__(self, components: Any, element_spec: Any, number: int) -> None:
+        super().__init__(None, components, element_spec)
+        self._number = number
 
-        @property
-        def _type_spec(self) -> TimedSpec:
-            return TimedSpec(self.element_spec)
+    def get_next(self) -> Any:
+        waits = _ALL[self._number]  # they outlive the model's functions, which alone ask
+        began = waits.guarded(tf.timestamp)
+        with tf.control_dependencies([] if began is None else [began]):
+            batch = super().get_next()
+        waits.guarded(functools.partial(waits.write, began, batch))
+        return batch
 
-    class TimedSpec(IteratorSpec):  # type: ignore[misc]
-        """By which a traced function makes its own iterator of the one that it is called with."""
+    @property
+    def _type_spec(self) -> _TimedSpec:
+        return _TimedSpec(self.element_spec, self._number)
 
-        @property
-        def value_type(self) -> type[TimedIterator]:
-            return TimedIterator
 
-        def _from_components(self, components: Any) -> TimedIterator:
-            return TimedIterator(None, components, self._element_spec)
+class _TimedSpec(IteratorSpec):  # type: ignore[misc]
+    """By which a traced function makes its own iterator of the one that it is called with."""
 
-    return TimedIterator
+    def __init__(self, element_spec: Any, number: int) -> None:
+        super().__init__(element_spec)
+        self._number = number
+
+    @property
+    def value_type(self) -> type[_TimedIterator]:
+        return _TimedIterator
+
+    def _serialize(self) -> tuple[Any, int]:
+        return self._element_spec, self._number
+
+    def _from_components(self, components: Any) -> _TimedIterator:
+        return _TimedIterator(components, self._element_spec, self._number)
