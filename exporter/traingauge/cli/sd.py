@@ -167,7 +167,10 @@ class Service:
         known = len(self._list) + len(self._leases)
         text = f"the runs in {self.directory}, and those that register: {known} now"
         if left := self._leases.settling:
-            text += f". They have {left:.0f} s to register; until then it answers an error"
+            text += (
+                f"\nFor the first {left:.0f} s it answers with an error, until all live runs have registered: "
+                "Prometheus keeps the targets that it has meanwhile"
+            )
         return text
 
     @property

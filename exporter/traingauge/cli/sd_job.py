@@ -53,4 +53,4 @@ def introduction(url: str, host: str, *, token: bool) -> str:
         token: Whether a client has to show one.
     """
     reader = "A Prometheus on this machine (--host 0.0.0.0: on any)" if is_loopback(host) else "A Prometheus"
-    return f"{reader} finds them with\n\n{job(url, token=token)}"
+    return f"{reader} finds the runs with\n\n{job(url, token=token)}"
