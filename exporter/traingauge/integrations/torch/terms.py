@@ -7,7 +7,7 @@ they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -22,10 +22,7 @@ MOST_NODES = 1000
 _SUMS = ("AddBackward0", "SubBackward0", "RsubBackward1", "NegBackward0")
 _PRODUCTS = ("MulBackward0", "MulBackward1", "DivBackward0", "DivBackward1")
 _RESHAPED = ("View", "UnsafeView", "ReshapeAlias", "Alias", "Clone", "ToCopy", "Squeeze", "Unsqueeze")
-_PASSED_ON = (
-    *_RESHAPED,
-    *("Sum", "Mean", "Stack", "Cat", "Expand", "Select", "Slice", "Unbind", "Permute", "Transpose"),
-)
+_PASSED_ON = ("Sum", "Mean", "Stack", "Cat", "Expand", "Select", "Slice", "Unbind", "Permute", "Transpose")
 _ELEMENTWISE = ("Sqrt", "Exp", "Log", "Log1P", "Pow", "Abs", "Clamp", "ClampMin", "Where", "NanToNum")
 
 
@@ -54,7 +51,8 @@ class Term(NamedTuple):
         """The same multiplied by a number; ``None`` for one that is not known."""
         if factor is None:
             return self._replace(known=False)
-        return self._replace(factors=(*self.factors, abs(factor)), negative=self.negative != (factor < 0))
+        negative, factors = self.negative != (factor < 0), (*self.factors, abs(factor))
+        return Term(self.parts, factors, self.outer, self.known, negative, self.summed, self.scale)
 
     @property
     def bare(self) -> bool:
@@ -128,11 +126,12 @@ def terms_of(total: torch.Tensor, gradient: Any = None) -> list[Term]:
         if not waiting:
             break
         node, output, term = waiting.pop()
-        if parts := _parts_at(node, output):
+        noted = {} if node is None else node.metadata
+        if _PART in noted and (parts := _parts_at(node, output)):
             term = term.within(parts)
-        if node is not None and _SCALE in node.metadata:
-            term = term._replace(scale=node.metadata[_SCALE])
-        onward = [] if node is None else list(_inside(node, term) if term.parts else _onward(node, term))
+        if _SCALE in noted:
+            term = term._replace(scale=noted[_SCALE])
+        onward = [] if node is None else _inside(node, term) if term.parts else _onward(node, term)
         waiting += onward
         if not onward:
             found.append(_last(node, term))
@@ -158,28 +157,42 @@ def _parts_at(node: Any, output: int) -> tuple[Any, ...]:
     return tuple([part for at, part in noted if at == output]) if noted else ()
 
 
-def _onward(node: Any, term: Term) -> Iterator[tuple[Any, int, Term]]:
+def _onward(node: Any, term: Term) -> list[tuple[Any, int, Term]]:
     """The operands of a node that have gradients; none where several go into something that is no sum."""
-    operands = [(at, *edge) for at, edge in enumerate(node.next_functions) if edge[0] is not None]
     name = node.name()
+    kind = _kind(name)
     if _SCALE in node.metadata:
-        yield from ((operand, output, term) for _, operand, output in operands)
-    elif name in _SUMS:
-        alpha = getattr(node, "_saved_alpha", 1)
-        for at, operand, output in operands:
-            second = at == 1 or name == "RsubBackward1"
-            minus = name != "AddBackward0" and (second or name == "NegBackward0")
-            signed = term._replace(negative=term.negative != minus)
-            yield operand, output, signed.times(alpha) if second and alpha != 1 else signed
-    elif name in _PRODUCTS:
-        for at, operand, output in operands:
-            yield operand, output, term.times(_factor(node, name, at))
-    elif _is_one_of(node, _PASSED_ON) or len(operands) == 1:
-        passed_on = _is_one_of(node, _PASSED_ON)
-        summed = _adds_up(node) if passed_on else not _is_one_of(node, _ELEMENTWISE)
-        summed, known = term.summed or summed, term.known and passed_on
-        for _, operand, output in operands:
-            yield operand, output, term._replace(summed=summed, known=known)
+        return [(operand, output, term) for _, operand, output in _operands(node)]
+    if kind == "sum":
+        return [(operand, output, _signed(term, node, name, at)) for at, operand, output in _operands(node)]
+    if kind == "product":
+        return [
+            (operand, output, term.times(_factor(node, name, at))) for at, operand, output in _operands(node)
+        ]
+    operands, passed_on = _operands(node), kind in {"reshaped", "passed on"}
+    if not passed_on and len(operands) != 1:
+        return []
+    summed = _adds_up(node) if passed_on else kind != "elementwise"
+    changed = term._replace(summed=term.summed or summed, known=term.known and passed_on)
+    return [(operand, output, changed) for _, operand, output in operands]
+
+
+def _operands(node: Any) -> list[tuple[int, Any, int]]:
+    """The operands of a node that have gradients: the place of each, what computed it, and which output of that it is."""
+    return [
+        (at, operand, output)
+        for at, (operand, output) in enumerate(node.next_functions)
+        if operand is not None
+    ]
+
+
+def _signed(term: Term, node: Any, name: str, at: int) -> Term:
+    """The operand of a sum or a difference."""
+    second = at == 1 or name == "RsubBackward1"
+    if name != "AddBackward0" and (second or name == "NegBackward0"):
+        term = term._replace(negative=not term.negative)
+    alpha = getattr(node, "_saved_alpha", 1) if second else 1
+    return term if alpha == 1 else term.times(alpha)
 
 
 def _is_read_inside(node: Any, parts: tuple[Any, ...]) -> bool:
@@ -187,28 +200,31 @@ def _is_read_inside(node: Any, parts: tuple[Any, ...]) -> bool:
     for part in parts:
         if not part.of_function:
             return False
-    return node.name() in _SUMS or node.name() in _PRODUCTS or _is_one_of(node, _RESHAPED)
+    return _kind(node.name()) in {"sum", "product", "reshaped"}
 
 
-def _inside(node: Any, term: Term) -> Iterator[tuple[Any, int, Term]]:
+def _inside(node: Any, term: Term) -> list[tuple[Any, int, Term]]:
     """The operands of a node inside of a loss that a function computed, of sums and of products with a known number."""
     if not _is_read_inside(node, term.parts):
-        return
-    operands = [(at, *edge) for at, edge in enumerate(node.next_functions) if edge[0] is not None]
-    name = node.name()
-    if name in _SUMS:
-        yield from ((operand, output, term) for _, operand, output in operands)
-    elif name in _PRODUCTS:
-        at, operand, output = operands[0]
+        return []
+    operands, name = _operands(node), node.name()
+    if _kind(name) == "product":
+        at = operands[0][0]
         factor = _factor(node, name, at) if len(operands) == 1 else None
-        if factor is not None:
-            yield operand, output, term.inner(factor)
-    else:
-        yield from ((operand, output, term) for _, operand, output in operands)
+        if factor is None:
+            return []
+        term = term.inner(factor)
+    return [(operand, output, term) for _, operand, output in operands]
 
 
-def _is_one_of(node: Any, names: Sequence[str]) -> bool:
-    return node.name().rstrip("0123456789").removesuffix("Backward") in names
+@lru_cache(1024)
+def _kind(name: str) -> str:
+    """What a node of a name does; empty for what is not read."""
+    if name in _SUMS or name in _PRODUCTS:
+        return "sum" if name in _SUMS else "product"
+    operation = name.rstrip("0123456789").removesuffix("Backward")
+    kinds = {"reshaped": _RESHAPED, "passed on": _PASSED_ON, "elementwise": _ELEMENTWISE}
+    return next((kind for kind, names in kinds.items() if operation in names), "")
 
 
 def _adds_up(node: Any) -> bool:
