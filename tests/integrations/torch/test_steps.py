@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tests.integrations.torch.loops import batches, errors, given, model, quiet
-from traingauge.integrations.torch import watch
+from traingauge.integrations.torch import optimizers, watch
 
 
 def test_the_learning_rate_is_the_one_that_the_optimizer_used_and_not_the_next():
@@ -62,6 +62,45 @@ def test_clipping_a_part_of_the_gradients_gives_no_norm_of_all():
             nn.utils.clip_grad_norm_(net[0].parameters(), 1.0)
             optimizer.step()
         assert "gradient_norm" not in monitor.rows()
+
+
+def test_clipping_all_gradients_in_another_order_gives_their_norm():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            ((x, y),) = batches(1)
+            criterion(net(x), y).backward()
+            norm = nn.utils.clip_grad_norm_(list(net.parameters())[::-1], 1.0).item()
+            optimizer.step()
+        assert given(monitor, "gradient_norm") == [norm]
+
+
+def test_clipping_as_many_other_gradients_gives_no_norm():
+    net, other, criterion = model(), model(1), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    first, *_, last = net.parameters()
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            ((x, y),) = batches(1)
+            criterion(net(x) + other(x), y).backward()
+            nn.utils.clip_grad_norm_([first, *list(other.parameters())[1:-1], last], 1.0)
+            optimizer.step()
+        assert "gradient_norm" not in monitor.rows()
+
+
+def test_a_norm_that_cannot_be_read_does_not_reach_the_loop(monkeypatch):
+    monkeypatch.setattr(optimizers, "_same", lambda *_: 1 / 0)
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            ((x, y),) = batches(1)
+            criterion(net(x), y).backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimizer.step()
+        assert len(given(monitor, "loss")) == 1
+        assert errors(monitor) == {"integration": 1}
 
 
 def test_without_clipping_the_norm_is_computed_if_asked_for():
@@ -307,6 +346,34 @@ def test_an_optimizer_whose_step_calls_that_of_its_base_takes_one_step():
                 criterion(net(x), y).backward()
                 optimizer.step()
         assert monitor.rows()["step"].tolist() == [1, 2, 3]
+
+
+def test_an_update_that_replaces_a_failed_one_inside_of_it_is_a_step():
+    class Fallback(torch.optim.SGD):
+        def __init__(self, parameters):
+            super().__init__(parameters, lr=0.1)
+            self.first = Full(self.param_groups, lr=0.1)
+
+        def step(self, closure=None):
+            try:
+                return self.first.step(closure)
+            except MemoryError:
+                return super().step(closure)
+
+    class Full(torch.optim.SGD):
+        def step(self, closure=None):
+            raise MemoryError("the device is full")
+
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = Fallback(net.parameters())
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(3):
+                criterion(net(x), y).backward()
+                optimizer.step()
+                optimizer.zero_grad()
+        assert monitor.rows()["step"].tolist() == [1, 2, 3]
+        assert len(given(monitor, "learning_rate")) == 3
 
 
 def test_an_update_that_fails_is_no_step_and_the_next_one_is():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from operator import is_
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -60,7 +61,8 @@ class Updates:
     ) -> None:
         self.seen, self.place, self._together = with_inner(optimizer), place, together
         self._session, self._recording, self._computes_norm = session, recording, gradient_norm
-        self._depth = self.count = 0
+        self._under_way: list[Any] = []  # the optimizers whose updates have begun, the outermost first
+        self.count = 0
         self._rate: Any = None
         self._norm: Any = None
 
@@ -75,26 +77,28 @@ class Updates:
 
     def end_failed(self) -> bool:
         """End an update that an exception has left, and which so has no end; whether there was one."""
-        depth, self._depth = self._depth, 0
-        return depth > 0
+        failed = bool(self._under_way)
+        self._under_way.clear()
+        return failed
 
     def _before(self, optimizer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if self._session.ended or runs_without_python():
             return None
-        self._depth += 1
-        return (
-            self._session.guard.catch("integration", self._begin, optimizer, args, kwargs)
-            if self._depth == 1
-            else None
-        )
+        self._under_way.append(optimizer)
+        if len(self._under_way) > 1:
+            return None
+        return self._session.guard.catch("integration", self._begin, optimizer, args, kwargs)
 
     def _after(self, optimizer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        if self._session.ended or runs_without_python():
+        if optimizer not in self._under_way:  # its beginning was not seen
             return
-        self._depth = max(0, self._depth - 1)
-        if self._depth == 0:
+        while self._under_way.pop() is not optimizer:  # an exception has left the inner one
+            continue
+        if not self._under_way and not self._session.ended:
             self.count += 1
-            self._session.guard.catch("integration", self._end)
+            numbers = {"learning_rate": self._rate, "gradient_norm": self._norm}
+            self._norm = None
+            self._session.guard.catch("integration", self._recording.stepped, self.place, numbers)
 
     def _begin(self, optimizer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         rate = optimizer.param_groups[0].get("lr")
@@ -105,13 +109,9 @@ class Updates:
             if "closure" in kwargs:
                 return args, {**kwargs, "closure": counted}
             return (args[0], counted, *args[2:]), kwargs
-        self.compute_norm()
+        if self._computes_norm:
+            self.compute_norm()
         return None
-
-    def _end(self) -> None:
-        numbers = {"learning_rate": self._rate, "gradient_norm": self._norm}
-        self._norm = None
-        self._recording.stepped(self.place, numbers)
 
     def forget_norm(self) -> None:
         """Forget the norm of an update that did not come."""
@@ -129,14 +129,23 @@ class Updates:
             self._norm = number(found if scale is None else found / scale)
 
     def _see_norm(self, clipped: Sequence[torch.Tensor], order: float, found: torch.Tensor) -> None:
-        if self._session.ended or order != 2 or hasattr(found, "to_local"):
-            return
-        if {id(one) for one in clipped} == {id(one) for one in self._gradients()}:
+        if order == 2 and not self._session.ended:
+            self._session.guard.catch("integration", self._take_norm, clipped, found)
+
+    def _take_norm(self, clipped: Sequence[torch.Tensor], found: torch.Tensor) -> None:
+        if not hasattr(found, "to_local") and _same(clipped, self._gradients()):
             self._norm = number(found)
 
     def _gradients(self) -> list[torch.Tensor]:
         groups = [group for optimizer in self._together for group in optimizer.param_groups]
-        return [one.grad for group in groups for one in group["params"] if one.grad is not None]
+        return [found for group in groups for one in group["params"] if (found := one.grad) is not None]
+
+
+def _same(tensors: Sequence[torch.Tensor], others: Sequence[torch.Tensor]) -> bool:
+    """Whether both have the same tensors; those of a model mostly come in the same order."""
+    if len(tensors) == len(others) and all(map(is_, tensors, others)):
+        return True
+    return set(map(id, tensors)) == set(map(id, others))
 
 
 def unwrapped(optimizer: Any) -> Any:
