@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
 from torch.utils.data import IterableDataset
-from transformers import Trainer
+from transformers import Trainer, TrainerCallback
 
+import traingauge
 from tests.integrations.torch.loops import errors, given, quiet
 from tests.integrations.transformers.trainers import (
     BEFORE_5,
@@ -26,6 +29,9 @@ from tests.integrations.transformers.trainers import (
 from traingauge import ModelMonitor, State
 from traingauge.errors import ClosedError
 from traingauge.integrations.transformers import MonitorCallback
+
+#: Where the package is.
+PACKAGE = str(Path(traingauge.__file__).parent)
 
 
 class Counting(Trainer):
@@ -120,6 +126,19 @@ def test_an_update_that_mixed_precision_skips_is_counted_apart_and_its_loss_has_
         assert len(given(monitor, "learning_rate")) == 3
 
 
+def test_a_loss_that_mixed_precision_has_scaled_elsewhere_than_at_its_root_is_not_known(tmp_path, caplog):
+    with quiet() as monitor:
+        made = trainer(tmp_path, MonitorCallback(monitor), max_steps=2, optim="adamw_torch")
+        scaler = made.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        made.accelerator.backward = lambda loss, **_: (scaler.scale(loss) / 2).backward()
+        made.train()
+        assert given(monitor, "loss") == []
+        assert len(given(monitor, "gradient_norm")) == 2
+    assert (
+        caplog.text.count("called backward 1 times for 1 micro-batches, with a scale that is not known") == 1
+    )
+
+
 def test_a_step_whose_loss_cannot_be_read_has_none_and_that_is_said_once(tmp_path, caplog):
     with quiet() as monitor:
         made = trainer(tmp_path, MonitorCallback(monitor), kind=Faulty, max_steps=4)
@@ -127,6 +146,49 @@ def test_a_step_whose_loss_cannot_be_read_has_none_and_that_is_said_once(tmp_pat
         made.train()
         assert monitor.rows()["loss"].mask.tolist() == [False, False, True, False]
     assert caplog.text.count("called backward 2 times for 1 micro-batches") == 1
+
+
+@pytest.mark.parametrize("window", [1, 3])
+def test_the_waits_for_all_batches_are_counted_also_those_that_no_step_trains_on(tmp_path, read, window):
+    class Stopping(TrainerCallback):
+        ended = 0
+
+        def on_substep_end(self, args, state, control, **given):
+            self.ended += 1
+            control.should_training_stop = self.ended == 5
+
+    with quiet() as monitor:
+        callbacks = MonitorCallback(monitor), Stopping()
+        trainer(tmp_path, *callbacks, gradient_accumulation_steps=window, logging_steps=500).train()
+        assert len(given(monitor, "loss")) == (10 if window == 1 else 2)
+        assert read(monitor, "model_data_wait_seconds_count", split="train") == (10 if window == 1 else 9)
+
+
+@pytest.mark.parametrize(
+    "trained", ["bert", "bert.embeddings"]
+)  # backward goes through all layers for these, too
+def test_a_step_calls_as_many_functions_however_deep_the_model_is(tmp_path, trained):
+    def calls(layers):
+        """Calls that the package makes in the third step."""
+        found, model = Counter(), classifier(layers=layers)
+        model.requires_grad_(False).get_submodule(trained).requires_grad_(True)
+
+        def count(frame, event, _):
+            if event in {"call", "c_call"} and PACKAGE in frame.f_code.co_filename:
+                found[frame.f_code.co_qualname] += 1
+
+        class Profiling(TrainerCallback):
+            def on_step_begin(self, args, state, control, **given):
+                sys.setprofile(count if state.global_step == 2 else None)
+
+        with quiet() as monitor:
+            callbacks = Profiling(), MonitorCallback(monitor)
+            settings = {"max_steps": 4, "gradient_accumulation_steps": 2, "logging_steps": 500}
+            trainer(tmp_path, *callbacks, model=model, **settings).train()
+            assert errors(monitor) == {}
+        return found
+
+    assert calls(1) == calls(6)
 
 
 def test_tokens_and_what_a_trainer_logs_in_addition_are_scalars(tmp_path):

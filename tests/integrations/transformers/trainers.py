@@ -26,10 +26,10 @@ LOGGED = {"abs": 5.1e-5} if BEFORE_5 else {"rel": 1e-6}
 LENGTH = 6
 
 
-def classifier(seed: int = 0) -> Any:
+def classifier(seed: int = 0, layers: int = 1) -> Any:
     """A model whose loss is the mean of its batch, which the Trainer divides by the micro-batches."""
     torch.manual_seed(seed)
-    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    sizes = {"hidden_size": 8, "num_hidden_layers": layers, "num_attention_heads": 1, "intermediate_size": 8}
     config = BertConfig(
         vocab_size=20, num_labels=3, hidden_dropout_prob=0, attention_probs_dropout_prob=0, **sizes
     )

@@ -111,6 +111,11 @@ class BackwardPass:
         return self.terms
 
 
+def total(roots: Sequence[torch.Tensor], gradients: Sequence[Any]) -> Any:
+    """The sum of the roots of a backward pass, weighted by the gradients given for them; the graph is not read."""
+    return sum(_contribution(root, gradient) for root, gradient in zip(roots, gradients, strict=True))
+
+
 def _contribution(root: torch.Tensor, gradient: Any) -> Any:
     if gradient is None:
         return number(root)

@@ -1,12 +1,12 @@
 """A scaler of gradients: its scale is no part of a loss, and updates that it skips are no steps.
 
 A loop may scale without showing the scaler to what watches. So while something does, the method ``scale`` of the class of
-scalers, and of each loaded one below it, also notes the scale at its result.
+scalers, and of each loaded one below it, also shows its result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -33,8 +33,11 @@ class Scale(NamedTuple):
     version: int
 
 
-_noted: WeakKeyDictionary[Any, Scale] = WeakKeyDictionary()
-_scaled: dict[type, Observed[Any]] = {}  # the classes whose results are noted
+#: Called with a tensor that a scaler has scaled, and the scale.
+Observer = Callable[[torch.Tensor, Scale], None]
+
+_scales: WeakKeyDictionary[Any, Scale] = WeakKeyDictionary()
+_scaled: dict[type, Observed[Observer]] = {}  # the classes whose results are shown
 
 
 def validate_scaler(scaler: Any) -> Any:
@@ -70,19 +73,23 @@ def watched(
     return in_place.replaced(scaler, step=step)
 
 
+def scales_noted() -> AbstractContextManager[None]:
+    """Note scales in the graph of what is scaled inside the ``with``."""
+    return scales_shown(terms.note_scale)
+
+
 @contextmanager
-def scales_noted() -> Iterator[None]:
-    """Note scales at what is scaled inside the ``with``."""
+def scales_shown(observer: Observer) -> Iterator[None]:
+    """Show an observer what is scaled inside the ``with``."""
     with ExitStack() as undo:
         for kind in _classes(torch.amp.GradScaler):
-            observed = _scaled.setdefault(kind, Observed(kind, "scale", _scale))
-            undo.enter_context(observed.by(_note))
+            undo.enter_context(_scaled.setdefault(kind, Observed(kind, "scale", _scale)).by(observer))
         yield
 
 
 def in_use() -> bool:
     """Whether a scaler has scaled anything that was watched."""
-    return bool(_noted)
+    return bool(_scales)
 
 
 def _classes(kind: Any) -> list[Any]:
@@ -91,22 +98,28 @@ def _classes(kind: Any) -> list[Any]:
     return [kind, *below] if "scale" in vars(kind) else below
 
 
-def _scale(original: Any, _: Any, scaler: Any, outputs: Any) -> Any:
+def _scale(original: Any, observers: Sequence[Observer], scaler: Any, outputs: Any) -> Any:
     result = original(scaler, outputs)
     if isinstance(result, torch.Tensor):
-        if result is not outputs:
-            _note(scaler, [result])
+        scaled = [] if result is outputs else [result]
     elif isinstance(result, (list, tuple)):
-        _note(scaler, [one for one, was in zip(result, outputs, strict=False) if one is not was])
+        scaled = [one for one, was in zip(result, outputs, strict=False) if one is not was]
+    else:
+        scaled = []
+    if scaled:
+        scale = _scale_of(scaler)
+        for observer in observers:
+            for one in scaled:
+                observer(one, scale)
     return result
 
 
-def _note(scaler: Any, scaled: list[Any]) -> None:
-    """Note the scale, one object until it changes."""
+def _scale_of(scaler: Any) -> Scale:
+    """The scale, one object until it changes."""
     now = getattr(scaler, "_scale", None)
-    noted = _noted.get(scaler)
+    known = _scales.get(scaler)
     version = getattr(now, "_version", -1)
-    if noted is None or noted.tensor is not now or noted.version != version:
-        noted = _noted[scaler] = Scale(number(now) if isinstance(now, torch.Tensor) else None, now, version)
-    for one in scaled:
-        terms.note_scale(one, noted)
+    if known is None or known.tensor is not now or known.version != version:
+        value = number(now) if isinstance(now, torch.Tensor) else None
+        known = _scales[scaler] = Scale(value, now, version)
+    return known

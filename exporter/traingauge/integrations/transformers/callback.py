@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import torch
 import transformers
-from transformers.trainer_pt_utils import find_batch_size
 
-from traingauge.core.events import Checkpointed, DataWaits, EpochEnd, Pass, Resumed, RolledBack, Scored
+from traingauge.core.events import Checkpointed, EpochEnd, Pass, Resumed, RolledBack, Scored
 from traingauge.integrations.base import RunSource
 from traingauge.integrations.torch import backward, in_place, loaders, scaling, structure
 from traingauge.integrations.torch.optimizers import Updates, unwrapped
@@ -57,10 +56,9 @@ class MonitorCallback(transformers.TrainerCallback):  # type: ignore[misc]  # un
         self._session: Session | None = None
         self._undo = ExitStack()
         self._window: Window | None = None
-        self._updates: Updates | None = None
         self._loader: Any = None
         self._training = False
-        self._began = self._seen = self._skipped = self._batches = 0
+        self._began = self._batches = 0
 
     def __reduce__(self) -> tuple[Callable[[], MonitorCallback], tuple[()]]:
         """A copy has the settings and nothing of a training; a monitor is never doubled."""
@@ -82,7 +80,7 @@ class MonitorCallback(transformers.TrainerCallback):  # type: ignore[misc]  # un
         self._remove_hooks()
         if not again:
             self._session = self._runs.begin()
-            self._began, self._skipped = self._session.position().steps, 0
+            self._began = self._session.position().steps
         self._training = True
         if self._session is None or not self._session.enabled:
             self._session = None
@@ -100,15 +98,14 @@ class MonitorCallback(transformers.TrainerCallback):  # type: ignore[misc]  # un
         session.describe(structure.describe(given["model"], [optimizer] if hooked else []))
         session.agree_on_step(state.global_step)
         session.trains(given["model"], fresh=state.global_step == 0)
-        self._window, self._loader = Window(session, readable=_readable(args)), given["train_dataloader"]
-        self._seen, self._batches = 0, 0
-        self._enter(scaling.scales_noted)
-        self._enter(backward.watched, self._window)
+        window = self._window = Window(session, readable=_readable(args), updates=hooked)
+        self._loader, self._batches = given["train_dataloader"], 0
+        self._enter(scaling.scales_shown, window.scaled)
+        self._enter(backward.watched, window)
         if hooked:
-            self._updates = Updates(optimizer, [optimizer], 0, session, self._window, gradient_norm=False)
-            self._enter(self._updates.watched)
+            self._enter(Updates(optimizer, [optimizer], 0, session, window, gradient_norm=False).watched)
         if in_place.can_change(self._loader):
-            self._enter(loaders.watched, self._loader, self._loaded, self._exhausted, session)
+            self._enter(loaders.watched, self._loader, window.loaded, window.exhaust, session)
         session.record(Resumed(time.perf_counter(), max(0, state.max_steps - state.global_step)))
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
@@ -126,24 +123,10 @@ class MonitorCallback(transformers.TrainerCallback):  # type: ignore[misc]  # un
         if self._window is not None:
             self._window.end_micro_batch()
 
-    def on_optimizer_step(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Count an update that mixed precision has skipped: the optimizer's hooks did not run."""
-        if self._updates is not None:
-            self._skipped += self._updates.count == self._seen
-            self._seen = self._updates.count
-
     def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Record the step."""
         if self._window is not None:
-            self._shield(self._step, self._window, args, state)
-
-    def _step(self, window: Window, args: Any, state: Any) -> None:
-        found, samples = window.take()
-        if self._skipped:
-            found["skipped_steps"] = float(self._skipped)
-        if state.num_input_tokens_seen:
-            found["input_tokens"] = float(state.num_input_tokens_seen)
-        self._record(Scored(time.perf_counter(), found, None, None, samples))
+            self._window.end(state.num_input_tokens_seen)
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """End the epoch, if the whole of it was trained on."""
@@ -235,20 +218,11 @@ class MonitorCallback(transformers.TrainerCallback):  # type: ignore[misc]  # un
 
     def _remove_hooks(self) -> None:
         undo, self._undo = self._undo, ExitStack()
-        self._window = self._updates = self._loader = None
+        if self._window is not None:
+            self._shield(self._window.record_waits)
+        self._window = self._loader = None
         if self._session is not None:
             self._session.guard.shield("integration", undo.close)
-
-    def _loaded(self, seconds: float, batch: Any) -> None:
-        """The loader has given a batch."""
-        if self._window is not None:
-            self._window.loaded(self._shield(find_batch_size, batch) or 0)
-            self._shield(self._record, DataWaits((seconds,)))
-
-    def _exhausted(self) -> None:
-        """The loader has given all its batches."""
-        if self._window is not None:
-            self._window.exhausted = True
 
 
 def _readable(args: Any) -> bool:

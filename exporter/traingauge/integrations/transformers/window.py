@@ -11,11 +11,17 @@ the last one.
 
 from __future__ import annotations
 
-from collections import deque
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from traingauge.integrations.torch.parts import BackwardPass
+import torch
+from transformers.trainer_pt_utils import find_batch_size
+
+from traingauge.core.events import DataWaits, Scored
+from traingauge.integrations.torch import parts
+from traingauge.integrations.torch.scaling import Scale
+from traingauge.integrations.torch.values import number
 from traingauge.logs import logger
 
 if TYPE_CHECKING:
@@ -23,81 +29,128 @@ if TYPE_CHECKING:
 
 
 class Window:
-    """Collects the backward passes, the update and the batches of a step.
+    """Collects the backward passes, the update and the batches of a step, and records it.
+
+    It runs in each step between what the model computes, when caches hold little of it: so it calls few functions.
 
     Args:
         session: The run.
         readable: Whether the loss is what ``backward`` is called on.
+        updates: Whether the optimizer shows its updates, and so also which ones mixed precision skips.
 
     Attributes:
         exhausted: Whether the loader has given all its batches.
     """
 
-    def __init__(self, session: Session, *, readable: bool) -> None:
-        self._session, self._readable = session, readable
+    def __init__(self, session: Session, *, readable: bool, updates: bool) -> None:
+        self._session, self._readable, self._shows_updates = session, readable, updates
         self._values: list[Any] = []  # of the micro-batch under way
-        self._loaded: deque[int] = deque()  # samples of the batches that are to be trained on
-        self._numbers: Mapping[str, Any] = {}
+        self._scaled: list[tuple[torch.Tensor, Scale]] = []  # since the last backward pass
+        self._loaded: list[int] = []  # samples of the batches that are to be trained on
+        self._waits: list[float] = []  # seconds that the loader took for batches
+        self._numbers: Mapping[str, Any] = {}  # of the update
+        self._skipped = 0
         self._said_unknown = False
         self.exhausted = False
         self._begin_step()
 
     def _begin_step(self) -> None:
-        self._loss: Any = 0
+        self._loss: Any = None
+        self._is_known = self._readable  # whether it is that of all micro-batches so far
         self._micro_batches = self._passes = self._samples = 0
 
-    def begin(self) -> None:
-        """The first micro-batch begins; what else called ``backward`` before is none of it."""
-        self._values, self._numbers = [], {}
+    # What the Trainer's events show
 
     def begin_epoch(self) -> None:
         """Batches that were loaded and not trained on are forgotten."""
         self._loaded.clear()
         self.exhausted = False
 
+    def begin(self) -> None:
+        """The first micro-batch begins; what else called ``backward`` before is none of it."""
+        self._values, self._scaled, self._numbers = [], [], {}
+
     def end_micro_batch(self) -> None:
         """A micro-batch has ended, and another one of the same step follows."""
-        self._add_up()
+        self._session.guard.catch("integration", self._add_up)
         if self._loaded:
-            self._samples += self._loaded.popleft()
+            self._samples += self._loaded.pop(0)
 
-    def loaded(self, samples: int) -> None:
-        """A batch has come from the loader; all those of a window do before it begins."""
-        self._loaded.append(samples)
+    def end(self, tokens: float) -> None:
+        """Record the step that has ended.
 
-    def take(self) -> tuple[dict[str, Any], int]:
-        """The numbers of the step that has ended, and its samples."""
+        Args:
+            tokens: Those that the Trainer has counted so far; 0 if it counts none.
+        """
+        if not self._session.ended:
+            self._session.guard.catch("integration", self._record, tokens)
+
+    def _record(self, tokens: float) -> None:
         self._add_up()
-        if self._loss is None:
+        numbers = {name: value for name, value in self._numbers.items() if value is not None}
+        if self._is_known:
+            numbers["loss"] = self._loss
+        else:
             self._say_unknown()
+        if self._shows_updates and not self._numbers:
+            self._skipped += 1
+        if self._skipped:
+            numbers["skipped_steps"] = float(self._skipped)
+        if tokens:
+            numbers["input_tokens"] = float(tokens)
         samples = self._samples + sum(self._loaded)
-        numbers = {"loss": self._loss, **self._numbers}
         self._loaded.clear()
         self._begin_step()
-        return {name: value for name, value in numbers.items() if value is not None}, samples
+        self.record_waits()
+        self._session.record(Scored(time.perf_counter(), numbers, None, None, samples))
+
+    def record_waits(self) -> None:
+        """Record how long the loader took for the batches since the last step."""
+        waits, self._waits = self._waits, []
+        if waits:
+            self._session.record(DataWaits(waits))
 
     def _add_up(self) -> None:
         """Add the micro-batch that has ended to the step."""
         values, self._values = self._values, []
         self._micro_batches += 1
         self._passes += len(values)
-        if not self._readable or len(values) != 1 or values[0] is None:
-            self._loss = None
-        elif self._loss is not None:
-            self._loss = self._loss + values[0]
+        if len(values) != 1 or values[0] is None:
+            self._is_known = False
+        else:
+            self._loss = values[0] if self._loss is None else self._loss + values[0]
 
     def _say_unknown(self) -> None:
-        if not self._said_unknown:
-            self._said_unknown = True
-            logger.warning(
-                "the Trainer called backward %d times for %d micro-batches%s: the loss of such a step cannot be read from "
-                "that, so it has none",
-                self._passes,
-                self._micro_batches,
-                "" if self._readable else ", in an engine of its own",
-            )
+        if self._said_unknown:
+            return
+        self._said_unknown, how = True, ""
+        if not self._readable:
+            how = ", in an engine of its own"
+        elif self._passes == self._micro_batches:
+            how = ", with a scale that is not known"
+        logger.warning(
+            "the Trainer called backward %d times for %d micro-batches%s: the loss of such a step cannot be read from "
+            "that, so it has none",
+            self._passes,
+            self._micro_batches,
+            how,
+        )
 
-    # What backward passes and the optimizer show
+    # What the loader, backward passes and the optimizer show
+
+    def loaded(self, seconds: float, batch: Any) -> None:
+        """A batch has come from the loader; all those of a window do before it begins."""
+        if not self._session.ended:
+            self._waits.append(seconds)
+            self._loaded.append(self._session.guard.catch("integration", find_batch_size, batch) or 0)
+
+    def exhaust(self) -> None:
+        """The loader has given all its batches."""
+        self.exhausted = True
+
+    def scaled(self, tensor: torch.Tensor, scale: Scale) -> None:
+        """Mixed precision has scaled what the Trainer is about to call ``backward`` on."""
+        self._scaled.append((tensor, scale))
 
     def begin_backward(self, tensors: Any, gradients: Any, inputs: Any) -> None:
         """A backward pass begins; see :class:`~traingauge.integrations.torch.backward.Observer`."""
@@ -108,10 +161,23 @@ class Window:
         """A backward pass has ended."""
 
     def _add(self, tensors: Any, gradients: Any) -> None:
-        roots = list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
-        given = list(gradients) if isinstance(gradients, (list, tuple)) else [gradients]
-        made = BackwardPass(roots, given if len(given) == len(roots) else [None] * len(roots))
-        self._values.append(made.value)
+        self._values.append(None)  # if it cannot be read
+        if gradients is None and isinstance(tensors, torch.Tensor):
+            roots, value = [tensors], number(tensors)
+        else:
+            roots = list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
+            given = list(gradients) if isinstance(gradients, (list, tuple)) else [gradients]
+            value = parts.total(roots, given if len(given) == len(roots) else [None] * len(roots))
+        self._values[-1] = self._unscaled(roots, value) if self._scaled else value
+
+    def _unscaled(self, roots: list[torch.Tensor], value: Any) -> Any:
+        """A value without the scale of its roots; ``None`` if it was multiplied elsewhere, or by different ones."""
+        scaled, self._scaled = self._scaled, []
+        scale = scaled[0][1]
+        known = len(scaled) == len(roots) and all(
+            one is root and other is scale for (one, other), root in zip(scaled, roots, strict=True)
+        )
+        return value / scale.value if known and scale.value is not None else None
 
     def only_first(
         self, closure: Callable[[], Any], after: Callable[[], None], place: int
