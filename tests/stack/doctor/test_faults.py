@@ -110,6 +110,20 @@ def test_prometheus_has_to_list_the_discovery_directory_and_to_pass_through_thos
     assert any(f"{folder} is closed" in text for text in found) == is_closed
 
 
+def test_a_closed_home_is_not_to_be_opened_for_the_discovery_directory_in_it(
+    subject: Subject, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    tmp_path.chmod(0o711)
+    for mode, advice in ((0o755, "leave it closed: `sudo install --directory"), (0o700, "chmod o+rx")):
+        folder = home / f"targets-{mode}"
+        folder.mkdir(mode=mode)
+        others = dataclasses.replace(subject, discovery_dir=folder, is_ours=False)
+        (said,) = [one.advice for _, one in examine(others) if "is closed to other users" in one.text]
+        assert said.startswith(advice)
+
+
 def test_a_state_directory_that_cannot_be_used_is_found(subject: Subject) -> None:
     assert subject.state_dir is not None
     subject.state_dir.touch()

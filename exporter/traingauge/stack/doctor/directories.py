@@ -32,7 +32,7 @@ def discovery(subject: Subject) -> Iterator[Finding]:
     if is_read and (closed := _closed_to_others(folder)):
         yield warning(
             f"{closed} is closed to other users: a Prometheus of another user does not find runs",
-            f"chmod o+rx {closed}, or choose a directory that it can read",
+            _to_open(closed, folder),
         )
 
 
@@ -53,6 +53,16 @@ def state(subject: Subject) -> Iterator[Finding]:
         )
         return
     yield ok(f"{folder} can be written and locked")
+
+
+def _to_open(closed: Path, folder: Path) -> str:
+    """How to let others read the files; a directory above, such as a home, is closed for the sake of what else is in it."""
+    if closed == folder:
+        return f"chmod o+rx {folder}"
+    return (
+        "leave it closed: `sudo install --directory --mode=1777 /var/lib/traingauge/targets` makes one for all users; "
+        "set TRAINGAUGE_DISCOVERY_DIR to it, and name it in `file_sd_configs` of Prometheus"
+    )
 
 
 def _closed_to_others(folder: Path) -> Path | None:
