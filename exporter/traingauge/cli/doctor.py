@@ -64,15 +64,27 @@ def run(options: argparse.Namespace) -> None:
     from traingauge.stack.doctor.every import examine
 
     found = []
-    for check, finding in examine(_subject(options)):
-        found.append((check, finding))
-        if not options.json:
-            sys.stdout.write(_text(check, finding))
-            sys.stdout.flush()
+    try:
+        for check, finding in examine(_subject(options), _show):
+            found.append((check, finding))
+            if not options.json:
+                _show("")
+                sys.stdout.write(_text(check, finding))
+                sys.stdout.flush()
+                _show(check)
+    finally:
+        _show("")
     if options.json:
         sys.stdout.write(json.dumps([_as_json(*one) for one in found], indent=1) + "\n")
     if problems := sum(finding.status == "problem" for _, finding in found):
         raise ProblemsError("1 problem" if problems == 1 else f"{problems} problems")
+
+
+def _show(check: str) -> None:
+    """On a terminal, the check that is under way, in place of the one before; empty for none."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K" + (f"{'…':10}{check}" if check else ""))
+        sys.stderr.flush()
 
 
 def _subject(options: argparse.Namespace) -> Subject:

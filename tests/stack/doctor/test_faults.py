@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from traingauge import Endpoint, ModelMonitor
 from traingauge.bundle import places
 from traingauge.cli.main import main
 from traingauge.stack.doctor import delivery, runs, waiting
-from traingauge.stack.doctor.every import examine
+from traingauge.stack.doctor.every import CHECKS, examine
 from traingauge.stack.doctor.subject import Subject
 from traingauge.stack.server import free_port
 from traingauge.stack.webhook import WebhookReceiver
@@ -500,6 +501,25 @@ def test_the_exit_status_and_json_say_whether_something_is_wrong(
     said = capsys.readouterr()
     assert said.err == "traingauge: 1 problem\n"
     assert [one["check"] for one in json.loads(said.out) if one["status"] == "problem"] == ["rules"]
+
+
+def test_a_terminal_shows_the_check_that_is_under_way_until_the_next(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [
+        "doctor",
+        f"--directory={subject.discovery_dir.parent}",
+        f"--discovery-dir={subject.discovery_dir}",
+    ]
+    main(command)
+    assert "…" not in capsys.readouterr().err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    main(command)
+    shown = capsys.readouterr().err.split("\r\x1b[K")
+    assert [name for name in dict.fromkeys(shown) if name.startswith("…")] == [
+        f"{'…':10}{name}" for name in CHECKS
+    ]
+    assert shown[-1] == "traingauge: 2 problems\n"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from .copies import pushgateway, text_file
 from .delivery import delivered
@@ -36,8 +36,16 @@ CHECKS: Mapping[str, Check] = {
 }
 
 
-def examine(subject: Subject) -> Iterator[tuple[str, Finding]]:
-    """What each check finds, as it is found."""
+def examine(
+    subject: Subject, begins: Callable[[str], object] = lambda name: None
+) -> Iterator[tuple[str, Finding]]:
+    """What each check finds, as it is found.
+
+    Args:
+        subject: What is examined.
+        begins: Called with the name of each check before it, which may wait for seconds.
+    """
     for name, check in CHECKS.items():
+        begins(name)
         for finding in check(subject):
             yield name, finding.without_logins()
