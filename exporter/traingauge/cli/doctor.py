@@ -23,18 +23,26 @@ if TYPE_CHECKING:
 SUMMARY = "Check the way from a run to a notification, and say how to mend what is broken."
 
 
+#: Servers that may be named, and those that are examined otherwise.
+_DEFAULTS = {
+    "prometheus": "that of `up`",
+    "alertmanager": "that of `up`, or of the Prometheus that is named",
+    "grafana": "that of `up`, unless another Prometheus is named",
+}
+
+
 class ProblemsError(TrainGaugeError):
     """Something on the way does not work."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    for server in ("prometheus", "alertmanager", "grafana"):
+    for server, default in _DEFAULTS.items():
         parser.add_argument(
             f"--{server}-url",
             metavar="URL",
             type=_url,
-            help=f"your {server.capitalize()} (default: that of `up`)",
+            help=f"your {server.capitalize()} (default: {default})",
         )
     parser.add_argument(
         "--pushgateway-url", metavar="URL", type=_url, help="the Pushgateway that runs are pushed to"
@@ -92,9 +100,11 @@ def _subject(options: argparse.Namespace) -> Subject:
     from traingauge.stack.doctor.subject import Subject
     from traingauge.stack.home import Home, default_home
 
+    given = {name: getattr(options, f"{name}_url") for name in _DEFAULTS}
     running = Home(options.directory or default_home()).running()
     ours = dict(running.urls) if running is not None else {}
-    given = {name: getattr(options, f"{name}_url") for name in ("prometheus", "alertmanager", "grafana")}
+    if given["prometheus"] not in {None, ours.get("prometheus")}:
+        running, ours = None, {}  # that Prometheus has an Alertmanager and a Grafana of its own
     urls = {f"{name}_url": url or ours.get(name) for name, url in given.items()}
     if urls["alertmanager_url"] is None and (known := environment.ALERTMANAGER_URL.read()):
         urls["alertmanager_url"] = known[0].rstrip("/")

@@ -23,6 +23,7 @@ from traingauge.cli.main import main
 from traingauge.stack.doctor import delivery, runs, waiting
 from traingauge.stack.doctor.every import CHECKS, examine
 from traingauge.stack.doctor.subject import Subject
+from traingauge.stack.home import Home, Record
 from traingauge.stack.server import free_port
 from traingauge.stack.webhook import WebhookReceiver
 
@@ -501,6 +502,42 @@ def test_the_exit_status_and_json_say_whether_something_is_wrong(
     said = capsys.readouterr()
     assert said.err == "traingauge: 1 problem\n"
     assert [one["check"] for one in json.loads(said.out) if one["status"] == "problem"] == ["rules"]
+
+
+def test_the_alertmanager_of_a_prometheus_that_is_named_is_examined_and_not_that_of_up(
+    subject: Subject, servers: Servers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    up = {name: f"http://127.0.0.1:{free_port(0)}" for name in ("prometheus", "alertmanager")}
+    home = Home(tmp_path / "stack")
+    command = [
+        "doctor",
+        "--send-test-alert",
+        f"--directory={home.directory}",
+        f"--discovery-dir={subject.discovery_dir}",
+    ]
+    servers.answers["/api/v1/alertmanagers"] = success(
+        {"activeAlertmanagers": [{"url": f"{servers.url}/api/v2/alerts"}]}
+    )
+    with home.held():
+        home.write(Record(os.getpid(), 0.0, up))
+        main([*command, f"--prometheus-url={servers.url}"])
+    said = capsys.readouterr().out
+    assert f"Alertmanager 0.25.0 answers at {servers.url}\n" in said
+    assert "ModelTestAlert was notified" in said
+    assert up["alertmanager"] not in said
+
+
+def test_an_alertmanager_that_only_prometheus_reaches_is_to_be_named(
+    subject: Subject, servers: Servers
+) -> None:
+    seen = {"url": f"http://127.0.0.1:{free_port(0)}/prefix/api/v2/alerts"}
+    servers.answers["/api/v1/alertmanagers"] = success({"activeAlertmanagers": [seen]})
+    asked = dataclasses.replace(subject, alertmanager_url=None, sends_test_alert=False)
+    (found,) = [one for _, one in examine(asked) if one.status == "problem"]
+    assert found.text.startswith(
+        f"Alertmanager at {seen['url'].removesuffix('/api/v2/alerts')} does not answer"
+    )
+    assert "--alertmanager-url names it" in found.advice
 
 
 def test_a_terminal_shows_the_check_that_is_under_way_until_the_next(

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from traingauge.stack.client import get
 
 from .finding import Finding, ok, problem, skipped, warning
+from .notifications import address
 from .receivers import without_integration
 from .servers import BROKEN, TIMEOUT
 from .subject import Subject
@@ -32,11 +33,12 @@ def delivered(subject: Subject) -> Iterator[Finding]:
     if not subject.sends_test_alert:
         yield skipped("no test alert was sent", "--send-test-alert sends one to your receivers")
         return
-    if subject.alertmanager_url is None:
+    url = address(subject)
+    if url is None:
         yield skipped("no Alertmanager is known")
         return
     # A name of its own, as Alertmanager notifies a group that it knows only after its group_interval.
-    test = _Test(subject.alertmanager_url, f"test-{os.urandom(4).hex()}", subject.receiver_url)
+    test = _Test(url, f"test-{os.urandom(4).hex()}", subject.receiver_url)
     try:
         others, before = test.others(), test.counts()
     except BROKEN as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from traingauge.bundle import documents, places
@@ -29,23 +30,38 @@ def alertmanager(subject: Subject) -> Iterator[Finding]:
                 )
         except BROKEN as error:
             yield skipped(f"Prometheus does not say where it sends alerts: {error}")
-    if subject.alertmanager_url is None:
+    url = address(subject)
+    if url is None:
         yield problem(
             "no Alertmanager is known",
             "start one with `traingauge up`, or name yours with --alertmanager-url",
         )
         return
     try:
-        answer = get(f"{subject.alertmanager_url}/api/v2/status", timeout=TIMEOUT).json()
+        answer = get(f"{url}/api/v2/status", timeout=TIMEOUT).json()
         version, configuration = answer["versionInfo"]["version"], str(answer["config"]["original"])
     except BROKEN as error:
         yield problem(
-            f"Alertmanager at {subject.alertmanager_url} does not answer as it should: {error}",
-            "is it running, is the address right, and is no firewall between?",
+            f"Alertmanager at {url} does not answer as it should: {error}",
+            "is it running, is the address right, and is no firewall between?"
+            if subject.alertmanager_url is not None
+            else "that is its address for Prometheus; --alertmanager-url names it as this machine reaches it",
         )
         return
-    yield ok(f"Alertmanager {version} answers at {subject.alertmanager_url}")
+    yield ok(f"Alertmanager {version} answers at {url}")
     yield from _configured(configuration)
+
+
+def address(subject: Subject) -> str | None:
+    """Where Alertmanager is, as it was named, or else as Prometheus sends alerts to it; ``None`` if neither says."""
+    if subject.alertmanager_url is not None or subject.prometheus is None:
+        return subject.alertmanager_url
+    with suppress(*BROKEN):
+        for one in _known_to(subject.prometheus_url):
+            base, of_api, _ = str(one["url"]).partition("/api/v")
+            if of_api:
+                return base
+    return None
 
 
 def _known_to(prometheus_url: str | None) -> list[Any]:

@@ -18,7 +18,7 @@ class Subject:
         discovery_dir: Where runs announce themselves.
         discovery_url: ``traingauge sd`` that they register with; ``None`` if they do not.
         prometheus_url: The Prometheus that should scrape them; ``None`` if none is known.
-        alertmanager_url: The Alertmanager that should notify; ``None`` if none is known.
+        alertmanager_url: The Alertmanager that should notify; ``None`` for the one that Prometheus sends alerts to.
         receiver_url: Says what Alertmanager has notified, if it is that of ``traingauge up``; ``None`` if it is not.
         grafana_url: The Grafana that should show them; ``None`` if none is known.
         pushgateway_url: The Pushgateway that runs are pushed to; ``None`` if none is known.
