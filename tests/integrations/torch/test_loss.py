@@ -584,3 +584,31 @@ def test_of_a_deep_model_a_pass_looks_at_few_weights():
     net = nn.Sequential(*[nn.Linear(2, 2) for _ in range(100)])
     reach = Reach([[torch.optim.SGD(net.parameters(), lr=0.1)]], [net])
     assert len(reach.marks()[0]) == 2
+
+
+def test_of_two_losses_that_one_operation_gave_the_one_that_is_trained_on_counts():
+    net = model()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer) as watched:
+            for x, y in batches(2):
+                first, second = (watched.loss(one, y) for one in (net(x).square().mean(1)[:2]).unbind())
+                second.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+        assert monitor.rows()["samples"].tolist() == [8, 8]
+        assert errors(monitor) == {}
+    assert first.requires_grad
+
+
+def test_a_loss_that_is_itself_trained_is_recorded():
+    weight = torch.ones((), requires_grad=True)
+    net, optimizer = nn.Identity(), torch.optim.SGD([weight], lr=0.25)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer) as watched:
+            for _ in range(3):
+                watched.loss(weight).backward()
+                optimizer.step()
+                optimizer.zero_grad()
+        assert given(monitor, "loss") == [1.0, 0.75, 0.5]
+        assert errors(monitor) == {}

@@ -54,7 +54,7 @@ class Reach:
             self._looked_at = [list(self.weights(group)) for group in range(len(self))]
         elif not self._looked_at:
             self._looked_at = [_some([one for one in self.weights(0) if one.requires_grad])]
-        return [list(map(mark, weights)) for weights in self._looked_at]
+        return list(map(marks, self._looked_at))
 
     def since(self, before: Sequence[Sequence[Mark]], roots: Iterable[torch.Tensor]) -> set[int] | None:
         """The groups whose gradients a pass has changed; ``None`` if that is not known.
@@ -66,12 +66,10 @@ class Reach:
             before: The marks before the pass.
             roots: What it was started from.
         """
-        changed: set[int] = set()
-        for group, marks in enumerate(before):
-            for one, was in zip(self._looked_at[group], marks, strict=True):
-                if mark(one) != was:
-                    changed.add(group)
-                    break
+        changed = set()
+        for group, weights in enumerate(self._looked_at):
+            if marks(weights) != before[group]:
+                changed.add(group)
         return changed or self._in_graph(roots)
 
     def _in_graph(self, roots: Iterable[torch.Tensor]) -> set[int] | None:
@@ -95,10 +93,9 @@ def _some(weights: Sequence[Any]) -> list[Any]:
     return [*weights[:1], *weights[1:][-1:]]
 
 
-def mark(weight: Any) -> Mark:
-    """The mark of the gradient of a weight."""
-    gradient = weight.grad
-    return None if gradient is None else (id(gradient), gradient._version)
+def marks(weights: Sequence[Any]) -> list[Mark]:
+    """The marks of the gradients of weights."""
+    return [None if (one := weight.grad) is None else (id(one), one._version) for weight in weights]
 
 
 def _leaves(roots: Iterable[torch.Tensor]) -> Iterator[Any]:

@@ -115,8 +115,10 @@ class Recording:
         split = "train" if training else self._open().split
         scored = self._scored(y_true, y_pred, criterion, split)
         part = Part(loss, _samples(y_pred, y_true), scored, criterion)
-        if loss.requires_grad:
-            loss.register_hook(partial(self._reached, part))
+        if loss.grad_fn is not None:  # a hook of a tensor costs twice as much
+            loss.grad_fn.register_prehook(partial(self._reached, part, loss.output_nr))
+        elif loss.requires_grad:
+            loss.register_hook(lambda gradient: self._reached(part, 0, [gradient]))
         if training:
             self._parts.append(part)
             self._has_new = True
@@ -164,8 +166,10 @@ class Recording:
 
     # Backward passes
 
-    def _reached(self, part: Part, _: torch.Tensor) -> None:
-        """A backward pass has reached a loss, in one of its threads."""
+    def _reached(self, part: Part, output: int, gradients: Sequence[torch.Tensor | None]) -> None:
+        """A backward pass has reached what computed a loss, one output of it, in one of the threads of the pass."""
+        if gradients[output] is None:
+            return
         task = pass_under_way()
         part.tasks.append(task)
         begun, self._begun = self._begun, None

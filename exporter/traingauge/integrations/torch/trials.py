@@ -19,12 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from operator import ne
 from typing import Any, NamedTuple
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from traingauge.integrations.torch.reach import Mark, Reach, mark
+from traingauge.integrations.torch.reach import Mark, Reach, marks
 from traingauge.integrations.torch.values import local
 
 #: Weights of a group that are looked at: a few show what happens to all.
@@ -77,7 +78,7 @@ class Weights:
 
     def look(self) -> Look:
         """What they are like now."""
-        gradients = list(map(mark, self.all))
+        gradients = marks(self.all)
         sampled = list(map(local, self._sampled)) if self._spread else self._sampled
         memory = [one.data_ptr() for one in sampled]
         if memory != self._memory:  # the loop has replaced the tensor of a weight
@@ -123,7 +124,7 @@ class Window:
 
     def begin(self) -> None:
         """A pass begins."""
-        if all(was != mark(one) for one, was in zip(self._weights.all, self._last.gradients, strict=True)):
+        if all(map(ne, marks(self._weights.all), self._last.gradients)):
             now = self._weights.look()
             if self.tries and self._weights.is_back(now, self._last, self._base):
                 self.tries = False

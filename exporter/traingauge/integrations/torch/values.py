@@ -30,8 +30,9 @@ def number(tensor: torch.Tensor) -> Any:
 
 def runs_without_python() -> bool:
     """Whether what runs now is compiled or captured, to run again later without Python, and so without hooks."""
-    capturing = torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
-    return bool(capturing) or torch.compiler.is_compiling()
+    if torch.compiler.is_dynamo_compiling():
+        return True
+    return bool(torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing())
 
 
 def local(tensor: torch.Tensor) -> torch.Tensor:
