@@ -498,3 +498,35 @@ def test_a_window_that_a_scaler_skips_is_no_part_of_the_next_one():
         assert given(monitor, "loss") == pytest.approx(means, rel=1e-6)
         assert monitor.rows()["step"].tolist() == [1, 1, 2]
         assert given(monitor, "skipped_steps") == [1.0]
+
+
+class Holding(torch.optim.SGD):
+    """An optimizer that was given what computes the loss before it updates."""
+
+    compute = None
+
+    def step(self):
+        with torch.enable_grad():
+            self.compute()
+        super().step()
+
+
+def test_an_update_that_computes_its_loss_itself_is_a_step():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    torch.optim.SGD(net.parameters())  # from now on, the call of its step runs the hooks, too
+    optimizer, expected = Holding(net.parameters(), lr=0.1), []
+
+    def compute(x, y):
+        optimizer.zero_grad()
+        loss = criterion(net(x), y)
+        loss.backward()
+        expected.append(loss.item())
+
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(3):
+                optimizer.compute = lambda x=x, y=y: compute(x, y)
+                optimizer.step()
+        assert given(monitor, "loss") == expected
+        assert monitor.rows()["samples"].tolist() == [8] * 3
+        assert errors(monitor) == {}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from operator import is_
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -77,9 +79,10 @@ class Updates:
 
     def end_failed(self) -> bool:
         """End an update that an exception has left, and which so has no end; whether there was one."""
-        failed = bool(self._under_way)
+        if not self._under_way or _is_updating(self._under_way[0]):
+            return False
         self._under_way.clear()
-        return failed
+        return True
 
     def _before(self, optimizer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if self._session.ended or runs_without_python():
@@ -90,11 +93,11 @@ class Updates:
         return self._session.guard.catch("integration", self._begin, optimizer, args, kwargs)
 
     def _after(self, optimizer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        if optimizer not in self._under_way:  # its beginning was not seen
+        if self._session.ended or runs_without_python():
             return
-        while self._under_way.pop() is not optimizer:  # an exception has left the inner one
-            continue
-        if not self._under_way and not self._session.ended:
+        while self._under_way and self._under_way.pop() is not optimizer:
+            continue  # an exception has left the inner one
+        if not self._under_way:
             self.count += 1
             numbers = {"learning_rate": self._rate, "gradient_norm": self._norm}
             self._norm = None
@@ -139,6 +142,17 @@ class Updates:
     def _gradients(self) -> list[torch.Tensor]:
         groups = [group for optimizer in self._together for group in optimizer.param_groups]
         return [found for group in groups for one in group["params"] if (found := one.grad) is not None]
+
+
+def _is_updating(optimizer: Any) -> bool:
+    """Whether this thread is inside of its ``step``, which may compute a loss without a closure."""
+    step = getattr(type(optimizer).step, "__code__", None)
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_code is step and frame.f_locals.get("self") is optimizer:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _same(tensors: Sequence[torch.Tensor], others: Sequence[torch.Tensor]) -> bool:
