@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -41,11 +41,25 @@ class Unencoded(NamedTuple):
         samples: Number of samples in the step.
         arrays: Labels, predictions, and weights or ``None``; copies.
         held: The samples whose data on the host take as much memory; what is kept is bounded by these.
+        rows: Turns ``arrays``, whose rows are samples then, into labels, predictions and weights, as many rows for each
+            sample; ``None`` where they are that.
     """
 
     samples: int
-    arrays: tuple[Any, Any, Any]
+    arrays: tuple[Any, ...]
     held: int
+    rows: Callable[..., tuple[Any, Any, Any]] | None = None
+
+
+class _OnHost(NamedTuple):
+    """A step whose arrays have been brought over; see :class:`Unencoded`."""
+
+    arrays: tuple[Any, ...]
+    rows: Callable[..., tuple[Any, Any, Any]] | None
+
+    def by_row(self) -> tuple[Any, Any, Any]:
+        """Labels, predictions and weights."""
+        return self.arrays if self.rows is None else self.rows(*self.arrays)
 
 
 def deferred(y_true: Any, y_pred: Any, sample_weight: Any, *, small: bool) -> Unencoded | None:
@@ -72,6 +86,28 @@ def deferred(y_true: Any, y_pred: Any, sample_weight: Any, *, small: bool) -> Un
     return Unencoded(samples, copies, max(samples, sum(map(_bytes, copies)) // BYTES_A_SAMPLE))
 
 
+def waiting(arrays: tuple[Any, ...], rows: Callable[..., tuple[Any, Any, Any]]) -> Unencoded | None:
+    """Copies of what ``rows`` turns into labels, predictions and weights; ``None`` if that is to be done at once.
+
+    Args:
+        arrays: Those of a step, or ``None``; labels and predictions are the first two. Small tensors of PyTorch wait, on
+            whatever device, which nothing needs for gradients.
+        rows: See :class:`Unencoded`.
+    """
+    tensor, size = _tensor_type(), 0
+    for one in arrays:
+        if one is not None:
+            if not isinstance(one, tensor) or one.is_meta or one.is_sparse or one.is_nested:
+                return None
+            size += one.nbytes
+    y_true, y_pred = arrays[0], arrays[1]
+    if size > SMALL_BYTES or not (y_pred.is_cpu or y_pred.shape[-1] <= HISTOGRAM_CLASSES):
+        return None
+    copies = tuple([None if one is None else one.clone() for one in arrays])
+    samples = y_true.shape[0]
+    return Unencoded(samples, copies, max(samples, size // BYTES_A_SAMPLE), rows)
+
+
 def encoded(steps: Sequence[Encoded | Unencoded], scores: Scores, guard: Guard) -> list[Encoded | None]:
     """The steps with what waits encoded, too: what is on a device, of one dtype and width, is brought over in one transfer.
 
@@ -83,18 +119,18 @@ def encoded(steps: Sequence[Encoded | Unencoded], scores: Scores, guard: Guard) 
     waiting = [step for step in steps if isinstance(step, Unencoded)]
     if not waiting:
         return list(steps)  # type: ignore[arg-type] # as the line above says
-    arrays = _on_host(waiting, guard)
-    found = chain.from_iterable(_encode_alike([*alike], scores, guard) for alike in _alike(arrays, guard))
+    there = _on_host(waiting, guard)
+    found = chain.from_iterable(_encode_alike(alike, scores, guard) for alike in _alike(there, guard))
     return [step if isinstance(step, Encoded) else next(found) for step in steps]
 
 
-def _alike(steps: Sequence[Any], guard: Guard) -> Iterator[Sequence[Any]]:
+def _alike(steps: Sequence[_OnHost | None], guard: Guard) -> Iterator[Sequence[_OnHost | None]]:
     """The steps in their order, those together that can be encoded together and separated afterwards."""
-    alike: list[Any] = []
+    alike: list[_OnHost | None] = []
     kind, rows, scores = None, 0, 0
     for step in steps:
         now = guard.attempt(None, _kind, step)
-        more = (0, 0) if now is None else (len(step[1]), step[1].numel())
+        more = (0, 0) if step is None or now is None else (step.arrays[0].numel(), step.arrays[1].numel())
         full = rows + more[0] > LABELS_KEPT or scores + more[1] > SCORES_KEPT
         if alike and (now is None or now != kind or full):
             yield alike
@@ -104,16 +140,19 @@ def _alike(steps: Sequence[Any], guard: Guard) -> Iterator[Sequence[Any]]:
     yield alike
 
 
-def _kind(step: Any) -> tuple[Any, ...] | None:
-    """What steps that are encoded together have in common: one label a sample. ``None`` for one that is encoded alone."""
-    if step is None:
+def _kind(step: _OnHost | None) -> tuple[Any, ...] | None:
+    """What steps that may be encoded together have in common. ``None`` for one that is encoded alone."""
+    if step is None or not all(one is None or _is_tensor(one) for one in step.arrays):
         return None
-    y_true, y_pred, weight = step
-    if weight is not None or not (_is_tensor(y_true) and _is_tensor(y_pred)):
+    if step.rows is None and not _is_one_label(*step.arrays):
         return None
+    return step.rows, *(None if one is None else (one.dtype, one.shape[1:]) for one in step.arrays)
+
+
+def _is_one_label(y_true: Any, y_pred: Any, weight: Any) -> bool:
+    """Whether each sample has one label, and all weigh the same."""
     (samples, *width), (predicted, *classes) = y_true.shape, y_pred.shape
-    one_label = width in ([], [1]) and len(classes) < 2 and samples == predicted
-    return (y_true.dtype, y_pred.dtype, len(width), *classes) if one_label else None
+    return weight is None and width in ([], [1]) and len(classes) < 2 and samples == predicted
 
 
 def _encode_alike(steps: Sequence[Any], scores: Scores, guard: Guard) -> list[Encoded | None]:
@@ -122,23 +161,35 @@ def _encode_alike(steps: Sequence[Any], scores: Scores, guard: Guard) -> list[En
 
 
 def _encode_together(steps: Sequence[Any], scores: Scores) -> Sequence[Encoded] | None:
-    y_true, y_pred = (sys.modules["torch"].cat([step[place] for step in steps]) for place in range(2))
-    return scores.encode_together(y_true, y_pred, [len(step[0]) for step in steps])
+    columns = zip(*(step.arrays for step in steps), strict=True)
+    joined: list[Any] = [
+        None if column[0] is None else sys.modules["torch"].cat(column) for column in columns
+    ]
+    y_true, y_pred, weight = _OnHost(tuple(joined), steps[0].rows).by_row()
+    if not _is_one_label(y_true, y_pred, weight):
+        return None
+    lengths = [len(step.arrays[0]) * len(y_true) // len(joined[0]) for step in steps]
+    return scores.encode_together(y_true, y_pred, lengths)
 
 
-def _encode(arrays: Any, scores: Scores, guard: Guard) -> Encoded | None:
-    if arrays is None:
+def _encode(step: _OnHost | None, scores: Scores, guard: Guard) -> Encoded | None:
+    if step is None:
         return None
     try:
-        return guard.run("digest", scores.encode, *arrays)
+        return guard.run("digest", lambda: scores.encode(*step.by_row()))
     except TrainGaugeError as error:
         guard.report("data", error)
         return None
 
 
-def _is_tensor(values: Any) -> bool:
+def _tensor_type() -> Any:
+    """That of PyTorch, or of nothing as long as it is not loaded."""
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(values, torch.Tensor)
+    return () if torch is None else torch.Tensor
+
+
+def _is_tensor(values: Any) -> bool:
+    return isinstance(values, _tensor_type())
 
 
 def _is_on_device(values: Any) -> bool:
@@ -191,8 +242,8 @@ def _class_axis(true: tuple[int, ...], predicted: tuple[int, ...]) -> int | None
     return places.pop() if len(places) == 1 and len(predicted) == len(true) + 1 else None
 
 
-def _on_host(steps: Sequence[Unencoded], guard: Guard) -> list[tuple[Any, Any, Any] | None]:
-    """Labels, predictions and weights of each step on the host; ``None`` for a step that lost one of them."""
+def _on_host(steps: Sequence[Unencoded], guard: Guard) -> list[_OnHost | None]:
+    """The arrays of each step on the host; ``None`` for a step that lost one of them."""
     groups: dict[Any, list[tuple[int, int]]] = {}
     found: list[list[Any]] = [list(step.arrays) for step in steps]
     for row, arrays in enumerate(found):
@@ -207,7 +258,10 @@ def _on_host(steps: Sequence[Unencoded], guard: Guard) -> list[tuple[Any, Any, A
         ):
             found[row][column] = tensor
             lost |= {row} if tensor is None else set()
-    return [None if row in lost else tuple(arrays) for row, arrays in enumerate(found)]
+    return [
+        None if row in lost else _OnHost(tuple(arrays), step.rows)
+        for row, (step, arrays) in enumerate(zip(steps, found, strict=True))
+    ]
 
 
 def _together(tensors: Sequence[Any]) -> Sequence[Any]:

@@ -208,12 +208,12 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         if self._check is not None:
             self._ask(after=self._together)
 
-    @_guarded
     def _between_steps(self, batch: int, logs: Logs = None) -> None:
         """What the hooks above do, where Keras may call the one at the end of a batch in any thread."""
         if time.perf_counter() > self._read_by:
             self._read_and_describe()
-        self._ask_after_steps()
+        if self._check is not None:
+            self._ask_after_steps()
 
     @_guarded
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -296,6 +296,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             self._check.ask()
             self._resumed = time.perf_counter()
 
+    @_guarded
     def _ask_after_steps(self) -> None:
         """Run the canary check if it is due by the steps since the last time."""
         asked, self._asked = self._asked, self._active.steps

@@ -6,6 +6,7 @@ The wrappers run while it is traced; with ``run_eagerly`` they run every step.
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -18,6 +19,13 @@ from traingauge.integrations.keras.joined_calls import call_of_step
 from traingauge.integrations.keras.loss_calls import LossCall
 from traingauge.integrations.keras.step_logs import numbers_of
 from traingauge.integrations.keras.unchecked import unchecked
+
+
+class _Taken(threading.local):
+    """Calls of ``compute_loss``, by thread."""
+
+    def __init__(self) -> None:
+        self.calls: list[LossCall] = []
 
 
 class TracedStep(NamedTuple):
@@ -59,7 +67,17 @@ class GraphHook(StepHook):
 
     def __init__(self, model: Any) -> None:
         self.waits = GraphWaits(self._guarded)
+        self._taken_here = _Taken()
         super().__init__(model)
+
+    @property
+    def _calls(self) -> list[LossCall]:
+        """Of the step that this thread takes: replicas take theirs in threads, which wait for each other inside a step."""
+        return self._taken_here.calls
+
+    @_calls.setter
+    def _calls(self, calls: list[LossCall]) -> None:
+        self._taken_here.calls = calls
 
     def _make_train_function(self, force: bool = False) -> Any:
         """What Keras makes, with the waits of its steps."""
@@ -72,7 +90,7 @@ class GraphHook(StepHook):
 
     def _train_step(self, data: Any) -> Any:
         rate, optimizer = self._begin()
-        with norms_of(optimizer, self._guarded, global_norm) as norms:
+        with norms_of(optimizer, self._guarded_here(), global_norm) as norms:
             logs = self._own["train_step"](data)
         gradients = self._guarded(functools.partial(tf.identity, norms[-1])) if norms else None
         call = self._take_call()
@@ -100,6 +118,11 @@ class GraphHook(StepHook):
         """The learning rate, a tensor."""
         rate = getattr(self._model.optimizer, "learning_rate", None)
         return None if rate is None else tf.cast(keras.ops.convert_to_tensor(rate), tf.float64)
+
+    def _guarded_here(self) -> Callable[[Callable[[], Any]], Any]:
+        """The same in this thread, and nothing in that of another replica, which may find what was meant for this one."""
+        here = threading.get_ident()
+        return lambda work: self._guarded(work) if threading.get_ident() == here else None
 
     def _guarded(self, work: Callable[[], Any]) -> Any:
         with unchecked():

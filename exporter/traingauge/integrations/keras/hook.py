@@ -7,7 +7,6 @@ model, and given back when the last watcher leaves. What a step is differs by ba
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -31,13 +30,6 @@ class Watcher(Protocol):
     guard: Guard
 
 
-class _Taken(threading.local):
-    """Calls of ``compute_loss``, by thread."""
-
-    def __init__(self) -> None:
-        self.calls: list[LossCall] = []
-
-
 class StepHook:
     """The wrapping around one model's steps; made by the first watcher, see :meth:`attach`."""
 
@@ -46,7 +38,7 @@ class StepHook:
     def __init__(self, model: Any) -> None:
         self._model = model
         self._watchers: list[Watcher] = []
-        self._taken_here = _Taken()
+        self._calls: list[LossCall] = []  # of the step that is being taken
         self._own = {name: getattr(model, name) for name in self._NAMES}
         self._given = {name: model.__dict__[name] for name in self._NAMES if name in model.__dict__}
         self._wrappers = {name: getattr(self, f"_{name.lstrip('_')}") for name in self._NAMES}
@@ -81,15 +73,6 @@ class StepHook:
         """Its watchers."""
         return tuple(self._watchers)
 
-    @property
-    def _calls(self) -> list[LossCall]:
-        """Of the step that this thread takes: replicas take theirs in threads, which wait for each other inside a step."""
-        return self._taken_here.calls
-
-    @_calls.setter
-    def _calls(self, calls: list[LossCall]) -> None:
-        self._taken_here.calls = calls
-
     def _give_back(self) -> None:
         own = self._model.__dict__
         if all(own.get(name) == wrapper for name, wrapper in self._wrappers.items()):
@@ -107,6 +90,10 @@ class StepHook:
     def _compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, **kwargs: Any
     ) -> Any:
+        if hasattr(y_pred, "shape"):  # one output
+            loss = self._own["compute_loss"](x, y, y_pred, sample_weight, **kwargs)
+            self._calls.append(LossCall(loss, y, y_pred, sample_weight, x))
+            return loss
         with watching(self._model, y_pred) as outputs:
             loss = self._own["compute_loss"](x, y, y_pred, sample_weight, **kwargs)
         self._calls.append(call_of(LossCall(loss, y, y_pred, sample_weight, x, outputs=outputs)))
@@ -130,8 +117,13 @@ class StepHook:
         """
         rate = self._guarded(functools.partial(self._rate, *state))
         self._calls = []
-        wanted = any(watcher.gradients for watcher in self._watchers)
-        return rate, self._model.optimizer if wanted else None
+        return rate, self._model.optimizer if self._wants_norm() else None
+
+    def _wants_norm(self) -> bool:
+        for watcher in self._watchers:  # noqa: SIM110 any() would add two calls to each step
+            if watcher.gradients:
+                return True
+        return False
 
     def _rate(self, *state: Any) -> Any:
         """The learning rate; ``None`` where there is none."""
@@ -155,11 +147,11 @@ def norms_of(
 
     Args:
         optimizer: The model's, or ``None``.
-        guarded: Runs the integration's own work.
+        guarded: Runs the integration's own work; there is no norm where it gives ``None``.
         global_norm: Gives the norm of gradients and the scale of their loss, and of a step that is left out none.
     """
     norms: list[Any] = []
-    apply, here = getattr(optimizer, "apply", None), threading.get_ident()
+    apply = getattr(optimizer, "apply", None)
     if apply is None:
         yield norms
         return
@@ -167,12 +159,9 @@ def norms_of(
     @functools.wraps(apply)
     def watched(grads: Any, *args: Any, **kwargs: Any) -> Any:
         grads = list(grads)
-        if (
-            threading.get_ident() == here
-        ):  # a replica in another thread may have found this function in its place
-            scale, skipping = optimizer.scale_loss, skips(optimizer)
-            norm = guarded(lambda: global_norm(grads, scale(keras.ops.ones(())), skipping=skipping))
-            norms.extend([] if norm is None else [norm])
+        scale, skipping = optimizer.scale_loss, skips(optimizer)
+        norm = guarded(lambda: global_norm(grads, scale(keras.ops.ones(())), skipping=skipping))
+        norms.extend([] if norm is None else [norm])
         return apply(grads, *args, **kwargs)
 
     optimizer.__dict__["apply"] = watched  # past Keras' own __setattr__: gone again when the step is traced

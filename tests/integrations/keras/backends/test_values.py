@@ -55,6 +55,29 @@ def test_a_schedule_shows_the_rate_that_a_step_was_taken_with(session, digits):
     np.testing.assert_allclose(history(session)["learning_rate"], [0.1, 0.05, 0.025, 0.0125], rtol=1e-5)
 
 
+def test_a_rate_that_a_callback_sets_is_that_of_the_steps_after_it(session, digits):
+    class Halving(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            self.model.optimizer.learning_rate = 0.5**batch
+
+    x, y = digits
+    fit(linear(), x[: 3 * BATCH], y[: 3 * BATCH], session=session, batch_size=BATCH, callbacks=[Halving()])
+    np.testing.assert_allclose(history(session)["learning_rate"], [1.0, 0.5, 0.25])
+
+
+def test_a_script_that_has_numpy_raise_trains_and_is_recorded(diabetes):
+    x, y = diabetes
+    y = np.where(np.arange(len(y)) % 7, y, np.nan)
+    with np.errstate(all="raise"):
+        session = KerasSession(Reference.from_data(x, y_true=np.nan_to_num(y)))
+        model = dense(1, inputs=10)
+        model.compile(frozen(), "mse")
+        fit(model, np.where(x > 0.1, np.nan, x), y, session=session, batch_size=BATCH, validation_data=(x, y))
+    assert session.published()["steps_total", "train"] == 7
+    assert session.published()["samples_total", "validation"] == len(y)
+    assert not session.errors
+
+
 def test_the_window_is_scored_on_what_the_steps_predicted(session, digits):
     by_hand = softmax_regression(*digits, batch=BATCH, epochs=1, rate=0.5)
     fit(linear(), *digits, session=session, batch_size=BATCH)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from traingauge.core.deferred_scores import Unencoded, waiting
 from traingauge.errors import ReferenceMismatchError, TrainGaugeError
-from traingauge.integrations.keras.backends.flat_rows import FlatRows, flat_rows, target_columns
+from traingauge.integrations.keras.backends.flat_rows import flat_rows, target_columns
+from traingauge.integrations.keras.loss_calls import LossCall
 from traingauge.integrations.keras.outputs import TASK_OF_ONE, goal_of, not_scored
 from traingauge.integrations.keras.scores.plan import ScoringPlan, UnclearError, comparable, find_plan
 from traingauge.logs import logger
@@ -16,18 +20,25 @@ from traingauge.stats.arrays import as_array
 from traingauge.stats.drift.binning import Binned, count_bins
 
 if TYPE_CHECKING:
-    from traingauge.core.deferred_scores import Unencoded
     from traingauge.core.reference_bins import ReferenceBins
     from traingauge.integrations.base import Session
-    from traingauge.integrations.keras.loss_calls import LossCall
     from traingauge.stats.classification.encoding import Encoded
 
 
-class Planned(NamedTuple):
-    """A batch row by row, and how it is scored."""
+#: Kinds of calls that are remembered.
+MOST_KNOWN = 256
+
+
+class _Known(NamedTuple):
+    """How calls of a kind are scored.
+
+    Attributes:
+        plan: What is scored of them.
+        rows: Turns labels, outputs, weights and mask into rows.
+    """
 
     plan: ScoringPlan
-    rows: FlatRows
+    rows: Callable[..., tuple[Any, Any, Any]]
 
 
 class _Outputs(NamedTuple):
@@ -43,50 +54,56 @@ class ArrayScores:
     Args:
         model: A compiled Keras model.
         session: The run.
+
+    Attributes:
+        bins: Those of the reference; ``None`` without one.
     """
 
     def __init__(self, model: Any, session: Session) -> None:
-        self._model, self._session = model, session
-        self._plans: dict[tuple[Any, ...], ScoringPlan] = {}
+        self._model, self._session, self.bins = model, session, session.bins
+        self._known: dict[tuple[Any, ...], _Known | None] = {}
+        self._loss: Any = None  # of the model, for which they are known
         self._said: set[str] = set()
 
-    def planned(self, call: LossCall, output: str = "") -> Planned | None:
-        """What to score of a call of ``compute_loss``, or of one output of it; ``None`` if nothing.
+    def scored(self, call: LossCall, split: str, output: str = "") -> Encoded | Unencoded | None:
+        """What scores are made of, of a call of ``compute_loss`` or of one output of it; ``None`` if nothing is scored.
+
+        A small call waits as it is until the run is read; one that does not fit is counted.
 
         Raises:
             TrainGaugeError: What the user said of the task does not fit the model.
         """
-        if call.outputs and self._session.hints.task is not None:
-            self.say(TASK_OF_ONE)
-        if call.y is None or call.outputs:
+        known = self._how(call, output)
+        if known is None:
             return None
+        waits = waiting((call.y, call.y_pred, call.sample_weight, call.mask), known.rows)
+        return self._at_once(call, known.plan, split, output) if waits is None else waits
+
+    def _at_once(
+        self, call: LossCall, plan: ScoringPlan, split: str, output: str
+    ) -> Encoded | Unencoded | None:
         try:
-            plan = self._plan(call, output)
-            rows = flat_rows(plan, call)
+            with np.errstate(all="ignore"):  # a script may have numpy raise
+                return self._session.encode(*flat_rows(plan, call), split, output)
         except UnclearError as reason:
             self.say(not_scored(output, reason))
-            return None
-        return Planned(plan, rows)
-
-    def encode(self, planned: Planned, split: str, output: str = "") -> Encoded | Unencoded | None:
-        """A batch reduced to what scores are made of; one that does not fit is counted."""
-        try:
-            return self._session.encode(*planned.rows, split, output, later=True)
         except TrainGaugeError as error:
             self._session.guard.report("data", error)
-            return None
+        return None
 
-    def binned(self, x: Any, planned: Planned | None) -> Binned | None:
+    def binned(self, x: Any, calls: Sequence[LossCall]) -> Binned | None:
         """A batch reduced to bin counts; ``None`` without a reference.
 
         Raises:
             ReferenceMismatchError: Not as many values a sample as the reference has features.
         """
-        bins = self._session.bins
-        if bins is None:
-            return None
+        with np.errstate(all="ignore"):
+            return None if self.bins is None else self._binned(self.bins, x, calls)
+
+    def _binned(self, bins: ReferenceBins, x: Any, calls: Sequence[LossCall]) -> Binned:
         counts, infinite = _counted(x, bins)
-        columns = {} if planned is None or not bins.targets else target_columns(*planned)
+        known = self._how(calls[0]) if bins.targets and len(calls) == 1 else None
+        columns = {} if known is None else target_columns(known.plan, flat_rows(known.plan, calls[0]))
         targets = {
             part: count_bins(as_array(columns[part][:: bins.every], part), edges)
             for part, edges in bins.targets.items()
@@ -100,15 +117,36 @@ class ArrayScores:
             self._said.add(what)
             logger.warning("model %s: %s", self._model.name, what)
 
+    def _how(self, call: LossCall, output: str = "") -> _Known | None:
+        """How calls like this one are scored; ``None`` if they are not."""
+        if self._model.loss is not self._loss or len(self._known) > MOST_KNOWN:
+            self._loss = self._model.loss
+            self._known.clear()
+        kind = _kind(call, output)
+        if kind not in self._known:
+            self._known[kind] = self._find_out(call, output)
+        return self._known[kind]
+
+    def _find_out(self, call: LossCall, output: str) -> _Known | None:
+        if call.outputs and self._session.hints.task is not None:
+            self.say(TASK_OF_ONE)
+        if call.y is None or call.outputs:
+            return None
+        try:
+            plan = self._plan(call, output)
+            with np.errstate(all="ignore"):
+                flat_rows(plan, call)
+        except UnclearError as reason:
+            self.say(not_scored(output, reason))
+            return None
+        return _Known(plan, partial(_by_row, plan))
+
     def _plan(self, call: LossCall, output: str) -> ScoringPlan:
         y, y_pred = call.y, _whole(call)
-        loss, hints = goal_of(self._model, output, self._session.hints)
         if not (hasattr(y, "shape") and hasattr(y_pred, "shape")):
             raise UnclearError("it has several outputs")
-        seen = output, id(loss), tuple(y.shape[1:]), y.dtype, tuple(y_pred.shape[1:]), y_pred.dtype
-        if seen not in self._plans:
-            self._plans[seen] = self._found(find_plan(loss, y, y_pred, hints), y, y_pred, output)
-        return self._plans[seen]
+        loss, hints = goal_of(self._model, output, self._session.hints)
+        return self._found(find_plan(loss, y, y_pred, hints), y, y_pred, output)
 
     def _found(self, plan: ScoringPlan, y: Any, y_pred: Any, output: str) -> ScoringPlan:
         if not comparable(plan, y, y_pred):
@@ -121,6 +159,18 @@ class ArrayScores:
             output=output,
         )
         return plan
+
+
+def _kind(call: LossCall, output: str) -> tuple[Any, ...]:
+    """What calls have in common that are scored in one way."""
+    kind = [output, call.classes]
+    for array in (call.y, call.y_pred, call.sample_weight, call.mask):
+        kind += (array.shape[1:], array.dtype) if hasattr(array, "dtype") else (None, None)
+    return tuple(kind)
+
+
+def _by_row(plan: ScoringPlan, y: Any, y_pred: Any, sample_weight: Any, mask: Any) -> tuple[Any, Any, Any]:
+    return flat_rows(plan, LossCall(None, y, y_pred, sample_weight, mask=mask))
 
 
 def _whole(call: LossCall) -> Any:

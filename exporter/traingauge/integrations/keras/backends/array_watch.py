@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from traingauge.core.deferred_scores import Unencoded
 from traingauge.core.event_queue import BACKLOG_SAMPLES
 from traingauge.core.events import DataWaits, OfOutput, Pass, Scored
-from traingauge.integrations.keras.backends.array_scores import ArrayScores, Planned
+from traingauge.integrations.keras.backends.array_scores import ArrayScores
 from traingauge.integrations.keras.backends.epoch_waits import time_batches_of_fit
 
 if TYPE_CHECKING:
@@ -148,41 +148,44 @@ class ArrayWatch:
             self._begun = True
 
     def _record(self, step: SeenStep) -> None:
-        planned, scored = self._scored(step.calls, "train")
-        loss = _loss(step.calls)
-        numbers = step.numbers if loss is None else {"loss": loss, **step.numbers}
-        binned = self._tried(self._scores.binned, step.x, planned[0] if len(planned) == 1 else None)
-        first, more = (scored[0], scored[1:]) if scored else (None, [])
-        outputs = [
-            OfOutput(name, [_loss(calls)], self._scored(calls, "train", name)[1])
-            for name, calls in _outputs(step.calls).items()
-        ]
+        calls = step.calls
+        scored = self._scored(calls, "train")
+        numbers = {"loss": _loss(calls), **step.numbers} if calls else step.numbers
+        binned = None if self._scores.bins is None else self._tried(self._scores.binned, step.x, calls)
+        first, more = (scored[0], scored[1:]) if scored else (None, ())
+        several = len(calls) > 1 or (calls and calls[0].outputs)
+        outputs = self._of_outputs(calls) if several else ()
         self.owner.record(Scored(step.at, numbers, first, binned, step.samples, 1, more, outputs))
 
+    def _of_outputs(self, calls: Sequence[LossCall]) -> list[OfOutput]:
+        return [
+            OfOutput(name, [_loss(each)], self._scored(each, "train", name))
+            for name, each in _outputs(calls).items()
+        ]
+
     def _add(self, batch: SeenStep) -> None:
-        _, scored = self._scored(batch.calls, self._pass.split)
-        self._pass.add(batch.samples, _loss(batch.calls), scored)
+        self._pass.add(batch.samples, _loss(batch.calls), self._scored(batch.calls, self._pass.split))
         for name, calls in _outputs(batch.calls).items():
-            _, scored = self._scored(calls, self._pass.split, name)
+            scored = self._scored(calls, self._pass.split, name)
             self._pass.of_output(name).add(batch.samples, _loss(calls), scored)
 
-    def _scored(
-        self, calls: Sequence[LossCall], split: str, output: str = ""
-    ) -> tuple[list[Planned], list[Encoded | Unencoded]]:
-        """What of a step is scored, and what scores are made of."""
+    def _scored(self, calls: Sequence[LossCall], split: str, output: str = "") -> list[Encoded | Unencoded]:
+        """What scores of a step are made of."""
         if not calls:
             self._scores.say(
                 "its train_step or test_step never calls compute_loss, so its loss and scores are not recorded; the numbers "
                 "of the logs that train_step returns are"
             )
-        found = [self._tried(self._scores.planned, call, output) for call in calls]
-        planned = [each for each in found if each is not None]
-        encoded = [self._tried(self._scores.encode, each, split, output) for each in planned]
-        return planned, [each for each in encoded if each is not None]
+        found = []
+        for call in calls:
+            scored = self._tried(self._scores.scored, call, split, output)
+            if scored is not None:
+                found.append(scored)
+        return found
 
     def _tried(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """What work gives; ``None`` if it fails. A wrong argument is raised if no step has been taken yet."""
-        guarded = self.guard.shield if self._begun else self.guard.run
+        guarded = self.guard.catch if self._begun else self.guard.run
         return guarded("integration", work, *arguments)
 
 

@@ -153,7 +153,7 @@ class JaxWatch(ArrayWatch):
         return super().end_pass(split)
 
     def _take(self, work: Callable[[SeenStep], None], step: SeenStep) -> None:
-        if self.owner.bins is None:
+        if self._scores.bins is None:
             step = step._replace(x=None)  # which only a reference is compared with
         self._waiting.append((work, step))
         self._bytes += sum(getattr(leaf, "nbytes", 0) for leaf in jax.tree.leaves(step))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -32,40 +31,55 @@ HOOKS_AT_END = False
 
 
 class EagerHook(StepHook):
-    """The wrapping around the steps of a model on PyTorch."""
+    """The wrapping around the steps of a model on PyTorch.
+
+    Where a step is compiled, what records it is left out of the graph. That takes as long as to record a step, so steps that
+    run eagerly do without.
+    """
 
     def _train_step(self, data: Any) -> Any:
-        rate, optimizer = self._begin()
-        with norms_of(optimizer, self._guarded, global_norm) as norms:
-            logs = self._own["train_step"](data)
-        numbers = {"learning_rate": rate, "gradient_norm": norms[-1] if norms else None}
-        if not self._calls:
-            numbers |= self._guarded(partial(_logged, logs)) or {}
-        self._hand_over(data, {name: one for name, one in numbers.items() if one is not None}, "trained")
+        compiled = torch.compiler.is_compiling()
+        self._calls = []
+        rate = (self._rate_apart if compiled else self._rate)()
+        logs, norm = (
+            self._stepped_with_norm(data) if self._wants_norm() else (self._own["train_step"](data), None)
+        )
+        (self._record_apart if compiled else self._record)("trained", data, logs, rate, norm)
         return logs
 
     def _test_step(self, data: Any) -> Any:
         self._calls = []
         logs = self._own["test_step"](data)
-        self._hand_over(data, {}, "tested")
+        (self._record_apart if torch.compiler.is_compiling() else self._record)("tested", data)
         return logs
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # what is compiled is the model's step
-    def _hand_over(self, data: Any, numbers: dict[str, Any], how: str) -> None:
+    def _stepped_with_norm(self, data: Any) -> Any:
+        with norms_of(self._model.optimizer, self._guarded, global_norm) as norms:
+            logs = self._own["train_step"](data)
+        return logs, norms[-1] if norms else None
+
+    def _record(self, how: str, data: Any, logs: Any = None, rate: Any = None, norm: Any = None) -> None:
         calls, self._calls = self._calls, []
-        step = self._guarded(partial(_seen, data, calls, numbers))
+        if not self._watchers:
+            return
+        step = self._watchers[0].guard.catch("integration", _seen, data, calls, logs, rate, norm)
         if step is not None:
             for watcher in self._watchers:
                 getattr(watcher, how)(step)
 
     def _rate(self) -> Any:
         """The learning rate, a number or a tensor on a device."""
-        rate = getattr(self._model.optimizer, "learning_rate", None)
-        return None if rate is None else _number(keras.ops.convert_to_tensor(rate))
+        return (
+            self._watchers[0].guard.catch("integration", _rate_of, self._model.optimizer)
+            if self._watchers
+            else None
+        )
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _guarded(self, work: Callable[[], Any]) -> Any:
         return super()._guarded(work)
+
+    _record_apart, _rate_apart = torch.compiler.disable(_record), torch.compiler.disable(_rate)
 
 
 class TorchWeights(WeightCheck):
@@ -134,11 +148,30 @@ def global_norm(gradients: list[Any], scale: Any, *, skipping: bool = False) -> 
     return _number(torch.where(torch.isfinite(norm), norm, NOT_GIVEN) if skipping else norm)
 
 
-def _seen(data: Any, calls: Sequence[LossCall], numbers: dict[str, Any]) -> SeenStep:
-    x = keras.utils.unpack_x_y_sample_weight(data)[0]
-    leaves = [x] if isinstance(x, torch.Tensor) else keras.tree.flatten(data)
-    samples = next(len(leaf) for leaf in leaves if leaf is not None)
-    return SeenStep(time.perf_counter(), x, samples, [_detached(call) for call in distinct(calls)], numbers)
+def _rate_of(optimizer: Any) -> Any:
+    rate = getattr(optimizer, "learning_rate", None)
+    own = getattr(
+        rate, "_value", None
+    )  # of a variable, whose value takes longer to read by Keras than all the rest here
+    if isinstance(own, torch.Tensor):
+        return _number(own)
+    return None if rate is None else _number(keras.ops.convert_to_tensor(rate))
+
+
+def _seen(data: Any, calls: Sequence[LossCall], logs: Any, rate: Any, norm: Any) -> SeenStep:
+    x = data[0] if isinstance(data, tuple) else keras.utils.unpack_x_y_sample_weight(data)[0]
+    samples = x.shape[0] if isinstance(x, torch.Tensor) else _samples(data)
+    numbers = {} if calls else _logged(logs)
+    if rate is not None:
+        numbers["learning_rate"] = rate
+    if norm is not None:
+        numbers["gradient_norm"] = norm
+    apart = calls if len(calls) == 1 else distinct(calls)
+    return SeenStep(time.perf_counter(), x, samples, [_detached(call) for call in apart], numbers)
+
+
+def _samples(data: Any) -> int:
+    return next(len(leaf) for leaf in keras.tree.flatten(data) if leaf is not None)
 
 
 def _logged(logs: Any) -> dict[str, Any]:
@@ -151,23 +184,28 @@ def _logged(logs: Any) -> dict[str, Any]:
 def _detached(call: LossCall) -> LossCall:
     """The call without what is only needed for gradients; tensors of Keras' own are PyTorch's."""
     mask = getattr(call.y_pred, "_keras_mask", None)
-    y, y_pred, weight = map(_without_graph, (call.y, call.y_pred, call.sample_weight))
-    outputs = {name: _detached(one) for name, one in call.outputs.items()}
-    return LossCall(_number(call.loss.mean()), y, y_pred, weight, call.x, mask, outputs=outputs)
+    y, y_pred, weight = (
+        _without_graph(call.y),
+        _without_graph(call.y_pred),
+        _without_graph(call.sample_weight),
+    )
+    outputs = {name: _detached(one) for name, one in call.outputs.items()} if call.outputs else call.outputs
+    return LossCall(_number(call.loss), y, y_pred, weight, call.x, mask, outputs=outputs)
 
 
 def _without_graph(values: Any) -> Any:
-    if values is None or isinstance(values, torch.Tensor):
-        return None if values is None else values.detach()
-    return keras.tree.map_structure(
-        lambda each: each.detach() if isinstance(each, torch.Tensor) else each, values
-    )
+    if isinstance(values, torch.Tensor):
+        return values.detach() if values.requires_grad else values
+    if values is not None and keras.tree.is_nested(values):
+        return keras.tree.map_structure(_without_graph, values)
+    return values
 
 
 def _number(value: Any) -> Any:
-    """A float, or on a device a tensor that stays there."""
-    value = value.detach()
-    return value.item() if value.is_cpu else value.clone()
+    """A float, or on a device a tensor that stays there; the mean of more than one."""
+    if value.ndim:
+        value = value.detach().mean()
+    return value.item() if value.is_cpu else value.detach().clone()
 
 
 def _sum(tensor: Any) -> Any:
