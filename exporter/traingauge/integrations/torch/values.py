@@ -6,6 +6,9 @@ from typing import Any
 
 import torch
 
+#: Whether this build of PyTorch knows CUDA, or ROCm, which answers to the same name.
+_HAS_CUDA = torch.version.cuda is not None or torch.version.hip is not None
+
 
 def number(tensor: torch.Tensor) -> Any:
     """The value of a tensor with one element as it is now.
@@ -32,7 +35,7 @@ def runs_without_python() -> bool:
     """Whether what runs now is compiled or captured, to run again later without Python, and so without hooks."""
     if torch.compiler.is_dynamo_compiling():
         return True
-    return bool(torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing())
+    return bool(_HAS_CUDA and torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing())
 
 
 def local(tensor: torch.Tensor) -> torch.Tensor:
