@@ -154,7 +154,7 @@ class Recording:
         """Whether it is known what labels and predictions are, by the criterion or by the user; of one criterion."""
         if not isinstance(y_true, torch.Tensor) or self._scores not in (None, criterion):
             return False
-        calls = criterion, y_true.dtype, y_true.shape[1:], y_pred.shape[1:]
+        calls = criterion, y_true.dtype, y_true.shape, y_pred.shape
         if calls != self._calls:
             self._calls, self._scores_calls = calls, False
             found = criteria.find(criterion, y_pred, y_true)
