@@ -5,8 +5,8 @@ brought over for many steps at once. Scores of up to
 :data:`~traingauge.stats.classification.probabilities.HISTOGRAM_CLASSES` classes are kept whole; of more classes, the
 decision of each sample is, as the scores themselves would fill the device.
 
-Small tensors on the host may wait as well, where an error would not reach the script anyway: a copy takes a fraction of the
-time, and steps of one shape are encoded together.
+Small tensors of PyTorch on the host wait as well, where an error would not reach the script anyway: a copy takes a fraction
+of the time, and steps of one shape are encoded together.
 """
 
 from __future__ import annotations

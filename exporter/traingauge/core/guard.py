@@ -141,10 +141,14 @@ class Guard:
         if not self._fitted.issuperset(kinds):
             self._fitted |= frozenset(kinds)
 
+    def raises(self, kind: str) -> bool:
+        """Whether data of a kind that do not fit raise; if not, it does not matter when that is found."""
+        return self.strict or kind not in self._fitted
+
     def _misfit(self, kind: str, error: Exception) -> None:
         if not isinstance(error, TrainGaugeError):
             self.report("step", error)
-        elif self.strict or kind not in self._fitted:
+        elif self.raises(kind):
             raise error
         else:
             self.report("data", error)

@@ -239,7 +239,8 @@ class Recorder(Unique):
     ) -> Encoded | Unencoded | None:
         """Labels and predictions reduced to what scores are made of; ``None`` where there is nothing to score.
 
-        Those on a device are reduced there, and checked when they are read; so are small tensors of PyTorch, if ``later``.
+        Those on a device are reduced there, and checked when they are read; so are small tensors of PyTorch, if ``later``,
+        or once those that do not fit raise no more.
 
         Raises:
             TrainGaugeError: Arguments that do not fit, while a person is looking.
@@ -249,10 +250,12 @@ class Recorder(Unique):
         scores = self._scores_of(output)
         if scores is None:
             return None
-        waits = self.guard.admit(SCORES[split], deferred, y_true, y_pred, sample_weight, small=later)
+        kind = SCORES[split]
+        small = later or not self.guard.raises(kind)
+        waits = self.guard.admit(kind, deferred, y_true, y_pred, sample_weight, small=small)
         if waits is not None:
             return waits
-        return self.guard.admit(SCORES[split], scores.encode, y_true, y_pred, sample_weight)
+        return self.guard.admit(kind, scores.encode, y_true, y_pred, sample_weight)
 
     def bring_over(self, steps: Sequence[Encoded | Unencoded], output: str = "") -> list[Encoded | Unencoded]:
         """Steps as they are encoded, for which a device is waited for; those that do not fit are left out and counted."""

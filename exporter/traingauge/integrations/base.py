@@ -92,7 +92,8 @@ class Session(Protocol):
             sample_weight: Weights, or ``None``.
             split: Split.
             output: Name of an output of a model with several, which has a task of its own; empty for the whole.
-            later: Whether tensors of PyTorch may wait until the event is drained, which then counts those that do not fit.
+            later: Whether tensors of PyTorch may wait until the event is drained, also while those that do not fit would
+                raise: they are then counted.
         """
 
     def bring_over(self, steps: Sequence[Encoded | Unencoded], output: str = "") -> list[Encoded | Unencoded]:

@@ -11,6 +11,7 @@ from traingauge import Scoring
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.deferred_scores import SMALL_BYTES, Unencoded, deferred, encoded
 from traingauge.core.guard import Guard
+from traingauge.errors import TrainGaugeError
 from traingauge.integrations.torch import watch
 
 #: Labels and predictions of one step, by kind.
@@ -152,3 +153,28 @@ def test_large_labels_and_predictions_are_encoded_at_once():
 
 def test_labels_on_the_host_do_not_wait_where_an_error_reaches_the_script():
     assert deferred(torch.zeros(8), torch.zeros(8), None, small=False) is None
+
+
+def pending(monitor):
+    """How the labels and predictions of each step wait."""
+    return [type(step.scored).__name__ for step in monitor.session.queue.pending]
+
+
+@pytest.mark.parametrize(("strict", "later"), [(False, "Unencoded"), (True, "Encoded")])
+def test_the_steps_of_a_loop_of_ones_own_wait_once_what_does_not_fit_is_counted(strict, later):
+    labels, logits = torch.tensor([0, 1, 2]), torch.eye(3)
+    with quiet(scoring=Scoring(task="multiclass", classes=3), strict=strict) as monitor:
+        for _ in range(3):
+            monitor.step(loss=0.5, y_true=labels, y_pred=logits)
+        assert pending(monitor) == ["Encoded", later, later]
+        monitor.end_epoch()
+        assert monitor.history["accuracy"] == [1.0]
+
+
+def test_a_step_of_a_loop_of_ones_own_that_does_not_fit_raises_at_first_and_is_counted_later():
+    with quiet(scoring=Scoring(task="multiclass", classes=3)) as monitor:
+        with pytest.raises(TrainGaugeError):
+            monitor.step(y_true=torch.tensor([0, 7]), y_pred=torch.eye(2, 3))
+        monitor.step(y_true=torch.tensor([0, 1]), y_pred=torch.eye(2, 3))
+        monitor.step(y_true=torch.tensor([0, 7]), y_pred=torch.eye(2, 3))
+        assert errors(monitor) == {"data": 1}
