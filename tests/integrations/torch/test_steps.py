@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from tests.integrations.torch.loops import batches, errors, given, model, quiet
-from traingauge.integrations.torch import optimizers, watch
+from traingauge.integrations.torch import watch
+from traingauge.integrations.torch.clipping import AllGradients
 
 
 def test_the_learning_rate_is_the_one_that_the_optimizer_used_and_not_the_next():
@@ -90,7 +91,7 @@ def test_clipping_as_many_other_gradients_gives_no_norm():
 
 
 def test_a_norm_that_cannot_be_read_does_not_reach_the_loop(monkeypatch):
-    monkeypatch.setattr(optimizers, "_same", lambda *_: 1 / 0)
+    monkeypatch.setattr(AllGradients, "are", lambda *_: 1 / 0)
     net, criterion = model(), nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     with quiet() as monitor:

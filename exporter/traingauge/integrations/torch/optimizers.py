@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from operator import is_
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
 from traingauge.integrations.torch import gradients
+from traingauge.integrations.torch.clipping import AllGradients
 from traingauge.integrations.torch.values import number, runs_without_python
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Updates:
         *,
         gradient_norm: bool,
     ) -> None:
-        self.seen, self.place, self._together = with_inner(optimizer), place, together
+        self.seen, self.place, self._gradients = with_inner(optimizer), place, AllGradients(together)
         self._session, self._recording, self._computes_norm = session, recording, gradient_norm
         self._under_way: list[Any] = []  # the optimizers whose updates have begun, the outermost first
         self.count = 0
@@ -124,7 +124,7 @@ class Updates:
         """Compute the norm, if that is wanted and clipping has not shown it."""
         if not self._computes_norm or self._norm is not None:
             return
-        found = gradients.norm(self._gradients())
+        found = gradients.norm(self._gradients.found())
         if found is not None:
             scale = getattr(
                 self.seen[0], "grad_scale", None
@@ -136,12 +136,8 @@ class Updates:
             self._session.guard.catch("integration", self._take_norm, clipped, found)
 
     def _take_norm(self, clipped: Sequence[torch.Tensor], found: torch.Tensor) -> None:
-        if not hasattr(found, "to_local") and _same(clipped, self._gradients()):
+        if not hasattr(found, "to_local") and self._gradients.are(clipped):
             self._norm = number(found)
-
-    def _gradients(self) -> list[torch.Tensor]:
-        groups = [group for optimizer in self._together for group in optimizer.param_groups]
-        return [found for group in groups for one in group["params"] if (found := one.grad) is not None]
 
 
 def _is_updating(optimizer: Any) -> bool:
@@ -153,13 +149,6 @@ def _is_updating(optimizer: Any) -> bool:
             return True
         frame = frame.f_back
     return False
-
-
-def _same(tensors: Sequence[torch.Tensor], others: Sequence[torch.Tensor]) -> bool:
-    """Whether both have the same tensors; those of a model mostly come in the same order."""
-    if len(tensors) == len(others) and all(map(is_, tensors, others)):
-        return True
-    return set(map(id, tensors)) == set(map(id, others))
 
 
 def unwrapped(optimizer: Any) -> Any:
