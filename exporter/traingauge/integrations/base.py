@@ -262,6 +262,15 @@ class RunSource:
             kind = None if error is None else type(error)
             monitor.session.guard.shield("integration", monitor.__exit__, kind, error, None)
 
+    def abandon(self) -> None:
+        """End the run that was opened for a name, whose training has ended by an exception that is not known here.
+
+        The run is still that of a training, and so its end says what is known of one that did not end by itself.
+        """
+        if self._opens and self._monitor is not None:
+            monitor, self._monitor = self._monitor, None
+            monitor.session.guard.shield("integration", monitor.close)
+
     def _left(self) -> Monitor | None:
         """The run that was opened for a name, which is now left."""
         if not self._opens or self._monitor is None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
 import keras
+
+from traingauge.integrations.keras.left_call import calling_list
 
 
 def after_others(act: Callable[[], None]) -> None:
@@ -14,7 +15,7 @@ def after_others(act: Callable[[], None]) -> None:
 
     A callback behind this one may still change the model, as ``EarlyStopping`` does where it restores the best weights.
     """
-    others = _calling()
+    others = calling_list("on_train_end")
     if others is None:
         act()
     else:
@@ -30,14 +31,3 @@ class _Last(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no typ
         """Leave the list, which is not changed in place because it is being walked through, and act."""
         self._others.callbacks = [each for each in self._others.callbacks if each is not self]
         self._act()
-
-
-def _calling() -> Any:
-    """The list of callbacks by which ``on_train_end`` is being called; ``None`` without one."""
-    frame = inspect.currentframe()
-    while frame is not None:
-        caller = frame.f_locals.get("self") if frame.f_code.co_name == "on_train_end" else None
-        if isinstance(caller, keras.callbacks.CallbackList):
-            return caller
-        frame = frame.f_back
-    return None

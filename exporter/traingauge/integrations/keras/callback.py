@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ from traingauge.core.events import EpochEnd, Resumed, WeightsChecked
 from traingauge.integrations.base import RunSource
 from traingauge.integrations.keras import backends
 from traingauge.integrations.keras.after_others import after_others
+from traingauge.integrations.keras.left_call import WatchedCall, settle
 from traingauge.integrations.keras.structure import describe
 from traingauge.reference.canary import validate_canary
 
@@ -105,9 +107,11 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._canary = None if canary is None else validate_canary(canary, self._runs.model)
         self._canary_every = None if canary_every is None else validation.count("canary_every", canary_every)
         self._session: Session | None = None
+        self._call: WatchedCall | None = None
         self._check: CanaryCheck | None = None
         self._watch: Watch | None = None
         self._fitting = self._begun = False  # inside of fit; whether a hook was called since set_model
+        self._reading = threading.RLock()  # a call that was left may be read by another thread
         self._ends: deque[float] = deque(maxlen=MOST_ENDS)  # a run that has ended reads them no more
         self._resumed = self._read_by = 0.0
         self._read_at = self._together = 1
@@ -136,11 +140,13 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         calls = _calls(model)
         if calls[:1] == ["predict"] or ("fit" in calls[1:] and self._fitting):
             return  # nothing to record, or an evaluation inside of the fit that is being recorded
-        if self._fitting:  # an earlier fit was interrupted
-            self._read_the_rest()
-            self._fitting = False
+        settle()
+        if self._begun:
+            self._left(None)  # an earlier call, whose exception is still kept somewhere
+        self._call_ended()
         session = self._begin()
         self._watch = self._check = None
+        self._call = WatchedCall(self._left) if calls else None
         if not session.enabled:
             return
         session.describe_framework("keras", keras.__version__)
@@ -161,10 +167,29 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._begun = False
         return self._session
 
+    def _left(self, error: BaseException | None) -> None:
+        """End a call that was left by an exception, which may not be known; there may be none to end."""
+        if self._call is None and not self._fitting:
+            return
+        self._call_ended()
+        self._read_the_rest()
+        self._fitting = False
+        if error is None:
+            self._runs.abandon()
+        else:
+            self._runs.end_after(error)
+
     @_guarded
     def _read_the_rest(self) -> None:
-        """Record the last steps of a fit that was left by an exception."""
+        """Record the last steps."""
         self._read()
+        if self._fitting:
+            self._end_fit()
+
+    def _call_ended(self) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call.ended()
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Inside of ``fit`` now."""
@@ -231,6 +256,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         after_others(self._leave_fit)
 
     def _leave_fit(self) -> None:
+        self._call_ended()
         self._fitting = False
         self._end_fit()
         self._runs.end()
@@ -263,6 +289,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         """Publish the pass, all at once."""
         self._end_pass()
         if not self._fitting:
+            self._call_ended()
             self._runs.end()
 
     @_guarded
@@ -327,10 +354,11 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
 
     def _read(self) -> None:
         """Record the steps since the last reading."""
-        ends = list(self._ends)
-        self._ends.clear()
-        began, self._resumed = self._resumed, ends[-1] if ends else self._resumed
-        taken = self._active.read(ends, began)
+        with self._reading:
+            ends = list(self._ends)
+            self._ends.clear()
+            began, self._resumed = self._resumed, ends[-1] if ends else self._resumed
+            taken = self._active.read(ends, began)
         self._taken += taken
         self._read_at = max(1, self._active.room // (2 * self._together))
         self._read_by = time.perf_counter() + READ_EVERY
