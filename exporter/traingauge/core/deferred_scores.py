@@ -42,20 +42,13 @@ class Unencoded(NamedTuple):
         arrays: Labels, predictions, and weights or ``None``; copies.
         held: The samples whose data on the host take as much memory; what is kept is bounded by these.
         rows: Turns ``arrays``, whose rows are samples then, into labels, predictions and weights, as many rows for each
-            sample; ``None`` where they are that.
+            sample; ``None`` where they are that. Steps with the same one have tensors of the same dtypes and shapes.
     """
 
     samples: int
     arrays: tuple[Any, ...]
     held: int
     rows: Callable[..., tuple[Any, Any, Any]] | None = None
-
-
-class _OnHost(NamedTuple):
-    """A step whose arrays have been brought over; see :class:`Unencoded`."""
-
-    arrays: tuple[Any, ...]
-    rows: Callable[..., tuple[Any, Any, Any]] | None
 
     def by_row(self) -> tuple[Any, Any, Any]:
         """Labels, predictions and weights."""
@@ -86,26 +79,16 @@ def deferred(y_true: Any, y_pred: Any, sample_weight: Any, *, small: bool) -> Un
     return Unencoded(samples, copies, max(samples, sum(map(_bytes, copies)) // BYTES_A_SAMPLE))
 
 
-def waiting(arrays: tuple[Any, ...], rows: Callable[..., tuple[Any, Any, Any]]) -> Unencoded | None:
-    """Copies of what ``rows`` turns into labels, predictions and weights; ``None`` if that is to be done at once.
+def waits(arrays: tuple[Any, ...]) -> bool:
+    """Whether arrays may wait as they are: labels, predictions, and further ones or ``None``.
 
-    Args:
-        arrays: Those of a step, or ``None``; labels and predictions are the first two. Small tensors of PyTorch wait, on
-            whatever device, which nothing needs for gradients.
-        rows: See :class:`Unencoded`.
+    Small tensors of PyTorch may, on whatever device, but for the scores of many classes on one.
     """
-    tensor, size = _tensor_type(), 0
-    for one in arrays:
-        if one is not None:
-            if not isinstance(one, tensor) or one.is_meta or one.is_sparse or one.is_nested:
-                return None
-            size += one.nbytes
-    y_true, y_pred = arrays[0], arrays[1]
-    if size > SMALL_BYTES or not (y_pred.is_cpu or y_pred.shape[-1] <= HISTOGRAM_CLASSES):
-        return None
-    copies = tuple([None if one is None else one.clone() for one in arrays])
-    samples = y_true.shape[0]
-    return Unencoded(samples, copies, max(samples, size // BYTES_A_SAMPLE), rows)
+    given = [one for one in arrays if one is not None]
+    if not all(_is_tensor(one) and _is_dense(one) and not one.is_meta for one in given):
+        return False
+    y_pred = arrays[1]
+    return sum(map(_bytes, given)) <= SMALL_BYTES and (y_pred.is_cpu or y_pred.shape[-1] <= HISTOGRAM_CLASSES)
 
 
 def encoded(steps: Sequence[Encoded | Unencoded], scores: Scores, guard: Guard) -> list[Encoded | None]:
@@ -124,12 +107,12 @@ def encoded(steps: Sequence[Encoded | Unencoded], scores: Scores, guard: Guard) 
     return [step if isinstance(step, Encoded) else next(found) for step in steps]
 
 
-def _alike(steps: Sequence[_OnHost | None], guard: Guard) -> Iterator[Sequence[_OnHost | None]]:
+def _alike(steps: Sequence[Unencoded | None], guard: Guard) -> Iterator[Sequence[Unencoded | None]]:
     """The steps in their order, those together that can be encoded together and separated afterwards."""
-    alike: list[_OnHost | None] = []
+    alike: list[Unencoded | None] = []
     kind, rows, scores = None, 0, 0
     for step in steps:
-        now = guard.attempt(None, _kind, step)
+        now: Any = None if step is None else step.rows or guard.attempt(None, _kind, step)
         more = (0, 0) if step is None or now is None else (step.arrays[0].numel(), step.arrays[1].numel())
         full = rows + more[0] > LABELS_KEPT or scores + more[1] > SCORES_KEPT
         if alike and (now is None or now != kind or full):
@@ -140,13 +123,12 @@ def _alike(steps: Sequence[_OnHost | None], guard: Guard) -> Iterator[Sequence[_
     yield alike
 
 
-def _kind(step: _OnHost | None) -> tuple[Any, ...] | None:
-    """What steps that may be encoded together have in common. ``None`` for one that is encoded alone."""
-    if step is None or not all(one is None or _is_tensor(one) for one in step.arrays):
+def _kind(step: Unencoded) -> tuple[Any, ...] | None:
+    """What steps that are encoded together have in common: one label a sample. ``None`` for one that is encoded alone."""
+    y_true, y_pred, weight = step.arrays
+    if not (_is_tensor(y_true) and _is_tensor(y_pred) and _is_one_label(y_true, y_pred, weight)):
         return None
-    if step.rows is None and not _is_one_label(*step.arrays):
-        return None
-    return step.rows, *(None if one is None else (one.dtype, one.shape[1:]) for one in step.arrays)
+    return y_true.dtype, y_true.shape[1:], y_pred.dtype, y_pred.shape[1:]
 
 
 def _is_one_label(y_true: Any, y_pred: Any, weight: Any) -> bool:
@@ -161,18 +143,16 @@ def _encode_alike(steps: Sequence[Any], scores: Scores, guard: Guard) -> list[En
 
 
 def _encode_together(steps: Sequence[Any], scores: Scores) -> Sequence[Encoded] | None:
-    columns = zip(*(step.arrays for step in steps), strict=True)
-    joined: list[Any] = [
-        None if column[0] is None else sys.modules["torch"].cat(column) for column in columns
-    ]
-    y_true, y_pred, weight = _OnHost(tuple(joined), steps[0].rows).by_row()
+    join, columns = sys.modules["torch"].cat, zip(*[step.arrays for step in steps], strict=True)
+    joined = tuple([None if column[0] is None else join(column) for column in columns])
+    y_true, y_pred, weight = steps[0]._replace(arrays=joined).by_row()
     if not _is_one_label(y_true, y_pred, weight):
         return None
-    lengths = [len(step.arrays[0]) * len(y_true) // len(joined[0]) for step in steps]
-    return scores.encode_together(y_true, y_pred, lengths)
+    each = len(y_true) // sum(step.samples for step in steps)
+    return scores.encode_together(y_true, y_pred, [step.samples * each for step in steps])
 
 
-def _encode(step: _OnHost | None, scores: Scores, guard: Guard) -> Encoded | None:
+def _encode(step: Unencoded | None, scores: Scores, guard: Guard) -> Encoded | None:
     if step is None:
         return None
     try:
@@ -182,14 +162,9 @@ def _encode(step: _OnHost | None, scores: Scores, guard: Guard) -> Encoded | Non
         return None
 
 
-def _tensor_type() -> Any:
-    """That of PyTorch, or of nothing as long as it is not loaded."""
-    torch = sys.modules.get("torch")
-    return () if torch is None else torch.Tensor
-
-
 def _is_tensor(values: Any) -> bool:
-    return isinstance(values, _tensor_type())
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(values, torch.Tensor)
 
 
 def _is_on_device(values: Any) -> bool:
@@ -242,14 +217,16 @@ def _class_axis(true: tuple[int, ...], predicted: tuple[int, ...]) -> int | None
     return places.pop() if len(places) == 1 and len(predicted) == len(true) + 1 else None
 
 
-def _on_host(steps: Sequence[Unencoded], guard: Guard) -> list[_OnHost | None]:
-    """The arrays of each step on the host; ``None`` for a step that lost one of them."""
+def _on_host(steps: Sequence[Unencoded], guard: Guard) -> Sequence[Unencoded | None]:
+    """The steps with their arrays on the host; ``None`` for a step that lost one of them."""
     groups: dict[Any, list[tuple[int, int]]] = {}
+    for row, step in enumerate(steps):
+        for column, one in enumerate(step.arrays):
+            if not getattr(one, "is_cpu", True) and _is_on_device(one):
+                groups.setdefault((one.device, one.dtype, one.shape[1:]), []).append((row, column))
+    if not groups:
+        return steps
     found: list[list[Any]] = [list(step.arrays) for step in steps]
-    for row, arrays in enumerate(found):
-        for column, tensor in enumerate(arrays):
-            if _is_on_device(tensor):
-                groups.setdefault((tensor.device, tensor.dtype, tensor.shape[1:]), []).append((row, column))
     lost: set[int] = set()
     for places in groups.values():
         tensors = [found[row][column] for row, column in places]
@@ -259,7 +236,7 @@ def _on_host(steps: Sequence[Unencoded], guard: Guard) -> list[_OnHost | None]:
             found[row][column] = tensor
             lost |= {row} if tensor is None else set()
     return [
-        None if row in lost else _OnHost(tuple(arrays), step.rows)
+        None if row in lost else step._replace(arrays=tuple(arrays))
         for row, (step, arrays) in enumerate(zip(steps, found, strict=True))
     ]
 

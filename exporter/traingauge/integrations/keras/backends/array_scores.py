@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from traingauge.core.deferred_scores import Unencoded, waiting
+from traingauge.core.deferred_scores import BYTES_A_SAMPLE, Unencoded, waits
 from traingauge.errors import ReferenceMismatchError, TrainGaugeError
 from traingauge.integrations.keras.backends.flat_rows import flat_rows, target_columns
 from traingauge.integrations.keras.loss_calls import LossCall
@@ -34,11 +34,15 @@ class _Known(NamedTuple):
 
     Attributes:
         plan: What is scored of them.
-        rows: Turns labels, outputs, weights and mask into rows.
+        samples: Samples of such a call.
+        held: See :class:`~traingauge.core.deferred_scores.Unencoded`.
+        rows: Likewise; of their labels, outputs, weights and mask. ``None`` where they are scored at once.
     """
 
     plan: ScoringPlan
-    rows: Callable[..., tuple[Any, Any, Any]]
+    samples: int
+    held: int
+    rows: Callable[..., tuple[Any, Any, Any]] | None
 
 
 class _Outputs(NamedTuple):
@@ -62,6 +66,7 @@ class ArrayScores:
     def __init__(self, model: Any, session: Session) -> None:
         self._model, self._session, self.bins = model, session, session.bins
         self._known: dict[tuple[Any, ...], _Known | None] = {}
+        self._plans: dict[tuple[Any, ...], ScoringPlan | None] = {}  # by shapes without the samples
         self._loss: Any = None  # of the model, for which they are known
         self._said: set[str] = set()
 
@@ -76,8 +81,16 @@ class ArrayScores:
         known = self._how(call, output)
         if known is None:
             return None
-        waits = waiting((call.y, call.y_pred, call.sample_weight, call.mask), known.rows)
-        return self._at_once(call, known.plan, split, output) if waits is None else waits
+        if known.rows is None:
+            return self._at_once(call, known.plan, split, output)
+        weight, mask = call.sample_weight, call.mask
+        copies = (
+            call.y.clone(),
+            call.y_pred.clone(),
+            None if weight is None else weight.clone(),
+            None if mask is None else mask.clone(),
+        )
+        return Unencoded(known.samples, copies, known.held, known.rows)
 
     def _at_once(
         self, call: LossCall, plan: ScoringPlan, split: str, output: str
@@ -122,10 +135,13 @@ class ArrayScores:
         if self._model.loss is not self._loss or len(self._known) > MOST_KNOWN:
             self._loss = self._model.loss
             self._known.clear()
+            self._plans.clear()
         kind = _kind(call, output)
-        if kind not in self._known:
-            self._known[kind] = self._find_out(call, output)
-        return self._known[kind]
+        try:
+            return self._known[kind]
+        except KeyError:
+            known = self._known[kind] = self._find_out(call, output)
+            return known
 
     def _find_out(self, call: LossCall, output: str) -> _Known | None:
         if call.outputs and self._session.hints.task is not None:
@@ -134,19 +150,33 @@ class ArrayScores:
             return None
         try:
             plan = self._plan(call, output)
+            if plan is None:
+                return None
             with np.errstate(all="ignore"):
                 flat_rows(plan, call)
         except UnclearError as reason:
             self.say(not_scored(output, reason))
             return None
-        return _Known(plan, partial(_by_row, plan))
+        arrays = (call.y, call.y_pred, call.sample_weight, call.mask)
+        if not waits(arrays):
+            return _Known(plan, 0, 0, None)
+        samples, size = len(call.y), sum(one.nbytes for one in arrays if one is not None)
+        return _Known(plan, samples, max(samples, size // BYTES_A_SAMPLE), partial(_by_row, plan))
 
-    def _plan(self, call: LossCall, output: str) -> ScoringPlan:
+    def _plan(self, call: LossCall, output: str) -> ScoringPlan | None:
+        """How calls of these shapes are scored; ``None`` if they are not, which was said before."""
         y, y_pred = call.y, _whole(call)
         if not (hasattr(y, "shape") and hasattr(y_pred, "shape")):
             raise UnclearError("it has several outputs")
-        loss, hints = goal_of(self._model, output, self._session.hints)
-        return self._found(find_plan(loss, y, y_pred, hints), y, y_pred, output)
+        of = output, y.shape[1:], y.dtype, y_pred.shape[1:]
+        if of not in self._plans:
+            loss, hints = goal_of(self._model, output, self._session.hints)
+            try:
+                self._plans[of] = self._found(find_plan(loss, y, y_pred, hints), y, y_pred, output)
+            except UnclearError:
+                self._plans[of] = None
+                raise
+        return self._plans[of]
 
     def _found(self, plan: ScoringPlan, y: Any, y_pred: Any, output: str) -> ScoringPlan:
         if not comparable(plan, y, y_pred):
@@ -163,10 +193,19 @@ class ArrayScores:
 
 def _kind(call: LossCall, output: str) -> tuple[Any, ...]:
     """What calls have in common that are scored in one way."""
-    kind = [output, call.classes]
-    for array in (call.y, call.y_pred, call.sample_weight, call.mask):
-        kind += (array.shape[1:], array.dtype) if hasattr(array, "dtype") else (None, None)
-    return tuple(kind)
+    y, y_pred, weight, mask = call.y, call.y_pred, call.sample_weight, call.mask
+    return (
+        output,
+        call.classes,
+        (y.shape, y.dtype) if hasattr(y, "shape") else None,
+        (y_pred.shape, y_pred.dtype) if hasattr(y_pred, "shape") else None,
+        None if weight is None else _kind_of(weight),
+        None if mask is None else _kind_of(mask),
+    )
+
+
+def _kind_of(array: Any) -> tuple[Any, ...] | None:
+    return (array.shape, array.dtype) if hasattr(array, "shape") else None
 
 
 def _by_row(plan: ScoringPlan, y: Any, y_pred: Any, sample_weight: Any, mask: Any) -> tuple[Any, Any, Any]:

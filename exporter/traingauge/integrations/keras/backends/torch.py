@@ -166,8 +166,8 @@ def _seen(data: Any, calls: Sequence[LossCall], logs: Any, rate: Any, norm: Any)
         numbers["learning_rate"] = rate
     if norm is not None:
         numbers["gradient_norm"] = norm
-    apart = calls if len(calls) == 1 else distinct(calls)
-    return SeenStep(time.perf_counter(), x, samples, [_detached(call) for call in apart], numbers)
+    apart = [_detached(calls[0])] if len(calls) == 1 else [_detached(call) for call in distinct(calls)]
+    return SeenStep(time.perf_counter(), x, samples, apart, numbers)
 
 
 def _samples(data: Any) -> int:
