@@ -20,6 +20,7 @@ NEEDING |= {
     f"exporter/traingauge/integrations/keras/backends/{framework}.py": framework
     for framework in ("jax", "tensorflow", "torch")
 }
+NEEDING["tests/integrations/keras/backends/test_keras_tuner.py"] = "keras_tuner"
 
 collect_ignore = [folder for folder, framework in NEEDING.items() if find_spec(framework) is None]
 
