@@ -16,11 +16,25 @@ from transformers import (
     TrainingArguments,
 )
 
+VERSION = tuple(int(part) for part in transformers.__version__.split(".")[:2])
+
 #: Transformers before 5 rounds the losses that it logs to four places, and computes no norm where it does not clip.
-BEFORE_5 = int(transformers.__version__.split(".")[0]) < 5
+BEFORE_5 = VERSION < (5, 0)
+
+#: Before 4.52 the Trainer plans no step for a last window that is shorter, and so may stop in the last epoch.
+PLANS_WHOLE_WINDOWS = VERSION < (4, 52)
+
+#: Before 4.51 the Trainer logs the learning rate that the scheduler has set for the next step.
+LOGS_NEXT_RATE = VERSION < (4, 51)
+
+#: 4.46 counts micro-batches from the first epoch on, so that a window may begin in one epoch and end in the next.
+WINDOWS_CONTINUE = VERSION < (4, 47)
 
 #: How close a loss is to the logged one.
 LOGGED = {"abs": 5.1e-5} if BEFORE_5 else {"rel": 1e-6}
+
+#: The Trainer of 4.46 loads what it has saved of the random numbers in a way that PyTorch refuses since 2.6.
+CANNOT_LOAD_RANDOM_NUMBERS = VERSION < (4, 47)
 
 #: Each sequence of a data set.
 LENGTH = 6
@@ -73,6 +87,23 @@ class Noted(TrainerCallback):
     def of(self, name: str) -> list[float]:
         """The values of a number."""
         return [logs[name] for logs in self.logs if name in logs]
+
+
+def divisor(window: int, taken: int) -> int:
+    """What the Trainer divides the loss of a micro-batch by, where the model divides by its own samples.
+
+    Args:
+        window: Its setting, ``gradient_accumulation_steps``.
+        taken: How many micro-batches it has loaded for the window, of which the last one of an epoch has fewer.
+    """
+    if VERSION < (4, 48):  # by nothing
+        return 1
+    return window if VERSION < (4, 55) else taken
+
+
+def as_logged(losses: list[float], window: int) -> list[float]:
+    """The losses of steps of such a model as the Trainer logs them: 4.46 divides what it logs, and not the gradients."""
+    return [loss / window for loss in losses] if VERSION < (4, 47) else losses
 
 
 def trainer(

@@ -130,11 +130,17 @@ class MonitorCallback(transformers.TrainerCallback):  # type: ignore[misc]  # un
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """End the epoch, if the whole of it was trained on."""
-        if self._window is None:
-            return
-        sized = self._shield(_is_sized, self._loader)
-        if float(state.epoch or 0).is_integer() and state.epoch if sized else self._window.exhausted:
+        if self._window is not None and self._shield(self._is_whole, state, control):
             self._shield(self._record, EpochEnd(time.perf_counter()))
+
+    def _is_whole(self, state: Any, control: Any) -> bool:
+        """Whether the epoch ended by itself, or was stopped at its end, where the ``Trainer`` stops for ``max_steps``."""
+        assert self._window is not None
+        if not (control.should_epoch_stop or control.should_training_stop):
+            return True
+        if _is_sized(self._loader):
+            return bool(state.epoch) and float(state.epoch).is_integer()
+        return self._window.exhausted
 
     def on_save(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Record a checkpoint."""
@@ -226,9 +232,10 @@ class MonitorCallback(transformers.TrainerCallback):  # type: ignore[misc]  # un
 
 
 def _readable(args: Any) -> bool:
-    """Whether the loss is what ``backward`` is called on."""
+    """Whether the loss is what ``backward`` is called on; Apex, before Transformers 5, scales it unseen."""
     kind = getattr(getattr(args.distributed_state, "distributed_type", None), "name", "")
-    return not args.deepspeed and kind not in _ENGINES
+    apex = getattr(args, "half_precision_backend", "") == "apex"
+    return not args.deepspeed and not apex and kind not in _ENGINES
 
 
 def _is_sized(thing: Any) -> bool:

@@ -7,6 +7,9 @@ loss of the step, and what the ``Trainer`` itself averages for its logs.
 An epoch can end inside of a window: where a stream has no length, or a callback stops the epoch. The ``Trainer`` keeps the
 gradients of such micro-batches, and adds those of the first window of the next epoch. So a step has all micro-batches since
 the last one.
+
+In Transformers 4.46 every window may continue in the next epoch, while batches are still loaded, and a window is announced,
+as if each epoch began with one. So what is loaded may belong to the next step, and a window may never be announced.
 """
 
 from __future__ import annotations
@@ -48,7 +51,6 @@ class Window:
         self._scaled: list[tuple[torch.Tensor, Scale]] = []  # since the last backward pass
         self._loaded: list[int] = []  # samples of the batches that are to be trained on
         self._waits: list[float] = []  # seconds that the loader took for batches
-        self._numbers: Mapping[str, Any] = {}  # of the update
         self._skipped = 0
         self._said_unknown = False
         self.exhausted = False
@@ -57,6 +59,7 @@ class Window:
     def _begin_step(self) -> None:
         self._loss: Any = None
         self._is_known = self._readable  # whether it is that of all micro-batches so far
+        self._numbers: Mapping[str, Any] = {}  # of the update
         self._micro_batches = self._passes = self._samples = 0
 
     # What the Trainer's events show
@@ -67,14 +70,12 @@ class Window:
         self.exhausted = False
 
     def begin(self) -> None:
-        """The first micro-batch begins; what else called ``backward`` before is none of it."""
+        """A micro-batch begins, mostly the first; what else called ``backward`` before is none of it."""
         self._values, self._scaled, self._numbers = [], [], {}
 
     def end_micro_batch(self) -> None:
         """A micro-batch has ended, and another one of the same step follows."""
         self._session.guard.catch("integration", self._add_up)
-        if self._loaded:
-            self._samples += self._loaded.pop(0)
 
     def end(self, tokens: float) -> None:
         """Record the step that has ended.
@@ -98,8 +99,7 @@ class Window:
             numbers["skipped_steps"] = float(self._skipped)
         if tokens:
             numbers["input_tokens"] = float(tokens)
-        samples = self._samples + sum(self._loaded)
-        self._loaded.clear()
+        samples = self._samples
         self._begin_step()
         self.record_waits()
         self._session.record(Scored(time.perf_counter(), numbers, None, None, samples))
@@ -113,6 +113,8 @@ class Window:
     def _add_up(self) -> None:
         """Add the micro-batch that has ended to the step."""
         values, self._values = self._values, []
+        if self._loaded:
+            self._samples += self._loaded.pop(0)
         self._micro_batches += 1
         self._passes += len(values)
         if len(values) != 1 or values[0] is None:
@@ -139,7 +141,7 @@ class Window:
     # What the loader, backward passes and the optimizer show
 
     def loaded(self, seconds: float, batch: Any) -> None:
-        """A batch has come from the loader; all those of a window do before it begins."""
+        """A batch has come from the loader; those of several micro-batches come before the first of these begins."""
         if not self._session.ended:
             self._waits.append(seconds)
             self._loaded.append(self._session.guard.catch("integration", find_batch_size, batch) or 0)
