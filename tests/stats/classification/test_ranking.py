@@ -40,7 +40,7 @@ def scored(draw, columns):
     """Scores, many of them tied or at either end, weights that may be 0, and the size of a batch."""
     rows = draw(st.integers(2, 40))
     score = st.one_of(
-        st.floats(0, 1), st.sampled_from([0.0, 1e-9, 0.25, np.nextafter(0.25, 0), 0.5, 1 - 1e-9, 1.0])
+        st.floats(0, 1), st.sampled_from([0.0, -0.0, 1e-9, 0.25, np.nextafter(0.25, 0), 0.5, 1 - 1e-9, 1.0])
     )
     scores = draw(hnp.arrays(np.float64, (rows, columns), elements=score))
     weight = draw(st.none() | hnp.arrays(np.float64, rows, elements=st.sampled_from([0.0, 0.3, 1.0, 2.5])))

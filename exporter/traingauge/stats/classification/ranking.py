@@ -7,7 +7,7 @@ and each comes with a bound of its error, derived from the histograms themselves
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from traingauge.stats.classification.histograms import (
 )
 from traingauge.stats.classification.probabilities import Probabilities, ProbabilitySums
 from traingauge.stats.classification.scores import Average, divide
+
+#: Position of the bit that says whether a score is of a positive, in a number that numpy shifts by.
+_ONE = np.uint64(1)
 
 
 class Ranking(NamedTuple):
@@ -85,14 +88,33 @@ def _by_score(
 ) -> NDArray[np.float64]:
     if not len(scores):  # every sample was left out
         return np.zeros((2, 0))
-    order = np.argsort(scores)
-    scores, positive = scores[order], positive[order]
-    ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))  # of each score its last place
-    if weight is None:
-        hits = np.diff(np.cumsum(positive)[ends], prepend=0)
+    if weight is None and scores.min() >= 0:
+        keys = _sorted_keys(scores, positive)
+        ends = _ends(keys >> _ONE)
+        hits = np.diff(np.cumsum(keys & _ONE, dtype=np.int64)[ends], prepend=0)
         return np.stack([np.diff(ends, prepend=-1) - hits, hits]).astype(np.float64)
-    weight, starts = weight[order], np.append(0, ends[:-1] + 1)
+    order = np.argsort(scores)
+    positive, ends = positive[order], _ends(scores[order])
+    weight = np.ones(len(scores)) if weight is None else weight[order]
+    starts = np.append(0, ends[:-1] + 1)
     return np.add.reduceat(np.stack([weight * ~positive, weight * positive]), starts, axis=1)
+
+
+def _sorted_keys(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    """Scores of at least 0, ascending, with whether they are of a positive as their last bit.
+
+    The bits of such floats are in the order of the numbers, but for the sign, which falls out: that of -0.0. To sort numbers
+    takes numpy less than half of the time that it takes to find their places.
+    """
+    keys: NDArray[np.uint64] = scores.astype(np.float64).view(np.uint64) << _ONE
+    keys |= positive
+    keys.sort()
+    return keys
+
+
+def _ends(ascending: NDArray[Any]) -> NDArray[np.intp]:
+    """Of each different value its last place."""
+    return np.flatnonzero(np.append(ascending[1:] != ascending[:-1], True))
 
 
 def _exact(table: NDArray[np.float64]) -> tuple[float, Ranking]:
