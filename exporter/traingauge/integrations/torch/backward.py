@@ -34,6 +34,9 @@ class Observer(Protocol):
             tensors: What ``backward`` was called on.
         """
 
+    def fail_backward(self) -> None:
+        """A pass has ended with an error."""
+
 
 def pass_under_way() -> int:
     """Number of the pass that this thread takes part in, unique in the process; -1 if none is."""
@@ -53,7 +56,12 @@ def _backward(
     inputs = kwargs.get("inputs", args[3] if len(args) > 3 else None)
     for observer in observers:
         observer.begin_backward(tensors, kwargs.get("grad_variables", grad_tensors), inputs)
-    result = original(tensors, grad_tensors, *args, **kwargs)
+    try:
+        result = original(tensors, grad_tensors, *args, **kwargs)
+    except BaseException:
+        for observer in observers:
+            observer.fail_backward()
+        raise
     for observer in observers:
         observer.end_backward(tensors)
     return result

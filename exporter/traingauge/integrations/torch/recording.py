@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -84,6 +85,7 @@ class Recording:
         self._reads_terms = accumulation is None
         self._opened: tuple[BackwardPass, list[list[Mark]], set[int]] | None = None  # the pass under way
         self._begun: BackwardPass | None = None  # until it reaches a loss, which shows its number
+        self._threads = {get_ident()}  # in which the loop runs; passes of others are none of its own
         self._has_new = False  # losses since the pass before began
         self._left_out = False  # a pass since the last update
         self._pass: OpenPass | None = None
@@ -109,6 +111,7 @@ class Recording:
         again = self._repeats or pass_under_way() != -1  # the latter recomputes activations
         if again or not isinstance(loss, torch.Tensor):
             return
+        self._threads.add(get_ident())
         training = self._is_training(loss)
         if training and self._pass is not None:
             self.end_pass()
@@ -181,15 +184,32 @@ class Recording:
 
     def begin_backward(self, tensors: Any, gradients: Any, inputs: Any) -> None:
         """A backward pass begins; see :class:`~traingauge.integrations.torch.backward.Observer`."""
+        if get_ident() not in self._threads:
+            return
         self._opened = self._begun = None
         if not self._session.ended and not self._repeats and (self._parts or self._pass is not None):
             self._session.guard.catch("integration", self._begin_backward, tensors, gradients, inputs)
 
     def end_backward(self, tensors: Any) -> None:
         """A backward pass has ended; see :class:`~traingauge.integrations.torch.backward.Observer`."""
-        opened, self._opened, self._begun = self._opened, None, None
+        opened = self._close()
         if opened is not None and not self._session.ended:
             self._session.guard.catch("integration", self._end_backward, tensors, *opened)
+
+    def fail_backward(self) -> None:
+        """A backward pass has failed; see :class:`~traingauge.integrations.torch.backward.Observer`."""
+        opened = self._close()
+        for task in [] if opened is None else self._numbers(opened[0]):
+            del self._backward[task]  # the loop may begin another one from the same losses
+            for part in self._parts:
+                part.tasks = [one for one in part.tasks if one != task]
+
+    def _close(self) -> tuple[BackwardPass, list[list[Mark]], set[int]] | None:
+        """What was opened for the pass of this thread that has ended."""
+        if get_ident() not in self._threads:
+            return None
+        opened, self._opened, self._begun = self._opened, None, None
+        return opened
 
     def _begin_backward(self, tensors: Any, gradients: Any, inputs: Any) -> None:
         roots = [tensors] if not isinstance(tensors, (list, tuple)) else list(tensors)
@@ -219,7 +239,11 @@ class Recording:
         made.round = self.trials.end(reached)
         if not reached:
             self._left_out = True
-            self._forget([task for task, one in self._backward.items() if one is made])
+            self._forget(self._numbers(made))
+
+    def _numbers(self, made: BackwardPass) -> list[int]:
+        """Numbers of a pass; none if it has reached no loss."""
+        return [task for task, one in self._backward.items() if one is made]
 
     def _forget_dropped(self) -> None:
         """Forget losses whose gradients the loop has dropped without an update; once it has tried others, see later."""

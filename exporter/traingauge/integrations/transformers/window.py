@@ -162,6 +162,9 @@ class Window:
     def end_backward(self, tensors: Any) -> None:
         """A backward pass has ended."""
 
+    def fail_backward(self) -> None:
+        """A backward pass has ended with an error."""
+
     def _add(self, tensors: Any, gradients: Any) -> None:
         self._values.append(None)  # if it cannot be read
         if gradients is None and isinstance(tensors, torch.Tensor):

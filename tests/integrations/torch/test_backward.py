@@ -1,0 +1,115 @@
+"""Which backward passes are those of the loop."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+from tests.integrations.torch.loops import batches, errors, given, model, quiet
+from traingauge.integrations.torch import watch
+
+
+class Fragile(torch.autograd.Function):
+    """Passes everything on, unless it is broken."""
+
+    broken = False
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        if Fragile.broken:
+            raise MemoryError("the device is full")
+        return gradient
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    return lambda is_broken: monkeypatch.setattr(Fragile, "broken", is_broken)
+
+
+def elsewhere(work):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def test_a_pass_that_begins_in_another_thread_meanwhile_is_no_part_of_the_step():
+    net, criterion, other = model(), nn.CrossEntropyLoss(), model(1)
+    optimizer, expected = torch.optim.SGD(net.parameters(), lr=0.1), []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(3):
+                loss = criterion(net(x), y)
+                total = loss * 1
+                total.register_hook(lambda _, x=x: elsewhere(lambda: other(x).sum().backward()))
+                total.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+                expected.append(loss.item())
+        assert given(monitor, "loss") == expected
+        assert errors(monitor) == {}
+
+
+@pytest.mark.parametrize("to_none", [True, False], ids=["to None", "to zeros"])
+def test_the_loss_of_a_pass_that_fails_is_no_part_of_the_next_step(to_none, broken):
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer, expected = torch.optim.SGD(net.parameters(), lr=0.1), []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for at, (x, y) in enumerate(batches(3)):
+                optimizer.zero_grad(set_to_none=to_none)
+                loss = criterion(net[2](Fragile.apply(net[:2](x))), y)
+                broken(at == 1)
+                try:
+                    loss.backward()
+                except MemoryError:
+                    continue
+                optimizer.step()
+                expected.append(loss.item())
+        assert given(monitor, "loss") == expected
+        assert monitor.rows()["samples"].tolist() == [8, 8]
+
+
+def test_a_pass_that_is_tried_again_after_it_failed_counts_once(broken, caplog):
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer, expected = torch.optim.SGD(net.parameters(), lr=0.1), []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(2):
+                loss = criterion(net[2](Fragile.apply(net[:2](x))), y)
+                broken(True)
+                with pytest.raises(MemoryError):
+                    loss.backward(retain_graph=True)
+                broken(False)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+                expected.append(loss.item())
+        assert given(monitor, "loss") == expected
+    assert "times before an update" not in caplog.text
+
+
+def test_gradients_that_the_loop_computes_after_a_pass_that_failed_are_no_pass(broken):
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer, expected = torch.optim.SGD(net.parameters(), lr=0.1), []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(2):
+                broken(True)
+                with pytest.raises(MemoryError):
+                    Fragile.apply(criterion(net(x), y)).backward()
+                torch.autograd.grad(criterion(net(x), y), list(net.parameters()))
+                loss = criterion(net(x), y)
+                loss.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+                expected.append(loss.item())
+        assert given(monitor, "loss") == expected
+        assert monitor.rows()["samples"].tolist() == [8, 8]
