@@ -580,6 +580,27 @@ def test_a_pass_over_weights_in_the_middle_has_its_loss_and_one_over_none_is_lef
         assert monitor.rows()["samples"].tolist() == [8] * 4
 
 
+def test_a_pass_over_weights_that_checkpointing_hides_counts_once_the_others_are_frozen():
+    first, hidden, last = nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+    net, criterion = nn.ModuleList([first, hidden, last]), nn.CrossEntropyLoss()
+    optimizer, expected = torch.optim.SGD(net.parameters(), lr=0.1), []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for at, (x, y) in enumerate(batches(4)):
+                for layer in (first, last):
+                    layer.requires_grad_(at < 2)
+                inner = first(x) if at < 2 else first(x).requires_grad_()
+                loss = criterion(
+                    last(torch.utils.checkpoint.checkpoint(hidden, inner, use_reentrant=True)), y
+                )
+                loss.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+                expected.append(loss.item())
+        assert given(monitor, "loss") == expected
+        assert monitor.rows()["samples"].tolist() == [8] * 4
+
+
 def test_of_a_deep_model_a_pass_looks_at_few_weights():
     net = nn.Sequential(*[nn.Linear(2, 2) for _ in range(100)])
     reach = Reach([[torch.optim.SGD(net.parameters(), lr=0.1)]], [net])

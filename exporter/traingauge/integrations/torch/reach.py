@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 import torch
 
 #: What shows that a gradient has changed: the object, and how often it was written to; ``None`` without one.
 Mark = tuple[int, int] | None
+
+_is_trained = attrgetter("requires_grad")
 
 
 class Reach:
@@ -48,11 +51,12 @@ class Reach:
     def marks(self) -> list[list[Mark]]:
         """What :meth:`since` compares with.
 
-        Of a single group some weights are enough: where their gradients stay, the graph shows whether others changed.
+        Of a single group some weights are enough: where their gradients stay, the graph shows whether others changed. It
+        does not show those that reentrant checkpointing hides, so weights that the loop has frozen are not looked at.
         """
         if len(self._groups) > 1:
             self._looked_at = [list(self.weights(group)) for group in range(len(self))]
-        elif not self._looked_at:
+        elif not any(self._looked_at) or not all(map(_is_trained, self._looked_at[0])):
             self._looked_at = [_some([one for one in self.weights(0) if one.requires_grad])]
         return list(map(marks, self._looked_at))
 
