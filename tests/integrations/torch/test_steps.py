@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 import pytest
 import torch
@@ -377,27 +378,63 @@ def test_an_update_that_replaces_a_failed_one_inside_of_it_is_a_step():
         assert len(given(monitor, "learning_rate")) == 3
 
 
+class Failing(torch.optim.SGD):
+    """An optimizer whose first update fails."""
+
+    fails = True
+
+    def step(self, closure=None):
+        if self.fails:
+            self.fails = False
+            raise MemoryError("the device is full")
+        return super().step(closure)
+
+
 def test_an_update_that_fails_is_no_step_and_the_next_one_is():
-    class Failing(torch.optim.SGD):
-        fails = True
-
-        def step(self, closure=None):
-            if self.fails:
-                raise MemoryError("the device is full")
-            return super().step(closure)
-
     net, criterion = model(), nn.CrossEntropyLoss()
     optimizer = Failing(net.parameters(), lr=0.1)
     with quiet() as monitor:
         with watch(monitor, net, optimizer, criterion):
             for x, y in batches(3):
                 criterion(net(x), y).backward()
-                try:
+                with suppress(MemoryError):
                     optimizer.step()
-                except MemoryError:
-                    Failing.fails = False
                 optimizer.zero_grad()
         assert monitor.rows()["step"].tolist() == [1, 2]
+
+
+def test_an_update_that_is_tried_again_after_it_failed_is_a_step():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer, expected = Failing(net.parameters(), lr=0.1), []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(3):
+                loss = criterion(net(x), y)
+                loss.backward()
+                with suppress(MemoryError):
+                    optimizer.step()
+                    continue
+                optimizer.param_groups[0]["lr"] = 0.05
+                optimizer.step()
+                expected.append(loss.item())
+        assert monitor.rows()["step"].tolist() == [1, 2, 3]
+        assert given(monitor, "loss")[:1] == expected
+        assert given(monitor, "learning_rate") == [0.05] * 3
+
+
+def test_the_norm_of_an_update_that_failed_is_none_of_the_next_one():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer, expected = Failing(net.parameters(), lr=0.1), []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion, gradient_norm=True):
+            for x, y in batches(3):
+                criterion(net(x), y).backward()
+                norm = torch.nn.utils.get_total_norm([one.grad for one in net.parameters()]).item()
+                with suppress(MemoryError):
+                    optimizer.step()
+                    expected.append(norm)
+                optimizer.zero_grad()
+        assert given(monitor, "gradient_norm") == pytest.approx(expected)
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # of dynamo

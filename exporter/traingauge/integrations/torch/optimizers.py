@@ -63,7 +63,8 @@ class Updates:
     ) -> None:
         self.seen, self.place, self._gradients = with_inner(optimizer), place, AllGradients(together)
         self._session, self._recording, self._computes_norm = session, recording, gradient_norm
-        self._under_way: list[Any] = []  # the optimizers whose updates have begun, the outermost first
+        #: Optimizers whose updates have begun, each with the call of its ``step``; the outermost first.
+        self._under_way: list[tuple[Any, FrameType]] = []
         self.count = 0
         self._rate: Any = None
         self._norm: Any = None
@@ -75,19 +76,23 @@ class Updates:
             for one in self.seen:
                 undo.callback(one.register_step_pre_hook(self._before).remove)
                 undo.callback(one.register_step_post_hook(self._after).remove)
+            undo.callback(self._under_way.clear)
             yield
 
     def end_failed(self) -> bool:
         """End an update that an exception has left, and which so has no end; whether there was one."""
-        if not self._under_way or _is_updating(self._under_way[0]):
+        if not self._under_way or _is_running(self._under_way[0][1]):
             return False
         self._under_way.clear()
+        self._norm = None
         return True
 
     def _before(self, optimizer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if self._session.ended or runs_without_python():
             return None
-        self._under_way.append(optimizer)
+        if self._under_way and not _is_running(self._under_way[0][1]):
+            self._under_way.clear()  # an exception has left that update, and the loop tries it again
+        self._under_way.append((optimizer, sys._getframe(1)))
         if len(self._under_way) > 1:
             return None
         return self._session.guard.catch("integration", self._begin, optimizer, args, kwargs)
@@ -95,7 +100,7 @@ class Updates:
     def _after(self, optimizer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         if self._session.ended or runs_without_python():
             return
-        while self._under_way and self._under_way.pop() is not optimizer:
+        while self._under_way and self._under_way.pop()[0] is not optimizer:
             continue  # an exception has left the inner one
         if not self._under_way:
             self.count += 1
@@ -140,15 +145,12 @@ class Updates:
             self._norm = number(found)
 
 
-def _is_updating(optimizer: Any) -> bool:
-    """Whether this thread is inside of its ``step``, which may compute a loss without a closure."""
-    step = getattr(type(optimizer).step, "__code__", None)
+def _is_running(call: FrameType) -> bool:
+    """Whether this thread is inside of a call: one of ``step`` may compute a loss without a closure."""
     frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        if frame.f_code is step and frame.f_locals.get("self") is optimizer:
-            return True
+    while frame is not None and frame is not call:
         frame = frame.f_back
-    return False
+    return frame is not None
 
 
 def unwrapped(optimizer: Any) -> Any:
