@@ -123,7 +123,7 @@ def test_a_loss_of_regions_has_a_value_and_says_that_scores_need_a_task(digits, 
         history = fit(model, images, masks, session=session, batch_size=60).history
     assert session.losses.mean() == pytest.approx(history["loss"][0], rel=1e-5)
     assert not any(key[0] == "accuracy" for key in session.published())
-    assert sum("pass task=" in message for message in caplog.messages) == 1
+    assert sum("pass scoring=Scoring(task=" in message for message in caplog.messages) == 1
     session.end("finished")
     fit(model, images, masks, session=told, batch_size=60)
     right = (model.predict(images, verbose=0) > 0.5) == (masks > 0.5)

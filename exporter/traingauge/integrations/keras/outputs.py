@@ -15,6 +15,7 @@ import keras
 
 from traingauge.core.task_hints import TaskHints
 from traingauge.integrations.keras.loss_calls import LossCall
+from traingauge.integrations.keras.scores.plan import UnclearError
 
 #: Where an output is, such as ``("boxes", 0)``.
 Path = tuple[Any, ...]
@@ -33,9 +34,19 @@ def goal_of(model: Any, output: str, hints: TaskHints) -> tuple[Any, TaskHints]:
     return next(one.loss for one in losses if one.path == path), TaskHints(threshold=hints.threshold)
 
 
-def not_scored(output: str, reason: object) -> str:
-    """What is said of an output, or of the whole, that has no scores."""
-    return f"{f'the scores of its output {output!r}' if output else 'its scores'} are not recorded: {reason}"
+def not_scored(output: str, reason: UnclearError) -> str:
+    """What is said of an output, or of the whole, that has no scores.
+
+    >>> reason = UnclearError("its loss says nothing", "pass a task")
+    >>> not_scored("", reason)
+    'its scores are not recorded: its loss says nothing: pass a task'
+    >>> not_scored("boxes", reason)
+    "the scores of its output 'boxes' are not recorded: its loss says nothing"
+    """
+    if output:
+        return f"the scores of its output {output!r} are not recorded: {reason}"
+    advice = f": {reason.advice}" if reason.advice else ""
+    return f"its scores are not recorded: {reason}{advice}"
 
 
 @contextmanager

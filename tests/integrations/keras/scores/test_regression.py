@@ -118,7 +118,7 @@ def test_a_loss_that_says_nothing_leaves_it_to_the_user(diabetes, caplog):
     evaluate(model, x, y, session=silent)
     evaluate(model, x, y, session=told)
     assert ("r2_score", "test") not in silent.published()
-    assert any("pass task=" in message for message in caplog.messages)
+    assert any("pass scoring=Scoring(task=" in message for message in caplog.messages)
     assert_published(told, "test", expected(y, predicted))
 
 

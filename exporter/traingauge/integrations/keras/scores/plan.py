@@ -34,7 +34,16 @@ _BY_SHAPE = {"crossentropy", "ce"}
 
 
 class UnclearError(Exception):
-    """Nothing says how a model is to be scored, or it cannot be; the message says why. Never leaves the integration."""
+    """Nothing says how a model is to be scored, or it cannot be; the message says why. Never leaves the integration.
+
+    Args:
+        reason: Why.
+        advice: What helps where it is the whole that is not scored, and not one of several outputs.
+    """
+
+    def __init__(self, reason: str, advice: str = "") -> None:
+        super().__init__(reason)
+        self.advice = advice
 
 
 class ScoringPlan(NamedTuple):
@@ -94,7 +103,9 @@ def find_plan(loss: Any, y: Any, y_pred: Any, hints: TaskHints) -> ScoringPlan:
     name, last = _name(loss), int(y_pred.shape[-1]) if len(y_pred.shape) > 1 else 1
     task = hints.task or _task(name, last, y)
     if task is None:
-        raise UnclearError("neither its loss nor its labels say what it does: pass task=… to ModelMonitor")
+        raise UnclearError(
+            "neither its loss nor its labels say what it does", "pass scoring=Scoring(task=…) to ModelMonitor"
+        )
     columns = _columns(task, last, y, y_pred)
     if columns > SCORED_OUTPUTS:
         raise UnclearError(f"it has {columns} outputs, more than {SCORED_OUTPUTS}")
