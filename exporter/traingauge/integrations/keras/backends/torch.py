@@ -1,7 +1,7 @@
 """Keras on PyTorch: a step runs eagerly, and is recorded when it ends.
 
-Nothing waits for a device: numbers stay where they are until they are drained, and so do labels and outputs
-(:mod:`traingauge.core.deferred_scores`). Features are brought over at each step, where there is a reference.
+Nothing waits for a device: numbers stay where they are until they are drained, and so do labels and outputs, also small ones
+on the host (:mod:`traingauge.core.deferred_scores`). Features are brought over at each step, where there is a reference.
 """
 
 from __future__ import annotations
