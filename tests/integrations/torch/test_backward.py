@@ -76,6 +76,23 @@ def test_the_loss_of_a_pass_that_fails_is_no_part_of_the_next_step(to_none, brok
         assert monitor.rows()["samples"].tolist() == [8, 8]
 
 
+def test_a_pass_over_a_graph_that_is_freed_is_no_error_of_monitoring():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer, expected = torch.optim.SGD(net.parameters(), lr=0.1), []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(2):
+                loss = criterion(net(x), y) * torch.tensor(1.0)
+                loss.backward()
+                with pytest.raises(RuntimeError, match="a second time"):
+                    loss.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+                expected.append(loss.item())
+        assert given(monitor, "loss") == expected
+        assert errors(monitor) == {}
+
+
 def test_a_pass_that_is_tried_again_after_it_failed_counts_once(broken, caplog):
     net, criterion = model(), nn.CrossEntropyLoss()
     optimizer, expected = torch.optim.SGD(net.parameters(), lr=0.1), []

@@ -172,13 +172,15 @@ def test_a_batch_without_a_label_leaves_the_mean_of_a_pass_as_it_is(device):
         assert errors(monitor) == {}
 
 
-def test_a_pass_of_a_criterion_that_sums_is_the_mean_of_its_samples():
+@pytest.mark.parametrize("sizes", [(8, 3), (8, 0, 3)], ids=["two batches", "one more without samples"])
+def test_a_pass_of_a_criterion_that_sums_is_the_mean_of_its_samples(sizes):
     net, criterion = model(), nn.CrossEntropyLoss(reduction="sum")
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     with quiet() as monitor:
         with watch(monitor, net, optimizer, criterion), torch.no_grad():
-            summed = sum(criterion(net(x), y).item() for size in (8, 3) for x, y in batches(1, size))
+            summed = sum(criterion(net(x), y).item() for size in sizes for x, y in batches(1, size))
         assert given(monitor, "loss", "validation") == pytest.approx([summed / 11], rel=1e-6)
+        assert errors(monitor) == {}
 
 
 CRITERIA = {

@@ -128,7 +128,7 @@ class Recording:
         else:
             labels = y_true if isinstance(y_true, torch.Tensor) else None
             value = number(loss if loss.numel() == 1 else local(loss.detach()).mean())
-            value = value / part.samples if criteria.adds_up(criterion) else value
+            value = value / (part.samples or 1) if criteria.adds_up(criterion) else value
             self._open().add(part, value, criteria.mass(criterion, labels, part.samples))
 
     def _is_training(self, loss: torch.Tensor) -> bool:

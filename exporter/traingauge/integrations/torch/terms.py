@@ -234,10 +234,13 @@ def _adds_up(node: Any) -> bool:
 
 def _factor(node: Any, name: str, at: int) -> float | None:
     """What a product or quotient multiplies one of its operands by; ``None`` if that is not known here."""
-    if at == 0:
-        other = _value(node._saved_other)
-        return other if other is None or "Mul" in name else 1 / other if other else None
-    return _value(node._saved_self) if "Mul" in name else None
+    try:
+        if at == 0:
+            other = _value(node._saved_other)
+            return other if other is None or "Mul" in name else 1 / other if other else None
+        return _value(node._saved_self) if "Mul" in name else None
+    except RuntimeError:  # an earlier pass has freed it, and the one that begins will fail
+        return None
 
 
 def _value(number: Any) -> float | None:
