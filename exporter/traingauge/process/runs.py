@@ -111,6 +111,11 @@ class LiveRuns:
         return not self._exiting
 
     @property
+    def interrupts(self) -> int:
+        """How often there was a Ctrl-C."""
+        return self._signals.by_keyboard
+
+    @property
     def time_left(self) -> float | None:
         """Seconds until a signal that has come ends the process; ``None`` if none will."""
         return self._signals.left

@@ -73,7 +73,7 @@ class Signals:
         self._undecided = 0  # a signal of which it is not known whether another handler was called
         self._deadly = 0  # the signal that is ending the process
         self._handled = False
-        self._by_keyboard = False
+        self._by_keyboard = 0
 
     @property
     def have_come(self) -> bool:
@@ -82,8 +82,8 @@ class Signals:
         return self._arrived is not None
 
     @property
-    def by_keyboard(self) -> bool:
-        """Whether there was a Ctrl-C, which the script may have handled in any way."""
+    def by_keyboard(self) -> int:
+        """How often there was a Ctrl-C, which the script may have handled in any way."""
         self._read()
         return self._by_keyboard
 
@@ -202,7 +202,7 @@ class Signals:
             self._undecided = 0
             return
         number = told % _ENDS
-        self._by_keyboard = self._by_keyboard or number == signal.SIGINT
+        self._by_keyboard += number == signal.SIGINT
         if number not in self._before:
             return
         if self._arrived is None:

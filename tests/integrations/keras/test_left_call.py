@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import gc
+import os
+import signal
 
 import keras
 import numpy as np
@@ -27,6 +29,15 @@ class Failing(keras.callbacks.Callback):
             raise ZeroDivisionError
 
 
+class Interrupting(keras.callbacks.Callback):
+    """Ctrl-C, once the given batch begins."""
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == 7:
+            os.kill(os.getpid(), signal.SIGINT)
+            wait_until(lambda: False)  # the interpreter calls the handler meanwhile
+
+
 class Pruning(keras.callbacks.Callback):
     """Raises what Optuna prunes trials by."""
 
@@ -39,7 +50,7 @@ def trial(*callbacks, rate=0.1):
     keras.utils.set_random_seed(3)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(rate), "mse")
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception, KeyboardInterrupt):
         model.fit(X, Y, batch_size=4, verbose=0, callbacks=copy.deepcopy(list(callbacks)))
 
 
@@ -79,6 +90,16 @@ def test_in_one_run_the_steps_of_a_trial_that_fails_come_before_those_of_the_nex
         assert run.state == "running"
     assert len(losses) == 7 + 8
     assert list(losses[7:]) == [losses[0]] * 8
+
+
+def test_a_fit_that_ctrl_c_ends_is_interrupted_though_the_script_continues(
+    opened, uncollected, default_handlers
+):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for others in ([Interrupting()], [Failing()]):
+        trial(MonitorCallback("m"), *others)
+    wait_until(lambda: opened[1].state != "running")
+    assert [(run.state, len(run.rows()["loss"])) for run in opened] == [("interrupted", 7), ("failed", 7)]
 
 
 def test_of_two_runs_of_one_fit_both_are_interrupted(opened):

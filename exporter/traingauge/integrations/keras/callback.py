@@ -171,13 +171,16 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         """End a call that was left by an exception, which may not be known; there may be none to end."""
         if self._call is None and not self._fitting:
             return
+        interrupted = self._call is not None and self._call.interrupted
         self._call_ended()
         self._read_the_rest()
         self._fitting = False
-        if error is None:
-            self._runs.abandon()
-        else:
+        if error is not None:
             self._runs.end_after(error)
+        elif interrupted:
+            self._runs.end("interrupted")
+        else:
+            self._runs.abandon()
 
     @_guarded
     def _read_the_rest(self) -> None:

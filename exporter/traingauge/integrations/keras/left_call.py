@@ -47,6 +47,7 @@ class WatchedCall:
 
     def __init__(self, act: Act) -> None:
         self._freed: weakref.finalize[Any, Any] | None = None
+        self._interrupts = live_runs.interrupts
         others = calling_list("set_model")
         if others is None:
             return
@@ -54,6 +55,11 @@ class WatchedCall:
         self._freed.atexit = False  # the end of the process ends the runs itself
         for name in _HOOKS:
             setattr(others, name, _seen(_hook(others, name), act))
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether there was a Ctrl-C since it began."""
+        return live_runs.interrupts > self._interrupts
 
     def ended(self) -> None:
         """It has ended by itself, or what had to be done was done."""
