@@ -18,8 +18,8 @@ from transformers import (
 
 VERSION = tuple(int(part) for part in transformers.__version__.split(".")[:2])
 
-#: Transformers before 5 rounds the losses that it logs to four places, and computes no norm where it does not clip.
-BEFORE_5 = VERSION < (5, 0)
+#: Before 5.3 the Trainer computes no norm where it does not clip.
+CLIPS_OR_HAS_NO_NORM = VERSION < (5, 3)
 
 #: Before 4.52 the Trainer plans no step for a last window that is shorter, and so may stop in the last epoch.
 PLANS_WHOLE_WINDOWS = VERSION < (4, 52)
@@ -30,8 +30,8 @@ LOGS_NEXT_RATE = VERSION < (4, 51)
 #: 4.46 counts micro-batches from the first epoch on, so that a window may begin in one epoch and end in the next.
 WINDOWS_CONTINUE = VERSION < (4, 47)
 
-#: How close a loss is to the logged one.
-LOGGED = {"abs": 5.1e-5} if BEFORE_5 else {"rel": 1e-6}
+#: How close a loss is to the logged one, which Transformers before 5 rounds to four places.
+LOGGED = {"abs": 5.1e-5} if VERSION < (5, 0) else {"rel": 1e-6}
 
 #: The Trainer of 4.46 loads what it has saved of the random numbers in a way that PyTorch refuses since 2.6.
 CANNOT_LOAD_RANDOM_NUMBERS = VERSION < (4, 47)

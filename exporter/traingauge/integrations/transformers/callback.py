@@ -91,15 +91,16 @@ class MonitorCallback(transformers.TrainerCallback):  # type: ignore[misc]  # un
         self._shield(self._begin, args, state, given)
 
     def _begin(self, args: Any, state: Any, given: Mapping[str, Any]) -> None:
-        session, optimizer = self._session, unwrapped(given["optimizer"])
+        session, optimizer = self._session, unwrapped(_shown("optimizer", state, given))
+        model = _shown("model", state, given)
         assert session is not None
         session.describe_framework("transformers", transformers.__version__)
         hooked = isinstance(optimizer, torch.optim.Optimizer)
-        session.describe(structure.describe(given["model"], [optimizer] if hooked else []))
+        session.describe(structure.describe(model, [optimizer] if hooked else []))
         session.agree_on_step(state.global_step)
-        session.trains(given["model"], fresh=state.global_step == 0)
+        session.trains(model, fresh=state.global_step == 0)
         window = self._window = Window(session, readable=_readable(args), updates=hooked)
-        self._loader, self._batches = given["train_dataloader"], 0
+        self._loader, self._batches = _shown("train_dataloader", state, given), 0
         self._enter(scaling.scales_shown, window.scaled)
         self._enter(backward.watched, window)
         if hooked:
@@ -229,6 +230,12 @@ class MonitorCallback(transformers.TrainerCallback):  # type: ignore[misc]  # un
         self._window = self._loader = None
         if self._session is not None:
             self._session.guard.shield("integration", undo.close)
+
+
+def _shown(name: str, state: Any, given: Mapping[str, Any]) -> Any:
+    """What the ``Trainer`` trains with; that of Transformers 4.49 shows it in its state alone."""
+    found = getattr(state, name, None)
+    return given[name] if found is None else found
 
 
 def _readable(args: Any) -> bool:
