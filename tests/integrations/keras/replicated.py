@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import logging
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +18,12 @@ import numpy as np
 import tensorflow as tf
 from sklearn import datasets, preprocessing
 
+from tests.integrations.keras.noted import noted_executions
 from tests.integrations.keras.several import model_of
+from tests.integrations.keras.slow import waited
 from tests.integrations.keras.watched import KerasSession, frozen
+from tests.waiting import wait_until
+from traingauge.core.events import DataWaits
 from traingauge.integrations.keras import MonitorCallback
 from traingauge.reference import Reference
 
@@ -37,6 +41,7 @@ class Recorded(NamedTuple):
         norms: Of each step's gradients.
         logged: What Keras says of the loss at the end of each execution.
         errors: Inside monitoring.
+        waits: Of the steps for their batches.
         weights: Of the model in the end.
         said: Warnings.
     """
@@ -47,6 +52,7 @@ class Recorded(NamedTuple):
     norms: np.ndarray
     logged: list[float]
     errors: dict[str, int]
+    waits: list[float]
     weights: list[np.ndarray]
     said: list[str]
 
@@ -163,9 +169,41 @@ def train_model(
         ),
         [float(each) for each in logged],
         session.errors,
+        waits_of(session),
         model.get_weights(),
         said.messages,
     )
+
+
+def waits_of(session: KerasSession) -> list[float]:
+    """Of all steps."""
+    return [seconds for event in session.of(DataWaits) for seconds in event.seconds]
+
+
+def waited_for(batches: int) -> tuple[list[float], list[float]]:
+    """What the steps of a second epoch waited for their batches, and how long each was made, once it was asked for.
+
+    In the first, batches are made ahead as the strategy wants.
+    """
+    session, took, epochs = KerasSession(), list[float](), list[int]()
+    keras.utils.set_random_seed(3)
+    with two_replicas().scope():
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+
+    def made() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for number in range(batches):
+            if len(epochs) > 1:
+                wait_until(lambda asked=batches + number + 1: noted_executions(model) >= asked)
+            took.append(waited())
+            yield np.ones((8, 3), np.float32), np.ones((8, 1), np.float32)
+
+    rows = tf.TensorSpec((8, 3)), tf.TensorSpec((8, 1))
+    data = tf.data.Dataset.from_generator(made, output_signature=rows)
+    data = data.apply(tf.data.experimental.assert_cardinality(batches))
+    note = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: epochs.append(epoch))
+    model.fit(data, epochs=2, verbose=0, callbacks=[MonitorCallback(session), note])
+    return waits_of(session)[batches:], took[-batches:]
 
 
 def _of_outputs(session: KerasSession) -> dict[str, np.ndarray]:
@@ -245,4 +283,5 @@ def main(path: str) -> None:
     both = {name: [case(replicas=False), case(replicas=True)] for name, case in BOTH.items()}
     divided = {name: [case()] for name, case in DIVIDED.items()}
     compiled = {"several steps an execution, compiled": [outcome(watched=each) for each in (False, True)]}
-    Path(path).write_bytes(pickle.dumps(both | divided | compiled))
+    waits = {"waits": waited_for(5)}
+    Path(path).write_bytes(pickle.dumps(both | divided | compiled | waits))

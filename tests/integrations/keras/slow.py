@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -43,6 +43,24 @@ class Batches(keras.utils.PyDataset):
         """The batches, over and over."""
         while True:
             yield from map(self.__getitem__, range(self.batches))
+
+
+class InTurn(Batches):
+    """Batches of which each begins only once as many steps have ended as there were batches before it.
+
+    Args:
+        batches: How many there are.
+        ended: Says how many steps have ended.
+    """
+
+    def __init__(self, batches: int, ended: Callable[[], int]) -> None:
+        super().__init__(batches)
+        self.ended = ended
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        before = len(self.took)
+        wait_until(lambda: self.ended() >= before)
+        return super().__getitem__(index)
 
 
 class Slow(keras.callbacks.Callback):

@@ -118,6 +118,20 @@ def test_replicas_train_bit_by_bit_as_they_do_unwatched(recorded):
         np.testing.assert_array_equal(with_callback, without)
 
 
+@pytest.mark.parametrize("case", ["learning", "four steps an execution"])
+def test_each_step_of_replicas_has_a_wait_for_its_batch(recorded, case):
+    divided = recorded[case][-1]
+    assert len(divided.waits) == divided.published["steps_total", "train"] == 6
+    assert min(divided.waits) >= 0
+
+
+def test_replicas_wait_for_a_batch_as_long_as_it_is_made_once_they_have_asked(recorded):
+    waits, took = recorded["waits"]
+    assert len(waits) == len(took) == 5
+    # Two clocks: one may be slowed down or sped up while the other runs, by 500 ppm.
+    assert all(waited >= 0.999 * batch - 1e-5 for waited, batch in zip(waits, took, strict=True))
+
+
 def test_a_loss_that_is_no_mean_is_not_known_and_scores_are(recorded):
     (divided,) = recorded["a sum"]
     assert len(divided.losses) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import weakref
 
@@ -10,11 +11,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.integrations.keras.slow import BATCH, Batches, Slow, train_by_hand
+from tests.integrations.keras.noted import noted_steps
+from tests.integrations.keras.slow import BATCH, Batches, InTurn, Slow, train_by_hand
 from tests.integrations.keras.watched import KerasSession, dense, fit
+from tests.waiting import wait_until
 from traingauge.core.events import DataWaits
 from traingauge.integrations.keras import MonitorCallback
 from traingauge.integrations.keras.graph_hook import GraphHook
+from traingauge.integrations.keras.graph_waits import SLOTS, GraphWaits, Notes, WaitsRead
 
 pytestmark = pytest.mark.keras
 
@@ -51,11 +55,21 @@ class Failing(keras.callbacks.Callback):
             raise RuntimeError("mine")
 
 
-@pytest.mark.parametrize("eager", [False, True])
-def test_each_step_has_the_time_that_it_waited_for_its_batch(session, eager):
-    data, slow = Batches(9), Slow()
+def of_unknown_length(dataset):
+    return dataset.filter(lambda x, y: True)
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+@pytest.mark.parametrize(
+    ("together", "eager", "given"),
+    [(1, False, None), (1, True, None), (4, True, None), (4, False, None), (7, False, of_unknown_length)],
+)
+def test_each_step_has_the_time_that_it_waited_for_its_batch(session, together, eager, given):
+    model = regression(steps_per_execution=together, run_eagerly=eager)
+    data, slow = InTurn(9, lambda: noted_steps(model)), Slow()
     began = time.perf_counter()
-    fit(regression(run_eagerly=eager), on_demand(data), session=session, callbacks=[slow], epochs=2)
+    dataset = on_demand(data) if given is None else given(on_demand(data))
+    fit(model, dataset, session=session, callbacks=[slow], epochs=2)
     lasted = time.perf_counter() - began
     found = waits(session)
     assert len(found) == len(data.took) == 18
@@ -74,23 +88,86 @@ def test_what_was_fetched_ahead_is_not_waited_for(session):
     assert min(waits(session)) >= 0
 
 
-@pytest.mark.parametrize("together", [4, 7])
-def test_of_executions_of_several_steps_nothing_is_guessed(session, together):
-    fit(regression(steps_per_execution=together), on_demand(Batches(9)), session=session, epochs=2)
-    assert session.published()["steps_total", "train"] == 18
-    assert not waits(session)
-    assert not session.errors
+class Holding(keras.Sequential):
+    """A model whose step lasts until the next batch of its execution has been made; it notes when each began and ended."""
+
+    def __init__(self, data, together):
+        super().__init__([keras.Input((3,)), keras.layers.Dense(1)])
+        self.compile("sgd", "mse", steps_per_execution=together, jit_compile=False)
+        self.data, self.spans = data, []
+
+    def train_step(self, data):
+        with tf.control_dependencies([tf.py_function(self.hold, [], [])]):
+            return super().train_step(tf.nest.map_structure(tf.identity, data))
+
+    def hold(self):
+        began, number = time.time(), len(self.spans) + 1
+        together = self.steps_per_execution
+        ahead = number if number % together == 0 or number == len(self.data) else number + 1
+        wait_until(lambda: len(self.data.took) >= ahead)
+        self.spans.append((began, time.time()))
 
 
-def test_a_model_compiled_for_more_steps_an_execution_has_no_waits_from_then_on(session):
+def test_what_is_fetched_while_a_step_runs_is_not_waited_for(session):
+    data = Batches(7)
+    model = Holding(data, together=4)
+    fit(model, on_demand(data), session=session)
+    found, spans = waits(session), np.array(model.spans)
+    assert len(found) == 7
+    for step in (1, 2, 3, 5, 6):  # the others are the first of an execution
+        assert (
+            found[step] <= spans[step, 0] - spans[step - 1, 1] + 1e-5
+        )  # TensorFlow's clock has whole microseconds
+        assert found[step] >= 0
+
+
+def test_an_execution_of_more_steps_than_usually_pass_between_two_readings_has_a_wait_for_each(session):
+    steps = SLOTS + 100
+    made = tf.data.Dataset.from_tensors((tf.zeros((BATCH, 3)), tf.zeros((BATCH, 1)))).repeat(steps)
     model = regression()
-    fit(model, on_demand(Batches(3)), session=session)
-    model.compile("sgd", "mse", steps_per_execution=2)
-    fit(model, on_demand(Batches(4)), session=session)
-    model.compile("sgd", "mse")
-    fit(model, on_demand(Batches(5)), session=session)
-    assert session.published()["steps_total", "train"] == 12
-    assert len(waits(session)) == 8
+    fit(model, made.take(3), session=session)
+    model.compile("sgd", "mse", steps_per_execution=steps)
+    fit(model, made, session=session)
+    assert len(waits(session)) == session.published()["steps_total", "train"] == steps + 3
+
+
+def test_a_model_compiled_for_more_steps_an_execution_has_waits_before_and_after(session):
+    model = regression()
+    for batches, together in ((3, 1), (4, 2), (5, 1)):
+        model.compile("sgd", "mse", steps_per_execution=together)
+        fit(model, on_demand(Batches(batches)), session=session)
+    assert len(waits(session)) == session.published()["steps_total", "train"] == 12
+
+
+def waits_of(*pairs, room=3):
+    """What is read of pairs that are noted, some at a time."""
+    noted = GraphWaits(lambda work: work())
+    noted.notes, read = Notes(room), []
+    reader = WaitsRead(noted)
+    for some in pairs:
+        for pair in some:
+            noted.notes.write(*(tf.constant(each, tf.float64) for each in pair))
+        read.append(reader.take())
+    return read
+
+
+NONE = float("nan")
+
+
+def test_a_wait_begins_where_the_step_before_ended_or_the_execution_asked():
+    assert waits_of([(NONE, 10.0), (12.0, 13.0)], [(13.5, 14.0), (NONE, 20.0), (21.0, 22.0)]) == [
+        [2.0],
+        [0.5, 1.0],
+    ]
+
+
+def test_what_was_overwritten_before_it_was_read_takes_no_wait_from_what_came_long_before():
+    many = [(number + 0.25, number + 1.0) for number in range(10)]
+    assert waits_of([(NONE, 0.0), (1.0, 2.0)], many) == [[1.0], [0.25] * 5]
+
+
+def test_a_clock_that_is_set_back_leaves_no_wait_below_zero():
+    assert waits_of([(NONE, 10.0), (12.0, 13.0), (11.0, 14.0)]) == [[2.0, 0.0]]
 
 
 def test_waits_of_a_validation_are_none_of_training(session):
@@ -110,8 +187,7 @@ def test_the_waits_of_a_fit_that_fails_are_recorded_and_those_of_the_next(sessio
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_the_end_of_data_of_unknown_length_is_no_wait(session):
-    unknown = on_demand(Batches(3)).filter(lambda x, y: True)
-    fit(regression(), unknown, session=session, epochs=2)
+    fit(regression(), of_unknown_length(on_demand(Batches(3))), session=session, epochs=2)
     assert len(waits(session)) == session.published()["steps_total", "train"] == 6
 
 
@@ -192,17 +268,23 @@ def test_data_of_every_structure_are_timed(session, kind):
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-@pytest.mark.parametrize("kind", ["of known length", "of unknown length"])
-def test_a_model_that_is_timed_learns_the_same_to_the_bit(session, optimizer, kind):
+@pytest.mark.parametrize(
+    ("optimizer", "kind", "together"),
+    [
+        *itertools.product(["sgd", "adam"], ["of known length", "of unknown length"], [1]),
+        ("adam", "of known length", 4),
+        ("adam", "of unknown length", 7),
+    ],
+)
+def test_a_model_that_is_timed_learns_the_same_to_the_bit(session, optimizer, kind, together):
     """Where data end unforeseen, Keras counts one iteration more, as that does not wait for the batch."""
 
     def learned(*callbacks):
         model = dense(1, inputs=3)
-        model.compile(optimizer, "mse")
+        model.compile(optimizer, "mse", steps_per_execution=together)
         data = on_demand(Batches(5))
         if kind == "of unknown length":
-            data = data.filter(lambda x, y: True)
+            data = of_unknown_length(data)
         model.fit(data, epochs=2, verbose=0, shuffle=False, callbacks=callbacks)
         return [int(model.optimizer.iterations), *model.get_weights()]
 

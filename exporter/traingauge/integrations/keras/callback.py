@@ -64,8 +64,8 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
     It also sums up the trainable weights once in a while, and counts tensors that hold NaN or infinite values: a finite loss
     does not imply finite weights, where an activation turns NaN into numbers.
 
-    It also times how long ``fit`` waits for each batch: on TensorFlow only where an execution is one step, and under no
-    strategy of ``tf.distribute``. Elsewhere there is no such metric.
+    It also times how long ``fit`` waits for each batch, but not under a strategy of ``tf.distribute`` whose steps are only
+    counted.
 
     It leaves the model's steps wrapped when ``fit`` ends, so that the next ``fit`` need not trace them again; the end of the
     run takes the wrapping off.

@@ -82,9 +82,9 @@ class GraphHook(StepHook):
     def _make_train_function(self, force: bool = False) -> Any:
         """What Keras makes, with the waits of its steps."""
         before = self._model.train_function
-        self._own["make_train_function"](force)
-        alone = int(self._model.steps_per_execution) == 1  # an execution is one step
-        if self._model.train_function is not before and alone:
+        with self.waits.of(self._model):
+            self._own["make_train_function"](force)
+        if self._model.train_function is not before:
             self._model.train_function = self.waits.around(self._model.train_function)
         return self._model.train_function
 

@@ -1,77 +1,149 @@
 """How long a step of a TensorFlow graph waits for its batch.
 
-``fit`` hands the iterator over its dataset to the compiled function, which asks it for the batch before the step. So the
-time is taken in there: the iterator goes in as one of a class of its own, whose ``get_next`` adds two readings of the clock.
-
-That is the wait of a step where an execution is one step. Of several, TensorFlow fetches the next batch while a step runs,
-and how much of that the next step still waits for, no clock around the fetch shows. So these have no waits. Nor have steps
-under a strategy of ``tf.distribute``, whose iterators fetch ahead into buffers of their own.
+An execution asks its iterator for the first batch when it begins, and for the next one while a step runs. A step begins once
+its batch is there and the step before has ended. So what it waits is the time since the step before ended, or since the
+execution asked, if it is the first. These moments are noted in the graph, around the function of a step: inside it, where
+XLA may compile it, there is no clock.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.data.ops.iterator_ops import IteratorSpec, OwnedIterator
 
+from traingauge.integrations.keras.noting_iterators import TWINS, number_of
 from traingauge.integrations.keras.variable import variable
 
-#: Waits that may pass between two readings: as many as steps.
+#: Steps that may pass between two readings, unless an execution has more.
 SLOTS = 1024
+
+#: Where the clock is: a note elsewhere would wait for the device.
+_HOST = "CPU:0"
+
+#: The method by which Keras wraps the function of a step.
+_WRAPS = "_autoconvert_optionals"
+
+
+class Notes:
+    """A ring of moments in pairs, in seconds of the clock: a step began and ended; or NaN, and an execution asked.
+
+    A step itself touches none of its variables: TensorFlow would order all of the step after what writes them, and with it
+    updates that do without the batch. Nor does fetching a batch touch one: then it could not run while a step does.
+
+    Args:
+        steps: That may pass between two readings. Each may be an execution.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self._pairs = variable(2 * steps, 2, device=_HOST)
+        self._written = variable(dtype=tf.int64, device=_HOST)
+
+    def write(self, began: Any, ended: Any) -> None:
+        """Inside the graph: put a pair in the place of the oldest."""
+        count = tf.raw_ops.ResourceCountUpTo(
+            resource=self._written.handle, limit=tf.int64.max, T=tf.int64
+        )  # one operation that reads and adds
+        where = tf.math.floormod(count, 2 * self.steps)
+        tf.raw_ops.ResourceScatterUpdate(
+            resource=self._pairs.handle, indices=where, updates=tf.stack([began, ended])
+        )
+
+    @property
+    def written(self) -> int:
+        """Outside of the graph: how many pairs there were."""
+        return int(self._written.numpy())
+
+    def read(self, first: int, last: int) -> Any:
+        """Outside of the graph: the pairs from one to before another, of those that are still there."""
+        places = np.arange(max(first, last - 2 * self.steps), last)
+        return self._pairs.numpy()[places % (2 * self.steps)]
 
 
 class GraphWaits:
-    """Takes the time that the step of an execution waits for its batch.
-
-    The step itself touches none of its variables: TensorFlow would order all of the step after what writes them, and with it
-    updates that do without the batch.
+    """Notes when the steps of a model begin and end, and when their executions ask for a batch.
 
     Args:
         guarded: Runs the integration's own work.
 
     Attributes:
-        number: By which :data:`_ALL` has it.
-        guarded: As given.
-        ring: The last waits, in seconds.
-        written: How many there were.
+        notes: What was noted.
     """
 
     def __init__(self, guarded: Callable[[Callable[[], Any]], Any]) -> None:
-        self.number, self.guarded = next(_NUMBERS), guarded
-        _ALL[self.number] = self
-        self.ring, self.written = variable(SLOTS), variable(dtype=tf.int64)
+        self._guarded = guarded
+        self.notes = Notes(SLOTS)
+        self._number = number_of(self)
         self._twins: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+        self._asks = False  # whether the execution takes its batches from an iterator that notes
+
+    @contextmanager
+    def of(self, model: Any) -> Iterator[None]:
+        """Within it, the functions that a model makes note their steps."""
+        together, wraps = int(model.steps_per_execution), getattr(model, _WRAPS, None)
+        if together > self.notes.steps:
+            self.notes = Notes(together)
+        if wraps is None:  # another Keras
+            yield
+            return
+        model.__dict__[_WRAPS] = lambda step: self._noting(wraps(step))
+        try:
+            yield
+        finally:
+            del model.__dict__[_WRAPS]
 
     def around(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """A train function whose steps have waits where its batches come from a dataset's iterator."""
+        """A train function whose executions note when they ask for a batch."""
 
         @functools.wraps(function)
         def train_function(iterator: Any) -> Any:
-            return function(self._twin(iterator) if type(iterator) is OwnedIterator else iterator)
+            self._asks = type(iterator) in TWINS
+            return function(self._twin(iterator) if self._asks else iterator)
 
         return train_function
 
     def _twin(self, iterator: Any) -> Any:
-        """One over the same data that is timed; it lives as long as the other, which owns the data."""
+        """One over the same data that notes; it lives as long as the other, which owns the data."""
         twin = self._twins.get(iterator)
         if twin is None:
-            parts = iterator._type_spec._to_components(iterator)
-            twin = self._twins[iterator] = _TimedIterator(parts, iterator.element_spec, self.number)
+            twin = self._twins[iterator] = TWINS[type(iterator)](iterator, self._number)
+        twin.fresh = True  # for a function that runs eagerly: what a compiled one makes of it is
         return twin
 
-    def write(self, began: Any, batch: Any) -> None:
-        """Inside the graph: a batch has come that was asked for at this time."""
-        with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
-            wait = tf.timestamp() - began
-            done = self.ring.scatter_nd_update([[tf.math.floormod(self.written, SLOTS)]], [wait])
-        with tf.control_dependencies([done]):
-            self.written.assign_add(1, read_value=False)
+    def asked(self) -> list[Any]:
+        """Inside the graph: note that an execution asks, before it does."""
+        return self._guarded(self._note_asked) or []
+
+    def _note_asked(self) -> list[Any]:
+        with tf.device(_HOST):
+            now = tf.timestamp()
+            self.notes.write(tf.constant(np.nan, tf.float64), now)
+        return [now]
+
+    def _noting(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """The function of a step, between two notes."""
+
+        @functools.wraps(step)
+        def noted(batch: Any) -> Any:
+            if not self._asks:
+                return step(batch)
+            began = self._guarded(functools.partial(_now, batch))
+            logs = step(batch)
+            self._guarded(functools.partial(self._note_step, began, logs))
+            return logs
+
+        return noted
+
+    def _note_step(self, began: Any, logs: Any) -> None:
+        ended = _now(logs)
+        with tf.device(_HOST), tf.control_dependencies([ended]):
+            self.notes.write(began, ended)
 
 
 class WaitsRead:
@@ -82,57 +154,32 @@ class WaitsRead:
     """
 
     def __init__(self, waits: GraphWaits) -> None:
-        self._waits, self._read = waits, 0
+        self._waits, self._notes, self._read = waits, waits.notes, 0
+        self._last = np.full((1, 2), np.nan)
 
     def take(self) -> list[float]:
-        """The waits since the last reading, in seconds; of more than :data:`SLOTS` the last."""
-        before, self._read = self._read, int(self._waits.written.numpy())
+        """The waits since the last reading, in seconds; the last of them if there were more than there is room for."""
+        found = self._rest()
+        if self._notes is not self._waits.notes:
+            self._notes, self._read = self._waits.notes, 0
+            found += self._rest()
+        return found
+
+    def _rest(self) -> list[float]:
+        before, self._read = self._read, self._notes.written
         if self._read == before:
             return []
-        places = np.arange(max(before, self._read - SLOTS), self._read)
-        found: list[float] = self._waits.ring.numpy()[places % SLOTS].tolist()
+        pairs = self._notes.read(before, self._read)
+        if len(pairs) == self._read - before:  # none is missing in between
+            pairs = np.concatenate([self._last, pairs])
+        self._last = pairs[-1:]
+        waits = pairs[1:, 0] - pairs[:-1, 1]
+        found: list[float] = waits[~np.isnan(waits)].clip(0).tolist()  # the clock may be set back
         return found
 
 
-#: By their numbers. TensorFlow never forgets a class of iterators that it has seen, so there is one for all models, and its
-#: objects refer to what is of one model by a number.
-_ALL: WeakValueDictionary[int, GraphWaits] = WeakValueDictionary()
-_NUMBERS = itertools.count()
-
-
-class _TimedIterator(OwnedIterator):  # type: ignore[misc]  # TensorFlow's has no types
-    """Writes the time that a batch took."""
-
-    def __init__(self, components: Any, element_spec: Any, number: int) -> None:
-        super().__init__(None, components, element_spec)
-        self._number = number
-
-    def get_next(self) -> Any:
-        waits = _ALL[self._number]  # they outlive the model's functions, which alone ask
-        began = waits.guarded(tf.timestamp)
-        with tf.control_dependencies([] if began is None else [began]):
-            batch = super().get_next()
-        waits.guarded(functools.partial(waits.write, began, batch))
-        return batch
-
-    @property
-    def _type_spec(self) -> _TimedSpec:
-        return _TimedSpec(self.element_spec, self._number)
-
-
-class _TimedSpec(IteratorSpec):  # type: ignore[misc]
-    """By which a traced function makes its own iterator of the one that it is called with."""
-
-    def __init__(self, element_spec: Any, number: int) -> None:
-        super().__init__(element_spec)
-        self._number = number
-
-    @property
-    def value_type(self) -> type[_TimedIterator]:
-        return _TimedIterator
-
-    def _serialize(self) -> tuple[Any, int]:
-        return self._element_spec, self._number
-
-    def _from_components(self, components: Any) -> _TimedIterator:
-        return _TimedIterator(components, self._element_spec, self._number)
+def _now(after: Any) -> Any:
+    """Inside the graph: the time when everything of a structure is there."""
+    parts = [part for part in tf.nest.flatten(after, expand_composites=True) if tf.is_tensor(part)]
+    with tf.device(_HOST), tf.control_dependencies(parts):
+        return tf.timestamp()
