@@ -1,4 +1,4 @@
-"""Which backward passes are those of the loop."""
+"""Which backward passes, norms and updates are those of the loop."""
 
 from __future__ import annotations
 
@@ -54,6 +54,44 @@ def test_a_pass_that_begins_in_another_thread_meanwhile_is_no_part_of_the_step()
                 expected.append(loss.item())
         assert given(monitor, "loss") == expected
         assert errors(monitor) == {}
+
+
+def test_a_norm_that_another_thread_clips_by_is_none_of_the_step():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(2):
+                criterion(net(x), y).backward()
+                elsewhere(lambda: nn.utils.clip_grad_norm_(net.parameters(), 1.0))
+                optimizer.step()
+        assert "gradient_norm" not in monitor.rows()
+        assert errors(monitor) == {}
+
+
+def test_an_update_in_another_thread_leaves_the_step_of_the_loop_as_it_is():
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer, other = (torch.optim.SGD(net.parameters(), lr=lr) for lr in (0.1, 0.0))
+    expected = []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(2):
+                optimizer.zero_grad()
+                loss = criterion(net(x), y)
+                loss.backward()
+                moves = [0.1 * one.grad for one in net.parameters()]
+                elsewhere(other.step)
+                with torch.no_grad():
+                    for one, move in zip(net.parameters(), moves, strict=True):
+                        one.add_(move)
+                optimizer.zero_grad()
+                criterion(net(x), y).backward()
+                with torch.no_grad():
+                    for one, move in zip(net.parameters(), moves, strict=True):
+                        one.sub_(move)
+                optimizer.step()
+                expected.append(loss.item())
+        assert given(monitor, "loss") == expected
 
 
 @pytest.mark.parametrize("to_none", [True, False], ids=["to None", "to zeros"])

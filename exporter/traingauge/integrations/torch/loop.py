@@ -257,6 +257,7 @@ class Watch(Unique):
                 session,
                 recording,
                 gradient_norm=self._gradient_norm,
+                threads=recording.threads,
             )
             for place, optimizer in enumerate(self._optimizers)
         ]

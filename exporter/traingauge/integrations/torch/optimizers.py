@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from threading import get_ident
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -44,6 +45,7 @@ class Updates:
         session: The run.
         recording: Takes the updates.
         gradient_norm: Whether to compute the norm where the loop does not.
+        threads: Numbers of the threads that the loop runs in; ``None`` for those that make this and that update.
 
     Attributes:
         seen: The optimizer, and those in it.
@@ -60,9 +62,11 @@ class Updates:
         recording: Recording,
         *,
         gradient_norm: bool,
+        threads: set[int] | None = None,
     ) -> None:
         self.seen, self.place, self._gradients = with_inner(optimizer), place, AllGradients(together)
         self._session, self._recording, self._computes_norm = session, recording, gradient_norm
+        self._threads = {get_ident()} if threads is None else threads
         #: Optimizers whose updates have begun, each with the call of its ``step``; the outermost first.
         self._under_way: list[tuple[Any, FrameType]] = []
         self.count = 0
@@ -109,6 +113,7 @@ class Updates:
             self._session.guard.catch("integration", self._recording.stepped, self.place, numbers)
 
     def _begin(self, optimizer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        self._threads.add(get_ident())
         rate = optimizer.param_groups[0].get("lr")
         self._rate = number(rate) if isinstance(rate, torch.Tensor) else rate
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
@@ -137,7 +142,7 @@ class Updates:
             self._norm = number(found if scale is None else found / scale)
 
     def _see_norm(self, clipped: Sequence[torch.Tensor], order: float, found: torch.Tensor) -> None:
-        if order == 2 and not self._session.ended:
+        if order == 2 and get_ident() in self._threads and not self._session.ended:
             self._session.guard.catch("integration", self._take_norm, clipped, found)
 
     def _take_norm(self, clipped: Sequence[torch.Tensor], found: torch.Tensor) -> None:

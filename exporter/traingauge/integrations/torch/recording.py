@@ -61,6 +61,7 @@ class Recording:
         accumulation: What the loop says of its micro-batches.
 
     Attributes:
+        threads: Numbers of the threads that the loop runs in; what happens in others is none of its own.
         trials: Weights that the loop has moved.
         inside: Calls of closures that are under way: an optimizer is asking for a loss.
     """
@@ -78,14 +79,14 @@ class Recording:
         self._session, self._modules, self._names, self._split = session, modules, names, split
         self._last = len(optimizers) - 1
         self._reach = Reach([optimizers] if names is None else [[one] for one in optimizers], modules)
-        self.trials = Trials(self._reach)
+        self.threads = {get_ident()}
+        self.trials = Trials(self._reach, self.threads)
         self._parts: deque[Part] = deque(maxlen=MOST_PARTS)
         self._backward: dict[int, BackwardPass] = {}  # by their numbers
         self._accumulations = [Accumulation(accumulation) for _ in optimizers]
         self._reads_terms = accumulation is None
         self._opened: tuple[BackwardPass, list[list[Mark]], set[int]] | None = None  # the pass under way
         self._begun: BackwardPass | None = None  # until it reaches a loss, which shows its number
-        self._threads = {get_ident()}  # in which the loop runs; passes of others are none of its own
         self._has_new = False  # losses since the pass before began
         self._left_out = False  # a pass since the last update
         self._pass: OpenPass | None = None
@@ -111,7 +112,7 @@ class Recording:
         again = self._repeats or pass_under_way() != -1  # the latter recomputes activations
         if again or not isinstance(loss, torch.Tensor):
             return
-        self._threads.add(get_ident())
+        self.threads.add(get_ident())
         training = self._is_training(loss)
         if training and self._pass is not None:
             self.end_pass()
@@ -184,7 +185,7 @@ class Recording:
 
     def begin_backward(self, tensors: Any, gradients: Any, inputs: Any) -> None:
         """A backward pass begins; see :class:`~traingauge.integrations.torch.backward.Observer`."""
-        if get_ident() not in self._threads:
+        if get_ident() not in self.threads:
             return
         self._opened = self._begun = None
         if not self._session.ended and not self._repeats and (self._parts or self._pass is not None):
@@ -206,7 +207,7 @@ class Recording:
 
     def _close(self) -> tuple[BackwardPass, list[list[Mark]], set[int]] | None:
         """What was opened for the pass of this thread that has ended."""
-        if get_ident() not in self._threads:
+        if get_ident() not in self.threads:
             return None
         opened, self._opened, self._begun = self._opened, None, None
         return opened

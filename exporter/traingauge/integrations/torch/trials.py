@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from operator import ne
+from threading import get_ident
 from typing import Any, NamedTuple
 
 import torch
@@ -154,10 +155,11 @@ class Trials:
 
     Args:
         reach: The groups.
+        threads: Numbers of the threads that the loop runs in: a gradient is not read while another thread writes it.
     """
 
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
+    def __init__(self, reach: Reach, threads: Collection[int]) -> None:
+        self._reach, self._threads = reach, threads
         self._looked_at: dict[int, Weights] = {}  # of each group
         self._windows: dict[int, Window] = {}
 
@@ -199,13 +201,15 @@ class Trials:
         """
 
         def before(optimizer: Any, *_: Any) -> None:
+            if get_ident() not in self._threads:
+                return
             for window in self._windows.values():
                 if window.tries:
                     catch(self._look_again, optimizer)
                     break
 
         def after(optimizer: Any, *_: Any) -> None:
-            if self._windows:
+            if self._windows and get_ident() in self._threads:
                 catch(self._forget, optimizer)
 
         hooks = register_optimizer_step_pre_hook(before), register_optimizer_step_post_hook(after)
