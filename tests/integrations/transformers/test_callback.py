@@ -84,9 +84,7 @@ def test_a_step_has_the_loss_the_rate_and_the_norm_that_the_trainer_logs_for_it(
             data=data(),
             gradient_accumulation_steps=window,
         ).train()
-        losses = given(monitor, "loss")
-        if model is classifier:
-            losses = as_logged(losses, window)
+        losses = as_logged(given(monitor, "loss"), window, by_items=model is language_model)
         assert losses == pytest.approx(noted.of("loss"), **LOGGED)
         rates = [0.01, *noted.of("learning_rate")[:-1]] if LOGS_NEXT_RATE else noted.of("learning_rate")
         assert given(monitor, "learning_rate") == rates

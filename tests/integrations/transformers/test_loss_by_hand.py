@@ -11,6 +11,7 @@ from transformers import Trainer, TrainerCallback
 
 from tests.integrations.torch.loops import errors, given, quiet
 from tests.integrations.transformers.trainers import (
+    DIVIDES_AGAIN,
     LOGGED,
     WINDOWS_CONTINUE,
     Noted,
@@ -146,7 +147,7 @@ def by_hand(model, losses_of, batches, window, steps, *, sized):
         for at in range(0, len(batches), window):
             taken = batches[at : at + window]
             for place, one in enumerate(losses_of(model, taken, window), at):
-                loss = loss + one
+                loss = loss + (one / window if DIVIDES_AGAIN else one)
                 samples += len(batches[place]["input_ids"])
                 seen += 1
                 if WINDOWS_CONTINUE:

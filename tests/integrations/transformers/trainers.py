@@ -16,7 +16,7 @@ from transformers import (
     TrainingArguments,
 )
 
-VERSION = tuple(int(part) for part in transformers.__version__.split(".")[:2])
+VERSION = tuple(int(part) for part in transformers.__version__.split(".")[:3])
 
 #: Before 5.3 the Trainer computes no norm where it does not clip.
 CLIPS_OR_HAS_NO_NORM = VERSION < (5, 3)
@@ -26,6 +26,10 @@ PLANS_WHOLE_WINDOWS = VERSION < (4, 52)
 
 #: Before 4.51 the Trainer logs the learning rate that the scheduler has set for the next step.
 LOGS_NEXT_RATE = VERSION < (4, 51)
+
+#: From 5.2 to 5.5.3 Accelerate, too, divides each loss by ``gradient_accumulation_steps``, after the Trainer has taken it
+#: for its log.
+DIVIDES_AGAIN = (5, 2) <= VERSION < (5, 5, 4)
 
 #: 4.46 counts micro-batches from the first epoch on, so that a window may begin in one epoch and end in the next.
 WINDOWS_CONTINUE = VERSION < (4, 47)
@@ -101,9 +105,19 @@ def divisor(window: int, taken: int) -> int:
     return window if VERSION < (4, 55) else taken
 
 
-def as_logged(losses: list[float], window: int) -> list[float]:
-    """The losses of steps of such a model as the Trainer logs them: 4.46 divides what it logs, and not the gradients."""
-    return [loss / window for loss in losses] if VERSION < (4, 47) else losses
+def as_logged(losses: list[float], window: int, *, by_items: bool = False) -> list[float]:
+    """The losses of steps as the Trainer logs them.
+
+    Args:
+        losses: Those that the gradients come from.
+        window: Its setting, ``gradient_accumulation_steps``.
+        by_items: Whether the model divides by the items of the window.
+    """
+    if DIVIDES_AGAIN:
+        return [loss * window for loss in losses]
+    if VERSION < (4, 47) and not by_items:  # divides what it logs, and not the gradients
+        return [loss / window for loss in losses]
+    return losses
 
 
 def trainer(
