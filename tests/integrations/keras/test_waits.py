@@ -121,8 +121,8 @@ def test_what_is_fetched_while_a_step_runs_is_not_waited_for(session):
         assert found[step] >= 0
 
 
-def test_an_execution_of_more_steps_than_usually_pass_between_two_readings_has_a_wait_for_each(session):
-    steps = SLOTS + 100
+def test_an_execution_of_more_steps_than_there_was_room_for_has_a_wait_for_each(session):
+    steps = 2 * SLOTS + 100
     made = tf.data.Dataset.from_tensors((tf.zeros((BATCH, 3)), tf.zeros((BATCH, 1)))).repeat(steps)
     model = regression()
     fit(model, made.take(3), session=session)
