@@ -422,6 +422,35 @@ def test_an_update_that_is_tried_again_after_it_failed_is_a_step():
         assert given(monitor, "learning_rate") == [0.05] * 3
 
 
+def test_the_loss_of_a_closure_whose_update_failed_is_none_of_the_next_one():
+    class Late(torch.optim.SGD):
+        fails = True
+
+        def step(self, closure):
+            super().step(closure)
+            if self.fails:
+                self.fails = False
+                raise MemoryError("the device is full")
+
+    net, criterion = model(), nn.CrossEntropyLoss()
+    optimizer, found = Late(net.parameters(), lr=0.1), []
+    with quiet() as monitor:
+        with watch(monitor, net, optimizer, criterion):
+            for x, y in batches(3):
+
+                def closure(x=x, y=y):
+                    optimizer.zero_grad()
+                    loss = criterion(net(x), y)
+                    loss.backward()
+                    found.append(loss.item())
+                    return loss
+
+                with suppress(MemoryError):
+                    optimizer.step(closure)
+        assert given(monitor, "loss")[-1] == found[-1]
+        assert found[0] not in given(monitor, "loss")
+
+
 def test_the_norm_of_an_update_that_failed_is_none_of_the_next_one():
     net, criterion = model(), nn.CrossEntropyLoss()
     optimizer, expected = Failing(net.parameters(), lr=0.1), []

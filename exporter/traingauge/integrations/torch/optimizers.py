@@ -94,7 +94,7 @@ class Updates:
     def _before(self, optimizer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if self._session.ended or runs_without_python():
             return None
-        if self._under_way and not _is_running(self._under_way[0][1]):
+        if self._under_way and _closure(args, kwargs) is None and not _is_running(self._under_way[0][1]):
             self._under_way.clear()  # an exception has left that update, and the loop tries it again
         self._under_way.append((optimizer, sys._getframe(1)))
         if len(self._under_way) > 1:
@@ -116,7 +116,7 @@ class Updates:
         self._threads.add(get_ident())
         rate = optimizer.param_groups[0].get("lr")
         self._rate = number(rate) if isinstance(rate, torch.Tensor) else rate
-        closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
+        closure = _closure(args, kwargs)
         if callable(closure):
             counted = self._recording.only_first(closure, self.compute_norm, self.place)
             if "closure" in kwargs:
@@ -148,6 +148,11 @@ class Updates:
     def _take_norm(self, clipped: Sequence[torch.Tensor], found: torch.Tensor) -> None:
         if not hasattr(found, "to_local") and self._gradients.are(clipped):
             self._norm = number(found)
+
+
+def _closure(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """The closure among the arguments of ``step``, itself the first; its first loss shows that an update before failed."""
+    return kwargs.get("closure", args[1] if len(args) > 1 else None)
 
 
 def _is_running(call: FrameType) -> bool:
