@@ -71,6 +71,14 @@ test-integrations: $(INTEGRATIONS)/.installed ## Install PyTorch and what builds
 		tests/integrations/keras/backends exporter/traingauge/integrations/keras/backends || exit 1; done
 	$(INTEGRATIONS)/bin/python -m pytest tests/test_docs.py -k "pytorch or accelerate or lightning or transformers"
 
+# Its callback reads what a Trainer does from inside, which changes from version to version.
+.PHONY: check-transformers
+check-transformers: ## Test the Trainer's callback on another version of Transformers (VERSION=4.46.3, the oldest)
+	$(PYTHON) -m venv --clear build/transformers
+	build/transformers/bin/pip install --quiet torch==2.13.0 'transformers==$(or $(VERSION),4.46.3)'
+	build/transformers/bin/pip install --quiet --editable '.[transformers]' hypothesis pytest scikit-learn
+	build/transformers/bin/python -m pytest tests/integrations/transformers
+
 .PHONY: fuzz
 fuzz: setup ## Call everything public with hostile values for ten minutes (SECONDS=60 for one; SEED=7 repeats a round)
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
