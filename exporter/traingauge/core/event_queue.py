@@ -135,5 +135,9 @@ def _held(step: Scored) -> int:
         held = step.scored.held
         for one in step.more:
             held += one.held if isinstance(one, Unencoded) else 0
-        return held
-    return 0 if step.scored is None and step.binned is None else step.samples
+    else:
+        held = 0 if step.scored is None and step.binned is None else step.samples
+    for output in step.outputs:
+        for one in output.scored:
+            held += one.held if isinstance(one, Unencoded) else one.samples
+    return held

@@ -10,6 +10,8 @@ from tests.integrations.torch.loops import errors, given, quiet
 from traingauge import Scoring
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.deferred_scores import SMALL_BYTES, Unencoded, deferred, encoded
+from traingauge.core.event_queue import BACKLOG_SAMPLES
+from traingauge.core.events import OfOutput, Scored
 from traingauge.core.guard import Guard
 from traingauge.errors import TrainGaugeError
 from traingauge.integrations.torch import watch
@@ -178,3 +180,13 @@ def test_a_step_of_a_loop_of_ones_own_that_does_not_fit_raises_at_first_and_is_c
         monitor.step(y_true=torch.tensor([0, 1]), y_pred=torch.eye(2, 3))
         monitor.step(y_true=torch.tensor([0, 7]), y_pred=torch.eye(2, 3))
         assert errors(monitor) == {"data": 1}
+
+
+def test_what_outputs_of_a_model_keep_is_drained_when_it_is_much():
+    waits = deferred(torch.tensor([0, 1]), torch.eye(2), None, small=True)._replace(held=BACKLOG_SAMPLES)
+    with quiet() as monitor:
+        monitor.step(loss=0.5)
+        session = monitor.session
+        session.found_task("multiclass", 2, output="head")
+        session.record(Scored(0.0, {"loss": 0.5}, None, None, 2, outputs=[OfOutput("head", [0.5], [waits])]))
+        assert session.queue.pending == []

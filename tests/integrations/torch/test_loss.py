@@ -633,3 +633,14 @@ def test_a_loss_that_is_itself_trained_is_recorded():
                 optimizer.zero_grad()
         assert given(monitor, "loss") == [1.0, 0.75, 0.5]
         assert errors(monitor) == {}
+
+
+@pytest.mark.parametrize("criteria", [(), (nn.CrossEntropyLoss(),)], ids=["none", "another"])
+def test_that_nothing_watched_computes_the_loss_is_said_once(criteria, caplog):
+    net = model()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with quiet() as monitor, watch(monitor, net, optimizer, criteria or None):
+        for x, y in batches(3):
+            nn.functional.cross_entropy(net(x), y).backward()
+            optimizer.step()
+    assert caplog.text.count("no criterion that is watched computed a loss before an update, so") == 1

@@ -77,6 +77,14 @@ class Notices:
             "optimizer from the parameters that the loop trains"
         )
 
+    def none_seen(self, of: str = "") -> None:
+        """Nothing that is watched computed a loss before an update."""
+        self._once(
+            "no criterion that is watched computed a loss before an update%s, so such a step has no loss: pass the "
+            "criterion that the loop calls to watch(…), or what a function computes to loss = watched.loss(loss)",
+            of,
+        )
+
     def tried(self) -> None:
         """A pass at weights that the loop has moved for it is no part of its step."""
         self._once(

@@ -385,8 +385,9 @@ class Recording:
     def skipped(self, place: int) -> None:
         """A scaler has skipped an update, because gradients were not finite. No step is counted."""
         self._skipped += 1
-        trained = self._trained(place) if self._names is not None or place == self._last else Trained([], [])
-        self._record({**self._losses(trained, place), "skipped_steps": float(self._skipped)}, (), steps=0)
+        ends = self._names is not None or place == self._last
+        losses = self._losses(self._trained(place), place) if ends else {}
+        self._record({**losses, "skipped_steps": float(self._skipped)}, (), steps=0)
 
     def _losses(self, trained: Trained, place: int) -> dict[str, Any]:
         accumulation = self._accumulations[place]
@@ -410,6 +411,8 @@ class Recording:
             self._notices.unknown(passes, of, accumulation.divisor)
         elif not known and self._left_out:
             self._notices.left_out()
+        elif not known:
+            self._notices.none_seen(of)
 
     def _passes(self, place: int) -> dict[int, BackwardPass]:
         """The passes that reached weights of an optimizer, or may have, by their numbers."""
