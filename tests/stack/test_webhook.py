@@ -169,6 +169,14 @@ def test_a_notification_reads_well() -> None:
         )
 
 
+def test_an_alert_without_labels_of_a_run_has_no_empty_brackets() -> None:
+    posted = message(name="ModelManyRunsFailing")
+    posted["alerts"][0]["labels"] = {"alertname": "ModelManyRunsFailing", "severity": "critical"}
+    with WebhookReceiver() as receiver:
+        post(receiver.url, json.dumps(posted))
+        assert str(receiver.notifications[0]).startswith("[FIRING] critical: ModelManyRunsFailing\n")
+
+
 def test_a_notification_sends_no_escape_sequence_to_the_terminal() -> None:
     posted = message(name="\x1b]0;pwned\x07\x1b[2J\u202e\ud800")
     posted["alerts"][0]["annotations"] = {"summary": "a\r\nb\x1b[31m"}

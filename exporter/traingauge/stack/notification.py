@@ -59,9 +59,8 @@ class Notification:
             identity = ", ".join(
                 f"{k}={v}" for k, v in alert.labels.items() if k not in ("alertname", "severity")
             )
-            lines.append(
-                f"[{alert.status.upper()}] {alert.labels.get('severity', '-')}: {alert.name} ({identity})"
-            )
+            of = f" ({identity})" if identity else ""  # one of the whole fleet has none
+            lines.append(f"[{alert.status.upper()}] {alert.labels.get('severity', '-')}: {alert.name}{of}")
             lines.extend(f"    {alert.annotations[key]}" for key in _READABLE if key in alert.annotations)
         return "\n".join(map(_printable, lines))
 
