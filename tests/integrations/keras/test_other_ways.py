@@ -35,9 +35,10 @@ def batches(digits):
     return tuple(each[:400] for each in digits)
 
 
-def test_a_loop_over_batches_that_calls_callbacks_is_recorded_as_fit_is(session, batches):
+@pytest.mark.parametrize("said", [{}, {"epochs": 1, "steps": 4}], ids=["nothing said", "length said"])
+def test_a_loop_over_batches_that_calls_callbacks_is_recorded_as_fit_is(session, batches, said):
     model = softmax(keras.optimizers.SGD(0.5))
-    callbacks = keras.callbacks.CallbackList([MonitorCallback(session)], model=model, epochs=1, steps=4)
+    callbacks = keras.callbacks.CallbackList([MonitorCallback(session)], model=model, **said)
     parts = [tuple(each[start : start + BATCH] for each in batches) for start in range(0, 400, BATCH)]
     callbacks.on_train_begin()
     callbacks.on_epoch_begin(0)
@@ -58,6 +59,7 @@ def test_a_loop_over_batches_that_calls_callbacks_is_recorded_as_fit_is(session,
     right = model.predict(batches[0], verbose=0).argmax(axis=1) == batches[1]
     assert published["accuracy", "validation"] == right.mean()
     assert published["epochs_total", "train"] == 1
+    assert sum(session.guard.errors.values()) == 0
     assert session.errors == {}
 
 

@@ -204,11 +204,16 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         """Leave out steps that were taken while no run recorded them."""
         watch = self._active
         self._planned = self._described = self._counted = False
-        self._epoch_steps = self.params.get("steps")
+        self._epoch_steps = self._given.get("steps")
         self._ends.clear()
         watch.begin_fit()
         watch.before_end = self._before_end
         self._read_at = 1  # what is scored, and so how much room there is, is known after the first
+
+    @property
+    def _given(self) -> Mapping[str, Any]:
+        """What fit says of itself; nothing in a list of callbacks that a loop makes."""
+        return self.params or {}
 
     @_guarded
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -217,9 +222,9 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
             self._counted = True
             self._trains()
         planned = None
-        if not self._planned and self._epoch_steps and self.params.get("epochs"):
+        if not self._planned and self._epoch_steps and self._given.get("epochs"):
             self._planned = True
-            planned = (self.params["epochs"] - epoch) * self._epoch_steps
+            planned = (self._given["epochs"] - epoch) * self._epoch_steps
         self._taken = 0
         self._resumed = time.perf_counter()
         self._active_session.record(Resumed(self._resumed, planned))
