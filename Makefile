@@ -18,6 +18,7 @@ $(BIN)/python:
 
 # One stamp for each set of extras: the demo needs less than the tests.
 $(VENV)/.demo: pyproject.toml | $(BIN)/python
+	@echo "Installing traingauge, TensorFlow and what else the demo needs into $(VENV), once: this may take minutes."
 	$(BIN)/pip install --quiet --editable '.[demo]'
 	@touch $@
 

@@ -152,7 +152,7 @@ class Ending:
             if awaited is not None and awaited[0] != said and awaited[1] >= POLL:
                 said = awaited[0]
                 logger.warning(
-                    "the process waits up to %.0f s until %s has delivered the end of run %s of %s; Ctrl-C ends the wait, "
+                    "the process waits up to %.0f s until %s the end of run %s of %s; Ctrl-C skips the wait, "
                     "and traingauge doctor says what keeps it",
                     min(awaited[1], left),
                     said,

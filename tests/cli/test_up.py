@@ -166,6 +166,8 @@ def test_a_browser_shows_the_runs_of_this_machine_and_what_is_wrong_with_one(
     assert shown.count('class="line a"') == 1, "processes of a run share a line"
     run.close()
     wait_until(lambda: "gone" in requests.get(page, timeout=PATIENCE).text)
+    run.announce(commands.targets, ended="finished")
+    wait_until(lambda: '<span class="state finished">' in requests.get(page, timeout=PATIENCE).text)
 
 
 def test_doctor_finds_nothing_wrong_and_its_alert_is_shown(commands: Commands) -> None:

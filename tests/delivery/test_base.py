@@ -148,7 +148,7 @@ def test_a_signal_that_ends_the_process_leaves_all_together_no_more_than_its_tim
     assert waited[1] <= 0.0
 
 
-def test_the_one_that_is_waited_for_is_known_by_its_class_and_the_time_that_it_has_left() -> None:
+def test_the_one_that_is_waited_for_is_known_by_its_class_or_words_and_the_time_that_it_has_left() -> None:
     seen: list[tuple[str, float] | None] = []
 
     class Looking(Silent):
@@ -159,9 +159,18 @@ def test_the_one_that_is_waited_for_is_known_by_its_class_and_the_time_that_it_h
     deliveries.finish(time.monotonic())
     (awaited,) = seen
     assert awaited is not None
-    assert awaited[0] == "Looking"
+    assert awaited[0] == "Looking has delivered"
     assert 0.0 < awaited[1] <= 60.0
     assert deliveries.awaited is None
+    seen.clear()
+
+    class Reading(Looking):
+        awaits = "a person has read"
+
+    deliveries = ending(Reading(60.0, []))
+    deliveries.finish(time.monotonic())
+    assert seen[0] is not None
+    assert seen[0][0] == "a person has read"
 
 
 def test_a_setting_that_does_not_fit_raises_and_closes_those_before_it() -> None:

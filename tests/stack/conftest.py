@@ -63,11 +63,11 @@ class FakeRun:
             lines.append(f"{metric}{{{text}}} {value}\n")
         return "".join(lines)
 
-    def announce(self, directory: Path) -> Path:
+    def announce(self, directory: Path, **labels: str) -> Path:
         file = directory / "digits-r1.json"
         unfinished = file.with_suffix(".tmp")
         unfinished.write_text(
-            json.dumps([{"targets": [f"127.0.0.1:{self.server.server_port}"], "labels": RUN}])
+            json.dumps([{"targets": [f"127.0.0.1:{self.server.server_port}"], "labels": RUN | labels}])
         )
         return unfinished.replace(file)
 

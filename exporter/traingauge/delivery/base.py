@@ -131,14 +131,15 @@ class Deliveries:
         self._guard = run.guard
         self._started: list[StartedDelivery] = []
         self._lingers: dict[int, float] = {}
-        self._names: dict[int, str] = {}
+        self._awaits: dict[int, str] = {}
         self._awaited: tuple[str, float] | None = None
         try:
             for setting in settings:
                 started = self._guard.run("delivery", setting.start, run)
                 if started is not None:
                     self._started.append(started)
-                    self._names[id(started)] = type(setting).__name__
+                    delivers = f"{type(setting).__name__} has delivered"
+                    self._awaits[id(started)] = getattr(type(started), "awaits", delivers)
         except BaseException:
             self.close()
             raise
@@ -155,7 +156,7 @@ class Deliveries:
 
     @property
     def awaited(self) -> tuple[str, float] | None:
-        """Class of the setting that :meth:`finish` waits for, and the most seconds for which it still does."""
+        """What :meth:`finish` waits for, as "Endpoint has delivered", and the most seconds for which it still does."""
         if (awaited := self._awaited) is None:
             return None
         return awaited[0], max(0.0, awaited[1] - time.monotonic())
@@ -172,7 +173,7 @@ class Deliveries:
         last = math.inf if at_most is None else ended + at_most
         for one in sorted(self._started, key=self._linger_of):
             deadline = min(time.monotonic() + self._linger_of(one), last)
-            self._awaited = self._names[id(one)], deadline
+            self._awaited = self._awaits[id(one)], deadline
             self._shield(one, partial(_finish, ended=ended, deadline=deadline))
         self._awaited = None
 

@@ -20,7 +20,7 @@ from traingauge import Endpoint
 from traingauge.core.families import Identity, single
 from traingauge.core.guard import Guard
 from traingauge.delivery import discovery
-from traingauge.delivery.base import RunView
+from traingauge.delivery.base import Deliveries, RunView
 from traingauge.delivery.http import Scrapes, loop
 from traingauge.delivery.http.endpoint import RunningEndpoint
 from traingauge.errors import AddressError, InvalidArgumentError, InvalidTypeError
@@ -167,6 +167,17 @@ def test_a_run_that_prometheus_has_found_and_not_yet_scraped_waits_for_one_scrap
     end_of(running)
     assert max(waited) > 50
     assert "run r of m has ended, and waits up to" in caplog.text
+    assert "for Prometheus to scrape its end; Ctrl-C skips the wait" in caplog.text
+
+
+def test_a_wait_for_a_scrape_is_known_as_one_for_prometheus(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, float] | None] = []
+    deliveries = Deliveries([Endpoint(discovery_dir=False, wait_for_scrape=True)], view())
+    monkeypatch.setattr(Scrapes, "wait", lambda *_, **__: seen.append(deliveries.awaited))
+    deliveries.finish(time.monotonic())
+    deliveries.close()
+    assert seen[0] is not None
+    assert seen[0][0] == "Prometheus has scraped"
 
 
 def test_a_run_waits_for_its_first_scrape_where_an_earlier_one_was_scraped(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from traingauge.catalog import RUN_STATES
-from traingauge.stack.overview.readings import Run, runs
+from traingauge.stack.overview.readings import LAST_SCRAPED, Run, runs
 from traingauge.stack.prometheus import Sample
 
 
@@ -20,6 +20,9 @@ class Process:
     steps: float
     loss: Mapping[str, float] = field(default_factory=dict)
     answers: bool = True
+    instance: str = ""
+    noted: str = ""
+    scraped: float = 0.0
 
 
 class Prometheus:
@@ -35,8 +38,12 @@ class Prometheus:
             for split, loss in process.loss.items():
                 self._add(process, number, "loss", loss, split=split)
 
+            self._add(
+                process, number, "up", process.scraped, **({"ended": process.noted} if process.noted else {})
+            )
+
     def _add(self, process: Process, number: int, metric: str, value: float, **labels: str) -> None:
-        name = {"model": "digits", "run": "r1", "instance": str(number)}
+        name = {"model": "digits", "run": "r1", "instance": process.instance or str(number)}
         self._samples.append((metric, Sample(name | labels, value), process.answers))
 
     def query(self, expression: str) -> list[Sample]:
@@ -45,6 +52,7 @@ class Prometheus:
             for metric, sample, answers in self._samples
             if expression.startswith(f'last_over_time(model_{metric}{{output=""}}[')
             or (expression == f"model_{metric}" and answers)
+            or (expression == LAST_SCRAPED and metric == "up")
         ]
 
     def alerts(self, _: str) -> list[Any]:
@@ -84,3 +92,20 @@ def test_a_run_that_was_started_again_is_what_its_new_process_says() -> None:
     assert the_run(old, Process(200, "running", 0)).state == "running"
     again = the_run(old, Process(200, "finished", 9, {"train": 2.0}))
     assert (again.state, again.step, again.loss) == ("finished", 9, {"train": 2.0})
+
+
+def test_a_run_whose_end_no_scrape_saw_ended_as_its_note_says() -> None:
+    for state in ("finished", "failed", "interrupted"):
+        for answers in (
+            True,
+            False,
+        ):  # what was scraped before an outage of Prometheus counts for five minutes
+            assert the_run(Process(100, "running", 5000, answers=answers, noted=state)).state == state
+
+
+def test_a_process_at_the_address_of_one_that_left_a_note_is_what_it_says_itself() -> None:
+    noted = Process(100, "running", 5000, instance="a", noted="finished", scraped=300)
+    assert the_run(noted, Process(400, "running", 7, instance="a", scraped=500)).state == "running"
+    killed = Process(400, "running", 7, instance="a", scraped=500, answers=False)
+    assert the_run(replace(noted, answers=False), killed).state == "gone"
+    assert the_run(killed, replace(noted, answers=False)).state == "gone"

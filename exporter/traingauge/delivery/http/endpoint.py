@@ -59,7 +59,7 @@ class Endpoint:
             ``$TRAINGAUGE_DISCOVERY_CREDENTIALS_FILE``. It is read at each registration, so it may change.
         linger: Longest time in seconds that the end of the run waits for the scrape that sees it; by default
             ``$TRAINGAUGE_LINGER_SECONDS``, else 120. The wait ends with the scrape, and lasts no longer than 1.25 times the
-            longest gap between scrapes, or 3 seconds more than it.
+            longest gap between scrapes, or 3 seconds more than it, once there were three scrapes.
         wait_for_scrape: Whether a run that was never scraped waits at its end for one scrape; by default
             ``$TRAINGAUGE_WAIT_FOR_SCRAPE``, else where a Prometheus is known to look: it has read the discovery file, or
             scraped an earlier run of the directory within a day.
@@ -227,7 +227,10 @@ class RunningEndpoint:
 
     Attributes:
         server: As given.
+        awaits: What the end of the run waits for, in the words of the log.
     """
+
+    awaits = "Prometheus has scraped"
 
     def __init__(self, server: Server, served: ServedRun, linger: float, waits: bool | None) -> None:
         self.server = server
@@ -304,7 +307,10 @@ class RunningEndpoint:
             # In another thread than the main one it holds up nothing.
             level = logging.WARNING if threading.current_thread() is threading.main_thread() else logging.INFO
             logger.log(
-                level, "%s has ended, and waits up to %.0f s for a scrape", self._name, until - silent_until
+                level,
+                "%s has ended, and waits up to %.0f s for Prometheus to scrape its end; Ctrl-C skips the wait",
+                self._name,
+                until - silent_until,
             )
             seen = self._is_seen(ended, until)
         if not self.scrapes:

@@ -17,6 +17,12 @@ HOURS = 6
 #: Points of a curve, at most, and the seconds between two scrapes, which are the least between two points.
 POINTS, SCRAPES = 240, 5
 
+#: When each target was last scraped. A note on the end of a process is a target of its own, with the label ``ended``; the
+#: newest one counts, as a later process may have the address.
+LAST_SCRAPED = (
+    f'timestamp(up{{model!="", run!=""}}) or last_over_time(timestamp(up{{model!="", run!=""}})[{HOURS}h:1m])'
+)
+
 #: The curves of a run, by title.
 CURVES = {
     "Loss": "model_loss",
@@ -35,7 +41,7 @@ class Run:
     Attributes:
         model: Label ``model``.
         run: Label ``run``.
-        state: One of the states of a run, or "gone": it was running and answers no more.
+        state: One of the states of a run, or "gone": it was running, answers no more, and left no note on its end.
         started: Seconds since the epoch.
         step: Steps so far; NaN if unknown.
         planned: Steps that are planned; NaN if unknown.
@@ -87,6 +93,11 @@ def runs(prometheus: PrometheusApi) -> list[Run]:
         processes = found.get((labels.get("model", ""), labels.get("run", "")), {})
         if labels.get("instance", "") in processes:
             processes[labels.get("instance", "")].answers = True
+    for sample in sorted(prometheus.query(LAST_SCRAPED), key=lambda sample: sample.value):
+        labels = sample.labels
+        processes = found.get((labels.get("model", ""), labels.get("run", "")), {})
+        if labels.get("instance", "") in processes:
+            processes[labels.get("instance", "")].ended = labels.get("ended", "")
     firing = sorted(prometheus.alerts("firing"), key=_badness)
     every = [_run(*name, list(processes.values()), firing) for name, processes in found.items()]
     return sorted(every, key=lambda run: (-run.started, run.model, run.run))
@@ -120,13 +131,17 @@ class _Process:
     Attributes:
         values: By metric, and by state or split.
         answers: Whether Prometheus scraped it last time.
+        ended: The state in which it ended, where it left a note on that; else empty.
     """
 
     values: dict[tuple[str, str], float] = field(default_factory=dict)
     answers: bool = False
+    ended: str = ""
 
     @property
     def state(self) -> str:
+        if self.ended:
+            return self.ended
         states = (part for (name, part), value in self.values.items() if name == "run_state" and value == 1)
         state = next(states, "unknown")
         return "gone" if state == "running" and not self.answers else state
