@@ -46,12 +46,12 @@ def next_step(gradients):
     return [one.gradient for one in weights]
 
 
-def test_all_gradients_of_the_next_step_are_recognised_by_few_of_them(gradients, optimizer):
+def test_all_gradients_of_the_next_step_are_recognised_by_one_look_at_each(gradients, optimizer):
     optimizer.param_groups[0]["params"] += [Weight() for _ in range(100)]
     assert gradients.are(next_step(gradients))
     clipped, Weight.looks = next_step(gradients), 0
     assert gradients.are(clipped)
-    assert Weight.looks == 4  # the fourth had none
+    assert Weight.looks == 109
 
 
 @pytest.mark.parametrize("missing", range(8))
@@ -61,7 +61,7 @@ def test_a_part_of_them_is_not_taken_for_all(gradients, missing):
     assert not gradients.are(clipped)
 
 
-@pytest.mark.parametrize("place", [0, 4, -1])
+@pytest.mark.parametrize("place", range(8))
 def test_as_many_with_one_of_another_weight_are_not_taken_for_all(gradients, place):
     clipped = next_step(gradients)
     clipped[place] = object()

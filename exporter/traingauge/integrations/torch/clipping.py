@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import attrgetter, is_not
 from typing import Any
 
 import torch
+
+_gradient = attrgetter("grad")
 
 
 class AllGradients:
     """Recognises the gradients of all weights of optimizers, which are other tensors at each step.
 
-    To list them takes longer than all else that is recorded of a step of a large model. So once a loop has clipped all of
-    them, it is taken to do so again where it clips as many, and those at three places are of the same weights. A part of the
-    weights never has as many.
+    To look for each among the others takes longer than all else that is recorded of a step of a large model. So once a loop
+    has clipped all of them, it is compared in that order.
 
     Args:
         optimizers: The optimizers.
@@ -52,9 +54,8 @@ class AllGradients:
                 count += len(group["params"])
         if not clipped or len(gradients) != len(clipped) or len(clipped) + len(self._without) != count:
             return False
-        for place in (0, len(clipped) // 2, -1):
-            if clipped[place].grad is not gradients[place]:
-                return False
+        if any(map(is_not, map(_gradient, clipped), gradients)):
+            return False
         return all(one.grad is None for one in self._without)
 
     def _are_same(self, gradients: Sequence[torch.Tensor]) -> bool:
