@@ -21,6 +21,7 @@ from traingauge.core.collectors.base import Collector, Handler, Reading
 from traingauge.core.collectors.diagnostics import Diagnostics
 from traingauge.core.collectors.loss import Loss
 from traingauge.core.collectors.outputs import Outputs
+from traingauge.core.collectors.restarts import Restarts
 from traingauge.core.collectors.scalars import Scalars
 from traingauge.core.collectors.scores import Scores
 from traingauge.core.collectors.self_metrics import SelfMetrics
@@ -33,6 +34,7 @@ from traingauge.core.events import (
     EpochEnd,
     Numbers,
     OfOutput,
+    OptimizerCounted,
     Pass,
     RolledBack,
     Scored,
@@ -79,6 +81,7 @@ class Drain:
         self._scores, self._loss = collectors[Scores], collectors[Loss]
         self._by_output = collectors[Outputs]
         self._diagnostics, self._scalars = collectors[Diagnostics], collectors[Scalars]
+        self._restarts = collectors[Restarts]
         self._on_batch = [one.on_batch for one in collectors if _has(one, "on_batch")]
         self._on_slice = [one.on_slice for one in collectors if _has(one, "on_slice")]
         self._on_reading = [one.on_reading for one in collectors if _has(one, "on_reading")]
@@ -90,6 +93,7 @@ class Drain:
             Pass: self._end_pass,
             EpochEnd: self._end_epoch,
             RolledBack: self._roll_back,
+            OptimizerCounted: self._agree,
         }
         self._previous = math.nan  # end of what came before the next step
         self._stepped = -math.inf  # end of the last step
@@ -345,6 +349,9 @@ class Drain:
     def _roll_back(self, event: RolledBack) -> None:
         self.step_log.roll_back(event.step)
         self.epochs.roll_back(event.step)
+
+    def _agree(self, event: OptimizerCounted) -> None:
+        self._restarts.agree(event.steps, self._diagnostics.position.steps)
 
     def _remember(self, split: str) -> None:
         values = {**self._loss.current(split), **self._scores.current(split)}

@@ -165,6 +165,12 @@ class RolledBack(NamedTuple):
     step: int
 
 
+class OptimizerCounted(NamedTuple):
+    """The model's optimizer has counted these steps so far."""
+
+    steps: int
+
+
 class CanaryChecked(NamedTuple):
     """A model was checked with a canary: clock reading and result."""
 
@@ -187,5 +193,5 @@ UNORDERED = frozenset([DataWaits, FeaturesSeen])
 
 Event: TypeAlias = (
     "Numbers | Scored | Steps | Pass | DataWaits | FeaturesSeen | EpochEnd | Checkpointed | WasBusy | Resumed | "
-    "RolledBack | CanaryChecked | WeightsChecked"
+    "RolledBack | OptimizerCounted | CanaryChecked | WeightsChecked"
 )

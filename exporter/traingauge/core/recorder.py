@@ -31,7 +31,7 @@ from traingauge.core.copies import Unique
 from traingauge.core.deferred_scores import Unencoded, deferred, encoded
 from traingauge.core.drain import Drain
 from traingauge.core.event_queue import BACKLOG_STEPS, EventQueue
-from traingauge.core.events import Event, FeaturesSeen, RolledBack, Scored, WasBusy
+from traingauge.core.events import Event, FeaturesSeen, OptimizerCounted, RolledBack, Scored, WasBusy
 from traingauge.core.numbers import admitted
 from traingauge.core.reader import RunReader
 from traingauge.core.snapshot import Snapshot
@@ -339,13 +339,16 @@ class Recorder(Unique):
         return self.reader.position()
 
     def agree_on_step(self, counted: int, at_once: int = 1) -> None:
-        """Compare with the steps that the model's optimizer has counted; a resumed run rolls back to where its model is."""
-        position = self.position().steps
-        restored = self.restarts.restored_step(counted, position - at_once)
-        if restored is not None:
-            self.record(RolledBack(restored))
-            position = restored
-        self.restarts.agree(counted, position)
+        """Compare with the steps that the model's optimizer has counted; a resumed run rolls back to where its model is.
+
+        Only that needs to know at once how far the run has come.
+        """
+        if self.restarts.resumed:
+            restored = self.restarts.restored_step(counted, self.position().steps - at_once)
+            self.restarts.resumed = False
+            if restored is not None:
+                self.record(RolledBack(restored))
+        self.record(OptimizerCounted(counted))
 
     def trains(self, model: object, *, fresh: bool) -> None:
         """Say once if a model begins from nothing in a run that has trained another one."""

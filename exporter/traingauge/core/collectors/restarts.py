@@ -46,7 +46,7 @@ class Restarts(Collector):
 
     def agree(self, counted: int, position: int) -> None:
         """Record that the optimizer has counted ``counted`` steps when the run is at step ``position``."""
-        self.resumed, self.ahead = False, position - counted
+        self.ahead = position - counted
 
     def families(self) -> Iterator[Family]:
         """``model_restarts_total`` and the times; nothing if the run does not keep its state."""
