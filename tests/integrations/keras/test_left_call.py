@@ -7,13 +7,15 @@ import copy
 import gc
 import os
 import signal
+import threading
 
 import keras
 import numpy as np
 import pytest
 
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 from traingauge import ModelMonitor
+from traingauge.integrations.keras import left_call
 from traingauge.integrations.keras.callback import MonitorCallback
 
 pytestmark = pytest.mark.keras
@@ -105,3 +107,56 @@ def test_a_fit_that_ctrl_c_ends_is_interrupted_though_the_script_continues(
 def test_of_two_runs_of_one_fit_both_are_interrupted(opened):
     trial(MonitorCallback("m"), MonitorCallback("n"), Pruning())
     assert [run.state for run in opened] == ["interrupted"] * 2
+
+
+class FailingAtEnd(keras.callbacks.Callback):
+    """Raises when fit has trained, as one that saves the model does on a full disk."""
+
+    def on_train_end(self, logs=None):
+        raise OSError("no space left on device")
+
+
+def test_a_fit_whose_exception_is_in_a_cycle_has_all_its_steps_and_has_failed(opened):
+    def fails():
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        try:
+            model.fit(X, Y, batch_size=4, verbose=0, callbacks=[MonitorCallback("tuned"), Failing()])
+        except ZeroDivisionError as error:
+            error.error = error
+
+    fails()
+    gc.collect()
+    (run,) = opened
+    wait_until(lambda: run.state == "failed")
+    assert len(run.rows()["loss"]) == 7
+
+
+def test_a_fit_that_a_later_callback_fails_at_its_end_has_failed_at_once(opened, uncollected):
+    trial(MonitorCallback("tuned"), FailingAtEnd())
+    (run,) = opened
+    assert run.state == "failed"
+
+
+def test_a_fit_that_failed_keeps_the_steps_that_were_planned(opened):
+    trial(MonitorCallback("tuned"), Failing())
+    trial(MonitorCallback("tuned"))
+    planned = [
+        sample.value
+        for family in opened[0].collector.collect()
+        for sample in family.samples
+        if sample.name == "model_steps_planned"
+    ]
+    assert planned == [8.0]
+
+
+def test_a_forked_child_does_not_wait_for_a_thread_that_ends_a_run_of_its_parent():
+    with left_call._left.settling:
+        child = os.fork()
+        if not child:
+            settling = threading.Thread(target=left_call.settle, daemon=True)
+            settling.start()
+            settling.join(PATIENCE)
+            os._exit(settling.is_alive())
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0

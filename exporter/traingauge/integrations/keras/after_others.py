@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -25,9 +26,11 @@ def after_others(act: Callable[[], None]) -> None:
 class _Last(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     def __init__(self, others: Any, act: Callable[[], None]) -> None:
         super().__init__()
-        self._others, self._act = others, act
+        self._others, self._act = weakref.ref(others), act  # which refers to this, and is to be freed at once
 
     def on_train_end(self, logs: Any = None) -> None:
         """Leave the list, which is not changed in place because it is being walked through, and act."""
-        self._others.callbacks = [each for each in self._others.callbacks if each is not self]
+        others = self._others()
+        assert others is not None  # it is calling
+        others.callbacks = [each for each in others.callbacks if each is not self]
         self._act()

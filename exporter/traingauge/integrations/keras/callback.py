@@ -146,7 +146,7 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
         self._call_ended()
         session = self._begin()
         self._watch = self._check = None
-        self._call = WatchedCall(self._left) if calls else None
+        self._call = WatchedCall(self._left, self._runs) if calls else None
         if not session.enabled:
             return
         session.describe_framework("keras", keras.__version__)
@@ -184,10 +184,10 @@ class MonitorCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras 
 
     @_guarded
     def _read_the_rest(self) -> None:
-        """Record the last steps."""
+        """Record the last steps; those that were planned still are."""
         self._read()
         if self._fitting:
-            self._end_fit()
+            self._look_at_weights(now=True)
 
     def _call_ended(self) -> None:
         call, self._call = self._call, None
