@@ -83,12 +83,10 @@ class BackwardPass:
         self.moved: set[int] = set()
         self.round: dict[int, int] = {}
         self.dropped: set[int] = set()
+        self.value: Any = total(roots, gradients)
         self.terms: list[terms.Term] = []
-        self.value: Any = 0
-        reads = reads_terms or scaling.in_use()
-        for root, gradient in zip(roots, gradients, strict=True):
-            self.value = self.value + _contribution(root, gradient)
-            if reads:
+        if reads_terms or scaling.in_use():
+            for root, gradient in zip(roots, gradients, strict=True):
                 self.terms += terms.terms_of(root, gradient)
         scale = self.terms[0].scale if self.terms else None
         for term in self.terms:

@@ -193,19 +193,12 @@ class ArrayScores:
 
 def _kind(call: LossCall, output: str) -> tuple[Any, ...]:
     """What calls have in common that are scored in one way."""
-    y, y_pred, weight, mask = call.y, call.y_pred, call.sample_weight, call.mask
+    arrays = call.y, call.y_pred, call.sample_weight, call.mask
     return (
         output,
         call.classes,
-        (y.shape, y.dtype) if hasattr(y, "shape") else None,
-        (y_pred.shape, y_pred.dtype) if hasattr(y_pred, "shape") else None,
-        None if weight is None else _kind_of(weight),
-        None if mask is None else _kind_of(mask),
+        *[(getattr(one, "shape", None), getattr(one, "dtype", None)) for one in arrays],
     )
-
-
-def _kind_of(array: Any) -> tuple[Any, ...] | None:
-    return (array.shape, array.dtype) if hasattr(array, "shape") else None
 
 
 def _by_row(plan: ScoringPlan, y: Any, y_pred: Any, sample_weight: Any, mask: Any) -> tuple[Any, Any, Any]:
