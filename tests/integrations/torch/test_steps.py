@@ -54,27 +54,27 @@ def test_the_norm_of_the_gradients_is_that_before_clipping(gradient_norm):
         assert given(monitor, "gradient_norm") == norms
 
 
-def test_clipping_a_part_of_the_gradients_gives_no_norm_of_all():
+def clipped(monitor, chosen):
+    """The norm of the weights that are chosen, by which the loop clips them in its one step."""
     net, criterion = model(), nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with watch(monitor, net, optimizer, criterion):
+        ((x, y),) = batches(1)
+        criterion(net(x), y).backward()
+        norm = nn.utils.clip_grad_norm_(chosen(net), 1.0).item()
+        optimizer.step()
+    return norm
+
+
+def test_clipping_a_part_of_the_gradients_gives_no_norm_of_all():
     with quiet() as monitor:
-        with watch(monitor, net, optimizer, criterion):
-            ((x, y),) = batches(1)
-            criterion(net(x), y).backward()
-            nn.utils.clip_grad_norm_(net[0].parameters(), 1.0)
-            optimizer.step()
+        clipped(monitor, lambda net: net[0].parameters())
         assert "gradient_norm" not in monitor.rows()
 
 
 def test_clipping_all_gradients_in_another_order_gives_their_norm():
-    net, criterion = model(), nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     with quiet() as monitor:
-        with watch(monitor, net, optimizer, criterion):
-            ((x, y),) = batches(1)
-            criterion(net(x), y).backward()
-            norm = nn.utils.clip_grad_norm_(list(net.parameters())[::-1], 1.0).item()
-            optimizer.step()
+        norm = clipped(monitor, lambda net: list(net.parameters())[::-1])
         assert given(monitor, "gradient_norm") == [norm]
 
 
